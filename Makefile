@@ -1,0 +1,47 @@
+# CPx Bridge. The targets a person needs:
+#
+#   make run     portal, agent and a demonstration card on this machine
+#   make demo    the same without a person, in a browser, with pictures
+#   make test    every check and every test
+#   make build   the three programs into build/bin
+#
+# `make module MODULE=example.org/new/path` changes the module path at publication.
+
+SHELL := /bin/bash
+BIN   := build/bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X main.version=$(VERSION)
+
+.PHONY: run demo test build check js module clean
+
+build:
+	@mkdir -p $(BIN)
+	@go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/... ./internal/autopin
+
+run:
+	@scripts/setup run
+	@$(MAKE) -s build
+	@go run ./internal/stack/run
+
+demo:
+	@scripts/setup demo
+	@$(MAKE) -s build
+	@go run ./internal/stack/demo
+
+check:
+	@scripts/check
+
+test:
+	@scripts/setup test
+	@scripts/check
+	@go test -race -count=1 -timeout 9m ./...
+
+js:
+	@go run ./js/build
+
+module:
+	@test -n "$(MODULE)" || { echo "usage: make module MODULE=example.org/new/path"; exit 2; }
+	@scripts/rename-module "$(MODULE)"
+
+clean:
+	@rm -rf build

@@ -1,0 +1,65 @@
+// Package prompt asks the person: consent, which certificate, the PIN.
+//
+// A [Prompter] shows one dialog a call and may be called from any goroutine;
+// that only one dialog stands at a time is the caller's duty. Every call ends
+// when its context ends, and its dialog with it. The package never stores,
+// caches or logs a PIN, and never puts a holder's name or a PIN into a
+// program's arguments or environment.
+package prompt
+
+import (
+	"context"
+	"errors"
+)
+
+var (
+	// ErrCancelled says that the person closed or refused the dialog.
+	ErrCancelled = errors.New("prompt: cancelled by the person")
+	// ErrTimeout says that the dialog's time was up.
+	ErrTimeout = errors.New("prompt: the dialog's time is up")
+	// ErrUnavailable says that there is no dialog program or display, or that
+	// it died. Errors wrap it with the reason.
+	ErrUnavailable = errors.New("prompt: no dialog can be shown")
+)
+
+// Caller is who asks for a login, as the dialogs show it. The fields come from
+// outside; the prompter makes them safe to show.
+type Caller struct {
+	Origin  string // what will be signed
+	Program string // the browser's program where known, else ""
+}
+
+// Holder is what a dialog says of a certificate.
+type Holder struct {
+	Name       string // "Dr …", or the identifier where there is no name
+	Identifier string
+	Profession string
+	Kind       string // CPS, CPF, CPE, CPA or ""
+	NotAfter   string // already in the language's form
+}
+
+// PIN is what the PIN dialog shows.
+type PIN struct {
+	Caller     Caller
+	Holder     Holder
+	WrongPIN   bool // the last entry was wrong: shown in red
+	FinalTry   bool
+	CountLow   bool
+	MinLength  int
+	MaxLength  int
+	PINPad     bool // typed on the reader: the dialog only says so
+	LengthHint bool // the last entry had a wrong length and was not sent
+}
+
+// Prompter asks the person. lang is "fr" or "en".
+type Prompter interface {
+	// Consent asks whether Caller may use the card. nil is yes.
+	Consent(ctx context.Context, lang string, c Caller) error
+	// Choose returns the index of the chosen certificate.
+	Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error)
+	// PIN returns what was typed; the caller overwrites it after use.
+	PIN(ctx context.Context, lang string, p PIN) ([]byte, error)
+	// InsertCard asks for a card until ctx ends (then ctx's error) or the
+	// person cancels.
+	InsertCard(ctx context.Context, lang string, c Caller) error
+}

@@ -1,0 +1,162 @@
+// Package browser drives a real Chromium with a throwaway profile, for the
+// demonstration and the end-to-end tests. The person's own profile and trust
+// stores are never touched.
+package browser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+)
+
+// ErrNone says that no usable browser was found, and what to do.
+var ErrNone = errors.New("no Chromium or Chrome was found: install one (on Debian: apt-get install chromium), or name its program in BROWSER; a snap cannot be used, because it cannot open a throwaway profile")
+
+// Find returns the browser's program: BROWSER, else the first on PATH that is
+// no snap.
+func Find() (string, error) {
+	if named := os.Getenv("BROWSER"); named != "" {
+		path, err := exec.LookPath(named)
+		if err != nil {
+			return "", fmt.Errorf("BROWSER=%s: %w", named, err)
+		}
+		return path, nil
+	}
+	for _, name := range []string{"chromium", "google-chrome-stable", "google-chrome", "chromium-browser"} {
+		path, err := exec.LookPath(name)
+		if err == nil && !isSnap(path) {
+			return path, nil
+		}
+	}
+	return "", ErrNone
+}
+
+// isSnap tells Ubuntu's wrappers (a link into /snap, or a script that calls it).
+func isSnap(path string) bool {
+	if real, err := filepath.EvalSymlinks(path); err == nil && (strings.HasPrefix(real, "/snap/") || filepath.Base(real) == "snap") {
+		return true
+	}
+	text, err := os.ReadFile(path)
+	return err == nil && len(text) < 1<<14 && strings.Contains(string(text), "/snap/bin/")
+}
+
+// Options say how the browser meets the page.
+type Options struct {
+	Home   string // a folder for the throwaway profile
+	Origin string // the page's origin
+	CAFile string // a CA the profile trusts, or ""
+	Public bool   // treat the origin as one on a public address
+	Grant  bool   // grant the origin the right to reach local programs
+	Lang   string // "fr" or "en"
+}
+
+// Start starts the browser. The returned context is for chromedp; cancel ends
+// the browser.
+func Start(ctx context.Context, o Options) (context.Context, context.CancelFunc, error) {
+	program, err := Find()
+	if err != nil {
+		return nil, nil, err
+	}
+	home, err := filepath.Abs(o.Home)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return nil, nil, err
+	}
+	if o.CAFile != "" {
+		if err := trust(ctx, home, o.CAFile); err != nil {
+			return nil, nil, err
+		}
+	}
+	flags, err := flags(program, home, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	alloc, cancelAlloc := chromedp.NewExecAllocator(ctx, flags...)
+	tab, cancelTab := chromedp.NewContext(alloc)
+	cancel := func() { cancelTab(); cancelAlloc() }
+	if err := chromedp.Do(tab); err != nil {
+		cancel()
+		return nil, nil, fmt.Errorf("start %s: %w", program, err)
+	}
+	if o.Grant {
+		if err := grant(tab, o.Origin); err != nil {
+			cancel()
+			return nil, nil, err
+		}
+	}
+	return tab, cancel, nil
+}
+
+func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, error) {
+	origin, err := url.Parse(o.Origin)
+	if err != nil {
+		return nil, err
+	}
+	lang := o.Lang
+	if lang == "" {
+		lang = "fr"
+	}
+	list := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(program),
+		chromedp.UserDataDir(filepath.Join(home, "profile")),
+		chromedp.Env("HOME="+home, "LANG=C.UTF-8"),
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.Flag("headless", "new"),
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("lang", lang), chromedp.Flag("accept-lang", lang),
+		chromedp.WindowSize(1280, 900),
+	}
+	if os.Geteuid() == 0 {
+		list = append(list, chromedp.NoSandbox) // Chromium refuses its sandbox to root
+	}
+	if name := origin.Hostname(); name != "localhost" {
+		list = append(list, chromedp.Flag("host-resolver-rules", "MAP "+name+" 127.0.0.1"))
+	}
+	if o.Public {
+		list = append(list, chromedp.Flag("ip-address-space-overrides", "127.0.0.1:"+origin.Port()+"=public"))
+	}
+	return list, nil
+}
+
+// trust puts the CA into the profile's own certificate store.
+func trust(ctx context.Context, home, caFile string) error {
+	db := filepath.Join(home, ".pki", "nssdb")
+	if err := os.RemoveAll(db); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(db, 0o700); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"-N", "-d", "sql:" + db, "--empty-password"},
+		{"-A", "-d", "sql:" + db, "-t", "C,,", "-n", "TEST demonstration CA", "-i", caFile},
+	} {
+		if out, err := exec.CommandContext(ctx, "certutil", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("certutil: %w\n%s", err, out)
+		}
+	}
+	return nil
+}
+
+// grant answers the browser's own question, whether the site may reach
+// programs on this machine, as a person who clicks "Allow" does.
+func grant(tab context.Context, origin string) error {
+	_, err := chromedp.CallBrowser(tab, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "loopback-network"},
+		Setting:    browser.PermissionSettingGranted,
+		Origin:     origin,
+	})
+	return err
+}

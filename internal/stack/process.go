@@ -1,0 +1,129 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Process is one program of the stack, ended with the context that started it.
+type Process struct {
+	name string
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{}
+	err  error
+}
+
+// start runs a program of the stack. Its output goes to NAME.log; where first
+// is not nil, each line of its standard output is offered to it as well.
+func (s *Stack) start(ctx context.Context, name string, first func(line string), args ...string) (*Process, error) {
+	return s.startWith(ctx, name, first, false, args...)
+}
+
+func (s *Stack) startWith(ctx context.Context, name string, first func(string), terminal bool, args ...string) (*Process, error) {
+	logPath := filepath.Join(s.dir, name+".log")
+	logFile, err := os.OpenFile(logPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Env = s.Env()
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Stderr = logFile
+	if terminal {
+		cmd.Stdin = os.Stdin
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, errors.Join(err, logFile.Close())
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), logFile.Close())
+	}
+	p := &Process{name: name, cmd: cmd, log: logPath, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		lines := bufio.NewScanner(io.TeeReader(stdout, logFile))
+		for lines.Scan() {
+			if first != nil {
+				first(lines.Text())
+			}
+		}
+		p.err = cmd.Wait()
+		logFile.Close()
+	}()
+	return p, nil
+}
+
+// Wait waits for the program's end.
+func (p *Process) Wait() error {
+	<-p.done
+	return p.err
+}
+
+// Done is closed when the program has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Failure says how the program ended, with the end of its log.
+func (p *Process) Failure() error {
+	text, _ := os.ReadFile(p.log)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) > 8 {
+		lines = lines[len(lines)-8:]
+	}
+	return fmt.Errorf("%s ended: %v\n%s\n(the whole log: %s)", p.name, p.err, strings.Join(lines, "\n"), p.log)
+}
+
+// answering waits until the address takes connections or the process ends.
+func (p *Process) answering(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.done:
+			return p.Failure()
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer on %s: %w", p.name, address, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// run runs a program of the stack to its end and returns what it printed.
+func (s *Stack) run(ctx context.Context, stdin string, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Env = s.Env()
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+// freePort finds a port that is free on 127.0.0.1 now.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}

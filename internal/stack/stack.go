@@ -1,0 +1,220 @@
+// Package stack sets up a whole CPx Bridge on this machine: a demonstration
+// card in a SoftHSM token, a portal with one account, and an agent whose
+// settings allow exactly that portal. `make run`, `make demo` and the
+// end-to-end tests stand on it.
+//
+// All that it writes is under one folder; the person's own browser, trust
+// stores and settings are never touched. It is for one caller at a time.
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// The account of the demonstration, plainly TEST.
+const (
+	Username = "test.demonstration"
+	Password = "Demonstration-TEST-2026"
+	Display  = "Compte TEST de démonstration"
+	Service  = "SERVICE TEST"
+	Region   = "nouvelle-aquitaine"
+)
+
+// Options say what to set up. Dir and Bin are required.
+type Options struct {
+	Dir  string // everything is written here; kept between runs
+	Bin  string // where cpx-agent, cpx-portal, cpx-card and autopin are
+	Host string // empty: http://localhost; else https under this name
+
+	Cards   []string          // as `cpx-card demo --card`; empty: one CPS
+	AutoPIN map[string]any    // the script of a pinentry that answers; nil: the person's own pinentry
+	Modules []string          // nil: SoftHSM with the cards; else these, for faults
+	Extra   map[string]string // more environment for all programs
+}
+
+// Card is one demonstration card as cpx-card describes it.
+type Card struct {
+	Name, Kind, Label, PIN, Identifier, Holder, Module string
+}
+
+// Stack is what Prepare made.
+type Stack struct {
+	Origin string
+	Cards  []Card
+
+	dir, bin    string
+	host        string
+	port        int
+	agentPorts  int
+	extra       map[string]string
+	pinentry    string
+	softhsmConf string
+}
+
+// agentPortCount is the size of the range of ports the demonstration's agent may take.
+const agentPortCount = 10
+
+// Prepare makes card, settings and account. Nothing is started yet.
+func Prepare(ctx context.Context, o Options) (*Stack, error) {
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	bin, err := filepath.Abs(o.Bin)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{dir: dir, bin: bin, host: o.Host, extra: o.Extra}
+	for _, sub := range []string{"", "config", "state", "card"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return nil, err
+		}
+	}
+	s.softhsmConf = filepath.Join(dir, "card", "softhsm2.conf")
+	if s.port, err = freePort(); err != nil {
+		return nil, err
+	}
+	if s.agentPorts, err = freePort(); err != nil {
+		return nil, err
+	}
+	s.agentPorts = min(s.agentPorts, 65535-agentPortCount)
+	s.Origin = "http://localhost:" + strconv.Itoa(s.port)
+	if o.Host != "" {
+		s.Origin = "https://" + net.JoinHostPort(o.Host, strconv.Itoa(s.port))
+		if err := s.makeTLS(o.Host); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.makeCards(ctx, o.Cards); err != nil {
+		return nil, err
+	}
+	if o.AutoPIN != nil {
+		if err := s.makeAutoPIN(o.AutoPIN); err != nil {
+			return nil, err
+		}
+	}
+	modules := o.Modules
+	if modules == nil {
+		modules = []string{s.Cards[0].Module}
+	}
+	if err := s.writeAgentSettings(modules); err != nil {
+		return nil, err
+	}
+	return s, s.makePortal(ctx)
+}
+
+func (s *Stack) makeCards(ctx context.Context, names []string) error {
+	args := []string{"demo", "--dir", filepath.Join(s.dir, "card")}
+	for _, name := range names {
+		args = append(args, "--card", name)
+	}
+	if _, err := s.run(ctx, "", "cpx-card", args...); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(s.dir, "card", "cards.json"))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &s.Cards); err != nil {
+		return fmt.Errorf("cards.json: %w", err)
+	}
+	if len(s.Cards) == 0 {
+		return errors.New("cpx-card made no card")
+	}
+	return nil
+}
+
+// makeAutoPIN puts the answering pinentry beside its script, where it looks for it.
+func (s *Stack) makeAutoPIN(script map[string]any) error {
+	text, err := json.Marshal(script)
+	if err != nil {
+		return err
+	}
+	program, err := os.ReadFile(filepath.Join(s.bin, "autopin"))
+	if err != nil {
+		return err
+	}
+	s.pinentry = filepath.Join(s.dir, "autopin")
+	return errors.Join(
+		os.RemoveAll(s.pinentry),
+		os.WriteFile(s.pinentry, program, 0o700),
+		os.WriteFile(s.pinentry+".json", text, 0o600),
+	)
+}
+
+func (s *Stack) writeAgentSettings(modules []string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "modules = %s\n", tomlList(modules))
+	if s.pinentry != "" {
+		fmt.Fprintf(&b, "pinentry = %q\n", s.pinentry)
+	}
+	fmt.Fprintf(&b, "\n[origins]\nmode = \"listed\"\nallow = %s\n", tomlList([]string{s.Origin}))
+	fmt.Fprintf(&b, "\n[ports]\nfirst = %d\ncount = %d\n", s.agentPorts, agentPortCount)
+	return os.WriteFile(s.Path("agent.toml"), []byte(b.String()), 0o600)
+}
+
+func tomlList(values []string) string {
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = strconv.Quote(v)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// Path is the full path of a file of the stack.
+func (s *Stack) Path(name string) string { return filepath.Join(s.dir, name) }
+
+// Dir is the folder that holds everything.
+func (s *Stack) Dir() string { return s.dir }
+
+// Env is the environment of the stack's programs: the caller's own, with
+// settings, state and token folder under the stack's folder.
+func (s *Stack) Env() []string {
+	set := map[string]string{
+		"SOFTHSM2_CONF":   s.softhsmConf,
+		"XDG_CONFIG_HOME": s.Path("config"),
+		"XDG_STATE_HOME":  s.Path("state"),
+	}
+	for key, value := range s.extra {
+		set[key] = value
+	}
+	env := make([]string, 0, len(os.Environ())+len(set))
+	for _, entry := range os.Environ() {
+		key, _, _ := strings.Cut(entry, "=")
+		if _, ours := set[key]; !ours {
+			env = append(env, entry)
+		}
+	}
+	for key, value := range set {
+		env = append(env, key+"="+value)
+	}
+	return env
+}
+
+// StartPortal starts the portal and returns when it answers.
+func (s *Stack) StartPortal(ctx context.Context) (*Process, error) {
+	p, err := s.start(ctx, "cpx-portal", nil, "serve", "--config", s.Path("portal.toml"))
+	if err != nil {
+		return nil, err
+	}
+	return p, p.answering(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)))
+}
+
+// StartAgent starts the agent and returns when it answers. With terminal the
+// agent may ask for the PIN on the caller's terminal.
+func (s *Stack) StartAgent(ctx context.Context, terminal bool, more ...string) (*Process, error) {
+	args := append([]string{"run", "--config", s.Path("agent.toml")}, more...)
+	p, err := s.startWith(ctx, "cpx-agent", nil, terminal, args...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.answering(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(s.agentPorts)))
+}

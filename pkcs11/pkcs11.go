@@ -1,0 +1,118 @@
+// Package pkcs11 finds CPx cards and signs with them, through the vendor's
+// PKCS#11 modules.
+//
+// A [Pool] is the one owner of every module and session. All its methods may
+// be called concurrently; calls that touch a module queue up for it and give
+// up when their context ends. The pool's lock is never held while a person is
+// asked for a PIN.
+//
+// The package never keeps a PIN, never logs one, and never sends one to a card
+// twice: each call of [Pool.Sign] asks its [PINFunc] at most once and costs at
+// most one try. It never signs for a login with a key that can be used without
+// a PIN.
+package pkcs11
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+)
+
+// Reason says why a certificate is not offered for a login.
+type Reason string
+
+// The reasons of protocol.md, error 1105, plus the empty one.
+const (
+	Usable               Reason = ""
+	Expired              Reason = "expired"
+	NotYetValid          Reason = "not_yet_valid"
+	NotForAuthentication Reason = "not_for_authentication"
+	KeyWithoutPIN        Reason = "key_without_pin"
+)
+
+// Slot is a place that can hold a card.
+type Slot struct {
+	Module      string // path of the module
+	ID          uint
+	Description string // PC/SC reader name, trimmed
+	Hardware    bool   // CKF_HW_SLOT: a reader, also when empty
+	Token       *Token // nil: no card, or none that the module can use
+	// Unrecognized is set where something is in the reader that the module
+	// does not know (CKR_TOKEN_NOT_RECOGNIZED).
+	Unrecognized bool
+}
+
+// Token is a card as its module describes it.
+type Token struct {
+	Label, Manufacturer, Model, Serial string
+	MinPIN, MaxPIN                     int
+	PINCountLow, PINFinalTry           bool
+	PINLocked, PINNotSet               bool
+	ProtectedPath                      bool // the PIN is typed on the reader
+}
+
+// Certificate is one certificate found on a card.
+type Certificate struct {
+	ID     string // lower-case hex SHA-256 of the DER
+	X509   *x509.Certificate
+	Label  string // for people only: never used to choose
+	KeyID  []byte // CKA_ID
+	Slot   Slot
+	Reason Reason // why it is not usable, or Usable
+}
+
+// Snapshot is what all modules showed at one moment. The same certificate
+// through two modules appears once, from the first.
+type Snapshot struct {
+	Slots        []Slot
+	Certificates []Certificate
+}
+
+// Request is one signature for a login.
+type Request struct {
+	CertificateID string
+	// Message is what is signed; the pool hashes it with Hash.
+	// Algorithm is chosen by the pool from key and mechanisms and handed to
+	// the callback, because the message depends on it.
+	Message func(Algorithm) ([]byte, error)
+	PIN     PINFunc
+	// Signing, when not nil, is called when the PIN is in and the card works.
+	Signing func()
+}
+
+// Algorithm is a JWS name as the Web eID token uses them (RFC 7518, 3.1).
+type Algorithm string
+
+// The algorithms that this package produces.
+const (
+	RS256 Algorithm = "RS256"
+	PS256 Algorithm = "PS256"
+	ES256 Algorithm = "ES256"
+	ES384 Algorithm = "ES384"
+)
+
+// Hash is the algorithm's digest.
+func (a Algorithm) Hash() crypto.Hash {
+	if a == ES384 {
+		return crypto.SHA384
+	}
+	return crypto.SHA256
+}
+
+// PINRequest is what a dialog needs to know to ask for a PIN.
+type PINRequest struct {
+	Certificate Certificate
+	Token       Token // read from the card just now
+}
+
+// PINFunc asks the person. The pool overwrites the slice after use. An error
+// ends the signature and is returned, wrapped; no try is spent.
+// It is not called for tokens with a protected authentication path when nil is returned there.
+type PINFunc func(ctx context.Context, ask PINRequest) ([]byte, error)
+
+// Signature is what Sign gives back; ECDSA as raw r‖s.
+type Signature struct {
+	Algorithm   Algorithm
+	Value       []byte
+	Certificate Certificate
+}
