@@ -1,0 +1,51 @@
+package authtoken
+
+import "fmt"
+
+// Reason says why a token, a nonce or an origin was refused. Reasons are stable:
+// callers may compare them, log them and send them to a page.
+type Reason string
+
+// The reasons, in the order in which the verifier can give them.
+const (
+	ReasonNonceLength           Reason = "nonce_length"
+	ReasonOriginInvalid         Reason = "origin_invalid"
+	ReasonMalformedToken        Reason = "malformed_token"
+	ReasonUnsupportedFormat     Reason = "unsupported_format"
+	ReasonMalformedCertificate  Reason = "malformed_certificate"
+	ReasonWrongKeyUsage         Reason = "wrong_key_usage"
+	ReasonWrongExtendedKeyUsage Reason = "wrong_extended_key_usage"
+	ReasonRefusedPolicy         Reason = "refused_policy"
+	ReasonMissingPolicy         Reason = "missing_policy"
+	ReasonExpired               Reason = "expired"
+	ReasonNotYetValid           Reason = "not_yet_valid"
+	ReasonUntrustedCA           Reason = "untrusted_ca"
+	ReasonTestCardRefused       Reason = "test_card_refused"
+	ReasonRevoked               Reason = "revoked"
+	ReasonRevocationUnknown     Reason = "revocation_unknown"
+	ReasonAlgorithmRefused      Reason = "algorithm_refused"
+	ReasonWeakKey               Reason = "weak_key"
+	ReasonBadSignature          Reason = "bad_signature"
+)
+
+// Error is a refusal. Its text is for logs: it holds no secret, but may hold
+// what the refused token said of itself.
+type Error struct {
+	Reason Reason
+	Err    error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "authtoken: " + string(e.Reason)
+	}
+	return fmt.Sprintf("authtoken: %s: %v", e.Reason, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// refuse makes an *Error; the format may use %w.
+func refuse(reason Reason, format string, args ...any) *Error {
+	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,145 @@
+package authtoken
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Profile says which certificates a site accepts.
+type Profile struct {
+	// TrustGroups, at least one. A certificate is accepted by the first group
+	// that it chains to and whose conditions it meets.
+	TrustGroups []TrustGroup
+	// AllowTestCards lets certificates of test groups in. Without it they are
+	// refused as test cards, and said to be.
+	AllowTestCards bool
+	// Algorithms narrows the signature algorithms; empty accepts all that the
+	// token knows (RS, PS and ES, each with 256, 384 and 512).
+	Algorithms []string
+}
+
+// TrustGroup is a set of authorities with the conditions for their certificates.
+type TrustGroup struct {
+	Name string
+	// Test marks test authorities. A group without it refuses every chain in
+	// which a name says TEST, whatever its roots.
+	Test                 bool
+	Roots, Intermediates []*x509.Certificate
+	// RequiredPolicies, dotted: a certificate must carry at least one of them,
+	// when there are any.
+	RequiredPolicies []string
+	// RefusedPolicies, dotted: a certificate must carry none of them.
+	RefusedPolicies []string
+	// RequireEKU refuses a certificate without extended key usage. One that has
+	// it must allow client authentication in any case.
+	RequireEKU bool
+	// MinRSABits is 2048 when 0, and never less.
+	MinRSABits int
+}
+
+const minRSABits = 2048
+
+// group is a TrustGroup made ready.
+type group struct {
+	TrustGroup
+	roots, intermediates *x509.CertPool
+	required, refused    []x509.OID
+}
+
+func newGroup(g TrustGroup) (*group, error) {
+	if g.Name == "" {
+		return nil, errors.New("a trust group without a name")
+	}
+	if len(g.Roots) == 0 {
+		return nil, fmt.Errorf("trust group %q has no root", g.Name)
+	}
+	if g.MinRSABits == 0 {
+		g.MinRSABits = minRSABits
+	}
+	if g.MinRSABits < minRSABits {
+		return nil, fmt.Errorf("trust group %q: RSA keys of %d bits, at least %d", g.Name, g.MinRSABits, minRSABits)
+	}
+	ready := &group{TrustGroup: g}
+	var err error
+	if ready.roots, err = pool(g.Roots); err != nil {
+		return nil, fmt.Errorf("trust group %q: %w", g.Name, err)
+	}
+	if ready.intermediates, err = pool(g.Intermediates); err != nil {
+		return nil, fmt.Errorf("trust group %q: %w", g.Name, err)
+	}
+	if ready.required, err = parseOIDs(g.RequiredPolicies); err != nil {
+		return nil, fmt.Errorf("trust group %q: %w", g.Name, err)
+	}
+	if ready.refused, err = parseOIDs(g.RefusedPolicies); err != nil {
+		return nil, fmt.Errorf("trust group %q: %w", g.Name, err)
+	}
+	return ready, nil
+}
+
+func pool(certs []*x509.Certificate) (*x509.CertPool, error) {
+	p := x509.NewCertPool()
+	for _, cert := range certs {
+		if cert == nil {
+			return nil, errors.New("a nil certificate")
+		}
+		p.AddCert(cert)
+	}
+	return p, nil
+}
+
+func parseOIDs(dotted []string) ([]x509.OID, error) {
+	oids := make([]x509.OID, 0, len(dotted))
+	for _, text := range dotted {
+		oid, err := x509.ParseOID(text)
+		if err != nil {
+			return nil, fmt.Errorf("policy %q: %w", text, err)
+		}
+		oids = append(oids, oid)
+	}
+	return oids, nil
+}
+
+// conditions checks what the group asks of a certificate, its chain aside.
+func (g *group) conditions(cert *x509.Certificate) *Error {
+	if g.RequireEKU && len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 {
+		return refuse(ReasonWrongExtendedKeyUsage, "no extended key usage")
+	}
+	carries := func(oid x509.OID) bool { return slices.ContainsFunc(cert.Policies, oid.Equal) }
+	if i := slices.IndexFunc(g.refused, carries); i >= 0 {
+		return refuse(ReasonRefusedPolicy, "policy %s", g.refused[i])
+	}
+	if len(g.required) > 0 && !slices.ContainsFunc(g.required, carries) {
+		return refuse(ReasonMissingPolicy, "none of the policies %s", strings.Join(g.RequiredPolicies, ", "))
+	}
+	return nil
+}
+
+// saysTest tells whether a name anywhere in the chain is one of a test PKI, as
+// the IGC-Santé writes them: CN "TEST …", OU "IGC-SANTE TEST".
+func saysTest(chain []*x509.Certificate) bool {
+	return slices.ContainsFunc(chain, func(c *x509.Certificate) bool {
+		return testName(c.Subject) || testName(c.Issuer)
+	})
+}
+
+var (
+	oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidUnit       = asn1.ObjectIdentifier{2, 5, 4, 11}
+)
+
+func testName(name pkix.Name) bool {
+	for _, attribute := range name.Names {
+		value, _ := attribute.Value.(string)
+		value = strings.ToUpper(value)
+		if attribute.Type.Equal(oidCommonName) && strings.HasPrefix(value, "TEST ") ||
+			attribute.Type.Equal(oidUnit) && value == "IGC-SANTE TEST" {
+			return true
+		}
+	}
+	return false
+}

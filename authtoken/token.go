@@ -1,0 +1,120 @@
+// Package authtoken makes and verifies the Web eID authentication token,
+// version 1.0: a certificate and a signature over a site's origin and its nonce.
+//
+// The agent builds tokens with it, and a site that wants logins by card verifies
+// them with it: a Verifier holds which certificates the site accepts, and
+// answers with the certificate or with a typed refusal.
+//
+// All functions and Verifier.Verify may be called concurrently. The package
+// opens no connection and no file, and never keeps nonces: that a nonce is used
+// once, in the session it was made for, is the caller's to ensure, by taking it
+// out of its store before Verify.
+package authtoken
+
+import (
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"slices"
+)
+
+// Format is the only token format made and accepted.
+const Format = "web-eid:1.0"
+
+// Limits of a nonce, in characters (Web eID architecture, authentication).
+const (
+	MinNonceLength = 44
+	MaxNonceLength = 128
+)
+
+// Token is the authentication token as it travels.
+type Token struct {
+	Format                string `json:"format"`
+	UnverifiedCertificate string `json:"unverifiedCertificate"` // padded standard base64 of the DER
+	Algorithm             string `json:"algorithm"`             // RFC 7518 section 3.1
+	Signature             string `json:"signature"`             // padded standard base64; ECDSA as raw r||s
+	AppVersion            string `json:"appVersion"`            // informative
+}
+
+// Message gives what is signed: H(origin)||H(nonce), with H the hash of the
+// algorithm and the nonce as its text. The signature algorithm hashes it again.
+//
+// The error is an *Error: algorithm_refused, origin_invalid or nonce_length.
+func Message(alg, origin, nonce string) ([]byte, error) {
+	a, err := lookup(alg)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckOrigin(origin); err != nil {
+		return nil, err
+	}
+	if err := CheckNonce(nonce); err != nil {
+		return nil, err
+	}
+	return slices.Concat(a.digest([]byte(origin)), a.digest([]byte(nonce))), nil
+}
+
+// New makes a token of a signature over Message. An ECDSA signature is given
+// raw, r||s.
+//
+// The error is an *Error: malformed_certificate, algorithm_refused for an
+// algorithm that is not the key's, bad_signature for an impossible length. The
+// signature itself is not verified: what was signed is not known here.
+func New(cert *x509.Certificate, alg string, signature []byte, appVersion string) (Token, error) {
+	if cert == nil || len(cert.Raw) == 0 {
+		return Token{}, refuse(ReasonMalformedCertificate, "no certificate")
+	}
+	a, err := lookup(alg)
+	if err != nil {
+		return Token{}, err
+	}
+	if err := a.fits(cert.PublicKey); err != nil {
+		return Token{}, err
+	}
+	if err := a.checkLength(cert.PublicKey, signature); err != nil {
+		return Token{}, &Error{ReasonBadSignature, err}
+	}
+	return Token{
+		Format:                Format,
+		UnverifiedCertificate: base64.StdEncoding.EncodeToString(cert.Raw),
+		Algorithm:             alg,
+		Signature:             base64.StdEncoding.EncodeToString(signature),
+		AppVersion:            appVersion,
+	}, nil
+}
+
+// NewNonce makes a nonce: 32 random bytes as 44 characters of base64.
+func NewNonce() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand): the process ends instead
+	return base64.StdEncoding.EncodeToString(b[:])
+}
+
+// CheckNonce refuses a nonce that is not 44 to 128 printable ASCII characters.
+// The error is an *Error with nonce_length.
+func CheckNonce(nonce string) error {
+	if n := len(nonce); n < MinNonceLength || n > MaxNonceLength {
+		return refuse(ReasonNonceLength, "nonce of %d characters, want %d to %d", n, MinNonceLength, MaxNonceLength)
+	}
+	for i := range len(nonce) {
+		if c := nonce[i]; c <= ' ' || c > '~' {
+			return refuse(ReasonNonceLength, "character %d of the nonce is not printable ASCII", i)
+		}
+	}
+	return nil
+}
+
+// decodeBase64 accepts padded standard base64 in its one canonical form. The
+// comparison is what makes it so: even the standard library's strict decoder
+// skips line ends.
+func decodeBase64(text string) ([]byte, error) {
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(b) == 0 || base64.StdEncoding.EncodeToString(b) != text {
+		return nil, errors.New("not canonical base64")
+	}
+	return b, nil
+}

@@ -1,0 +1,198 @@
+// Package cps reads who a CPx card's certificate names: a health professional, a
+// member of an establishment's staff, or a service card without a name.
+//
+// What public sources leave open (which certificate policy means which kind of
+// card) is in Rules, not in the code. Parse may be called concurrently; it never
+// decides whether a certificate is to be trusted, never refuses an identifier
+// for its form, and never panics on a malformed one.
+package cps
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Rules hold what depends on the PKI that issued the card.
+type Rules struct {
+	// KindByPolicy maps a certificate policy, dotted, to a kind of card: CPS,
+	// CPF, CPE, CPA.
+	KindByPolicy map[string]string
+}
+
+// DefaultRules are those for real cards. They know no policy yet: the kind stays
+// empty until the site's settings tell.
+func DefaultRules() Rules { return Rules{KindByPolicy: map[string]string{}} }
+
+// DemoRules are those for demonstration cards, whose policies stand in the arc
+// kept for examples (ITU-T X.660, 2.999).
+func DemoRules() Rules {
+	return Rules{KindByPolicy: map[string]string{
+		"2.999.20.0": "CPS", "2.999.20.1": "CPF", "2.999.20.2": "CPE", "2.999.20.3": "CPA",
+	}}
+}
+
+// Attribute is one attribute of the subject, in the certificate's order.
+type Attribute struct {
+	OID  string // dotted
+	Name string // the short name of RFC 4519 or X.520, else the OID
+	// Value is the text; of an attribute that is no string, its DER in hex.
+	Value string
+}
+
+// Person is who a certificate names. Fields that it does not state are empty.
+type Person struct {
+	Identifier     string // the CN, whole and as written: the key of an account
+	IdentifierKind IdentifierKind
+	RPPSValid      bool   // the identifier is an RPPS number with its right check digit
+	Surname        string // SN
+	GivenName      string // GN
+	Profession     string // title
+	Kind           string // CPS, CPF, CPE, CPA, or empty when the rules do not tell
+	Test           bool   // a name in the certificate says it is of a test PKI
+	Structure      string // O
+	StructureID    string // OU
+	Pseudonym      string // of an unnamed card
+	Attributes     []Attribute
+}
+
+// Parse reads a certificate. What cannot be read is left out; a subject that is
+// malformed part-way gives what stands before the fault. A nil certificate
+// gives an empty Person.
+func Parse(cert *x509.Certificate, rules Rules) Person {
+	if cert == nil {
+		return Person{}
+	}
+	p := Person{Attributes: parseName(cert.RawSubject)}
+	for _, field := range []struct {
+		to  *string
+		oid string
+	}{
+		{&p.Identifier, oidCommonName}, {&p.Surname, oidSurname}, {&p.GivenName, oidGivenName},
+		{&p.Profession, oidTitle}, {&p.Structure, oidOrganization}, {&p.StructureID, oidUnit},
+		{&p.Pseudonym, oidPseudonym},
+	} {
+		*field.to = first(p.Attributes, field.oid)
+	}
+	p.IdentifierKind = kindOfIdentifier(p.Identifier)
+	p.RPPSValid = p.IdentifierKind == IdentifierRPPS && validRPPS(p.Identifier)
+	for _, policy := range cert.Policies {
+		if kind := rules.KindByPolicy[policy.String()]; kind != "" {
+			p.Kind = kind
+			break
+		}
+	}
+	p.Test = saysTest(p.Attributes) || saysTest(parseName(cert.RawIssuer))
+	return p
+}
+
+// Named tells a personal card from a service card.
+func (p Person) Named() bool { return p.Surname != "" || p.GivenName != "" }
+
+// DisplayName is what to call the person: given name and surname, else the
+// pseudonym, else the identifier.
+func (p Person) DisplayName() string {
+	if name := strings.TrimSpace(p.GivenName + " " + p.Surname); name != "" {
+		return name
+	}
+	if p.Pseudonym != "" {
+		return p.Pseudonym
+	}
+	return p.Identifier
+}
+
+const (
+	oidCommonName   = "2.5.4.3"
+	oidSurname      = "2.5.4.4"
+	oidOrganization = "2.5.4.10"
+	oidUnit         = "2.5.4.11"
+	oidTitle        = "2.5.4.12"
+	oidGivenName    = "2.5.4.42"
+	oidPseudonym    = "2.5.4.65"
+)
+
+var names = map[string]string{
+	oidCommonName: "CN", oidSurname: "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L",
+	"2.5.4.8": "ST", "2.5.4.9": "street", oidOrganization: "O", oidUnit: "OU", oidTitle: "title",
+	"2.5.4.17": "postalCode", oidGivenName: "GN", "2.5.4.43": "initials", "2.5.4.46": "dnQualifier",
+	oidPseudonym: "pseudonym", "2.5.4.97": "organizationIdentifier",
+	"0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.1": "emailAddress",
+}
+
+func first(attributes []Attribute, oid string) string {
+	i := slices.IndexFunc(attributes, func(a Attribute) bool { return a.OID == oid })
+	if i < 0 {
+		return ""
+	}
+	return attributes[i].Value
+}
+
+// saysTest knows the test PKI by its names, as the IGC-Santé writes them.
+func saysTest(attributes []Attribute) bool {
+	return slices.ContainsFunc(attributes, func(a Attribute) bool {
+		value := strings.ToUpper(a.Value)
+		return a.OID == oidCommonName && strings.HasPrefix(value, "TEST ") ||
+			a.OID == oidUnit && value == "IGC-SANTE TEST"
+	})
+}
+
+// parseName walks every attribute of every RDN (X.501 section 9.2): a person's
+// RDN on these cards has several. It goes step by step rather than by one
+// Unmarshal, so that a fault loses only what follows it in its RDN, or, between
+// RDNs, in the name.
+func parseName(der []byte) []Attribute {
+	var attributes []Attribute
+	var sequence asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &sequence); err != nil || sequence.Tag != asn1.TagSequence {
+		return nil
+	}
+	for rest := sequence.Bytes; len(rest) > 0; {
+		var set asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &set); err != nil {
+			break
+		}
+		for in := set.Bytes; len(in) > 0; {
+			var raw struct {
+				Type  asn1.ObjectIdentifier
+				Value asn1.RawValue
+			}
+			if in, err = asn1.Unmarshal(in, &raw); err != nil {
+				break
+			}
+			attributes = append(attributes, newAttribute(raw.Type, raw.Value))
+		}
+	}
+	return attributes
+}
+
+func newAttribute(oid asn1.ObjectIdentifier, value asn1.RawValue) Attribute {
+	a := Attribute{OID: oid.String(), Value: hex.EncodeToString(value.FullBytes)}
+	if a.Name = names[a.OID]; a.Name == "" {
+		a.Name = a.OID
+	}
+	// The library decodes every string type of X.520 through an attribute's
+	// interface value; what is not a string stays in hex.
+	var decoded pkix.AttributeTypeAndValue
+	der, err := asn1.Marshal(struct {
+		Type  asn1.ObjectIdentifier
+		Value asn1.RawValue
+	}{oid, value})
+	if err != nil {
+		return a
+	}
+	if _, err := asn1.Unmarshal(der, &decoded); err != nil {
+		return a
+	}
+	if text, ok := decoded.Value.(string); ok {
+		a.Value = text
+	}
+	return a
+}
+
+// String gives an attribute as NAME=value, for logs and consoles.
+func (a Attribute) String() string { return fmt.Sprintf("%s=%s", a.Name, a.Value) }

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+)
+
+const origin = "http://localhost:8080"
+
+// card is a certificate with its key, and the root above it.
+type card struct {
+	root, cert *x509.Certificate
+	key        *rsa.PrivateKey
+}
+
+func newCard(t *testing.T) card {
+	t.Helper()
+	now := time.Now()
+	rootKey, key := newKey(t), newKey(t)
+	root := create(t, &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "TEST AC RACINE"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}, nil, rootKey, rootKey)
+	cert := create(t, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "899700075122"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, root, key, rootKey)
+	return card{root, cert, key}
+}
+
+func newKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func create(t *testing.T, template, parent *x509.Certificate, key, signer *rsa.PrivateKey) *x509.Certificate {
+	t.Helper()
+	if parent == nil {
+		parent = template
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+// token signs a challenge as the agent does, for the site the browser named.
+func (c card) token(t *testing.T, site, nonce string) authtoken.Token {
+	t.Helper()
+	message, err := authtoken.Message("RS256", site, nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(message)
+	signature, err := rsa.SignPKCS1v15(nil, c.key, crypto.SHA256, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := authtoken.New(c.cert, "RS256", signature, "example/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func ask(t *testing.T, handler http.Handler, r *http.Request, want int) (map[string]string, []*http.Cookie) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	if w.Code != want {
+		t.Fatalf("%s %s: %d %s, want %d", r.Method, r.URL, w.Code, w.Body, want)
+	}
+	var body map[string]string
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
+		t.Fatal(err)
+	}
+	return body, w.Result().Cookies()
+}
+
+func login(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token, want int) map[string]string {
+	t.Helper()
+	raw, err := json.Marshal(map[string]authtoken.Token{"auth-token": token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, origin+"/auth/login", bytes.NewReader(raw))
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	body, _ := ask(t, handler, r, want)
+	return body
+}
+
+func TestLogin(t *testing.T) {
+	c := newCard(t)
+	now := time.Now()
+	handler, err := newHandler(origin, []*x509.Certificate{c.root}, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	challenge := func() (string, []*http.Cookie) {
+		body, cookies := ask(t, handler, httptest.NewRequest(http.MethodGet, origin+"/auth/challenge", nil), http.StatusOK)
+		return body["nonce"], cookies
+	}
+	wantReason := func(body map[string]string, want string) {
+		t.Helper()
+		if body["reason"] != want {
+			t.Errorf("reason %q, want %q", body["reason"], want)
+		}
+	}
+
+	nonce, cookies := challenge()
+	good := c.token(t, origin, nonce)
+	if body := login(t, handler, cookies, good, http.StatusOK); body["identifier"] != "899700075122" {
+		t.Errorf("answer %v", body)
+	}
+	wantReason(login(t, handler, cookies, good, http.StatusForbidden), "challenge_expired")
+	wantReason(login(t, handler, nil, good, http.StatusForbidden), "no_session")
+
+	nonce, cookies = challenge()
+	wantReason(login(t, handler, cookies, c.token(t, "https://evil.example", nonce), http.StatusForbidden), "bad_signature")
+
+	nonce, cookies = challenge()
+	wantReason(login(t, handler, cookies, newCard(t).token(t, origin, nonce), http.StatusForbidden), "untrusted_ca")
+
+	nonce, cookies = challenge()
+	now = now.Add(nonceLifetime)
+	wantReason(login(t, handler, cookies, c.token(t, origin, nonce), http.StatusForbidden), "challenge_expired")
+}
+
+func TestReadPEM(t *testing.T) {
+	c := newCard(t)
+	path := filepath.Join(t.TempDir(), "root.pem")
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.root.Raw})
+	if err := os.WriteFile(path, block, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readPEM(path)
+	if err != nil || len(got) != 1 || !got[0].Equal(c.root) {
+		t.Errorf("certificates %v, error %v", got, err)
+	}
+	if err := os.WriteFile(path, []byte("nothing"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readPEM(path); err == nil {
+		t.Error("a file without certificate is accepted")
+	}
+}
