@@ -49,6 +49,8 @@ type Token struct {
 	PINCountLow, PINFinalTry           bool
 	PINLocked, PINNotSet               bool
 	ProtectedPath                      bool // the PIN is typed on the reader
+
+	loginRequired bool // CKF_LOGIN_REQUIRED
 }
 
 // Certificate is one certificate found on a card.

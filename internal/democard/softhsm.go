@@ -1,0 +1,212 @@
+package democard
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"os"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// ErrNoSoftHSM says that SoftHSM is not installed, and what to do.
+var ErrNoSoftHSM = errors.New("SoftHSM is not installed (on Debian and Ubuntu: apt-get install softhsm2), or name its module in CPX_SOFTHSM")
+
+// Module is the path of SoftHSM's module.
+func Module() (string, error) {
+	if named := os.Getenv("CPX_SOFTHSM"); named != "" {
+		if _, err := os.Stat(named); err != nil {
+			return "", fmt.Errorf("CPX_SOFTHSM: %w", err)
+		}
+		return named, nil
+	}
+	for _, path := range []string{
+		"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+		"/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",
+		"/usr/lib64/pkcs11/libsofthsm2.so", "/opt/homebrew/lib/softhsm/libsofthsm2.so", "/usr/local/lib/softhsm/libsofthsm2.so",
+	} {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", ErrNoSoftHSM
+}
+
+// hsm is SoftHSM in this process, reading the tokens of one folder.
+type hsm struct{ ctx *p11.Ctx }
+
+// openHSM reads SOFTHSM2_CONF at its initialisation, so one folder at a time
+// can be worked on in a process.
+func openHSM(module, conf string) (*hsm, error) {
+	if err := os.Setenv("SOFTHSM2_CONF", conf); err != nil {
+		return nil, err
+	}
+	ctx := p11.New(module)
+	if ctx == nil {
+		return nil, fmt.Errorf("%s is not a PKCS#11 library", module)
+	}
+	if err := ctx.Initialize(); err != nil {
+		ctx.Destroy()
+		return nil, fmt.Errorf("SoftHSM: %w", err)
+	}
+	return &hsm{ctx}, nil
+}
+
+func (h *hsm) close() {
+	_ = h.ctx.Finalize()
+	h.ctx.Destroy()
+}
+
+// soPIN is the security officer's PIN of every demonstration token.
+const soPIN = "12345678"
+
+// newToken initialises the free slot and returns a session logged in as the
+// card's holder.
+func (h *hsm) newToken(label string) (p11.SessionHandle, error) {
+	slots, err := h.ctx.GetSlotList(true)
+	if err != nil {
+		return 0, err
+	}
+	for _, slot := range slots {
+		info, err := h.ctx.GetTokenInfo(slot)
+		if err != nil {
+			return 0, err
+		}
+		if info.Flags&p11.CKF_TOKEN_INITIALIZED == 0 {
+			if err := h.ctx.InitToken(slot, soPIN, label); err != nil {
+				return 0, fmt.Errorf("C_InitToken: %w", err)
+			}
+			return h.setPIN(label)
+		}
+	}
+	return 0, errors.New("SoftHSM has no free slot")
+}
+
+// setPIN finds the token again: SoftHSM moves a new token to another slot.
+func (h *hsm) setPIN(label string) (p11.SessionHandle, error) {
+	slot, err := h.slot(label)
+	if err != nil {
+		return 0, err
+	}
+	s, err := h.ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
+	if err != nil {
+		return 0, err
+	}
+	return s, errors.Join(h.ctx.Login(s, p11.CKU_SO, soPIN), h.ctx.InitPIN(s, PIN), h.ctx.Logout(s), h.ctx.Login(s, p11.CKU_USER, PIN))
+}
+
+func (h *hsm) slot(label string) (uint, error) {
+	slots, err := h.ctx.GetSlotList(true)
+	if err != nil {
+		return 0, err
+	}
+	for _, slot := range slots {
+		if info, err := h.ctx.GetTokenInfo(slot); err == nil && info.Label == label {
+			return slot, nil
+		}
+	}
+	return 0, fmt.Errorf("no token %q", label)
+}
+
+// login opens a session on a token that exists, logged in.
+func (h *hsm) login(label string) (p11.SessionHandle, error) {
+	slot, err := h.slot(label)
+	if err != nil {
+		return 0, err
+	}
+	s, err := h.ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION|p11.CKF_RW_SESSION)
+	if err != nil {
+		return 0, err
+	}
+	return s, h.ctx.Login(s, p11.CKU_USER, PIN)
+}
+
+// empty destroys every object of the session's token.
+func (h *hsm) empty(s p11.SessionHandle) error {
+	if err := h.ctx.FindObjectsInit(s, nil); err != nil {
+		return err
+	}
+	objects, _, err := h.ctx.FindObjects(s, 100)
+	if err := errors.Join(err, h.ctx.FindObjectsFinal(s)); err != nil {
+		return err
+	}
+	for _, o := range objects {
+		if err := h.ctx.DestroyObject(s, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put imports a key and its certificate under one CKA_ID. open makes the key
+// usable without a PIN, as a card's technical key is.
+func (h *hsm) put(s p11.SessionHandle, key crypto.Signer, c *x509.Certificate, id []byte, keyLabel, certLabel string, open bool) error {
+	attributes := []*p11.Attribute{
+		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_TOKEN, true),
+		p11.NewAttribute(p11.CKA_PRIVATE, !open), p11.NewAttribute(p11.CKA_SENSITIVE, true), p11.NewAttribute(p11.CKA_EXTRACTABLE, false),
+		p11.NewAttribute(p11.CKA_SIGN, true), p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_LABEL, keyLabel),
+	}
+	own, err := keyAttributes(key)
+	if err != nil {
+		return err
+	}
+	if _, err := h.ctx.CreateObject(s, append(attributes, own...)); err != nil {
+		return fmt.Errorf("import of the key: %w", err)
+	}
+	_, err = h.ctx.CreateObject(s, []*p11.Attribute{
+		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE), p11.NewAttribute(p11.CKA_CERTIFICATE_TYPE, p11.CKC_X_509),
+		p11.NewAttribute(p11.CKA_TOKEN, true), p11.NewAttribute(p11.CKA_PRIVATE, false),
+		p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_LABEL, certLabel),
+		p11.NewAttribute(p11.CKA_SUBJECT, c.RawSubject), p11.NewAttribute(p11.CKA_ISSUER, c.RawIssuer), p11.NewAttribute(p11.CKA_VALUE, c.Raw),
+	})
+	if err != nil {
+		return fmt.Errorf("import of the certificate: %w", err)
+	}
+	return nil
+}
+
+func keyAttributes(key crypto.Signer) ([]*p11.Attribute, error) {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		k.Precompute()
+		return []*p11.Attribute{
+			p11.NewAttribute(p11.CKA_KEY_TYPE, p11.CKK_RSA),
+			p11.NewAttribute(p11.CKA_MODULUS, k.N.Bytes()),
+			p11.NewAttribute(p11.CKA_PUBLIC_EXPONENT, []byte{byte(k.E >> 16), byte(k.E >> 8), byte(k.E)}),
+			p11.NewAttribute(p11.CKA_PRIVATE_EXPONENT, k.D.Bytes()),
+			p11.NewAttribute(p11.CKA_PRIME_1, k.Primes[0].Bytes()), p11.NewAttribute(p11.CKA_PRIME_2, k.Primes[1].Bytes()),
+			p11.NewAttribute(p11.CKA_EXPONENT_1, k.Precomputed.Dp.Bytes()), p11.NewAttribute(p11.CKA_EXPONENT_2, k.Precomputed.Dq.Bytes()),
+			p11.NewAttribute(p11.CKA_COEFFICIENT, k.Precomputed.Qinv.Bytes()),
+		}, nil
+	case *ecdsa.PrivateKey:
+		oid := asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}
+		if k.Curve == elliptic.P384() {
+			oid = asn1.ObjectIdentifier{1, 3, 132, 0, 34}
+		}
+		params, err := asn1.Marshal(oid)
+		if err != nil {
+			return nil, err
+		}
+		scalar, err := k.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		return []*p11.Attribute{
+			p11.NewAttribute(p11.CKA_KEY_TYPE, p11.CKK_EC), p11.NewAttribute(p11.CKA_EC_PARAMS, params), p11.NewAttribute(p11.CKA_VALUE, scalar),
+		}, nil
+	}
+	return nil, fmt.Errorf("keys of type %T are not known", key)
+}
+
+func newKey(curve elliptic.Curve) (crypto.Signer, error) {
+	if curve == nil {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return ecdsa.GenerateKey(curve, rand.Reader)
+}

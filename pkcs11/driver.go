@@ -1,0 +1,204 @@
+package pkcs11
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// driver is the part of PKCS#11 that this package uses, and the only door to a
+// module: whoever moves the module into a process of its own implements this.
+// Errors are typed already.
+type driver interface {
+	Info() (p11.Info, error)
+	Slots() ([]uint, error)
+	SlotInfo(slot uint) (p11.SlotInfo, error)
+	TokenInfo(slot uint) (p11.TokenInfo, error)
+	Mechanisms(slot uint) (map[uint]bool, error)
+	OpenSession(slot uint) (p11.SessionHandle, error)
+	CloseSession(s p11.SessionHandle) error
+	SessionState(s p11.SessionHandle) (uint, error)
+	Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error)
+	Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error)
+	Login(s p11.SessionHandle, user uint, pin []byte) error
+	Logout(s p11.SessionHandle) error
+	SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error
+	Sign(s p11.SessionHandle, data []byte) ([]byte, error)
+	Close() error
+}
+
+// library is a loaded module. C_Initialize and C_Finalize act on the whole
+// process, so pools that use the same file share one.
+type library struct {
+	path string
+	ctx  *p11.Ctx
+	uses int
+}
+
+var libraries = struct {
+	sync.Mutex
+	byPath map[string]*library
+}{byPath: map[string]*library{}}
+
+// openDriver loads the module. Errors wrap ErrNotPKCS11 where the file is
+// missing or no PKCS#11 library, ErrModuleFailed where it does not initialise.
+func openDriver(path string) (driver, error) {
+	if !filepath.IsAbs(path) {
+		return nil, &Error{Op: "the path of a module must be absolute", Path: path, Kind: ErrNotPKCS11}
+	}
+	file, err := os.Stat(path)
+	if err != nil {
+		kind := ErrNotPKCS11
+		if errors.Is(err, os.ErrNotExist) {
+			kind = ErrNoModule
+		}
+		return nil, fmt.Errorf("%w: %w", &Error{Op: "open", Path: path, Kind: kind}, err)
+	}
+	if !file.Mode().IsRegular() {
+		return nil, &Error{Op: "open: not a file", Path: path, Kind: ErrNotPKCS11}
+	}
+	libraries.Lock()
+	defer libraries.Unlock()
+	l := libraries.byPath[path]
+	if l == nil {
+		if l, err = load(path); err != nil {
+			return nil, err
+		}
+		libraries.byPath[path] = l
+	}
+	l.uses++
+	return &cgoDriver{library: l, ctx: l.ctx}, nil
+}
+
+func load(path string) (*library, error) {
+	ctx := p11.New(path)
+	if ctx == nil {
+		return nil, &Error{Op: "load: no library, or one without C_GetFunctionList", Path: path, Kind: ErrNotPKCS11}
+	}
+	// The binding passes CKF_OS_LOCKING_OK; with no arguments at all the
+	// vendor's module would not lock.
+	if err := ctx.Initialize(); err != nil && !errors.Is(err, p11.Error(p11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+		ctx.Destroy()
+		return nil, wrap("C_Initialize", path, err)
+	}
+	return &library{path: path, ctx: ctx}, nil
+}
+
+// cgoDriver is the module in this process.
+type cgoDriver struct {
+	library *library
+	ctx     *p11.Ctx
+	once    sync.Once
+}
+
+func (d *cgoDriver) err(op string, err error) error { return wrap(op, d.library.path, err) }
+
+func (d *cgoDriver) Close() error {
+	var err error
+	d.once.Do(func() {
+		libraries.Lock()
+		defer libraries.Unlock()
+		d.library.uses--
+		if d.library.uses > 0 {
+			return
+		}
+		delete(libraries.byPath, d.library.path)
+		err = d.err("C_Finalize", d.ctx.Finalize())
+		d.ctx.Destroy()
+	})
+	return err
+}
+
+func (d *cgoDriver) Info() (p11.Info, error) {
+	info, err := d.ctx.GetInfo()
+	return info, d.err("C_GetInfo", err)
+}
+
+func (d *cgoDriver) Slots() ([]uint, error) {
+	slots, err := d.ctx.GetSlotList(false)
+	return slots, d.err("C_GetSlotList", err)
+}
+
+func (d *cgoDriver) SlotInfo(slot uint) (p11.SlotInfo, error) {
+	info, err := d.ctx.GetSlotInfo(slot)
+	return info, d.err("C_GetSlotInfo", err)
+}
+
+func (d *cgoDriver) TokenInfo(slot uint) (p11.TokenInfo, error) {
+	info, err := d.ctx.GetTokenInfo(slot)
+	return info, d.err("C_GetTokenInfo", err)
+}
+
+func (d *cgoDriver) Mechanisms(slot uint) (map[uint]bool, error) {
+	list, err := d.ctx.GetMechanismList(slot)
+	if err != nil {
+		return nil, d.err("C_GetMechanismList", err)
+	}
+	mechanisms := map[uint]bool{}
+	for _, m := range list {
+		mechanisms[m.Mechanism] = true
+	}
+	return mechanisms, nil
+}
+
+func (d *cgoDriver) OpenSession(slot uint) (p11.SessionHandle, error) {
+	s, err := d.ctx.OpenSession(slot, p11.CKF_SERIAL_SESSION)
+	return s, d.err("C_OpenSession", err)
+}
+
+func (d *cgoDriver) CloseSession(s p11.SessionHandle) error {
+	return d.err("C_CloseSession", d.ctx.CloseSession(s))
+}
+
+func (d *cgoDriver) SessionState(s p11.SessionHandle) (uint, error) {
+	info, err := d.ctx.GetSessionInfo(s)
+	return info.State, d.err("C_GetSessionInfo", err)
+}
+
+// maxObjects bounds a search: a module that lies must not fill the memory.
+const maxObjects = 256
+
+func (d *cgoDriver) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
+	if err := d.ctx.FindObjectsInit(s, template); err != nil {
+		return nil, d.err("C_FindObjectsInit", err)
+	}
+	objects, _, err := d.ctx.FindObjects(s, maxObjects)
+	return objects, errors.Join(d.err("C_FindObjects", err), d.err("C_FindObjectsFinal", d.ctx.FindObjectsFinal(s)))
+}
+
+func (d *cgoDriver) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
+	values := make([][]byte, len(types))
+	for i, kind := range types {
+		got, err := d.ctx.GetAttributeValue(s, o, []*p11.Attribute{p11.NewAttribute(kind, nil)})
+		if err != nil {
+			return nil, d.err("C_GetAttributeValue", err)
+		}
+		if len(got) == 1 {
+			values[i] = got[0].Value
+		}
+	}
+	return values, nil
+}
+
+func (d *cgoDriver) Login(s p11.SessionHandle, user uint, pin []byte) error {
+	// The binding takes a string and copies it once more in C; both copies are
+	// out of reach, and the reason why the module moves to a process of its own.
+	return d.err("C_Login", d.ctx.Login(s, user, string(pin)))
+}
+
+func (d *cgoDriver) Logout(s p11.SessionHandle) error {
+	return d.err("C_Logout", d.ctx.Logout(s))
+}
+
+func (d *cgoDriver) SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error {
+	return d.err("C_SignInit", d.ctx.SignInit(s, []*p11.Mechanism{m}, key))
+}
+
+func (d *cgoDriver) Sign(s p11.SessionHandle, data []byte) ([]byte, error) {
+	signature, err := d.ctx.Sign(s, data)
+	return signature, d.err("C_Sign", err)
+}

@@ -1,0 +1,240 @@
+package pkcs11
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// List looks at all modules. It fails with ErrNoModule where none works, and
+// with the module's own error where the only one fails.
+func (p *Pool) List(ctx context.Context) (Snapshot, error) {
+	if err := p.take(ctx); err != nil {
+		return Snapshot{}, err
+	}
+	type result struct {
+		snapshot Snapshot
+		err      error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer p.give()
+		s, err := p.look()
+		p.mu.Lock()
+		p.snapshot, p.looked = s, true
+		p.mu.Unlock()
+		done <- result{s, err}
+	}()
+	select {
+	case r := <-done:
+		return r.snapshot, r.err
+	case <-ctx.Done(): // the look runs out by itself
+		return Snapshot{}, context.Cause(ctx)
+	}
+}
+
+// look lists everything. Under turn.
+func (p *Pool) look() (Snapshot, error) {
+	p.openModules()
+	var s Snapshot
+	var errs []error
+	worked := false
+	for _, m := range p.modules {
+		if m.driver == nil {
+			errs = append(errs, m.err)
+			continue
+		}
+		slots, certificates, err := p.lookAt(m)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		worked = true
+		s.Slots = append(s.Slots, slots...)
+		for _, c := range certificates {
+			// The same certificate through two modules is one.
+			if !slices.ContainsFunc(s.Certificates, func(x Certificate) bool { return x.ID == c.ID }) {
+				s.Certificates = append(s.Certificates, c)
+			}
+		}
+	}
+	if worked {
+		return s, nil
+	}
+	if len(errs) == 0 {
+		return s, &Error{Op: "no module is configured, and none is in a known place", Kind: ErrNoModule}
+	}
+	return s, errors.Join(errs...)
+}
+
+func (p *Pool) lookAt(m *module) ([]Slot, []Certificate, error) {
+	ids, err := m.driver.Slots()
+	if err != nil {
+		return nil, nil, err
+	}
+	var slots []Slot
+	var certificates []Certificate
+	for _, id := range ids {
+		slot, ok, err := readSlot(m, id)
+		if err != nil {
+			p.log.Warn("slot cannot be read", "module", m.path, "slot", id, "error", err)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		slots = append(slots, slot)
+		if slot.Token == nil {
+			continue
+		}
+		found, err := p.readCertificates(m, slot)
+		if err != nil {
+			p.log.Warn("certificates cannot be read", "module", m.path, "slot", id, "error", err)
+		}
+		certificates = append(certificates, found...)
+	}
+	return slots, certificates, nil
+}
+
+// readSlot is false for a slot that is neither a reader nor an initialised
+// token, such as SoftHSM's free one.
+func readSlot(m *module, id uint) (Slot, bool, error) {
+	info, err := m.driver.SlotInfo(id)
+	if err != nil {
+		return Slot{}, false, err
+	}
+	s := Slot{Module: m.path, ID: id, Description: trim(info.SlotDescription), Hardware: info.Flags&p11.CKF_HW_SLOT != 0}
+	if info.Flags&p11.CKF_TOKEN_PRESENT == 0 {
+		return s, s.Hardware, nil
+	}
+	token, err := m.driver.TokenInfo(id)
+	switch {
+	case isCKR(err, p11.CKR_TOKEN_NOT_RECOGNIZED):
+		s.Unrecognized = true
+		return s, true, nil
+	case errors.Is(err, ErrCardRemoved):
+		return s, s.Hardware, nil
+	case err != nil:
+		return s, false, err
+	case token.Flags&p11.CKF_TOKEN_INITIALIZED == 0:
+		return s, s.Hardware, nil
+	}
+	s.Token = &Token{
+		Label: trim(token.Label), Manufacturer: trim(token.ManufacturerID), Model: trim(token.Model), Serial: trim(token.SerialNumber),
+		MinPIN: int(token.MinPinLen), MaxPIN: int(token.MaxPinLen),
+		PINCountLow:   token.Flags&p11.CKF_USER_PIN_COUNT_LOW != 0,
+		PINFinalTry:   token.Flags&p11.CKF_USER_PIN_FINAL_TRY != 0,
+		PINLocked:     token.Flags&p11.CKF_USER_PIN_LOCKED != 0,
+		PINNotSet:     token.Flags&p11.CKF_USER_PIN_INITIALIZED == 0,
+		ProtectedPath: token.Flags&p11.CKF_PROTECTED_AUTHENTICATION_PATH != 0,
+		loginRequired: token.Flags&p11.CKF_LOGIN_REQUIRED != 0,
+	}
+	return s, true, nil
+}
+
+func (p *Pool) readCertificates(m *module, slot Slot) ([]Certificate, error) {
+	session, err := m.driver.OpenSession(slot.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer m.driver.CloseSession(session)
+	objects, err := m.driver.Find(session, []*p11.Attribute{
+		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE), p11.NewAttribute(p11.CKA_CERTIFICATE_TYPE, p11.CKC_X_509),
+	})
+	if err != nil {
+		return nil, err
+	}
+	var certificates []Certificate
+	for _, o := range objects {
+		values, err := m.driver.Attributes(session, o, p11.CKA_VALUE, p11.CKA_ID, p11.CKA_LABEL)
+		if err != nil {
+			return certificates, err
+		}
+		parsed, err := x509.ParseCertificate(values[0])
+		if err != nil {
+			p.log.Warn("a certificate on the card cannot be read", "module", m.path, "label", string(values[2]), "error", err)
+			continue
+		}
+		if parsed.IsCA {
+			continue
+		}
+		sum := sha256.Sum256(parsed.Raw)
+		c := Certificate{ID: hex.EncodeToString(sum[:]), X509: parsed, Label: trim(string(values[2])), KeyID: values[1], Slot: slot}
+		if c.Reason, err = p.reason(m.driver, session, c); err != nil {
+			return certificates, err
+		}
+		certificates = append(certificates, c)
+	}
+	return certificates, nil
+}
+
+// reason says why a certificate is not for a login, in the order in which it
+// helps a person: what it is for, then whether its key asks for a PIN, then
+// its validity.
+func (p *Pool) reason(d driver, session p11.SessionHandle, c Certificate) (Reason, error) {
+	if !forAuthentication(c.X509) {
+		return NotForAuthentication, nil
+	}
+	open, err := keyWithoutPIN(d, session, c)
+	switch now := p.now(); {
+	case err != nil:
+		return "", err
+	case open:
+		return KeyWithoutPIN, nil
+	case now.Before(c.X509.NotBefore):
+		return NotYetValid, nil
+	case now.After(c.X509.NotAfter):
+		return Expired, nil
+	}
+	return Usable, nil
+}
+
+// forAuthentication goes by key usage (RFC 5280, 4.2.1.3), never by label: a
+// signature certificate carries nonRepudiation.
+func forAuthentication(c *x509.Certificate) bool {
+	if c.KeyUsage&x509.KeyUsageDigitalSignature == 0 || c.KeyUsage&x509.KeyUsageContentCommitment != 0 {
+		return false
+	}
+	if len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
+		return true
+	}
+	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+}
+
+// keyWithoutPIN tells a key that can be used without logging in: on a token
+// that asks for no login at all, or a key object seen before login that is not
+// private.
+func keyWithoutPIN(d driver, session p11.SessionHandle, c Certificate) (bool, error) {
+	if !c.Slot.Token.loginRequired {
+		return true, nil
+	}
+	keys, err := d.Find(session, keyTemplate(c.KeyID))
+	if err != nil {
+		return false, err
+	}
+	for _, k := range keys {
+		private, err := d.Attributes(session, k, p11.CKA_PRIVATE)
+		if err != nil {
+			return false, err
+		}
+		if !isTrue(private[0]) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func keyTemplate(id []byte) []*p11.Attribute {
+	return []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_ID, id)}
+}
+
+func isTrue(value []byte) bool { return len(value) == 1 && value[0] != 0 }
+
+// trim takes off the padding: blanks by the standard, NULs with some modules.
+func trim(s string) string { return strings.Trim(s, " \x00") }

@@ -1,0 +1,84 @@
+package pkcs11
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rsa"
+	_ "crypto/sha256" // the digests of the algorithms
+	_ "crypto/sha512"
+	"errors"
+	"math/big"
+	"slices"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// mechanism is how a signature is made on a token.
+type mechanism struct {
+	algorithm Algorithm
+	mechanism *p11.Mechanism
+	input     func(message []byte) []byte // what goes to C_Sign
+}
+
+// digestInfoSHA256 is the DER before the digest (RFC 8017, 9.2, note 1).
+var digestInfoSHA256 = []byte{
+	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
+}
+
+// choose prefers what every card can: PKCS#1 v1.5 over a DigestInfo built here.
+// PSS only where the token offers nothing else.
+func choose(key crypto.PublicKey, offered map[uint]bool) (mechanism, bool) {
+	whole := func(message []byte) []byte { return message }
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		pss := p11.NewPSSParams(p11.CKM_SHA256, p11.CKG_MGF1_SHA256, uint(crypto.SHA256.Size()))
+		for _, m := range []struct {
+			id uint
+			mechanism
+		}{
+			{p11.CKM_RSA_PKCS, mechanism{RS256, p11.NewMechanism(p11.CKM_RSA_PKCS, nil), func(message []byte) []byte {
+				return slices.Concat(digestInfoSHA256, RS256.digest(message))
+			}}},
+			{p11.CKM_SHA256_RSA_PKCS, mechanism{RS256, p11.NewMechanism(p11.CKM_SHA256_RSA_PKCS, nil), whole}},
+			{p11.CKM_RSA_PKCS_PSS, mechanism{PS256, p11.NewMechanism(p11.CKM_RSA_PKCS_PSS, pss), PS256.digest}},
+			{p11.CKM_SHA256_RSA_PKCS_PSS, mechanism{PS256, p11.NewMechanism(p11.CKM_SHA256_RSA_PKCS_PSS, pss), whole}},
+		} {
+			if offered[m.id] {
+				return m.mechanism, true
+			}
+		}
+	case *ecdsa.PublicKey:
+		algorithm := map[elliptic.Curve]Algorithm{elliptic.P256(): ES256, elliptic.P384(): ES384}[key.Curve]
+		if algorithm != "" && offered[p11.CKM_ECDSA] {
+			return mechanism{algorithm, p11.NewMechanism(p11.CKM_ECDSA, nil), algorithm.digest}, true
+		}
+	}
+	return mechanism{}, false
+}
+
+func (a Algorithm) digest(message []byte) []byte {
+	h := a.Hash().New()
+	h.Write(message)
+	return h.Sum(nil)
+}
+
+var errBadSignature = errors.New("pkcs11: bad signature")
+
+func (m mechanism) verify(key crypto.PublicKey, message, signature []byte) error {
+	sum := m.algorithm.digest(message)
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if m.algorithm == PS256 {
+			return rsa.VerifyPSS(key, crypto.SHA256, sum, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		}
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum, signature)
+	case *ecdsa.PublicKey:
+		half := (key.Curve.Params().BitSize + 7) / 8
+		if len(signature) == 2*half &&
+			ecdsa.Verify(key, sum, new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])) {
+			return nil
+		}
+	}
+	return errBadSignature
+}
