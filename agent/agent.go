@@ -1,0 +1,203 @@
+// Package agent is the bridge between a page in the browser and the card: a
+// WebSocket server on the loopback addresses, the gate in front of it, the
+// JSON-RPC methods, and the login itself.
+//
+// A [Server] may be used from any goroutine. It never signs anything but its
+// own structure over the handshake's origin and the portal's nonce, never
+// answers a process of another user, never listens beyond loopback, and never
+// sees a PIN longer than it takes to hand it from the dialog to the card. No
+// lock is held while a person is asked.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// Name is what the agent calls itself to allowed pages and in tokens.
+const Name = "CPx Bridge"
+
+// ErrNoPort says that every port of the range is taken.
+var ErrNoPort = errors.New("agent: no free port in the range")
+
+// Cards is what the agent needs of package pkcs11; *pkcs11.Pool is one.
+type Cards interface {
+	List(ctx context.Context) (pkcs11.Snapshot, error)
+	Snapshot() (pkcs11.Snapshot, bool)
+	Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
+}
+
+// Options make a Server. Policy, Cards, Prompter and Logger are required.
+type Options struct {
+	Policy   *policy.Effective
+	Cards    Cards
+	Prompter prompt.Prompter
+	Choice   *Choice // which certificate the next login uses; nil: never remembered
+	Logger   *slog.Logger
+	Version  string
+	// Peer tells the owner of a connection; default peer.Owner.
+	Peer func(local, remote netip.AddrPort) (peer.Identity, error)
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+	// Limits are the time limits; the zero value is protocol.md's.
+	Limits Limits
+}
+
+// Limits are the protocol's time limits. Zero fields take their defaults.
+type Limits struct {
+	Request  time.Duration // a whole request, waiting in the queue not counted
+	Dialog   time.Duration // each dialog
+	Queue    time.Duration // waiting for one's turn
+	Insert   time.Duration // waiting for a card
+	Look     time.Duration // between two looks while a person waits for a card
+	Pause    time.Duration // after three cancelled dialogs
+	Stale    time.Duration // age of a snapshot that status renews
+	PINPad   time.Duration // least time left to begin on a PIN pad
+	Header   time.Duration // a bare connection may wait this long
+	Shutdown time.Duration
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
+		{&l.Insert, 60 * time.Second}, {&l.Look, time.Second}, {&l.Pause, 30 * time.Second},
+		{&l.Stale, 2 * time.Second}, {&l.PINPad, 150 * time.Second},
+		// A browser holds the bare connection while its own permission prompt
+		// stands, four minutes in Chromium: a shorter limit breaks that login.
+		{&l.Header, 260 * time.Second}, {&l.Shutdown, 2 * time.Second},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return l
+}
+
+// Server serves pages on loopback.
+type Server struct {
+	policy   *policy.Effective
+	cards    Cards
+	prompter prompt.Prompter
+	choice   *Choice
+	log      *slog.Logger
+	version  string
+	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
+	now      func() time.Time
+	limits   Limits
+
+	uid       uint32
+	port      int
+	listeners []net.Listener
+	queue     *queue
+	looks     *looks
+	proven    *proven
+	bare      *bareConns
+
+	mu    sync.Mutex
+	conns map[*conn]bool
+}
+
+// New makes a server and takes its port, so that a second agent on the machine
+// takes the next. It fails with peer.ErrUnsupported on a platform whose check
+// of the connecting user is not written yet, and with ErrNoPort.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		policy: o.Policy, cards: o.Cards, prompter: o.Prompter, choice: o.Choice,
+		log: o.Logger, version: o.Version, peer: o.Peer, now: o.Now,
+		limits: o.Limits.withDefaults(), uid: uint32(os.Getuid()), conns: map[*conn]bool{},
+	}
+	if s.peer == nil {
+		if !peer.Supported() {
+			return nil, peer.ErrUnsupported
+		}
+		s.peer = peer.Owner
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.queue = newQueue(s.now, s.limits)
+	s.looks = newLooks(o.Cards, s.now, o.Logger)
+	s.proven = newProven()
+	s.bare = newBareConns(maxBare)
+	s.looks.onChange(s.cardsChanged)
+	var err error
+	if s.listeners, s.port, err = listen(o.Policy.Ports.First, o.Policy.Ports.Count); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Port is the port the server listens on, on 127.0.0.1 and ::1.
+func (s *Server) Port() int { return s.port }
+
+// Serve answers pages until ctx ends. Running logins end with it.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	web := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: s.limits.Header,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withIdentity,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	s.looks.refresh(ctx)
+	ended := make(chan error, len(s.listeners))
+	for _, l := range s.listeners {
+		s.log.Info("listening", "address", l.Addr().String())
+		go func() { ended <- web.Serve(s.gated(ctx, l)) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+	}
+	cancel()
+	s.closeConns()
+	_ = web.Close()
+	s.looks.wait(s.limits.Shutdown)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// listen takes the first port of the range that is free on both loopback
+// addresses. Where ::1 does not exist, 127.0.0.1 alone; where it exists and is
+// taken, the next port, because a browser that is told "localhost" dials ::1
+// first and would meet a stranger there.
+func listen(first, count int) ([]net.Listener, int, error) {
+	for port := first; port < first+count; port++ {
+		v4, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		v6, err := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
+		switch {
+		case err == nil:
+			return []net.Listener{v4, v6}, port, nil
+		case addressMissing(err):
+			return []net.Listener{v4}, port, nil
+		}
+		_ = v4.Close()
+	}
+	return nil, 0, fmt.Errorf("%w: %d to %d are all taken, or refused by the system", ErrNoPort, first, first+count-1)
+}

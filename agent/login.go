@@ -1,0 +1,234 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// The states of the progress notification.
+const (
+	waitingForConsent   = "waiting-for-consent"
+	waitingForCard      = "waiting-for-card"
+	choosingCertificate = "choosing-certificate"
+	waitingForPIN       = "waiting-for-pin"
+	signing             = "signing"
+)
+
+type authenticateParams struct {
+	nonce, lang string
+}
+
+func parseAuthenticate(r request) (authenticateParams, *Error) {
+	nonce, bad := r.stringParam("challengeNonce", true)
+	if bad != nil {
+		return authenticateParams{}, bad
+	}
+	if err := authtoken.CheckNonce(nonce); err != nil {
+		return authenticateParams{}, newError(CodeInvalidParams, "", "params.challengeNonce: "+err.Error())
+	}
+	lang, bad := r.stringParam("lang", false)
+	return authenticateParams{nonce: nonce, lang: lang}, bad
+}
+
+// login is one authenticate from its turn in the queue to the token.
+type login struct {
+	*Server
+	who      caller
+	lang     string
+	nonce    string
+	progress func(state string)
+}
+
+// login waits for its turn and runs. The second result is the certificate's ID.
+func (s *Server) login(ctx context.Context, who caller, ask authenticateParams, progress func(string)) (*authtoken.Token, string, *Error) {
+	begun := s.now()
+	l := &login{Server: s, who: who, lang: s.language(ask.lang), nonce: ask.nonce, progress: progress}
+	token, id, err := l.run(ctx)
+	log := s.log.With("origin", who.origin, "program", who.peer.Program, "ms", s.now().Sub(begun).Milliseconds())
+	if err != nil {
+		wire := wireError(err)
+		log.Info("login failed", "code", wire.Code, "error", err)
+		return nil, "", wire
+	}
+	log.Info("login signed", "certificate", id[:8])
+	return token, id, nil
+}
+
+func (l *login) run(ctx context.Context) (*authtoken.Token, string, error) {
+	if err := l.queue.enter(ctx, l.who.origin); err != nil {
+		return nil, "", err
+	}
+	defer l.queue.leave()
+	ctx, cancel := context.WithTimeoutCause(ctx, l.limits.Request, errTimeUp)
+	defer cancel()
+
+	token, id, err := l.steps(ctx)
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		// The page cancelled or the time is up: whatever a dialog or the card
+		// said because of it comes second.
+		err = cause
+	}
+	if err != nil {
+		if errors.Is(err, prompt.ErrCancelled) {
+			l.queue.refused(l.who.origin, wireError(err))
+		}
+		return nil, "", err
+	}
+	l.queue.succeeded(l.who.origin)
+	l.proven.add(l.who.origin, id)
+	return token, id, nil
+}
+
+func (l *login) steps(ctx context.Context) (*authtoken.Token, string, error) {
+	if !l.who.allowed {
+		// Before any look at reader, card or module: a stranger learns nothing.
+		if err := l.consent(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+	snapshot, err := l.card(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	certificate, err := l.choose(ctx, snapshot)
+	if err != nil {
+		return nil, "", err
+	}
+	signature, err := l.sign(ctx, certificate)
+	if err != nil {
+		return nil, "", err
+	}
+	if ctx.Err() != nil { // nothing is sent after a cancel
+		return nil, "", context.Cause(ctx)
+	}
+	token, err := authtoken.New(signature.Certificate.X509, string(signature.Algorithm), signature.Value, appVersion(l.version))
+	if err != nil {
+		return nil, "", err
+	}
+	return &token, certificate.ID, nil
+}
+
+func appVersion(version string) string { return "https://cpx-bridge.invalid/cpx-agent/" + version }
+
+func (l *login) caller() prompt.Caller {
+	return prompt.Caller{Origin: l.who.origin, Program: l.who.peer.Program}
+}
+
+// deniedError is a wire error of which it must be known that a person's own
+// answer caused it.
+type deniedError struct{ wire *Error }
+
+func (e deniedError) Error() string      { return e.wire.Error() }
+func (deniedError) Is(target error) bool { return target == prompt.ErrCancelled }
+func (e deniedError) Unwrap() error      { return e.wire }
+
+func (l *login) consent(ctx context.Context) error {
+	l.progress(waitingForConsent)
+	dialog, cancel := context.WithTimeout(ctx, l.limits.Dialog)
+	defer cancel()
+	err := l.prompter.Consent(dialog, l.lang, l.caller())
+	if errors.Is(err, prompt.ErrCancelled) {
+		return deniedError{fail(CodeConsentDenied)}
+	}
+	return err
+}
+
+// card looks for a card, and waits for one with the person where there is none.
+func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
+	snapshot, err := l.looks.list(ctx)
+	if err != nil || hasCard(snapshot) {
+		return snapshot, err
+	}
+	l.progress(waitingForCard)
+	waiting, cancel := context.WithTimeout(ctx, l.limits.Insert)
+	defer cancel()
+	answer := make(chan error, 1)
+	go func() { answer <- l.prompter.InsertCard(waiting, l.lang, l.caller()) }()
+	for {
+		select {
+		case err := <-answer:
+			if errors.Is(err, prompt.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+				return snapshot, noCard(snapshot)
+			}
+			return snapshot, err
+		case <-time.After(l.limits.Look):
+		}
+		found, err := l.looks.list(waiting)
+		if waiting.Err() != nil {
+			continue // the dialog ends with it and says how
+		}
+		if snapshot = found; err != nil || hasCard(snapshot) {
+			cancel()
+			<-answer // the dialog is gone before the next one comes
+			return snapshot, err
+		}
+	}
+}
+
+func noCard(s pkcs11.Snapshot) error {
+	if readers(s) == 0 {
+		return fail(CodeNoReader)
+	}
+	return fail(CodeNoCard)
+}
+
+// choose returns the certificate of the login: the one chosen beforehand, the
+// only one, or the person's choice from a list.
+func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certificate, error) {
+	var usable []pkcs11.Certificate
+	for _, c := range s.Certificates {
+		if c.Reason == pkcs11.Usable {
+			usable = append(usable, c)
+		}
+	}
+	if len(usable) == 0 {
+		return pkcs11.Certificate{}, noCertificate(s)
+	}
+	chosen, err := l.choice.Get()
+	if err != nil {
+		l.log.Warn("the choice of certificate cannot be read", "error", err)
+	}
+	for _, c := range usable {
+		if c.ID == chosen {
+			return c, nil
+		}
+	}
+	if len(usable) == 1 {
+		return usable[0], nil
+	}
+	l.progress(choosingCertificate)
+	dialog, cancel := context.WithTimeout(ctx, l.limits.Dialog)
+	defer cancel()
+	holders := make([]prompt.Holder, len(usable))
+	for i, c := range usable {
+		holders[i] = Holder(c, l.lang)
+	}
+	i, err := l.prompter.Choose(dialog, l.lang, l.caller(), holders)
+	if err != nil {
+		return pkcs11.Certificate{}, err
+	}
+	return usable[i], nil
+}
+
+// noCertificate says why none fits: with several reasons, the authentication
+// certificate's, because that is the one the person means.
+func noCertificate(s pkcs11.Snapshot) error {
+	if len(s.Certificates) == 0 {
+		return fail(CodeCardUnsupported)
+	}
+	e := fail(CodeNoCertificate)
+	for _, r := range []pkcs11.Reason{pkcs11.Expired, pkcs11.NotYetValid, pkcs11.KeyWithoutPIN, pkcs11.NotForAuthentication} {
+		for _, c := range s.Certificates {
+			if c.Reason == r {
+				e.Data.Detail = string(r)
+				return e
+			}
+		}
+	}
+	return e
+}

@@ -1,0 +1,339 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+const askSettings = "[origins]\nmode = \"ask\"\nallow = [\"" + listedOrigin + "\"]\n"
+
+func TestLogin(t *testing.T) {
+	cards, person := oneCard(t)
+	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	p.authenticate(1)
+	if a := p.answer(); a.Error != nil || a.Result["format"] != "web-eid:1.0" || a.Result["algorithm"] != "ES256" {
+		t.Fatalf("%+v %+v", a.Result, a.Error)
+	}
+	id := cards.snapshot.Certificates[0].ID
+	p.send(`{"jsonrpc":"2.0","id":"w","method":"watch","params":{"certificate":"` + id + `"}}`)
+	if a := p.answer(); a.Result["present"] != true {
+		t.Errorf("watch: %+v %+v", a.Result, a.Error)
+	}
+}
+
+// TestConsentComesFirst: in ask mode nothing is looked at before the person
+// agreed, and what the dialog names is the handshake's origin.
+func TestConsentComesFirst(t *testing.T) {
+	cards, person := oneCard(t)
+	var named atomic.Value
+	before := make(chan int, 1)
+	person.consent = func(_ context.Context, c prompt.Caller) error {
+		named.Store(c.Origin)
+		before <- cards.looks()
+		return nil
+	}
+	cards.first = make(chan struct{})
+	s := serve(t, setup{settings: askSettings, cards: cards, person: person})
+	<-cards.first
+	atStart := cards.looks()
+	p := openPage(t, s, otherOrigin)
+	p.send(`{"jsonrpc":"2.0","id":1,"method":"status"}`)
+	if a := p.answer(); len(a.Result) != 1 || a.Result["protocol"] != 1.0 {
+		t.Errorf("a stranger learns %v", a.Result)
+	}
+	p.authenticate(2)
+	p.progress(waitingForConsent)
+	if a := p.answer(); a.Error != nil {
+		t.Fatal(a.Error)
+	}
+	if n := <-before; n != atStart {
+		t.Errorf("the cards were looked at before the consent")
+	}
+	if named.Load() != otherOrigin {
+		t.Errorf("the dialog named %v", named.Load())
+	}
+}
+
+func TestConsentDenied(t *testing.T) {
+	cards, person := oneCard(t)
+	person.consent = func(context.Context, prompt.Caller) error { return prompt.ErrCancelled }
+	p := openPage(t, serve(t, setup{settings: askSettings, cards: cards, person: person}), otherOrigin)
+	p.authenticate(1)
+	want(t, p.answer(), CodeConsentDenied)
+}
+
+// TestPause: three dialogs cancelled in a row pause the origin, and only it.
+func TestPause(t *testing.T) {
+	cards, person := oneCard(t)
+	person.pin = func(context.Context, prompt.PIN) ([]byte, error) { return nil, prompt.ErrCancelled }
+	var shift atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
+	s := serve(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\",\"" + otherOrigin + "\"]\n", cards: cards, person: person, now: now})
+	p := openPage(t, s, listedOrigin)
+	for i := range 3 {
+		p.authenticate(i)
+		want(t, p.answer(), CodeCancelled)
+	}
+	p.authenticate(4)
+	a := p.answer()
+	want(t, a, CodeBusy)
+	if a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
+		t.Errorf("retryAfter %d", a.Error.Data.RetryAfter)
+	}
+	other := openPage(t, s, otherOrigin)
+	other.authenticate(5)
+	want(t, other.answer(), CodeCancelled)
+	shift.Store(int64(31 * time.Second))
+	p.authenticate(6)
+	want(t, p.answer(), CodeCancelled)
+}
+
+func TestCancelAndClose(t *testing.T) {
+	cards, person := oneCard(t)
+	ended := make(chan error, 1)
+	person.pin = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return nil, ctx.Err()
+	}
+	s := serve(t, setup{cards: cards, person: person})
+	p := openPage(t, s, listedOrigin)
+	p.authenticate(1)
+	p.progress(waitingForPIN)
+	p.authenticate(2) // a second on one connection
+	want(t, p.answer(), CodeBusy)
+	p.send(`{"jsonrpc":"2.0","id":3,"method":"cancel"}`)
+	got := map[string]testAnswer{}
+	for range 2 {
+		a := p.answer()
+		got[string(a.ID)] = a
+	}
+	want(t, got["1"], CodeCancelled)
+	if got["3"].Error != nil {
+		t.Error(got["3"].Error)
+	}
+	<-ended
+	p.authenticate(4)
+	p.progress(waitingForPIN)
+	_ = p.socket.Close()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the dialog ended with %v", err)
+	}
+}
+
+func TestTimeLimits(t *testing.T) {
+	cards, person := oneCard(t)
+	person.pin = func(ctx context.Context, _ prompt.PIN) ([]byte, error) { return nil, waitDone(ctx) }
+	t.Run("dialog", func(t *testing.T) {
+		p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Dialog: 20 * time.Millisecond}}), listedOrigin)
+		p.authenticate(1)
+		want(t, p.answer(), CodeTimeout)
+	})
+	t.Run("request", func(t *testing.T) {
+		p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Request: 20 * time.Millisecond}}), listedOrigin)
+		p.authenticate(1)
+		want(t, p.answer(), CodeTimeout)
+	})
+	t.Run("queue", func(t *testing.T) {
+		s := serve(t, setup{cards: cards, person: person, limits: Limits{Queue: 20 * time.Millisecond}})
+		first, second := openPage(t, s, listedOrigin), openPage(t, s, listedOrigin)
+		first.authenticate(1)
+		first.progress(waitingForPIN)
+		second.authenticate(1)
+		want(t, second.answer(), CodeBusy)
+	})
+}
+
+// TestQueue: eight may wait, the ninth is told at once; the person's refusal
+// ends all that wait for the same origin.
+func TestQueue(t *testing.T) {
+	cards, person := oneCard(t)
+	refuse := make(chan struct{})
+	person.pin = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
+		<-refuse
+		return nil, prompt.ErrCancelled
+	}
+	s := serve(t, setup{cards: cards, person: person})
+	first := openPage(t, s, listedOrigin)
+	first.authenticate(1)
+	first.progress(waitingForPIN)
+	pages := make([]*testPage, maxWaiting+1)
+	answers := make(chan testAnswer, len(pages))
+	for i := range pages {
+		pages[i] = openPage(t, s, listedOrigin)
+		pages[i].authenticate(1)
+		go func() { answers <- pages[i].answer() }()
+	}
+	want(t, <-answers, CodeBusy) // one of them, whichever came last
+	close(refuse)
+	want(t, first.answer(), CodeCancelled)
+	for range maxWaiting {
+		want(t, <-answers, CodeCancelled)
+	}
+}
+
+func TestNoCard(t *testing.T) {
+	reader := pkcs11.Slot{Description: "TEST reader", Hardware: true}
+	for name, c := range map[string]struct {
+		slots []pkcs11.Slot
+		code  int
+	}{"no card": {[]pkcs11.Slot{reader}, CodeNoCard}, "no reader": {nil, CodeNoReader}} {
+		t.Run(name, func(t *testing.T) {
+			cards, person := oneCard(t)
+			cards.snapshot = pkcs11.Snapshot{Slots: c.slots}
+			person.insert = waitDone
+			p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}}), listedOrigin)
+			p.authenticate(1)
+			p.progress(waitingForCard)
+			want(t, p.answer(), c.code)
+		})
+	}
+}
+
+// TestCardComes: the dialog closes by itself and the login goes on.
+func TestCardComes(t *testing.T) {
+	cards, person := oneCard(t)
+	with := cards.snapshot
+	cards.snapshot = pkcs11.Snapshot{}
+	closed := make(chan struct{})
+	person.insert = func(ctx context.Context) error {
+		cards.set(with)
+		<-ctx.Done()
+		close(closed)
+		return ctx.Err()
+	}
+	p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Look: 5 * time.Millisecond}}), listedOrigin)
+	p.authenticate(1)
+	if a := p.answer(); a.Error != nil {
+		t.Fatal(a.Error)
+	}
+	<-closed
+}
+
+func TestInsertCancelled(t *testing.T) {
+	cards, person := oneCard(t)
+	cards.snapshot = pkcs11.Snapshot{}
+	person.insert = func(context.Context) error { return prompt.ErrCancelled }
+	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	p.authenticate(1)
+	want(t, p.answer(), CodeCancelled)
+}
+
+func TestChoosing(t *testing.T) {
+	one, _ := holder(t, 1)
+	two, key := holder(t, 2)
+	snapshot := pkcs11.Snapshot{Slots: []pkcs11.Slot{one.Slot, two.Slot}, Certificates: []pkcs11.Certificate{one, two}}
+	var listed atomic.Int32
+	person := fakePerson{
+		pin: func(context.Context, prompt.PIN) ([]byte, error) { return []byte("1234"), nil },
+		choose: func(_ context.Context, h []prompt.Holder) (int, error) {
+			listed.Add(1)
+			if len(h) != 2 || !strings.Contains(h[1].Name, "TEST") {
+				t.Errorf("the list shows %+v", h)
+			}
+			return 1, nil
+		},
+	}
+	choice := NewChoice(t.TempDir())
+	s := serve(t, setup{cards: &fakeCards{snapshot: snapshot, sign: signer(two, key)}, person: person, choice: choice})
+	p := openPage(t, s, listedOrigin)
+	p.authenticate(1)
+	p.progress(choosingCertificate)
+	if a := p.answer(); a.Error != nil {
+		t.Fatal(a.Error)
+	}
+	// Chosen beforehand, in another process as it were: no list.
+	if err := choice.Set(two.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.authenticate(2)
+	if a := p.answer(); a.Error != nil {
+		t.Fatal(a.Error)
+	}
+	if listed.Load() != 1 {
+		t.Errorf("the list was shown %d times, want 1", listed.Load())
+	}
+}
+
+// TestWrongPIN: a wrong entry is asked anew, once for each entry, and whoever
+// then stops gets pin_incorrect with the tries left.
+func TestWrongPIN(t *testing.T) {
+	cards, person := oneCard(t)
+	var dialogs []prompt.PIN
+	person.pin = func(_ context.Context, d prompt.PIN) ([]byte, error) {
+		dialogs = append(dialogs, d)
+		if len(dialogs) == 2 {
+			return nil, prompt.ErrCancelled
+		}
+		return []byte("9999"), nil
+	}
+	tries := 0
+	good := cards.sign
+	cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
+		s, err := good(ctx, r)
+		if errors.Is(err, pkcs11.ErrPINIncorrect) {
+			tries++
+			err = errors.Join(err, &pkcs11.PINError{FinalTry: true})
+		}
+		return s, err
+	}
+	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	p.authenticate(1)
+	a := p.answer()
+	want(t, a, CodePINIncorrect)
+	if a.Error.Data.TriesLeft == nil || *a.Error.Data.TriesLeft != 1 {
+		t.Errorf("tries left: %v", a.Error.Data.TriesLeft)
+	}
+	if tries != 1 || len(dialogs) != 2 || dialogs[0].WrongPIN || !dialogs[1].WrongPIN {
+		t.Errorf("%d tries, dialogs %+v", tries, dialogs)
+	}
+}
+
+// TestCardErrors: every typed error of the card has its code.
+func TestCardErrors(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+	}{
+		{pkcs11.ErrPINLocked, CodePINLocked},
+		{pkcs11.ErrPINNotSet, CodePINNotSet},
+		{pkcs11.ErrCardRemoved, CodeCardRemoved},
+		{pkcs11.ErrCardChanged, CodeCardChanged},
+		{pkcs11.ErrUnsupported, CodeCardUnsupported},
+		{pkcs11.ErrKeyWithoutPIN, CodeNoCertificate},
+		{pkcs11.ErrModuleFailed, CodeModuleFailed},
+		{pkcs11.ErrNoModule, CodeNoModule},
+		{prompt.ErrUnavailable, CodePromptFailed},
+		{prompt.ErrTimeout, CodeTimeout},
+	} {
+		cards, person := oneCard(t)
+		cards.sign = func(context.Context, pkcs11.Request) (pkcs11.Signature, error) {
+			return pkcs11.Signature{}, c.err
+		}
+		p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+		p.authenticate(1)
+		want(t, p.answer(), c.code)
+	}
+}
+
+// TestPanic: one page's login that panics never ends the agent.
+func TestPanic(t *testing.T) {
+	cards, person := oneCard(t)
+	cards.sign = func(context.Context, pkcs11.Request) (pkcs11.Signature, error) { panic("played") }
+	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	p.authenticate(1)
+	if a := p.answer(); a.Error == nil || a.Error.Code != CodeInternal {
+		t.Errorf("%+v", a)
+	}
+	p.authenticate(2)
+	if a := p.answer(); a.Error == nil || a.Error.Code != CodeInternal {
+		t.Errorf("the turn was not given back: %+v", a)
+	}
+}

@@ -1,0 +1,137 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// looks is the one place from which the agent looks at the cards. What others
+// read is the pool's snapshot, which never waits for a module.
+type looks struct {
+	cards Cards
+	now   func() time.Time
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	last    time.Time // end of the last look
+	before  []string  // certificates the last look showed
+	ended   bool      // the first look has ended, well or not
+	running chan struct{}
+	err     error
+	changed []func(pkcs11.Snapshot)
+}
+
+func newLooks(cards Cards, now func() time.Time, log *slog.Logger) *looks {
+	return &looks{cards: cards, now: now, log: log}
+}
+
+func (l *looks) onChange(f func(pkcs11.Snapshot)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed = append(l.changed, f)
+}
+
+// list looks now.
+func (l *looks) list(ctx context.Context) (pkcs11.Snapshot, error) {
+	snapshot, err := l.cards.List(ctx)
+	if ctx.Err() != nil {
+		return snapshot, err // given up on, says nothing about the cards
+	}
+	ids := []string{}
+	for _, s := range snapshot.Slots {
+		ids = append(ids, s.Module+"\n"+s.Description)
+	}
+	for _, c := range snapshot.Certificates {
+		ids = append(ids, c.ID)
+	}
+	l.mu.Lock()
+	differs := !l.ended || !reflect.DeepEqual(ids, l.before) || (err == nil) != (l.err == nil)
+	l.last, l.before, l.ended, l.err = l.now(), ids, true, err
+	tell := l.changed
+	l.mu.Unlock()
+	if differs {
+		for _, f := range tell {
+			f(snapshot)
+		}
+	}
+	return snapshot, err
+}
+
+// refresh looks once in the background, unless such a look runs.
+func (l *looks) refresh(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running != nil {
+		return
+	}
+	done := make(chan struct{})
+	l.running = done
+	go func() {
+		defer func() {
+			l.mu.Lock()
+			l.running = nil
+			l.mu.Unlock()
+			close(done)
+		}()
+		if _, err := l.list(ctx); err != nil && ctx.Err() == nil {
+			l.log.Warn("cards cannot be read", "error", err)
+		}
+	}()
+}
+
+// refreshIfOlder looks in the background where the last look is older than age.
+func (l *looks) refreshIfOlder(ctx context.Context, age time.Duration) {
+	l.mu.Lock()
+	old := l.now().Sub(l.last) > age
+	l.mu.Unlock()
+	if old {
+		l.refresh(ctx)
+	}
+}
+
+// state is the last look's outcome; known is false before the first has ended.
+func (l *looks) state() (known bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended, l.err
+}
+
+// wait lets a running background look end, at most for limit.
+func (l *looks) wait(limit time.Duration) {
+	l.mu.Lock()
+	running := l.running
+	l.mu.Unlock()
+	if running == nil {
+		return
+	}
+	select {
+	case <-running:
+	case <-time.After(limit):
+	}
+}
+
+// proven remembers which origins got a token with which certificate, in this
+// run of the agent: only they may watch it.
+type proven struct {
+	mu   sync.Mutex
+	seen map[[2]string]bool
+}
+
+func newProven() *proven { return &proven{seen: map[[2]string]bool{}} }
+
+func (p *proven) add(origin, id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen[[2]string{origin, id}] = true
+}
+
+func (p *proven) has(origin, id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[[2]string{origin, id}]
+}

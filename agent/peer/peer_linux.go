@@ -1,0 +1,135 @@
+package peer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Supported says whether this platform's check is written.
+func Supported() bool { return true }
+
+var errNotEstablished = errors.New("peer: the connecting socket is no longer established")
+
+// Owner asks the kernel (sock_diag(7)) for the socket at the other end of an
+// accepted connection: local is the listener's side, remote the peer's. A peer
+// that has closed already is an error, because the kernel would give uid 0
+// for it.
+func Owner(local, remote netip.AddrPort) (Identity, error) {
+	if !local.IsValid() || !remote.IsValid() {
+		return Identity{}, errors.New("peer: not a TCP connection")
+	}
+	// The peer's socket, so its source is our remote address.
+	ask := inetDiagRequest{
+		source:      netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port()),
+		destination: netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
+	}
+	// Without NLM_F_DUMP the kernel looks up the exact pair; a dump would
+	// filter by ports alone, and another address with the same ports would fit.
+	request := nl.NewNetlinkRequest(unix.SOCK_DIAG_BY_FAMILY, 0)
+	request.AddData(&ask)
+	messages, err := request.Execute(unix.NETLINK_INET_DIAG, unix.SOCK_DIAG_BY_FAMILY)
+	if err != nil {
+		return Identity{}, fmt.Errorf("peer: sock_diag: %w", err)
+	}
+	if len(messages) != 1 {
+		return Identity{}, fmt.Errorf("peer: %d sockets fit one connection", len(messages))
+	}
+	uid, inode, err := ask.match(messages[0])
+	if err != nil {
+		return Identity{}, err
+	}
+	id := Identity{UID: uid}
+	if int(uid) == os.Getuid() {
+		id.PID, id.Program = holder(inode)
+	}
+	return id, nil
+}
+
+// inetDiagRequest is struct inet_diag_req_v2 (linux/inet_diag.h).
+type inetDiagRequest struct{ source, destination netip.AddrPort }
+
+const requestSize = 56
+
+func (r *inetDiagRequest) Len() int { return requestSize }
+
+func (r *inetDiagRequest) Serialize() []byte {
+	b := make([]byte, requestSize)
+	b[0] = r.family()
+	b[1] = unix.IPPROTO_TCP
+	binary.NativeEndian.PutUint32(b[4:], 1<<established)
+	r.id(b[8:])
+	return b
+}
+
+func (r *inetDiagRequest) family() byte {
+	if r.source.Addr().Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// id is struct inet_diag_sockid without interface and with no cookie.
+func (r *inetDiagRequest) id(b []byte) {
+	binary.BigEndian.PutUint16(b[0:], r.source.Port())
+	binary.BigEndian.PutUint16(b[2:], r.destination.Port())
+	copy(b[4:20], r.source.Addr().AsSlice())
+	copy(b[20:36], r.destination.Addr().AsSlice())
+	binary.NativeEndian.PutUint32(b[40:], ^uint32(0))
+	binary.NativeEndian.PutUint32(b[44:], ^uint32(0))
+}
+
+const (
+	established = 1  // TCP_ESTABLISHED (linux/tcp_states.h)
+	messageSize = 72 // struct inet_diag_msg
+)
+
+// match reads the answer (struct inet_diag_msg) and insists on the very
+// connection that was asked for.
+func (r *inetDiagRequest) match(b []byte) (uid, inode uint32, err error) {
+	if len(b) < messageSize {
+		return 0, 0, errors.New("peer: short answer from sock_diag")
+	}
+	if b[1] != established {
+		return 0, 0, errNotEstablished
+	}
+	if binary.BigEndian.Uint16(b[4:]) != r.source.Port() || binary.BigEndian.Uint16(b[6:]) != r.destination.Port() {
+		return 0, 0, errors.New("peer: sock_diag answered for another connection")
+	}
+	return binary.NativeEndian.Uint32(b[64:]), binary.NativeEndian.Uint32(b[68:]), nil
+}
+
+// holder finds which of the user's own processes holds the socket. It is for
+// people to read, so not finding it is no error.
+func holder(inode uint32) (pid int, program string) {
+	link := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, ""
+	}
+	for _, p := range processes {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil {
+			continue
+		}
+		dir := filepath.Join("/proc", p.Name())
+		files, err := os.ReadDir(filepath.Join(dir, "fd"))
+		if err != nil {
+			continue // another user's, or gone
+		}
+		for _, f := range files {
+			if target, err := os.Readlink(filepath.Join(dir, "fd", f.Name())); err == nil && target == link {
+				program, _ := os.Readlink(filepath.Join(dir, "exe"))
+				return pid, program
+			}
+		}
+	}
+	return 0, ""
+}

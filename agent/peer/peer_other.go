@@ -1,0 +1,11 @@
+//go:build !linux
+
+package peer
+
+import "net/netip"
+
+// Supported says whether this platform's check is written.
+func Supported() bool { return false }
+
+// Owner fails: without the check nobody may be let in.
+func Owner(_, _ netip.AddrPort) (Identity, error) { return Identity{}, ErrUnsupported }

@@ -1,0 +1,143 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/settings"
+)
+
+// SettingsError is a setting that cannot be taken; the agent does not start.
+type SettingsError = settings.Error
+
+// file is one settings file as written; nil is a key that does not stand there.
+type file struct {
+	Modules  *[]string `toml:"modules"`
+	Pinentry *string   `toml:"pinentry"`
+	Lang     *string   `toml:"lang"`
+	Origins  struct {
+		Mode  *string   `toml:"mode"`
+		Allow *[]string `toml:"allow"`
+		Block *[]string `toml:"block"`
+	} `toml:"origins"`
+	Ports struct {
+		First *int `toml:"first"`
+		Count *int `toml:"count"`
+	} `toml:"ports"`
+	PIN struct {
+		Session *string `toml:"session"`
+	} `toml:"pin"`
+	WSS struct {
+		Enabled *bool `toml:"enabled"`
+		First   *int  `toml:"first"`
+		Count   *int  `toml:"count"`
+	} `toml:"wss"`
+	Log struct {
+		Level *string `toml:"level"`
+	} `toml:"log"`
+
+	path  string
+	lines settings.Lines
+}
+
+// read returns nil where the file does not exist.
+func read(path string) (*file, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
+	}
+	f := &file{path: path}
+	if f.lines, err = settings.Decode(path, text, f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *file) err(key, text string) error {
+	return &SettingsError{File: f.path, Line: f.lines[key], Key: key, Text: text}
+}
+
+func (f *file) warning(key, text string) Warning {
+	return Warning{File: f.path, Line: f.lines[key], Key: key, Text: text}
+}
+
+const maxSession = 4 * time.Hour
+
+// check judges the values. machine tells which file it is.
+func (f *file) check(machine bool) error {
+	if f.Modules != nil {
+		for _, path := range *f.Modules {
+			if !absolute(path) {
+				return f.err("modules", fmt.Sprintf("%q must be an absolute path", path))
+			}
+		}
+	}
+	if f.Pinentry != nil && *f.Pinentry != "" && !absolute(*f.Pinentry) {
+		return f.err("pinentry", fmt.Sprintf("%q must be an absolute path", *f.Pinentry))
+	}
+	if f.Lang != nil && *f.Lang != "" && *f.Lang != "fr" && *f.Lang != "en" {
+		return f.err("lang", fmt.Sprintf("%q: the languages are fr and en", *f.Lang))
+	}
+	if m := f.Origins.Mode; m != nil && *m != ModeAsk && *m != ModeListed {
+		return f.err("origins.mode", fmt.Sprintf("%q: the modes are ask and listed", *m))
+	}
+	for key, list := range map[string]*[]string{"origins.allow": f.Origins.Allow, "origins.block": f.Origins.Block} {
+		if list == nil {
+			continue
+		}
+		for _, text := range *list {
+			if _, err := parsePattern(text); err != nil {
+				return f.err(key, err.Error())
+			}
+		}
+	}
+	if err := f.checkPorts("ports", f.Ports.First, f.Ports.Count); err != nil {
+		return err
+	}
+	if err := f.checkPorts("wss", f.WSS.First, f.WSS.Count); err != nil {
+		return err
+	}
+	if l := f.Log.Level; l != nil && !levels[*l] {
+		return f.err("log.level", fmt.Sprintf("%q: the levels are debug, info, warn and error", *l))
+	}
+	return f.checkSession(machine)
+}
+
+var levels = map[string]bool{"debug": true, "info": true, "warn": true, "error": true}
+
+func (f *file) checkPorts(table string, first, count *int) error {
+	if first != nil && (*first < 1024 || *first > 65535) {
+		return f.err(table+".first", fmt.Sprintf("%d: a port from 1024 to 65535", *first))
+	}
+	if count != nil && (*count < 1 || *count > 100) {
+		return f.err(table+".count", fmt.Sprintf("%d: from 1 to 100", *count))
+	}
+	if first != nil && count != nil && *first+*count-1 > 65535 {
+		return f.err(table+".count", "the range ends past port 65535")
+	}
+	return nil
+}
+
+func (f *file) checkSession(machine bool) error {
+	if f.PIN.Session == nil {
+		return nil
+	}
+	d, err := time.ParseDuration(*f.PIN.Session)
+	switch {
+	case !machine:
+		return f.err("pin.session", "is taken from the machine's policy only")
+	case err != nil || d < 0:
+		return f.err("pin.session", fmt.Sprintf("%q: a duration such as 30m", *f.PIN.Session))
+	case d > maxSession:
+		return f.err("pin.session", "4 h at most")
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// userMay says which keys a person may set where a machine policy exists and
+// does not set them. allow, block and mode have rules of their own.
+var userMay = []string{"lang", "log.level", "origins.block", "origins.mode"}
+
+// takeUser lays the person's file over the machine's. What may not be taken is
+// left out with a warning: a policy rolled out must never leave a workstation
+// without an agent.
+func (e *Effective) takeUser(user, machine *file) {
+	e.take(user, func(key string) bool {
+		why := e.refusal(key, user, machine)
+		if why != "" {
+			e.Warnings = append(e.Warnings, user.warning(key, why))
+		}
+		return why == ""
+	})
+	if user.Origins.Allow == nil {
+		return
+	}
+	e.userLists, e.userAllow = true, *user.Origins.Allow
+	if machine == nil || machine.Origins.Allow == nil {
+		e.Sources["origins.allow"] = user.path
+		return
+	}
+	e.Sources["origins.allow"] = machine.path + " and " + user.path
+}
+
+// refusal says why a person's key is not taken, "" where it is.
+func (e *Effective) refusal(key string, user, machine *file) string {
+	switch {
+	case machine == nil, key == "origins.block":
+		return ""
+	case key == "origins.mode":
+		if e.Origins.Mode == ModeListed && *user.Origins.Mode == ModeAsk {
+			return "the machine's policy allows listed origins only"
+		}
+		return ""
+	case machine.sets(key):
+		return "the machine's policy sets this"
+	case !slices.Contains(userMay, key):
+		return "is not taken from a person's settings where a machine policy exists"
+	}
+	return ""
+}
+
+func (f *file) sets(key string) bool {
+	_, set := f.lines[key]
+	return set
+}
+
+// mergedAllow is what is shown: the machine's entries where the person lists
+// none, else the intersection.
+func (e *Effective) mergedAllow() []string {
+	switch {
+	case !e.userLists:
+		return e.machineAllow
+	case !e.machineLists:
+		return e.userAllow
+	}
+	var both []string
+	for _, text := range append(slices.Clone(e.userAllow), e.machineAllow...) {
+		if !slices.Contains(both, text) && covered(text, e.userAllow) && covered(text, e.machineAllow) {
+			both = append(both, text)
+		}
+	}
+	return both
+}
+
+// covered tells whether each origin of the entry passes the list.
+func covered(text string, list []string) bool {
+	p, err := parsePattern(text)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(list, func(other string) bool {
+		q, err := parsePattern(other)
+		if err != nil {
+			return false
+		}
+		if p.suffix == "" {
+			o, err := ParseOrigin(p.exact)
+			return err == nil && q.matches(o)
+		}
+		return q.suffix != "" && strings.HasSuffix(p.suffix, q.suffix)
+	})
+}
+
+// Setting is one line of `cpx-agent policy`.
+type Setting struct{ Key, Value, From string }
+
+// Describe lists every setting with where it comes from.
+func (e *Effective) Describe() []Setting {
+	values := map[string]any{
+		"modules": e.Modules, "pinentry": e.Pinentry, "lang": e.Lang,
+		"origins.mode": e.Origins.Mode, "origins.allow": e.Origins.Allow, "origins.block": e.Origins.Block,
+		"ports.first": e.Ports.First, "ports.count": e.Ports.Count, "pin.session": e.PIN.Session.String(),
+		"wss.enabled": e.WSS.Enabled, "wss.first": e.WSS.First, "wss.count": e.WSS.Count, "log.level": e.Log.Level,
+	}
+	list := make([]Setting, len(keys))
+	for i, key := range keys {
+		list[i] = Setting{key, show(values[key]), e.Sources[key]}
+	}
+	return list
+}
+
+func show(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("%q", v)
+	case []string:
+		quoted := make([]string, len(v))
+		for i, s := range v {
+			quoted[i] = fmt.Sprintf("%q", s)
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	}
+	return fmt.Sprint(v)
+}

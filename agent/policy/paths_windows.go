@@ -1,0 +1,26 @@
+package policy
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows/registry"
+)
+
+const policyKey = `SOFTWARE\Policies\CPxBridge`
+
+// DefaultPaths: the machine's policy is in the registry.
+func DefaultPaths() Paths { return Paths{User: userConfig("CPxBridge", "config.toml")} }
+
+// platformPolicy fails closed: a policy in the registry is not read yet, and an
+// agent that started without it would be wider than its administrator wrote.
+func platformPolicy() error {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, policyKey, registry.QUERY_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &SettingsError{File: `HKLM\` + policyKey, Text: "cannot be read: " + err.Error()}
+	}
+	_ = key.Close()
+	return &SettingsError{File: `HKLM\` + policyKey, Text: "this version does not read the machine's policy from the registry yet"}
+}

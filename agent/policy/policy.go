@@ -1,0 +1,152 @@
+// Package policy reads the agent's settings: the machine's policy and the
+// person's own file, and says which web origins may connect.
+//
+// An [Effective] does not change once loaded and may be used concurrently. A
+// person's file never widens the machine's policy, and what cannot be
+// understood is an error, never a default.
+package policy
+
+import "time"
+
+// The modes of origins.mode.
+const (
+	ModeAsk    = "ask"
+	ModeListed = "listed"
+)
+
+// Settings are the settings in force.
+type Settings struct {
+	Modules  []string // empty: the first known place
+	Pinentry string   // "": found on PATH
+	Lang     string   // "": the desktop's
+	Origins  Origins
+	Ports    Ports
+	PIN      PIN
+	WSS      WSS
+	Log      Log
+}
+
+// Origins say who may connect.
+type Origins struct {
+	Mode         string
+	Allow, Block []string
+}
+
+// Ports is the range of which the agent takes the first free port.
+type Ports struct{ First, Count int }
+
+// PIN settings come from the machine's policy only.
+type PIN struct{ Session time.Duration }
+
+// WSS is the encrypted socket for browsers that need one.
+type WSS struct {
+	Enabled      bool
+	First, Count int
+}
+
+// Log settings.
+type Log struct{ Level string }
+
+// Warning is a setting that was not taken although the agent starts.
+type Warning struct {
+	File string
+	Line int
+	Key  string
+	Text string
+}
+
+// Effective is the outcome of both files.
+type Effective struct {
+	Settings
+	Sources  map[string]string // key: the file, or "default"
+	Warnings []Warning
+
+	hasMachine, machineLists, userLists bool
+	machineAllow, userAllow             []string
+}
+
+// Paths are the two files; either may be missing.
+type Paths struct {
+	Machine, User string
+	UserRequired  bool // the person named it, so it must exist
+}
+
+// Load reads both files. Errors are of type *SettingsError.
+func Load(paths Paths) (*Effective, error) {
+	if err := platformPolicy(); err != nil {
+		return nil, err
+	}
+	machine, err := readChecked(paths.Machine, true)
+	if err != nil {
+		return nil, err
+	}
+	user, err := readChecked(paths.User, false)
+	if err != nil {
+		return nil, err
+	}
+	if user == nil && paths.UserRequired {
+		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
+	}
+	e := defaults()
+	if machine != nil {
+		e.hasMachine = true
+		e.take(machine, func(string) bool { return true })
+		if machine.Origins.Allow != nil {
+			e.machineLists, e.machineAllow = true, *machine.Origins.Allow
+			e.Sources["origins.allow"] = machine.path
+		}
+	}
+	if user != nil {
+		e.takeUser(user, machine)
+	}
+	e.Origins.Allow = e.mergedAllow()
+	if e.WSS.Enabled {
+		e.Warnings = append(e.Warnings, Warning{File: e.Sources["wss.enabled"], Key: "wss.enabled", Text: "this version serves no wss yet"})
+	}
+	return e, nil
+}
+
+func readChecked(path string, machine bool) (*file, error) {
+	f, err := read(path)
+	if err != nil || f == nil {
+		return nil, err
+	}
+	return f, f.check(machine)
+}
+
+func defaults() *Effective {
+	e := &Effective{Settings: Settings{
+		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: 10}, WSS: WSS{First: 27820, Count: 10}, Log: Log{Level: "info"},
+	}, Sources: map[string]string{}}
+	for _, key := range keys {
+		e.Sources[key] = "default"
+	}
+	return e
+}
+
+var keys = []string{
+	"modules", "pinentry", "lang", "origins.mode", "origins.allow", "origins.block",
+	"ports.first", "ports.count", "pin.session", "wss.enabled", "wss.first", "wss.count", "log.level",
+}
+
+// take sets what the file says, for the keys that may be taken.
+func (e *Effective) take(f *file, may func(key string) bool) {
+	set := func(key string, given bool, apply func()) {
+		if given && may(key) {
+			apply()
+			e.Sources[key] = f.path
+		}
+	}
+	set("modules", f.Modules != nil, func() { e.Modules = *f.Modules })
+	set("pinentry", f.Pinentry != nil, func() { e.Pinentry = *f.Pinentry })
+	set("lang", f.Lang != nil, func() { e.Lang = *f.Lang })
+	set("origins.mode", f.Origins.Mode != nil, func() { e.Origins.Mode = *f.Origins.Mode })
+	set("origins.block", f.Origins.Block != nil, func() { e.Origins.Block = append(e.Origins.Block, *f.Origins.Block...) })
+	set("ports.first", f.Ports.First != nil, func() { e.Ports.First = *f.Ports.First })
+	set("ports.count", f.Ports.Count != nil, func() { e.Ports.Count = *f.Ports.Count })
+	set("pin.session", f.PIN.Session != nil, func() { e.PIN.Session, _ = time.ParseDuration(*f.PIN.Session) }) // checked before
+	set("wss.enabled", f.WSS.Enabled != nil, func() { e.WSS.Enabled = *f.WSS.Enabled })
+	set("wss.first", f.WSS.First != nil, func() { e.WSS.First = *f.WSS.First })
+	set("wss.count", f.WSS.Count != nil, func() { e.WSS.Count = *f.WSS.Count })
+	set("log.level", f.Log.Level != nil, func() { e.Log.Level = *f.Log.Level })
+}

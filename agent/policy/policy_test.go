@@ -1,0 +1,219 @@
+package policy
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func load(t *testing.T, machine, user string) (*Effective, error) {
+	t.Helper()
+	dir := t.TempDir()
+	p := Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml")}
+	for path, text := range map[string]string{p.Machine: machine, p.User: user} {
+		if text == "" {
+			continue
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Load(p)
+}
+
+func mustLoad(t *testing.T, machine, user string) *Effective {
+	t.Helper()
+	e, err := load(t, machine, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestParseOrigin(t *testing.T) {
+	for _, good := range []string{
+		"https://a.fr", "https://a.example.fr:8443", "https://xn--hpital-yxa.fr", "https://192.0.2.1", "https://[2001:db8::1]:444",
+		"http://localhost", "http://localhost:8080", "http://127.0.0.1:3000",
+	} {
+		if o, err := ParseOrigin(good); err != nil || o.String() != good {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		"", "null", "file://", "https://", "https:///", "https://A.fr", "HTTPS://a.fr", "https://a.fr:443", "http://localhost:80",
+		"https://a.fr/", "https://a.fr.", "https://a.fr:", "https://a.fr:0443", "https://a.fr:0", "https://a.fr:65536", "https://a..fr",
+		"https://é.fr", "https://a.fr?x", "https://a.fr#x", "https://u@a.fr", "https://a.fr\\", "https://a b.fr", "https://-a.fr",
+		"http://a.fr", "http://localhost.", "http://127.0.0.2", "http://[::1]", "chrome-extension://abc", "wss://a.fr",
+		"https://1.2.3", "https://0x7f000001", "https://127.1", "https://[::ffff:127.0.0.1%25eth0]", "https://[2001:DB8::1]",
+		"https://a.fr\n", "https://" + strings.Repeat("a.", 130) + "fr", "https://%61.fr",
+	} {
+		if _, err := ParseOrigin(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func FuzzParseOrigin(f *testing.F) {
+	f.Add("https://a.fr:8443")
+	f.Add("http://localhost")
+	f.Fuzz(func(t *testing.T, text string) {
+		o, err := ParseOrigin(text)
+		if err == nil && (o.String() != text || text != strings.ToLower(text) || strings.HasSuffix(text, "/")) {
+			t.Errorf("%q was taken as %q", text, o)
+		}
+	})
+}
+
+func TestDecide(t *testing.T) {
+	const lists = `
+[origins]
+mode = "MODE"
+allow = ["https://portail.example.fr", "https://*.groupe.example.fr", "http://localhost:8080"]
+block = ["https://mauvais.groupe.example.fr"]
+`
+	for origin, want := range map[string][2]Decision{ // ask, listed
+		"https://portail.example.fr":           {Allowed, Allowed},
+		"https://portail.example.fr:8443":      {Ask, NotListed},
+		"https://xportail.example.fr":          {Ask, NotListed},
+		"https://portail.example.fr.evil.fr":   {Ask, NotListed},
+		"https://a.groupe.example.fr":          {Allowed, Allowed},
+		"https://a.b.groupe.example.fr":        {Allowed, Allowed},
+		"https://a.groupe.example.fr:8443":     {Ask, NotListed},
+		"https://groupe.example.fr":            {Ask, NotListed},
+		"https://xgroupe.example.fr":           {Ask, NotListed},
+		"https://mauvais.groupe.example.fr":    {Blocked, Blocked},
+		"http://localhost:8080":                {Allowed, Allowed},
+		"http://localhost:8081":                {NotListed, NotListed},
+		"http://127.0.0.1:8080":                {NotListed, NotListed},
+		"null":                                 {Malformed, Malformed},
+		"https://Portail.example.fr":           {Malformed, Malformed},
+		"chrome-extension://abcdefghijklmnopq": {Malformed, Malformed},
+	} {
+		for i, mode := range []string{ModeAsk, ModeListed} {
+			if got := mustLoad(t, "", strings.ReplaceAll(lists, "MODE", mode)).Decide(origin); got != want[i] {
+				t.Errorf("%s in %s: %v, want %v", origin, mode, got, want[i])
+			}
+		}
+	}
+}
+
+func TestMachinePolicy(t *testing.T) {
+	const machine = `
+modules = ["/opt/machine.so"]
+[origins]
+mode = "listed"
+allow = ["https://a.example.fr", "https://b.example.fr", "http://localhost:1"]
+block = ["https://x.example.fr"]
+[pin]
+session = "1h"
+`
+	const user = `
+modules = ["/home/mine.so"]
+pinentry = "/home/pinentry"
+lang = "en"
+[origins]
+mode = "ask"
+allow = ["https://b.example.fr", "https://c.example.fr", "http://localhost:2"]
+block = ["https://y.example.fr"]
+[ports]
+first = 30000
+`
+	e := mustLoad(t, machine, user)
+	if !slices.Equal(e.Modules, []string{"/opt/machine.so"}) || e.Pinentry != "" || e.Lang != "en" || e.Origins.Mode != ModeListed ||
+		e.Ports.First != 27720 || e.PIN.Session != time.Hour {
+		t.Errorf("%+v", e.Settings)
+	}
+	for origin, want := range map[string]Decision{
+		"https://a.example.fr": NotListed, "https://b.example.fr": Allowed, "https://c.example.fr": NotListed,
+		"https://x.example.fr": Blocked, "https://y.example.fr": Blocked, "http://localhost:2": NotListed, "http://localhost:1": Allowed,
+	} {
+		if got := e.Decide(origin); got != want {
+			t.Errorf("%s: %v, want %v", origin, got, want)
+		}
+	}
+	var warned []string
+	for _, w := range e.Warnings {
+		warned = append(warned, w.Key)
+		if w.Line == 0 || !strings.HasSuffix(w.File, "config.toml") {
+			t.Errorf("%+v names no place", w)
+		}
+	}
+	slices.Sort(warned)
+	if !slices.Equal(warned, []string{"modules", "origins.mode", "pinentry", "ports.first"}) {
+		t.Errorf("warned of %v", warned)
+	}
+	if !slices.Equal(e.Origins.Allow, []string{"https://b.example.fr"}) {
+		t.Errorf("shown as allowed: %v", e.Origins.Allow)
+	}
+	without := mustLoad(t, machine, "")
+	if without.Decide("https://a.example.fr") != Allowed {
+		t.Error("a person who lists nothing keeps the machine's")
+	}
+	if narrowed := mustLoad(t, "lang = \"fr\"\n", "[origins]\nmode = \"listed\"\n"); narrowed.Origins.Mode != ModeListed {
+		t.Error("a person may go from ask to listed")
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	for name, c := range map[string]struct {
+		machine, user string
+		line          int
+		key           string
+	}{
+		"unknown key":            {"", "colour = 1\n", 1, "colour"},
+		"unknown key in a table": {"", "[origins]\nmode=\"ask\"\nlist=[]\n", 3, "origins.list"},
+		"wrong type":             {"", "\nmodules = 3\n", 2, "modules"},
+		"relative module":        {"", "modules = [\"a.so\"]\n", 1, "modules"},
+		"relative pinentry":      {"", "lang=\"fr\"\npinentry = \"pinentry\"\n", 2, "pinentry"},
+		"language":               {"", "lang = \"de\"\n", 1, "lang"},
+		"mode":                   {"", "[origins]\nmode = \"open\"\n", 2, "origins.mode"},
+		"origin with a path":     {"", "[origins]\nallow = [\"https://a.fr/x\"]\n", 2, "origins.allow"},
+		"public suffix":          {"", "[origins]\nallow = [\"https://*.gouv.fr\"]\n", 2, "origins.allow"},
+		"wildcard with port":     {"", "[origins]\nblock = [\"https://*.a.fr:8443\"]\n", 2, "origins.block"},
+		"plain http":             {"", "[origins]\nallow = [\"http://a.fr\"]\n", 2, "origins.allow"},
+		"port":                   {"", "[ports]\nfirst = 80\n", 2, "ports.first"},
+		"count":                  {"", "[ports]\ncount = 101\n", 2, "ports.count"},
+		"level":                  {"", "[log]\nlevel = \"loud\"\n", 2, "log.level"},
+		"a person's session":     {"", "[pin]\nsession = \"1h\"\n", 2, "pin.session"},
+		"session too long":       {"[pin]\nsession = \"5h\"\n", "", 2, "pin.session"},
+		"session no duration":    {"[pin]\nsession = \"long\"\n", "", 2, "pin.session"},
+		"no TOML":                {"", "lang = \"fr\"\n[origins\n", 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.machine, c.user)
+			var bad *SettingsError
+			if !errors.As(err, &bad) {
+				t.Fatalf("%v, want a SettingsError", err)
+			}
+			if bad.Line != c.line || bad.Key != c.key || bad.File == "" || bad.Text == "" {
+				t.Errorf("%+v, want line %d, key %q", bad, c.line, c.key)
+			}
+		})
+	}
+	if _, err := Load(Paths{User: filepath.Join(t.TempDir(), "none.toml"), UserRequired: true}); err == nil {
+		t.Error("a file that was named must exist")
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	e := mustLoad(t, "lang = \"fr\"\n", "[log]\nlevel = \"debug\"\n")
+	if n := len(e.Describe()); n != len(keys) {
+		t.Errorf("%d settings are shown, want %d", n, len(keys))
+	}
+	for _, s := range e.Describe() {
+		want := "default"
+		switch s.Key {
+		case "lang":
+			want = "policy.toml"
+		case "log.level":
+			want = "config.toml"
+		}
+		if !strings.HasSuffix(s.From, want) {
+			t.Errorf("%s comes from %s", s.Key, s.From)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package prompt
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// maxLine is the longest line of the Assuan protocol, without its end.
+const maxLine = 1000
+
+// Error codes of libgpg-error, of whose values the lower 16 bits count.
+const (
+	codeTimeout      = 62
+	codeCancelled    = 99
+	codeNotConfirmed = 114
+)
+
+// assuanError is an ERR line.
+type assuanError struct {
+	code int
+	text string
+}
+
+func (e *assuanError) Error() string { return fmt.Sprintf("pinentry: error %d: %s", e.code, e.text) }
+
+// assuan is a conversation with a pinentry program (Assuan protocol, as in the
+// manual of libassuan, "Implementation"). It is for one goroutine.
+type assuan struct {
+	w io.Writer
+	r *bufio.Reader
+}
+
+var errProtocol = errors.New("pinentry: not an answer of the Assuan protocol")
+
+// command sends one line and returns the data of the answer, to be cleared by
+// the caller where it is a secret.
+func (a *assuan) command(line string) ([]byte, error) {
+	if len(line) > maxLine || strings.ContainsAny(line, "\r\n") {
+		return nil, fmt.Errorf("pinentry: the line %.20q… cannot be sent", line)
+	}
+	if _, err := io.WriteString(a.w, line+"\n"); err != nil {
+		return nil, err
+	}
+	return a.answer()
+}
+
+func (a *assuan) answer() ([]byte, error) {
+	var data []byte
+	for {
+		line, err := a.r.ReadSlice('\n')
+		if err != nil {
+			return data, err
+		}
+		word, rest, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(" "))
+		switch string(word) {
+		case "OK":
+			return data, nil
+		case "D":
+			data = unescape(data, rest)
+			clear(line) // the reader's own buffer: it may have held the PIN
+		case "ERR":
+			number, text, _ := strings.Cut(string(rest), " ")
+			code, err := strconv.Atoi(number)
+			if err != nil {
+				return nil, errProtocol
+			}
+			return data, &assuanError{code & 0xffff, text}
+		case "S", "#", "":
+		default:
+			if !bytes.HasPrefix(word, []byte("#")) {
+				return data, errProtocol
+			}
+		}
+	}
+}
+
+// unescape appends the line's data to data, and leaves no copy behind where it
+// has to grow.
+func unescape(data, line []byte) []byte {
+	out := make([]byte, 0, len(data)+len(line))
+	out = append(out, data...)
+	clear(data)
+	for i := 0; i < len(line); i++ {
+		if line[i] == '%' && i+2 < len(line) {
+			if v, err := strconv.ParseUint(string(line[i+1:i+3]), 16, 8); err == nil {
+				out = append(out, byte(v))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, line[i])
+	}
+	return out
+}
+
+// escape makes text one line.
+func escape(text string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+}

@@ -1,0 +1,213 @@
+package prompt
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// PinentryOptions make a Pinentry.
+type PinentryOptions struct {
+	Program string       // absolute path; "": the first found on PATH
+	Logger  *slog.Logger // nil: none
+}
+
+// Pinentry asks through a pinentry program, one process for each dialog.
+type Pinentry struct {
+	program string
+	log     *slog.Logger
+}
+
+// NewPinentry makes a Prompter. The program is looked for at each dialog, so
+// that one installed later is found.
+func NewPinentry(o PinentryOptions) *Pinentry {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Pinentry{program: o.Program, log: o.Logger}
+}
+
+// find returns the program of the settings, else the first that fits: a window
+// where there is a display, else the terminal.
+func (p *Pinentry) find() (string, error) {
+	if p.program != "" {
+		if _, err := exec.LookPath(p.program); err != nil {
+			return "", fmt.Errorf("%w: the program of the settings: %w", ErrUnavailable, err)
+		}
+		return p.program, nil
+	}
+	var names []string
+	if hasDisplay() {
+		names = append(names, "pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2")
+	}
+	if terminal() != "" {
+		names = append(names, "pinentry-tty", "pinentry-curses")
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	if len(names) == 0 {
+		return "", fmt.Errorf("%w: neither a display nor a terminal", ErrUnavailable)
+	}
+	return "", fmt.Errorf("%w: no pinentry program on PATH (%s)", ErrUnavailable, strings.Join(names, ", "))
+}
+
+func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
+
+// kept are the only variables a dialog program gets.
+var kept = []string{
+	"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_CURRENT_DESKTOP",
+	"XDG_SESSION_TYPE", "HOME", "PATH", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "QT_QPA_PLATFORM", "GTK_THEME", "GDK_SCALE",
+	"SYSTEMROOT",
+}
+
+func environment() []string {
+	var env []string
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); slices.Contains(kept, strings.ToUpper(name)) {
+			env = append(env, entry)
+		}
+	}
+	return env
+}
+
+// settings are the SET… commands of a dialog, in order.
+type settings [][2]string
+
+// ask shows one dialog and returns the data of its answer.
+func (p *Pinentry) ask(ctx context.Context, lang string, set settings, request string) ([]byte, error) {
+	if ctx.Err() != nil {
+		return nil, ended(ctx)
+	}
+	program, err := p.find()
+	if err != nil {
+		return nil, err
+	}
+	data, err := p.converse(ctx, program, lang, set, request)
+	var refused *assuanError
+	switch {
+	case ctx.Err() != nil:
+		clear(data)
+		return nil, ended(ctx)
+	case err == nil:
+		return data, nil
+	case errors.As(err, &refused):
+		clear(data)
+		return nil, refused
+	}
+	clear(data)
+	return nil, fmt.Errorf("%w: %s: %w", ErrUnavailable, program, err)
+}
+
+func ended(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	return context.Cause(ctx)
+}
+
+func (p *Pinentry) converse(ctx context.Context, program, lang string, set settings, request string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program) // nothing of the dialog stands in the arguments
+	cmd.Env = environment()
+	ownGroup(cmd)
+	cmd.WaitDelay = time.Second
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		// On cancel the program is ended, not asked; after an answer too.
+		_ = stdin.Close()
+		_ = cmd.Cancel()
+		_ = cmd.Wait()
+	}()
+	a := &assuan{w: stdin, r: bufio.NewReaderSize(stdout, maxLine+64)}
+	if _, err := a.answer(); err != nil { // its greeting
+		return nil, fmt.Errorf("no greeting: %w", noEOF(err))
+	}
+	if err := p.prepare(ctx, a, lang, set); err != nil {
+		return nil, noEOF(err)
+	}
+	data, err := a.command(request)
+	return data, noEOF(err)
+}
+
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New("the program ended")
+	}
+	return err
+}
+
+// prepare sends the options, which a program may refuse, and the texts, which
+// it must take: a PIN is never asked for under a dialog that does not say why.
+func (p *Pinentry) prepare(ctx context.Context, a *assuan, lang string, set settings) error {
+	options := []string{"lc-ctype=" + locale(lang), "lc-messages=" + locale(lang)}
+	if tty := terminal(); tty != "" {
+		options = append(options, "ttyname="+tty, "ttytype="+os.Getenv("TERM"))
+	}
+	for _, o := range options {
+		if _, err := a.command("OPTION " + o); err != nil && !isRefusal(err) {
+			return err
+		}
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		seconds := int(time.Until(deadline).Seconds()) + 1
+		if _, err := a.command(fmt.Sprintf("SETTIMEOUT %d", seconds)); err != nil && !isRefusal(err) {
+			return err
+		}
+	}
+	for _, s := range set {
+		if s[1] == "" {
+			continue
+		}
+		if _, err := a.command(s[0] + " " + escape(s[1])); err != nil {
+			return fmt.Errorf("%s: %w", s[0], err)
+		}
+	}
+	return nil
+}
+
+func isRefusal(err error) bool {
+	var refused *assuanError
+	return errors.As(err, &refused)
+}
+
+func locale(lang string) string {
+	if lang == "en" {
+		return "en_US.UTF-8"
+	}
+	return "fr_FR.UTF-8"
+}
+
+// answerError turns the program's refusal into this package's errors.
+func answerError(err error) error {
+	var refused *assuanError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.code {
+	case codeCancelled, codeNotConfirmed:
+		return ErrCancelled
+	case codeTimeout:
+		return ErrTimeout
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, refused)
+}

@@ -1,0 +1,81 @@
+package prompt
+
+import (
+	"fmt"
+	"strings"
+)
+
+// words is the catalogue of the dialogs.
+type words struct {
+	title, site, program, consent, allow, refuse        string
+	chosen, use, next, cancel                           string
+	card, pin, ok, wrongPIN, finalTry, countLow, pinPad string
+	lengths, fixedLength, insert                        string
+}
+
+var catalogue = map[string]words{
+	"fr": {
+		title: "CPx Bridge", site: "Identification demandée par le site\n%s", program: "depuis le programme %s",
+		consent: "Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci ?",
+		allow:   "Autoriser", refuse: "Refuser",
+		chosen: "Quel certificat utiliser ? (%d sur %d)", use: "Utiliser", next: "Suivant", cancel: "Annuler",
+		card: "Carte de %s", pin: "Code porteur :", ok: "Valider",
+		wrongPIN: "Code porteur incorrect.",
+		finalTry: "Attention : dernier essai avant le blocage de la carte.",
+		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
+		pinPad:   "Saisissez votre code porteur sur le clavier du lecteur.",
+		lengths:  "Le code porteur compte de %d à %d caractères. Rien n’a été envoyé à la carte.", fixedLength: "Le code porteur compte %d caractères. Rien n’a été envoyé à la carte.",
+		insert: "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
+	},
+	"en": {
+		title: "CPx Bridge", site: "Login asked for by the site\n%s", program: "from the program %s",
+		consent: "Do you allow this site to use your card to log you in, this once?",
+		allow:   "Allow", refuse: "Refuse",
+		chosen: "Which certificate? (%d of %d)", use: "Use", next: "Next", cancel: "Cancel",
+		card: "Card of %s", pin: "PIN:", ok: "OK",
+		wrongPIN: "Wrong PIN.",
+		finalTry: "Careful: this is the last try before the card is locked.",
+		countLow: "Careful: a wrong PIN was typed before, few tries are left.",
+		pinPad:   "Type your PIN on the reader’s own keys.",
+		lengths:  "The PIN has %d to %d characters. Nothing was sent to the card.", fixedLength: "The PIN has %d characters. Nothing was sent to the card.",
+		insert: "Insert your card into the reader. This window closes by itself.",
+	},
+}
+
+func wordsOf(lang string) words {
+	if w, ok := catalogue[lang]; ok {
+		return w
+	}
+	return catalogue["fr"]
+}
+
+func (w words) describe(c Caller) string {
+	text := fmt.Sprintf(w.site, safeOrigin(c.Origin))
+	if c.Program != "" {
+		text += "\n" + fmt.Sprintf(w.program, safe(c.Program, maxName))
+	}
+	return text
+}
+
+func (w words) holder(h Holder) string {
+	text := fmt.Sprintf(w.card, safe(h.Name, maxName))
+	var more []string
+	for _, part := range []string{h.Kind, h.Profession, h.Identifier, h.NotAfter} {
+		if part != "" && part != h.Name {
+			more = append(more, safe(part, maxName))
+		}
+	}
+	if len(more) > 0 {
+		text += "\n" + strings.Join(more, " · ")
+	}
+	return text
+}
+
+func (w words) choice(i, n int) string { return fmt.Sprintf(w.chosen, i, n) }
+
+func (w words) length(low, high int) string {
+	if low == high {
+		return fmt.Sprintf(w.fixedLength, low)
+	}
+	return fmt.Sprintf(w.lengths, low, high)
+}

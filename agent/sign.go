@@ -1,0 +1,109 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// sign asks for the PIN and signs. Each round is one entry of the person's and
+// at most one try on the card; after a wrong PIN the person is asked anew, and
+// whoever then stops gets pin_incorrect.
+func (l *login) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
+	var wrong, length bool
+	var last *pkcs11.PINError
+	for {
+		signature, err := l.signOnce(ctx, c, wrong, length)
+		switch {
+		case errors.Is(err, pkcs11.ErrPINIncorrect) && !errors.Is(err, pkcs11.ErrPINLocked):
+			last = nil
+			errors.As(err, &last)
+			if last != nil && last.Locked {
+				return signature, fail(CodePINLocked)
+			}
+			wrong, length = true, false
+		case errors.Is(err, pkcs11.ErrPINLength):
+			length = true // nothing was sent to the card
+		case wrong && errors.Is(err, prompt.ErrCancelled):
+			return signature, stopped(last)
+		default:
+			return signature, err
+		}
+		if ctx.Err() != nil {
+			return signature, context.Cause(ctx)
+		}
+	}
+}
+
+// stopped is the error of a person who ends the dialog after a wrong PIN.
+func stopped(last *pkcs11.PINError) error {
+	e := fail(CodePINIncorrect)
+	if last != nil && last.FinalTry {
+		one := 1
+		e.Data.TriesLeft = &one
+	}
+	return deniedError{e}
+}
+
+func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, wrong, length bool) (pkcs11.Signature, error) {
+	// The PIN pad's dialog stands as long as the card's login.
+	pad, endPad := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var padEnded chan struct{}
+	defer func() {
+		endPad()
+		if padEnded != nil {
+			<-padEnded
+		}
+	}()
+	signature, err := l.cards.Sign(ctx, pkcs11.Request{
+		CertificateID: c.ID,
+		Message: func(a pkcs11.Algorithm) ([]byte, error) {
+			return authtoken.Message(string(a), l.who.origin, l.nonce)
+		},
+		Signing: func() { endPad(); l.progress(signing) },
+		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
+			l.progress(waitingForPIN)
+			dialog := l.dialog(ask, wrong, length)
+			if !ask.Token.ProtectedPath {
+				return l.askPIN(ctx, dialog)
+			}
+			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < l.limits.PINPad {
+				return nil, prompt.ErrTimeout
+			}
+			padEnded = make(chan struct{})
+			go func() {
+				defer close(padEnded)
+				if _, err := l.prompter.PIN(pad, l.lang, dialog); errors.Is(err, prompt.ErrCancelled) {
+					cancel(prompt.ErrCancelled) // the page is answered at once; the reader's login runs out
+				}
+			}()
+			return nil, nil
+		},
+	})
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, prompt.ErrCancelled) {
+		return signature, cause
+	}
+	return signature, err
+}
+
+func (l *login) askPIN(ctx context.Context, dialog prompt.PIN) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.limits.Dialog)
+	defer cancel()
+	return l.prompter.PIN(ctx, l.lang, dialog)
+}
+
+func (l *login) dialog(ask pkcs11.PINRequest, wrong, length bool) prompt.PIN {
+	return prompt.PIN{
+		Caller: l.caller(), Holder: Holder(ask.Certificate, l.lang),
+		WrongPIN: wrong, LengthHint: length,
+		FinalTry: ask.Token.PINFinalTry, CountLow: ask.Token.PINCountLow,
+		MinLength: ask.Token.MinPIN, MaxLength: ask.Token.MaxPIN,
+		PINPad: ask.Token.ProtectedPath,
+	}
+}

@@ -1,0 +1,58 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// State is what the tray shows.
+type State struct {
+	Lang         string
+	Readers      int
+	Card         string // present, absent or unknown
+	Err          error  // why the cards cannot be read, or nil
+	Certificates []CertificateState
+}
+
+// CertificateState is one certificate in the menu.
+type CertificateState struct {
+	ID     string
+	Holder prompt.Holder
+	Reason pkcs11.Reason // why it is not usable, or pkcs11.Usable
+	Chosen bool
+}
+
+// State never waits for a module.
+func (s *Server) State() State {
+	snapshot, _ := s.cards.Snapshot()
+	_, err := s.looks.state()
+	state := State{Lang: Language(s.policy.Lang), Readers: readers(snapshot), Card: s.cardState(snapshot), Err: err}
+	chosen, _ := s.choice.Get()
+	for _, c := range snapshot.Certificates {
+		state.Certificates = append(state.Certificates, CertificateState{
+			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.ID == chosen,
+		})
+	}
+	return state
+}
+
+// Use chooses the certificate of the next logins.
+func (s *Server) Use(id string) error { return s.choice.Set(id) }
+
+// Refresh looks at the cards once, in the background.
+func (s *Server) Refresh(ctx context.Context) { s.looks.refresh(ctx) }
+
+// Changes returns a channel that gets a value when the cards have changed. A
+// reader that is slow misses none: it finds one value waiting.
+func (s *Server) Changes() <-chan struct{} {
+	changes := make(chan struct{}, 1)
+	s.looks.onChange(func(pkcs11.Snapshot) {
+		select {
+		case changes <- struct{}{}:
+		default:
+		}
+	})
+	return changes
+}

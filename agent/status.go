@@ -1,0 +1,67 @@
+package agent
+
+import (
+	"context"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+type statusResult struct {
+	Protocol int        `json:"protocol"`
+	Agent    *agentName `json:"agent,omitempty"`
+	Readers  *int       `json:"readers,omitempty"`
+	Card     string     `json:"card,omitempty"`
+}
+
+type agentName struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// status tells an origin that is not allowed nothing but the protocol: neither
+// version nor reader nor card.
+func (s *Server) status(ctx context.Context, who caller) statusResult {
+	result := statusResult{Protocol: 1}
+	if !who.allowed {
+		return result
+	}
+	s.looks.refreshIfOlder(ctx, s.limits.Stale)
+	snapshot, _ := s.cards.Snapshot()
+	n := readers(snapshot)
+	result.Agent = &agentName{Name: Name, Version: s.version}
+	result.Readers, result.Card = &n, s.cardState(snapshot)
+	return result
+}
+
+// cardState is present, absent, or unknown before the first look has ended.
+func (s *Server) cardState(snapshot pkcs11.Snapshot) string {
+	known, _ := s.looks.state()
+	switch {
+	case !known:
+		return "unknown"
+	case hasCard(snapshot):
+		return "present"
+	}
+	return "absent"
+}
+
+// readers counts readers; for a module whose slots are none, its slots with an
+// initialised token.
+func readers(s pkcs11.Snapshot) int {
+	n := 0
+	for _, slot := range s.Slots {
+		if slot.Hardware || slot.Token != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func hasCard(s pkcs11.Snapshot) bool {
+	for _, slot := range s.Slots {
+		if slot.Token != nil || slot.Unrecognized {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+package agent
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// Languages the agent speaks.
+const (
+	French  = "fr"
+	English = "en"
+)
+
+// language is the page's where the agent speaks it, else the settings', else
+// the desktop's.
+func (s *Server) language(asked string) string {
+	if l := known(asked); l != "" {
+		return l
+	}
+	return Language(s.policy.Lang)
+}
+
+// Language is the setting's language, or the desktop's where there is no
+// setting: French unless the desktop is in another language.
+func Language(setting string) string {
+	if l := known(setting); l != "" {
+		return l
+	}
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		value := os.Getenv(name)
+		if value == "" || value == "C" || strings.HasPrefix(value, "C.") || value == "POSIX" {
+			continue
+		}
+		if l := known(value); l != "" {
+			return l
+		}
+		return English
+	}
+	return French
+}
+
+func known(tag string) string {
+	tag = strings.ToLower(tag)
+	for _, l := range []string{French, English} {
+		if tag == l || strings.HasPrefix(tag, l+"-") || strings.HasPrefix(tag, l+"_") {
+			return l
+		}
+	}
+	return ""
+}
+
+// Holder is what dialogs and menus say of a certificate.
+func Holder(c pkcs11.Certificate, lang string) prompt.Holder {
+	// The demonstration's policies stand in an arc that no real card uses, so
+	// that knowing them costs nothing.
+	p := cps.Parse(c.X509, cps.DemoRules())
+	return prompt.Holder{
+		Name: p.DisplayName(), Identifier: p.Identifier, Profession: p.Profession, Kind: p.Kind,
+		NotAfter: Date(c.X509.NotAfter, lang),
+	}
+}
+
+// Date is a day in the language's form.
+func Date(t time.Time, lang string) string {
+	if lang == English {
+		return t.Local().Format("2 January 2006")
+	}
+	return t.Local().Format("02/01/2006")
+}

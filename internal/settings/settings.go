@@ -1,0 +1,86 @@
+// Package settings reads a TOML settings file so that whatever is wrong with it
+// is told with file, line and key. Its functions may be called concurrently.
+// They never take a key they do not know, and never a default for a bad value.
+package settings
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// Error is a setting that cannot be taken.
+type Error struct {
+	File string
+	Line int    // 0 where the whole file is meant
+	Key  string // dotted; "" where the file is no TOML
+	Text string
+}
+
+func (e *Error) Error() string {
+	where := e.File
+	if e.Line > 0 {
+		where += fmt.Sprintf(":%d", e.Line)
+	}
+	if e.Key != "" {
+		where += ": " + e.Key
+	}
+	return where + ": " + e.Text
+}
+
+// Lines tells the line of each key of a file, dotted.
+type Lines map[string]int
+
+// Decode reads the text of a file into v. Errors are of type *Error.
+func Decode(path string, text []byte, v any) (Lines, error) {
+	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
+	var unknown *toml.StrictMissingError
+	var bad *toml.DecodeError
+	switch {
+	case err == nil:
+		return lines(text), nil
+	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
+		row, _ := unknown.Errors[0].Position()
+		return nil, &Error{File: path, Line: row, Key: strings.Join(unknown.Errors[0].Key(), "."), Text: "unknown key"}
+	case errors.As(err, &bad):
+		row, _ := bad.Position()
+		return nil, &Error{File: path, Line: row, Key: strings.Join(bad.Key(), "."), Text: strings.TrimPrefix(bad.Error(), "toml: ")}
+	}
+	return nil, &Error{File: path, Text: err.Error()}
+}
+
+// lines is for messages about values that are well-formed TOML and still wrong.
+// In an array of tables the first table's keys count.
+func lines(text []byte) Lines {
+	found := Lines{}
+	var p unstable.Parser
+	p.Reset(text)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		if e.Kind != unstable.Table && e.Kind != unstable.ArrayTable && e.Kind != unstable.KeyValue {
+			continue
+		}
+		var parts []string
+		line := 0
+		for it := e.Key(); it.Next(); {
+			node := it.Node()
+			parts = append(parts, string(node.Data))
+			line = 1 + bytes.Count(text[:node.Raw.Offset], []byte("\n"))
+		}
+		key := strings.Join(parts, ".")
+		if e.Kind != unstable.KeyValue {
+			table = key + "."
+		} else {
+			key = table + key
+		}
+		if _, seen := found[key]; !seen {
+			found[key] = line
+		}
+	}
+	return found
+}
