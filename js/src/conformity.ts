@@ -1,0 +1,17 @@
+// Compiled by the type check only: what is exported and what is declared in
+// cpx-bridge.d.ts must fit each other.
+import type * as declared from "./cpx-bridge";
+import * as actual from "./index";
+
+type Names<A, B> = Exclude<keyof A, keyof B>;
+type Nothing<T extends never> = T;
+export type Undeclared = Nothing<Names<typeof actual, typeof declared>>;
+export type Missing = Nothing<Names<typeof declared, typeof actual>>;
+
+export const CpxError: typeof declared.CpxError = actual.CpxError;
+export const sentence: typeof declared.sentence = actual.sentence;
+export const watch: typeof declared.watch = actual.watch;
+export const certificateOf: typeof declared.certificateOf = actual.certificateOf;
+export const status: typeof declared.status = actual.status;
+export const authenticate: typeof declared.authenticate = actual.authenticate;
+export const sameError = (e: declared.CpxError): actual.CpxError => e;

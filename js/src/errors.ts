@@ -1,0 +1,74 @@
+/** What came with an error, beyond its reason. */
+export interface ErrorData {
+  code?: number | undefined;
+  detail?: string | undefined;
+  triesLeft?: number | undefined;
+  retryAfter?: number | undefined;
+  problemDetail?: string | undefined;
+}
+
+/** Every failure of this library. reason is stable, message is for logs only. */
+export class CpxError extends Error {
+  readonly code: number | undefined;
+  readonly reason: string;
+  readonly detail: string | undefined;
+  readonly triesLeft: number | undefined;
+  readonly retryAfter: number | undefined;
+  readonly problemDetail: string | undefined;
+
+  constructor(reason: string, data: ErrorData = {}, message = reason) {
+    super(message);
+    this.name = "CpxError";
+    this.reason = reason;
+    this.code = data.code;
+    this.detail = data.detail;
+    this.triesLeft = data.triesLeft;
+    this.retryAfter = data.retryAfter;
+    this.problemDetail = data.problemDetail;
+  }
+}
+
+export const text = (v: unknown): string | undefined => (typeof v === "string" ? v : undefined);
+export const count = (v: unknown): number | undefined => (typeof v === "number" && isFinite(v) ? v : undefined);
+export const members = (v: unknown): Record<string, unknown> =>
+  typeof v === "object" && v !== null ? (v as Record<string, unknown>) : {};
+
+// JSON-RPC's own codes. An agent that does not know a method is older than
+// this library.
+const standard: Record<number, string> = { [-32601]: "agent_too_old", [-32602]: "invalid_params", [-32603]: "internal_error" };
+
+/** Makes the agent's error object an error of ours. */
+export function fromWire(raw: unknown): CpxError {
+  const e = members(raw);
+  const data = members(e["data"]);
+  const code = count(e["code"]);
+  const reason = text(data["reason"]) ?? standard[code ?? 0] ?? "protocol_error";
+  return new CpxError(
+    reason,
+    { code, detail: text(data["detail"]), triesLeft: count(data["triesLeft"]), retryAfter: count(data["retryAfter"]) },
+    text(e["message"]) ?? reason,
+  );
+}
+
+export const aborted = (): CpxError => new CpxError("aborted");
+export const lost = (): CpxError => new CpxError("agent_lost");
+
+/**
+ * Settles as p does, or with "aborted" as soon as the signal says so. What p
+ * stands for runs on: onAbort ends it where it can be ended.
+ */
+export function abortable<T>(p: Promise<T>, signal: AbortSignal | undefined, onAbort?: () => void): Promise<T> {
+  if (!signal) return p;
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => {
+      onAbort?.();
+      reject(aborted());
+    };
+    if (signal.aborted) {
+      p.catch(() => undefined);
+      return stop();
+    }
+    signal.addEventListener("abort", stop, { once: true });
+    p.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}

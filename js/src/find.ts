@@ -1,0 +1,233 @@
+import { abortable, CpxError } from "./errors";
+import type { Ports, Progress } from "./cpx-bridge";
+import { Dial } from "./dial";
+import { type Permission, permission } from "./permission";
+import type { Link } from "./rpc";
+
+type Tell = (state: Progress) => void;
+
+const memory = "cpx-bridge.port";
+const headStart = 150;
+const step = 50;
+/** Longer than the longest prompt that a browser leaves standing. */
+const promptTime = 250_000;
+
+// Dials outlive their search: one that waits for the browser's prompt is
+// taken up by the next search instead of being dialled again.
+const dials = new Map<number, Dial>();
+let kept: Link | undefined;
+let current: Search | undefined;
+let searches = 0;
+
+/** An open connection to the agent: the kept one, else a search. */
+export async function connect(ports: Ports | undefined, signal?: AbortSignal, tell?: Tell): Promise<Link> {
+  const range = ports ?? { first: 27720, count: 10 };
+  if (!isSecureContext) throw new CpxError("insecure_context");
+  if (kept?.open && within(kept.port, range)) return kept;
+  if (!current || !sameRange(current.range, range)) current = new Search(range);
+  const search = current;
+  if (tell) search.tell.add(tell);
+  return abortable(search.found, signal).finally(() => tell && search.tell.delete(tell));
+}
+
+const sameRange = (a: Ports, b: Ports): boolean => a.first === b.first && a.count === b.count;
+const within = (port: number, r: Ports): boolean => port >= r.first && port < r.first + r.count;
+
+function lastGood(): number {
+  try {
+    return Number(localStorage.getItem(memory));
+  } catch {
+    return 0; // a page without storage searches each time
+  }
+}
+
+function keep(link: Link): void {
+  if (kept !== link && kept?.open) kept.close();
+  kept = link;
+  try {
+    localStorage.setItem(memory, String(link.port));
+  } catch {
+    // see lastGood
+  }
+}
+
+/** Ports in the order of dialling, and whether the first has a head start. */
+function order(r: Ports): { list: number[]; remembered: boolean } {
+  const all = Array.from({ length: r.count }, (_, i) => r.first + i);
+  const good = lastGood();
+  if (!within(good, r)) return { list: all, remembered: false };
+  return { list: [good, ...all.filter((p) => p !== good)], remembered: true };
+}
+
+class Search {
+  readonly range: Ports;
+  readonly found: Promise<Link>;
+  readonly tell = new Set<Tell>();
+  private readonly mine = new Map<number, Dial>();
+  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
+  private readonly limit: number;
+  private readonly later: boolean;
+  private state: Permission = "unknown";
+  private asked = false;
+  private again = false;
+  private expired = false;
+  private blocked = false;
+  private over = false;
+  private toStart = 0;
+  private clock: ReturnType<typeof setTimeout> | undefined;
+  private resolve!: (link: Link) => void;
+  private reject!: (error: CpxError) => void;
+
+  constructor(range: Ports) {
+    this.range = range;
+    this.later = searches++ > 0;
+    this.limit = this.later || range.count > 10 ? 8000 : 3000;
+    this.found = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.found.catch(() => undefined); // its callers may all have gone
+    document.addEventListener("securitypolicyviolation", this.violated);
+    void this.begin();
+  }
+
+  // Chromium tells a block by the page's policy here, and by an error event
+  // that looks like any other.
+  private readonly violated = (e: SecurityPolicyViolationEvent): void => {
+    if (e.disposition === "enforce" && e.blockedURI.startsWith("ws://127.0.0.1")) this.blocked = true;
+  };
+
+  private async begin(): Promise<void> {
+    this.state = await permission((s) => this.changed(s));
+    this.asked = this.state === "prompt";
+    this.dialAll();
+    this.restart(this.limit);
+    if (this.asked) {
+      this.after(400, () => {
+        if (this.state === "prompt" && this.pending()) for (const t of this.tell) t("waiting-for-permission");
+      });
+    }
+  }
+
+  private dialAll(): void {
+    const { list, remembered } = order(this.range);
+    const pause = list.length > 40 ? 2000 / list.length : step;
+    this.toStart = list.length;
+    list.forEach((port, i) => {
+      const wait = remembered ? (i && headStart + (i - 1) * pause) : i * pause;
+      this.after(wait, () => {
+        this.toStart--;
+        this.dial(port);
+      });
+    });
+  }
+
+  private dial(port: number): void {
+    let dial = dials.get(port);
+    if (!dial) {
+      dial = new Dial(port, settled);
+      dials.set(port, dial);
+    }
+    this.mine.set(port, dial);
+  }
+
+  private changed(state: Permission): void {
+    const answered = this.state === "prompt" && state !== "prompt";
+    this.state = state;
+    // The prompt's time was not the agent's: its own begins now.
+    if (answered && !this.over) this.restart(this.limit);
+  }
+
+  private restart(ms: number): void {
+    clearTimeout(this.clock);
+    this.expired = false;
+    this.clock = setTimeout(() => {
+      this.expired = true;
+      void this.check();
+    }, ms);
+  }
+
+  private pending(): boolean {
+    return [...this.mine.values()].some((d) => !d.outcome);
+  }
+
+  /** Called when a dial of this search has ended, and when its time has. */
+  async check(ended?: Dial): Promise<void> {
+    if (this.over || (ended && !this.mine.has(ended.port))) return;
+    if (ended?.link) return this.won(ended.link);
+    const running = this.pending() || this.toStart > 0;
+    if (running && !this.expired) return;
+    // A violation is reported just after the socket's error.
+    await new Promise((r) => setTimeout(r));
+    const state = await permission();
+    if (this.over) return;
+    if (this.pending() && state === "prompt" && performance.now() - this.oldest() < promptTime) {
+      return; // the browser asks, or waits: its answer comes as an event
+    }
+    if (state === "granted" && this.asked && !this.again) {
+      // Granted too late for the socket that asked: one more dial.
+      this.again = true;
+      this.state = state;
+      this.restart(this.limit);
+      return this.dialAll();
+    }
+    if (!this.expired && (this.pending() || this.toStart > 0)) return;
+    this.fail(state);
+  }
+
+  private oldest(): number {
+    return Math.min(...[...this.mine.values()].map((d) => d.started));
+  }
+
+  private won(link: Link): void {
+    this.end();
+    keep(link);
+    for (const d of [...dials.values()]) if (d.link !== link) d.close();
+    this.resolve(link);
+  }
+
+  private fail(state: Permission): void {
+    this.end();
+    const all = [...this.mine.values()];
+    const some = (o: string): boolean => all.some((d) => d.outcome === o);
+    let reason = "no_agent";
+    if (this.blocked || some("blocked")) reason = "csp_blocked";
+    else if (some("other_protocol")) reason = "agent_too_old";
+    else if (state === "denied") reason = "permission_denied";
+    else if (state === "prompt" && this.dismissed(all)) reason = "permission_dismissed";
+    this.reject(new CpxError(reason));
+  }
+
+  /**
+   * A refused port and a dismissed prompt look the same to a page. But only a
+   * port that listens is asked about, and a person takes longer than a
+   * refusal: one dial has then outlived all others.
+   */
+  private dismissed(all: Dial[]): boolean {
+    const [longest = 0, next = 2500] = all.map((d) => d.took).sort((a, b) => b - a);
+    return longest - next > (this.later ? 4000 : 700);
+  }
+
+  private after(ms: number, f: () => void): void {
+    const t = setTimeout(() => {
+      this.timers.delete(t);
+      f();
+    }, ms);
+    this.timers.add(t);
+  }
+
+  private end(): void {
+    this.over = true;
+    clearTimeout(this.clock);
+    for (const t of this.timers) clearTimeout(t);
+    document.removeEventListener("securitypolicyviolation", this.violated);
+    if (current === this) current = undefined;
+  }
+}
+
+function settled(dial: Dial): void {
+  dials.delete(dial.port);
+  if (current) void current.check(dial);
+  // Opened after its search had ended: good for the next one.
+  else if (dial.link) keep(dial.link);
+}

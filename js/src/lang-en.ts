@@ -1,0 +1,75 @@
+import type { Texts } from "./sentence";
+
+const again = "Please try again.";
+const support = "If this keeps happening, tell your IT support.";
+const tell = "Tell your IT support.";
+
+export const texts: Texts = {
+  // What the agent says.
+  cancelled: ["The login was cancelled.", "Nothing was sent. You can start again."],
+  consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here."],
+  timeout: ["The time allowed has run out.", "Start again and answer the windows that open on your computer."],
+  busy: ["Another login is already under way on this computer.", "Finish or cancel it, then try again."],
+  "busy.pause": ["Too many requests in a row were cancelled.", "Wait {retryAfter} s, then try again."],
+  no_reader: ["No card reader was found.", "Plug in the reader, wait a few seconds, then try again."],
+  no_card: ["No card was found in the reader.", "Insert your card, chip first, then try again."],
+  card_unsupported: ["This card is not recognised.", "Check that it is your CPS, CPF, CPE or CPA card and that it is the right way round."],
+  card_removed: ["The card was removed.", "Put it back and leave it in the reader until the end, then try again."],
+  no_certificate: ["This card cannot be used to log in.", "Check that you are using your own card, or tell your IT support."],
+  "no_certificate.expired": ["Your card has expired.", "Use your new card. If you have not received it, contact the body that issues it."],
+  "no_certificate.not_yet_valid": ["Your card is not valid yet.", "Check this computer’s date and time; if they are right, use your previous card."],
+  "no_certificate.not_for_authentication": ["This card holds no authentication certificate.", "Use the card that you log in with."],
+  "no_certificate.key_without_pin": ["The card was read without contact.", "Insert it in the reader: logging in needs your PIN."],
+  card_changed: ["The card in the reader is no longer the one that was chosen.", "Put the chosen card back, or start again with this one."],
+  pin_locked: ["This card’s PIN is locked.", "Have the card unlocked with its unlocking code, or contact the body that issues it."],
+  pin_incorrect: ["The PIN was incorrect.", "Check your PIN before trying again: the card locks after several errors."],
+  "pin_incorrect.some": ["The PIN was incorrect.", "{triesLeft} tries are left before the card locks. Check your PIN before trying again."],
+  "pin_incorrect.one": ["The PIN was incorrect.", "Only one try is left before the card locks. If in doubt, do not try again and ask for help."],
+  pin_not_set: ["This card’s PIN has not been set yet.", "Activate your card first, as the letter that came with it explains."],
+  module_failed: ["The card’s software did not answer properly.", "Remove the card, put it back, then try again. " + support],
+  no_module: ["The card’s software is not installed on this computer.", tell],
+  prompt_failed: ["The window for your PIN could not be opened.", tell],
+  internal_error: ["The agent met an unexpected error.", again + " " + support],
+  invalid_params: ["The agent did not accept this page’s request.", "Reload the page, then try again. " + support],
+  protocol_error: ["The agent’s answer was not understood.", again + " " + support],
+
+  // What the page finds.
+  no_agent: ["No agent answered on this computer.", "Either the agent is not installed or not running, or this site is not allowed here, or only another person’s agent is running. Start the agent and try again, or tell your IT support."],
+  permission_denied: ["The browser does not let this site reach the agent.", "Open the site settings, left of the address, allow access to apps on this device, then try again."],
+  permission_dismissed: ["The browser’s question was not answered.", "Try again and choose “Allow” when the browser asks for access to apps on this device."],
+  challenge_expired: ["The login took too long.", "For your security it is no longer valid. Click once to start again."],
+  challenge_failed: ["The portal could not begin the login.", "Check your network connection, then try again in a moment."],
+  "challenge_failed.pause": ["The portal is receiving too many requests.", "Wait {retryAfter} s, then try again."],
+  aborted: ["The login was interrupted.", "Nothing was sent. You can start again."],
+  insecure_context: ["This page is not protected.", "Open the portal by its https address, then try again."],
+  csp_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Content-Security-Policy must allow “connect-src ws://127.0.0.1:*”."],
+  agent_lost: ["The connection with the agent was lost.", "Check that the agent is still running, then try again."],
+  agent_too_old: ["The agent on this computer and this portal have versions that do not match.", "Ask your IT support to update the agent."],
+
+  // What the portal answers.
+  login_refused: ["The portal refused the login.", again + " " + support],
+  "login_refused.pause": ["The portal has received too many tries.", "Wait {retryAfter} s, then try again."],
+  "login_refused.too_many_requests": ["The portal has received too many tries.", "Wait a few minutes, then try again."],
+  "login_refused.unreachable": ["The portal could not be reached.", "Check your network connection, then try again."],
+  "login_refused.untrusted_ca": ["The portal does not accept cards of this issuer.", "Check that you are using the right card, then tell the portal’s support."],
+  "login_refused.expired": ["Your card has expired.", "Use your new card. If you have not received it, contact the body that issues it."],
+  "login_refused.not_yet_valid": ["Your card is not valid yet.", "Use your previous card, or come back once this one is valid."],
+  "login_refused.test_card_refused": ["This is a test card.", "The portal accepts real cards only: use your own."],
+  "login_refused.revoked": ["This card has been revoked.", "It can no longer be used. Use your new card, or contact the body that issues it."],
+  "login_refused.revocation_unknown": ["The portal could not check whether your card is revoked.", "Try again in a few minutes. " + support],
+  "login_refused.refused_policy": ["The portal does not accept this kind of card.", "Use your personal card, inserted in the reader."],
+  "login_refused.missing_policy": ["The portal does not accept this kind of card.", "Check that you are using the right card, then tell the portal’s support."],
+  "login_refused.wrong_key_usage": ["This certificate is not meant for logging in.", "Start again and choose the authentication certificate."],
+  "login_refused.wrong_extended_key_usage": ["This certificate is not meant for logging in.", "Start again and choose the authentication certificate."],
+  "login_refused.weak_key": ["This card’s key is too weak for the portal.", "Ask the body that issues it for a newer card."],
+  "login_refused.algorithm_refused": ["The portal does not accept this card’s signature.", "Tell the portal’s support."],
+  "login_refused.bad_signature": ["The card’s signature could not be verified.", again + " Check that the portal’s address is the right one. " + support],
+  "login_refused.malformed_token": ["The portal did not understand the card’s answer.", again + " " + support],
+  "login_refused.malformed_certificate": ["The portal could not read the card’s certificate.", "Tell the portal’s support."],
+  "login_refused.unsupported_format": ["The agent on this computer and this portal have versions that do not match.", "Ask your IT support to update the agent."],
+  "login_refused.origin_invalid": ["The portal’s address is not the expected one.", "Open the portal by its usual address. If that does not help, tell its support."],
+  "login_refused.nonce_length": ["The portal could not begin the login.", "Tell the portal’s support."],
+  "login_refused.card_attached_elsewhere": ["This card is already attached to another account.", "Log in to that account, or ask the portal’s support to detach the card."],
+
+  unknown: ["The login did not succeed.", again + " " + support],
+};

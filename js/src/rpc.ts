@@ -1,0 +1,80 @@
+import type { Progress } from "./cpx-bridge";
+import { CpxError, fromWire, lost, members, text } from "./errors";
+
+interface Waiting {
+  resolve(result: unknown): void;
+  reject(error: CpxError): void;
+  progress: ((state: Progress) => void) | undefined;
+}
+
+/** JSON-RPC 2.0 over one open socket. */
+export class Link {
+  readonly port: number;
+  /** Called when the card of this connection leaves the reader. */
+  readonly removed = new Set<() => void>();
+  /** Called once when the socket closes. */
+  readonly closed = new Set<() => void>();
+  private readonly socket: WebSocket;
+  private readonly waiting = new Map<number, Waiting>();
+  private last = 0;
+
+  constructor(socket: WebSocket, port: number) {
+    this.socket = socket;
+    this.port = port;
+    socket.addEventListener("message", (e) => this.receive(e.data));
+    socket.addEventListener("close", () => this.end());
+  }
+
+  get open(): boolean {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
+  call(method: string, params?: object, progress?: (state: Progress) => void): Promise<unknown> {
+    if (!this.open) return Promise.reject(lost());
+    const id = ++this.last;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject, progress });
+      this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+    });
+  }
+
+  close(): void {
+    this.socket.close();
+  }
+
+  private receive(data: unknown): void {
+    let m: Record<string, unknown>;
+    try {
+      m = members(JSON.parse(String(data)));
+    } catch {
+      // Whoever sends this is no agent, or a broken one.
+      this.socket.close();
+      this.end();
+      return;
+    }
+    if (typeof m["method"] === "string") return this.notified(m["method"], members(m["params"]));
+    const w = this.waiting.get(m["id"] as number);
+    if (!w) return;
+    this.waiting.delete(m["id"] as number);
+    if ("error" in m) w.reject(fromWire(m["error"]));
+    else w.resolve(m["result"]);
+  }
+
+  private notified(method: string, params: Record<string, unknown>): void {
+    if (method === "progress") {
+      const state = text(params["state"]);
+      if (state) for (const w of [...this.waiting.values()]) w.progress?.(state as Progress);
+    } else if (method === "card" && params["event"] === "removed") {
+      for (const tell of [...this.removed]) tell();
+    }
+  }
+
+  private end(): void {
+    const all = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const w of all) w.reject(lost());
+    const tell = [...this.closed];
+    this.closed.clear();
+    for (const f of tell) f();
+  }
+}
