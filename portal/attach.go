@@ -1,0 +1,198 @@
+package portal
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+)
+
+// view is what a template gets.
+type view struct {
+	Page    string
+	Lang    string
+	Name    string // the site's
+	Test    bool
+	Path    string
+	Account *account
+	Status  int
+	Error   string // already in the page's language
+
+	Ports     [2]int
+	Card      *card
+	Mine      *attached // the card of this login
+	Cards     []attached
+	Confirm   account
+	Regions   []Region
+	Texts     *Texts
+	Form      form
+	Elsewhere bool
+	Changed   bool
+}
+
+type form struct{ Region, Service, Username string }
+
+// action answers a page's request with a view, or with a redirect (nil).
+type action func(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error)
+
+// page runs an action: session, language and account first.
+func (p *Portal) page(do action) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := &view{
+			Lang: p.lang(r), Name: p.settings.Name, Test: p.settings.testGroups(), Path: r.URL.Path, Status: http.StatusOK, Texts: p.settings.texts,
+			Regions: p.settings.texts.Regions, Ports: [2]int{p.settings.CardLogin.PortsFirst, p.settings.CardLogin.PortsCount},
+		}
+		s, err := p.session(r)
+		if err == nil && s != nil && s.Account != 0 {
+			var a account
+			a, err = p.store.account(r.Context(), s.Account)
+			v.Account = &a
+		}
+		if err == nil {
+			v, err = do(w, r, s, v)
+		}
+		if err != nil {
+			p.log.Error("page failed", "path", r.URL.Path, "error", err)
+			v = &view{Page: "message", Lang: p.lang(r), Name: p.settings.Name, Path: "/", Status: http.StatusInternalServerError, Texts: p.settings.texts}
+			v.Error = p.words.text(v.Lang, "error.internal")
+		}
+		if v != nil {
+			p.render(w, v)
+		}
+	}
+}
+
+func (p *Portal) home(w http.ResponseWriter, r *http.Request, _ *session, v *view) (*view, error) {
+	if v.Account != nil {
+		return redirect(w, r, pathSpace)
+	}
+	v.Page = "home"
+	return v, nil
+}
+
+func redirect(w http.ResponseWriter, r *http.Request, to string) (*view, error) {
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil, nil
+}
+
+// expired is the page of whoever comes too late, or without a card.
+func (p *Portal) expired(v *view) (*view, error) {
+	v.Page, v.Status, v.Error = "message", http.StatusForbidden, p.words.text(v.Lang, "error.pending_expired")
+	return v, nil
+}
+
+// first is the first connection: which card it is, and the form.
+func (p *Portal) first(_ http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if s == nil || s.pending == nil {
+		return p.expired(v)
+	}
+	v.Page, v.Card = "first", s.pending
+	known, err := p.store.cardByKey(r.Context(), *s.pending)
+	if err != nil && !errors.Is(err, errNotFound) {
+		return v, err
+	}
+	v.Changed = err == nil && known.Card.Kind != s.pending.Kind
+	return v, nil
+}
+
+// checkPassword is the password step. An unknown name and a wrong password are
+// one answer, after the same work.
+func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if s == nil || s.pending == nil {
+		return p.expired(v)
+	}
+	v, err := p.first(w, r, s, v)
+	if err != nil {
+		return v, err
+	}
+	v.Form = form{Region: r.PostFormValue("region"), Service: r.PostFormValue("service"), Username: r.PostFormValue("username")}
+	name, password, from := v.Form.Username, r.PostFormValue("password"), address(r)
+	if len(name) > 200 || name == "" || password == "" {
+		return p.again(v, http.StatusUnprocessableEntity, "error.missing")
+	}
+	if wait := p.throttle.wait(name, from); wait > 0 {
+		seconds := int(math.Ceil(wait.Seconds()))
+		w.Header().Set("Retry-After", fmt.Sprint(seconds))
+		return p.again(v, http.StatusTooManyRequests, "error.throttled", seconds)
+	}
+	a, err := p.store.accountByName(r.Context(), name)
+	unknown := errors.Is(err, errNotFound)
+	if err != nil && !unknown {
+		return v, err
+	}
+	if unknown {
+		a.password = decoy
+	}
+	good, err := checkPassword(a.password, password)
+	if err != nil {
+		return v, err
+	}
+	if !good || unknown {
+		p.throttle.failed(name, from)
+		p.log.Info("wrong user name or password")
+		return p.again(v, http.StatusForbidden, "error.credentials")
+	}
+	p.throttle.succeeded(name, from)
+	if err := p.setPendingAccount(r.Context(), s, a.ID); err != nil {
+		return v, err
+	}
+	return redirect(w, r, pathFirst+"/confirmation")
+}
+
+func (p *Portal) again(v *view, status int, key string, args ...any) (*view, error) {
+	v.Status, v.Error = status, p.words.text(v.Lang, key, args...)
+	return v, nil
+}
+
+// confirmation names card and account before they are put together.
+func (p *Portal) confirmation(_ http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if s == nil || s.pending == nil || s.pendingAccount == 0 {
+		return p.expired(v)
+	}
+	a, err := p.store.account(r.Context(), s.pendingAccount)
+	v.Page, v.Card, v.Confirm = "confirmation", s.pending, a
+	return v, err
+}
+
+func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if s == nil || s.pending == nil || s.pendingAccount == 0 {
+		return p.expired(v)
+	}
+	id, err := p.store.attach(r.Context(), s.pendingAccount, *s.pending, p.now())
+	if errors.Is(err, errAttachedElsewhere) {
+		v, err = p.confirmation(w, r, s, v)
+		v.Status, v.Elsewhere, v.Error = http.StatusConflict, true, p.words.text(v.Lang, "error.attached_elsewhere")
+		return v, err
+	}
+	if err != nil {
+		return v, err
+	}
+	p.log.Info("card attached", "account", s.pendingAccount, "card", id)
+	if _, err := p.renew(w, r, s, session{Account: s.pendingAccount, Card: id}); err != nil {
+		return v, err
+	}
+	return redirect(w, r, pathSpace)
+}
+
+// notMine drops the card that waits, with its session.
+func (p *Portal) notMine(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	return p.leave(w, r, s, v)
+}
+
+func (p *Portal) logout(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	return p.leave(w, r, s, v)
+}
+
+func (p *Portal) leave(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if s != nil {
+		if err := p.drop(r.Context(), s); err != nil {
+			return v, err
+		}
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: p.cookieName(), Path: "/", HttpOnly: true, Secure: p.settings.https(), SameSite: http.SameSiteLaxMode, MaxAge: -1,
+		Expires: time.Unix(1, 0),
+	})
+	return redirect(w, r, "/")
+}

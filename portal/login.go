@@ -1,0 +1,144 @@
+package portal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/cps"
+)
+
+// challenge is GET /auth/challenge. It begins a session where there is none,
+// because the nonce is good in one session only.
+func (p *Portal) challenge(w http.ResponseWriter, r *http.Request) {
+	s, err := p.session(r)
+	if err == nil && s == nil {
+		s, err = p.renew(w, r, nil, session{})
+	}
+	var nonce string
+	if err == nil {
+		nonce, err = p.newNonce(r.Context(), s)
+	}
+	if err != nil {
+		p.problem(w, r, http.StatusInternalServerError, "internal", err)
+		return
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"nonce": nonce})
+}
+
+// login is POST /auth/login.
+func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
+	s, err := p.session(r)
+	if err != nil {
+		p.problem(w, r, http.StatusInternalServerError, "internal", err)
+		return
+	}
+	var body struct {
+		Token json.RawMessage `json:"auth-token"`
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, authtoken.MaxTokenSize+1024))
+	if err == nil {
+		err = json.Unmarshal(text, &body)
+	}
+	if err != nil || len(body.Token) == 0 {
+		p.problem(w, r, http.StatusBadRequest, "malformed_request", err)
+		return
+	}
+	if s == nil {
+		p.problem(w, r, http.StatusForbidden, "challenge_expired", errors.New("no session"))
+		return
+	}
+	nonces, err := p.takeNonces(r.Context(), s)
+	if err != nil {
+		p.problem(w, r, http.StatusInternalServerError, "internal", err)
+		return
+	}
+	result, reason, err := p.verify(r, body.Token, nonces)
+	if err != nil {
+		p.problem(w, r, http.StatusForbidden, reason, err)
+		return
+	}
+	next, err := p.enter(w, r, s, p.cardOf(result))
+	if err != nil {
+		p.problem(w, r, http.StatusInternalServerError, "internal", err)
+		return
+	}
+	writeJSON(w, http.StatusOK, "application/json", map[string]string{"next": next})
+}
+
+// verify tries the token with each open nonce of the session: two tabs may each
+// have fetched one, and the token does not say which it is over.
+func (p *Portal) verify(r *http.Request, raw []byte, nonces []string) (authtoken.Result, string, error) {
+	reason, err := "challenge_expired", errors.New("no open challenge in this session")
+	for _, nonce := range nonces {
+		var result authtoken.Result
+		if result, err = p.verifier.Verify(r.Context(), raw, nonce); err == nil {
+			return result, "", nil
+		}
+		var refused *authtoken.Error
+		if !errors.As(err, &refused) {
+			return result, "internal", err
+		}
+		if reason = string(refused.Reason); refused.Reason != authtoken.ReasonBadSignature {
+			break // no other nonce would change that
+		}
+	}
+	return authtoken.Result{}, reason, err
+}
+
+func (p *Portal) cardOf(result authtoken.Result) card {
+	person := cps.Parse(result.Certificate, cps.Rules{KindByPolicy: p.settings.Kinds})
+	sum := sha256.Sum256(result.Certificate.Raw)
+	return card{
+		Group: result.Group, Identifier: person.Identifier, Holder: person.DisplayName(), Kind: person.Kind,
+		Profession: person.Profession, Certificate: hex.EncodeToString(sum[:]), Named: person.Named(),
+	}
+}
+
+const (
+	pathSpace = "/espace"
+	pathFirst = "/premiere-connexion"
+)
+
+// enter logs the card's account in, or keeps the card for five minutes in a new
+// session to be attached.
+func (p *Portal) enter(w http.ResponseWriter, r *http.Request, old *session, c card) (next string, err error) {
+	known, err := p.store.cardByKey(r.Context(), c)
+	switch {
+	case err == nil && (known.Card.Kind == "" || c.Kind == "" || known.Card.Kind == c.Kind):
+		if err := p.store.used(r.Context(), known.ID, c, p.now()); err != nil {
+			return "", err
+		}
+		p.log.Info("login by card", "account", known.Account, "card", known.ID)
+		_, err = p.renew(w, r, old, session{Account: known.Account, Card: known.ID})
+		return pathSpace, err
+	case err != nil && !errors.Is(err, errNotFound):
+		return "", err
+	}
+	// Unknown, or both certificates state a kind and the two differ.
+	_, err = p.renew(w, r, old, session{pending: &c})
+	return pathFirst, err
+}
+
+// problem answers as RFC 9457 says. What went wrong inside stays in the log.
+func (p *Portal) problem(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
+	p.log.Warn("login refused", "reason", reason, "error", err)
+	lang := p.lang(r)
+	detail, known := p.words.get(lang, "problem."+reason)
+	if !known {
+		detail, _ = p.words.get(lang, "problem.other")
+	}
+	writeJSON(w, status, "application/problem+json", map[string]any{
+		"type": "about:blank", "title": http.StatusText(status), "status": status, "reason": reason, "detail": detail,
+	})
+}
+
+func writeJSON(w http.ResponseWriter, status int, kind string, v any) {
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // a browser that left is no error of ours
+}

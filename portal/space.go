@@ -1,0 +1,76 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+)
+
+// space is the professional's own page.
+func (p *Portal) space(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if v.Account == nil {
+		return redirect(w, r, "/")
+	}
+	v.Page = "space"
+	return v, p.withCards(r, s, v)
+}
+
+func (p *Portal) withCards(r *http.Request, s *session, v *view) error {
+	cards, err := p.store.cards(r.Context(), v.Account.ID)
+	v.Cards = cards
+	for i := range cards {
+		if cards[i].ID == s.Card {
+			v.Mine = &cards[i]
+		}
+	}
+	return err
+}
+
+// askDetach asks before a card is taken off.
+func (p *Portal) askDetach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if v.Account == nil {
+		return redirect(w, r, "/")
+	}
+	if err := p.withCards(r, s, v); err != nil {
+		return v, err
+	}
+	for _, c := range v.Cards {
+		if strconv.FormatInt(c.ID, 10) == r.PathValue("id") {
+			v.Page, v.Cards = "detach", []attached{c}
+			return v, nil
+		}
+	}
+	return p.missing(w, r, s, v)
+}
+
+// detach takes the card off. Where it is the card of this login, the session
+// ends with it.
+func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if v.Account == nil {
+		return redirect(w, r, "/")
+	}
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return p.missing(w, r, s, v)
+	}
+	if err := p.store.detach(r.Context(), v.Account.ID, id); errors.Is(err, errNotFound) {
+		return p.missing(w, r, s, v)
+	} else if err != nil {
+		return v, err
+	}
+	p.log.Info("card detached", "account", v.Account.ID, "card", id)
+	if id == s.Card {
+		return p.leave(w, r, s, v)
+	}
+	return redirect(w, r, pathSpace)
+}
+
+func (p *Portal) support(_ http.ResponseWriter, _ *http.Request, _ *session, v *view) (*view, error) {
+	v.Page = "support"
+	return v, nil
+}
+
+func (p *Portal) missing(_ http.ResponseWriter, _ *http.Request, _ *session, v *view) (*view, error) {
+	v.Page, v.Status, v.Error = "message", http.StatusNotFound, p.words.text(v.Lang, "error.not_found")
+	return v, nil
+}

@@ -1,0 +1,173 @@
+package portal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// schema is applied at each start. cards.key is "id:" and the whole identifier,
+// or "cert:" and the certificate's SHA-256 where the card names nobody; within
+// its trust group it belongs to one account.
+const schema = `
+CREATE TABLE IF NOT EXISTS accounts (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, display TEXT NOT NULL, service TEXT NOT NULL, region TEXT NOT NULL,
+  password TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS cards (
+  id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
+  trust_group TEXT NOT NULL, key TEXT NOT NULL, identifier TEXT NOT NULL, holder TEXT NOT NULL, kind TEXT NOT NULL,
+  profession TEXT NOT NULL, certificate TEXT NOT NULL, attached INTEGER NOT NULL, used INTEGER NOT NULL,
+  UNIQUE (trust_group, key)) STRICT;
+CREATE TABLE IF NOT EXISTS sessions (
+  id BLOB PRIMARY KEY, account INTEGER REFERENCES accounts(id) ON DELETE CASCADE, card INTEGER,
+  pending TEXT NOT NULL DEFAULT '', pending_until INTEGER NOT NULL DEFAULT 0, pending_account INTEGER NOT NULL DEFAULT 0,
+  created INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS nonces (
+  session BLOB NOT NULL REFERENCES sessions(id) ON DELETE CASCADE, nonce TEXT NOT NULL, until INTEGER NOT NULL,
+  PRIMARY KEY (session, nonce)) STRICT;
+`
+
+// store is the portal's database.
+type store struct{ db *sql.DB }
+
+func openStore(path string) (*store, error) {
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	// One connection: SQLite has one writer, and waiting here is cheaper than
+	// waiting for its lock.
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec(schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
+	}
+	return &store{db}, nil
+}
+
+func (s *store) close() error { return s.db.Close() }
+
+// account is a person's account at the site.
+type account struct {
+	ID                             int64
+	Name, Display, Service, Region string
+	password                       string
+}
+
+// ErrAccountExists says that the name is taken.
+var ErrAccountExists = errors.New("an account of that name exists already")
+
+var errNotFound = errors.New("portal: not found")
+
+func (s *store) addAccount(ctx context.Context, a account, now time.Time) error {
+	result, err := s.db.ExecContext(ctx, `INSERT INTO accounts (name, display, service, region, password, created) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		a.Name, a.Display, a.Service, a.Region, a.password, now.Unix())
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, ErrAccountExists)
+	}
+	return nil
+}
+
+const accountColumns = `id, name, display, service, region, password`
+
+func scanAccount(row *sql.Row) (account, error) {
+	var a account
+	err := row.Scan(&a.ID, &a.Name, &a.Display, &a.Service, &a.Region, &a.password)
+	return a, found(err)
+}
+
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return errNotFound
+	}
+	return err
+}
+
+func (s *store) accountByName(ctx context.Context, name string) (account, error) {
+	return scanAccount(s.db.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE name = ?`, name))
+}
+
+func (s *store) account(ctx context.Context, id int64) (account, error) {
+	return scanAccount(s.db.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = ?`, id))
+}
+
+// attached is a card attached to an account.
+type attached struct {
+	ID, Account    int64
+	Card           card
+	Attached, Used time.Time
+}
+
+const cardColumns = `id, account, trust_group, identifier, holder, kind, profession, certificate, attached, used`
+
+func scanCard(scan func(...any) error) (attached, error) {
+	var a attached
+	var at, used int64
+	err := scan(&a.ID, &a.Account, &a.Card.Group, &a.Card.Identifier, &a.Card.Holder, &a.Card.Kind, &a.Card.Profession, &a.Card.Certificate, &at, &used)
+	a.Attached, a.Used = time.Unix(at, 0), time.Unix(used, 0)
+	return a, found(err)
+}
+
+func (s *store) cardByKey(ctx context.Context, c card) (attached, error) {
+	return scanCard(s.db.QueryRowContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE trust_group = ? AND key = ?`, c.Group, c.key()).Scan)
+}
+
+func (s *store) cards(ctx context.Context, accountID int64) ([]attached, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE account = ? ORDER BY attached`, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []attached
+	for rows.Next() {
+		a, err := scanCard(rows.Scan)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, rows.Err()
+}
+
+var errAttachedElsewhere = errors.New("portal: the card is attached to another account")
+
+// attach gives the card to the account. Where it is the account's already it is
+// brought up to date; another account's card stays where it is.
+func (s *store) attach(ctx context.Context, accountID int64, c card, now time.Time) (int64, error) {
+	var id int64
+	err := s.db.QueryRowContext(ctx, `
+INSERT INTO cards (account, trust_group, key, identifier, holder, kind, profession, certificate, attached, used) VALUES (?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT (trust_group, key) DO UPDATE SET identifier = excluded.identifier, holder = excluded.holder, kind = excluded.kind,
+  profession = excluded.profession, certificate = excluded.certificate, attached = excluded.attached, used = excluded.used
+WHERE account = excluded.account RETURNING id`,
+		accountID, c.Group, c.key(), c.Identifier, c.Holder, c.Kind, c.Profession, c.Certificate, now.Unix(), now.Unix()).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, errAttachedElsewhere
+	}
+	return id, err
+}
+
+// used notes a login, with what the card says today: after a renewal another
+// certificate, maybe another profession. A kind that is no longer stated stays.
+func (s *store) used(ctx context.Context, id int64, c card, now time.Time) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE cards SET holder = ?, kind = CASE WHEN ? = '' THEN kind ELSE ? END, profession = ?, certificate = ?, used = ? WHERE id = ?`,
+		c.Holder, c.Kind, c.Kind, c.Profession, c.Certificate, now.Unix(), id)
+	return err
+}
+
+func (s *store) detach(ctx context.Context, accountID, id int64) error {
+	result, err := s.db.ExecContext(ctx, `DELETE FROM cards WHERE id = ? AND account = ?`, id, accountID)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, errNotFound)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package portal
+
+import (
+	"sync"
+	"time"
+)
+
+// throttle slows the password step: by account and address together after a few
+// failures, by address alone only far above what a whole hospital behind one
+// address makes. It never locks an account: whoever knows the password gets in
+// after a wait that is said.
+type throttle struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	pairs map[[2]string]*failures
+	hosts map[string]*failures
+}
+
+type failures struct {
+	count int
+	last  time.Time
+}
+
+const (
+	freeFailures = 5 // of one account from one address
+	maxDelay     = time.Minute
+	hostFailures = 600 // from one address within the window
+	hostDelay    = 30 * time.Second
+	window       = 10 * time.Minute
+	maxEntries   = 20000
+)
+
+func newThrottle(now func() time.Time) *throttle {
+	return &throttle{now: now, pairs: map[[2]string]*failures{}, hosts: map[string]*failures{}}
+}
+
+// wait is how long the next try must wait, zero for not at all.
+func (t *throttle) wait(account, address string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	var left time.Duration
+	if f := t.pairs[[2]string{account, address}]; f != nil && f.count >= freeFailures && now.Sub(f.last) < window {
+		delay := min(maxDelay, time.Second<<min(f.count-freeFailures+1, 10))
+		left = f.last.Add(delay).Sub(now)
+	}
+	if f := t.hosts[address]; f != nil && f.count >= hostFailures && now.Sub(f.last) < window {
+		left = max(left, f.last.Add(hostDelay).Sub(now))
+	}
+	return max(left, 0)
+}
+
+func (t *throttle) failed(account, address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	t.prune(now)
+	count(t.pairs, [2]string{account, address}, now)
+	count(t.hosts, address, now)
+}
+
+// succeeded forgets the pair; the address keeps its count.
+func (t *throttle) succeeded(account, address string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.pairs, [2]string{account, address})
+}
+
+func count[K comparable](m map[K]*failures, key K, now time.Time) {
+	f := m[key]
+	if f == nil || now.Sub(f.last) >= window {
+		f = &failures{}
+		m[key] = f
+	}
+	f.count++
+	f.last = now
+}
+
+// prune bounds the memory that a flood of names can take.
+func (t *throttle) prune(now time.Time) {
+	if len(t.pairs) < maxEntries && len(t.hosts) < maxEntries {
+		return
+	}
+	for key, f := range t.pairs {
+		if now.Sub(f.last) >= window || len(t.pairs) >= maxEntries {
+			delete(t.pairs, key)
+		}
+	}
+	for key, f := range t.hosts {
+		if now.Sub(f.last) >= window || len(t.hosts) >= maxEntries {
+			delete(t.hosts, key)
+		}
+	}
+}
