@@ -12,8 +12,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -38,12 +40,19 @@ type Options struct {
 	AutoPIN map[string]any    // the script of a pinentry that answers; nil: the person's own pinentry
 	Modules []string          // nil: SoftHSM with the cards; else these, for faults
 	Extra   map[string]string // more environment for all programs
+
+	AgentOnly bool   // no portal and no account
+	Pinentry  string // a dialog program by path, in place of AutoPIN; for faults
 }
 
 // Card is one demonstration card as cpx-card describes it.
 type Card struct {
 	Name, Kind, Label, PIN, Identifier, Holder, Module string
 }
+
+// DialogLog is the file, under the stack's folder, in which an answering
+// pinentry writes what it was asked.
+const DialogLog = "dialogs.log"
 
 // Stack is what Prepare made.
 type Stack struct {
@@ -101,12 +110,18 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 			return nil, err
 		}
 	}
+	if o.Pinentry != "" {
+		s.pinentry = o.Pinentry
+	}
 	modules := o.Modules
 	if modules == nil {
 		modules = []string{s.Cards[0].Module}
 	}
 	if err := s.writeAgentSettings(modules); err != nil {
 		return nil, err
+	}
+	if o.AgentOnly {
+		return s, nil
 	}
 	return s, s.makePortal(ctx)
 }
@@ -133,7 +148,10 @@ func (s *Stack) makeCards(ctx context.Context, names []string) error {
 }
 
 // makeAutoPIN puts the answering pinentry beside its script, where it looks for it.
+// It writes down what it was asked in DialogLog.
 func (s *Stack) makeAutoPIN(script map[string]any) error {
+	script = maps.Clone(script)
+	script["log"] = s.Path(DialogLog)
 	text, err := json.Marshal(script)
 	if err != nil {
 		return err
@@ -216,5 +234,17 @@ func (s *Stack) StartAgent(ctx context.Context, terminal bool, more ...string) (
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answering(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(s.agentPorts)))
+	return p, p.answering(ctx, s.AgentAddress())
+}
+
+// AgentAddress is where the stack's agent listens.
+func (s *Stack) AgentAddress() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.agentPorts))
+}
+
+// Command makes a command of one of the stack's programs, not started.
+func (s *Stack) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
+	cmd.Env = s.Env()
+	return cmd
 }
