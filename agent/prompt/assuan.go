@@ -3,6 +3,7 @@ package prompt
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func (a *assuan) answer() ([]byte, error) {
 			number, text, _ := strings.Cut(string(rest), " ")
 			code, err := strconv.Atoi(number)
 			if err != nil {
-				return nil, errProtocol
+				return data, errProtocol
 			}
 			return data, &assuanError{code & 0xffff, text}
 		case "S", "#", "":
@@ -87,8 +88,9 @@ func unescape(data, line []byte) []byte {
 	clear(data)
 	for i := 0; i < len(line); i++ {
 		if line[i] == '%' && i+2 < len(line) {
-			if v, err := strconv.ParseUint(string(line[i+1:i+3]), 16, 8); err == nil {
-				out = append(out, byte(v))
+			var v [1]byte // decoded in place: no string ever holds a part of a PIN
+			if _, err := hex.Decode(v[:], line[i+1:i+3]); err == nil {
+				out = append(out, v[0])
 				i += 2
 				continue
 			}

@@ -3,6 +3,7 @@ package prompt
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Consent implements Prompter.
@@ -18,6 +19,9 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 // Choose implements Prompter: one question for each certificate, round and
 // round, until one is taken or the person ends it.
 func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error) {
+	if len(choices) == 0 {
+		return 0, fmt.Errorf("%w: no certificate to choose from", ErrUnavailable)
+	}
 	w := wordsOf(lang)
 	for i := 0; ; i = (i + 1) % len(choices) {
 		_, err := p.ask(ctx, lang, settings{

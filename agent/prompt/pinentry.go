@@ -64,17 +64,23 @@ func (p *Pinentry) find() (string, error) {
 
 func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
 
-// kept are the only variables a dialog program gets.
-var kept = []string{
-	"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS", "XDG_CURRENT_DESKTOP",
-	"XDG_SESSION_TYPE", "HOME", "PATH", "TERM", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "QT_QPA_PLATFORM", "GTK_THEME", "GDK_SCALE",
-	"SYSTEMROOT",
-}
+// kept and keptPrefixes are the only variables a dialog program gets: where to
+// show itself, and how (size of letters, theme, language).
+var (
+	kept = []string{
+		"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "HOME", "PATH", "TERM", "GPG_TTY",
+		"LANG", "LANGUAGE", "GTK_THEME", "GDK_SCALE", "GDK_DPI_SCALE", "SYSTEMROOT",
+	}
+	keptPrefixes = []string{"LC_", "XDG_", "QT_"}
+)
 
 func environment() []string {
 	var env []string
 	for _, entry := range os.Environ() {
-		if name, _, _ := strings.Cut(entry, "="); slices.Contains(kept, strings.ToUpper(name)) {
+		name, _, _ := strings.Cut(entry, "=")
+		name = strings.ToUpper(name)
+		hasPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.Contains(kept, name) || slices.ContainsFunc(keptPrefixes, hasPrefix) {
 			env = append(env, entry)
 		}
 	}
@@ -119,7 +125,7 @@ func ended(ctx context.Context) error {
 func (p *Pinentry) converse(ctx context.Context, program, lang string, set settings, request string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, program) // nothing of the dialog stands in the arguments
 	cmd.Env = environment()
-	ownGroup(cmd)
+	restore := ownGroup(cmd)
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -132,11 +138,15 @@ func (p *Pinentry) converse(ctx context.Context, program, lang string, set setti
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+	// A program left behind by the dialog's may hold the pipe open.
+	unhook := context.AfterFunc(ctx, func() { _ = stdout.Close() })
 	defer func() {
 		// On cancel the program is ended, not asked; after an answer too.
+		unhook()
 		_ = stdin.Close()
 		_ = cmd.Cancel()
 		_ = cmd.Wait()
+		restore()
 	}()
 	a := &assuan{w: stdin, r: bufio.NewReaderSize(stdout, maxLine+64)}
 	if _, err := a.answer(); err != nil { // its greeting
@@ -168,11 +178,12 @@ func (p *Pinentry) prepare(ctx context.Context, a *assuan, lang string, set sett
 			return err
 		}
 	}
+	seconds := 0 // none of the program's own, which may be a minute: the context ends the dialog
 	if deadline, ok := ctx.Deadline(); ok {
-		seconds := int(time.Until(deadline).Seconds()) + 1
-		if _, err := a.command(fmt.Sprintf("SETTIMEOUT %d", seconds)); err != nil && !isRefusal(err) {
-			return err
-		}
+		seconds = max(1, int(time.Until(deadline).Seconds())+1)
+	}
+	if _, err := a.command(fmt.Sprintf("SETTIMEOUT %d", seconds)); err != nil && !isRefusal(err) {
+		return err
 	}
 	for _, s := range set {
 		if s[1] == "" {
@@ -190,7 +201,15 @@ func isRefusal(err error) bool {
 	return errors.As(err, &refused)
 }
 
+// locale says how the dialog writes its texts. What the desktop or terminal has
+// goes first: a locale that is not installed would lose the accents.
 func locale(lang string) string {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		value := os.Getenv(name)
+		if upper := strings.ToUpper(value); strings.HasSuffix(upper, ".UTF-8") || strings.HasSuffix(upper, ".UTF8") {
+			return value
+		}
+	}
 	if lang == "en" {
 		return "en_US.UTF-8"
 	}

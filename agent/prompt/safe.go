@@ -8,52 +8,84 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
+// Longest texts in a dialog, in characters. A text takes at most twice as many
+// bytes on the line, so that all of a dialog's together stay below maxLine.
 const (
-	maxName   = 60 // characters of a name in a dialog
-	maxOrigin = 70
+	maxName   = 60
+	maxShort  = 20
+	maxOrigin = 54 // what GTK shows on one line
 )
+
+// blank are characters that a font shows as nothing without Unicode calling
+// them so.
+const blank = "\u2800"
 
 // safe makes text from outside fit to show: what a person would not see (control
 // characters, direction marks, zero-width ones) becomes U+FFFD, and long text
 // is cut in the middle.
 func safe(text string, limit int) string {
-	clean := []rune(strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text))
-	if len(clean) <= limit {
-		return string(clean)
+	return shorten(strings.Map(visible, text), limit)
+}
+
+func visible(r rune) rune {
+	hidden := !unicode.IsPrint(r) || strings.ContainsRune(blank, r) ||
+		unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	if hidden {
+		return unicode.ReplacementChar
 	}
-	head := (limit - 1) / 2
-	tail := limit - 1 - head
-	return string(clean[:head]) + "…" + string(clean[len(clean)-tail:])
+	return r
+}
+
+// shorten cuts the middle out of a text until it has at most limit characters,
+// in at most twice as many bytes of an Assuan line.
+func shorten(text string, limit int) string {
+	all := []rune(text)
+	short := text
+	for keep := limit; len([]rune(short)) > limit || len(escape(short)) > 2*limit; keep-- {
+		head := (keep - 1) / 2
+		tail := keep - 1 - head
+		short = string(all[:min(head, len(all))]) + "…" + string(all[max(0, len(all)-tail):])
+	}
+	return short
 }
 
 // safeOrigin shortens an origin at its beginning only, so that the registrable
-// domain, by which a person knows a site, always stands there whole.
+// domain, by which a person knows a site, always stands there whole. An origin
+// is ASCII; anything else becomes U+FFFD.
 func safeOrigin(origin string) string {
-	clean := safe(origin, 4*maxOrigin)
-	if len([]rune(clean)) <= maxOrigin {
+	clean := strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, origin)
+	if short := shorten(clean, maxOrigin); short == clean {
 		return clean
 	}
-	u, err := url.Parse(origin)
+	u, err := url.Parse(clean)
 	if err != nil {
-		return safe(origin, maxOrigin)
+		return shorten(clean, maxOrigin)
 	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname())
-	if err != nil {
-		return safe(origin, maxOrigin)
+	host := u.Hostname()
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil || len(escape(domain)) > 2*maxOrigin || !isASCII(host) {
+		return shorten(clean, maxOrigin)
 	}
-	before, _ := strings.CutSuffix(u.Hostname(), domain)
-	room := max(0, maxOrigin-len(u.Scheme)-len("://…")-len(domain)-len(u.Port())-1)
+	end := domain
+	if u.Port() != "" {
+		end += ":" + u.Port()
+	}
+	before := strings.TrimSuffix(host, domain)
+	room := max(0, maxOrigin-len(u.Scheme)-len("://")-len("…")-len(end))
 	if len(before) > room {
 		before = "…" + before[len(before)-room:]
 	}
-	short := u.Scheme + "://" + before + domain
-	if u.Port() != "" {
-		short += ":" + u.Port()
+	if short := u.Scheme + "://" + before + end; len(escape(short)) <= 2*maxOrigin {
+		return short
 	}
-	return short
+	return shorten(clean, maxOrigin)
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r > unicode.MaxASCII })
 }

@@ -60,9 +60,12 @@ func (w words) describe(c Caller) string {
 func (w words) holder(h Holder) string {
 	text := fmt.Sprintf(w.card, safe(h.Name, maxName))
 	var more []string
-	for _, part := range []string{h.Kind, h.Profession, h.Identifier, h.NotAfter} {
-		if part != "" && part != h.Name {
-			more = append(more, safe(part, maxName))
+	for _, part := range []struct {
+		text  string
+		limit int
+	}{{h.Kind, maxShort}, {h.Profession, maxName}, {h.Identifier, 2 * maxShort}, {h.NotAfter, maxShort}} {
+		if part.text != "" && part.text != h.Name {
+			more = append(more, safe(part.text, part.limit))
 		}
 	}
 	if len(more) > 0 {

@@ -13,7 +13,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // script says what to answer. Each process is one dialog, so that the answers
@@ -52,6 +51,10 @@ func run(in io.Reader, out io.Writer) error {
 	}
 	fmt.Fprintln(out, "OK Pleased to meet you")
 	lines := bufio.NewScanner(in)
+	hang = func() {
+		_, _ = io.Copy(io.Discard, in)
+		os.Exit(1)
+	}
 	for lines.Scan() {
 		line := lines.Text()
 		if err := s.note(line); err != nil {
@@ -103,7 +106,7 @@ func (s script) getPIN(path string) string {
 	case "die":
 		os.Exit(1)
 	default:
-		return "D " + pin + "\nOK"
+		return "D " + strings.ReplaceAll(pin, "%", "%25") + "\nOK"
 	}
 	return ""
 }
@@ -122,12 +125,9 @@ func (s script) confirm(path string) string {
 	return cancelled
 }
 
-// hang waits as a person who does nothing: until the program is ended.
-func hang() {
-	for {
-		time.Sleep(time.Hour)
-	}
-}
+// hang waits as a person who does nothing: until the program is ended, or the
+// one that asked is gone.
+var hang func()
 
 // next takes the list's next answer.
 func next(counter string, list []string) string {

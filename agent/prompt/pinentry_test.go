@@ -1,0 +1,271 @@
+package prompt
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAnswers(t *testing.T) {
+	consent := func(ctx context.Context, p *Pinentry) error { return p.Consent(ctx, "fr", site) }
+	pin := func(ctx context.Context, p *Pinentry) error {
+		_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp})
+		return err
+	}
+	insert := func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site) }
+	pad := func(ctx context.Context, p *Pinentry) error {
+		_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp, PINPad: true})
+		return err
+	}
+	for name, c := range map[string]struct {
+		script map[string]any
+		ask    func(context.Context, *Pinentry) error
+		want   error
+	}{
+		"consent given":        {map[string]any{"confirm": []string{"ok"}}, consent, nil},
+		"consent refused":      {map[string]any{"confirm": []string{"notok"}}, consent, ErrCancelled},
+		"consent closed":       {map[string]any{"confirm": []string{"cancel"}}, consent, ErrCancelled},
+		"consent program dies": {map[string]any{"confirm": []string{"die"}}, consent, ErrUnavailable},
+		"PIN given":            {map[string]any{"pin": []string{"1234"}}, pin, nil},
+		"PIN cancelled":        {map[string]any{"pin": []string{"cancel"}}, pin, ErrCancelled},
+		"PIN program dies":     {map[string]any{"pin": []string{"die"}}, pin, ErrUnavailable},
+		"insert cancelled":     {map[string]any{"insert": "cancel"}, insert, ErrCancelled},
+		"PIN pad cancelled":    {map[string]any{"insert": "cancel"}, pad, ErrCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := answering(t, c.script)
+			if err := c.ask(t.Context(), p); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
+// TestEnd: each dialog ends with its context, and says how.
+func TestEnd(t *testing.T) {
+	script := map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}}
+	asks := map[string]func(context.Context, *Pinentry) error{
+		"consent": func(ctx context.Context, p *Pinentry) error { return p.Consent(ctx, "fr", site) },
+		"choose": func(ctx context.Context, p *Pinentry) error {
+			_, err := p.Choose(ctx, "fr", site, []Holder{gp, nurse})
+			return err
+		},
+		"PIN": func(ctx context.Context, p *Pinentry) error {
+			_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp})
+			return err
+		},
+		"insert": func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site) },
+	}
+	for name, ask := range asks {
+		t.Run(name, func(t *testing.T) {
+			p, _ := answering(t, script)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if err := ask(ctx, p); !errors.Is(err, ErrTimeout) {
+				t.Errorf("deadline: %v", err)
+			}
+			cancelled, stop := context.WithCancel(t.Context())
+			time.AfterFunc(50*time.Millisecond, stop)
+			if err := ask(cancelled, p); !errors.Is(err, context.Canceled) {
+				t.Errorf("cancel: %v", err)
+			}
+			if err := ask(cancelled, p); !errors.Is(err, context.Canceled) {
+				t.Errorf("already ended: %v", err)
+			}
+		})
+	}
+}
+
+// TestEndWithOrphan: a dialog program that leaves another one behind, out of
+// its process group and with the pipe open, cannot hold up a login.
+func TestEndWithOrphan(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("setsid(1) is of Linux; the code under test is the same elsewhere")
+	}
+	needs(t, "setsid", "util-linux")
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "end")
+	program := filepath.Join(dir, "pinentry")
+	script := "#!/bin/sh\nmkfifo " + fifo + "\nsetsid sh -c 'read x <" + fifo + "' &\necho OK\ncat >/dev/null\n"
+	if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	go func() { done <- NewPinentry(PinentryOptions{Program: program}).Consent(ctx, "fr", site) }()
+	var err error
+	late := false
+	select {
+	case err = <-done:
+	case <-time.After(10 * time.Second):
+		late = true
+		t.Error("the dialog outlives its context")
+	}
+	if err := os.WriteFile(fifo, []byte("end\n"), 0); err != nil { // lets the orphan go
+		t.Fatal(err)
+	}
+	if late {
+		err = <-done
+	}
+	if !errors.Is(err, ErrTimeout) {
+		t.Error(err)
+	}
+}
+
+func TestPIN(t *testing.T) {
+	p, log := answering(t, map[string]any{"pin": []string{"1234", "%é"}})
+	for _, want := range []string{"1234", "%é"} {
+		pin, err := p.PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp})
+		if err != nil || string(pin) != want {
+			t.Errorf("got %q, %v; want %q", pin, err, want)
+		}
+	}
+	if strings.Contains(log(), "1234") {
+		t.Error("the PIN stands in the log")
+	}
+}
+
+// TestNoPasswordCache: a stored PIN would be replayed and lock the card.
+func TestNoPasswordCache(t *testing.T) {
+	p, log := answering(t, map[string]any{"pin": []string{"1234"}})
+	if _, err := p.PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp}); err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"SETKEYINFO", "external-password-cache", "SETREPEAT", "SETERROR"} {
+		if strings.Contains(log(), never) {
+			t.Errorf("%s in\n%s", never, log())
+		}
+	}
+	if !strings.Contains(log(), "SETTIMEOUT 0\n") {
+		t.Errorf("the program's own time limit stands:\n%s", log())
+	}
+	if strings.Count(log(), "GETPIN\n") != 1 {
+		t.Errorf("not asked exactly once:\n%s", log())
+	}
+}
+
+func TestPINTexts(t *testing.T) {
+	fr := catalogue["fr"]
+	for name, c := range map[string]struct {
+		pin  PIN
+		want []string
+		not  []string
+	}{
+		"first":     {PIN{}, []string{site.Origin, site.Program, gp.Name, gp.Identifier, gp.Profession, gp.Kind, "SETPROMPT " + fr.pin}, []string{"SETERROR", fr.countLow, fr.finalTry}},
+		"wrong":     {PIN{WrongPIN: true, CountLow: true}, []string{"SETERROR " + fr.wrongPIN, fr.countLow}, []string{fr.finalTry}},
+		"final try": {PIN{CountLow: true, FinalTry: true}, []string{fr.finalTry}, []string{"SETERROR", fr.countLow}},
+		"length":    {PIN{LengthHint: true, MinLength: 4, MaxLength: 8}, []string{"SETERROR Le code porteur compte de 4 à 8"}, []string{fr.wrongPIN}},
+		"fixed":     {PIN{LengthHint: true, MinLength: 4, MaxLength: 4}, []string{"SETERROR Le code porteur compte 4 "}, []string{fr.wrongPIN}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, log := answering(t, map[string]any{"pin": []string{"1234"}})
+			c.pin.Caller, c.pin.Holder = site, gp
+			if _, err := p.PIN(t.Context(), "fr", c.pin); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(log(), want) {
+					t.Errorf("no %q in\n%s", want, log())
+				}
+			}
+			for _, not := range c.not {
+				if strings.Contains(log(), not) {
+					t.Errorf("%q in\n%s", not, log())
+				}
+			}
+		})
+	}
+}
+
+func TestChoose(t *testing.T) {
+	both := []Holder{gp, nurse}
+	for name, c := range map[string]struct {
+		answers []string
+		choices []Holder
+		want    int
+		err     error
+	}{
+		"first":         {[]string{"ok"}, both, 0, nil},
+		"second":        {[]string{"notok", "ok"}, both, 1, nil},
+		"round":         {[]string{"notok", "notok", "ok"}, both, 0, nil},
+		"ended":         {[]string{"notok", "cancel"}, both, 0, ErrCancelled},
+		"program dies":  {[]string{"notok", "die"}, both, 0, ErrUnavailable},
+		"none to offer": {[]string{"ok"}, nil, 0, ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := answering(t, map[string]any{"confirm": c.answers})
+			got, err := p.Choose(t.Context(), "en", site, c.choices)
+			if got != c.want || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("got %d, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestHostileTexts: whatever comes from outside, the dialog can be shown.
+func TestHostileTexts(t *testing.T) {
+	for name, text := range map[string]string{
+		"long": strings.Repeat("é", 5000), "percent": strings.Repeat("%", 500), "lines": strings.Repeat("\r\n", 500),
+		"direction": strings.Repeat("\u202e", 500), "not UTF-8": strings.Repeat("\xff", 500), "command": "x\nGETPIN\nSETDESC y",
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, log := answering(t, map[string]any{"pin": []string{"1234"}})
+			d := PIN{Caller: Caller{text, text}, Holder: Holder{text, text + "1", text + "2", text + "3", text + "4"}, FinalTry: true}
+			if _, err := p.PIN(t.Context(), "fr", d); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(log(), catalogue["fr"].finalTry) {
+				t.Errorf("the warning was cut:\n%s", log())
+			}
+			if n := strings.Count("\n"+log(), "\nGETPIN\n"); n != 1 {
+				t.Errorf("asked %d times", n)
+			}
+		})
+	}
+}
+
+func TestUnavailable(t *testing.T) {
+	dir := t.TempDir()
+	silent := filepath.Join(dir, "silent")
+	if err := os.WriteFile(silent, []byte("#!/bin/sh\nexit 0\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	t.Setenv("WAYLAND_DISPLAY", "")
+	for name, c := range map[string]struct{ program, display, want string }{
+		"settings name no file": {filepath.Join(dir, "absent"), ":1", "settings"},
+		"ends at once":          {silent, ":1", "ended"},
+		"no display":            {"", "", "display"},
+		"none on PATH":          {"", ":1", "pinentry-qt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && c.program == silent {
+				t.Skip("a shell script is no program on Windows")
+			}
+			t.Setenv("DISPLAY", c.display)
+			err := NewPinentry(PinentryOptions{Program: c.program}).Consent(t.Context(), "fr", site)
+			if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	for name, want := range map[string]bool{
+		"DISPLAY": true, "LC_PAPER": true, "QT_SCALE_FACTOR": true, "XDG_DATA_DIRS": true, "GPG_TTY": true,
+		"SSH_AUTH_SOCK": false, "SOFTHSM2_CONF": false, "PINENTRY_USER_DATA": false, "LD_PRELOAD_X": false,
+	} {
+		t.Setenv(name, "x")
+		got := strings.Contains("\n"+strings.Join(environment(), "\n"), "\n"+name+"=")
+		if got != want {
+			t.Errorf("%s passed on: %t", name, got)
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package prompt
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestSafe(t *testing.T) {
+	for name, c := range map[string]struct{ in, want string }{
+		"plain":      {"Dr TEST Éloïse D’ÉPREUVE", "Dr TEST Éloïse D’ÉPREUVE"},
+		"line":       {"a\r\nb\tc", "a��b�c"},
+		"direction":  {"a\u202ab\u202ec\u2066d\u2069e\u200ef\u200fg\u061ch", "a�b�c�d�e�f�g�h"},
+		"zero width": {"a\u200bb\u200cc\u200dd\ufeffe\u00adf", "a�b�c�d�e�f"},
+		"fillers":    {"a\u3164b\u115fc\u2800d\ufe0fe\u034ff", "a�b�c�d�e�f"},
+		"separators": {"a\u2028b\u2029c\u0085d", "a�b�c�d"},
+		"not UTF-8":  {"a\xffb", "a�b"},
+		"markup":     {"<b>&amp;</b>", "<b>&amp;</b>"},
+	} {
+		if got := safe(c.in, 60); got != c.want {
+			t.Errorf("%s: got %q", name, got)
+		}
+	}
+	long := safe("début"+strings.Repeat("x", 500)+"fin", 20)
+	if utf8.RuneCountInString(long) != 20 || !strings.HasPrefix(long, "début") || !strings.HasSuffix(long, "fin") {
+		t.Errorf("long: %q", long)
+	}
+}
+
+func TestSafeOrigin(t *testing.T) {
+	long := strings.Repeat("banque-tres-sure.", 30)
+	for name, c := range map[string]struct{ in, has string }{
+		"short":          {"https://portail.example.fr:8443", "https://portail.example.fr:8443"},
+		"long host":      {"https://" + long + "attaque.example.fr:8443", "attaque.example.fr:8443"},
+		"two-part":       {"https://" + long + "attaque.asso.fr", "attaque.asso.fr"},
+		"long domain":    {"https://" + long + strings.Repeat("a", 63) + ".fr", strings.Repeat("a", 63) + ".fr"},
+		"direction":      {"https://" + long + "\u202e\u200battaque.fr", "attaque.fr"},
+		"other letters":  {"https://pоrtail.example.fr", "�"},
+		"letters, long":  {"https://" + long + "é.pоrtail.fr", "�"},
+		"no origin":      {strings.Repeat("a", 3000), "…"},
+		"wrong escape":   {"https://" + long + "%zz.fr", ".fr"},
+		"another's name": {"https://portail.example.fr@" + long + "attaque.fr", "attaque.fr"},
+	} {
+		got := safeOrigin(c.in)
+		if !strings.Contains(got, c.has) {
+			t.Errorf("%s: %q without %q", name, got, c.has)
+		}
+		if utf8.RuneCountInString(got) > 2*maxOrigin {
+			t.Errorf("%s: %d characters", name, utf8.RuneCountInString(got))
+		}
+		for _, r := range got {
+			if r > '~' && r != '…' && r != '�' || r < ' ' {
+				t.Errorf("%s: %q holds %U", name, got, r)
+			}
+		}
+	}
+}
+
+func FuzzSafeOrigin(f *testing.F) {
+	for _, seed := range []string{"https://portail.example.fr", "https://\u202e.fr", "https://" + strings.Repeat("a.", 200) + "fr", "%"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, origin string) {
+		got := safeOrigin(origin)
+		if len(got) > 600 || strings.ContainsAny(got, "\r\n") || !utf8.ValidString(got) {
+			t.Errorf("%q", got)
+		}
+	})
+}
