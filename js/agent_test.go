@@ -1,0 +1,178 @@
+package js
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/gorilla/websocket"
+)
+
+// events records what happened, in order, across agents and portal.
+type events struct {
+	mu   sync.Mutex
+	list []string
+	more chan struct{}
+}
+
+func newEvents() *events { return &events{more: make(chan struct{}, 1000)} }
+
+func (e *events) add(format string, args ...any) {
+	e.mu.Lock()
+	e.list = append(e.list, fmt.Sprintf(format, args...))
+	e.mu.Unlock()
+	e.more <- struct{}{}
+}
+
+func (e *events) all() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.list)
+}
+
+// await waits until the event has been recorded.
+func (e *events) await(t *testing.T, event string) {
+	t.Helper()
+	for !slices.Contains(e.all(), event) {
+		select {
+		case <-e.more:
+		case <-t.Context().Done():
+			t.Fatalf("%q never happened: %v", event, e.all())
+		case <-stuck():
+			t.Fatalf("%q did not happen: %v", event, e.all())
+		}
+	}
+}
+
+// request is a message from the page.
+type request struct {
+	ID     int    `json:"id"`
+	Method string `json:"method"`
+	Params struct {
+		ChallengeNonce string `json:"challengeNonce"`
+		Lang           string `json:"lang"`
+		Certificate    string `json:"certificate"`
+	} `json:"params"`
+}
+
+// answer plays an agent: it is called for every request but status.
+type answer func(send func(format string, args ...any), r request)
+
+// freePorts opens n neighbouring ports, below those the system gives out.
+func freePorts(t *testing.T, n int) (int, []net.Listener) {
+	t.Helper()
+search:
+	for range 200 {
+		first := 20000 + rand.IntN(7000)
+		var list []net.Listener
+		for i := range n {
+			l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", first+i))
+			if err != nil {
+				for _, l := range list {
+					l.Close()
+				}
+				continue search
+			}
+			list = append(list, l)
+		}
+		t.Cleanup(func() {
+			for _, l := range list {
+				l.Close()
+			}
+		})
+		return first, list
+	}
+	t.Fatal("no free ports")
+	return 0, nil
+}
+
+// agentOn serves the agent's protocol on l under a name for the events.
+func agentOn(t *testing.T, l net.Listener, name string, e *events, status string, reply answer) {
+	t.Helper()
+	up := websocket.Upgrader{Subprotocols: []string{"cpx.v1"}, CheckOrigin: func(*http.Request) bool { return true }}
+	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1" || r.Header.Get("Origin") == "" {
+			http.Error(w, "", http.StatusForbidden)
+			return
+		}
+		e.add("%s dialled", name)
+		conn, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		play(conn, name, e, status, reply)
+		e.add("%s closed", name)
+	})
+}
+
+func play(conn *websocket.Conn, name string, e *events, status string, reply answer) {
+	var mu sync.Mutex
+	send := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		if format == "close" {
+			conn.Close()
+			return
+		}
+		// A page that has gone is seen by the reader below.
+		_ = conn.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...))
+	}
+	for {
+		_, text, err := conn.ReadMessage()
+		if err != nil {
+			return
+		}
+		var r request
+		if err := json.Unmarshal(text, &r); err != nil {
+			e.add("%s got nonsense: %s", name, text)
+			return
+		}
+		e.add("%s %s", name, r.Method)
+		if r.Method == "status" {
+			if status != "" {
+				send(status, r.ID)
+			}
+			continue
+		}
+		reply(send, r)
+	}
+}
+
+const goodStatus = `{"jsonrpc":"2.0","id":%d,"result":{"protocol":1}}`
+
+func serve(t *testing.T, l net.Listener, h http.HandlerFunc) {
+	server := &http.Server{Handler: h}
+	go server.Serve(l) //nolint:errcheck // ends with Close
+	t.Cleanup(func() { server.Close() })
+}
+
+// squatOn takes connections and never says a word.
+func squatOn(t *testing.T, l net.Listener, name string, e *events) {
+	var mu sync.Mutex
+	var held []net.Conn
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			held = append(held, c)
+			mu.Unlock()
+			e.add("%s dialled", name)
+		}
+	}()
+	t.Cleanup(func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range held {
+			c.Close()
+		}
+	})
+}

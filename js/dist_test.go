@@ -1,0 +1,55 @@
+package js
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io/fs"
+	"path/filepath"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/js/bundle"
+)
+
+func TestDistHasNotDrifted(t *testing.T) {
+	built, err := bundle.Files(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	committed, err := fs.ReadDir(Files, "dist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(committed) != len(built) {
+		t.Errorf("dist holds %d files, the build makes %d", len(committed), len(built))
+	}
+	for name, want := range built {
+		got, err := Files.ReadFile("dist/" + name)
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("dist/%s differs from its sources: run go run ./js/build", name)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for name, limit := range map[string]int{
+		"cpx-bridge.mjs": 6 << 10, "lang-fr.mjs": 5 << 10, "lang-en.mjs": 5 << 10,
+	} {
+		text, err := Files.ReadFile("dist/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		if _, err := w.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if packed.Len() > limit {
+			t.Errorf("%s has %d bytes packed, more than %d", filepath.Base(name), packed.Len(), limit)
+		}
+	}
+}

@@ -1,0 +1,256 @@
+package js
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+)
+
+func none(send func(string, ...any), r request) {
+	send(`{"jsonrpc":"2.0","id":%d,"error":{"code":-32601,"message":"method not found"}}`, r.ID)
+}
+
+func TestFind(t *testing.T) {
+	silent := func(t *testing.T, l net.Listener, e *events) { squatOn(t, l, "other", e) }
+	mute := func(t *testing.T, l net.Listener, e *events) { agentOn(t, l, "other", e, "", none) }
+	says := func(status string) func(*testing.T, net.Listener, *events) {
+		return func(t *testing.T, l net.Listener, e *events) { agentOn(t, l, "other", e, status, none) }
+	}
+	refuses := func(t *testing.T, l net.Listener, _ *events) {
+		serve(t, l, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusForbidden) })
+	}
+	absent := func(_ *testing.T, l net.Listener, _ *events) { l.Close() }
+	good := func(t *testing.T, l net.Listener, e *events) { agentOn(t, l, "agent", e, goodStatus, none) }
+	type place = func(*testing.T, net.Listener, *events)
+	for _, c := range []struct {
+		name   string
+		places []place
+		reason string
+	}{
+		{"first port", []place{good, absent}, ""},
+		{"last port", []place{absent, absent, absent, good}, ""},
+		{"silent squatter", []place{silent, absent, absent, good}, ""},
+		{"mute websocket", []place{mute, good}, ""},
+		{"nonsense answer", []place{says("hello %d"), good}, ""},
+		{"answer without protocol", []place{says(`{"jsonrpc":"2.0","id":%d,"result":{}}`), good}, ""},
+		{"forbidden", []place{refuses, good}, ""},
+		{"nobody", []place{absent, absent, absent}, "no_agent"},
+		{"only forbidden", []place{refuses, absent}, "no_agent"},
+		{"only silence", []place{silent}, "no_agent"},
+		{"only mute", []place{mute}, "no_agent"},
+		{"other protocol", []place{says(`{"jsonrpc":"2.0","id":%d,"result":{"protocol":7}}`)}, "agent_too_old"},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			e := newEvents()
+			open(t, e, "", nil)
+			first, listeners := freePorts(t, len(c.places))
+			for i, p := range c.places {
+				p(t, listeners[i], e)
+			}
+			got := inPage(t, `return cpx.authenticate({ports:{first:%d,count:%d}})`, first, len(c.places))
+			if c.reason == "" {
+				// The agent was found: it knows no authenticate.
+				if got.reason() != "agent_too_old" || !slices.Contains(e.all(), "agent authenticate") {
+					t.Fatalf("not found: %s, %v", got.reason(), e.all())
+				}
+				return
+			}
+			if got.reason() != c.reason {
+				t.Fatalf("reason %s, want %s", got.reason(), c.reason)
+			}
+			if slices.Contains(e.all(), "challenge") {
+				t.Error("a challenge was fetched without an agent")
+			}
+		})
+	}
+}
+
+// The rest are closed once an agent has answered.
+func TestOthersAreClosed(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil)
+	first, l := freePorts(t, 2)
+	agentOn(t, l[0], "mute", e, "", none)
+	agentOn(t, l[1], "agent", e, goodStatus, none)
+	if got := inPage(t, `return cpx.status({ports:{first:%d,count:2}})`, first); got.Error != nil {
+		t.Fatal(got.reason())
+	}
+	e.await(t, "mute closed")
+}
+
+func TestOpenSocketIsUsedAgain(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil)
+	first, l := freePorts(t, 1)
+	agentOn(t, l[0], "agent", e, goodStatus, none)
+	got := inPage(t, `const ports={first:%d,count:1};
+		await Promise.all([cpx.status({ports}), cpx.status({ports})]);
+		return cpx.status({ports})`, first)
+	if got.Error != nil {
+		t.Fatal(got.reason())
+	}
+	var dialled int
+	for _, x := range e.all() {
+		if x == "agent dialled" {
+			dialled++
+		}
+	}
+	if dialled != 1 {
+		t.Errorf("%d dials, want one: %v", dialled, e.all())
+	}
+}
+
+// A second page dials the port that was good before any other.
+func TestLastGoodPortFirst(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil)
+	first, l := freePorts(t, 3)
+	for _, x := range l[:2] {
+		agentOn(t, x, "other", e, "", none)
+	}
+	agentOn(t, l[2], "agent", e, goodStatus, none)
+	const search = `return cpx.status({ports:{first:%d,count:3}})`
+	if got := inPage(t, search, first); got.Error != nil {
+		t.Fatal(got.reason())
+	}
+	if all := e.all(); all[0] != "other dialled" {
+		t.Fatalf("the first search began elsewhere: %v", all)
+	}
+	e.await(t, "agent status")
+	before := len(e.all())
+	if err := chromedp.Do(tab, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+	if got := inPage(t, search, first); got.Error != nil {
+		t.Fatal(got.reason())
+	}
+	dials := slices.DeleteFunc(e.all()[before:], func(s string) bool { return !strings.HasSuffix(s, "dialled") })
+	if len(dials) == 0 || dials[0] != "agent dialled" {
+		t.Errorf("the second search dialled %v", dials)
+	}
+}
+
+// A dial that waits is not dropped for a new one by the next search.
+func TestWaitingDialIsTakenUp(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil)
+	first, l := freePorts(t, 1)
+	squatOn(t, l[0], "silent", e)
+	for range 2 {
+		if got := inPage(t, `return cpx.status({ports:{first:%d,count:1}})`, first); got.reason() != "no_agent" {
+			t.Fatal(got.reason())
+		}
+	}
+	if got := e.all(); len(got) != 1 {
+		t.Errorf("dials: %v, want one", got)
+	}
+}
+
+func TestContentSecurityPolicy(t *testing.T) {
+	e := newEvents()
+	open(t, e, "?closed", nil)
+	first, l := freePorts(t, 1)
+	agentOn(t, l[0], "agent", e, goodStatus, none)
+	if got := inPage(t, `return cpx.status({ports:{first:%d,count:1}})`, first); got.reason() != "csp_blocked" {
+		t.Error(got.reason())
+	}
+}
+
+// The browser's own permission, on a page that it takes for a public one.
+func TestPermission(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil) // starts the browser and, with it, the public site
+	first, l := freePorts(t, 1)
+	agentOn(t, l[0], "agent", e, goodStatus, none)
+	const search = `return cpx.status({ports:{first:%d,count:1}})`
+	setPublic(t, browser.PermissionSettingDenied)
+	visit(t, publicSite+"/")
+	if got := inPage(t, search, first); got.reason() != "permission_denied" {
+		t.Errorf("denied: %s", got.reason())
+	}
+	setPublic(t, browser.PermissionSettingGranted)
+	got := inPage(t, search, first)
+	var status struct{ Protocol int }
+	if err := json.Unmarshal(got.Value, &status); err != nil || status.Protocol != 1 {
+		t.Errorf("granted: %s", got.reason())
+	}
+}
+
+// What a page sees when a person answers the prompt, with the browser's
+// answers about its permission played: a headless browser shows no prompt.
+func TestPromptAnswers(t *testing.T) {
+	const play = `
+		const answers = %s;
+		navigator.permissions.query = async () => ({ state: answers.length > 1 ? answers.shift() : answers[0] });
+		const seen = [];
+		try { await cpx.status({ ports: { first: %d, count: %d }, onProgress: (s) => seen.push(s) }); seen.push("found"); }
+		catch (e) { seen.push(e.reason); }
+		return seen.join(" ");`
+	for _, c := range []struct {
+		name, answers, want string
+		agent               func(t *testing.T, e *events) (int, int)
+	}{
+		{"granted late", `["prompt", "granted"]`, "found", func(t *testing.T, e *events) (int, int) {
+			first, l := freePorts(t, 1)
+			var dials int
+			next := make(chan net.Conn)
+			real := &handed{Listener: l[0], conns: next}
+			go func() {
+				defer close(next)
+				for {
+					c, err := l[0].Accept()
+					if err != nil {
+						return
+					}
+					if dials++; dials == 1 {
+						c.Close() // as the browser does when the prompt stood too long
+						continue
+					}
+					next <- c
+				}
+			}()
+			agentOn(t, real, "agent", e, goodStatus, none)
+			return first, 1
+		}},
+		{"dismissed", `["prompt"]`, "waiting-for-permission permission_dismissed", func(t *testing.T, e *events) (int, int) {
+			first, l := freePorts(t, 3)
+			l[0].Close()
+			l[2].Close()
+			go func() {
+				c, err := l[1].Accept()
+				if err != nil {
+					return
+				}
+				<-stalled()
+				c.Close()
+			}()
+			return first, 3
+		}},
+		{"nobody to ask about", `["prompt"]`, "no_agent", func(t *testing.T, e *events) (int, int) {
+			first, l := freePorts(t, 2)
+			l[0].Close()
+			l[1].Close()
+			return first, 2
+		}},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			e := newEvents()
+			open(t, e, "", nil)
+			first, count := c.agent(t, e)
+			// Only a page away from loopback is asked.
+			grantPublic(t)
+			visit(t, publicSite+"/")
+			got := inPage(t, play, c.answers, first, count)
+			var seen string
+			if err := json.Unmarshal(got.Value, &seen); err != nil || seen != c.want {
+				t.Errorf("%q, want %q (%v)", seen, c.want, e.all())
+			}
+		})
+	}
+}

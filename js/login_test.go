@@ -1,0 +1,183 @@
+package js
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const token = `{"format":"web-eid:1.0","unverifiedCertificate":"dGVzdA==","algorithm":"RS256","signature":"c2ln","appVersion":"https://cpx-bridge.invalid/1"}`
+
+func signs(send func(string, ...any), r request) {
+	for _, state := range []string{"waiting-for-consent", "choosing-certificate", "waiting-for-pin", "signing"} {
+		send(`{"jsonrpc":"2.0","method":"progress","params":{"state":%q}}`, state)
+	}
+	send(`{"jsonrpc":"2.0","id":%d,"result":%s}`, r.ID, token)
+}
+
+func accepts(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if string(body) != `{"auth-token":`+token+`}` || r.Header.Get("Content-Type") != "application/json" {
+		http.Error(w, string(body), http.StatusBadRequest)
+		return
+	}
+	fmt.Fprint(w, `{"next":"/espace"}`)
+}
+
+func problem(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		fmt.Fprint(w, body)
+	}
+}
+
+// one opens a page and an agent on the only port, which is returned.
+func one(t *testing.T, e *events, reply answer, login http.HandlerFunc) int {
+	t.Helper()
+	open(t, e, "", login)
+	first, l := freePorts(t, 1)
+	agentOn(t, l[0], "agent", e, goodStatus, reply)
+	return first
+}
+
+func TestLogin(t *testing.T) {
+	e := newEvents()
+	var asked request
+	port := one(t, e, func(send func(string, ...any), r request) { asked = r; signs(send, r) }, accepts)
+	got := inPage(t, `const seen = [];
+		const answer = await cpx.authenticate({ loginUrl: "/auth/login", lang: "fr", ports: { first: %d, count: 1 }, onProgress: (s) => seen.push(s) });
+		return answer.next + " " + seen.join(" ")`, port)
+	want := `"/espace waiting-for-consent choosing-certificate waiting-for-pin signing"`
+	if string(got.Value) != want {
+		t.Errorf("%s %s, want %s", got.Value, got.reason(), want)
+	}
+	order := []string{"agent dialled", "agent status", "challenge", "agent authenticate", "login"}
+	if all := e.all(); !slices.Equal(all, order) {
+		t.Errorf("order %v, want %v", all, order)
+	}
+	if asked.Params.ChallengeNonce != nonce || asked.Params.Lang != "fr" {
+		t.Errorf("the agent was asked %+v", asked.Params)
+	}
+}
+
+func TestTokenOnlyWithNonce(t *testing.T) {
+	e := newEvents()
+	port := one(t, e, signs, nil)
+	got := inPage(t, `return cpx.authenticate({ nonce: "mine", ports: { first: %d, count: 1 } })`, port)
+	var a, b any
+	if json.Unmarshal(got.Value, &a) != nil || json.Unmarshal([]byte(token), &b) != nil || fmt.Sprint(a) != fmt.Sprint(b) {
+		t.Errorf("token %s %s", got.Value, got.reason())
+	}
+	if slices.Contains(e.all(), "challenge") {
+		t.Error("a challenge was fetched though one was given")
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	seven, two := 7, 2
+	says := func(body string) answer {
+		return func(send func(string, ...any), r request) { send(`{"jsonrpc":"2.0","id":%d,"error":%s}`, r.ID, body) }
+	}
+	for _, c := range []struct {
+		name  string
+		reply answer
+		login http.HandlerFunc
+		url   string
+		want  failure
+	}{
+		{name: "wrong pin", reply: says(`{"code":1202,"message":"x","data":{"reason":"pin_incorrect","triesLeft":2}}`),
+			want: failure{Reason: "pin_incorrect", Code: 1202, TriesLeft: &two}},
+		{name: "paused", reply: says(`{"code":1004,"message":"x","data":{"reason":"busy","retryAfter":7}}`),
+			want: failure{Reason: "busy", Code: 1004, RetryAfter: &seven}},
+		{name: "expired card", reply: says(`{"code":1105,"message":"x","data":{"reason":"no_certificate","detail":"expired"}}`),
+			want: failure{Reason: "no_certificate", Code: 1105, Detail: "expired"}},
+		{name: "unforeseen", reply: says(`{"code":-32603,"message":"x"}`), want: failure{Reason: "internal_error", Code: -32603}},
+		{name: "agent lost", reply: func(send func(string, ...any), _ request) { send("close") }, want: failure{Reason: "agent_lost"}},
+		{name: "nonsense", reply: func(send func(string, ...any), _ request) { send("]") }, want: failure{Reason: "agent_lost"}},
+		{name: "expired challenge", reply: signs, login: problem(401, `{"reason":"nonce_expired","detail":"late"}`),
+			want: failure{Reason: "challenge_expired", Code: 401, Detail: "nonce_expired", ProblemDetail: "late", RetryAfter: &seven}},
+		{name: "unknown challenge", reply: signs, login: problem(401, `{"reason":"nonce_unknown"}`),
+			want: failure{Reason: "challenge_expired", Code: 401, Detail: "nonce_unknown", RetryAfter: &seven}},
+		{name: "unknown ca", reply: signs, login: problem(403, `{"reason":"untrusted_ca","detail":"other"}`),
+			want: failure{Reason: "login_refused", Code: 403, Detail: "untrusted_ca", ProblemDetail: "other", RetryAfter: &seven}},
+		{name: "no json", reply: signs, login: problem(500, `oops`),
+			want: failure{Reason: "login_refused", Code: 500, RetryAfter: &seven}},
+		{name: "no challenge", reply: signs, url: "/auth/broken", want: failure{Reason: "challenge_failed", Code: 502}},
+		{name: "challenge is no json", reply: signs, url: "/", want: failure{Reason: "challenge_failed", Code: 200}},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			e := newEvents()
+			port := one(t, e, c.reply, c.login)
+			if c.url == "" {
+				c.url = "/auth/challenge"
+			}
+			got := inPage(t, `return cpx.authenticate({ challengeUrl: %q, loginUrl: "/auth/login", ports: { first: %d, count: 1 } })`, c.url, port)
+			a, _ := json.Marshal(got.Error)
+			b, _ := json.Marshal(c.want)
+			if string(a) != string(b) {
+				t.Errorf("%s, want %s", a, b)
+			}
+		})
+	}
+}
+
+func TestAbortCancels(t *testing.T) {
+	e := newEvents()
+	var waiting int
+	port := one(t, e, func(send func(string, ...any), r request) {
+		switch r.Method {
+		case "authenticate":
+			waiting = r.ID
+			send(`{"jsonrpc":"2.0","method":"progress","params":{"state":"waiting-for-pin"}}`)
+		case "cancel":
+			send(`{"jsonrpc":"2.0","id":%d,"error":{"code":1001,"message":"x","data":{"reason":"cancelled"}}}`, waiting)
+			send(`{"jsonrpc":"2.0","id":%d,"result":{}}`, r.ID)
+		}
+	}, accepts)
+	got := inPage(t, `const stop = new AbortController();
+		return cpx.authenticate({ signal: stop.signal, loginUrl: "/auth/login", ports: { first: %d, count: 1 }, onProgress: () => stop.abort() })`, port)
+	if got.reason() != "aborted" {
+		t.Error(got.reason())
+	}
+	e.await(t, "agent cancel")
+	if slices.Contains(e.all(), "login") {
+		t.Error("a token was sent after the cancel")
+	}
+	before := len(e.all())
+	got = inPage(t, `return cpx.authenticate({ signal: AbortSignal.abort(), ports: { first: %d, count: 1 } })`, port)
+	if got.reason() != "aborted" || len(e.all()) != before {
+		t.Errorf("aborted before it began: %s, %v", got.reason(), e.all()[before:])
+	}
+}
+
+func TestWatch(t *testing.T) {
+	e := newEvents()
+	digest := make(chan string, 1)
+	port := one(t, e, func(send func(string, ...any), r request) {
+		digest <- r.Params.Certificate
+		send(`{"jsonrpc":"2.0","id":%d,"result":{"present":true}}`, r.ID)
+		send(`{"jsonrpc":"2.0","method":"card","params":{"event":"removed"}}`)
+		send(`{"jsonrpc":"2.0","method":"card","params":{"event":"removed"}}`)
+	}, nil)
+	got := inPage(t, `const id = await cpx.certificateOf(%s);
+		let calls = 0, present;
+		await new Promise(async (done) => {
+			const w = await cpx.watch(id, (why) => { calls++; if (why === "removed") done(); }, { ports: { first: %d, count: 1 } });
+			present = w.present;
+		});
+		await cpx.status({ ports: { first: %d, count: 1 } });
+		return [present, calls]`, token, port, port)
+	if string(got.Value) != "[true,1]" {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+	// SHA-256 of "test".
+	if d := <-digest; d != "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" {
+		t.Errorf("watched %s", d)
+	}
+}

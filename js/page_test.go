@@ -1,0 +1,206 @@
+package js
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+)
+
+const patience = 20 * time.Second
+
+func stuck() <-chan time.Time { return time.After(patience) }
+
+// One browser serves all tests; each has a site, and so a renderer, of its own.
+var (
+	home       string
+	starting   sync.Once
+	tab        context.Context
+	stopTab    context.CancelFunc = func() {}
+	tabErr     error
+	public     *httptest.Server // https, on what the browser takes for a public address
+	publicSite string
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if home, err = os.MkdirTemp("", "cpx-js"); err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(home)
+	defer func() {
+		stopTab()
+		if public != nil {
+			public.Close()
+		}
+	}()
+	return m.Run()
+}
+
+func startBrowser() error {
+	ca, err := startPublic()
+	if err != nil {
+		return err
+	}
+	tab, stopTab, err = browser.Start(context.Background(), browser.Options{
+		Home: filepath.Join(home, "browser"), Origin: publicSite, CAFile: ca, Public: true, Lang: "fr",
+	})
+	if err != nil {
+		stopTab = func() {}
+		return fmt.Errorf("%w\n(these tests need a real browser and certutil: apt-get install chromium libnss3-tools)", err)
+	}
+	return nil
+}
+
+// startPublic serves the public portal and returns its CA's file.
+func startPublic() (string, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "TEST portal CA"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "portal.test"}, DNSNames: []string{"portal.test"},
+		NotBefore: root.NotBefore, NotAfter: root.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	rootDER, err := x509.CreateCertificate(crand.Reader, root, root, key.Public(), key)
+	if err != nil {
+		return "", err
+	}
+	leafDER, err := x509.CreateCertificate(crand.Reader, leaf, root, key.Public(), key)
+	if err != nil {
+		return "", err
+	}
+	public = httptest.NewUnstartedServer(portal(newEvents(), nil))
+	public.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leafDER}, PrivateKey: key}}}
+	public.StartTLS()
+	publicSite = fmt.Sprintf("https://portal.test:%d", public.Listener.Addr().(*net.TCPAddr).Port)
+	file := filepath.Join(home, "ca.pem")
+	return file, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER}), 0o600)
+}
+
+// portal serves the page, the library, and the two endpoints.
+func portal(e *events, login http.HandlerFunc) http.Handler {
+	dist, err := fs.Sub(Files, "dist")
+	if err != nil {
+		panic(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(dist)))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		if r.URL.Query().Has("closed") {
+			w.Header().Set("Content-Security-Policy", "connect-src 'self'")
+		}
+		fmt.Fprint(w, `<!doctype html><html lang="fr"><title>TEST</title><link rel="icon" href="data:,">`)
+	})
+	mux.HandleFunc("GET /auth/challenge", func(w http.ResponseWriter, _ *http.Request) {
+		e.add("challenge")
+		fmt.Fprintf(w, `{"nonce":%q}`, nonce)
+	})
+	mux.HandleFunc("GET /auth/broken", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) })
+	if login != nil {
+		mux.HandleFunc("POST /auth/login", func(w http.ResponseWriter, r *http.Request) {
+			e.add("login")
+			login(w, r)
+		})
+	}
+	return mux
+}
+
+var nonce = strings.Repeat("n", 44)
+
+// open serves a portal for this test and shows its page; query is the page's.
+func open(t *testing.T, e *events, query string, login http.HandlerFunc) {
+	t.Helper()
+	server := httptest.NewServer(portal(e, login))
+	t.Cleanup(server.Close)
+	site := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	visit(t, fmt.Sprintf("http://%s.localhost:%d/%s", site, server.Listener.Addr().(*net.TCPAddr).Port, query))
+}
+
+func visit(t *testing.T, address string) {
+	t.Helper()
+	starting.Do(func() { tabErr = startBrowser() })
+	if tabErr != nil {
+		t.Fatal(tabErr)
+	}
+	if err := browser.Within(tab, patience, chromedp.Navigate(address)); err != nil {
+		t.Fatalf("open %s: %v", address, err)
+	}
+}
+
+// failure is a CpxError as the page saw it.
+type failure struct {
+	Reason        string
+	Code          int
+	Detail        string
+	TriesLeft     *int
+	RetryAfter    *int
+	ProblemDetail string
+}
+
+// outcome is what a page's script gave.
+type outcome struct {
+	Value json.RawMessage
+	Error *failure
+}
+
+func (o outcome) reason() string {
+	if o.Error == nil {
+		return "none, but " + string(o.Value)
+	}
+	return o.Error.Reason
+}
+
+// inPage runs an async function's body in the page, with the library as cpx.
+func inPage(t *testing.T, body string, args ...any) outcome {
+	t.Helper()
+	script := `(async () => {
+		const cpx = await import("/static/cpx-bridge.mjs");
+		try {
+			return { Value: await (async () => {` + fmt.Sprintf(body, args...) + `})() ?? null };
+		} catch (e) {
+			if (!(e instanceof cpx.CpxError)) throw e;
+			return { Error: { Reason: e.reason, Code: e.code, Detail: e.detail, TriesLeft: e.triesLeft,
+				RetryAfter: e.retryAfter, ProblemDetail: e.problemDetail } };
+		}
+	})()`
+	ctx, cancel := context.WithTimeout(tab, patience)
+	defer cancel()
+	result, err := chromedp.Run(ctx, chromedp.Evaluate[outcome](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("%v\nin %s", err, body)
+	}
+	return result
+}
