@@ -127,7 +127,7 @@ func readSlot(m *module, id uint) (Slot, bool, error) {
 	}
 	s.Token = &Token{
 		Label: trim(token.Label), Manufacturer: trim(token.ManufacturerID), Model: trim(token.Model), Serial: trim(token.SerialNumber),
-		MinPIN: int(token.MinPinLen), MaxPIN: int(token.MaxPinLen),
+		MinPIN: pinLength(token.MinPinLen), MaxPIN: pinLength(token.MaxPinLen),
 		PINCountLow:   token.Flags&p11.CKF_USER_PIN_COUNT_LOW != 0,
 		PINFinalTry:   token.Flags&p11.CKF_USER_PIN_FINAL_TRY != 0,
 		PINLocked:     token.Flags&p11.CKF_USER_PIN_LOCKED != 0,
@@ -136,6 +136,15 @@ func readSlot(m *module, id uint) (Slot, bool, error) {
 		loginRequired: token.Flags&p11.CKF_LOGIN_REQUIRED != 0,
 	}
 	return s, true, nil
+}
+
+// pinLength is 0 where the module does not know: CK_UNAVAILABLE_INFORMATION is
+// all ones in a CK_ULONG, which has 32 bits on Windows.
+func pinLength(n uint) int {
+	if n > 255 {
+		return 0
+	}
+	return int(n)
 }
 
 func (p *Pool) readCertificates(m *module, slot Slot) ([]Certificate, error) {

@@ -45,7 +45,7 @@ type Slot struct {
 // Token is a card as its module describes it.
 type Token struct {
 	Label, Manufacturer, Model, Serial string
-	MinPIN, MaxPIN                     int
+	MinPIN, MaxPIN                     int // characters; 0: not known
 	PINCountLow, PINFinalTry           bool
 	PINLocked, PINNotSet               bool
 	ProtectedPath                      bool // the PIN is typed on the reader

@@ -232,10 +232,13 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) ([]by
 	if !isTrue(private[0]) {
 		return nil, &Error{Op: "CKA_PRIVATE", Path: c.Slot.Module, Kind: ErrKeyWithoutPIN}
 	}
+	// Not every module knows the attribute; one that does not needs no second PIN.
+	always, err := d.Attributes(session, key, p11.CKA_ALWAYS_AUTHENTICATE)
+	again := err == nil && isTrue(always[0])
 	if err := d.SignInit(session, j.how.mechanism, key); err != nil {
 		return nil, err
 	}
-	if always, err := d.Attributes(session, key, p11.CKA_ALWAYS_AUTHENTICATE); err == nil && isTrue(always[0]) {
+	if again {
 		// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
 		// entry, which the card has just taken; an error ends it here.
 		if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
