@@ -486,3 +486,18 @@ func TestProtectedPath(t *testing.T) {
 		t.Errorf("sent %q, calls %q", sent, f.record())
 	}
 }
+
+// The same certificate on another token is another card.
+func TestSameCertificateOnAnotherCard(t *testing.T) {
+	p, f := pool(t)
+	r := request(authentication(t, p, "cps"), "", new(int))
+	r.PIN = func(context.Context, PINRequest) ([]byte, error) {
+		f.token = func(i *p11.TokenInfo) { i.SerialNumber = "another" }
+		return []byte(democard.PIN), nil
+	}
+	_, err := p.Sign(t.Context(), r)
+	mustBe(t, err, ErrCardChanged)
+	if f.record() != "" {
+		t.Errorf("calls %q", f.record())
+	}
+}
