@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -106,12 +107,13 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 	if err != nil {
 		return v, err
 	}
-	v.Form = form{Region: r.PostFormValue("region"), Service: r.PostFormValue("service"), Username: r.PostFormValue("username")}
+	v.Form = form{Region: r.PostFormValue("region"), Service: r.PostFormValue("service"), Username: strings.TrimSpace(r.PostFormValue("username"))}
 	name, password, from := v.Form.Username, r.PostFormValue("password"), address(r)
 	if len(name) > 200 || name == "" || password == "" {
 		return p.again(v, http.StatusUnprocessableEntity, "error.missing")
 	}
-	if wait := p.throttle.wait(name, from); wait > 0 {
+	key := strings.ToLower(name)
+	if wait := p.throttle.begin(key, from); wait > 0 {
 		seconds := int(math.Ceil(wait.Seconds()))
 		w.Header().Set("Retry-After", fmt.Sprint(seconds))
 		return p.again(v, http.StatusTooManyRequests, "error.throttled", seconds)
@@ -128,16 +130,22 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 	if err != nil {
 		return v, err
 	}
-	if !good || unknown {
-		p.throttle.failed(name, from)
+	if !good || unknown || !v.Form.fits(a) {
 		p.log.Info("wrong user name or password")
 		return p.again(v, http.StatusForbidden, "error.credentials")
 	}
-	p.throttle.succeeded(name, from)
+	p.throttle.succeeded(key, from)
 	if err := p.setPendingAccount(r.Context(), s, a.ID); err != nil {
 		return v, err
 	}
 	return redirect(w, r, pathFirst+"/confirmation")
+}
+
+// fits tells whether region and service are the account's, where they were given:
+// people leave out what they do not know.
+func (f form) fits(a account) bool {
+	service := strings.TrimSpace(f.Service)
+	return (service == "" || strings.EqualFold(service, a.Service)) && (f.Region == "" || a.Region == "" || f.Region == a.Region)
 }
 
 func (p *Portal) again(v *view, status int, key string, args ...any) (*view, error) {

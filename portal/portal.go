@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
@@ -83,6 +84,7 @@ type NewAccount struct{ Name, Display, Service, Region, Password string }
 // AddAccount makes an account. It fails with ErrAccountExists, or with an error
 // that says which part cannot be taken.
 func (p *Portal) AddAccount(ctx context.Context, n NewAccount) error {
+	n.Name, n.Service = strings.TrimSpace(n.Name), strings.TrimSpace(n.Service)
 	for what, value := range map[string]string{"user name": n.Name, "display name": n.Display, "service": n.Service} {
 		if value == "" || len(value) > 200 {
 			return fmt.Errorf("the %s must have 1 to 200 characters", what)

@@ -15,7 +15,7 @@ import (
 // its trust group it belongs to one account.
 const schema = `
 CREATE TABLE IF NOT EXISTS accounts (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, display TEXT NOT NULL, service TEXT NOT NULL, region TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE UNIQUE, display TEXT NOT NULL, service TEXT NOT NULL, region TEXT NOT NULL,
   password TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS cards (
   id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,

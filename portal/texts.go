@@ -75,12 +75,13 @@ func loadTexts(path string) (*Texts, error) {
 
 // sample names a contact that is still the sample's.
 func (t *Texts) sample() (string, bool) {
-	contacts := map[string]string{"support.name": t.Support.Name, "support.mail": t.Support.Mail, "support.phone": t.Support.Phone}
+	contacts := map[string]string{"support.name": t.Support.Name, "support.mail": t.Support.Mail, "support.phone": t.Support.Phone, "support.hours": t.Support.Hours.FR + t.Support.Hours.EN,
+		"default": t.Default.FR + t.Default.EN, "services": strings.Join(t.Services, " ")}
 	for _, r := range t.Regions {
-		contacts["region "+r.ID] = r.Mail
+		contacts["region "+r.ID] = r.Mail + " " + r.How.FR + r.How.EN
 	}
 	for key, value := range contacts {
-		if strings.Contains(value, "TEST") || strings.HasSuffix(value, ".invalid") {
+		if strings.Contains(value, "TEST") || strings.Contains(value, ".invalid") {
 			return key, true
 		}
 	}

@@ -35,11 +35,23 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, pairs: map[[2]string]*failures{}, hosts: map[string]*failures{}}
 }
 
-// wait is how long the next try must wait, zero for not at all.
-func (t *throttle) wait(account, address string) time.Duration {
+// begin is how long the next try must wait, zero for not at all. A try that may
+// go on counts as failed from now, because its password takes time to check and
+// many could be sent meanwhile.
+func (t *throttle) begin(account, address string) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
+	left := t.left(account, address, now)
+	if left == 0 {
+		t.prune(now)
+		count(t.pairs, [2]string{account, address}, now)
+		count(t.hosts, address, now)
+	}
+	return left
+}
+
+func (t *throttle) left(account, address string, now time.Time) time.Duration {
 	var left time.Duration
 	if f := t.pairs[[2]string{account, address}]; f != nil && f.count >= freeFailures && now.Sub(f.last) < window {
 		delay := min(maxDelay, time.Second<<min(f.count-freeFailures+1, 10))
@@ -51,20 +63,14 @@ func (t *throttle) wait(account, address string) time.Duration {
 	return max(left, 0)
 }
 
-func (t *throttle) failed(account, address string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	t.prune(now)
-	count(t.pairs, [2]string{account, address}, now)
-	count(t.hosts, address, now)
-}
-
-// succeeded forgets the pair; the address keeps its count.
+// succeeded forgets the pair's failures; the address keeps all but this try.
 func (t *throttle) succeeded(account, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.pairs, [2]string{account, address})
+	if f := t.hosts[address]; f != nil && f.count > 0 {
+		f.count--
+	}
 }
 
 func count[K comparable](m map[K]*failures, key K, now time.Time) {

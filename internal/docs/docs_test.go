@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 const root = "../.."
@@ -21,7 +23,7 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files = append(files, filepath.Join(root, "README.md"))
+	files = append(files, filepath.Join(root, "README.md"), filepath.Join(root, "js", "README.md"))
 	build := exec.Command("make", "-s", "build")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
@@ -44,6 +46,30 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	}
 	if ran < 2 {
 		t.Fatalf("only %d blocks ran: are the fences still marked sh?", ran)
+	}
+}
+
+// TestPolicyOfTheDocuments loads the administrators' sample as the agent would.
+func TestPolicyOfTheDocuments(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "administrators.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "```toml\n")
+	sample, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("docs/administrators.md shows no policy")
+	}
+	file := filepath.Join(t.TempDir(), "policy.toml")
+	if err := os.WriteFile(file, []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Load(policy.Paths{Machine: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Warnings) != 0 || p.Origins.Mode != policy.ModeListed || len(p.Origins.Allow) == 0 {
+		t.Errorf("%+v", p)
 	}
 }
 

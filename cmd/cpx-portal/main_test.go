@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+)
+
+// settings writes a good settings file, with more at its beginning.
+func settings(t *testing.T, more string) string {
+	t.Helper()
+	dir := t.TempDir()
+	pki, err := demopki.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{
+		"root.pem": asPEM(pki.Root.Cert), "intermediate.pem": asPEM(pki.Intermediate.Cert),
+		"portal.toml": fmt.Appendf(nil, `%s
+origin = "http://localhost:8443"
+listen = "127.0.0.1:0"
+revocation = "off"
+[[trust_group]]
+name = "test"
+test = true
+roots = ["root.pem"]
+intermediates = ["intermediate.pem"]
+`, more),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "portal.toml")
+}
+
+func asPEM(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// cpxPortal runs the command and returns what it said to its error output.
+func cpxPortal(t *testing.T, want int, stdin string, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if got := run(t.Context(), args, strings.NewReader(stdin), &out, &errs); got != want {
+		t.Fatalf("cpx-portal %v: exit %d, want %d\n%s%s", args, got, want, out.String(), errs.String())
+	}
+	return errs.String()
+}
+
+func TestUserAdd(t *testing.T) {
+	config := settings(t, "")
+	add := func(want int, password, name, service string) string {
+		return cpxPortal(t, want, password+"\n", "user", "add", "--config", config,
+			"--name", name, "--display", "TEST Personne", "--service", service)
+	}
+	add(0, "a long TEST password", "test.personne", "SERVICE TEST")
+	for _, c := range [][4]string{
+		{"a long TEST password", "test.personne", "SERVICE TEST", "exists"}, // twice
+		{"a long TEST password", "TEST.Personne", "SERVICE TEST", "exists"}, // the same name to a person
+		{"short", "test.other", "SERVICE TEST", "password"},
+		{"", "test.other", "SERVICE TEST", "password"},
+		{"a long TEST password", "", "SERVICE TEST", "name"},
+		{"a long TEST password", "test.other", "", "service"},
+	} {
+		if says := add(1, c[0], c[1], c[2]); !strings.Contains(says, c[3]) || strings.Contains(says, "long TEST") {
+			t.Errorf("%q: %s", c, says)
+		}
+	}
+}
+
+func TestMisuse(t *testing.T) {
+	for _, c := range []struct {
+		exit int
+		args []string
+		says string
+	}{
+		{2, nil, "unknown command"},
+		{2, []string{"fly"}, `unknown command "fly"`},
+		{2, []string{"user"}, "unknown command"},
+		{2, []string{"serve"}, "--config is missing"},
+		{2, []string{"serve", "--config", "x", "more"}, `unexpected "more"`},
+		{2, []string{"serve", "--name", "x"}, "name"},
+		{2, []string{"serve", "--config", "/nowhere/portal.toml"}, "/nowhere/portal.toml"},
+		{2, []string{"serve", "--config", settings(t, "colour = 1")}, "portal.toml:1: colour"},
+		{2, []string{"serve", "--config", settings(t, "name = 1")}, "portal.toml:1: name"},
+		{0, []string{"version"}, ""},
+		{0, []string{"help"}, ""},
+	} {
+		if says := cpxPortal(t, c.exit, "", c.args...); !strings.Contains(says, c.says) {
+			t.Errorf("%v: %s", c.args, says)
+		}
+	}
+}
