@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
@@ -90,46 +90,10 @@ func (c *cards) Changes() <-chan struct{} { return c.changes }
 // desktop starts a display and a session bus of the test's own.
 func desktop(t *testing.T) (env []string, address string) {
 	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	daemon(t, []*os.File{w}, "Xvfb", "-displayfd", "3", "-screen", "0", "800x600x24", "-nolisten", "tcp", "-noreset")
-	_ = w.Close()
-	number := firstLine(t, r)
-	bus := daemon(t, nil, "dbus-daemon", "--session", "--nofork", "--print-address")
-	address = firstLine(t, bus)
+	address = testdesk.Bus(t)
 	home := t.TempDir()
-	return append(os.Environ(), "DISPLAY=:"+number, "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS="+address, "HOME="+home,
+	return append(os.Environ(), "DISPLAY="+testdesk.Display(t), "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS="+address, "HOME="+home,
 		"XDG_RUNTIME_DIR="+home, "NO_AT_BRIDGE=1"), address
-}
-
-// daemon starts a program that ends with the test, and gives its output.
-func daemon(t *testing.T, files []*os.File, name string, args ...string) io.Reader {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.ExtraFiles = files
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v (scripts/setup test installs it)", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	return out
-}
-
-func firstLine(t *testing.T, r io.Reader) string {
-	t.Helper()
-	line, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(line)
 }
 
 // watcher is the host of tray icons: it gets the name of each that registers.
@@ -202,7 +166,7 @@ func (m trayMenu) labels() (labels []string) {
 // await waits for signals of the menu until it is as wanted.
 func (m trayMenu) await(what string, wanted func() bool) {
 	m.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(testdesk.Patience)
 	for !wanted() {
 		select {
 		case <-m.signals:
@@ -285,7 +249,7 @@ func TestMenuOnARealBus(t *testing.T) {
 	case item := <-w.items:
 		sender, _, _ := strings.Cut(item, " ")
 		m = trayMenu{t, conn.Object(sender, menuPath), make(chan *dbus.Signal, 256)}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testdesk.Patience):
 		t.Fatal("no icon registered")
 	}
 	if err := conn.AddMatchSignal(dbus.WithMatchInterface(menuName)); err != nil {

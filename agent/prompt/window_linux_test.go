@@ -1,92 +1,28 @@
 package prompt
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 )
 
-// screen is an X server without a monitor.
-type screen struct {
-	t       *testing.T
-	xdotool string
-}
+const dialogTitle = "^CPx Bridge$"
 
 // newScreen starts a screen and makes it the display of this process.
-func newScreen(t *testing.T) *screen {
+func newScreen(t *testing.T) *testdesk.Screen {
 	t.Helper()
-	xvfb := needs(t, "Xvfb", "xvfb")
-	needs(t, "pinentry-gtk-2", "pinentry-gtk2")
-	s := &screen{t: t, xdotool: needs(t, "xdotool", "xdotool")}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(xvfb, "-displayfd", "3", "-screen", "0", "900x600x24", "-nolisten", "tcp", "-noreset")
-	cmd.ExtraFiles = []*os.File{w}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // so that it removes its lock
-		_ = cmd.Wait()
-	})
-	_ = w.Close()
-	if err := r.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	number, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatalf("Xvfb names no display: %v", err)
-	}
-	_ = r.Close()
-	t.Setenv("DISPLAY", ":"+strings.TrimSpace(number))
+	testdesk.Needs(t, "pinentry-gtk-2")
+	s := testdesk.NewScreen(t)
+	t.Setenv("DISPLAY", s.Display)
 	t.Setenv("WAYLAND_DISPLAY", "")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
 	t.Setenv("HOME", t.TempDir())
 	return s
-}
-
-func (s *screen) do(args ...string) string {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 15*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, s.xdotool, args...).CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("xdotool %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// window waits for the dialog and gives it the keyboard.
-func (s *screen) window() string {
-	s.t.Helper()
-	id := s.do("search", "--sync", "--onlyvisible", "--limit", "1", "--name", "^CPx Bridge$")
-	s.do("windowfocus", "--sync", id)
-	if picture := os.Getenv("CPX_TEST_PICTURES"); picture != "" {
-		name := strings.NewReplacer("/", "-", " ", "-").Replace(s.t.Name())
-		if out, err := exec.Command("import", "-window", "root", picture+"/"+name+".png").CombinedOutput(); err != nil {
-			s.t.Fatalf("%v\n%s", err, out)
-		}
-	}
-	return id
-}
-
-// empty waits until no dialog stands any more.
-func (s *screen) empty() {
-	s.t.Helper()
-	end := time.Now().Add(15 * time.Second)
-	for exec.Command(s.xdotool, "search", "--onlyvisible", "--name", "^CPx Bridge$").Run() == nil {
-		if time.Now().After(end) {
-			s.t.Fatal("a dialog still stands")
-		}
-	}
 }
 
 func TestWindow(t *testing.T) {
@@ -142,31 +78,31 @@ func TestWindow(t *testing.T) {
 		{"insert", "fr", []string{"Return"}, answer{err: ErrCancelled}},
 	} {
 		t.Run(c.ask+" "+c.lang+" "+strings.Join(c.keys, "-"), func(t *testing.T) {
-			s.t = t
+			s.T = t
 			done := make(chan answer, 1)
 			go func() { done <- asks[c.ask](t.Context(), c.lang) }()
-			s.window()
-			s.do(append([]string{"key", "--clearmodifiers"}, c.keys...)...)
+			s.Window(dialogTitle)
+			s.Do(append([]string{"key", "--clearmodifiers"}, c.keys...)...)
 			got := <-done
 			if got.pin != c.want.pin || got.index != c.want.index || !errors.Is(got.err, c.want.err) || (got.err == nil) != (c.want.err == nil) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
-			s.empty()
+			s.Gone(dialogTitle)
 		})
 	}
 	for name, ask := range asks {
 		t.Run("ended "+name, func(t *testing.T) {
-			s.t = t
+			s.T = t
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			done := make(chan answer, 1)
 			go func() { done <- ask(ctx, "fr") }()
-			s.window()
+			s.Window(dialogTitle)
 			cancel()
 			if got := <-done; !errors.Is(got.err, context.Canceled) || got.pin != "" {
 				t.Errorf("got %+v", got)
 			}
-			s.empty()
+			s.Gone(dialogTitle)
 		})
 	}
 }
@@ -174,7 +110,7 @@ func TestWindow(t *testing.T) {
 // TestChooseWindow: the button "Suivant" shows the next certificate.
 func TestChooseWindow(t *testing.T) {
 	s := newScreen(t)
-	gtk := needs(t, "pinentry-gtk-2", "pinentry-gtk2")
+	gtk := testdesk.Needs(t, "pinentry-gtk-2")
 	done := make(chan int, 1)
 	go func() {
 		i, err := NewPinentry(PinentryOptions{Program: gtk}).Choose(t.Context(), "fr", site, []Holder{gp, nurse})
@@ -185,28 +121,27 @@ func TestChooseWindow(t *testing.T) {
 	}()
 	// The X server may give the second window the first one's number, so it is
 	// its program that tells them apart.
-	first := s.do("getwindowpid", s.window())
-	s.do("key", "Tab", "Return")
+	first := s.Do("getwindowpid", s.Window(dialogTitle))
+	s.Do("key", "Tab", "Return")
 	for end := time.Now().Add(15 * time.Second); ; {
-		pid, err := exec.Command(s.xdotool, "search", "--onlyvisible", "--name", "^CPx Bridge$", "getwindowpid").Output()
-		if now := strings.TrimSpace(string(pid)); err == nil && now != "" && now != first {
+		if now, err := s.Try("search", "--onlyvisible", "--name", dialogTitle, "getwindowpid"); err == nil && now != "" && now != first {
 			break
 		}
 		if time.Now().After(end) {
 			t.Fatal("no second dialog")
 		}
 	}
-	s.window()
-	s.do("key", "Tab", "Tab", "Return")
+	s.Window(dialogTitle)
+	s.Do("key", "Tab", "Tab", "Return")
 	if i := <-done; i != 1 {
 		t.Errorf("chose %d", i)
 	}
-	s.empty()
+	s.Gone(dialogTitle)
 }
 
 // TestNoSuchDisplay: a display that does not answer is an error, not a wait.
 func TestNoSuchDisplay(t *testing.T) {
-	gtk := needs(t, "pinentry-gtk-2", "pinentry-gtk2")
+	gtk := testdesk.Needs(t, "pinentry-gtk-2")
 	t.Setenv("DISPLAY", ":65000")
 	t.Setenv("WAYLAND_DISPLAY", "")
 	_, err := NewPinentry(PinentryOptions{Program: gtk}).PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp})

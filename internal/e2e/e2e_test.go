@@ -36,7 +36,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	bin = dir
 	root := filepath.Join("..", "..")
-	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...", "./internal/autopin")
+	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...", "./internal/autopin", "./internal/stack/run")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
