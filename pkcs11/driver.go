@@ -11,8 +11,8 @@ import (
 )
 
 // driver is the part of PKCS#11 that this package uses, and the only door to a
-// module: whoever moves the module into a process of its own implements this.
-// Errors are typed already.
+// module: remote is one in a process of its own, cgoDriver the one inside that
+// process. Errors are typed already.
 type driver interface {
 	Info() (p11.Info, error)
 	Slots() ([]uint, error)
@@ -28,6 +28,8 @@ type driver interface {
 	Logout(s p11.SessionHandle) error
 	SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error
 	Sign(s p11.SessionHandle, data []byte) ([]byte, error)
+	// Gone tells that no further call can succeed: the module's process ended.
+	Gone() bool
 	Close() error
 }
 
@@ -44,11 +46,10 @@ var libraries = struct {
 	byPath map[string]*library
 }{byPath: map[string]*library{}}
 
-// openDriver loads the module. Errors wrap ErrNotPKCS11 where the file is
-// missing or no PKCS#11 library, ErrModuleFailed where it does not initialise.
-func openDriver(path string) (driver, error) {
+// checkFile tells what is no module without loading it.
+func checkFile(path string) error {
 	if !filepath.IsAbs(path) {
-		return nil, &Error{Op: "the path of a module must be absolute", Path: path, Kind: ErrNotPKCS11}
+		return &Error{Op: "the path of a module must be absolute", Path: path, Kind: ErrNotPKCS11}
 	}
 	file, err := os.Stat(path)
 	if err != nil {
@@ -56,15 +57,26 @@ func openDriver(path string) (driver, error) {
 		if errors.Is(err, os.ErrNotExist) {
 			kind = ErrNoModule
 		}
-		return nil, fmt.Errorf("%w: %w", &Error{Op: "open", Path: path, Kind: kind}, err)
+		return fmt.Errorf("%w: %w", &Error{Op: "open", Path: path, Kind: kind}, err)
 	}
 	if !file.Mode().IsRegular() {
-		return nil, &Error{Op: "open: not a file", Path: path, Kind: ErrNotPKCS11}
+		return &Error{Op: "open: not a file", Path: path, Kind: ErrNotPKCS11}
+	}
+	return nil
+}
+
+// openDriver loads the module into this process. Errors wrap ErrNotPKCS11 where
+// the file is missing or no PKCS#11 library, ErrModuleFailed where it does not
+// initialise.
+func openDriver(path string) (driver, error) {
+	if err := checkFile(path); err != nil {
+		return nil, err
 	}
 	libraries.Lock()
 	defer libraries.Unlock()
 	l := libraries.byPath[path]
 	if l == nil {
+		var err error
 		if l, err = load(path); err != nil {
 			return nil, err
 		}
@@ -96,6 +108,9 @@ type cgoDriver struct {
 }
 
 func (d *cgoDriver) err(op string, err error) error { return wrap(op, d.library.path, err) }
+
+// Gone is never so: a crash here ends whoever would ask.
+func (d *cgoDriver) Gone() bool { return false }
 
 func (d *cgoDriver) Close() error {
 	var err error

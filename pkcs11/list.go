@@ -15,49 +15,66 @@ import (
 // List looks at all modules. It fails with ErrNoModule where none works, and
 // with the module's own error where the only one fails.
 func (p *Pool) List(ctx context.Context) (Snapshot, error) {
-	if err := p.take(ctx); err != nil {
-		return Snapshot{}, err
-	}
-	type result struct {
-		snapshot Snapshot
-		err      error
-	}
-	done := make(chan result, 1)
-	go func() {
-		defer p.give()
-		s, err := p.look()
-		p.mu.Lock()
-		p.snapshot, p.looked = s, true
-		p.mu.Unlock()
-		done <- result{s, err}
+	views := make([]view, len(p.modules))
+	done := make(chan struct{})
+	var err error
+	go func() { // a look that nobody waits for any more still becomes the snapshot
+		defer close(done)
+		err = p.each(context.WithoutCancel(ctx), func(m *module) {
+			for i := range p.modules {
+				if p.modules[i] == m {
+					views[i] = p.look(m)
+				}
+			}
+		})
+		if err == nil {
+			s, lookErr := merge(views)
+			err = lookErr
+			p.mu.Lock()
+			p.snapshot, p.looked = s, true
+			p.mu.Unlock()
+		}
 	}()
 	select {
-	case r := <-done:
-		return r.snapshot, r.err
-	case <-ctx.Done(): // the look runs out by itself
+	case <-done:
+		s, _ := p.Snapshot()
+		return s, err
+	case <-ctx.Done():
 		return Snapshot{}, context.Cause(ctx)
 	}
 }
 
-// look lists everything. Under turn.
-func (p *Pool) look() (Snapshot, error) {
-	p.openModules()
+// view is what one module showed.
+type view struct {
+	slots        []Slot
+	certificates []Certificate
+	err          error
+}
+
+// look lists a module's slots and certificates. Under turn.
+func (p *Pool) look(m *module) view {
+	if err := p.ready(m); err != nil {
+		return view{err: err}
+	}
+	v := p.lookAt(m)
+	if v.err == nil {
+		m.worked()
+	}
+	return v
+}
+
+func merge(views []view) (Snapshot, error) {
 	var s Snapshot
 	var errs []error
 	worked := false
-	for _, m := range p.modules {
-		if m.driver == nil {
-			errs = append(errs, m.err)
-			continue
-		}
-		slots, certificates, err := p.lookAt(m)
-		if err != nil {
-			errs = append(errs, err)
+	for _, v := range views {
+		if v.err != nil {
+			errs = append(errs, v.err)
 			continue
 		}
 		worked = true
-		s.Slots = append(s.Slots, slots...)
-		for _, c := range certificates {
+		s.Slots = append(s.Slots, v.slots...)
+		for _, c := range v.certificates {
 			// The same certificate through two modules is one.
 			if !slices.ContainsFunc(s.Certificates, func(x Certificate) bool { return x.ID == c.ID }) {
 				s.Certificates = append(s.Certificates, c)
@@ -73,33 +90,29 @@ func (p *Pool) look() (Snapshot, error) {
 	return s, errors.Join(errs...)
 }
 
-func (p *Pool) lookAt(m *module) ([]Slot, []Certificate, error) {
+func (p *Pool) lookAt(m *module) (v view) {
 	ids, err := m.driver.Slots()
 	if err != nil {
-		return nil, nil, err
+		return view{err: err}
 	}
-	var slots []Slot
-	var certificates []Certificate
 	for _, id := range ids {
 		slot, ok, err := readSlot(m, id)
+		if err == nil && ok {
+			v.slots = append(v.slots, slot)
+		}
+		if err == nil && slot.Token != nil {
+			var found []Certificate
+			found, err = p.readCertificates(m, slot)
+			v.certificates = append(v.certificates, found...)
+		}
+		if m.driver.Gone() {
+			return view{err: err}
+		}
 		if err != nil {
 			p.log.Warn("slot cannot be read", "module", m.path, "slot", id, "error", err)
-			continue
 		}
-		if !ok {
-			continue
-		}
-		slots = append(slots, slot)
-		if slot.Token == nil {
-			continue
-		}
-		found, err := p.readCertificates(m, slot)
-		if err != nil {
-			p.log.Warn("certificates cannot be read", "module", m.path, "slot", id, "error", err)
-		}
-		certificates = append(certificates, found...)
 	}
-	return slots, certificates, nil
+	return v
 }
 
 // readSlot is false for a slot that is neither a reader nor an initialised

@@ -80,7 +80,7 @@ func TestTwoModules(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "again.so")
 	second := &faulty{}
 	p, err := open(t.Context(), Options{Modules: []string{softHSM, other}}, func(path string) (driver, error) {
-		d, err := openDriver(softHSM) // the binding's own count keeps one library
+		d, err := startRemote(softHSM, DefaultLimits())
 		if path == other {
 			second.driver = d
 			return second, err
@@ -145,9 +145,9 @@ func TestModuleAppears(t *testing.T) {
 	missing := true
 	p, err := open(t.Context(), Options{Modules: []string{softHSM}}, func(path string) (driver, error) {
 		if missing {
-			return openDriver("/nowhere/module.so")
+			path = "/nowhere/module.so"
 		}
-		return openDriver(path)
+		return startRemote(path, DefaultLimits())
 	})
 	if err != nil {
 		t.Fatal(err)

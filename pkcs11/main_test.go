@@ -29,6 +29,11 @@ var (
 const renewVariable = "CPX_TEST_RENEW"
 
 func TestMain(m *testing.M) {
+	RunChildRole()
+	// The race detector sleeps for a second at each process's end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
 	if name := os.Getenv(renewVariable); name != "" {
 		if err := democard.Renew(os.Getenv("CPX_TEST_CARDS"), name, false, time.Now()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -165,7 +170,7 @@ func pool(t *testing.T) (*Pool, *faulty) {
 	t.Helper()
 	f := &faulty{}
 	p, err := open(t.Context(), Options{Modules: []string{softHSM}}, func(path string) (driver, error) {
-		d, err := openDriver(path)
+		d, err := startRemote(path, DefaultLimits())
 		f.driver = d
 		return f, err
 	})

@@ -1,10 +1,12 @@
 // Package pkcs11 finds CPx cards and signs with them, through the vendor's
 // PKCS#11 modules.
 //
-// A [Pool] is the one owner of every module and session. All its methods may
-// be called concurrently; calls that touch a module queue up for it and give
-// up when their context ends. The pool's lock is never held while a person is
-// asked for a PIN.
+// A [Pool] is the one owner of every module and session. Each module lives in a
+// process of its own, which is this program in another role ([RunChildRole]);
+// what a module does there, a crash included, is an error of one call. All
+// methods may be called concurrently; calls that touch a module queue up for it
+// and give up when their context ends. No turn is held while a person is asked
+// for a PIN.
 //
 // The package never keeps a PIN, never logs one, and never sends one to a card
 // twice: each call of [Pool.Sign] asks its [PINFunc] at most once and costs at
@@ -78,6 +80,12 @@ type Request struct {
 	// the callback, because the message depends on it.
 	Message func(Algorithm) ([]byte, error)
 	PIN     PINFunc
+	// Keep leaves the card logged in after the signature, for requests with
+	// Kept, until Lock. Keys that want the PIN for each use are never kept.
+	Keep bool
+	// Kept signs with a login that was kept; PIN is not called. ErrNotKept where
+	// there is none.
+	Kept bool
 	// Signing, when not nil, is called when the PIN is in and the card works.
 	Signing func()
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // Options open a Pool.
@@ -17,6 +19,7 @@ type Options struct {
 	Modules []string
 	Logger  *slog.Logger
 	Now     func() time.Time // for the certificates' validity; default time.Now
+	Limits  Limits           // zero: DefaultLimits
 }
 
 // ModuleState is a configured module and how it does.
@@ -28,37 +31,51 @@ type ModuleState struct {
 
 // Pool owns the modules. Its methods may be called concurrently.
 type Pool struct {
-	log  *slog.Logger
-	now  func() time.Time
-	open func(path string) (driver, error)
-
-	// turn is held while a module is called, and never while a person is
-	// asked. A channel, so that waiting for it ends with a context.
-	turn    chan struct{}
-	modules []*module // used under turn
-	closed  bool      // under turn
+	log     *slog.Logger
+	now     func() time.Time
+	open    func(path string) (driver, error)
+	modules []*module
+	// resetCard resets the card in the reader of that name.
+	resetCard func(description string) error
 
 	mu       sync.Mutex
+	closed   bool
 	snapshot Snapshot
 	looked   bool
-	states   []ModuleState
 }
 
+// module is one configured module. Each has a turn of its own, so that one that
+// hangs holds nobody up but its own callers.
 type module struct {
-	path   string
-	driver driver // nil until it opened
-	err    error
-	info   string
+	path string
+	// turn is held while the module is called, and never while a person is
+	// asked. A channel, so that waiting for it ends with a context.
+	turn chan struct{}
+
+	// Under turn.
+	driver   driver // nil until it opened, and after its process ended
+	failures int    // in a row
+	retry    time.Time
+	kept     *kept
+
+	mu     sync.Mutex
+	state  ModuleState
+	keptID string // the certificate of kept, for who must not wait
 }
 
-// Open opens the modules. A module that does not work is no error: Modules says
-// so, and each List tries it again.
+// Open opens the modules, each in a process of its own: see RunChildRole. A
+// module that does not work is no error: Modules says so, and each List tries
+// it again.
 func Open(ctx context.Context, o Options) (*Pool, error) {
-	return open(ctx, o, openDriver)
+	limits := o.Limits
+	if limits == (Limits{}) {
+		limits = DefaultLimits()
+	}
+	return open(ctx, o, func(path string) (driver, error) { return startRemote(path, limits) })
 }
 
 func open(ctx context.Context, o Options, driverOf func(string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, turn: make(chan struct{}, 1)}
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -70,14 +87,10 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 		paths = firstKnown()
 	}
 	for _, path := range paths {
-		p.modules = append(p.modules, &module{path: path})
+		p.modules = append(p.modules, &module{path: path, turn: make(chan struct{}, 1), state: ModuleState{Path: path}})
 	}
-	if err := p.take(ctx); err != nil {
-		return nil, err
-	}
-	defer p.give()
-	p.openModules()
-	return p, nil
+	err := p.each(ctx, func(m *module) { _ = p.ready(m) })
+	return p, err
 }
 
 func firstKnown() []string {
@@ -89,13 +102,18 @@ func firstKnown() []string {
 	return nil
 }
 
-// take waits for the turn at the modules.
-func (p *Pool) take(ctx context.Context) error {
+var errClosed = errors.New("pkcs11: the pool is closed")
+
+// take waits for the turn at a module.
+func (p *Pool) take(ctx context.Context, m *module) error {
 	select {
-	case p.turn <- struct{}{}:
-		if p.closed {
-			p.give()
-			return errors.New("pkcs11: the pool is closed")
+	case m.turn <- struct{}{}:
+		p.mu.Lock()
+		closed := p.closed
+		p.mu.Unlock()
+		if closed {
+			<-m.turn
+			return errClosed
 		}
 		return nil
 	case <-ctx.Done():
@@ -103,26 +121,89 @@ func (p *Pool) take(ctx context.Context) error {
 	}
 }
 
-func (p *Pool) give() { <-p.turn }
-
-// openModules tries each module that is not open. Under turn.
-func (p *Pool) openModules() {
-	states := make([]ModuleState, len(p.modules))
-	for i, m := range p.modules {
-		if m.driver == nil {
-			before := m.err
-			if m.driver, m.err = p.open(m.path); m.err == nil {
-				m.info = describe(m.driver)
-				p.log.Info("module opened", "path", m.path, "info", m.info)
-			} else if before == nil {
-				p.log.Warn("module does not work", "path", m.path, "error", m.err)
-			}
-		}
-		states[i] = ModuleState{Path: m.path, Err: m.err, Info: m.info}
+// give ends a turn. A module whose process has ended is set aside.
+func (p *Pool) give(m *module) {
+	if m.driver != nil && m.driver.Gone() {
+		_ = m.driver.Close()
+		m.driver = nil
+		m.keep(nil)
+		m.failed(p.now())
+		p.log.Warn("the module's process ended", "path", m.path, "failures", m.failures)
 	}
-	p.mu.Lock()
-	p.states = states
-	p.mu.Unlock()
+	<-m.turn
+}
+
+// each runs f for every module at once, each under its turn, and waits for all
+// or for ctx. What is not waited for runs to its end.
+func (p *Pool) each(ctx context.Context, f func(*module)) error {
+	done := make(chan error, len(p.modules))
+	for _, m := range p.modules {
+		go func() {
+			err := p.take(ctx, m)
+			if err == nil {
+				func() { defer p.give(m); f(m) }()
+			}
+			done <- err
+		}()
+	}
+	var errs []error
+	for range p.modules {
+		select {
+		case err := <-done:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// A module whose process ended is started again at once the first time, then
+// after pauses that grow: one that crashes at every call must not keep the
+// machine busy.
+const (
+	firstRestart = 500 * time.Millisecond
+	lastRestart  = 30 * time.Second
+)
+
+func (m *module) failed(now time.Time) {
+	if m.failures++; m.failures > 1 {
+		m.retry = now.Add(min(lastRestart, firstRestart<<min(m.failures-2, 10)))
+	}
+}
+
+// worked forgets the failures.
+func (m *module) worked() { m.failures, m.retry = 0, time.Time{} }
+
+// ready opens the module where it is not open. Under turn.
+func (p *Pool) ready(m *module) error {
+	if m.driver != nil {
+		return nil
+	}
+	m.mu.Lock()
+	before := m.state.Err
+	m.mu.Unlock()
+	if p.now().Before(m.retry) {
+		return &Error{Op: "the module's process ended, and is started again later", Path: m.path, Kind: ErrModuleFailed}
+	}
+	opened, err := p.open(m.path)
+	info := ""
+	if err == nil {
+		m.driver = opened
+		info = describe(opened)
+		p.log.Info("module opened", "path", m.path, "info", info)
+	} else {
+		if errors.Is(err, ErrModuleFailed) {
+			m.failed(p.now())
+		}
+		if before == nil {
+			p.log.Warn("module does not work", "path", m.path, "error", err)
+		}
+	}
+	m.mu.Lock()
+	m.state = ModuleState{Path: m.path, Err: err, Info: info}
+	m.mu.Unlock()
+	return err
 }
 
 func describe(d driver) string {
@@ -135,9 +216,13 @@ func describe(d driver) string {
 
 // Modules never waits for a module.
 func (p *Pool) Modules() []ModuleState {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]ModuleState(nil), p.states...)
+	states := make([]ModuleState, len(p.modules))
+	for i, m := range p.modules {
+		m.mu.Lock()
+		states[i] = m.state
+		m.mu.Unlock()
+	}
+	return states
 }
 
 // Snapshot is the last look; false before the first. It never waits.
@@ -147,19 +232,44 @@ func (p *Pool) Snapshot() (Snapshot, bool) {
 	return p.snapshot, p.looked
 }
 
-// Close ends the modules, after what runs in them.
-func (p *Pool) Close() error {
-	p.turn <- struct{}{}
-	defer p.give()
-	p.closed = true
-	var errs []error
-	for _, m := range p.modules {
+// Restart closes the modules, after what runs in them, and lets the next look
+// open them anew: after a restart of the PC/SC service the vendor's module
+// knows no reader until it is initialised again.
+func (p *Pool) Restart(ctx context.Context) error {
+	return p.each(ctx, func(m *module) {
 		if m.driver != nil {
-			errs = append(errs, m.driver.Close())
+			p.lock(m)
+			_ = m.driver.Close()
 			m.driver = nil
 		}
+		m.worked()
+	})
+}
+
+// Close ends the modules, after what runs in them.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	errs := make(chan error, len(p.modules))
+	for _, m := range p.modules {
+		go func() {
+			m.turn <- struct{}{}
+			defer func() { <-m.turn }()
+			var err error
+			if m.driver != nil {
+				p.lock(m)
+				err = m.driver.Close()
+				m.driver = nil
+			}
+			errs <- err
+		}()
 	}
-	return errors.Join(errs...)
+	var all []error
+	for range p.modules {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
 }
 
 func version(v p11.Version) string {

@@ -22,22 +22,32 @@ func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 	if err != nil {
 		return Signature{}, err
 	}
-	token := *chosen.Slot.Token
-	pin, err := r.PIN(ctx, PINRequest{Certificate: chosen, Token: token})
-	if err != nil {
-		clear(pin)
-		return Signature{}, fmt.Errorf("PIN: %w", err)
+	var pin []byte
+	if !r.Kept {
+		if pin, err = askPIN(ctx, r, chosen); err != nil {
+			return Signature{}, err
+		}
 	}
-	if !token.ProtectedPath && !token.possible(len(pin)) {
-		clear(pin)
-		return Signature{}, &Error{Op: "PIN", Path: chosen.Slot.Module, Kind: ErrPINLength}
-	}
-	j := &job{pool: p, ctx: ctx, request: r, chosen: chosen, how: how, message: message, pin: pin}
+	j := &job{pool: p, module: p.module(chosen.Slot.Module), ctx: ctx, request: r, chosen: chosen, how: how, message: message, pin: pin}
 	value, err := j.run()
 	if err != nil {
 		return Signature{}, err
 	}
 	return Signature{Algorithm: how.algorithm, Value: value, Certificate: chosen}, nil
+}
+
+func askPIN(ctx context.Context, r Request, chosen Certificate) ([]byte, error) {
+	token := *chosen.Slot.Token
+	pin, err := r.PIN(ctx, PINRequest{Certificate: chosen, Token: token})
+	if err != nil {
+		clear(pin)
+		return nil, fmt.Errorf("PIN: %w", err)
+	}
+	if !token.ProtectedPath && !token.possible(len(pin)) {
+		clear(pin)
+		return nil, &Error{Op: "PIN", Path: chosen.Slot.Module, Kind: ErrPINLength}
+	}
+	return pin, nil
 }
 
 // possible tells whether the card can have a PIN of that length. The binding
@@ -53,7 +63,7 @@ func (p *Pool) prepare(ctx context.Context, id string) (Certificate, mechanism, 
 	if err != nil {
 		return Certificate{}, mechanism{}, err
 	}
-	c, err := find(snapshot, id)
+	c, err := find(snapshot.Slots, snapshot.Certificates, id)
 	if err != nil {
 		return c, mechanism{}, err
 	}
@@ -68,15 +78,15 @@ func (p *Pool) prepare(ctx context.Context, id string) (Certificate, mechanism, 
 	case token.PINNotSet:
 		return c, mechanism{}, failed("token", ErrPINNotSet)
 	}
-	if err := p.take(ctx); err != nil {
+	m := p.module(c.Slot.Module)
+	if err := p.take(ctx, m); err != nil {
 		return c, mechanism{}, err
 	}
-	defer p.give()
-	d := p.driverOf(c.Slot.Module)
-	if d == nil {
-		return c, mechanism{}, failed("module", ErrNoModule)
+	defer p.give(m)
+	if err := p.ready(m); err != nil {
+		return c, mechanism{}, err
 	}
-	offered, err := d.Mechanisms(c.Slot.ID)
+	offered, err := m.driver.Mechanisms(c.Slot.ID)
 	if err != nil {
 		return c, mechanism{}, err
 	}
@@ -88,13 +98,13 @@ func (p *Pool) prepare(ctx context.Context, id string) (Certificate, mechanism, 
 }
 
 // find returns the certificate, or what has become of its card.
-func find(s Snapshot, id string) (Certificate, error) {
-	for _, c := range s.Certificates {
+func find(slots []Slot, certificates []Certificate, id string) (Certificate, error) {
+	for _, c := range certificates {
 		if c.ID == id {
 			return c, nil
 		}
 	}
-	for _, slot := range s.Slots {
+	for _, slot := range slots {
 		if slot.Token != nil {
 			return Certificate{}, &Error{Op: "certificate", Kind: ErrCardChanged}
 		}
@@ -102,10 +112,10 @@ func find(s Snapshot, id string) (Certificate, error) {
 	return Certificate{}, &Error{Op: "certificate", Kind: ErrCardRemoved}
 }
 
-func (p *Pool) driverOf(path string) driver {
+func (p *Pool) module(path string) *module {
 	for _, m := range p.modules {
 		if m.path == path {
-			return m.driver
+			return m
 		}
 	}
 	return nil
@@ -114,6 +124,7 @@ func (p *Pool) driverOf(path string) driver {
 // job is the part of a signature between the PIN's entry and the log-out.
 type job struct {
 	pool    *Pool
+	module  *module
 	ctx     context.Context
 	request Request
 	chosen  Certificate
@@ -125,7 +136,7 @@ type job struct {
 // run does the job in a goroutine of its own, because neither C_Login nor
 // C_Sign can be interrupted: whoever gives up leaves it to run out.
 func (j *job) run() ([]byte, error) {
-	if err := j.pool.take(j.ctx); err != nil {
+	if err := j.pool.take(j.ctx, j.module); err != nil {
 		clear(j.pin)
 		return nil, err
 	}
@@ -135,10 +146,13 @@ func (j *job) run() ([]byte, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		defer j.pool.give()
-		defer clear(j.pin)
-		value, err := j.sign()
-		done <- result{value, err}
+		var r result
+		func() {
+			defer j.pool.give(j.module)
+			defer clear(j.pin)
+			r.value, r.err = j.sign()
+		}()
+		done <- r
 	}()
 	select {
 	case r := <-done:
@@ -151,37 +165,47 @@ func (j *job) run() ([]byte, error) {
 // sign looks once more, because the card may have been changed while the
 // person typed: the PIN of one card is never sent to another. Under turn.
 func (j *job) sign() ([]byte, error) {
-	snapshot, err := j.pool.look()
+	v := j.pool.look(j.module)
+	if v.err != nil {
+		return nil, v.err
+	}
+	now, err := find(v.slots, v.certificates, j.chosen.ID)
 	if err != nil {
 		return nil, err
 	}
-	now, err := find(snapshot, j.chosen.ID)
-	if err != nil {
-		return nil, err
-	}
-	if now.Slot.Module != j.chosen.Slot.Module || now.Slot.Token.Serial != j.chosen.Slot.Token.Serial {
+	if now.Slot.Token.Serial != j.chosen.Slot.Token.Serial {
 		return nil, &Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardChanged}
 	}
-	d := j.pool.driverOf(now.Slot.Module)
+	d := j.module.driver
 	value, err := j.session(d, now)
-	if errors.Is(err, ErrModuleFailed) {
+	if errors.Is(err, ErrModuleFailed) && !d.Gone() {
 		// Modules tell of a pulled card with GENERAL_ERROR and worse: see.
-		if slot, ok, lookErr := readSlot(&module{path: now.Slot.Module, driver: d}, now.Slot.ID); lookErr != nil || !ok || slot.Token == nil {
+		if slot, ok, lookErr := readSlot(j.module, now.Slot.ID); lookErr != nil || !ok || slot.Token == nil {
 			err = errors.Join(&Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardRemoved}, err)
 		}
 	}
 	return value, err
 }
 
+// session opens, logs in, signs and logs out; with a kept login it signs only.
 func (j *job) session(d driver, c Certificate) (value []byte, err error) {
 	if j.ctx.Err() != nil {
 		return nil, context.Cause(j.ctx)
 	}
+	if j.request.Kept {
+		return j.signKept(d, c)
+	}
+	j.pool.lock(j.module) // a new entry ends a login that was kept
 	session, err := d.OpenSession(c.Slot.ID)
 	if err != nil {
 		return nil, err
 	}
-	defer d.CloseSession(session)
+	keep := false
+	defer func() {
+		if !keep {
+			_ = d.CloseSession(session)
+		}
+	}()
 	if state, err := d.SessionState(session); err != nil {
 		return nil, err
 	} else if state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS {
@@ -191,67 +215,82 @@ func (j *job) session(d driver, c Certificate) (value []byte, err error) {
 		}
 	}
 	if err := d.Login(session, p11.CKU_USER, j.pin); err != nil {
-		return nil, wrongPIN(d, c, err)
+		if d.Gone() {
+			j.pool.reset(c.Slot) // the card may be open
+		}
+		return nil, wrongPIN(j.module, c, err)
 	}
-	defer d.Logout(session)
+	defer func() {
+		if !keep {
+			_ = d.Logout(session)
+			j.pool.reset(c.Slot)
+		}
+	}()
 	if j.ctx.Err() != nil { // nothing is signed after a cancel
 		return nil, context.Cause(j.ctx)
 	}
 	if j.request.Signing != nil {
 		j.request.Signing()
 	}
-	return j.signWith(d, session, c)
+	value, again, err := j.signWith(d, session, c)
+	if err == nil && j.request.Keep && !again {
+		keep = true
+		j.module.keep(&kept{session: session, certificate: c})
+	}
+	return value, err
 }
 
 // wrongPIN adds what the token says of the tries that are left.
-func wrongPIN(d driver, c Certificate, err error) error {
+func wrongPIN(m *module, c Certificate, err error) error {
 	if !errors.Is(err, ErrPINIncorrect) && !errors.Is(err, ErrPINLocked) {
 		return err
 	}
 	pin := &PINError{Locked: errors.Is(err, ErrPINLocked)}
-	if slot, _, lookErr := readSlot(&module{path: c.Slot.Module, driver: d}, c.Slot.ID); lookErr == nil && slot.Token != nil {
+	if slot, _, lookErr := readSlot(m, c.Slot.ID); lookErr == nil && slot.Token != nil {
 		pin.FinalTry, pin.CountLow = slot.Token.PINFinalTry, slot.Token.PINCountLow
 		pin.Locked = pin.Locked || slot.Token.PINLocked
 	}
 	return fmt.Errorf("%w: %w", err, pin)
 }
 
-func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) ([]byte, error) {
+// signWith signs with the certificate's key; again tells of a key that wants the
+// PIN for each use.
+func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (value []byte, again bool, err error) {
 	keys, err := d.Find(session, keyTemplate(c.KeyID))
 	if err != nil {
-		return nil, err
+		return nil, again, err
 	}
 	if len(keys) == 0 {
-		return nil, &Error{Op: "C_FindObjects", Path: c.Slot.Module, Kind: ErrNoKey}
+		return nil, again, &Error{Op: "C_FindObjects", Path: c.Slot.Module, Kind: ErrNoKey}
 	}
 	key := keys[0]
 	private, err := d.Attributes(session, key, p11.CKA_PRIVATE)
 	if err != nil {
-		return nil, err
+		return nil, again, err
 	}
 	if !isTrue(private[0]) {
-		return nil, &Error{Op: "CKA_PRIVATE", Path: c.Slot.Module, Kind: ErrKeyWithoutPIN}
+		return nil, again, &Error{Op: "CKA_PRIVATE", Path: c.Slot.Module, Kind: ErrKeyWithoutPIN}
 	}
 	// Not every module knows the attribute; one that does not needs no second PIN.
 	always, err := d.Attributes(session, key, p11.CKA_ALWAYS_AUTHENTICATE)
-	again := err == nil && isTrue(always[0])
+	again = err == nil && isTrue(always[0])
 	if err := d.SignInit(session, j.how.mechanism, key); err != nil {
-		return nil, err
+		return nil, again, err
 	}
 	if again {
 		// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
 		// entry, which the card has just taken; an error ends it here.
 		if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
-			return nil, wrongPIN(d, c, err)
+			return nil, again, wrongPIN(j.module, c, err)
 		}
 	}
-	value, err := d.Sign(session, j.how.input(j.message))
+	value, err = d.Sign(session, j.how.input(j.message))
 	if err != nil {
-		return nil, err
+		return nil, again, err
 	}
 	if err := j.how.verify(c.X509.PublicKey, j.message, value); err != nil {
 		// A module that serves a stale cache signs with another card's key.
-		return nil, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: ErrModuleFailed}, err)
+		return nil, again, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: ErrModuleFailed}, err)
 	}
-	return value, nil
+	return value, again, nil
 }

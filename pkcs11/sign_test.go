@@ -451,8 +451,8 @@ func TestPINIsWiped(t *testing.T) {
 		r := request(authentication(t, p, "cps"), "", new(int))
 		r.PIN = func(context.Context, PINRequest) ([]byte, error) { return held, nil }
 		_, _ = p.Sign(t.Context(), r)
-		if p.take(t.Context()) == nil { // after the card's work
-			p.give()
+		if m := p.modules[0]; p.take(t.Context(), m) == nil { // after the card's work
+			p.give(m)
 		}
 		for _, b := range held {
 			if b != 0 {

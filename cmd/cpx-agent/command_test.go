@@ -13,7 +13,17 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
+
+func TestMain(m *testing.M) {
+	pkcs11.RunChildRole()
+	// The race detector sleeps for a second at each process's end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // workstation is a home of its own with real cards and a settings file.
 type workstation struct {

@@ -7,12 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // version is set by the build.
 var version = "dev"
 
 func main() {
+	pkcs11.RunChildRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -18,6 +18,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
+func TestMain(m *testing.M) {
+	pkcs11.RunChildRole()
+	// The race detector sleeps for a second at each process's end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // cpxCard runs the command.
 func cpxCard(t *testing.T, want int, args ...string) (string, string) {
 	t.Helper()

@@ -1,0 +1,269 @@
+package pkcs11
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// Limits are how long a call of a module may take before its process is ended.
+type Limits struct {
+	PINPad time.Duration // C_Login where the PIN is typed on the reader
+	Card   time.Duration // any other C_Login, and C_Sign
+	Other  time.Duration // every other call
+}
+
+// DefaultLimits are the limits where the settings say nothing.
+func DefaultLimits() Limits {
+	return Limits{PINPad: 150 * time.Second, Card: 30 * time.Second, Other: 10 * time.Second}
+}
+
+// ErrOutcomeUnknown goes with ErrModuleFailed where the module's process ended
+// during C_Login: the card may have taken the PIN or counted a wrong one.
+var ErrOutcomeUnknown = errors.New("pkcs11: whether the card took the PIN is not known")
+
+// remote is a module in a process of its own. Its methods are called under its
+// module's turn, one at a time.
+type remote struct {
+	path   string
+	limits Limits
+	cmd    *exec.Cmd
+	pipe   *pipe
+	ends   [2]io.Closer
+	ended  chan struct{} // closed when the process has ended
+	once   sync.Once
+
+	mu   sync.Mutex
+	gone bool
+	why  string // why it was ended, when we did it
+}
+
+// startRemote starts this program again in the role of the module's process.
+func startRemote(path string, limits Limits) (driver, error) {
+	if err := checkFile(path); err != nil {
+		return nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
+	}
+	childIn, toChild, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	fromChild, childOut, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, childIn.Close(), toChild.Close())
+	}
+	cmd := exec.Command(program, ChildCommand, path)
+	attach(cmd, childIn, childOut)
+	err = cmd.Start()
+	_, _ = childIn.Close(), childOut.Close()
+	if err != nil {
+		_, _ = toChild.Close(), fromChild.Close()
+		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
+	}
+	r := &remote{
+		path: path, limits: limits, cmd: cmd, pipe: &pipe{r: fromChild, w: toChild},
+		ends: [2]io.Closer{toChild, fromChild}, ended: make(chan struct{}),
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(r.ended)
+	}()
+	if _, _, err := r.do(call{Op: "open"}, nil, limits.Card); err != nil {
+		r.kill("")
+		return nil, err
+	}
+	return r, nil
+}
+
+// Gone tells that the process has ended and no further call can succeed.
+func (r *remote) Gone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.gone
+}
+
+// kill ends the process at once.
+func (r *remote) kill(why string) {
+	r.mu.Lock()
+	if !r.gone && r.why == "" {
+		r.why = why
+	}
+	r.gone = true
+	r.mu.Unlock()
+	r.once.Do(func() {
+		_ = r.cmd.Process.Kill()
+		_, _ = r.ends[0].Close(), r.ends[1].Close()
+	})
+}
+
+// Close lets the process log out, finalise and end; it is killed if it does not.
+func (r *remote) Close() error {
+	r.once.Do(func() { _ = r.ends[0].Close() }) // the end of its calls
+	select {
+	case <-r.ended:
+	case <-time.After(closeLimit):
+		_ = r.cmd.Process.Kill()
+		<-r.ended
+	}
+	r.mu.Lock()
+	r.gone = true
+	r.mu.Unlock()
+	_ = r.ends[1].Close()
+	return nil
+}
+
+// do makes one call. A process that does not answer within limit is ended, and
+// so is one that answers nonsense: its module has run wild in it.
+func (r *remote) do(c call, tail []byte, limit time.Duration) (reply, []byte, error) {
+	if r.Gone() {
+		return reply{}, nil, &Error{Op: c.Op + ": the module's process has ended", Path: r.path, Kind: ErrModuleFailed}
+	}
+	c.Limit = limit.Milliseconds()
+	timer := time.AfterFunc(limit, func() { r.kill(fmt.Sprintf("no answer in %s, its process was ended", limit)) })
+	defer timer.Stop()
+	var answer reply
+	err := r.pipe.send(c, tail)
+	var value []byte
+	if err == nil {
+		value, err = r.pipe.receive(&answer)
+	}
+	if err != nil {
+		return reply{}, nil, r.broken(c.Op, err)
+	}
+	switch {
+	case answer.CKR != 0:
+		return reply{}, nil, wrap(c.Op, r.path, p11.Error(answer.CKR))
+	case answer.NotPKCS11:
+		return reply{}, nil, fmt.Errorf("%w: %s", &Error{Op: "load", Path: r.path, Kind: ErrNotPKCS11}, answer.Failure)
+	case answer.Failure != "":
+		return reply{}, nil, fmt.Errorf("%w: %s", &Error{Op: c.Op, Path: r.path, Kind: ErrModuleFailed}, answer.Failure)
+	}
+	return answer, value, nil
+}
+
+// broken says how the process ended.
+func (r *remote) broken(op string, cause error) error {
+	r.kill("")
+	<-r.ended
+	r.mu.Lock()
+	why := r.why
+	r.mu.Unlock()
+	if why == "" {
+		why = "its process ended (" + r.cmd.ProcessState.String() + ")"
+		if !errors.Is(cause, io.EOF) && !errors.Is(cause, os.ErrClosed) {
+			why = cause.Error()
+		}
+	}
+	err := error(&Error{Op: op + ": " + why, Path: r.path, Kind: ErrModuleFailed})
+	if op == "C_Login" {
+		err = errors.Join(err, ErrOutcomeUnknown)
+	}
+	return err
+}
+
+func (r *remote) Info() (p11.Info, error) {
+	a, _, err := r.do(call{Op: "C_GetInfo"}, nil, r.limits.Other)
+	return value(a.Info), err
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func (r *remote) Slots() ([]uint, error) {
+	a, _, err := r.do(call{Op: "C_GetSlotList"}, nil, r.limits.Other)
+	return a.IDs, err
+}
+
+func (r *remote) SlotInfo(slot uint) (p11.SlotInfo, error) {
+	a, _, err := r.do(call{Op: "C_GetSlotInfo", Slot: slot}, nil, r.limits.Other)
+	return value(a.SlotInfo), err
+}
+
+func (r *remote) TokenInfo(slot uint) (p11.TokenInfo, error) {
+	a, _, err := r.do(call{Op: "C_GetTokenInfo", Slot: slot}, nil, r.limits.Other)
+	return value(a.TokenInfo), err
+}
+
+func (r *remote) Mechanisms(slot uint) (map[uint]bool, error) {
+	a, _, err := r.do(call{Op: "C_GetMechanismList", Slot: slot}, nil, r.limits.Other)
+	offered := map[uint]bool{}
+	for _, id := range a.IDs {
+		offered[id] = true
+	}
+	return offered, err
+}
+
+func (r *remote) OpenSession(slot uint) (p11.SessionHandle, error) {
+	a, _, err := r.do(call{Op: "C_OpenSession", Slot: slot}, nil, r.limits.Other)
+	return p11.SessionHandle(a.Value), err
+}
+
+func (r *remote) CloseSession(s p11.SessionHandle) error {
+	_, _, err := r.do(call{Op: "C_CloseSession", Session: uint(s)}, nil, r.limits.Other)
+	return err
+}
+
+func (r *remote) SessionState(s p11.SessionHandle) (uint, error) {
+	a, _, err := r.do(call{Op: "C_GetSessionInfo", Session: uint(s)}, nil, r.limits.Other)
+	return a.Value, err
+}
+
+func (r *remote) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
+	c := call{Op: "C_FindObjects", Session: uint(s)}
+	for _, a := range template {
+		c.Template = append(c.Template, wireAttr{a.Type, a.Value})
+	}
+	a, _, err := r.do(c, nil, r.limits.Other)
+	found := make([]p11.ObjectHandle, len(a.IDs))
+	for i, id := range a.IDs {
+		found[i] = p11.ObjectHandle(id)
+	}
+	return found, err
+}
+
+func (r *remote) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
+	a, _, err := r.do(call{Op: "C_GetAttributeValue", Session: uint(s), Object: uint(o), Types: types}, nil, r.limits.Other)
+	if err == nil && len(a.Values) != len(types) {
+		err = &Error{Op: "C_GetAttributeValue: too few values", Path: r.path, Kind: ErrModuleFailed}
+	}
+	return a.Values, err
+}
+
+// Login waits longer where the PIN is typed on the reader: there it is nil.
+func (r *remote) Login(s p11.SessionHandle, user uint, pin []byte) error {
+	limit := r.limits.Card
+	if pin == nil {
+		limit = r.limits.PINPad
+	}
+	_, _, err := r.do(call{Op: "C_Login", Session: uint(s), User: user}, pin, limit)
+	return err
+}
+
+func (r *remote) Logout(s p11.SessionHandle) error {
+	_, _, err := r.do(call{Op: "C_Logout", Session: uint(s)}, nil, r.limits.Other)
+	return err
+}
+
+func (r *remote) SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error {
+	c := call{Op: "C_SignInit", Session: uint(s), Object: uint(key), Mechanism: m.Mechanism, Parameter: m.Parameter}
+	_, _, err := r.do(c, nil, r.limits.Other)
+	return err
+}
+
+func (r *remote) Sign(s p11.SessionHandle, data []byte) ([]byte, error) {
+	_, signature, err := r.do(call{Op: "C_Sign", Session: uint(s)}, data, r.limits.Card)
+	return signature, err
+}

@@ -1,0 +1,209 @@
+package pkcs11
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"time"
+
+	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// ChildCommand is the first argument of a program in the role of a module's
+// process; the module's path follows.
+const ChildCommand = "pkcs11-module"
+
+// RunChildRole makes this program the process of one module where its arguments
+// say so, and then never returns. Every program that opens a Pool calls it
+// first in main: the pool starts the program itself again in that role.
+func RunChildRole() {
+	if len(os.Args) != 3 || os.Args[1] != ChildCommand {
+		return
+	}
+	in, out, err := childPipes()
+	if err != nil {
+		os.Exit(2)
+	}
+	hardenChild()
+	c := &child{pipe: &pipe{r: in, w: out}, path: os.Args[2], slots: map[p11.SessionHandle]uint{}, loggedIn: map[p11.SessionHandle]bool{}}
+	c.serve()
+	os.Exit(0)
+}
+
+// child serves the calls of one module. Calls come one after the other.
+type child struct {
+	pipe     *pipe
+	path     string
+	module   driver
+	slots    map[p11.SessionHandle]uint // of the open sessions
+	loggedIn map[p11.SessionHandle]bool
+	limit    atomic.Int64 // milliseconds, of the call that runs
+}
+
+type received struct {
+	call call
+	tail []byte
+}
+
+// serve answers until the agent closes its end or dies. A login that runs then
+// runs out, the card is logged out and reset, and the process ends: a vendor's
+// module must not be left behind with an open card.
+func (c *child) serve() {
+	calls := make(chan received)
+	go func() {
+		defer close(calls)
+		for {
+			var r call
+			tail, err := c.pipe.receive(&r)
+			if err != nil {
+				go c.endAnyway()
+				return
+			}
+			c.limit.Store(r.Limit)
+			calls <- received{r, tail}
+		}
+	}()
+	for r := range calls {
+		answer, value := c.do(r.call, r.tail)
+		clear(r.tail)
+		if err := c.pipe.send(answer, value); err != nil {
+			break
+		}
+	}
+	c.close()
+}
+
+// endAnyway ends the process, whatever its module does, when the agent is gone
+// and the time limit of the call that runs has passed.
+func (c *child) endAnyway() {
+	time.Sleep(time.Duration(c.limit.Load())*time.Millisecond + closeLimit)
+	os.Exit(1)
+}
+
+// closeLimit is the time to log out and end.
+const closeLimit = 10 * time.Second
+
+func (c *child) close() {
+	if c.module == nil {
+		return
+	}
+	go func() {
+		time.Sleep(closeLimit)
+		os.Exit(1)
+	}()
+	for session := range c.loggedIn {
+		info, err := c.module.SlotInfo(c.slots[session])
+		_ = c.module.Logout(session)
+		if err == nil {
+			// C_Logout tells the card nothing with several modules.
+			_ = pcsc.ResetCard(trim(info.SlotDescription))
+		}
+	}
+	_ = c.module.Close()
+}
+
+// do makes one call.
+func (c *child) do(r call, tail []byte) (reply, []byte) {
+	if r.Op == "open" {
+		return c.open()
+	}
+	if c.module == nil {
+		return reply{Failure: "the module is not open"}, nil
+	}
+	answer, value, err := c.dispatch(r, tail)
+	if err != nil {
+		return failure(err), nil
+	}
+	return answer, value
+}
+
+func (c *child) open() (reply, []byte) {
+	module, err := openDriver(c.path)
+	if err != nil {
+		r := failure(err)
+		r.NotPKCS11 = errors.Is(err, ErrNotPKCS11)
+		return r, nil
+	}
+	c.module = module
+	return reply{}, nil
+}
+
+func failure(err error) reply {
+	var e *Error
+	if errors.As(err, &e) && e.CKR != 0 {
+		return reply{CKR: e.CKR}
+	}
+	return reply{Failure: err.Error()}
+}
+
+func (c *child) dispatch(r call, tail []byte) (answer reply, value []byte, err error) {
+	session, object := p11.SessionHandle(r.Session), p11.ObjectHandle(r.Object)
+	switch r.Op {
+	case "C_GetInfo":
+		var info p11.Info
+		info, err = c.module.Info()
+		answer.Info = &info
+	case "C_GetSlotList":
+		answer.IDs, err = c.module.Slots()
+	case "C_GetSlotInfo":
+		var info p11.SlotInfo
+		info, err = c.module.SlotInfo(r.Slot)
+		answer.SlotInfo = &info
+	case "C_GetTokenInfo":
+		var info p11.TokenInfo
+		info, err = c.module.TokenInfo(r.Slot)
+		answer.TokenInfo = &info
+	case "C_GetMechanismList":
+		var offered map[uint]bool
+		offered, err = c.module.Mechanisms(r.Slot)
+		for id := range offered {
+			answer.IDs = append(answer.IDs, id)
+		}
+	case "C_OpenSession":
+		var opened p11.SessionHandle
+		opened, err = c.module.OpenSession(r.Slot)
+		answer.Value = uint(opened)
+		if err == nil {
+			c.slots[opened] = r.Slot
+		}
+	case "C_CloseSession":
+		err = c.module.CloseSession(session)
+		delete(c.loggedIn, session)
+		delete(c.slots, session)
+	case "C_GetSessionInfo":
+		answer.Value, err = c.module.SessionState(session)
+	case "C_FindObjects":
+		var found []p11.ObjectHandle
+		found, err = c.module.Find(session, attributes(r.Template))
+		for _, o := range found {
+			answer.IDs = append(answer.IDs, uint(o))
+		}
+	case "C_GetAttributeValue":
+		answer.Values, err = c.module.Attributes(session, object, r.Types...)
+	case "C_Login":
+		err = c.module.Login(session, r.User, tail)
+		if err == nil {
+			c.loggedIn[session] = true
+		}
+	case "C_Logout":
+		err = c.module.Logout(session)
+		delete(c.loggedIn, session)
+	case "C_SignInit":
+		err = c.module.SignInit(session, &p11.Mechanism{Mechanism: r.Mechanism, Parameter: r.Parameter}, object)
+	case "C_Sign":
+		value, err = c.module.Sign(session, tail)
+	default:
+		answer.Failure = "unknown call " + r.Op
+	}
+	return answer, value, err
+}
+
+func attributes(template []wireAttr) []*p11.Attribute {
+	list := make([]*p11.Attribute, len(template))
+	for i, a := range template {
+		list[i] = &p11.Attribute{Type: a.Type, Value: a.Value}
+	}
+	return list
+}

@@ -1,0 +1,238 @@
+// Package pcsc watches smart card readers through the system's PC/SC service
+// (PC/SC Workgroup, part 5; winscard.h), and resets cards. It sends no command
+// to a card and knows nothing of PKCS#11.
+//
+// The service's library is loaded when it is first needed, so that a program
+// runs without it; [ErrNoLibrary] and [ErrNoService] tell. All functions may be
+// called concurrently.
+package pcsc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Code is a PC/SC return value.
+type Code uint32
+
+func (c Code) Error() string { return fmt.Sprintf("pcsc: 0x%08X", uint32(c)) }
+
+// The return values that are decided on.
+const (
+	codeCancelled      Code = 0x80100002
+	codeTimeout        Code = 0x8010000A
+	codeUnknownReader  Code = 0x80100009
+	codeNoService      Code = 0x8010001D
+	codeServiceStopped Code = 0x8010001E
+	codeNoReaders      Code = 0x8010002E
+	codeNoCard         Code = 0x8010000C
+	codeRemoved        Code = 0x80100069
+)
+
+// ErrNoLibrary says that the system has no PC/SC library.
+var ErrNoLibrary = errors.New("pcsc: there is no PC/SC library")
+
+// ErrNoService says that the PC/SC service does not run.
+var ErrNoService = errors.New("pcsc: the PC/SC service does not answer")
+
+// ErrUnknownReader says that the service knows no reader of that name, or that
+// there is no card in it.
+var ErrUnknownReader = errors.New("pcsc: no such reader, or no card in it")
+
+// Reader is a reader and what is in it.
+type Reader struct {
+	Name    string
+	Present bool   // a card is in it
+	Count   uint16 // insertions and removals so far, where the service counts them
+}
+
+// Event is the state of all readers after a change.
+type Event struct {
+	Readers []Reader
+	// Restarted is set for the first event after the service was away.
+	Restarted bool
+	// Err says why there is no service; the readers are unknown then.
+	Err error
+}
+
+// The flags of a reader's state.
+const (
+	stateUnaware uint32 = 0x0000
+	stateUnknown uint32 = 0x0004
+	statePresent uint32 = 0x0020
+	stateChanged uint32 = 0x0002
+)
+
+// pnp is the name under which the service tells of readers that come and go.
+const pnp = `\\?PnP?\Notification`
+
+// readerState is one line of SCardGetStatusChange.
+type readerState struct {
+	name           string
+	current, event uint32
+}
+
+// Pauses between two tries to reach a service that is away.
+const (
+	firstPause = 500 * time.Millisecond
+	longPause  = 30 * time.Second
+)
+
+// Watch calls changed for the state at the beginning and after each change,
+// until ctx ends. It blocks in the service meanwhile and costs nothing; where
+// there is no service it tries again with growing pauses.
+func Watch(ctx context.Context, changed func(Event)) {
+	pause := firstPause
+	away := false
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := session(ctx, away, changed)
+		if ctx.Err() != nil {
+			return
+		}
+		if !away || time.Since(begun) > longPause {
+			pause = firstPause
+			changed(Event{Err: err})
+		}
+		away = true
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longPause)
+	}
+}
+
+// session watches until the service goes away.
+func session(ctx context.Context, restarted bool, changed func(Event)) error {
+	lib, err := load()
+	if err != nil {
+		return err
+	}
+	handle, err := lib.establish()
+	if err != nil {
+		return err
+	}
+	defer lib.release(handle)
+	ended := make(chan struct{})
+	defer close(ended)
+	go cancelWhenDone(ctx, lib, handle, ended)
+	var known []readerState
+	for {
+		names, err := lib.readers(handle)
+		if err != nil {
+			return err
+		}
+		states := merge(known, names)
+		err = lib.statusChange(handle, states)
+		var code Code
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &code) && (code == codeUnknownReader || code == codeTimeout):
+			continue // it went between the two calls
+		case err != nil:
+			return err
+		}
+		for i := range states {
+			states[i].current = states[i].event &^ stateChanged
+		}
+		now := event(states[1:], restarted)
+		if restarted || known == nil || !slices.Equal(now.Readers, event(known[1:], false).Readers) {
+			changed(now)
+			restarted = false
+		}
+		known = states
+	}
+}
+
+// cancelWhenDone ends a wait. A cancel that comes just before the wait begins
+// is lost, so it is said again until the wait has ended.
+func cancelWhenDone(ctx context.Context, lib *library, handle uintptr, ended chan struct{}) {
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	for {
+		lib.cancel(handle)
+		select {
+		case <-ended:
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// merge is the next wait's list: the notification of readers first, then each
+// reader with the state that is known of it.
+func merge(known []readerState, names []string) []readerState {
+	states := []readerState{{name: pnp}}
+	if len(known) > 0 {
+		states[0].current = known[0].current
+	}
+	for _, name := range names {
+		s := readerState{name: name, current: stateUnaware}
+		if i := slices.IndexFunc(known, func(k readerState) bool { return k.name == name }); i > 0 {
+			s.current = known[i].current
+		}
+		states = append(states, s)
+	}
+	return states
+}
+
+func event(states []readerState, restarted bool) Event {
+	e := Event{Restarted: restarted}
+	for _, s := range states {
+		if s.current&stateUnknown == 0 {
+			e.Readers = append(e.Readers, Reader{Name: s.name, Present: s.current&statePresent != 0, Count: uint16(s.current >> 16)})
+		}
+	}
+	return e
+}
+
+// ResetCard resets the card in the reader, so that it forgets every PIN that it
+// was shown. Other programs that hold the card are told (SCARD_W_RESET_CARD)
+// and have to show the PIN again. It fails where another program has the reader
+// for itself.
+func ResetCard(reader string) error {
+	lib, err := load()
+	if err != nil {
+		return err
+	}
+	handle, err := lib.establish()
+	if err != nil {
+		return err
+	}
+	defer lib.release(handle)
+	names, err := lib.readers(handle)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if Same(name, reader) {
+			err := lib.reset(handle, name)
+			var code Code
+			if errors.As(err, &code) && (code == codeNoCard || code == codeRemoved) {
+				return fmt.Errorf("%w: %w", ErrUnknownReader, err)
+			}
+			return err
+		}
+	}
+	return ErrUnknownReader
+}
+
+// maxDescription is the length of a slot's description in PKCS#11.
+const maxDescription = 64
+
+// Same tells whether a PKCS#11 slot's description stands for the reader: some
+// modules cut the name.
+func Same(reader, description string) bool {
+	if reader == description {
+		return true
+	}
+	return len(reader) > maxDescription && len(description) >= maxDescription-4 && reader[:len(description)] == description
+}

@@ -1,0 +1,96 @@
+package pkcs11
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// What the agent and a module's process say to each other: frames of a JSON
+// head and a tail of bytes. PINs, data to sign and signatures travel in the
+// tail, so that they can be overwritten.
+
+// call is what the agent asks. Op is the function's name in PKCS#11 v2.40.
+type call struct {
+	Op        string     `json:"op"`
+	Limit     int64      `json:"limit"` // milliseconds that the agent gives the call
+	Slot      uint       `json:"slot,omitempty"`
+	Session   uint       `json:"session,omitempty"`
+	Object    uint       `json:"object,omitempty"`
+	User      uint       `json:"user,omitempty"`
+	Types     []uint     `json:"types,omitempty"`
+	Template  []wireAttr `json:"template,omitempty"`
+	Mechanism uint       `json:"mechanism,omitempty"`
+	Parameter []byte     `json:"parameter,omitempty"`
+}
+
+type wireAttr struct {
+	Type  uint   `json:"type"`
+	Value []byte `json:"value"`
+}
+
+// reply is what the module's process answers.
+type reply struct {
+	CKR       uint           `json:"ckr,omitempty"` // a CKR value, or 0
+	Failure   string         `json:"failure,omitempty"`
+	NotPKCS11 bool           `json:"notPKCS11,omitempty"`
+	Info      *p11.Info      `json:"info,omitempty"`
+	SlotInfo  *p11.SlotInfo  `json:"slotInfo,omitempty"`
+	TokenInfo *p11.TokenInfo `json:"tokenInfo,omitempty"`
+	IDs       []uint         `json:"ids,omitempty"`
+	Value     uint           `json:"value,omitempty"`
+	Values    [][]byte       `json:"values,omitempty"`
+}
+
+// maxFrame bounds what is taken from the other side: a process that a module
+// has run wild in must not fill the agent's memory.
+const maxFrame = 4 << 20
+
+var errFrame = errors.New("pkcs11: a frame of an impossible length")
+
+// pipe reads and writes frames. One goroutine may read while another writes.
+type pipe struct {
+	r   io.Reader // not buffered: a buffer would keep what a PIN was read through
+	w   io.Writer
+	out []byte
+}
+
+// send writes one frame in one write.
+func (p *pipe) send(head any, tail []byte) error {
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	out := append(p.out[:0], 0, 0, 0, 0, 0, 0, 0, 0)
+	binary.BigEndian.PutUint32(out[0:], uint32(len(text)))
+	binary.BigEndian.PutUint32(out[4:], uint32(len(tail)))
+	out = append(append(out, text...), tail...)
+	p.out = out
+	_, err = p.w.Write(out)
+	clear(out)
+	return err
+}
+
+// receive reads one frame. The tail is the caller's to overwrite.
+func (p *pipe) receive(head any) ([]byte, error) {
+	var lengths [8]byte
+	if _, err := io.ReadFull(p.r, lengths[:]); err != nil {
+		return nil, err
+	}
+	text, tail := binary.BigEndian.Uint32(lengths[0:]), binary.BigEndian.Uint32(lengths[4:])
+	if text > maxFrame || tail > maxFrame {
+		return nil, errFrame
+	}
+	in := make([]byte, text+tail)
+	if _, err := io.ReadFull(p.r, in); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(in[:text], head); err != nil {
+		return nil, fmt.Errorf("pkcs11: a frame that is not understood: %w", err)
+	}
+	return in[text:], nil
+}
