@@ -141,7 +141,7 @@ func (p *Portal) setLang(w http.ResponseWriter, r *http.Request) {
 	})
 	back := "/"
 	if u, err := url.Parse(r.PostFormValue("back")); err == nil && u.Host == "" && u.Scheme == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(u.Path, "//") {
-		back = u.Path
+		back = u.EscapedPath() // browsers take a bare backslash for a slash
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)
 }

@@ -155,7 +155,7 @@ func (p *Portal) newNonce(ctx context.Context, s *session) (string, error) {
 	now := p.now()
 	nonce := authtoken.NewNonce()
 	_, err := p.store.db.ExecContext(ctx, `DELETE FROM nonces WHERE session = ?1 AND (until <= ?2 OR nonce NOT IN
-  (SELECT nonce FROM nonces WHERE session = ?1 ORDER BY until DESC LIMIT ?3))`, s.hash(), now.Unix(), maxNonces-1)
+  (SELECT nonce FROM nonces WHERE session = ?1 ORDER BY rowid DESC LIMIT ?3))`, s.hash(), now.Unix(), maxNonces-1)
 	if err != nil {
 		return "", err
 	}

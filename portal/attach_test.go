@@ -1,0 +1,373 @@
+package portal
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"crypto/x509"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+)
+
+const credentialsText = "Nom d’utilisateur ou mot de passe incorrect"
+
+// The way of a professional: attached once, and from then on one click.
+func TestAttachOnceThenOneClick(t *testing.T) {
+	s := newSite(t)
+	holder := demopki.NewHolder("CPS", 1)
+	card := issue(t, pki().Intermediate, holder)
+	b := s.browser(t)
+	b.shows(b.get("/"), http.StatusOK, "S’identifier par carte CPS")
+	if next, reason := b.login(card); next != pathFirst {
+		t.Fatalf("%q %q", next, reason)
+	}
+	b.shows(b.get(pathFirst), http.StatusOK, holder.Identifier, holder.Surname, "Ce n’est pas ma carte",
+		"Ces informations sont à renseigner dans le cadre de la première connexion uniquement.",
+		"Bretagne", "Mayotte", "France métropolitaine", "Outre-mer", "Comment obtenir un compte")
+	b.loggedOut() // the card alone opens nothing
+
+	b.shows(b.password(testName, "TEST autre mot de passe"), http.StatusForbidden, credentialsText)
+	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+	b.loggedOut() // nor does the password before the person confirms
+	b.shows(b.get(pathFirst+"/confirmation"), http.StatusOK, holder.Identifier, "Dr TEST Testeur", testName, "SERVICE TEST")
+	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur", holder.Identifier, holder.Surname, "CPS", holder.Profession, "utilisée maintenant")
+	b.redirected(b.get("/"), pathSpace)
+	b.redirected(b.post("/deconnexion"), "/")
+	b.loggedOut()
+
+	b.entered(card, "Dr TEST Testeur")
+	s.browser(t).entered(card, "Dr TEST Testeur") // and on another workstation
+}
+
+// A renewed card has another key, another certificate and, years later, another
+// intermediate CA: what stays is the trust group and the national identifier.
+func TestRenewedCardStillLogsIn(t *testing.T) {
+	next, err := pki().NewIntermediate(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSiteUnder(t, []*x509.Certificate{next.Cert})
+	b := s.browser(t)
+	holder := demopki.NewHolder("CPS", 1)
+	b.attach(issue(t, pki().Intermediate, holder), testName)
+	b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
+	b.entered(issue(t, next, holder), "Dr TEST Testeur")
+
+	// What the renewed card says is what the space shows.
+	holder.Profession = "TEST Sage-femme"
+	b.entered(issue(t, next, holder), "Dr TEST Testeur")
+	b.shows(b.get(pathSpace), http.StatusOK, "TEST Sage-femme")
+
+	// Another person's identifier is another card, were it one digit.
+	other := holder
+	other.Identifier = holder.Identifier[:len(holder.Identifier)-1] + "x"
+	if next, _ := b.login(issue(t, next, other)); next != pathFirst {
+		t.Errorf("another identifier was sent to %q", next)
+	}
+}
+
+// One identifier in two trust groups is two cards: each group gives its own.
+func TestTrustGroupIsPartOfTheCard(t *testing.T) {
+	elsewhere, err := demopki.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	root, intermediate := writePEM(t, dir, "r.pem", elsewhere.Root.Cert), writePEM(t, dir, "i.pem", elsewhere.Intermediate.Cert)
+	s := newSite(t, replacing("[kinds]", "[[trust_group]]\nname = \"other\"\ntest = true\nroots = [\""+root+"\"]\nintermediates = [\""+intermediate+"\"]\n\n[kinds]"))
+	b := s.browser(t)
+	holder := demopki.NewHolder("CPS", 1)
+	b.attach(issue(t, pki().Intermediate, holder), testName)
+	if next, reason := b.login(issue(t, elsewhere.Intermediate, holder)); next != pathFirst {
+		t.Errorf("the other group's card: %q %q, want the first connection", next, reason)
+	}
+}
+
+func TestKindOfTheCard(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, then string
+		want        string
+	}{
+		"the same":           {"CPS", "CPS", pathSpace},
+		"another":            {"CPF", "CPS", pathFirst},
+		"stated before only": {"CPS", "", pathSpace},
+		"stated now only":    {"", "CPS", pathSpace},
+		"never stated":       {"", "", pathSpace},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(t)
+			holder := demopki.NewHolder("CPS", 1)
+			holder.Kind = c.first
+			b.attach(issue(t, pki().Intermediate, holder), testName)
+			holder.Kind = c.then
+			next, reason := b.login(issue(t, pki().Intermediate, holder))
+			if next != c.want {
+				t.Fatalf("%q %q, want %s", next, reason, c.want)
+			}
+			if next == pathSpace {
+				return
+			}
+			b.shows(b.get(pathFirst), http.StatusOK, "Le type de cette carte a changé")
+			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+			b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+			b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
+			if n := strings.Count(b.get(pathSpace).raw, "/detacher"); n != 1 {
+				t.Errorf("%d cards attached, want the one brought up to date", n)
+			}
+		})
+	}
+}
+
+// A kind once stated is not lost to a certificate that does not state it: the
+// next one of another kind is still asked about.
+func TestKindIsKept(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	holder := demopki.NewHolder("CPS", 1)
+	b.attach(issue(t, pki().Intermediate, holder), testName)
+	holder.Kind = ""
+	b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
+	holder.Kind = "CPA"
+	if next, _ := b.login(issue(t, pki().Intermediate, holder)); next != pathFirst {
+		t.Errorf("sent to %q, want to be asked to attach again", next)
+	}
+}
+
+// A service card passes from hand to hand: only its certificate is known.
+func TestUnnamedCard(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	holder := demopki.NewUnnamedHolder(1)
+	card := issue(t, pki().Intermediate, holder)
+	if next, _ := b.login(card); next != pathFirst {
+		t.Fatal(next)
+	}
+	b.shows(b.get(pathFirst), http.StatusOK, holder.Pseudonym, "Cette carte ne désigne pas une personne")
+	b.attach(card, testName)
+	b.entered(card, "Dr TEST Testeur")
+	if next, _ := b.login(issue(t, pki().Intermediate, holder)); next != pathFirst {
+		t.Errorf("after renewal: %q, want to be asked again", next)
+	}
+	// A named card under the same identifier is not it either.
+	named := demopki.NewHolder("CPE", 1)
+	named.Identifier = holder.Identifier
+	if next, _ := b.login(issue(t, pki().Intermediate, named)); next != pathFirst {
+		t.Errorf("a named card with its identifier: %q", next)
+	}
+}
+
+func TestCardAttachedElsewhere(t *testing.T) {
+	s := newSite(t)
+	s.account(t, "autre", "Mme TEST Autre")
+	b, other := s.browser(t), s.browser(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	// Both first connections begin before either ends: the database decides.
+	for _, each := range []*browser{b, other} {
+		if next, _ := each.login(card); next != pathFirst {
+			t.Fatal(next)
+		}
+	}
+	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+	other.redirected(other.password("autre", testPassword), pathFirst+"/confirmation")
+	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+	refused := other.post(pathFirst + "/confirmation")
+	other.shows(refused, http.StatusConflict, "Cette carte est déjà rattachée à un autre compte")
+	if strings.Contains(refused.raw, "confirm-attach") {
+		t.Error("the page still offers to attach")
+	}
+	if strings.Contains(refused.text, "Dr TEST Testeur") {
+		t.Error("the page names the other account")
+	}
+	other.loggedOut()
+	other.entered(card, "Dr TEST Testeur")
+}
+
+func TestSeveralCards(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	first, second := demopki.NewHolder("CPS", 1), demopki.NewHolder("CPE", 2)
+	one, two := issue(t, pki().Intermediate, first), issue(t, pki().Intermediate, second)
+	b.attach(one, testName)
+	b.attach(two, testName)
+	b.shows(b.get(pathSpace), http.StatusOK, first.Identifier, second.Identifier)
+	b.entered(one, "Dr TEST Testeur")
+
+	// Another card is taken off and the session stays; this login's ends it.
+	page := b.get(pathSpace)
+	ids := cardIDs(t, page)
+	if len(ids) != 2 {
+		t.Fatalf("cards %v", ids)
+	}
+	b.shows(b.get("/cartes/"+ids[1]+"/detacher"), http.StatusOK, "Détacher cette carte ?", second.Identifier)
+	b.redirected(b.post("/cartes/"+ids[1]+"/detacher"), pathSpace)
+	if next, _ := s.browser(t).login(two); next != pathFirst {
+		t.Errorf("the detached card: %q", next)
+	}
+	b.shows(b.get("/cartes/"+ids[0]+"/detacher"), http.StatusOK, "vous serez déconnecté")
+	b.redirected(b.post("/cartes/"+ids[0]+"/detacher"), "/")
+	b.loggedOut()
+	if next, _ := b.login(one); next != pathFirst {
+		t.Errorf("the card of the login, detached: %q", next)
+	}
+}
+
+func cardIDs(t *testing.T, page answer) []string {
+	t.Helper()
+	var ids []string
+	for _, part := range strings.Split(page.raw, `href="/cartes/`)[1:] {
+		id, _, ok := strings.Cut(part, "/")
+		if !ok {
+			t.Fatal(part)
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Nobody detaches another account's card, or learns that it exists.
+func TestDetachOnlyOnesOwn(t *testing.T) {
+	s := newSite(t)
+	s.account(t, "autre", "Mme TEST Autre")
+	mine, theirs := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1)), issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2))
+	b, other := s.browser(t), s.browser(t)
+	b.attach(mine, testName)
+	other.attach(theirs, "autre")
+	id := cardIDs(t, other.get(pathSpace))[0]
+	for _, path := range []string{"/cartes/" + id + "/detacher", "/cartes/999/detacher", "/cartes/x/detacher"} {
+		b.shows(b.get(path), http.StatusNotFound, "Cette page n’existe pas.")
+		b.shows(b.post(path), http.StatusNotFound, "Cette page n’existe pas.")
+		nobody := s.browser(t)
+		nobody.redirected(nobody.get(path), "/")
+		nobody.redirected(nobody.post(path), "/")
+	}
+	other.entered(theirs, "Mme TEST Autre")
+}
+
+// The waiting card is dropped at once, with the session that held it.
+func TestNotMyCard(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	if next, _ := b.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))); next != pathFirst {
+		t.Fatal(next)
+	}
+	old := b.cookie()
+	b.redirected(b.post(pathFirst+"/pas-ma-carte"), "/")
+	if b.cookie().Value != "" {
+		t.Error("the cookie is still there")
+	}
+	thief := s.browser(t)
+	thief.header.Set("Cookie", old.String())
+	thief.shows(thief.get(pathFirst), http.StatusForbidden, "Aucune carte n’attend")
+}
+
+// A card waits five minutes, and in the session that presented it only.
+func TestPendingCard(t *testing.T) {
+	s := newSite(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	b := s.browser(t)
+	if next, _ := b.login(card); next != pathFirst {
+		t.Fatal(next)
+	}
+	stranger := s.browser(t)
+	stranger.challenge() // has a session of its own
+	for _, a := range []answer{stranger.get(pathFirst), stranger.password(testName, testPassword), stranger.get(pathFirst + "/confirmation"), stranger.post(pathFirst + "/confirmation")} {
+		stranger.shows(a, http.StatusForbidden, "Aucune carte n’attend")
+	}
+	// Confirming without the password step leads nowhere.
+	b.shows(b.post(pathFirst+"/confirmation"), http.StatusForbidden, "Aucune carte n’attend")
+
+	s.clock.pass(pendingLife - 2*time.Second)
+	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+	s.clock.pass(2 * time.Second)
+	for _, a := range []answer{b.get(pathFirst), b.password(testName, testPassword), b.get(pathFirst + "/confirmation"), b.post(pathFirst + "/confirmation")} {
+		b.shows(a, http.StatusForbidden, "Aucune carte n’attend")
+	}
+	b.loggedOut()
+	if next, _ := s.browser(t).login(card); next != pathFirst {
+		t.Errorf("the card is attached all the same: %q", next)
+	}
+}
+
+// An unknown name and a wrong password are one answer, byte for byte but for
+// the name typed; nothing tells which accounts exist.
+func TestNoEnumeration(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	if next, _ := b.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))); next != pathFirst {
+		t.Fatal(next)
+	}
+	wrong, unknown := b.password(testName, "TEST autre mot de passe"), b.password("inconnu", testPassword)
+	decoyed := b.password("inconnu", "no account has this password") // what the decoy hashes
+	elsewhere := b.post(pathFirst, "region", "corse", "service", "SERVICE TEST", "username", testName, "password", testPassword)
+	for name, a := range map[string]answer{"wrong": wrong, "unknown": unknown, "decoy": decoyed, "other region": elsewhere} {
+		b.shows(a, http.StatusForbidden, credentialsText)
+		if name == "other region" {
+			continue
+		}
+		if got, want := strings.ReplaceAll(a.raw, "inconnu", testName), wrong.raw; got != want {
+			t.Errorf("%s: the page differs from a wrong password's", name)
+		}
+	}
+	b.shows(b.password("", testPassword), http.StatusUnprocessableEntity, "Indiquez votre nom d’utilisateur")
+	b.shows(b.password(strings.Repeat("x", 201), testPassword), http.StatusUnprocessableEntity)
+	if strings.Contains(s.log.String(), testPassword) || strings.Contains(s.log.String(), "TEST autre mot de passe") {
+		t.Error("a password is in the log")
+	}
+}
+
+// Region and service are compared where both sides state them; the name in any
+// letter case, with spaces around.
+func TestFormFitsTheAccount(t *testing.T) {
+	s := newSite(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	for name, c := range map[string]struct {
+		fields []string
+		good   bool
+	}{
+		"neither":         {[]string{"username", testName}, true},
+		"any case":        {[]string{"username", " DTest ", "service", " service test "}, true},
+		"another service": {[]string{"username", testName, "service", "AUTRE TEST"}, false},
+		"another region":  {[]string{"username", testName, "region", "corse"}, false},
+		"unknown region":  {[]string{"username", testName, "region", "<script>"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := s.browser(t)
+			if next, _ := b.login(card); next != pathFirst {
+				t.Fatal(next)
+			}
+			a := b.post(pathFirst, append(c.fields, "password", testPassword)...)
+			if good := a.StatusCode == http.StatusSeeOther; good != c.good {
+				t.Errorf("%d, want to pass: %v", a.StatusCode, c.good)
+			}
+		})
+	}
+}
+
+func TestAccounts(t *testing.T) {
+	s := newSite(t)
+	good := NewAccount{Name: "autre", Display: "Mme TEST", Service: "SERVICE TEST", Region: "corse", Password: testPassword}
+	for name, change := range map[string]func(*NewAccount){
+		"no name":        func(n *NewAccount) { n.Name = " " },
+		"long name":      func(n *NewAccount) { n.Name = strings.Repeat("x", 201) },
+		"no display":     func(n *NewAccount) { n.Display = "" },
+		"no service":     func(n *NewAccount) { n.Service = "" },
+		"no such region": func(n *NewAccount) { n.Region = "atlantide" },
+		"short password": func(n *NewAccount) { n.Password = "court" },
+		"long password":  func(n *NewAccount) { n.Password = strings.Repeat("x", maxPassword+1) },
+		"taken":          func(n *NewAccount) { n.Name = testName },
+		"taken, by case": func(n *NewAccount) { n.Name = strings.ToUpper(testName) },
+	} {
+		n := good
+		change(&n)
+		if err := s.AddAccount(t.Context(), n); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if err := s.AddAccount(t.Context(), good); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,197 @@
+package portal
+
+import (
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+)
+
+// Every sentence has both languages, is used somewhere, and takes the same
+// arguments in both.
+func TestCatalogue(t *testing.T) {
+	c, err := loadCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fr, en := c.byLang[french], c.byLang[english]
+	if got, want := slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(fr)); !slices.Equal(got, want) {
+		t.Errorf("English has %v, French %v", got, want)
+	}
+	verbs := regexp.MustCompile(`%.`)
+	for key, text := range fr {
+		if strings.TrimSpace(text) == "" || strings.TrimSpace(en[key]) == "" {
+			t.Errorf("%s is empty", key)
+		}
+		if !slices.Equal(verbs.FindAllString(text, -1), verbs.FindAllString(en[key], -1)) {
+			t.Errorf("%s takes other arguments in English", key)
+		}
+	}
+	used := map[string]bool{}
+	// In the templates every word of ours is asked by t; in Go by its whole key.
+	inTemplate, inGo := regexp.MustCompile(`\bt "([a-z._0-9]+)"`), regexp.MustCompile(`"((?:error|problem)\.[a-z_]+)"`)
+	for _, name := range append(slices.Clone(pageNames), "layout") {
+		text, err := files.ReadFile("web/templates/" + name + ".html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range inTemplate.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]] = true
+		}
+	}
+	for _, name := range []string{"attach.go", "space.go", "login.go", "pages.go", "portal.go"} {
+		for _, m := range inGo.FindAllStringSubmatch(source(t, name), -1) {
+			used[m[1]] = true
+		}
+	}
+	for key := range fr {
+		// The reasons of refusals are looked up by name: those the verifier has.
+		if !used[key] && !strings.HasPrefix(key, "problem.") {
+			t.Errorf("%s is not used", key)
+		}
+	}
+	for key := range used {
+		if _, ok := fr[key]; !ok && key != "problem." {
+			t.Errorf("%s is used and missing", key)
+		}
+	}
+}
+
+// Every template is a page, and every page is shown in both languages with no
+// word missing: an empty one or a verb that found no argument.
+func TestEveryPageInBothLanguages(t *testing.T) {
+	names, err := fs.Glob(files, "web/templates/*.html")
+	if err != nil || len(names) != len(pageNames)+1 {
+		t.Fatalf("%d templates for %d pages, %v", len(names), len(pageNames), err)
+	}
+	for _, lang := range []string{french, english} {
+		t.Run(lang, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(t)
+			b.header.Set("Accept-Language", lang)
+			holder := demopki.NewUnnamedHolder(1)
+			holder.Kind = "" // the words for what a card does not say
+			card := issue(t, pki().Intermediate, holder)
+			pages := []answer{b.get("/"), b.get("/assistance"), b.get("/rien"), b.get(pathFirst)}
+			if next, _ := b.login(card); next != pathFirst {
+				t.Fatal(next)
+			}
+			pages = append(pages, b.get(pathFirst), b.password("", ""), b.password(testName, "x"))
+			for range freeFailures {
+				pages = append(pages, b.password(testName, "x"))
+			}
+			s.clock.pass(2 * time.Minute)
+			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+			pages = append(pages, b.get(pathFirst+"/confirmation"))
+			b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+			pages = append(pages, b.get(pathSpace), b.get("/assistance"))
+			pages = append(pages, b.get("/cartes/"+cardIDs(t, b.get(pathSpace))[0]+"/detacher"))
+			wrong := map[string]*regexp.Regexp{
+				"a verb without argument": regexp.MustCompile(`%![a-z(]`), "a verb": regexp.MustCompile(`%[sd]`),
+				"a key":            regexp.MustCompile(`\b(home|first|confirm|space|card|detach|support|message|footer|error|progress|nav)\.[a-z_]+\b[^"]`),
+				"an empty heading": regexp.MustCompile(`<(h1|h2|button|dt|th)[^>]*>\s*</`), "a value of Go": regexp.MustCompile(`&lt;nil&gt;|<no value>`),
+				"a mark of the texts": regexp.MustCompile(`\{\{`),
+			}
+			for _, page := range pages {
+				if page.Header.Get("Content-Language") != lang || !strings.Contains(page.raw, `<html lang="`+lang+`">`) {
+					t.Errorf("%s is in %s", page.Request.URL.Path, page.Header.Get("Content-Language"))
+				}
+				if strings.Count(page.raw, "<h1") != 1 || strings.Contains(page.raw, "<title> ·") {
+					t.Errorf("%s has no heading or title of its own", page.Request.URL.Path)
+				}
+				for what, pattern := range wrong {
+					if found := pattern.FindString(strings.ReplaceAll(page.raw, "/static/portal.css", "")); found != "" {
+						t.Errorf("%s holds %s: %s", page.Request.URL.Path, what, found)
+					}
+				}
+			}
+		})
+	}
+}
+
+// The pages link to what is there, on the site itself.
+func TestLinks(t *testing.T) {
+	s := newSite(t)
+	b, _ := loggedIn(t, s)
+	links := regexp.MustCompile(`(?:href|src)="([^"]+)"`)
+	seen := map[string]bool{}
+	for _, path := range []string{"/assistance", pathSpace, "/rien"} {
+		for _, m := range links.FindAllStringSubmatch(b.get(path).raw, -1) {
+			seen[m[1]] = true
+		}
+	}
+	home := s.browser(t)
+	for _, m := range links.FindAllStringSubmatch(home.get("/").raw, -1) {
+		seen[m[1]] = true
+	}
+	checked := 0
+	for link := range seen {
+		if strings.HasPrefix(link, "mailto:") || strings.HasPrefix(link, "#") {
+			continue
+		}
+		checked++
+		if a := b.get(link); a.StatusCode >= http.StatusBadRequest {
+			t.Errorf("%s: %d", link, a.StatusCode)
+		}
+	}
+	if checked < 6 {
+		t.Errorf("only %d links", checked)
+	}
+}
+
+// The five regions that have texts of their own, and a default for the others;
+// the sample's addresses all lie where no mail can go (RFC 6761).
+func TestSampleTexts(t *testing.T) {
+	texts, err := loadTexts("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, overseas := 0, 0
+	for _, r := range texts.Regions {
+		for _, lang := range []string{french, english} {
+			text := texts.how(r, lang, "PORTAIL")
+			if text == "" || strings.Contains(text, "{{") {
+				t.Errorf("%s in %s: %q", r.ID, lang, text)
+			}
+		}
+		if r.How.FR != "" {
+			own++
+			if r.How.EN == "" {
+				t.Errorf("%s has no English", r.ID)
+			}
+		}
+		if r.Overseas {
+			overseas++
+		}
+	}
+	if len(texts.Regions)-overseas != 13 || overseas < 5 || own < 5 {
+		t.Errorf("%d regions, %d overseas, %d with texts of their own", len(texts.Regions), overseas, own)
+	}
+	for _, address := range regexp.MustCompile(`[\w.+-]+@[\w.-]+`).FindAllString(string(sampleTexts), -1) {
+		if !strings.HasSuffix(strings.TrimRight(address, "."), ".invalid") {
+			t.Errorf("the sample has the address %s", address)
+		}
+	}
+	if found := regexp.MustCompile(`\b0[1-9]([ .]?\d\d){4}\b|\+33`).FindString(string(sampleTexts)); found != "" {
+		t.Errorf("the sample has the telephone number %s", found)
+	}
+	if _, bad := texts.sample(); !bad {
+		t.Error("the sample is not known for one")
+	}
+}
+
+func source(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

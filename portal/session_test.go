@@ -1,0 +1,171 @@
+package portal
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+)
+
+func loggedIn(t *testing.T, s *site) (*browser, testCard) {
+	t.Helper()
+	b := s.browser(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	b.attach(card, testName)
+	return b, card
+}
+
+func TestSessionEnds(t *testing.T) {
+	t.Run("idle", func(t *testing.T) {
+		s := newSite(t)
+		b, _ := loggedIn(t, s)
+		for range 3 { // each use begins the fifteen minutes anew
+			s.clock.pass(15*time.Minute - time.Second)
+			b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur")
+		}
+		s.clock.pass(15*time.Minute + time.Second)
+		b.loggedOut()
+	})
+	t.Run("in all", func(t *testing.T) {
+		s := newSite(t)
+		b, _ := loggedIn(t, s)
+		for range 59 {
+			s.clock.pass(10 * time.Minute)
+			b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur")
+		}
+		s.clock.pass(10*time.Minute + time.Second)
+		b.loggedOut()
+	})
+	t.Run("settings", func(t *testing.T) {
+		s := newSite(t, replacing("[[trust_group]]", "[session]\nidle = \"1m\"\ntotal = \"90s\"\n\n[[trust_group]]"))
+		b, card := loggedIn(t, s)
+		s.clock.pass(61 * time.Second)
+		b.loggedOut()
+		b.entered(card, "Dr TEST Testeur")
+		s.clock.pass(50 * time.Second)
+		b.shows(b.get(pathSpace), http.StatusOK)
+		s.clock.pass(41 * time.Second)
+		b.loggedOut()
+	})
+	t.Run("log out", func(t *testing.T) {
+		s := newSite(t)
+		b, _ := loggedIn(t, s)
+		old := b.cookie()
+		b.redirected(b.post("/deconnexion"), "/")
+		again := s.browser(t)
+		again.header.Set("Cookie", old.String())
+		again.loggedOut()
+		b.redirected(b.post("/deconnexion"), "/") // twice is no error
+	})
+}
+
+// The identifier changes at each step that changes what the session may do, and
+// the one before is worth nothing.
+func TestSessionIsRenewed(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	b.challenge()
+	visitor := b.cookie()
+	if next, _ := b.login(card); next != pathFirst {
+		t.Fatal(next)
+	}
+	waiting := b.cookie()
+	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+	in := b.cookie()
+	if visitor.Value == waiting.Value || waiting.Value == in.Value || len(in.Value) < 43 {
+		t.Errorf("identifiers %q, %q, %q", visitor.Value, waiting.Value, in.Value)
+	}
+	for _, old := range []*http.Cookie{visitor, waiting} {
+		thief := s.browser(t)
+		thief.header.Set("Cookie", old.String())
+		thief.loggedOut()
+		thief.shows(thief.get(pathFirst), http.StatusForbidden)
+	}
+	var n int
+	if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM sessions`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d sessions left, %v", n, err)
+	}
+	// A session chosen by somebody else is not taken over.
+	fixed := s.browser(t)
+	fixed.header.Set("Cookie", s.cookieName()+"="+strings.Repeat("A", 43))
+	if a := fixed.get("/auth/challenge"); !strings.Contains(a.Header.Get("Set-Cookie"), s.cookieName()+"=") || strings.Contains(a.Header.Get("Set-Cookie"), strings.Repeat("A", 43)) {
+		t.Errorf("Set-Cookie %q", a.Header.Get("Set-Cookie"))
+	}
+}
+
+// Who reads the database can neither take over a session nor log in with a
+// password, and nobody else on the machine reads it.
+func TestDatabaseKeepsNoSecret(t *testing.T) {
+	s := newSite(t)
+	b, _ := loggedIn(t, s)
+	value := b.cookie().Value
+	files, err := filepath.Glob(s.settings.Database + "*")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%v %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(text, []byte(value)) || bytes.Contains(text, []byte(testPassword)) {
+			t.Errorf("%s holds a session identifier or a password", filepath.Base(file))
+		}
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: mode %v, %v", filepath.Base(file), info.Mode(), err)
+		}
+	}
+	var hash string
+	if err := s.store.db.QueryRow(`SELECT password FROM accounts`).Scan(&hash); err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+		t.Errorf("password kept as %q, %v", hash, err)
+	}
+}
+
+// What has ended is taken out, so that visitors leave nothing behind.
+func TestPurge(t *testing.T) {
+	s := newSite(t)
+	for range 5 {
+		s.browser(t).challenge()
+	}
+	s.clock.pass(16 * time.Minute)
+	s.browser(t).challenge()
+	for _, table := range []string{"sessions", "nonces"} {
+		var n int
+		if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM ` + table).Scan(&n); err != nil || n != 1 {
+			t.Errorf("%s: %d rows, %v", table, n, err)
+		}
+	}
+}
+
+func TestCookieOnHTTPS(t *testing.T) {
+	dir := t.TempDir()
+	settings, err := LoadSettings(writeFile(t, dir, "portal.toml", settingsText(t, dir, "https://portail.test")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(settings, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	w := httptest.NewRecorder()
+	p.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "https://portail.test/auth/challenge", nil))
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 {
+		t.Fatalf("cookies %v", cookies)
+	}
+	if c := cookies[0]; c.Name != "__Host-cpx" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 0 {
+		t.Errorf("cookie %v", c)
+	}
+	if got := w.Header().Get("Strict-Transport-Security"); got == "" {
+		t.Error("no Strict-Transport-Security on https")
+	}
+}

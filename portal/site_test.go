@@ -1,0 +1,414 @@
+package portal
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+)
+
+const (
+	testName     = "dtest"
+	testPassword = "TEST mot de passe"
+)
+
+// clock is a time that a test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// pki is one for all tests: making its keys takes longer than they do.
+var pki = sync.OnceValue(func() *demopki.PKI {
+	p, err := demopki.New(time.Now())
+	if err != nil {
+		panic(err)
+	}
+	return p
+})
+
+func writePEM(t *testing.T, dir, name string, certs ...*x509.Certificate) string {
+	t.Helper()
+	var out bytes.Buffer
+	for _, c := range certs {
+		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// settingsText is a settings file for a demonstration on loopback; change edits
+// the text before it is read.
+func settingsText(t *testing.T, dir, origin string, intermediates ...*x509.Certificate) string {
+	t.Helper()
+	intermediates = append(intermediates, pki().Intermediate.Cert)
+	var kinds strings.Builder
+	for kind, policy := range demopki.KindPolicies() {
+		fmt.Fprintf(&kinds, "%q = %q\n", policy, kind)
+	}
+	return fmt.Sprintf(`name = "Portail TEST"
+origin = %q
+listen = "127.0.0.1:0"
+database = "portal.db"
+revocation = "off"
+
+[[trust_group]]
+name = "test"
+test = true
+roots = [%q]
+intermediates = [%q]
+required_policies = [%q]
+refused_policies = [%q]
+
+[kinds]
+%s`, origin, writePEM(t, dir, "root.pem", pki().Root.Cert), writePEM(t, dir, "intermediate.pem", intermediates...),
+		demopki.PolicyAuthentication, demopki.PolicyTechnical, kinds.String())
+}
+
+func writeFile(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// site is a portal that answers on loopback, with one account.
+type site struct {
+	*Portal
+	clock  *clock
+	origin string
+	log    *bytes.Buffer
+}
+
+type siteOption func(text string) string
+
+// replacing changes a line of the settings.
+func replacing(old, new string) siteOption {
+	return func(text string) string {
+		if !strings.Contains(text, old) {
+			panic("the settings have no " + old)
+		}
+		return strings.Replace(text, old, new, 1)
+	}
+}
+
+func newSite(t *testing.T, options ...siteOption) *site {
+	t.Helper()
+	return newSiteUnder(t, nil, options...)
+}
+
+func newSiteUnder(t *testing.T, more []*x509.Certificate, options ...siteOption) *site {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	s := &site{clock: &clock{at: time.Now()}, origin: "http://" + server.Listener.Addr().String(), log: &bytes.Buffer{}}
+	dir := t.TempDir()
+	text := settingsText(t, dir, s.origin, more...)
+	for _, o := range options {
+		text = o(text)
+	}
+	settings, err := LoadSettings(writeFile(t, dir, "portal.toml", text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if s.Portal, err = New(settings, Options{Logger: log, Now: s.clock.now}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.account(t, testName, "Dr TEST Testeur")
+	server.Config.Handler = s.Handler()
+	server.Start()
+	t.Cleanup(server.Close)
+	return s
+}
+
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+func (s *site) account(t *testing.T, name, display string) {
+	t.Helper()
+	err := s.AddAccount(t.Context(), NewAccount{Name: name, Display: display, Service: "SERVICE TEST", Region: "bretagne", Password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testCard is a card with its key, as the agent holds it.
+type testCard struct {
+	key  *ecdsa.PrivateKey
+	cert *x509.Certificate
+}
+
+func issue(t *testing.T, by *demopki.Authority, h demopki.Holder) testCard {
+	t.Helper()
+	return issueAt(t, by, demopki.Leaf{Holder: h})
+}
+
+func issueAt(t *testing.T, by *demopki.Authority, l demopki.Leaf) testCard {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.NotAfter.IsZero() {
+		l.NotBefore, l.NotAfter = time.Now().Add(-time.Hour), time.Now().AddDate(3, 0, 0)
+	}
+	l.PublicKey = key.Public()
+	cert, err := by.Issue(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return testCard{key, cert}
+}
+
+func (c testCard) token(t *testing.T, origin, nonce string) []byte {
+	t.Helper()
+	message, err := authtoken.Message("ES256", origin, nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := crypto.SHA256.New()
+	hash.Write(message)
+	r, s, err := ecdsa.Sign(rand.Reader, c.key, hash.Sum(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := make([]byte, 64)
+	r.FillBytes(raw[:32])
+	s.FillBytes(raw[32:])
+	token, err := authtoken.New(c.cert, "ES256", raw, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// browser is a browser's session with the site. It follows no redirect by
+// itself, so that a test sees each.
+type browser struct {
+	t      *testing.T
+	site   *site
+	client *http.Client
+	header http.Header // of each request
+}
+
+func (s *site) browser(t *testing.T) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t: t, site: s, header: http.Header{"Accept-Language": {"fr"}}, client: &http.Client{
+		Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// answer is what came back; text is without the escapes of HTML.
+type answer struct {
+	*http.Response
+	raw  string
+	text string
+}
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+func (b *browser) do(method, path, contentType string, body io.Reader) answer {
+	b.t.Helper()
+	request, err := http.NewRequestWithContext(b.t.Context(), method, b.site.origin+path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for key, values := range b.header {
+		request.Header[key] = values
+	}
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := b.client.Do(request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return answer{response, string(raw), html.UnescapeString(string(raw))}
+}
+
+func (b *browser) get(path string) answer { b.t.Helper(); return b.do("GET", path, "", nil) }
+
+// post sends a form: name, value, name, value.
+func (b *browser) post(path string, fields ...string) answer {
+	b.t.Helper()
+	values := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		values.Set(fields[i], fields[i+1])
+	}
+	return b.do("POST", path, "application/x-www-form-urlencoded", strings.NewReader(values.Encode()))
+}
+
+func (b *browser) challenge() string {
+	b.t.Helper()
+	var body struct{ Nonce string }
+	a := b.get("/auth/challenge")
+	if err := json.Unmarshal([]byte(a.raw), &body); err != nil || a.StatusCode != http.StatusOK {
+		b.t.Fatalf("challenge: %d %s", a.StatusCode, a.raw)
+	}
+	return body.Nonce
+}
+
+func (b *browser) send(token []byte) answer {
+	b.t.Helper()
+	return b.do("POST", "/auth/login", "application/json", strings.NewReader(`{"auth-token":`+string(token)+`}`))
+}
+
+// login presents the card and gives where the site sends the page, or the
+// reason of the refusal.
+func (b *browser) login(c testCard) (next, reason string) {
+	b.t.Helper()
+	return outcome(b.t, b.send(c.token(b.t, b.site.origin, b.challenge())))
+}
+
+func outcome(t *testing.T, a answer) (next, reason string) {
+	t.Helper()
+	var body struct {
+		Next, Reason, Detail string
+		Status               int
+	}
+	if err := json.Unmarshal([]byte(a.raw), &body); err != nil {
+		t.Fatalf("%d %s: %v", a.StatusCode, a.raw, err)
+	}
+	if a.StatusCode != http.StatusOK && (a.Header.Get("Content-Type") != "application/problem+json" || body.Status != a.StatusCode || body.Reason == "" || body.Detail == "") {
+		t.Errorf("not a problem as RFC 9457 has it: %d %v %s", a.StatusCode, a.Header, a.raw)
+	}
+	return body.Next, body.Reason
+}
+
+// attach takes a card through the first connection of the account.
+func (b *browser) attach(c testCard, name string) {
+	b.t.Helper()
+	if next, reason := b.login(c); next != pathFirst {
+		b.t.Fatalf("login by an unknown card: %q %q", next, reason)
+	}
+	b.redirected(b.password(name, testPassword), pathFirst+"/confirmation")
+	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+}
+
+func (b *browser) password(name, password string) answer {
+	b.t.Helper()
+	return b.post(pathFirst, "region", "bretagne", "service", "SERVICE TEST", "username", name, "password", password)
+}
+
+func (b *browser) redirected(a answer, to string) {
+	b.t.Helper()
+	if a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != to {
+		b.t.Fatalf("%s %s: %d to %q, want a redirect to %s\n%s", a.Request.Method, a.Request.URL.Path, a.StatusCode, a.Header.Get("Location"), to, excerpt(a))
+	}
+}
+
+// shows wants a page of that status with each of the texts.
+func (b *browser) shows(a answer, status int, texts ...string) {
+	b.t.Helper()
+	if a.StatusCode != status {
+		b.t.Errorf("%s: %d, want %d", a.Request.URL.Path, a.StatusCode, status)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.text, text) {
+			b.t.Errorf("%s does not say %q:\n%s", a.Request.URL.Path, text, excerpt(a))
+		}
+	}
+}
+
+// excerpt is the beginning of a page's main part, for messages.
+func excerpt(a answer) string {
+	_, main, _ := strings.Cut(a.raw, "<main")
+	text := strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString("<main"+main, " "))), " ")
+	return text[:min(len(text), 600)]
+}
+
+// entered wants a login by the card into the account's space.
+func (b *browser) entered(c testCard, display string) {
+	b.t.Helper()
+	if next, reason := b.login(c); next != pathSpace {
+		b.t.Fatalf("login: %q %q, want the space", next, reason)
+	}
+	b.shows(b.get(pathSpace), http.StatusOK, display, c.cert.Subject.CommonName)
+}
+
+// loggedOut wants that the session opens nothing.
+func (b *browser) loggedOut() {
+	b.t.Helper()
+	b.redirected(b.get(pathSpace), "/")
+}
+
+func (b *browser) cookie() *http.Cookie {
+	b.t.Helper()
+	u, err := url.Parse(b.site.origin)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range b.client.Jar.Cookies(u) {
+		if c.Name == b.site.cookieName() {
+			return c
+		}
+	}
+	return &http.Cookie{}
+}
