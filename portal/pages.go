@@ -140,7 +140,7 @@ func (p *Portal) setLang(w http.ResponseWriter, r *http.Request) {
 		Name: langCookie, Value: lang, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: p.settings.https(), SameSite: http.SameSiteLaxMode,
 	})
 	back := "/"
-	if u, err := url.Parse(r.PostFormValue("back")); err == nil && u.Host == "" && u.Scheme == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(u.Path, "//") {
+	if u, err := url.Parse(r.PostFormValue("back")); err == nil && u.Scheme == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(u.Path, "//") {
 		back = u.EscapedPath() // browsers take a bare backslash for a slash
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)

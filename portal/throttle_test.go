@@ -39,6 +39,9 @@ func TestPasswordStepIsSlowed(t *testing.T) {
 
 	s.clock.pass(time.Duration(wait) * time.Second)
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+	for range freeFailures { // whoever knew the password begins anew
+		b.shows(b.password(testName, "TEST autre mot de passe"), http.StatusForbidden)
+	}
 }
 
 func TestThrottle(t *testing.T) {
