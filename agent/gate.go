@@ -22,7 +22,7 @@ const (
 
 	maxBare          = 64  // connections that have sent no request yet
 	maxConns         = 256 // open sockets
-	maxConnsOfOrigin = 16
+	maxConnsOfOrigin = 64
 	maxChecks        = 32 // owners of connections looked up at the same time
 )
 
