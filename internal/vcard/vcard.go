@@ -1,0 +1,270 @@
+// Package vcard is virtual smart cards: machines that answer APDUs
+// (ISO/IEC 7816-4) as a PIV card, a CPS3 or a CPS4 does, so that unmodified
+// PKCS#11 modules drive them on a virtual reader (package vreader).
+//
+// They are for demonstrations and tests: their keys lie in memory. A card is
+// used by one goroutine at a time, its reader's; what its PIN allows may be
+// asked and changed from any.
+package vcard
+
+import (
+	"crypto"
+	"crypto/subtle"
+	"crypto/x509"
+	"sync"
+)
+
+// Card is a card as its reader sees it.
+type Card interface {
+	// ATR is what the card answers when it is powered (ISO/IEC 7816-3).
+	ATR() []byte
+	// Protocol is 0 for T=0, 1 for T=1.
+	Protocol() int
+	// Reset forgets what was selected and every PIN that was shown.
+	Reset()
+	// Transmit answers one command APDU.
+	Transmit(command []byte) []byte
+	// PIN is the card's PIN.
+	PIN() *PIN
+}
+
+// Identity is a key on a card with its certificate.
+type Identity struct {
+	Key  crypto.Signer
+	Cert *x509.Certificate
+}
+
+// PIN is a card's PIN with its tries. Its methods may be called concurrently.
+type PIN struct {
+	mu       sync.Mutex
+	value    []byte
+	max      int
+	left     int
+	verified bool
+	tries    int // wrong and right ones, since the card was made
+}
+
+// Length of a PIN, in characters (own choice; no public source tells a real card's).
+const (
+	MinPIN = 4
+	MaxPIN = 8
+	// DefaultTries before a PIN is locked.
+	DefaultTries = 3
+)
+
+// NewPIN makes a PIN that is locked after that many wrong tries.
+func NewPIN(value string, tries int) *PIN {
+	return &PIN{value: []byte(value), max: tries, left: tries}
+}
+
+// verify is one try.
+func (p *PIN) verify(given []byte) word {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left == 0 {
+		return swLocked
+	}
+	p.tries++
+	if subtle.ConstantTimeCompare(given, p.value) != 1 {
+		p.left--
+		p.verified = false
+		return p.status()
+	}
+	p.left, p.verified = p.max, true
+	return swOK
+}
+
+// status is the answer about a PIN without a try.
+func (p *PIN) status() word {
+	if p.left == 0 {
+		return swLocked
+	}
+	return swTriesLeft | word(p.left)
+}
+
+// ask is what VERIFY without data answers.
+func (p *PIN) ask() word {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.verified {
+		return swOK
+	}
+	return p.status()
+}
+
+func (p *PIN) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.verified = false
+}
+
+// Verified tells whether the card would sign now.
+func (p *PIN) Verified() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.verified
+}
+
+// Left is how many tries are left.
+func (p *PIN) Left() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
+}
+
+// Tries is how many tries the card has seen.
+func (p *PIN) Tries() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tries
+}
+
+// Change sets the PIN, as another program with the card in its hands does; the
+// tries are as at the beginning.
+func (p *PIN) Change(value string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.value, p.left, p.verified = []byte(value), p.max, false
+}
+
+// SetLeft sets how many tries are left; 0 locks the PIN.
+func (p *PIN) SetLeft(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = min(n, p.max)
+	p.verified = p.verified && n > 0
+}
+
+// word is a status word (ISO/IEC 7816-4, 5.6).
+type word uint16
+
+const (
+	swOK               word = 0x9000
+	swMore             word = 0x6100 // with the number of bytes
+	swTriesLeft        word = 0x63C0 // with the number of tries
+	swWrongLength      word = 0x6700
+	swChainingExpected word = 0x6883
+	swNotAllowed       word = 0x6982
+	swLocked           word = 0x6983
+	swConditions       word = 0x6985
+	swWrongData        word = 0x6A80
+	swNotFound         word = 0x6A82
+	swWrongP1P2        word = 0x6A86
+	swNoReference      word = 0x6A88
+	swWrongOffset      word = 0x6B00
+	swWrongLe          word = 0x6C00 // with the right one
+	swUnknownINS       word = 0x6D00
+	swUnknownCLA       word = 0x6E00
+	swFailed           word = 0x6F00
+)
+
+func (w word) bytes() []byte { return []byte{byte(w >> 8), byte(w)} }
+
+// command is a short command APDU.
+type command struct {
+	cla, ins, p1, p2 byte
+	data             []byte
+	le               int // 0: none asked for; 256 for a byte of zero
+}
+
+func parse(raw []byte) (command, bool) {
+	if len(raw) < 4 {
+		return command{}, false
+	}
+	c := command{cla: raw[0], ins: raw[1], p1: raw[2], p2: raw[3]}
+	body := raw[4:]
+	expected := func(b byte) int {
+		if b == 0 {
+			return 256
+		}
+		return int(b)
+	}
+	switch {
+	case len(body) == 0:
+	case len(body) == 1:
+		c.le = expected(body[0])
+	case int(body[0]) == len(body)-1:
+		c.data = body[1:]
+	case int(body[0]) == len(body)-2:
+		c.data, c.le = body[1:len(body)-1], expected(body[len(body)-1])
+	default:
+		return command{}, false
+	}
+	return c, true
+}
+
+// tlv is one data object, with a definite length (ISO/IEC 8825-1).
+func tlv(tag uint32, parts ...[]byte) []byte {
+	var value []byte
+	for _, p := range parts {
+		value = append(value, p...)
+	}
+	var out []byte
+	for shift := 24; shift >= 0; shift -= 8 {
+		if b := byte(tag >> shift); b != 0 || len(out) > 0 {
+			out = append(out, b)
+		}
+	}
+	switch n := len(value); {
+	case n < 0x80:
+		out = append(out, byte(n))
+	case n < 0x100:
+		out = append(out, 0x81, byte(n))
+	default:
+		out = append(out, 0x82, byte(n>>8), byte(n))
+	}
+	return append(out, value...)
+}
+
+// next reads the first data object: its tag, its value and what follows.
+func next(in []byte) (tag uint32, value, rest []byte, ok bool) {
+	if len(in) == 0 {
+		return 0, nil, nil, false
+	}
+	tag, in = uint32(in[0]), in[1:]
+	if tag&0x1F == 0x1F {
+		for more := true; more; in = in[1:] {
+			if len(in) == 0 {
+				return 0, nil, nil, false
+			}
+			tag, more = tag<<8|uint32(in[0]), in[0]&0x80 != 0
+		}
+	}
+	if len(in) == 0 {
+		return 0, nil, nil, false
+	}
+	n, in := int(in[0]), in[1:]
+	if n > 0x80 {
+		octets := n & 0x7F
+		if octets > 2 || len(in) < octets {
+			return 0, nil, nil, false
+		}
+		n = 0
+		for range octets {
+			n, in = n<<8|int(in[0]), in[1:]
+		}
+	}
+	if n > len(in) {
+		return 0, nil, nil, false
+	}
+	return tag, in[:n], in[n:], true
+}
+
+// pending is a long answer that is fetched with GET RESPONSE.
+type pending struct{ rest []byte }
+
+// start gives the first part of an answer: as much as le asks for, none for 0.
+func (p *pending) start(answer []byte, le int) []byte {
+	p.rest = answer
+	return p.more(le)
+}
+
+func (p *pending) more(le int) []byte {
+	n := min(le, len(p.rest))
+	out := append([]byte(nil), p.rest[:n]...)
+	p.rest = p.rest[n:]
+	if left := len(p.rest); left > 0 {
+		return append(out, (swMore | word(min(left, 0xFF))).bytes()...)
+	}
+	return append(out, swOK.bytes()...)
+}

@@ -1,0 +1,173 @@
+package vreader
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+)
+
+// The messages of pcsc-lite 1.9 (winscard_msg.h): little-endian 32-bit fields
+// in the order of the C structures, which need no padding but in readerState.
+
+// version of the protocol that is spoken.
+const (
+	versionMajor = 4
+	versionMinor = 4
+)
+
+const (
+	cmdEstablish    = 0x01
+	cmdRelease      = 0x02
+	cmdConnect      = 0x04
+	cmdReconnect    = 0x05
+	cmdDisconnect   = 0x06
+	cmdBegin        = 0x07
+	cmdEnd          = 0x08
+	cmdTransmit     = 0x09
+	cmdControl      = 0x0A
+	cmdStatus       = 0x0B
+	cmdCancel       = 0x0D
+	cmdGetAttribute = 0x0F
+	cmdSetAttribute = 0x10
+	cmdVersion      = 0x11
+	cmdReaders      = 0x12
+	cmdWait         = 0x13
+	cmdStopWaiting  = 0x14
+)
+
+// The return values (pcsclite.h).
+const (
+	codeSuccess           uint32 = 0
+	codeCancelled         uint32 = 0x80100002
+	codeInvalidHandle     uint32 = 0x80100003
+	codeInvalidParameter  uint32 = 0x80100004
+	codeUnknownReader     uint32 = 0x80100009
+	codeSharingViolation  uint32 = 0x8010000B
+	codeNoCard            uint32 = 0x8010000C
+	codeProtoMismatch     uint32 = 0x8010000F
+	codeNotTransacted     uint32 = 0x80100016
+	codeReaderUnavailable uint32 = 0x80100017
+	codeUnsupported       uint32 = 0x80100022
+	codeReset             uint32 = 0x80100068
+	codeRemoved           uint32 = 0x80100069
+)
+
+type header struct{ Size, Command uint32 }
+
+// maxBody bounds what a client may send in one message.
+const maxBody = 1 << 17
+
+var errTooLong = errors.New("vreader: a message of impossible length")
+
+type versionMessage struct {
+	Major, Minor int32
+	Code         uint32
+}
+
+type contextMessage struct{ Scope, Context, Code uint32 }
+
+type releaseMessage struct{ Context, Code uint32 }
+
+type connectMessage struct {
+	Context   uint32
+	Reader    [128]byte
+	Share     uint32
+	Preferred uint32
+	Handle    int32
+	Active    uint32
+	Code      uint32
+}
+
+type reconnectMessage struct {
+	Handle                               int32
+	Share, Preferred, Initialise, Active uint32
+	Code                                 uint32
+}
+
+// handleMessage is disconnect and end of transaction.
+type handleMessage struct {
+	Handle      int32
+	Disposition uint32
+	Code        uint32
+}
+
+// plainMessage is begin of transaction and status.
+type plainMessage struct {
+	Handle int32
+	Code   uint32
+}
+
+type transmitMessage struct {
+	Handle                              int32
+	SendProtocol, SendPCILength, Length uint32
+	ReceiveProtocol, ReceivePCILength   uint32
+	Received                            uint32
+	Code                                uint32
+}
+
+type controlMessage struct {
+	Handle                          int32
+	Control, Length, Room, Received uint32
+	Code                            uint32
+}
+
+type attributeMessage struct {
+	Handle    int32
+	Attribute uint32
+	Value     [264]byte
+	Length    uint32
+	Code      uint32
+}
+
+type waitMessage struct{ Timeout, Code uint32 }
+
+type readerState struct {
+	Name     [128]byte
+	Count    uint32
+	State    uint32
+	Sharing  int32
+	ATR      [33]byte
+	_        [3]byte
+	ATRSize  uint32
+	Protocol uint32
+}
+
+// The flags of a reader's state.
+const (
+	stateAbsent     = 0x02
+	statePresent    = 0x04
+	statePowered    = 0x10
+	stateNegotiable = 0x20
+)
+
+func readHeader(r io.Reader) (header, []byte, error) {
+	var h header
+	if err := binary.Read(r, binary.LittleEndian, &h); err != nil {
+		return h, nil, err
+	}
+	if h.Size > maxBody {
+		return h, nil, errTooLong
+	}
+	body := make([]byte, h.Size)
+	_, err := io.ReadFull(r, body)
+	return h, body, err
+}
+
+// decode reads a message from a body; what follows it is data.
+func decode(body []byte, message any) (data []byte, err error) {
+	r := bytes.NewReader(body)
+	if err := binary.Read(r, binary.LittleEndian, message); err != nil {
+		return nil, err
+	}
+	return body[len(body)-r.Len():], nil
+}
+
+func encode(parts ...any) []byte {
+	var out bytes.Buffer
+	for _, p := range parts {
+		// Only fixed-size structures and bytes come here, and a buffer takes all.
+		_ = binary.Write(&out, binary.LittleEndian, p)
+	}
+	return out.Bytes()
+}
