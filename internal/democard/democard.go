@@ -108,7 +108,7 @@ func open(dir string, now time.Time) (*workshop, error) {
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if w.pki, err = openPKI(filepath.Join(dir, "ca"), now); err != nil {
+	if w.pki, err = OpenPKI(filepath.Join(dir, "ca"), now); err != nil {
 		return nil, err
 	}
 	if w.cards, err = Load(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

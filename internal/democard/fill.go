@@ -53,9 +53,9 @@ func (w *workshop) fill(session p11.SessionHandle, d design) error {
 	return nil
 }
 
-// openPKI reads the folder's CAs with their keys, or makes them. The keys lie
-// there in clear: they are worth nothing outside the demonstration.
-func openPKI(dir string, now time.Time) (*demopki.PKI, error) {
+// OpenPKI reads the CAs with their keys from the folder, or makes them. The keys
+// lie there in clear: they are worth nothing outside the demonstration.
+func OpenPKI(dir string, now time.Time) (*demopki.PKI, error) {
 	root, err := readAuthority(dir, "root")
 	if errors.Is(err, fs.ErrNotExist) {
 		return newPKI(dir, now)
@@ -74,7 +74,7 @@ func newPKI(dir string, now time.Time) (*demopki.PKI, error) {
 	}
 	return pki, errors.Join(
 		writeAuthority(dir, "intermediate", pki.Intermediate, nil),
-		writeAuthority(dir, "root", pki.Root, nil), // last: openPKI goes by it
+		writeAuthority(dir, "root", pki.Root, nil), // last: OpenPKI goes by it
 	)
 }
 

@@ -36,6 +36,7 @@ func (c *client) serve() {
 		if err != nil {
 			return
 		}
+		c.service.requests.Add(1)
 		// The data of a command follows the message that the header counts.
 		if err := c.answer(h.Command, body); err != nil {
 			return

@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/vcard"
@@ -38,6 +39,8 @@ type Service struct {
 	conns   map[*client]bool
 	handles map[int32]*handle
 	last    int32 // the last context or handle given
+
+	requests atomic.Int64
 }
 
 // Listen serves on a Unix socket, which must not exist.
@@ -53,6 +56,10 @@ func Listen(path string) (*Service, error) {
 	s.clients.Go(s.accept)
 	return s, nil
 }
+
+// Requests is how many messages programs have sent so far: a program that waits
+// sends none.
+func (s *Service) Requests() int64 { return s.requests.Load() }
 
 // Path is the socket's, for PCSCLITE_CSOCK_NAME.
 func (s *Service) Path() string { return s.path }
@@ -199,6 +206,18 @@ func (r *Reader) Card() vcard.Card {
 	r.service.mu.Lock()
 	defer r.service.mu.Unlock()
 	return r.card
+}
+
+// Transmit sends a command to the card, past the service: what another machine
+// with the card in its hands could do. nil where there is no card.
+func (r *Reader) Transmit(command []byte) []byte {
+	r.working.Lock()
+	defer r.working.Unlock()
+	card := r.Card()
+	if card == nil {
+		return nil
+	}
+	return card.Transmit(command)
 }
 
 // SetDelay makes the card slow: by so much for each command. nil for none.

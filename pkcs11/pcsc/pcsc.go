@@ -88,13 +88,14 @@ func Watch(ctx context.Context, changed func(Event)) {
 	pause := firstPause
 	away := false
 	for ctx.Err() == nil {
-		begun := time.Now()
-		err := session(ctx, away, changed)
+		reached, err := session(ctx, away, changed)
 		if ctx.Err() != nil {
 			return
 		}
-		if !away || time.Since(begun) > longPause {
-			pause = firstPause
+		if reached {
+			pause, away = firstPause, false
+		}
+		if !away {
 			changed(Event{Err: err})
 		}
 		away = true
@@ -106,15 +107,16 @@ func Watch(ctx context.Context, changed func(Event)) {
 	}
 }
 
-// session watches until the service goes away.
-func session(ctx context.Context, restarted bool, changed func(Event)) error {
+// session watches until the service goes away; reached tells whether it was
+// there.
+func session(ctx context.Context, restarted bool, changed func(Event)) (reached bool, err error) {
 	lib, err := load()
 	if err != nil {
-		return err
+		return false, err
 	}
 	handle, err := lib.establish()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer lib.release(handle)
 	ended := make(chan struct{})
@@ -124,18 +126,23 @@ func session(ctx context.Context, restarted bool, changed func(Event)) error {
 	for {
 		names, err := lib.readers(handle)
 		if err != nil {
-			return err
+			return reached, err
 		}
 		states := merge(known, names)
+		if known != nil && len(event(states[1:], false).Readers) < len(event(known[1:], false).Readers) {
+			// A reader went while nobody waited: no wait would tell.
+			changed(event(states[1:], restarted))
+			known, restarted = states, false
+		}
 		err = lib.statusChange(handle, states)
 		var code Code
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return reached, ctx.Err()
 		case errors.As(err, &code) && (code == codeUnknownReader || code == codeTimeout):
 			continue // it went between the two calls
 		case err != nil:
-			return err
+			return reached, err
 		}
 		for i := range states {
 			states[i].current = states[i].event &^ stateChanged
@@ -145,7 +152,7 @@ func session(ctx context.Context, restarted bool, changed func(Event)) error {
 			changed(now)
 			restarted = false
 		}
-		known = states
+		known, reached = states, true
 	}
 }
 
@@ -187,7 +194,7 @@ func merge(known []readerState, names []string) []readerState {
 func event(states []readerState, restarted bool) Event {
 	e := Event{Restarted: restarted}
 	for _, s := range states {
-		if s.current&stateUnknown == 0 {
+		if s.current&stateUnknown == 0 && s.current != stateUnaware {
 			e.Readers = append(e.Readers, Reader{Name: s.name, Present: s.current&statePresent != 0, Count: uint16(s.current >> 16)})
 		}
 	}

@@ -1,0 +1,252 @@
+package pcsc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/vreader"
+)
+
+// socket is one for the whole process: the real client library reads its name
+// once. Each test has a service of its own behind it.
+var socket string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "pcsc")
+	if err != nil {
+		panic(err)
+	}
+	socket = filepath.Join(dir, "pcscd")
+	if err := os.Setenv("PCSCLITE_CSOCK_NAME", socket); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func newCard(t *testing.T) vcard.Card {
+	t.Helper()
+	pki, err := demopki.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	card, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: virtual.PIVP256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return card
+}
+
+func newDesk(t *testing.T, o virtual.DeskOptions) *virtual.Desk {
+	t.Helper()
+	o.Socket = socket
+	d, err := virtual.NewDesk(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// watch tells the events as lines.
+func watch(t *testing.T) <-chan string {
+	t.Helper()
+	events := make(chan string, 100)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Watch(ctx, func(e Event) {
+			var line []string
+			if e.Restarted {
+				line = append(line, "restarted")
+			}
+			if e.Err != nil {
+				line = append(line, "away")
+			}
+			for _, r := range e.Readers {
+				line = append(line, fmt.Sprintf("%s:%v", r.Name, r.Present))
+			}
+			events <- strings.Join(line, " ")
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Error("Watch did not end with its context")
+		}
+	})
+	return events
+}
+
+func expect(t *testing.T, events <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-events:
+		if got != want {
+			t.Fatalf("event %q, want %q", got, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("no event, want %q", want)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: newCard(t)})
+	events := watch(t)
+	expect(t, events, "R:true")
+	for range 3 {
+		d.Remove()
+		expect(t, events, "R:false")
+		d.Insert()
+		expect(t, events, "R:true")
+	}
+	d.Unplug()
+	expect(t, events, "")
+	if err := d.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "R:true")
+	second, err := d.Service().Plug("S", vreader.ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "R:true S:false")
+	second.Unplug()
+	expect(t, events, "R:true")
+}
+
+// A card taken out and put back between two looks is not the card that was
+// there: the count of insertions tells.
+func TestQuickSwap(t *testing.T) {
+	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: newCard(t)})
+	counts := make(chan uint16, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	block := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Watch(ctx, func(e Event) {
+			if len(e.Readers) == 1 {
+				counts <- e.Readers[0].Count
+			}
+			<-block
+		})
+	}()
+	first := <-counts
+	d.Remove()
+	d.Insert()
+	close(block)
+	for last := first; last != first+2; {
+		select {
+		case last = <-counts:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("count %d, want %d", last, first+2)
+		}
+	}
+	cancel()
+	<-ended
+}
+
+func TestServiceComesAndGoes(t *testing.T) {
+	d := newDesk(t, virtual.DeskOptions{Reader: "R"})
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	events := watch(t)
+	expect(t, events, "away")
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "restarted R:false")
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "away")
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "restarted R:false")
+}
+
+// Whoever waits asks nothing: the service hears no word until a card comes.
+func TestWaitingIsFree(t *testing.T) {
+	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: newCard(t)})
+	events := watch(t)
+	expect(t, events, "R:true")
+	d.Remove()
+	expect(t, events, "R:false")
+	settled := d.Service().Requests()
+	for {
+		time.Sleep(200 * time.Millisecond) // what is tested is that nothing happens
+		now := d.Service().Requests()
+		if now == settled {
+			break
+		}
+		if now > settled+10 {
+			t.Fatalf("%d requests without an event", now-settled)
+		}
+		settled = now // the wait had yet to begin
+	}
+	d.Insert()
+	expect(t, events, "R:true")
+}
+
+func TestResetCard(t *testing.T) {
+	card := newCard(t)
+	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: card})
+	if err := ResetCard("none"); !errors.Is(err, ErrUnknownReader) {
+		t.Errorf("no such reader: %v", err)
+	}
+	d.Reader().Transmit([]byte{0x00, 0xA4, 0x04, 0x00, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0})
+	if answer := d.Reader().Transmit([]byte{0x00, 0x20, 0x00, 0x80, 8, '1', '2', '3', '4', 0xFF, 0xFF, 0xFF, 0xFF}); answer[0] != 0x90 || !card.PIN().Verified() {
+		t.Fatalf("VERIFY: %x", answer)
+	}
+	if err := ResetCard("R"); err != nil {
+		t.Fatal(err)
+	}
+	if card.PIN().Verified() {
+		t.Error("the card is still open")
+	}
+	d.Remove()
+	if err := ResetCard("R"); !errors.Is(err, ErrUnknownReader) {
+		t.Errorf("no card: %v", err)
+	}
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ResetCard("R"); !errors.Is(err, ErrNoService) {
+		t.Errorf("no service: %v", err)
+	}
+}
+
+func TestSame(t *testing.T) {
+	long := strings.Repeat("Lecteur ", 12)
+	for _, c := range []struct {
+		reader, description string
+		same                bool
+	}{
+		{"R", "R", true}, {"R", "S", false}, {"Reader 00 00", "Reader 00 0", false},
+		{long, long[:64], true}, {long, strings.TrimRight(long[:64], " "), true}, {long, long[:40], false}, {long, "x" + long[:63], false},
+	} {
+		if got := Same(c.reader, c.description); got != c.same {
+			t.Errorf("%q, %q: %v", c.reader, c.description, got)
+		}
+	}
+}
