@@ -50,6 +50,9 @@ func run(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(cardsDir)
+	if err := preparePCSC(cardsDir); err != nil {
+		panic(err)
+	}
 	cards, err := democard.Make(cardsDir, democard.Names(), time.Now())
 	if err != nil {
 		panic(err)
@@ -225,7 +228,9 @@ func authentication(t *testing.T, p *Pool, card string) Certificate {
 // entry is a person who types this PIN; asked counts the times.
 func entry(pin string, asked *int) PINFunc {
 	return func(context.Context, PINRequest) ([]byte, error) {
-		*asked++
+		if asked != nil {
+			*asked++
+		}
 		return []byte(pin), nil
 	}
 }

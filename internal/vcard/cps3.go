@@ -100,7 +100,9 @@ func (c *cps3) verify(cmd command) []byte {
 	if len(cmd.data) == 0 {
 		return c.pin.ask().bytes()
 	}
-	return c.pin.verify(cmd.data).bytes()
+	// Own choice: padded as the AODF says it is stored is taken too, which is how
+	// a reader with a pad sends it for OpenSC.
+	return c.pin.verify(bytes.TrimRight(cmd.data, "\xFF")).bytes()
 }
 
 // getData answers what is asked of a security data object: 4D{70{tag{part}}}.
