@@ -25,6 +25,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // Name is what the agent calls itself to allowed pages and in tokens.
@@ -38,6 +39,9 @@ type Cards interface {
 	List(ctx context.Context) (pkcs11.Snapshot, error)
 	Snapshot() (pkcs11.Snapshot, bool)
 	Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
+	Restart(ctx context.Context) error
+	Kept(certificateID string) bool
+	Lock(ctx context.Context) error
 }
 
 // Options make a Server. Policy, Cards, Prompter and Logger are required.
@@ -50,6 +54,8 @@ type Options struct {
 	Version  string
 	// Peer tells the owner of a connection; default peer.Owner.
 	Peer func(local, remote netip.AddrPort) (peer.Identity, error)
+	// Watch tells of readers and cards that come and go; default pcsc.Watch.
+	Watch func(ctx context.Context, changed func(pcsc.Event))
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Limits are the time limits; the zero value is protocol.md's.
@@ -62,7 +68,7 @@ type Limits struct {
 	Dialog   time.Duration // each dialog
 	Queue    time.Duration // waiting for one's turn
 	Insert   time.Duration // waiting for a card
-	Look     time.Duration // between two looks while a person waits for a card
+	Look     time.Duration // between two looks while a person waits, where no event tells
 	Pause    time.Duration // after three cancelled dialogs
 	Stale    time.Duration // age of a snapshot that status renews
 	PINPad   time.Duration // least time left to begin on a PIN pad
@@ -98,6 +104,7 @@ type Server struct {
 	log      *slog.Logger
 	version  string
 	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
+	watch    func(ctx context.Context, changed func(pcsc.Event))
 	now      func() time.Time
 	limits   Limits
 
@@ -106,6 +113,8 @@ type Server struct {
 	listeners []net.Listener
 	queue     *queue
 	looks     *looks
+	readers   readers
+	waits     waits
 	proven    *proven
 	bare      *bareConns
 
@@ -119,7 +128,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		policy: o.Policy, cards: o.Cards, prompter: o.Prompter, choice: o.Choice,
-		log: o.Logger, version: o.Version, peer: o.Peer, now: o.Now,
+		log: o.Logger, version: o.Version, peer: o.Peer, watch: o.Watch, now: o.Now,
 		limits: o.Limits.withDefaults(), uid: uint32(os.Getuid()), conns: map[*conn]bool{},
 	}
 	if s.peer == nil {
@@ -127,6 +136,9 @@ func New(o Options) (*Server, error) {
 			return nil, peer.ErrUnsupported
 		}
 		s.peer = peer.Owner
+	}
+	if s.watch == nil {
+		s.watch = pcsc.Watch
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -160,6 +172,8 @@ func (s *Server) Serve(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	s.looks.refresh(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watchReaders(ctx) })
 	ended := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		s.log.Info("listening", "address", l.Addr().String())
@@ -173,6 +187,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	cancel()
 	s.closeConns()
 	_ = web.Close()
+	watching.Wait()
 	s.looks.wait(s.limits.Shutdown)
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil

@@ -28,6 +28,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 const (
@@ -40,12 +41,14 @@ const (
 // at a given moment, a person who waits. The real ones are in internal/e2e.
 
 type fakeCards struct {
-	mu       sync.Mutex
-	snapshot pkcs11.Snapshot
-	err      error
-	looked   int
-	first    chan struct{} // where not nil, closed by the first look
-	sign     func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
+	mu        sync.Mutex
+	snapshot  pkcs11.Snapshot
+	err       error
+	looked    int
+	restarted int
+	kept      string        // the certificate of a kept login
+	first     chan struct{} // where not nil, closed by the first look
+	sign      func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
 }
 
 func (f *fakeCards) List(context.Context) (pkcs11.Snapshot, error) {
@@ -66,6 +69,26 @@ func (f *fakeCards) Snapshot() (pkcs11.Snapshot, bool) {
 
 func (f *fakeCards) Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
 	return f.sign(ctx, r)
+}
+
+func (f *fakeCards) Restart(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restarted++
+	return nil
+}
+
+func (f *fakeCards) Kept(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.kept != "" && f.kept == id
+}
+
+func (f *fakeCards) Lock(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kept = ""
+	return nil
 }
 
 func (f *fakeCards) set(s pkcs11.Snapshot) {
@@ -185,6 +208,7 @@ type setup struct {
 	limits   Limits
 	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
 	choice   *Choice
+	events   chan pcsc.Event // what PC/SC tells; nil: no service
 	now      func() time.Time
 	logTo    io.Writer
 }
@@ -211,7 +235,20 @@ func serve(t *testing.T, o setup) *Server {
 	if o.logTo == nil {
 		o.logTo = io.Discard
 	}
-	s, err := New(Options{
+	watch := func(ctx context.Context, changed func(pcsc.Event)) {
+		if o.events == nil {
+			changed(pcsc.Event{Err: pcsc.ErrNoService})
+		}
+		for {
+			select {
+			case e := <-o.events:
+				changed(e)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	s, err := New(Options{Watch: watch,
 		Policy: p, Cards: o.cards, Prompter: o.person, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
 		Peer: o.peer, Limits: o.limits, Choice: o.choice, Now: o.now,
 	})

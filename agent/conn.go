@@ -162,21 +162,29 @@ func (c *conn) watch(r request) (any, *Error) {
 	return map[string]bool{"present": holds(snapshot, id)}, nil
 }
 
-// cardsChanged tells the pages whose card has left. Each is told once.
+// cardsChanged tells the pages whose card has left, and closes its dialogs.
 func (s *Server) cardsChanged(snapshot pkcs11.Snapshot) {
+	gone := func(id string) bool { return !holds(snapshot, id) }
+	s.tellRemoved(gone)
+	s.waits.left(gone)
+}
+
+// tellRemoved tells the pages that authenticated with a card that is gone, or
+// watch it. Each is told once.
+func (s *Server) tellRemoved(gone func(id string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
 		c.mu.Lock()
-		gone := false
+		told := false
 		for id := range c.watched {
-			if !holds(snapshot, id) {
+			if gone(id) {
 				delete(c.watched, id)
-				gone = true
+				told = true
 			}
 		}
 		c.mu.Unlock()
-		if gone {
+		if told {
 			go c.notify("card", map[string]string{"event": "removed"})
 		}
 	}

@@ -150,13 +150,24 @@ func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	answer := make(chan error, 1)
 	go func() { answer <- l.prompter.InsertCard(waiting, l.lang, l.caller()) }()
 	for {
+		next := l.looks.next()
+		var tick <-chan time.Time // only where no event would tell
+		if !l.readers.tell(snapshot) {
+			tick = time.After(l.limits.Look)
+		}
 		select {
 		case err := <-answer:
 			if errors.Is(err, prompt.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
-				return snapshot, noCard(snapshot)
+				return snapshot, l.noCard(snapshot)
 			}
 			return snapshot, err
-		case <-time.After(l.limits.Look):
+		case <-next:
+			// The look that ended may be somebody else's, and the events' own.
+			if seen, _ := l.cards.Snapshot(); !hasCard(seen) {
+				snapshot = seen
+				continue
+			}
+		case <-tick:
 		}
 		found, err := l.looks.list(waiting)
 		if waiting.Err() != nil {
@@ -170,8 +181,8 @@ func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	}
 }
 
-func noCard(s pkcs11.Snapshot) error {
-	if readers(s) == 0 {
+func (l *login) noCard(s pkcs11.Snapshot) error {
+	if l.readers.count(s) == 0 {
 		return fail(CodeNoReader)
 	}
 	return fail(CodeNoCard)
@@ -204,15 +215,48 @@ func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifica
 	l.progress(choosingCertificate)
 	dialog, cancel := context.WithTimeout(ctx, l.limits.Dialog)
 	defer cancel()
-	holders := make([]prompt.Holder, len(usable))
+	holders, ids := make([]prompt.Holder, len(usable)), make([]string, len(usable))
 	for i, c := range usable {
-		holders[i] = Holder(c, l.lang)
+		holders[i], ids[i] = Holder(c, l.lang), c.ID
 	}
+	dialog, end := l.whilePresent(dialog, usable[0].Slot, ids...)
+	defer end()
 	i, err := l.prompter.Choose(dialog, l.lang, l.caller(), holders)
 	if err != nil {
-		return pkcs11.Certificate{}, err
+		return pkcs11.Certificate{}, removed(dialog, err)
 	}
 	return usable[i], nil
+}
+
+// whilePresent gives a context for a dialog that closes when the card of one of
+// the certificates leaves. Where no event would tell, it looks now and then.
+func (l *login) whilePresent(ctx context.Context, slot pkcs11.Slot, ids ...string) (context.Context, func()) {
+	ctx, end := l.waits.begin(ctx, ids...)
+	if l.readers.has(slot) {
+		return ctx, end
+	}
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(lookFactor * l.limits.Look):
+				_, _ = l.looks.list(ctx) // whoever waits is told by it
+			}
+		}
+	}()
+	return ctx, end
+}
+
+// lookFactor: whoever types a PIN is in less of a hurry than who waits for a card.
+const lookFactor = 3
+
+// removed is the error of a dialog, or that its card has left.
+func removed(dialog context.Context, err error) error {
+	if errors.Is(context.Cause(dialog), pkcs11.ErrCardRemoved) {
+		return pkcs11.ErrCardRemoved
+	}
+	return err
 }
 
 // noCertificate says why none fits: with several reasons, the authentication

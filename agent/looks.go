@@ -22,12 +22,14 @@ type looks struct {
 	before  []string  // certificates the last look showed
 	ended   bool      // the first look has ended, well or not
 	running chan struct{}
+	again   bool          // asked for while one ran: something changed meanwhile
+	ending  chan struct{} // closed at the end of the next look
 	err     error
 	changed []func(pkcs11.Snapshot)
 }
 
 func newLooks(cards Cards, now func() time.Time, log *slog.Logger) *looks {
-	return &looks{cards: cards, now: now, log: log}
+	return &looks{cards: cards, now: now, log: log, ending: make(chan struct{})}
 }
 
 func (l *looks) onChange(f func(pkcs11.Snapshot)) {
@@ -53,6 +55,8 @@ func (l *looks) list(ctx context.Context) (pkcs11.Snapshot, error) {
 	differs := !l.ended || !reflect.DeepEqual(ids, l.before) || (err == nil) != (l.err == nil)
 	l.last, l.before, l.ended, l.err = l.now(), ids, true, err
 	tell := l.changed
+	close(l.ending)
+	l.ending = make(chan struct{})
 	l.mu.Unlock()
 	if differs {
 		for _, f := range tell {
@@ -62,24 +66,37 @@ func (l *looks) list(ctx context.Context) (pkcs11.Snapshot, error) {
 	return snapshot, err
 }
 
-// refresh looks once in the background, unless such a look runs.
+// next is closed at the end of the next look.
+func (l *looks) next() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ending
+}
+
+// refresh looks in the background; where such a look runs, once more after it,
+// because what it has seen may be from before the change.
 func (l *looks) refresh(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.running != nil {
+		l.again = true
 		return
 	}
 	done := make(chan struct{})
 	l.running = done
 	go func() {
-		defer func() {
+		defer close(done)
+		for more := true; more; {
+			if _, err := l.list(ctx); err != nil && ctx.Err() == nil {
+				l.log.Warn("cards cannot be read", "error", err)
+			}
 			l.mu.Lock()
-			l.running = nil
+			more = l.again && ctx.Err() == nil
+			l.again = false
+			if !more {
+				l.running = nil
+			}
 			l.mu.Unlock()
-			close(done)
-		}()
-		if _, err := l.list(ctx); err != nil && ctx.Err() == nil {
-			l.log.Warn("cards cannot be read", "error", err)
 		}
 	}()
 }

@@ -54,6 +54,8 @@ func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, wrong, lengt
 	pad, endPad := context.WithCancel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	ctx, end := l.whilePresent(ctx, c.Slot, c.ID)
+	defer end()
 	var padEnded chan struct{}
 	defer func() {
 		endPad()
@@ -89,7 +91,7 @@ func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, wrong, lengt
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, prompt.ErrCancelled) {
 		return signature, cause
 	}
-	return signature, err
+	return signature, removed(ctx, err)
 }
 
 func (l *login) askPIN(ctx context.Context, dialog prompt.PIN) ([]byte, error) {

@@ -28,7 +28,7 @@ type CertificateState struct {
 func (s *Server) State() State {
 	snapshot, _ := s.cards.Snapshot()
 	_, err := s.looks.state()
-	state := State{Lang: Language(s.policy.Lang), Readers: readers(snapshot), Card: s.cardState(snapshot), Err: err}
+	state := State{Lang: Language(s.policy.Lang), Readers: s.readers.count(snapshot), Card: s.cardState(snapshot), Err: err}
 	chosen, _ := s.choice.Get()
 	for _, c := range snapshot.Certificates {
 		state.Certificates = append(state.Certificates, CertificateState{

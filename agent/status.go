@@ -25,9 +25,11 @@ func (s *Server) status(ctx context.Context, who caller) statusResult {
 	if !who.allowed {
 		return result
 	}
-	s.looks.refreshIfOlder(ctx, s.limits.Stale)
 	snapshot, _ := s.cards.Snapshot()
-	n := readers(snapshot)
+	if !s.readers.tell(snapshot) {
+		s.looks.refreshIfOlder(ctx, s.limits.Stale)
+	}
+	n := s.readers.count(snapshot)
 	result.Agent = &agentName{Name: Name, Version: s.version}
 	result.Readers, result.Card = &n, s.cardState(snapshot)
 	return result
@@ -43,18 +45,6 @@ func (s *Server) cardState(snapshot pkcs11.Snapshot) string {
 		return "present"
 	}
 	return "absent"
-}
-
-// readers counts readers; for a module whose slots are none, its slots with an
-// initialised token.
-func readers(s pkcs11.Snapshot) int {
-	n := 0
-	for _, slot := range s.Slots {
-		if slot.Hardware || slot.Token != nil {
-			n++
-		}
-	}
-	return n
 }
 
 func hasCard(s pkcs11.Snapshot) bool {
