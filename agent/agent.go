@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -56,6 +57,8 @@ type Options struct {
 	Peer func(local, remote netip.AddrPort) (peer.Identity, error)
 	// Watch tells of readers and cards that come and go; default pcsc.Watch.
 	Watch func(ctx context.Context, changed func(pcsc.Event))
+	// Desktop tells when the person leaves; default desktop.Watch.
+	Desktop func(ctx context.Context, left func(reason string)) error
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Limits are the time limits; the zero value is protocol.md's.
@@ -105,6 +108,7 @@ type Server struct {
 	version  string
 	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
 	watch    func(ctx context.Context, changed func(pcsc.Event))
+	desktop  func(ctx context.Context, left func(reason string)) error
 	now      func() time.Time
 	limits   Limits
 
@@ -115,6 +119,7 @@ type Server struct {
 	looks     *looks
 	readers   readers
 	waits     waits
+	pin       pinSession
 	proven    *proven
 	bare      *bareConns
 
@@ -128,7 +133,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		policy: o.Policy, cards: o.Cards, prompter: o.Prompter, choice: o.Choice,
-		log: o.Logger, version: o.Version, peer: o.Peer, watch: o.Watch, now: o.Now,
+		log: o.Logger, version: o.Version, peer: o.Peer, watch: o.Watch, desktop: o.Desktop, now: o.Now,
 		limits: o.Limits.withDefaults(), uid: uint32(os.Getuid()), conns: map[*conn]bool{},
 	}
 	if s.peer == nil {
@@ -139,6 +144,9 @@ func New(o Options) (*Server, error) {
 	}
 	if s.watch == nil {
 		s.watch = pcsc.Watch
+	}
+	if s.desktop == nil {
+		s.desktop = desktop.Watch
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -172,6 +180,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	s.looks.refresh(ctx)
+	s.startPINSession(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watchReaders(ctx) })
 	ended := make(chan error, len(s.listeners))

@@ -46,7 +46,8 @@ type fakeCards struct {
 	err       error
 	looked    int
 	restarted int
-	kept      string        // the certificate of a kept login
+	kept      string // the certificate of a kept login
+	locked    chan struct{}
 	first     chan struct{} // where not nil, closed by the first look
 	sign      func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
 }
@@ -88,6 +89,9 @@ func (f *fakeCards) Lock(context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.kept = ""
+	if f.locked != nil {
+		f.locked <- struct{}{}
+	}
 	return nil
 }
 
@@ -108,6 +112,7 @@ type fakePerson struct {
 	choose  func(ctx context.Context, holders []prompt.Holder) (int, error)
 	pin     func(ctx context.Context, p prompt.PIN) ([]byte, error)
 	insert  func(ctx context.Context) error
+	confirm func(ctx context.Context, c prompt.Caller, h prompt.Holder) error
 }
 
 func (f fakePerson) Consent(ctx context.Context, _ string, c prompt.Caller) error {
@@ -120,6 +125,10 @@ func (f fakePerson) Choose(ctx context.Context, _ string, _ prompt.Caller, h []p
 
 func (f fakePerson) PIN(ctx context.Context, _ string, p prompt.PIN) ([]byte, error) {
 	return f.pin(ctx, p)
+}
+
+func (f fakePerson) Confirm(ctx context.Context, _ string, c prompt.Caller, h prompt.Holder) error {
+	return f.confirm(ctx, c, h)
 }
 
 func (f fakePerson) InsertCard(ctx context.Context, _ string, _ prompt.Caller) error {
@@ -208,6 +217,8 @@ type setup struct {
 	limits   Limits
 	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
 	choice   *Choice
+	session  time.Duration // pin.session of the machine's policy
+	desktop  func(ctx context.Context, left func(reason string)) error
 	events   chan pcsc.Event // what PC/SC tells; nil: no service
 	now      func() time.Time
 	logTo    io.Writer
@@ -227,6 +238,7 @@ func serve(t *testing.T, o setup) *Server {
 		t.Fatal(err)
 	}
 	p.Ports.First, p.Ports.Count = 30000+int(time.Now().UnixNano()%20000), 100
+	p.PIN.Session = o.session
 	if o.peer == nil {
 		o.peer = func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
 			return peer.Identity{UID: uint32(os.Getuid()), Program: "/usr/bin/test"}, nil
@@ -248,7 +260,7 @@ func serve(t *testing.T, o setup) *Server {
 			}
 		}
 	}
-	s, err := New(Options{Watch: watch,
+	s, err := New(Options{Watch: watch, Desktop: o.desktop,
 		Policy: p, Cards: o.cards, Prompter: o.person, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
 		Peer: o.peer, Limits: o.limits, Choice: o.choice, Now: o.now,
 	})

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // Choice is the certificate that the next logins use, kept in a small file so
@@ -35,41 +37,70 @@ func StateDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "cpx-bridge"), nil
 }
 
-type choiceFile struct {
+// Chosen is a certificate with whose card it is: a renewed card has another
+// certificate and the same holder and kind.
+type Chosen struct {
 	Certificate string `json:"certificate"` // hex SHA-256
+	Identifier  string `json:"identifier,omitempty"`
+	Kind        string `json:"kind,omitempty"`
+}
+
+// ChosenOf is what is kept of a certificate.
+func ChosenOf(c pkcs11.Certificate) Chosen {
+	h := Holder(c, English)
+	return Chosen{Certificate: c.ID, Identifier: h.Identifier, Kind: h.Kind}
+}
+
+// Among returns the chosen one of the certificates, -1 for none: the very
+// certificate, else the only one of the same holder and kind.
+func (c Chosen) Among(list []pkcs11.Certificate) int {
+	same := -1
+	for i, each := range list {
+		other := ChosenOf(each)
+		switch {
+		case each.ID == c.Certificate:
+			return i
+		case c.Identifier != "" && other.Identifier == c.Identifier && other.Kind == c.Kind:
+			if same >= 0 {
+				return -1 // two of them: the person decides
+			}
+			same = i
+		}
+	}
+	return same
 }
 
 var certificateID = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Get returns the chosen certificate's ID, "" where none is chosen.
-func (c *Choice) Get() (string, error) {
+// Get returns what is chosen, the zero value where nothing is.
+func (c *Choice) Get() (Chosen, error) {
 	if c == nil {
-		return "", nil
+		return Chosen{}, nil
 	}
 	text, err := os.ReadFile(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return Chosen{}, nil
 	}
 	if err != nil {
-		return "", err
+		return Chosen{}, err
 	}
-	var f choiceFile
+	var f Chosen
 	if err := json.Unmarshal(text, &f); err != nil {
-		return "", fmt.Errorf("%s: %w", c.path, err)
+		return Chosen{}, fmt.Errorf("%s: %w", c.path, err)
 	}
 	if f.Certificate != "" && !certificateID.MatchString(f.Certificate) {
-		return "", fmt.Errorf("%s: not a certificate's SHA-256", c.path)
+		return Chosen{}, fmt.Errorf("%s: not a certificate's SHA-256", c.path)
 	}
-	return f.Certificate, nil
+	return f, nil
 }
 
 // Set chooses the certificate. The file is replaced in one step.
-func (c *Choice) Set(id string) error {
+func (c *Choice) Set(chosen Chosen) error {
 	if c == nil {
 		return errors.New("agent: the choice is not kept")
 	}
-	if !certificateID.MatchString(id) {
-		return fmt.Errorf("agent: %q is not a certificate's SHA-256", id)
+	if !certificateID.MatchString(chosen.Certificate) {
+		return fmt.Errorf("agent: %q is not a certificate's SHA-256", chosen.Certificate)
 	}
 	dir := filepath.Dir(c.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -80,7 +111,7 @@ func (c *Choice) Set(id string) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(append(marshal(choiceFile{Certificate: id}), '\n'))
+	_, err = f.Write(append(marshal(chosen), '\n'))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}

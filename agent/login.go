@@ -191,12 +191,7 @@ func (l *login) noCard(s pkcs11.Snapshot) error {
 // choose returns the certificate of the login: the one chosen beforehand, the
 // only one, or the person's choice from a list.
 func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certificate, error) {
-	var usable []pkcs11.Certificate
-	for _, c := range s.Certificates {
-		if c.Reason == pkcs11.Usable {
-			usable = append(usable, c)
-		}
-	}
+	usable := usable(s.Certificates)
 	if len(usable) == 0 {
 		return pkcs11.Certificate{}, noCertificate(s)
 	}
@@ -204,10 +199,8 @@ func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifica
 	if err != nil {
 		l.log.Warn("the choice of certificate cannot be read", "error", err)
 	}
-	for _, c := range usable {
-		if c.ID == chosen {
-			return c, nil
-		}
+	if i := chosen.Among(usable); i >= 0 {
+		return usable[i], nil
 	}
 	if len(usable) == 1 {
 		return usable[0], nil
@@ -257,6 +250,19 @@ func removed(dialog context.Context, err error) error {
 		return pkcs11.ErrCardRemoved
 	}
 	return err
+}
+
+// UsableOf are the certificates of a look that a login may use.
+func UsableOf(s pkcs11.Snapshot) []pkcs11.Certificate { return usable(s.Certificates) }
+
+func usable(list []pkcs11.Certificate) []pkcs11.Certificate {
+	var usable []pkcs11.Certificate
+	for _, c := range list {
+		if c.Reason == pkcs11.Usable {
+			usable = append(usable, c)
+		}
+	}
+	return usable
 }
 
 // noCertificate says why none fits: with several reasons, the authentication

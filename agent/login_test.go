@@ -250,7 +250,7 @@ func TestChoosing(t *testing.T) {
 		t.Fatal(a.Error)
 	}
 	// Chosen beforehand, in another process as it were: no list.
-	if err := choice.Set(two.ID); err != nil {
+	if err := choice.Set(Chosen{Certificate: two.ID}); err != nil {
 		t.Fatal(err)
 	}
 	p.authenticate(2)

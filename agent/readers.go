@@ -97,7 +97,7 @@ func (s *Server) watchReaders(ctx context.Context) {
 		}
 		left, differs := s.readers.take(e)
 		for _, name := range left {
-			s.cardLeft(name)
+			s.cardLeft(ctx, name)
 		}
 		if e.Restarted {
 			// The vendor's module finds no reader after the service came back
@@ -114,7 +114,7 @@ func (s *Server) watchReaders(ctx context.Context) {
 
 // cardLeft tells the pages and the login that use a card of the reader. It does
 // not wait for the module, which may be at work for seconds.
-func (s *Server) cardLeft(reader string) {
+func (s *Server) cardLeft(ctx context.Context, reader string) {
 	snapshot, _ := s.cards.Snapshot()
 	on := func(id string) bool {
 		for _, c := range snapshot.Certificates {
@@ -126,6 +126,11 @@ func (s *Server) cardLeft(reader string) {
 	}
 	s.tellRemoved(on)
 	s.waits.left(on)
+	for _, c := range snapshot.Certificates {
+		if on(c.ID) && s.cards.Kept(c.ID) {
+			go s.lock(ctx, "the card was removed")
+		}
+	}
 }
 
 // waits knows the certificates that the person is being asked about, so that

@@ -14,21 +14,34 @@ import (
 // at most one try on the card; after a wrong PIN the person is asked anew, and
 // whoever then stops gets pin_incorrect.
 func (l *login) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
-	var wrong, length bool
+	if l.keeps() && l.cards.Kept(c.ID) {
+		signature, err := l.signKept(ctx, c)
+		if !errors.Is(err, pkcs11.ErrNotKept) {
+			return signature, err
+		}
+	}
+	var asked entry
 	var last *pkcs11.PINError
 	for {
-		signature, err := l.signOnce(ctx, c, wrong, length)
+		signature, err := l.signOnce(ctx, c, asked)
 		switch {
+		case err == nil && l.cards.Kept(c.ID):
+			l.kept(ctx)
+			return signature, nil
+		case errors.Is(err, pkcs11.ErrOutcomeUnknown):
+			// The PIN is forgotten; what the card has made of it, its tries will
+			// tell, and the person decides whether to go on.
+			asked = entry{unsure: true}
 		case errors.Is(err, pkcs11.ErrPINIncorrect) && !errors.Is(err, pkcs11.ErrPINLocked):
 			last = nil
 			errors.As(err, &last)
 			if last != nil && last.Locked {
 				return signature, fail(CodePINLocked)
 			}
-			wrong, length = true, false
+			asked = entry{wrong: true}
 		case errors.Is(err, pkcs11.ErrPINLength):
-			length = true // nothing was sent to the card
-		case wrong && errors.Is(err, prompt.ErrCancelled):
+			asked.length = true // nothing was sent to the card
+		case asked.wrong && errors.Is(err, prompt.ErrCancelled):
 			return signature, stopped(last)
 		default:
 			return signature, err
@@ -49,7 +62,34 @@ func stopped(last *pkcs11.PINError) error {
 	return deniedError{e}
 }
 
-func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, wrong, length bool) (pkcs11.Signature, error) {
+// entry is what became of the person's last one.
+type entry struct{ wrong, length, unsure bool }
+
+// signKept signs with a login that was kept: in place of the PIN the person is
+// asked for consent, whatever the origin, naming it and the holder.
+func (l *login) signKept(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
+	ctx, end := l.whilePresent(ctx, c.Slot, c.ID)
+	defer end()
+	l.progress(waitingForConsent)
+	dialog, cancel := context.WithTimeout(ctx, l.limits.Dialog)
+	defer cancel()
+	if err := l.prompter.Confirm(dialog, l.lang, l.caller(), Holder(c, l.lang)); err != nil {
+		if errors.Is(err, prompt.ErrCancelled) {
+			err = deniedError{fail(CodeConsentDenied)}
+		}
+		return pkcs11.Signature{}, removed(ctx, err)
+	}
+	signature, err := l.cards.Sign(ctx, pkcs11.Request{
+		CertificateID: c.ID, Message: l.message, Kept: true, Signing: func() { l.progress(signing) },
+	})
+	return signature, removed(ctx, err)
+}
+
+func (l *login) message(a pkcs11.Algorithm) ([]byte, error) {
+	return authtoken.Message(string(a), l.who.origin, l.nonce)
+}
+
+func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, last entry) (pkcs11.Signature, error) {
 	// The PIN pad's dialog stands as long as the card's login.
 	pad, endPad := context.WithCancel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -64,14 +104,11 @@ func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, wrong, lengt
 		}
 	}()
 	signature, err := l.cards.Sign(ctx, pkcs11.Request{
-		CertificateID: c.ID,
-		Message: func(a pkcs11.Algorithm) ([]byte, error) {
-			return authtoken.Message(string(a), l.who.origin, l.nonce)
-		},
+		CertificateID: c.ID, Message: l.message, Keep: l.keeps(),
 		Signing: func() { endPad(); l.progress(signing) },
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
 			l.progress(waitingForPIN)
-			dialog := l.dialog(ask, wrong, length)
+			dialog := l.dialog(ask, last)
 			if !ask.Token.ProtectedPath {
 				return l.askPIN(ctx, dialog)
 			}
@@ -100,10 +137,10 @@ func (l *login) askPIN(ctx context.Context, dialog prompt.PIN) ([]byte, error) {
 	return l.prompter.PIN(ctx, l.lang, dialog)
 }
 
-func (l *login) dialog(ask pkcs11.PINRequest, wrong, length bool) prompt.PIN {
+func (l *login) dialog(ask pkcs11.PINRequest, last entry) prompt.PIN {
 	return prompt.PIN{
 		Caller: l.caller(), Holder: Holder(ask.Certificate, l.lang),
-		WrongPIN: wrong, LengthHint: length,
+		WrongPIN: last.wrong, LengthHint: last.length, Unsure: last.unsure,
 		FinalTry: ask.Token.PINFinalTry, CountLow: ask.Token.PINCountLow,
 		MinLength: ask.Token.MinPIN, MaxLength: ask.Token.MaxPIN,
 		PINPad: ask.Token.ProtectedPath,

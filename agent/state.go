@@ -30,16 +30,29 @@ func (s *Server) State() State {
 	_, err := s.looks.state()
 	state := State{Lang: Language(s.policy.Lang), Readers: s.readers.count(snapshot), Card: s.cardState(snapshot), Err: err}
 	chosen, _ := s.choice.Get()
+	at := chosen.Among(usable(snapshot.Certificates))
+	n := 0
 	for _, c := range snapshot.Certificates {
 		state.Certificates = append(state.Certificates, CertificateState{
-			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.ID == chosen,
+			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.Reason == pkcs11.Usable && n == at,
 		})
+		if c.Reason == pkcs11.Usable {
+			n++
+		}
 	}
 	return state
 }
 
 // Use chooses the certificate of the next logins.
-func (s *Server) Use(id string) error { return s.choice.Set(id) }
+func (s *Server) Use(id string) error {
+	snapshot, _ := s.cards.Snapshot()
+	for _, c := range snapshot.Certificates {
+		if c.ID == id {
+			return s.choice.Set(ChosenOf(c))
+		}
+	}
+	return s.choice.Set(Chosen{Certificate: id})
+}
 
 // Refresh looks at the cards once, in the background.
 func (s *Server) Refresh(ctx context.Context) { s.looks.refresh(ctx) }

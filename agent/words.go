@@ -55,15 +55,19 @@ func known(tag string) string {
 }
 
 // Holder is what dialogs and menus say of a certificate.
+// A card that ends soon says so: renewing one takes weeks.
 func Holder(c pkcs11.Certificate, lang string) prompt.Holder {
 	// The demonstration's policies stand in an arc that no real card uses, so
 	// that knowing them costs nothing.
 	p := cps.Parse(c.X509, cps.DemoRules())
 	return prompt.Holder{
 		Name: p.DisplayName(), Identifier: p.Identifier, Profession: p.Profession, Kind: p.Kind,
-		NotAfter: Date(c.X509.NotAfter, lang),
+		NotAfter: Date(c.X509.NotAfter, lang), Renew: c.Reason == pkcs11.Usable && time.Until(c.X509.NotAfter) < renewal,
 	}
 }
+
+// renewal is how long before its end a card says so.
+const renewal = 60 * 24 * time.Hour
 
 // Date is a day in the language's form.
 func Date(t time.Time, lang string) string {

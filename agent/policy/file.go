@@ -38,6 +38,12 @@ type file struct {
 		Level *string `toml:"level"`
 	} `toml:"log"`
 
+	Limits struct {
+		PINPad *string `toml:"pin_pad"`
+		Card   *string `toml:"card"`
+		Other  *string `toml:"other"`
+	} `toml:"limits"`
+
 	path  string
 	lines settings.Lines
 }
@@ -108,7 +114,26 @@ func (f *file) check(machine bool) error {
 	if l := f.Log.Level; l != nil && !levels[*l] {
 		return f.err("log.level", fmt.Sprintf("%q: the levels are debug, info, warn and error", *l))
 	}
+	for key, value := range map[string]*string{"limits.pin_pad": f.Limits.PINPad, "limits.card": f.Limits.Card, "limits.other": f.Limits.Other} {
+		if err := f.checkLimit(key, value); err != nil {
+			return err
+		}
+	}
 	return f.checkSession(machine)
+}
+
+// A limit below a second would end modules that work, one above ten minutes
+// would leave a person before a module that does not.
+const minLimit, maxLimit = time.Second, 10 * time.Minute
+
+func (f *file) checkLimit(key string, value *string) error {
+	if value == nil {
+		return nil
+	}
+	if d, err := time.ParseDuration(*value); err != nil || d < minLimit || d > maxLimit {
+		return f.err(key, fmt.Sprintf("%q: a duration from 1s to 10m, such as 30s", *value))
+	}
+	return nil
 }
 
 var levels = map[string]bool{"debug": true, "info": true, "warn": true, "error": true}

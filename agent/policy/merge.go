@@ -102,6 +102,7 @@ func (e *Effective) Describe() []Setting {
 		"origins.mode": e.Origins.Mode, "origins.allow": e.Origins.Allow, "origins.block": e.Origins.Block,
 		"ports.first": e.Ports.First, "ports.count": e.Ports.Count, "pin.session": e.PIN.Session.String(),
 		"wss.enabled": e.WSS.Enabled, "wss.first": e.WSS.First, "wss.count": e.WSS.Count, "log.level": e.Log.Level,
+		"limits.pin_pad": e.Limits.PINPad.String(), "limits.card": e.Limits.Card.String(), "limits.other": e.Limits.Other.String(),
 	}
 	list := make([]Setting, len(keys))
 	for i, key := range keys {

@@ -24,7 +24,12 @@ type Settings struct {
 	PIN      PIN
 	WSS      WSS
 	Log      Log
+	Limits   Limits
 }
+
+// Limits are how long a call of a card's module may take before its process is
+// ended; 0: the default of package pkcs11.
+type Limits struct{ PINPad, Card, Other time.Duration }
 
 // Origins say who may connect.
 type Origins struct {
@@ -117,6 +122,7 @@ func readChecked(path string, machine bool) (*file, error) {
 func defaults() *Effective {
 	e := &Effective{Settings: Settings{
 		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: 10}, WSS: WSS{First: 27820, Count: 10}, Log: Log{Level: "info"},
+		Limits: Limits{PINPad: 150 * time.Second, Card: 30 * time.Second, Other: 10 * time.Second},
 	}, Sources: map[string]string{}}
 	for _, key := range keys {
 		e.Sources[key] = "default"
@@ -127,6 +133,7 @@ func defaults() *Effective {
 var keys = []string{
 	"modules", "pinentry", "lang", "origins.mode", "origins.allow", "origins.block",
 	"ports.first", "ports.count", "pin.session", "wss.enabled", "wss.first", "wss.count", "log.level",
+	"limits.pin_pad", "limits.card", "limits.other",
 }
 
 // take sets what the file says, for the keys that may be taken.
@@ -148,5 +155,8 @@ func (e *Effective) take(f *file, may func(key string) bool) {
 	set("wss.enabled", f.WSS.Enabled != nil, func() { e.WSS.Enabled = *f.WSS.Enabled })
 	set("wss.first", f.WSS.First != nil, func() { e.WSS.First = *f.WSS.First })
 	set("wss.count", f.WSS.Count != nil, func() { e.WSS.Count = *f.WSS.Count })
+	set("limits.pin_pad", f.Limits.PINPad != nil, func() { e.Limits.PINPad, _ = time.ParseDuration(*f.Limits.PINPad) })
+	set("limits.card", f.Limits.Card != nil, func() { e.Limits.Card, _ = time.ParseDuration(*f.Limits.Card) })
+	set("limits.other", f.Limits.Other != nil, func() { e.Limits.Other, _ = time.ParseDuration(*f.Limits.Other) })
 	set("log.level", f.Log.Level != nil, func() { e.Log.Level = *f.Log.Level })
 }

@@ -16,6 +16,16 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 	return answerError(err)
 }
 
+// Confirm implements Prompter.
+func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder) error {
+	w := wordsOf(lang)
+	_, err := p.ask(ctx, lang, settings{
+		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.holder(h) + "\n\n" + w.confirm},
+		{"SETOK", w.allow}, {"SETCANCEL", w.refuse},
+	}, "CONFIRM")
+	return answerError(err)
+}
+
 // Choose implements Prompter: one question for each certificate, round and
 // round, until one is taken or the person ends it.
 func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error) {
@@ -47,6 +57,12 @@ func (p *Pinentry) PIN(ctx context.Context, lang string, d PIN) ([]byte, error) 
 			{"SETTITLE", w.title}, {"SETDESC", text + "\n\n" + w.pinPad}, {"SETOK", w.cancel},
 		}, "CONFIRM --one-button")
 		return nil, cancelButton(err)
+	}
+	if d.Holder.Renew {
+		text += "\n\n" + fmt.Sprintf(w.renew, safe(d.Holder.NotAfter, maxShort))
+	}
+	if d.Unsure {
+		text += "\n\n" + w.unsure
 	}
 	switch {
 	case d.FinalTry:

@@ -216,7 +216,7 @@ func TestHostileTexts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, log := answering(t, map[string]any{"pin": []string{"1234"}})
-			d := PIN{Caller: Caller{text, text}, Holder: Holder{text, text + "1", text + "2", text + "3", text + "4"}, FinalTry: true}
+			d := PIN{Caller: Caller{text, text}, Holder: Holder{text, text + "1", text + "2", text + "3", text + "4", false}, FinalTry: true}
 			if _, err := p.PIN(t.Context(), "fr", d); err != nil {
 				t.Fatal(err)
 			}

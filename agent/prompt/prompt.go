@@ -36,6 +36,7 @@ type Holder struct {
 	Profession string
 	Kind       string // CPS, CPF, CPE, CPA or ""
 	NotAfter   string // already in the language's form
+	Renew      bool   // it expires soon
 }
 
 // PIN is what the PIN dialog shows.
@@ -49,12 +50,16 @@ type PIN struct {
 	MaxLength  int
 	PINPad     bool // typed on the reader: the dialog only says so
 	LengthHint bool // the last entry had a wrong length and was not sent
+	Unsure     bool // whether the card took the last entry is not known
 }
 
 // Prompter asks the person. lang is "fr" or "en".
 type Prompter interface {
 	// Consent asks whether Caller may use the card. nil is yes.
 	Consent(ctx context.Context, lang string, c Caller) error
+	// Confirm asks whether Caller may use the card of h, which needs no PIN now.
+	// nil is yes.
+	Confirm(ctx context.Context, lang string, c Caller, h Holder) error
 	// Choose returns the index of the chosen certificate.
 	Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error)
 	// PIN returns what was typed; the caller overwrites it after use.

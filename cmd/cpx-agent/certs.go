@@ -46,6 +46,7 @@ type reportCertificate struct {
 	Usable     bool      `json:"usable"`
 	Reason     string    `json:"reason,omitempty"`
 	Chosen     bool      `json:"chosen"`
+	Renew      bool      `json:"renew"` // it expires within sixty days
 }
 
 var reasonTexts = map[string]map[pkcs11.Reason]string{
@@ -63,7 +64,7 @@ var reasonTexts = map[string]map[pkcs11.Reason]string{
 func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Logger: logger(p, stderr)})
+	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: logger(p, stderr)})
 	if err != nil {
 		return report{}, err
 	}
@@ -84,9 +85,13 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, e
 		}
 		r.Readers = append(r.Readers, reader)
 	}
-	chosen := ""
+	var chosen agent.Chosen
 	if c, err := choice(); err == nil {
 		chosen, _ = c.Get()
+	}
+	use := ""
+	if i := chosen.Among(agent.UsableOf(snapshot)); i >= 0 {
+		use = agent.UsableOf(snapshot)[i].ID
 	}
 	for _, c := range snapshot.Certificates {
 		h := agent.Holder(c, agent.Language(p.Lang))
@@ -97,7 +102,7 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, e
 		r.Certificates = append(r.Certificates, reportCertificate{
 			ID: c.ID, Holder: h.Name, Identifier: h.Identifier, Profession: h.Profession, Kind: h.Kind,
 			NotBefore: c.X509.NotBefore, NotAfter: c.X509.NotAfter, Card: card,
-			Usable: c.Reason == pkcs11.Usable, Reason: string(c.Reason), Chosen: c.ID == chosen,
+			Usable: c.Reason == pkcs11.Usable, Reason: string(c.Reason), Chosen: c.ID == use, Renew: h.Renew,
 		})
 	}
 	return r, err
@@ -135,9 +140,9 @@ func certs(ctx context.Context, p *policy.Effective, asJSON bool, stdout, stderr
 }
 
 func (r report) print(w io.Writer, lang string) {
-	words := map[string][5]string{
-		agent.French:  {"Lecteurs :", "aucun", "sans carte", "Certificats :", "prochaine connexion"},
-		agent.English: {"Readers:", "none", "no card", "Certificates:", "next login"},
+	words := map[string][6]string{
+		agent.French:  {"Lecteurs :", "aucun", "sans carte", "Certificats :", "prochaine connexion", "expire bientôt, à renouveler"},
+		agent.English: {"Readers:", "none", "no card", "Certificates:", "next login", "expires soon, have it renewed"},
 	}[lang]
 	fmt.Fprintln(w, words[0])
 	for _, s := range r.Readers {
@@ -155,6 +160,9 @@ func (r report) print(w io.Writer, lang string) {
 		mark := ""
 		if c.Chosen {
 			mark = " ← " + words[4]
+		}
+		if c.Renew {
+			mark += " (" + words[5] + ")"
 		}
 		fmt.Fprintf(w, "  %s  %s  %s  (%s)%s\n", c.ID[:12], printable(c.Holder), printable(c.Identifier),
 			strings.Join(printables(c.Kind, c.Profession, agent.Date(c.NotAfter, lang), reasonTexts[lang][pkcs11.Reason(c.Reason)]), ", "), mark)
@@ -210,7 +218,7 @@ func useCertificate(ctx context.Context, p *policy.Effective, prefix string, std
 	}
 	c, err := choice()
 	if err == nil {
-		err = c.Set(found[0].ID)
+		err = c.Set(agent.Chosen{Certificate: found[0].ID, Identifier: found[0].Identifier, Kind: found[0].Kind})
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)

@@ -22,7 +22,7 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stderr io.Writer
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
-	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Logger: log})
+	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: log})
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem

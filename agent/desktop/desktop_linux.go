@@ -1,0 +1,156 @@
+package desktop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// The names and members of logind (org.freedesktop.login1, systemd) and of the
+// screen savers (Idle Inhibition Service, and what desktops made of it).
+const (
+	login1        = "org.freedesktop.login1"
+	login1Manager = "org.freedesktop.login1.Manager"
+	login1Session = "org.freedesktop.login1.Session"
+	properties    = "org.freedesktop.DBus.Properties"
+)
+
+var screenSavers = []string{
+	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.mate.ScreenSaver", "org.cinnamon.ScreenSaver", "org.xfce.ScreenSaver",
+}
+
+// Watch calls left with a reason each time the person leaves, until ctx ends.
+// It returns once it listens, and fails with ErrCannotTell where neither the
+// system's session manager nor the desktop's bus can be listened to.
+func Watch(ctx context.Context, left func(reason string)) error {
+	var errs []error
+	listening := 0
+	for _, listen := range []func(context.Context, func(string)) error{watchSystem, watchSession} {
+		if err := listen(ctx, left); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		listening++
+	}
+	if listening == 0 {
+		return fmt.Errorf("%w: %w", ErrCannotTell, errors.Join(errs...))
+	}
+	return nil
+}
+
+// watchSystem listens to logind: sleep, and this session locked or no longer in
+// front.
+func watchSystem(ctx context.Context, left func(string)) error {
+	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("system bus: %w", err)
+	}
+	session, err := ownSession(conn)
+	if err == nil {
+		err = errors.Join(
+			conn.AddMatchSignal(dbus.WithMatchInterface(login1Manager), dbus.WithMatchMember("PrepareForSleep")),
+			conn.AddMatchSignal(dbus.WithMatchInterface(login1Session), dbus.WithMatchMember("Lock"), dbus.WithMatchObjectPath(session)),
+			conn.AddMatchSignal(dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchObjectPath(session)),
+		)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("logind: %w", err), conn.Close())
+	}
+	follow(ctx, conn, func(s *dbus.Signal) {
+		switch {
+		case s.Name == login1Manager+".PrepareForSleep" && first(s, true):
+			left("sleep")
+		case s.Name == login1Session+".Lock":
+			left("locked")
+		case s.Name == properties+".PropertiesChanged" && changed(s, "LockedHint", true):
+			left("locked")
+		case s.Name == properties+".PropertiesChanged" && changed(s, "Active", false):
+			left("another session in front")
+		}
+	}, left)
+	return nil
+}
+
+func ownSession(conn *dbus.Conn) (dbus.ObjectPath, error) {
+	manager := conn.Object(login1, "/org/freedesktop/login1")
+	var path dbus.ObjectPath
+	if id := os.Getenv("XDG_SESSION_ID"); id != "" {
+		if err := manager.Call(login1Manager+".GetSession", 0, id).Store(&path); err == nil {
+			return path, nil
+		}
+	}
+	err := manager.Call(login1Manager+".GetSessionByPID", 0, uint32(os.Getpid())).Store(&path)
+	return path, err
+}
+
+// watchSession listens to the desktop's screen saver, whichever it is.
+func watchSession(ctx context.Context, left func(string)) error {
+	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
+		return errors.New("session bus: there is none") // and one of our own would tell nothing
+	}
+	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("session bus: %w", err)
+	}
+	var names []string
+	err = conn.BusObject().Call("org.freedesktop.DBus.ListNames", 0).Store(&names)
+	there := false
+	for _, saver := range screenSavers {
+		err = errors.Join(err, conn.AddMatchSignal(dbus.WithMatchInterface(saver), dbus.WithMatchMember("ActiveChanged")))
+		for _, name := range names {
+			there = there || name == saver
+		}
+	}
+	if err == nil && !there {
+		err = errors.New("no screen saver is on the bus")
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("session bus: %w", err), conn.Close())
+	}
+	follow(ctx, conn, func(s *dbus.Signal) {
+		if first(s, true) {
+			left("locked")
+		}
+	}, left)
+	return nil
+}
+
+// follow hands on signals until ctx ends. A bus that goes away tells nothing
+// any more, which counts as the person leaving.
+func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), left func(string)) {
+	signals := make(chan *dbus.Signal, 16)
+	conn.Signal(signals)
+	var once sync.Once
+	closed := func() { once.Do(func() { _ = conn.Close() }) }
+	context.AfterFunc(ctx, closed)
+	go func() {
+		defer closed()
+		for s := range signals {
+			do(s)
+		}
+		if ctx.Err() == nil {
+			left("the bus is gone")
+		}
+	}()
+}
+
+func first(s *dbus.Signal, want bool) bool {
+	if len(s.Body) == 0 {
+		return false
+	}
+	value, ok := s.Body[0].(bool)
+	return ok && value == want
+}
+
+func changed(s *dbus.Signal, property string, want bool) bool {
+	if len(s.Body) < 2 {
+		return false
+	}
+	values, _ := s.Body[1].(map[string]dbus.Variant)
+	value, ok := values[property].Value().(bool)
+	return ok && value == want
+}

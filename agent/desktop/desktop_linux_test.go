@@ -1,0 +1,130 @@
+package desktop
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+const sessionPath = dbus.ObjectPath("/org/freedesktop/login1/session/TEST")
+
+// logind stands on a real bus for what no test may do to the machine: lock it,
+// send it to sleep.
+type logind struct{ conn *dbus.Conn }
+
+func (logind) GetSession(string) (dbus.ObjectPath, *dbus.Error)      { return sessionPath, nil }
+func (logind) GetSessionByPID(uint32) (dbus.ObjectPath, *dbus.Error) { return sessionPath, nil }
+
+func (l logind) emit(t *testing.T, path dbus.ObjectPath, name string, values ...any) {
+	t.Helper()
+	if err := l.conn.Emit(path, name, values...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connect(t *testing.T, address, name string) *dbus.Conn {
+	t.Helper()
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := conn.RequestName(name, 0); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func left(t *testing.T) (chan string, func(string)) {
+	reasons := make(chan string, 10)
+	return reasons, func(reason string) { reasons <- reason }
+}
+
+func expect(t *testing.T, reasons chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-reasons:
+		if got != want {
+			t.Errorf("left because of %q, want %q", got, want)
+		}
+	case <-time.After(testdesk.Patience):
+		t.Fatalf("nothing told, want %q", want)
+	}
+}
+
+func TestSystem(t *testing.T) {
+	address := testdesk.Bus(t)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
+	l := logind{connect(t, address, login1)}
+	if err := l.conn.Export(l, "/org/freedesktop/login1", login1Manager); err != nil {
+		t.Fatal(err)
+	}
+	reasons, f := left(t)
+	if err := Watch(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	// What is none of this session's business comes first and is not told.
+	l.emit(t, "/org/freedesktop/login1", login1Manager+".PrepareForSleep", false)
+	l.emit(t, sessionPath+"2", login1Session+".Lock")
+	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false), "Active": dbus.MakeVariant(true)}, []string{})
+	l.emit(t, "/org/freedesktop/login1", login1Manager+".PrepareForSleep", true)
+	expect(t, reasons, "sleep")
+	l.emit(t, sessionPath, login1Session+".Lock")
+	expect(t, reasons, "locked")
+	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true)}, []string{})
+	expect(t, reasons, "locked")
+	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"Active": dbus.MakeVariant(false)}, []string{})
+	expect(t, reasons, "another session in front")
+}
+
+func TestScreenSaver(t *testing.T) {
+	for _, saver := range screenSavers {
+		t.Run(saver, func(t *testing.T) {
+			address := testdesk.Bus(t)
+			t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
+			t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+			l := logind{connect(t, address, saver)}
+			reasons, f := left(t)
+			if err := Watch(t.Context(), f); err != nil {
+				t.Fatal(err)
+			}
+			l.emit(t, "/", saver+".ActiveChanged", false)
+			l.emit(t, "/", saver+".ActiveChanged", true)
+			expect(t, reasons, "locked")
+		})
+	}
+}
+
+// Where nothing tells, Watch says so rather than listen in vain: no bus at all,
+// and a bus on which no screen saver is.
+func TestCannotTell(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
+	for name, address := range map[string]string{"no bus": "", "no screen saver": testdesk.Bus(t)} {
+		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+		if err := Watch(t.Context(), func(string) {}); !errors.Is(err, ErrCannotTell) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A bus that goes away can tell nothing any more: that counts as leaving. The
+// end of the context does not.
+func TestBusGoes(t *testing.T) {
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
+	reasons, f := left(t)
+	t.Run("bus", func(t *testing.T) {
+		address := testdesk.Bus(t)
+		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+		connect(t, address, screenSavers[0])
+		if err := Watch(context.Background(), f); err != nil {
+			t.Fatal(err)
+		}
+	}) // the bus ends here
+	expect(t, reasons, "the bus is gone")
+}
