@@ -15,6 +15,7 @@ import (
 type readers struct {
 	mu    sync.Mutex
 	known bool // the service answers
+	ever  bool // it has answered since the agent's start
 	list  []pcsc.Reader
 }
 
@@ -34,6 +35,7 @@ func (r *readers) take(e pcsc.Event) (left []string, differs bool) {
 		}
 	}
 	r.known, r.list = e.Err == nil, e.Readers
+	r.ever = r.ever || r.known
 	return left, differs
 }
 
@@ -76,13 +78,13 @@ func (r *readers) tell(s pkcs11.Snapshot) bool {
 }
 
 // count is the number of PC/SC readers, and of slots that are none and hold an
-// initialised token. Without PC/SC the modules' own word counts.
+// initialised token. Where PC/SC never answered, the modules' own word counts.
 func (r *readers) count(s pkcs11.Snapshot) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := len(r.list)
 	for _, slot := range s.Slots {
-		if !r.hasLocked(slot) && (slot.Token != nil || slot.Hardware && !r.known) {
+		if !r.hasLocked(slot) && (slot.Token != nil || slot.Hardware && !r.ever) {
 			n++
 		}
 	}

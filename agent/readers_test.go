@@ -63,6 +63,11 @@ func TestReaders(t *testing.T) {
 		}
 	}
 	r.take(pcsc.Event{Err: pcsc.ErrNoService})
+	if s := (pkcs11.Snapshot{Slots: []pkcs11.Slot{slot, {Description: "x", Hardware: true}}}); r.count(s) != 1 || r.tell(s) {
+		t.Error("readers that went with the service are counted")
+	}
+	r = readers{}
+	r.take(pcsc.Event{Err: pcsc.ErrNoService})
 	if s := (pkcs11.Snapshot{Slots: []pkcs11.Slot{{Description: "x", Hardware: true}, soft}}); r.count(s) != 2 || r.tell(s) {
 		t.Error("without a service the modules' word counts")
 	}

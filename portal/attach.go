@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -30,6 +31,11 @@ type view struct {
 	Form      form
 	Elsewhere bool
 	Changed   bool
+	Removed   bool // the card was taken out, which ended the session
+
+	// Watch is the certificate of the card that this page stands on, hex SHA-256;
+	// Leave is what the page does when that card leaves.
+	Watch, Leave string
 }
 
 type form struct{ Region, Service, Username string }
@@ -51,6 +57,9 @@ func (p *Portal) page(do action) http.HandlerFunc {
 			v.Account = &a
 		}
 		if err == nil {
+			err = p.watched(r.Context(), s, v)
+		}
+		if err == nil {
 			v, err = do(w, r, s, v)
 		}
 		if err != nil {
@@ -64,11 +73,29 @@ func (p *Portal) page(do action) http.HandlerFunc {
 	}
 }
 
+// watched says which card ends this session, or takes back what waits in it,
+// when it leaves the reader.
+func (p *Portal) watched(ctx context.Context, s *session, v *view) error {
+	switch {
+	case s == nil:
+	case s.pending != nil:
+		v.Watch, v.Leave = s.pending.Certificate, pathFirst+"/pas-ma-carte"
+	case s.Account != 0:
+		c, err := p.store.cardByID(ctx, s.Card)
+		if errors.Is(err, errNotFound) {
+			return nil // detached elsewhere
+		}
+		v.Watch, v.Leave = c.Card.Certificate, pathLogout
+		return err
+	}
+	return nil
+}
+
 func (p *Portal) home(w http.ResponseWriter, r *http.Request, _ *session, v *view) (*view, error) {
 	if v.Account != nil {
 		return redirect(w, r, pathSpace)
 	}
-	v.Page = "home"
+	v.Page, v.Removed = "home", r.URL.Query().Get("carte") == "retiree"
 	return v, nil
 }
 

@@ -102,6 +102,8 @@ func (p *Portal) cardOf(result authtoken.Result) card {
 const (
 	pathSpace = "/espace"
 	pathFirst = "/premiere-connexion"
+	// pathLogout is also where a page goes by itself when its card leaves.
+	pathLogout = "/deconnexion"
 )
 
 // enter logs the card's account in, or keeps the card for five minutes in a new

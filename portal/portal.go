@@ -120,7 +120,7 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET "+pathSpace, p.page(p.space))
 	mux.HandleFunc("GET /cartes/{id}/detacher", p.page(p.askDetach))
 	mux.HandleFunc("POST /cartes/{id}/detacher", p.page(p.detach))
-	mux.HandleFunc("POST /deconnexion", p.page(p.logout))
+	mux.HandleFunc("POST "+pathLogout, p.page(p.logout))
 	mux.HandleFunc("POST /langue", p.setLang)
 	mux.HandleFunc("GET /assistance", p.page(p.support))
 	mux.HandleFunc("GET /", p.page(p.missing))

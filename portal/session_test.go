@@ -2,10 +2,13 @@ package portal
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -168,4 +171,51 @@ func TestCookieOnHTTPS(t *testing.T) {
 	if got := w.Header().Get("Strict-Transport-Security"); got == "" {
 		t.Error("no Strict-Transport-Security on https")
 	}
+}
+
+// A page that stands on a card names it, and where the page goes when the card
+// leaves; a page that stands on none does not.
+func TestPagesNameTheirCard(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	sum := sha256.Sum256(card.cert.Raw)
+	id := hex.EncodeToString(sum[:])
+	if page := b.get("/"); strings.Contains(page.raw, "data-card") || strings.Contains(page.raw, "session.mjs") {
+		t.Error("the home page of a visitor watches a card")
+	}
+	if next, _ := b.login(card); next != pathFirst {
+		t.Fatal(next)
+	}
+	watches := func(page answer, leave string) {
+		t.Helper()
+		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+leave+`"`) || !strings.Contains(page.raw, "/static/session.mjs") {
+			t.Errorf("%s does not watch its card", page.Request.URL.Path)
+		}
+	}
+	watches(b.get(pathFirst), pathFirst+"/pas-ma-carte")
+	b.attach(card, testName)
+	for _, path := range []string{pathSpace, "/assistance", "/rien"} {
+		watches(b.get(path), pathLogout)
+	}
+	// Detached in another session: the page stands on no card any more.
+	ids := cardIDs(t, b.get(pathSpace))
+	if err := s.store.detach(t.Context(), 1, mustInt(t, ids[0])); err != nil {
+		t.Fatal(err)
+	}
+	if page := b.get(pathSpace); page.StatusCode != http.StatusOK || strings.Contains(page.raw, "data-card") {
+		t.Errorf("after the card was detached: %d", page.StatusCode)
+	}
+	b.shows(b.get("/assistance"), http.StatusOK)
+	visitor := s.browser(t)
+	visitor.shows(visitor.get("/?carte=retiree"), http.StatusOK, "Votre carte a été retirée du lecteur")
+}
+
+func mustInt(t *testing.T, s string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

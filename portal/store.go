@@ -128,6 +128,10 @@ func (s *store) cardByKey(ctx context.Context, c card) (attached, error) {
 	return scanCard(s.db.QueryRowContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE trust_group = ? AND key = ?`, c.Group, c.key()).Scan)
 }
 
+func (s *store) cardByID(ctx context.Context, id int64) (attached, error) {
+	return scanCard(s.db.QueryRowContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE id = ?`, id).Scan)
+}
+
 func (s *store) cards(ctx context.Context, accountID int64) ([]attached, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE account = ? ORDER BY attached`, accountID)
 	if err != nil {

@@ -1,0 +1,226 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+)
+
+const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
+
+// virtualStack is a stack whose agent drives a virtual CPS3 with the unmodified
+// OpenSC, in place of a software token.
+func virtualStack(t *testing.T, o stack.Options, card virtual.CardOptions, desk virtual.DeskOptions) (*stack.Stack, *virtual.Desk) {
+	t.Helper()
+	desk.Socket = filepath.Join(t.TempDir(), "pcscd")
+	o.Modules, o.Extra = []string{openSC}, map[string]string{"PCSCLITE_CSOCK_NAME": desk.Socket}
+	s := prepare(t, o)
+	desk.Card = newCard(t, s, card)
+	d, err := virtual.NewDesk(desk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, d
+}
+
+func pki(t *testing.T, s *stack.Stack) *demopki.PKI {
+	t.Helper()
+	p, err := democard.OpenPKI(s.Path("card/ca"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestCardLeavesInBrowser is the reference portal that logs out when its card
+// leaves, in Chromium, with a CPS3 that OpenSC drives.
+func TestCardLeavesInBrowser(t *testing.T) {
+	s, d := virtualStack(t, stack.Options{AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.DeskOptions{})
+	ctx, cancel := context.WithCancel(context.Background())
+	portal, err := s.StartPortal(ctx)
+	t.Cleanup(func() {
+		cancel()
+		if portal != nil {
+			_ = portal.Wait()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, s)
+	tab, end, err := browser.Start(ctx, browser.Options{Home: s.Path("browser"), Origin: s.Origin, Lang: "fr"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	must := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", what, err, browser.PageText(tab))
+		}
+	}
+	steps := stack.LoginSteps(s)
+	// In the page that waits to be attached: what waits is taken back.
+	must("home", steps[0].Do(tab))
+	must("click", steps[1].Do(tab))
+	d.Remove()
+	must("removed before it was attached", loggedOut(tab))
+	d.Insert()
+	for _, step := range steps {
+		must(step.Name, step.Do(tab))
+	}
+	logIn := steps[len(steps)-1].Do
+
+	d.Remove()
+	must("removed in the page that logged in", loggedOut(tab))
+	d.Insert()
+	must("log in again", logIn(tab))
+	must("navigate", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/assistance"), chromedp.WaitVisible(chromedp.CSS("#logout"))))
+	d.Remove()
+	must("removed after a navigation", loggedOut(tab))
+
+	d.Insert()
+	must("log in for two tabs", logIn(tab))
+	second, endSecond := chromedp.NewContext(tab)
+	defer endSecond()
+	must("second tab", chromedp.Do(second)) // a tab lives as long as its first context
+	must("second tab", browser.Within(second, limit, chromedp.Navigate(s.Origin+"/espace"), chromedp.WaitVisible(chromedp.CSS("#attached-cards"))))
+	d.Remove()
+	must("removed, first tab", loggedOut(tab))
+	if err := loggedOut(second); err != nil {
+		t.Fatalf("removed, second tab: %v\n%s", err, browser.PageText(second))
+	}
+
+	d.Insert()
+	must("log in for between two pages", logIn(tab))
+	must("leave the site", browser.Within(tab, limit, chromedp.Navigate("about:blank")))
+	d.Remove()
+	must("removed between two pages", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/espace")))
+	must("removed between two pages", loggedOut(tab))
+
+	// The session is over, not only out of sight.
+	must("back", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/espace"), chromedp.WaitVisible(chromedp.CSS("#card-login"))))
+	if d.Card().PIN().Tries() != asked(t, s) {
+		t.Errorf("%d tries on the card for %d entries", d.Card().PIN().Tries(), asked(t, s))
+	}
+}
+
+const limit = 45 * time.Second
+
+func loggedOut(tab context.Context) error {
+	return browser.Within(tab, limit, chromedp.WaitVisible(chromedp.CSS("p.notice")), chromedp.WaitVisible(chromedp.CSS("#card-login")))
+}
+
+// TestVirtualPINPad is a login on a reader with keys of its own.
+func TestVirtualPINPad(t *testing.T) {
+	s, d := virtualStack(t, stack.Options{AutoPIN: map[string]any{"confirm": []string{"hang"}}, AgentOnly: true}, virtual.CardOptions{}, virtual.DeskOptions{PINPad: true})
+	start(t, s)
+	typed := make(chan bool, 1)
+	go func() { typed <- d.Reader().Type("1234", limit) }()
+	a := open(t, s).call("authenticate", map[string]any{"challengeNonce": nonce(t), "lang": "fr"})
+	if !<-typed || a.Error != nil || !strings.Contains(string(a.Result), "web-eid:1.0") {
+		t.Errorf("%+v %s", a.Error, a.Result)
+	}
+	go func() { typed <- d.Reader().CancelPad(limit) }()
+	if a := open(t, s).call("authenticate", map[string]any{"challengeNonce": nonce(t)}); !<-typed || a.Error == nil || a.Error.Data.Reason != "cancelled" {
+		t.Errorf("the red key: %+v", a)
+	}
+	if n := d.Card().PIN().Tries(); n != 1 {
+		t.Errorf("%d tries", n)
+	}
+}
+
+// TestVirtualCardStates: what becomes of a card is told with the right reason,
+// and costs no try that nobody made.
+func TestVirtualCardStates(t *testing.T) {
+	hang := map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}, "insert": "cancel"}
+	s, d := virtualStack(t, stack.Options{AutoPIN: hang, AgentOnly: true}, virtual.CardOptions{}, virtual.DeskOptions{})
+	start(t, s)
+	p := open(t, s)
+	status := func(want string) {
+		t.Helper()
+		for end := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
+			var got struct {
+				Card    string
+				Readers int
+			}
+			a := p.call("status", nil)
+			if err := json.Unmarshal(a.Result, &got); err != nil {
+				t.Fatal(err)
+			}
+			if line := got.Card + " " + string(rune('0'+got.Readers)); line == want {
+				return
+			} else if time.Now().After(end) {
+				t.Fatalf("status %q, want %q", line, want)
+			}
+		}
+	}
+	reason := func(want string) {
+		t.Helper()
+		a := p.call("authenticate", map[string]any{"challengeNonce": nonce(t)})
+		if a.Error == nil || a.Error.Data.Reason != want {
+			t.Errorf("%+v, want %s", a.Error, want)
+		}
+	}
+	status("present 1")
+	d.Remove()
+	status("absent 1")
+	d.Unplug()
+	status("absent 0")
+	if err := d.Plug(); err != nil {
+		t.Fatal(err)
+	}
+	d.Insert()
+	status("present 1")
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	status("absent 0")
+	if err := d.Start(); err != nil {
+		t.Fatal(err)
+	}
+	status("present 1")
+
+	go func() { // the card leaves while the PIN is asked
+		for !strings.Contains(dialogs(t, s), "GETPIN") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		d.Remove()
+	}()
+	reason("card_removed")
+	d.Insert()
+	d.Card().PIN().SetLeft(0)
+	reason("pin_locked")
+	d.Card().PIN().SetLeft(3)
+	d.Put(newCard(t, s, virtual.CardOptions{NotAfter: time.Now().Add(-time.Hour)}))
+	reason("no_certificate")
+	if n := d.Card().PIN().Tries(); n != 0 {
+		t.Errorf("%d tries that nobody made", n)
+	}
+}
+
+func newCard(t *testing.T, s *stack.Stack, o virtual.CardOptions) vcard.Card {
+	t.Helper()
+	card, err := virtual.NewCard(pki(t, s).Intermediate, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return card
+}
