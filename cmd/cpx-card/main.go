@@ -2,15 +2,20 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
 )
 
 // version is set by the build.
@@ -21,12 +26,21 @@ const usage = `Usage: cpx-card COMMAND [OPTIONS]
   demo  --dir DIR [--card NAME]... [--all]   make demonstration cards in SoftHSM tokens under DIR
   renew --dir DIR --card NAME [--new-ca]     new keys and certificates, same identifier
   list  --dir DIR                            the cards of DIR
+  virtual --dir DIR [--type TYPE] [--kind KIND] [--pinpad]
+                                             a virtual card on a virtual reader, until Ctrl-C
+  tell  --dir DIR WORDS                      to the virtual card of DIR; tell help says which
   version
 
-A program uses the cards with SOFTHSM2_CONF=DIR/softhsm2.conf.
+A program uses the cards with SOFTHSM2_CONF=DIR/softhsm2.conf, and the virtual
+card, through OpenSC's module, with PCSCLITE_CSOCK_NAME=DIR/pcscd.
+Types: cps3 (the default), cps4, piv, piv-p256, piv-p384. Kinds: CPS, CPF, CPE, CPA.
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // names collects --card.
 type names []string
@@ -38,7 +52,7 @@ func (n *names) Set(value string) error {
 	return nil
 }
 
-func run(args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	misused := func(what string) int {
 		fmt.Fprintf(stderr, "cpx-card: %s\n\n%s", what, usage)
 		return 2
@@ -53,10 +67,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	all := set.Bool("all", false, "")
 	newCA := set.Bool("new-ca", false, "")
 	set.Var(&cards, "card", "")
+	var v virtualOptions
+	set.StringVar(&v.kindOfCard, "type", "", "")
+	set.StringVar(&v.kind, "kind", "CPS", "")
+	set.BoolVar(&v.pinPad, "pinpad", false, "")
 	if err := set.Parse(args[1:]); err != nil {
 		return misused(err.Error())
 	}
-	if set.NArg() > 0 {
+	if set.NArg() > 0 && args[0] != "tell" {
 		return misused(fmt.Sprintf("unexpected %q", set.Arg(0)))
 	}
 	command := args[0]
@@ -67,15 +85,27 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "help", "--help", "-h":
 		fmt.Fprint(stdout, usage)
 		return 0
-	case "demo", "renew", "list":
+	case "demo", "renew", "list", "virtual", "tell":
 	default:
 		return misused(fmt.Sprintf("unknown command %q", command))
+	}
+	if command == "tell" && set.Arg(0) == "help" {
+		fmt.Fprint(stdout, virtual.Words)
+		return 0
 	}
 	if *dir == "" {
 		return misused("--dir is missing")
 	}
 	var err error
 	switch command {
+	case "virtual":
+		return failed(stderr, serveVirtual(ctx, *dir, v, stdout))
+	case "tell":
+		var answer string
+		if answer, err = virtual.Tell(controlPath(*dir), strings.Join(set.Args(), " ")); err == nil {
+			fmt.Fprintln(stdout, answer)
+		}
+		return failed(stderr, err)
 	case "demo":
 		switch {
 		case *all:
@@ -93,14 +123,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = show(stdout, *dir)
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "cpx-card:", err)
-		if errors.Is(err, democard.ErrUnknownCard) {
-			return 2
-		}
-		return 1
+	return failed(stderr, err)
+}
+
+func failed(stderr io.Writer, err error) int {
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintln(stderr, "cpx-card:", err)
+	if errors.Is(err, democard.ErrUnknownCard) || errors.Is(err, virtual.ErrUnknownType) || errors.Is(err, errUnknownKind) {
+		return 2
+	}
+	return 1
 }
 
 func show(w io.Writer, dir string) error {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func cpxCard(t *testing.T, want int, args ...string) (string, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if got := run(args, &out, &errs); got != want {
+	if got := run(t.Context(), args, &out, &errs); got != want {
 		t.Fatalf("cpx-card %v: exit %d, want %d\n%s%s", args, got, want, out.String(), errs.String())
 	}
 	return out.String(), errs.String()

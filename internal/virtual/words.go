@@ -115,9 +115,9 @@ func (d *Desk) State() string {
 	return fmt.Sprintf("card present, %d tries left", d.card.PIN().Left())
 }
 
-// Serve takes lines on a control socket until ctx ends. It is the caller's user
-// who may write to it.
-func (d *Desk) Serve(ctx context.Context, path string) error {
+// Serve takes lines on a control socket until ctx ends, and calls ready once it
+// does. It is the caller's user who may write to it.
+func (d *Desk) Serve(ctx context.Context, path string, ready func()) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err
@@ -125,6 +125,7 @@ func (d *Desk) Serve(ctx context.Context, path string) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return errors.Join(err, l.Close())
 	}
+	ready()
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 	var lines sync.WaitGroup
@@ -160,6 +161,9 @@ func Tell(path, line string) (string, error) {
 		return "", fmt.Errorf("no virtual card runs there: %w", err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(3 * padLimit)); err != nil {
+		return "", err
+	}
 	if _, err := fmt.Fprintln(conn, line); err != nil {
 		return "", err
 	}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+)
+
+type virtualOptions struct {
+	kindOfCard, kind string
+	pinPad           bool
+}
+
+var errUnknownKind = errors.New("no such kind of card")
+
+// controlPath is the socket that tell writes to.
+func controlPath(dir string) string { return filepath.Join(dir, "control") }
+
+// serveVirtual serves a virtual card until ctx ends. Its CA is the folder's, so
+// that a portal that trusts the folder's cards trusts it too.
+func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.Writer) error {
+	if !slices.Contains([]string{"CPS", "CPF", "CPE", "CPA"}, o.kind) {
+		return fmt.Errorf("%w: %q; there are CPS, CPF, CPE and CPA", errUnknownKind, o.kind)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	ca := filepath.Join(dir, "ca")
+	if err := os.MkdirAll(ca, 0o700); err != nil {
+		return err
+	}
+	pki, err := democard.OpenPKI(ca, time.Now())
+	if err != nil {
+		return err
+	}
+	holder := demopki.NewHolder(o.kind, 1)
+	card, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: o.kindOfCard, Holder: holder})
+	if err != nil {
+		return err
+	}
+	if _, err := virtual.Tell(controlPath(dir), "state"); err == nil {
+		return fmt.Errorf("a virtual card runs in %s already", dir)
+	}
+	// Sockets of a run that was killed are in the way.
+	for _, path := range []string{filepath.Join(dir, "pcscd"), controlPath(dir)} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	desk, err := virtual.NewDesk(virtual.DeskOptions{Socket: filepath.Join(dir, "pcscd"), PINPad: o.pinPad, Card: card})
+	if err != nil {
+		return err
+	}
+	err = desk.Serve(ctx, controlPath(dir), func() {
+		fmt.Fprintf(stdout, "%s (%s), PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, virtual.PIN, desk.Socket())
+	})
+	return errors.Join(err, desk.Stop())
+}

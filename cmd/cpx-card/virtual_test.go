@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// output is what a command that runs on has printed so far.
+type output struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	wrote chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.text.Write(p)
+	select {
+	case o.wrote <- struct{}{}:
+	default:
+	}
+	return n, err
+}
+
+func startVirtual(t *testing.T, dir string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out := &output{wrote: make(chan struct{}, 1)}
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, append([]string{"virtual", "--dir", dir}, args...), out, out) }()
+	t.Cleanup(func() {
+		cancel()
+		if code := <-ended; code != 0 {
+			t.Errorf("exit %d", code)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "pcscd")); err == nil {
+			t.Error("the socket is left behind")
+		}
+	})
+	select {
+	case <-out.wrote:
+	case code := <-ended:
+		ended <- code
+		t.Fatalf("exit %d: %s", code, out.text.String())
+	case <-time.After(30 * time.Second):
+		t.Fatal("no card")
+	}
+}
+
+// opensc lists what OpenSC's unmodified module sees.
+func opensc(t *testing.T, dir string) string {
+	t.Helper()
+	cmd := exec.Command("pkcs11-tool", "--module", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "--list-slots")
+	cmd.Env = append(os.Environ(), "PCSCLITE_CSOCK_NAME="+filepath.Join(dir, "pcscd"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+func TestVirtual(t *testing.T) {
+	dir := t.TempDir()
+	startVirtual(t, dir)
+	tell := func(want, words string) {
+		t.Helper()
+		out, _ := cpxCard(t, 0, append([]string{"tell", "--dir", dir}, strings.Fields(words)...)...)
+		if strings.TrimSpace(out) != want {
+			t.Errorf("%s: %q, want %q", words, out, want)
+		}
+	}
+	if got := opensc(t, dir); !strings.Contains(got, "CPS3v3-TEST") {
+		t.Errorf("OpenSC sees\n%s", got)
+	}
+	tell("card present, 3 tries left", "state")
+	tell("no card", "remove")
+	if got := opensc(t, dir); strings.Contains(got, "CPS3v3-TEST") {
+		t.Errorf("the card is out, and OpenSC sees\n%s", got)
+	}
+	tell("card present, 3 tries left", "insert")
+	tell("card present, 0 tries left", "lock")
+	if got := opensc(t, dir); !strings.Contains(got, "locked") {
+		t.Errorf("the PIN is locked, and OpenSC sees\n%s", got)
+	}
+	tell("card present, 3 tries left", "unlock")
+	tell("reader unplugged", "unplug")
+	tell("card present, 3 tries left", "plug")
+	tell("card present, 3 tries left", "delay 1ms")
+	tell("service stopped", "stop")
+	tell("card present, 3 tries left", "start")
+	for _, bad := range []string{"fly", "delay", "delay soon", "delay -1s", "insert now", "type 1234", "cancel"} {
+		if _, errs := cpxCard(t, 1, append([]string{"tell", "--dir", dir}, strings.Fields(bad)...)...); !strings.HasPrefix(errs, "cpx-card: ") {
+			t.Errorf("%s: %q", bad, errs)
+		}
+	}
+	if _, errs := cpxCard(t, 1, "virtual", "--dir", dir); !strings.Contains(errs, "already") {
+		t.Errorf("a second one in the same folder: %q", errs)
+	}
+}
+
+func TestVirtualTypes(t *testing.T) {
+	for _, kind := range []string{"cps3", "piv", "piv-p256", "piv-p384"} {
+		dir := t.TempDir()
+		startVirtual(t, dir, "--type", kind, "--kind", "CPE")
+		if got := opensc(t, dir); !strings.Contains(got, "token label") {
+			t.Errorf("%s: OpenSC sees\n%s", kind, got)
+		}
+	}
+	// No module of a Linux distribution knows a CPS4: OpenSC says so.
+	dir := t.TempDir()
+	startVirtual(t, dir, "--type", "cps4")
+	if got := opensc(t, dir); !strings.Contains(got, "not recognized") {
+		t.Errorf("cps4: OpenSC sees\n%s", got)
+	}
+}
+
+func TestVirtualMisused(t *testing.T) {
+	dir := t.TempDir()
+	for _, args := range [][]string{{"virtual"}, {"virtual", "--dir", dir, "--type", "x"}, {"virtual", "--dir", dir, "--kind", "x"}, {"virtual", "--dir", dir, "more"}, {"tell"}} {
+		cpxCard(t, 2, args...)
+	}
+	if _, errs := cpxCard(t, 1, "tell", "--dir", dir, "insert"); !strings.Contains(errs, "no virtual card runs there") {
+		t.Errorf("%q", errs)
+	}
+	if out, _ := cpxCard(t, 0, "tell", "help"); !strings.Contains(out, "unplug") {
+		t.Errorf("%q", out)
+	}
+	// Sockets of a run that was killed are no obstacle.
+	for _, name := range []string{"pcscd", "control"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startVirtual(t, dir)
+}
