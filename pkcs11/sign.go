@@ -215,8 +215,8 @@ func (j *job) session(d driver, c Certificate) (value []byte, err error) {
 		}
 	}
 	if err := d.Login(session, p11.CKU_USER, j.pin); err != nil {
-		if d.Gone() {
-			j.pool.reset(c.Slot) // the card may be open
+		if d.Gone() || errors.Is(err, ErrModuleFailed) {
+			j.pool.reset(c.Slot) // the card may have taken the PIN all the same
 		}
 		return nil, wrongPIN(j.module, c, err)
 	}

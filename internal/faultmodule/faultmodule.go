@@ -1,0 +1,69 @@
+// Package faultmodule builds a PKCS#11 module for tests: it stands before a real
+// one and hangs, crashes, lies about lengths or returns any code, in any call,
+// on demand. It is never part of what people install.
+package faultmodule
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+//go:embed c/fault.c
+var source []byte
+
+// The environment that the module reads; see c/fault.c.
+const (
+	ModuleVariable  = "CPX_FAULT_MODULE"
+	ControlVariable = "CPX_FAULT_CONTROL"
+)
+
+// Functions are the calls that can be made to fail after the module was loaded,
+// in the order in which a login makes them first.
+func Functions() []string {
+	return []string{
+		"C_Initialize", "C_GetInfo", "C_GetSlotList", "C_GetSlotInfo", "C_GetTokenInfo", "C_OpenSession", "C_FindObjectsInit",
+		"C_FindObjects", "C_FindObjectsFinal", "C_GetAttributeValue", "C_CloseSession", "C_GetMechanismList", "C_GetSessionInfo",
+		"C_Login", "C_SignInit", "C_Sign", "C_Logout",
+	}
+}
+
+// Module is a built module with its control file.
+type Module struct{ Path, control string }
+
+// Build compiles the module into dir, with the C compiler and the headers of
+// the binding that the project uses anyway.
+func Build(ctx context.Context, dir string) (Module, error) {
+	headers, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/miekg/pkcs11").Output()
+	if err != nil {
+		return Module{}, fmt.Errorf("faultmodule: headers: %w", err)
+	}
+	file := filepath.Join(dir, "fault.c")
+	if err := os.WriteFile(file, source, 0o600); err != nil {
+		return Module{}, err
+	}
+	m := Module{Path: filepath.Join(dir, "fault.so"), control: filepath.Join(dir, "control")}
+	cmd := exec.CommandContext(ctx, "gcc", "-std=gnu11", "-Wall", "-shared", "-fPIC", "-I", strings.TrimSpace(string(headers)), "-o", m.Path, file, "-ldl")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return Module{}, fmt.Errorf("faultmodule: gcc: %w\n%s", err, out)
+	}
+	return m, m.Heal()
+}
+
+// Env is the environment with which a program loads the module before the real
+// one.
+func (m Module) Env(real string) map[string]string {
+	return map[string]string{ModuleVariable: real, ControlVariable: m.control}
+}
+
+// Fail makes the function fail from the next call on, in each process.
+func (m Module) Fail(function, fault string) error {
+	return os.WriteFile(m.control, []byte(function+" "+fault+"\n"), 0o600)
+}
+
+// Heal ends all faults; a call that hangs stays so.
+func (m Module) Heal() error { return os.WriteFile(m.control, nil, 0o600) }
