@@ -36,6 +36,19 @@ test:
 	@scripts/check
 	@go test -race -count=1 -timeout 9m ./...
 
+conformance:
+	@scripts/setup conformance
+	@go run ./internal/conformance/table
+
+faults:
+	@scripts/setup faults
+	@$(MAKE) -s build
+	@go run ./internal/faults/table
+
+bench:
+	@scripts/setup run
+	@go test -run xxx -bench . ./pkcs11 ./authtoken
+
 js:
 	@go run ./js/build
 

@@ -45,7 +45,7 @@ type remote struct {
 }
 
 // startRemote starts this program again in the role of the module's process.
-func startRemote(path string, limits Limits) (driver, error) {
+func startRemote(path, initString string, limits Limits) (driver, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -61,7 +61,11 @@ func startRemote(path string, limits Limits) (driver, error) {
 	if err != nil {
 		return nil, errors.Join(err, childIn.Close(), toChild.Close())
 	}
-	cmd := exec.Command(program, ChildCommand, path)
+	args := []string{ChildCommand, path}
+	if initString != "" {
+		args = append(args, initString)
+	}
+	cmd := exec.Command(program, args...)
 	attach(cmd, childIn, childOut)
 	err = cmd.Start()
 	_, _ = childIn.Close(), childOut.Close()

@@ -288,7 +288,7 @@ func benchmark(b *testing.B, d driver) {
 }
 
 func BenchmarkCallHere(b *testing.B) {
-	d, err := openDriver(softHSM)
+	d, err := openDriver(softHSM, "")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -296,7 +296,7 @@ func BenchmarkCallHere(b *testing.B) {
 }
 
 func BenchmarkCallInProcess(b *testing.B) {
-	d, err := startRemote(softHSM, DefaultLimits())
+	d, err := startRemote(softHSM, "", DefaultLimits())
 	if err != nil {
 		b.Fatal(err)
 	}

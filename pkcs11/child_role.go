@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"errors"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,14 +13,14 @@ import (
 )
 
 // ChildCommand is the first argument of a program in the role of a module's
-// process; the module's path follows.
+// process; the module's path follows, and its init string where there is one.
 const ChildCommand = "pkcs11-module"
 
 // RunChildRole makes this program the process of one module where its arguments
 // say so, and then never returns. Every program that opens a Pool calls it
 // first in main: the pool starts the program itself again in that role.
 func RunChildRole() {
-	if len(os.Args) != 3 || os.Args[1] != ChildCommand {
+	if len(os.Args) < 3 || len(os.Args) > 4 || os.Args[1] != ChildCommand {
 		return
 	}
 	in, out, err := childPipes()
@@ -27,19 +28,21 @@ func RunChildRole() {
 		os.Exit(2)
 	}
 	hardenChild()
-	c := &child{pipe: &pipe{r: in, w: out}, path: os.Args[2], slots: map[p11.SessionHandle]uint{}, loggedIn: map[p11.SessionHandle]bool{}}
+	c := &child{pipe: &pipe{r: in, w: out}, path: os.Args[2], initString: strings.Join(os.Args[3:], ""), slots: map[p11.SessionHandle]uint{}, loggedIn: map[p11.SessionHandle]bool{}}
 	c.serve()
 	os.Exit(0)
 }
 
 // child serves the calls of one module. Calls come one after the other.
 type child struct {
-	pipe     *pipe
-	path     string
-	module   driver
-	slots    map[p11.SessionHandle]uint // of the open sessions
-	loggedIn map[p11.SessionHandle]bool
-	limit    atomic.Int64 // milliseconds, of the call that runs
+	pipe *pipe
+	path string
+	// initString is what the module wants as pReserved.
+	initString string
+	module     driver
+	slots      map[p11.SessionHandle]uint // of the open sessions
+	loggedIn   map[p11.SessionHandle]bool
+	limit      atomic.Int64 // milliseconds, of the call that runs
 }
 
 type received struct {
@@ -120,7 +123,7 @@ func (c *child) do(r call, tail []byte) (reply, []byte) {
 }
 
 func (c *child) open() (reply, []byte) {
-	module, err := openDriver(c.path)
+	module, err := openDriver(c.path, c.initString)
 	if err != nil {
 		r := failure(err)
 		r.NotPKCS11 = errors.Is(err, ErrNotPKCS11)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"unsafe"
 
 	p11 "github.com/miekg/pkcs11"
 )
@@ -68,7 +69,7 @@ func checkFile(path string) error {
 // openDriver loads the module into this process. Errors wrap ErrNotPKCS11 where
 // the file is missing or no PKCS#11 library, ErrModuleFailed where it does not
 // initialise.
-func openDriver(path string) (driver, error) {
+func openDriver(path, initString string) (driver, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func openDriver(path string) (driver, error) {
 	l := libraries.byPath[path]
 	if l == nil {
 		var err error
-		if l, err = load(path); err != nil {
+		if l, err = load(path, initString); err != nil {
 			return nil, err
 		}
 		libraries.byPath[path] = l
@@ -86,14 +87,19 @@ func openDriver(path string) (driver, error) {
 	return &cgoDriver{library: l, ctx: l.ctx}, nil
 }
 
-func load(path string) (*library, error) {
+func load(path, initString string) (*library, error) {
 	ctx := p11.New(path)
 	if ctx == nil {
 		return nil, &Error{Op: "load: no library, or one without C_GetFunctionList", Path: path, Kind: ErrNotPKCS11}
 	}
 	// The binding passes CKF_OS_LOCKING_OK; with no arguments at all the
 	// vendor's module would not lock.
-	if err := ctx.Initialize(); err != nil && !errors.Is(err, p11.Error(p11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+	var options []p11.InitializeOption
+	if initString != "" {
+		text := append([]byte(initString), 0)
+		options = append(options, p11.InitializeWithReserved(unsafe.Pointer(&text[0])))
+	}
+	if err := ctx.Initialize(options...); err != nil && !errors.Is(err, p11.Error(p11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
 		ctx.Destroy()
 		return nil, wrap("C_Initialize", path, err)
 	}

@@ -80,7 +80,7 @@ func TestTwoModules(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "again.so")
 	second := &faulty{}
 	p, err := open(t.Context(), Options{Modules: []string{softHSM, other}}, func(path string) (driver, error) {
-		d, err := startRemote(softHSM, DefaultLimits())
+		d, err := startRemote(softHSM, "", DefaultLimits())
 		if path == other {
 			second.driver = d
 			return second, err
@@ -147,7 +147,7 @@ func TestModuleAppears(t *testing.T) {
 		if missing {
 			path = "/nowhere/module.so"
 		}
-		return startRemote(path, DefaultLimits())
+		return startRemote(path, "", DefaultLimits())
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestModuleAppears(t *testing.T) {
 }
 
 func TestNoModuleAtAll(t *testing.T) {
-	p, err := open(t.Context(), Options{Modules: []string{}}, openDriver)
+	p, err := open(t.Context(), Options{Modules: []string{}}, func(path string) (driver, error) { return openDriver(path, "") })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,9 +17,12 @@ import (
 type Options struct {
 	// Modules are absolute paths; empty: the first of KnownPlaces that exists.
 	Modules []string
-	Logger  *slog.Logger
-	Now     func() time.Time // for the certificates' validity; default time.Now
-	Limits  Limits           // zero: DefaultLimits
+	// InitStrings are what some modules want when they are initialised, by path:
+	// CK_C_INITIALIZE_ARGS.pReserved, as NSS reads it.
+	InitStrings map[string]string
+	Logger      *slog.Logger
+	Now         func() time.Time // for the certificates' validity; default time.Now
+	Limits      Limits           // zero: DefaultLimits
 }
 
 // ModuleState is a configured module and how it does.
@@ -37,6 +40,8 @@ type Pool struct {
 	modules []*module
 	// resetCard resets the card in the reader of that name.
 	resetCard func(description string) error
+	// present tells whether a card is in it.
+	present func(description string) (bool, error)
 
 	mu       sync.Mutex
 	closed   bool
@@ -71,11 +76,11 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	if limits == (Limits{}) {
 		limits = DefaultLimits()
 	}
-	return open(ctx, o, func(path string) (driver, error) { return startRemote(path, limits) })
+	return open(ctx, o, func(path string) (driver, error) { return startRemote(path, o.InitStrings[path], limits) })
 }
 
 func open(ctx context.Context, o Options, driverOf func(string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard}
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard, present: pcsc.Present}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

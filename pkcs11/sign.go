@@ -180,7 +180,13 @@ func (j *job) sign() ([]byte, error) {
 	value, err := j.session(d, now)
 	if errors.Is(err, ErrModuleFailed) && !d.Gone() {
 		// Modules tell of a pulled card with GENERAL_ERROR and worse: see.
-		if slot, ok, lookErr := readSlot(j.module, now.Slot.ID); lookErr != nil || !ok || slot.Token == nil {
+		slot, ok, lookErr := readSlot(j.module, now.Slot.ID)
+		gone := lookErr != nil || !ok || slot.Token == nil
+		if !gone { // some go on showing it
+			present, err := j.pool.present(now.Slot.Description)
+			gone = err == nil && !present
+		}
+		if gone {
 			err = errors.Join(&Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardRemoved}, err)
 		}
 	}

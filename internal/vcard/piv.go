@@ -120,10 +120,13 @@ func (c *piv) Transmit(raw []byte) []byte {
 
 func (c *piv) selectApplication(cmd command) []byte {
 	// The application may be named by its beginning, without the version.
-	if cmd.p1 != 4 || len(cmd.data) < 9 || !bytes.HasPrefix(pivAID, cmd.data) {
+	if cmd.p1 != 4 || len(cmd.data) < 5 || !bytes.HasPrefix(pivAID, cmd.data) {
 		return swNotFound.bytes()
 	}
 	c.selected = true
+	if cmd.le == 0 { // not every program asks for what it reads
+		cmd.le = 256
+	}
 	return c.answer.start(tlv(0x61, tlv(0x4F, pivAID[5:]), tlv(0x79, tlv(0x4F, pivAID[:5]))), cmd.le)
 }
 

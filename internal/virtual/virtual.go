@@ -125,6 +125,26 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	return vcard.NewPIV(piv, pin)
 }
 
+// Identities are an authentication and a signature key with their certificates,
+// as a card of that type holds them.
+func Identities(a *demopki.Authority, o CardOptions) ([]*vcard.Identity, error) {
+	if o.Holder == (demopki.Holder{}) {
+		o.Holder = demopki.NewHolder("CPS", 1)
+	}
+	if o.NotAfter.IsZero() {
+		o.NotAfter = time.Now().AddDate(3, 0, 0)
+	}
+	var list []*vcard.Identity
+	for _, usage := range []demopki.Usage{demopki.Authentication, demopki.Signature} {
+		identity, err := newIdentity(a, o, usage)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, identity)
+	}
+	return list, nil
+}
+
 func newIdentity(a *demopki.Authority, o CardOptions, usage demopki.Usage) (*vcard.Identity, error) {
 	var key crypto.Signer
 	var err error

@@ -134,13 +134,16 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 			changed(event(states[1:], restarted))
 			known, restarted = states, false
 		}
+		entered := make(chan struct{})
+		go compareWhenWaiting(lib, handle, names, entered)
 		err = lib.statusChange(handle, states)
+		close(entered)
 		var code Code
 		switch {
 		case ctx.Err() != nil:
 			return reached, ctx.Err()
-		case errors.As(err, &code) && (code == codeUnknownReader || code == codeTimeout):
-			continue // it went between the two calls
+		case errors.As(err, &code) && (code == codeUnknownReader || code == codeTimeout || code == codeCancelled):
+			continue // it came or went between the two calls
 		case err != nil:
 			return reached, err
 		}
@@ -154,6 +157,45 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 		}
 		known, reached = states, true
 	}
+}
+
+// settling is when a wait that has begun is compared with the readers there are.
+var settling = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second, 5 * time.Second}
+
+// compareWhenWaiting ends a wait that began with another list of readers than
+// there is: one that came after the list was made and before the wait began is
+// never told. After a few seconds no such wait is left, and nothing is asked
+// any more.
+func compareWhenWaiting(lib *library, handle uintptr, names []string, over <-chan struct{}) {
+	for _, pause := range settling {
+		select {
+		case <-over:
+			return
+		case <-time.After(pause):
+		}
+		if now, err := listOnce(lib); err != nil || slices.Equal(now, names) {
+			continue
+		}
+		for { // said again until the wait has ended: see cancelWhenDone
+			lib.cancel(handle)
+			select {
+			case <-over:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+}
+
+// listOnce lists the readers in a context of its own: the one that waits is
+// taken.
+func listOnce(lib *library) ([]string, error) {
+	handle, err := lib.establish()
+	if err != nil {
+		return nil, err
+	}
+	defer lib.release(handle)
+	return lib.readers(handle)
 }
 
 // cancelWhenDone ends a wait. A cancel that comes just before the wait begins
@@ -230,6 +272,33 @@ func ResetCard(reader string) error {
 		}
 	}
 	return ErrUnknownReader
+}
+
+// Present tells whether a card is in the reader that a slot's description stands
+// for. It fails with ErrUnknownReader where there is no such reader.
+func Present(description string) (bool, error) {
+	lib, err := load()
+	if err != nil {
+		return false, err
+	}
+	handle, err := lib.establish()
+	if err != nil {
+		return false, err
+	}
+	defer lib.release(handle)
+	names, err := lib.readers(handle)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names {
+		if Same(name, description) {
+			// A state that is not known yet is told at once.
+			states := []readerState{{name: name}}
+			err := lib.statusChange(handle, states)
+			return states[0].event&statePresent != 0, err
+		}
+	}
+	return false, ErrUnknownReader
 }
 
 // maxDescription is the length of a slot's description in PKCS#11.

@@ -224,7 +224,16 @@ func TestResetCard(t *testing.T) {
 	if card.PIN().Verified() {
 		t.Error("the card is still open")
 	}
+	if present, err := Present("R"); !present || err != nil {
+		t.Errorf("present: %v, %v", present, err)
+	}
+	if _, err := Present("none"); !errors.Is(err, ErrUnknownReader) {
+		t.Errorf("no such reader: %v", err)
+	}
 	d.Remove()
+	if present, err := Present("R"); present || err != nil {
+		t.Errorf("removed: %v, %v", present, err)
+	}
 	if err := ResetCard("R"); !errors.Is(err, ErrUnknownReader) {
 		t.Errorf("no card: %v", err)
 	}

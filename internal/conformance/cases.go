@@ -1,0 +1,304 @@
+package conformance
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// needs says what a case wants of the card.
+type needs struct {
+	pinPad bool
+	always bool // only a key that wants the PIN for each use
+	open   bool // only a key that needs no PIN
+}
+
+// testCase is one row of the table.
+type testCase struct {
+	name  string
+	needs needs
+	do    func(ctx context.Context, l *lab) string
+}
+
+// wrong is a PIN of the right length that is not the card's.
+func (l *lab) wrong() string { return strings.Repeat("9", len(l.pin)) }
+
+var cases = []testCase{
+	{"one certificate for the login", needs{}, func(ctx context.Context, l *lab) string {
+		_, err := l.usable(ctx)
+		return outcome(err)
+	}},
+	{"signature certificate not offered", needs{}, func(ctx context.Context, l *lab) string {
+		s, err := l.pool.List(ctx)
+		if err != nil {
+			return outcome(err)
+		}
+		for _, c := range s.Certificates {
+			if c.Reason == pkcs11.NotForAuthentication {
+				return string(c.Reason)
+			}
+		}
+		return "not seen"
+	}},
+	{"signature", needs{}, func(ctx context.Context, l *lab) string { return outcome(l.login(ctx, l.pin)) }},
+	{"wrong PIN", needs{}, func(ctx context.Context, l *lab) string { return outcome(l.login(ctx, l.wrong())) }},
+	{"right PIN after a wrong one", needs{}, func(ctx context.Context, l *lab) string {
+		_ = l.login(ctx, l.wrong())
+		return outcome(l.login(ctx, l.pin))
+	}},
+	{"last try said", needs{}, func(ctx context.Context, l *lab) string {
+		for range mostTries {
+			var pin *pkcs11.PINError
+			if err := l.login(ctx, l.wrong()); !errors.As(err, &pin) || pin.Locked {
+				break
+			} else if pin.FinalTry {
+				return "said"
+			}
+		}
+		return notApplicable + "CKF_USER_PIN_FINAL_TRY is never set"
+	}},
+	{"PIN locked", needs{}, func(ctx context.Context, l *lab) string {
+		for i := range mostTries {
+			if err := l.login(ctx, l.wrong()); errors.Is(err, pkcs11.ErrPINLocked) {
+				// From here on nothing may reach the card.
+				return fmt.Sprintf("%s, said on try %d", outcome(l.login(ctx, l.pin)), i+1)
+			}
+			var pin *pkcs11.PINError
+			if s, err := l.pool.List(ctx); err == nil && len(s.Certificates) > 0 && s.Certificates[0].Slot.Token.PINLocked || errors.As(err, &pin) && pin.Locked {
+				return fmt.Sprintf("%s, said on try %d", outcome(l.login(ctx, l.pin)), i+1)
+			}
+		}
+		return notApplicable + fmt.Sprintf("no lock: CKR_PIN_INCORRECT still after %d tries", mostTries)
+	}},
+	{"PIN too short", needs{}, func(ctx context.Context, l *lab) string {
+		if err := l.login(ctx, "1"); l.card == nil || l.card.PIN().Tries() == 0 {
+			return outcome(err)
+		}
+		return "the card saw it"
+	}},
+	{"card locked afterwards", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		if err := l.login(ctx, l.pin); err != nil {
+			return outcome(err)
+		}
+		if l.card.PIN().Verified() {
+			return "open"
+		}
+		return "locked"
+	}},
+	{"card pulled while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		return l.untouched(outcome(l.loginWith(ctx, l.desk.Remove, nil)))
+	}},
+	{"card pulled while it signs", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		return outcome(l.loginWith(ctx, nil, l.desk.Remove))
+	}},
+	{"login after the card came back", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		_ = l.loginWith(ctx, nil, l.desk.Remove)
+		l.desk.Insert()
+		return outcome(l.login(ctx, l.pin))
+	}},
+	{"card swapped while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		other, err := l.another()
+		if err != nil {
+			return outcome(err)
+		}
+		err = l.loginWith(ctx, func() { l.desk.Put(other) }, nil)
+		if other.PIN().Tries() != 0 {
+			return "the other card saw the PIN"
+		}
+		return l.untouched(outcome(err))
+	}},
+	{"reader unplugged", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		return l.untouched(outcome(l.loginWith(ctx, l.desk.Unplug, nil)))
+	}},
+	{"login after reader and service came back", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		l.desk.Unplug()
+		_, _ = l.pool.List(ctx)
+		if err := errors.Join(l.desk.Stop(), l.desk.Start(), l.pool.Restart(ctx)); err != nil {
+			return outcome(err)
+		}
+		return outcome(l.login(ctx, l.pin))
+	}},
+	{"PIN typed on the reader", needs{pinPad: true}, func(ctx context.Context, l *lab) string {
+		return l.onPad(ctx, func() bool { return l.desk.Reader().Type(l.pin, padLimit) })
+	}},
+	{"cancelled on the reader", needs{pinPad: true}, func(ctx context.Context, l *lab) string {
+		return l.onPad(ctx, func() bool { return l.desk.Reader().CancelPad(padLimit) })
+	}},
+	{"key that wants the PIN each time", needs{always: true}, func(ctx context.Context, l *lab) string {
+		if l.lacks != "" {
+			return notApplicable + l.lacks
+		}
+		return outcome(l.login(ctx, l.pin))
+	}},
+	{"key that needs no PIN", needs{open: true}, func(ctx context.Context, l *lab) string {
+		if l.lacks != "" {
+			return notApplicable + l.lacks
+		}
+		s, err := l.pool.List(ctx)
+		if err != nil || len(s.Certificates) != 1 {
+			return fmt.Sprintf("%d certificates, %s", len(s.Certificates), outcome(err))
+		}
+		_, err = l.pool.Sign(ctx, l.request(s.Certificates[0], l.pin))
+		return l.untouched(outcome(err))
+	}},
+}
+
+const (
+	mostTries = 6
+	padLimit  = 10 * time.Second
+)
+
+var errNotOne = errors.New("not exactly one usable certificate")
+
+func (l *lab) usable(ctx context.Context) (pkcs11.Certificate, error) {
+	s, err := l.pool.List(ctx)
+	if err != nil {
+		return pkcs11.Certificate{}, err
+	}
+	var found []pkcs11.Certificate
+	for _, c := range s.Certificates {
+		if c.Reason == pkcs11.Usable {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		return pkcs11.Certificate{}, fmt.Errorf("%w: %d of %d", errNotOne, len(found), len(s.Certificates))
+	}
+	return found[0], nil
+}
+
+func message(pkcs11.Algorithm) ([]byte, error) { return []byte("TEST message"), nil }
+
+func (l *lab) request(c pkcs11.Certificate, pin string) pkcs11.Request {
+	return pkcs11.Request{CertificateID: c.ID, Message: message, PIN: func(context.Context, pkcs11.PINRequest) ([]byte, error) { return []byte(pin), nil }}
+}
+
+// login is a whole login, its signature verified.
+func (l *lab) login(ctx context.Context, pin string) error {
+	c, err := l.usable(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := l.pool.Sign(ctx, l.request(c, pin))
+	if err != nil {
+		return err
+	}
+	return verify(s)
+}
+
+// loginWith does something while the PIN is typed, or while the card works.
+func (l *lab) loginWith(ctx context.Context, typing, signing func()) error {
+	c, err := l.usable(ctx)
+	if err != nil {
+		return err
+	}
+	r := l.request(c, l.pin)
+	r.PIN = func(context.Context, pkcs11.PINRequest) ([]byte, error) {
+		if typing != nil {
+			typing()
+		}
+		return []byte(l.pin), nil
+	}
+	r.Signing = signing
+	_, err = l.pool.Sign(ctx, r)
+	return err
+}
+
+// untouched adds to an outcome that the card saw no PIN, or that it did.
+func (l *lab) untouched(what string) string {
+	if l.card != nil && l.card.PIN().Tries() != 0 {
+		return what + ", and the card saw the PIN"
+	}
+	return what
+}
+
+// noReader is for tokens in software, with what the module says of the slot.
+func (l *lab) noReader(ctx context.Context) string {
+	c, err := l.usable(ctx)
+	if err != nil {
+		return outcome(err)
+	}
+	if c.Slot.Hardware {
+		return notApplicable + "the token is a file: no card leaves a reader, whatever CKF_HW_SLOT says"
+	}
+	return notApplicable + "the token is a file: CKF_HW_SLOT is not set"
+}
+
+func (l *lab) onPad(ctx context.Context, press func() bool) string {
+	if l.card == nil {
+		return l.noReader(ctx)
+	}
+	c, err := l.usable(ctx)
+	if err != nil {
+		return outcome(err)
+	}
+	if !c.Slot.Token.ProtectedPath {
+		return notApplicable + "the module does not use the reader's pad: CKF_PROTECTED_AUTHENTICATION_PATH is not set"
+	}
+	pressed := make(chan bool, 1)
+	r := l.request(c, "")
+	r.PIN = func(context.Context, pkcs11.PINRequest) ([]byte, error) {
+		go func() { pressed <- press() }()
+		return nil, nil
+	}
+	_, err = l.pool.Sign(ctx, r)
+	if !<-pressed {
+		return "nobody asked on the pad"
+	}
+	return outcome(err)
+}
+
+// verify checks the signature with the certificate's key.
+func verify(s pkcs11.Signature) error {
+	text, err := message(s.Algorithm)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	digest := sum[:]
+	if s.Algorithm == pkcs11.ES384 {
+		long := sha512.Sum384(text)
+		digest = long[:]
+	}
+	switch key := s.Certificate.X509.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, s.Value)
+	case *ecdsa.PublicKey:
+		half := len(s.Value) / 2
+		if ecdsa.Verify(key, digest, new(big.Int).SetBytes(s.Value[:half]), new(big.Int).SetBytes(s.Value[half:])) {
+			return nil
+		}
+	}
+	return errors.New("the signature does not verify")
+}

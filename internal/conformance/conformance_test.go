@@ -1,0 +1,66 @@
+package conformance
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+func TestMain(m *testing.M) {
+	pkcs11.RunChildRole()
+	// The race detector sleeps for a second at each process's end.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// Every cell of every module that is here, as expected.toml has it. Of those
+// that Debian has, none may be missing.
+func TestConformance(t *testing.T) {
+	results, missing, err := Run(t.Context(), t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table bytes.Buffer
+	bad, err := Table(&table, results, missing)
+	if bad > 0 || err != nil {
+		t.Errorf("%v\n%s", err, table.String())
+	}
+	for _, m := range missing {
+		if !strings.HasPrefix(m.Module, "vendor") {
+			t.Errorf("%s: %s", m.Module, m.Why)
+		}
+	}
+}
+
+// The file of expectations knows every case and no other, each with a source,
+// and excepts modules that exist only.
+func TestExpectations(t *testing.T) {
+	all, err := expected()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, m := range modules() {
+		names[m.name] = true
+	}
+	for _, c := range cases {
+		e, ok := all[c.name]
+		if !ok || e.Is == "" || e.Source == "" {
+			t.Errorf("%s: %+v", c.name, e.cell)
+		}
+		delete(all, c.name)
+		for module, cell := range e.Except {
+			if cell.Is == "" || cell.Source == "" || !names[module] {
+				t.Errorf("%s, %s: %+v", c.name, module, cell)
+			}
+		}
+	}
+	for name := range all {
+		t.Errorf("%s is expected and no case", name)
+	}
+}
