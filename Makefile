@@ -4,6 +4,7 @@
 #   make demo    the same without a person, in a browser, with pictures
 #   make test    every check and every test
 #   make build   the three programs into build/bin
+#   make conformance, make faults, make bench   the tables of docs/testing.md
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
 
@@ -12,7 +13,7 @@ BIN   := build/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean
+.PHONY: run demo test build check js module clean conformance faults bench
 
 build:
 	@mkdir -p $(BIN)

@@ -28,7 +28,7 @@ func (l *login) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signatur
 		case err == nil && l.cards.Kept(c.ID):
 			l.kept(ctx)
 			return signature, nil
-		case errors.Is(err, pkcs11.ErrOutcomeUnknown):
+		case errors.Is(err, pkcs11.ErrOutcomeUnknown) && !asked.unsure:
 			// The PIN is forgotten; what the card has made of it, its tries will
 			// tell, and the person decides whether to go on.
 			asked = entry{unsure: true}

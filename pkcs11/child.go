@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +93,12 @@ func startRemote(path, initString string, limits Limits) (driver, error) {
 func (r *remote) Gone() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.gone
+	select {
+	case <-r.ended:
+		return true
+	default:
+		return r.gone
+	}
 }
 
 // kill ends the process at once.
@@ -132,7 +138,7 @@ func (r *remote) do(c call, tail []byte, limit time.Duration) (reply, []byte, er
 		return reply{}, nil, &Error{Op: c.Op + ": the module's process has ended", Path: r.path, Kind: ErrModuleFailed}
 	}
 	c.Limit = limit.Milliseconds()
-	timer := time.AfterFunc(limit, func() { r.kill(fmt.Sprintf("no answer in %s, its process was ended", limit)) })
+	timer := time.AfterFunc(limit, func() { r.kill(fmt.Sprintf("%s %s, its process was ended", limitPassed, limit)) })
 	defer timer.Stop()
 	var answer reply
 	err := r.pipe.send(c, tail)
@@ -154,6 +160,11 @@ func (r *remote) do(c call, tail []byte, limit time.Duration) (reply, []byte, er
 	return answer, value, nil
 }
 
+// limitPassed is why a process was ended whose module did not answer in time.
+const limitPassed = "no answer in"
+
+var errLimit = errors.New("pkcs11: the limit of a call passed")
+
 // broken says how the process ended.
 func (r *remote) broken(op string, cause error) error {
 	r.kill("")
@@ -168,6 +179,9 @@ func (r *remote) broken(op string, cause error) error {
 		}
 	}
 	err := error(&Error{Op: op + ": " + why, Path: r.path, Kind: ErrModuleFailed})
+	if strings.HasPrefix(why, limitPassed) {
+		err = errors.Join(err, errLimit)
+	}
 	if op == "C_Login" {
 		err = errors.Join(err, ErrOutcomeUnknown)
 	}

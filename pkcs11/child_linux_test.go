@@ -57,7 +57,8 @@ func TestProcessEndsWithThePool(t *testing.T) {
 	}
 }
 
-// A process killed from outside is an error of one call, and the next works.
+// A process killed from outside between two calls is replaced before anybody
+// notices.
 func TestKilledProcess(t *testing.T) {
 	p, f, r := running(t)
 	c := authentication(t, p, "cps")
@@ -65,8 +66,9 @@ func TestKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-r.ended
-	_, err := p.List(t.Context())
-	mustBe(t, err, ErrModuleFailed)
+	if snapshot, err := p.List(t.Context()); err != nil || len(snapshot.Certificates) == 0 {
+		t.Fatalf("%d certificates, %v", len(snapshot.Certificates), err)
+	}
 	var asked int
 	s, err := p.Sign(t.Context(), request(c, democard.PIN, &asked))
 	if err != nil {
@@ -85,8 +87,9 @@ func TestKilledDuringLogin(t *testing.T) {
 	c := authentication(t, p, "cps")
 	f.login = func(uint, []byte) error {
 		f.login = nil
-		_ = r.cmd.Process.Kill()
-		<-r.ended
+		// Stopped first, so that the call is on its way and unanswered.
+		_ = r.cmd.Process.Signal(syscall.SIGSTOP)
+		time.AfterFunc(200*time.Millisecond, func() { _ = r.cmd.Process.Kill() })
 		return nil // and on to the real call
 	}
 	var asked int

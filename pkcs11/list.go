@@ -57,8 +57,17 @@ func (p *Pool) look(m *module) view {
 		return view{err: err}
 	}
 	v := p.lookAt(m)
-	if v.err == nil {
-		m.worked()
+	if m.driver.Gone() && !errors.Is(v.err, errLimit) {
+		// A process that ended, perhaps before this look began. A look sends
+		// nothing that counts, so it may be made again, once.
+		p.setAside(m)
+		if err := p.ready(m); err != nil {
+			return view{err: errors.Join(v.err, err)}
+		}
+		v = p.lookAt(m)
+	}
+	if v.err == nil && p.now().Sub(m.opened) > lastRestart {
+		m.worked() // a look alone proves little: a module may crash in each login
 	}
 	return v
 }
@@ -95,6 +104,7 @@ func (p *Pool) lookAt(m *module) (v view) {
 	if err != nil {
 		return view{err: err}
 	}
+	var failed error
 	for _, id := range ids {
 		slot, ok, err := readSlot(m, id)
 		if err == nil && ok {
@@ -106,11 +116,15 @@ func (p *Pool) lookAt(m *module) (v view) {
 			v.certificates = append(v.certificates, found...)
 		}
 		if m.driver.Gone() {
-			return view{err: err}
+			return view{err: errors.Join(&Error{Op: "the module's process ended during a look", Path: m.path, Kind: ErrModuleFailed}, err)}
 		}
 		if err != nil {
+			failed = err
 			p.log.Warn("slot cannot be read", "module", m.path, "slot", id, "error", err)
 		}
+	}
+	if len(v.slots) == 0 && failed != nil {
+		return view{err: failed} // not "no reader": it cannot tell
 	}
 	return v
 }

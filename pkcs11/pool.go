@@ -60,6 +60,7 @@ type module struct {
 	// Under turn.
 	driver   driver // nil until it opened, and after its process ended
 	failures int    // in a row
+	opened   time.Time
 	retry    time.Time
 	kept     *kept
 
@@ -120,6 +121,7 @@ func (p *Pool) take(ctx context.Context, m *module) error {
 			<-m.turn
 			return errClosed
 		}
+		p.setAside(m)
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -128,6 +130,13 @@ func (p *Pool) take(ctx context.Context, m *module) error {
 
 // give ends a turn. A module whose process has ended is set aside.
 func (p *Pool) give(m *module) {
+	p.setAside(m)
+	<-m.turn
+}
+
+// setAside closes a module whose process has ended, by a call or between two.
+// Under turn.
+func (p *Pool) setAside(m *module) {
 	if m.driver != nil && m.driver.Gone() {
 		_ = m.driver.Close()
 		m.driver = nil
@@ -135,7 +144,6 @@ func (p *Pool) give(m *module) {
 		m.failed(p.now())
 		p.log.Warn("the module's process ended", "path", m.path, "failures", m.failures)
 	}
-	<-m.turn
 }
 
 // each runs f for every module at once, each under its turn, and waits for all
@@ -194,7 +202,7 @@ func (p *Pool) ready(m *module) error {
 	opened, err := p.open(m.path)
 	info := ""
 	if err == nil {
-		m.driver = opened
+		m.driver, m.opened = opened, p.now()
 		info = describe(opened)
 		p.log.Info("module opened", "path", m.path, "info", info)
 	} else {

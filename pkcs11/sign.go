@@ -178,6 +178,9 @@ func (j *job) sign() ([]byte, error) {
 	}
 	d := j.module.driver
 	value, err := j.session(d, now)
+	if err == nil {
+		j.module.worked()
+	}
 	if errors.Is(err, ErrModuleFailed) && !d.Gone() {
 		// Modules tell of a pulled card with GENERAL_ERROR and worse: see.
 		slot, ok, lookErr := readSlot(j.module, now.Slot.ID)

@@ -66,6 +66,12 @@ func (s *Stack) startWith(ctx context.Context, name string, first func(string), 
 	return p, nil
 }
 
+// Signal sends the program a signal.
+func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+// PID is the program's process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Wait waits for the program's end.
 func (p *Process) Wait() error {
 	<-p.done

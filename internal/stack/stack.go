@@ -41,6 +41,7 @@ type Options struct {
 	Modules []string          // nil: SoftHSM with the cards; else these, for faults
 	Extra   map[string]string // more environment for all programs
 
+	Settings  string // more of the agent's settings, whole tables
 	AgentOnly bool   // no portal and no account
 	Pinentry  string // a dialog program by path, in place of AutoPIN; for faults
 }
@@ -117,7 +118,7 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	if modules == nil {
 		modules = []string{s.Cards[0].Module}
 	}
-	if err := s.writeAgentSettings(modules); err != nil {
+	if err := s.writeAgentSettings(modules, o.Settings); err != nil {
 		return nil, err
 	}
 	if o.AgentOnly {
@@ -150,25 +151,32 @@ func (s *Stack) makeCards(ctx context.Context, names []string) error {
 // makeAutoPIN puts the answering pinentry beside its script, where it looks for it.
 // It writes down what it was asked in DialogLog.
 func (s *Stack) makeAutoPIN(script map[string]any) error {
+	program, err := os.ReadFile(filepath.Join(s.bin, "autopin"))
+	if err != nil {
+		return err
+	}
+	s.pinentry = filepath.Join(s.dir, "autopin")
+	if err := errors.Join(os.RemoveAll(s.pinentry), os.WriteFile(s.pinentry, program, 0o700)); err != nil {
+		return err
+	}
+	return s.Person(script)
+}
+
+// Person changes what the answering pinentry answers from now on.
+func (s *Stack) Person(script map[string]any) error {
 	script = maps.Clone(script)
 	script["log"] = s.Path(DialogLog)
 	text, err := json.Marshal(script)
 	if err != nil {
 		return err
 	}
-	program, err := os.ReadFile(filepath.Join(s.bin, "autopin"))
-	if err != nil {
-		return err
-	}
-	s.pinentry = filepath.Join(s.dir, "autopin")
 	return errors.Join(
-		os.RemoveAll(s.pinentry),
-		os.WriteFile(s.pinentry, program, 0o700),
+		os.RemoveAll(s.pinentry+".pins"), os.RemoveAll(s.pinentry+".confirms"), os.RemoveAll(s.Path(DialogLog)),
 		os.WriteFile(s.pinentry+".json", text, 0o600),
 	)
 }
 
-func (s *Stack) writeAgentSettings(modules []string) error {
+func (s *Stack) writeAgentSettings(modules []string, more string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "modules = %s\n", tomlList(modules))
 	if s.pinentry != "" {
@@ -176,6 +184,7 @@ func (s *Stack) writeAgentSettings(modules []string) error {
 	}
 	fmt.Fprintf(&b, "\n[origins]\nmode = \"listed\"\nallow = %s\n", tomlList([]string{s.Origin}))
 	fmt.Fprintf(&b, "\n[ports]\nfirst = %d\ncount = %d\n", s.agentPorts, agentPortCount)
+	b.WriteString("\n" + more)
 	return os.WriteFile(s.Path("agent.toml"), []byte(b.String()), 0o600)
 }
 

@@ -45,6 +45,7 @@ func (c *client) control(body []byte) error {
 // The pad's own answers (PC/SC part 10, 2.5.2).
 var (
 	padCancelled = []byte{0x64, 0x01}
+	padTimeout   = []byte{0x64, 0x00}
 	padWrong     = []byte{0x6B, 0x80}
 )
 
@@ -66,8 +67,11 @@ func (h *handle) askPad(in []byte) ([]byte, uint32) {
 	case <-gone:
 		return nil, codeNotTransacted
 	}
-	if pin == cancelKey {
+	switch pin {
+	case cancelKey:
 		return padCancelled, codeSuccess
+	case timeoutKey:
+		return padTimeout, codeSuccess
 	}
 	template := in[verifyHeader:]
 	command := append([]byte(nil), template[:4]...)

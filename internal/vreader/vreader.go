@@ -251,6 +251,12 @@ const cancelKey = "\x1b"
 // CancelPad presses the pad's red key.
 func (r *Reader) CancelPad(limit time.Duration) bool { return r.Type(cancelKey, limit) }
 
+// timeoutKey stands for nobody at the pad until its time is up.
+const timeoutKey = "\x00"
+
+// LeavePad lets the pad's time run out.
+func (r *Reader) LeavePad(limit time.Duration) bool { return r.Type(timeoutKey, limit) }
+
 // changed tells the clients that wait. The service's lock is held.
 func (s *Service) changed() {
 	for c := range s.conns {
