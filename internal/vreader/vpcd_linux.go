@@ -1,0 +1,19 @@
+package vreader
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// quickAck asks for the next acknowledgement at once. The system forgets it
+// after each.
+func quickAck(conn net.Conn) {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1) })
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package vreader
+
+import "net"
+
+func quickAck(net.Conn) {}
