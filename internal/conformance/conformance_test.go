@@ -11,6 +11,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pkcs11.RunChildRole()
+	Isolate()
 	// The race detector sleeps for a second at each process's end.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)
@@ -31,7 +32,7 @@ func TestConformance(t *testing.T) {
 		t.Errorf("%v\n%s", err, table.String())
 	}
 	for _, m := range missing {
-		if !strings.HasPrefix(m.Module, "vendor") {
+		if !strings.HasPrefix(m.Module, "vendor") && (m.Module != "opencryptoki" || os.Getuid() == 0) {
 			t.Errorf("%s: %s", m.Module, m.Why)
 		}
 	}

@@ -27,10 +27,14 @@ type module struct {
 	// pack the Debian package that brings it.
 	file, pack string
 	open       func(ctx context.Context, dir string, n needs) (*lab, error)
+	why        func() string // more reasons to be missing
 }
 
 // missing says why the module cannot be had here, "" where it can.
 func (m module) missing() string {
+	if m.why != nil {
+		return m.why()
+	}
 	if m.file == "" {
 		return ""
 	}
@@ -62,20 +66,21 @@ const openSC = "opensc-pkcs11.so"
 
 func modules() []module {
 	list := []module{
-		{"softhsm", "", "softhsm2", softHSM},
-		{"opensc cps3", openSC, "opensc-pkcs11", onDesk(openSC, virtual.CPS3, "", virtual.PIN)},
-		{"opensc piv", openSC, "opensc-pkcs11", onDesk(openSC, virtual.PIV, "", virtual.PIN)},
-		{"opensc piv p256", openSC, "opensc-pkcs11", onDesk(openSC, virtual.PIVP256, "", virtual.PIN)},
-		{"opensc piv p384", openSC, "opensc-pkcs11", onDesk(openSC, virtual.PIVP384, "", virtual.PIN)},
-		{"ykcs11 piv", "libykcs11.so.2", "ykcs11", onDesk("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it takes six characters or more
-		{"nss", "libsoftokn3.so", "libnss3", nss},
+		{name: "softhsm", file: "", pack: "softhsm2", open: softHSM},
+		{name: "opensc cps3", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.CPS3, "", virtual.PIN)},
+		{name: "opensc piv", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIV, "", virtual.PIN)},
+		{name: "opensc piv p256", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIVP256, "", virtual.PIN)},
+		{name: "opensc piv p384", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIVP384, "", virtual.PIN)},
+		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onDesk("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it takes six characters or more
+		{name: "nss", file: "libsoftokn3.so", pack: "libnss3", open: nss},
+		{name: "opencryptoki", open: opencryptoki, why: opencryptokiMissing},
 	}
 	vendor := os.Getenv(vendorVariable)
 	if vendor == "" {
 		vendor = "/opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so"
 	}
-	return append(list, module{"vendor cps3", vendor, "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, onDesk(vendor, virtual.CPS3, "", virtual.PIN)},
-		module{"vendor cps4", vendor, "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, onDesk(vendor, virtual.CPS4, "", virtual.PIN)})
+	return append(list, module{name: "vendor cps3", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onDesk(vendor, virtual.CPS3, "", virtual.PIN)},
+		module{name: "vendor cps4", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onDesk(vendor, virtual.CPS4, "", virtual.PIN)})
 }
 
 // lab is a card with a pool on the module that is tried.
@@ -88,10 +93,15 @@ type lab struct {
 	desk *virtual.Desk
 	card vcard.Card
 	kind string
+
+	ended func() error // cleans up after the pool was closed
 }
 
 func (l *lab) close() error {
 	err := l.pool.Close()
+	if l.ended != nil {
+		err = errors.Join(err, l.ended())
+	}
 	if l.desk != nil {
 		err = errors.Join(err, l.desk.Stop())
 	}

@@ -14,6 +14,7 @@ import (
 
 func main() {
 	pkcs11.RunChildRole()
+	conformance.Isolate()
 	dir, err := os.MkdirTemp("", "cpx-conformance")
 	if err == nil {
 		defer os.RemoveAll(dir)
