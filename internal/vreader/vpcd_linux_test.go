@@ -97,13 +97,15 @@ func inNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	cards := make(chan bool, 100)
+	cards := make(chan pcsc.Reader, 100)
 	go pcsc.Watch(t.Context(), func(e pcsc.Event) {
-		present := false
+		seen := pcsc.Reader{}
 		for _, r := range e.Readers {
-			present = present || r.Present
+			if r.Present || seen.Name == "" {
+				seen = r
+			}
 		}
-		cards <- present
+		cards <- seen
 	})
 	for _, kind := range []string{virtual.CPS3, virtual.PIV, virtual.PIVP256} {
 		card, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: kind})
@@ -117,12 +119,12 @@ func inNamespace(t *testing.T) {
 // onDaemon inserts the card, logs in with it, and takes it out.
 // It looks when an event says so: OpenSC waits for seconds for a card that went
 // and that the daemon does not know to be gone.
-func onDaemon(t *testing.T, p *pkcs11.Pool, cards <-chan bool, kind string, card vcard.Card) {
+func onDaemon(t *testing.T, p *pkcs11.Pool, cards <-chan pcsc.Reader, kind string, card vcard.Card) {
 	t.Helper()
 	ctx, remove := context.WithCancel(t.Context())
 	removed := make(chan error, 1)
 	go func() { removed <- vreader.ServeVPCD(ctx, "127.0.0.1:35963", card) }()
-	event(t, cards, true)
+	inserted := event(t, cards, true)
 	s, err := p.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -145,20 +147,23 @@ func onDaemon(t *testing.T, p *pkcs11.Pool, cards <-chan bool, kind string, card
 	if err := <-removed; err != nil {
 		t.Error(err)
 	}
-	event(t, cards, false)
+	// One count more: the reset after the signature was no card that left.
+	if gone := event(t, cards, false); gone.Count != inserted.Count+1 {
+		t.Errorf("%s: gone %+v, inserted %+v", kind, gone, inserted)
+	}
 	if s, err := p.List(t.Context()); err != nil || len(s.Certificates) != 0 {
 		t.Errorf("%s is gone: %d certificates, %v", kind, len(s.Certificates), err)
 	}
 }
 
 // event waits until a card is there, or none.
-func event(t *testing.T, cards <-chan bool, want bool) {
+func event(t *testing.T, cards <-chan pcsc.Reader, want bool) pcsc.Reader {
 	t.Helper()
 	for {
 		select {
-		case present := <-cards:
-			if present == want {
-				return
+		case card := <-cards:
+			if card.Present == want {
+				return card
 			}
 		case <-time.After(20 * time.Second):
 			t.Fatalf("no event of a card: %v", want)
