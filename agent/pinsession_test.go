@@ -136,6 +136,13 @@ func TestNoPINSession(t *testing.T) {
 	for name, o := range map[string]setup{"no setting": {desktop: watch}, "a desktop that does not tell": {desktop: deaf, session: time.Hour}} {
 		t.Run(name, func(t *testing.T) {
 			cards, person, asked := kept(t)
+			sign := cards.sign
+			cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
+				if r.Keep {
+					t.Error("the card is asked to stay open")
+				}
+				return sign(ctx, r)
+			}
 			o.cards, o.person = cards, person
 			p := openPage(t, serve(t, o), listedOrigin)
 			logIn(t, p)
