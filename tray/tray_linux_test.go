@@ -149,6 +149,11 @@ func (n node) label() string {
 	return strings.ReplaceAll(label, "__", "_")
 }
 
+func (n node) enabled() bool {
+	enabled, given := n.Properties["enabled"].Value().(bool)
+	return !given || enabled
+}
+
 func (n node) checked() bool {
 	state, _ := n.Properties["toggle-state"].Value().(int32)
 	return state == 1
@@ -262,10 +267,15 @@ func TestMenuOnARealBus(t *testing.T) {
 	if _, err := io.WriteString(in, "insert\n"); err != nil {
 		t.Fatal(err)
 	}
-	m.await("card in", func() bool { l := m.labels(); return len(l) == 5 && l[0] == "Carte prête : TEST_one" })
-	if labels := strings.Join(m.labels(), "\n"); strings.Contains(labels, "TEST_expired") {
-		t.Errorf("an expired certificate is offered:\n%s", labels)
+	m.await("card in", func() bool { l := m.labels(); return len(l) == 6 && l[0] == "Carte prête : TEST_one" })
+	// Shown last with the reason, greyed: a click does nothing.
+	for i, n := range m.entries()[2:5] {
+		expired := i == 2
+		if strings.HasPrefix(n.label(), "TEST_expired") != expired || strings.HasSuffix(n.label(), " · expiré") != expired || n.enabled() == expired {
+			t.Errorf("entry %d: %q, enabled %v", i, n.label(), n.enabled())
+		}
 	}
+	m.click("TEST_expired")
 	m.click("TEST_two")
 	says("use two")
 	m.await("the choice is marked", func() bool { e := m.entries(); return len(e) > 3 && !e[2].checked() && e[3].checked() })
@@ -292,6 +302,23 @@ func TestNoDisplay(t *testing.T) {
 		out, err := cmd.Output()
 		if err != nil || strings.TrimSpace(string(out)) != "false" {
 			t.Errorf("DISPLAY=%q: %q, %v", display, out, err)
+		}
+	}
+}
+
+// Every reason and the end that is near have words in both languages.
+func TestTitles(t *testing.T) {
+	for _, lang := range []string{agent.French, agent.English} {
+		seen := map[string]bool{}
+		for _, c := range []agent.CertificateState{
+			{}, {Reason: pkcs11.Expired}, {Reason: pkcs11.NotYetValid}, {Reason: pkcs11.NotForAuthentication}, {Reason: pkcs11.KeyWithoutPIN}, {Holder: prompt.Holder{Renew: true}},
+		} {
+			c.Holder.Name = "TEST_x"
+			l := title(c, lang)
+			if !strings.HasPrefix(l, "TEST__x") || seen[l] {
+				t.Errorf("%s: %+v: %q", lang, c, l)
+			}
+			seen[l] = true
 		}
 	}
 }
