@@ -81,16 +81,22 @@ func fill(selector, value string) chromedp.Action[chromedp.Void] {
 	return chromedp.SetValue(chromedp.CSS(selector), value)
 }
 
-// shows is an error unless the element's text holds what must be seen.
+// shows is an error unless the element's text comes to hold what must be seen.
+// The page is asked itself: the browser's numbers of its nodes are taken back
+// while a page is still being put together.
 func shows(tab context.Context, selector, want string) error {
 	ctx, cancel := context.WithTimeout(tab, stepLimit)
 	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS(selector)))
-	if err != nil {
-		return fmt.Errorf("%s: %w", selector, err)
+	script := fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector)
+	for {
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
+		if err == nil && strings.Contains(text, want) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(fmt.Errorf("%s shows %q, which does not hold %q", selector, text, want), err)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	if !strings.Contains(text, want) {
-		return fmt.Errorf("%s shows %q, which does not hold %q", selector, text, want)
-	}
-	return nil
 }
