@@ -51,23 +51,23 @@ func ChosenOf(c pkcs11.Certificate) Chosen {
 	return Chosen{Certificate: c.ID, Identifier: h.Identifier, Kind: h.Kind}
 }
 
-// Among returns the chosen one of the certificates, -1 for none: the very
-// certificate, else the only one of the same holder and kind.
-func (c Chosen) Among(list []pkcs11.Certificate) int {
-	same := -1
-	for i, each := range list {
+// Among returns the chosen one of the certificates that a login may use: the
+// very certificate, else the only one of the same holder and kind.
+func (c Chosen) Among(s pkcs11.Snapshot) (pkcs11.Certificate, bool) {
+	var same []pkcs11.Certificate
+	for _, each := range usable(s) {
 		other := ChosenOf(each)
 		switch {
 		case each.ID == c.Certificate:
-			return i
+			return each, true
 		case c.Identifier != "" && other.Identifier == c.Identifier && other.Kind == c.Kind:
-			if same >= 0 {
-				return -1 // two of them: the person decides
-			}
-			same = i
+			same = append(same, each)
 		}
 	}
-	return same
+	if len(same) != 1 { // of two the person decides
+		return pkcs11.Certificate{}, false
+	}
+	return same[0], true
 }
 
 var certificateID = regexp.MustCompile(`^[0-9a-f]{64}$`)

@@ -191,7 +191,7 @@ func (l *login) noCard(s pkcs11.Snapshot) error {
 // choose returns the certificate of the login: the one chosen beforehand, the
 // only one, or the person's choice from a list.
 func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certificate, error) {
-	usable := usable(s.Certificates)
+	usable := usable(s)
 	if len(usable) == 0 {
 		return pkcs11.Certificate{}, noCertificate(s)
 	}
@@ -199,8 +199,8 @@ func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifica
 	if err != nil {
 		l.log.Warn("the choice of certificate cannot be read", "error", err)
 	}
-	if i := chosen.Among(usable); i >= 0 {
-		return usable[i], nil
+	if c, ok := chosen.Among(s); ok {
+		return c, nil
 	}
 	if len(usable) == 1 {
 		return usable[0], nil
@@ -208,11 +208,11 @@ func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifica
 	l.progress(choosingCertificate)
 	dialog, cancel := context.WithTimeout(ctx, l.limits.Dialog)
 	defer cancel()
-	holders, ids := make([]prompt.Holder, len(usable)), make([]string, len(usable))
+	holders := make([]prompt.Holder, len(usable))
 	for i, c := range usable {
-		holders[i], ids[i] = Holder(c, l.lang), c.ID
+		holders[i] = Holder(c, l.lang)
 	}
-	dialog, end := l.whilePresent(dialog, usable[0].Slot, ids...)
+	dialog, end := l.whilePresent(dialog, usable...)
 	defer end()
 	i, err := l.prompter.Choose(dialog, l.lang, l.caller(), holders)
 	if err != nil {
@@ -223,9 +223,14 @@ func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifica
 
 // whilePresent gives a context for a dialog that closes when the card of one of
 // the certificates leaves. Where no event would tell, it looks now and then.
-func (l *login) whilePresent(ctx context.Context, slot pkcs11.Slot, ids ...string) (context.Context, func()) {
+func (l *login) whilePresent(ctx context.Context, certificates ...pkcs11.Certificate) (context.Context, func()) {
+	var asked pkcs11.Snapshot
+	var ids []string
+	for _, c := range certificates {
+		asked.Slots, ids = append(asked.Slots, c.Slot), append(ids, c.ID)
+	}
 	ctx, end := l.waits.begin(ctx, ids...)
-	if l.readers.has(slot) {
+	if l.readers.tell(asked) {
 		return ctx, end
 	}
 	go func() {
@@ -252,12 +257,10 @@ func removed(dialog context.Context, err error) error {
 	return err
 }
 
-// UsableOf are the certificates of a look that a login may use.
-func UsableOf(s pkcs11.Snapshot) []pkcs11.Certificate { return usable(s.Certificates) }
-
-func usable(list []pkcs11.Certificate) []pkcs11.Certificate {
+// usable are the certificates of a look that a login may use.
+func usable(s pkcs11.Snapshot) []pkcs11.Certificate {
 	var usable []pkcs11.Certificate
-	for _, c := range list {
+	for _, c := range s.Certificates {
 		if c.Reason == pkcs11.Usable {
 			usable = append(usable, c)
 		}

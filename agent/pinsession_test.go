@@ -184,28 +184,31 @@ func TestChoiceFollowsTheHolder(t *testing.T) {
 	renewed, _ := holder(t, 1)
 	other, _ := holder(t, 2)
 	chosen := ChosenOf(old)
+	expired := renewed
+	expired.Reason = pkcs11.Expired
 	for name, c := range map[string]struct {
 		list []pkcs11.Certificate
-		want int
+		want string
 	}{
-		"the very one":      {[]pkcs11.Certificate{other, old}, 1},
-		"before a renewed":  {[]pkcs11.Certificate{renewed, old}, 1},
-		"renewed":           {[]pkcs11.Certificate{other, renewed}, 1},
-		"another's":         {[]pkcs11.Certificate{other}, -1},
-		"two of the holder": {[]pkcs11.Certificate{renewed, renewed}, -1},
-		"none":              {nil, -1},
+		"the very one":      {[]pkcs11.Certificate{other, old}, old.ID},
+		"before a renewed":  {[]pkcs11.Certificate{renewed, old}, old.ID},
+		"renewed":           {[]pkcs11.Certificate{other, renewed}, renewed.ID},
+		"another's":         {[]pkcs11.Certificate{other}, ""},
+		"two of the holder": {[]pkcs11.Certificate{renewed, renewed}, ""},
+		"one that expired":  {[]pkcs11.Certificate{expired}, ""},
+		"none":              {nil, ""},
 	} {
-		if got := chosen.Among(c.list); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
+		if got, ok := chosen.Among(pkcs11.Snapshot{Certificates: c.list}); got.ID != c.want || ok != (c.want != "") {
+			t.Errorf("%s: %q, %v", name, got.ID, ok)
 		}
 	}
-	if got := (Chosen{}).Among([]pkcs11.Certificate{old}); got != -1 {
-		t.Errorf("nothing chosen: %d", got)
+	if _, ok := (Chosen{}).Among(pkcs11.Snapshot{Certificates: []pkcs11.Certificate{old}}); ok {
+		t.Error("nothing was chosen, and one is")
 	}
 	kind := chosen
 	kind.Kind = "CPE"
-	if got := kind.Among([]pkcs11.Certificate{renewed}); got != -1 {
-		t.Errorf("another kind of card: %d", got)
+	if _, ok := kind.Among(pkcs11.Snapshot{Certificates: []pkcs11.Certificate{renewed}}); ok {
+		t.Error("another kind of card is taken for it")
 	}
 	c := NewChoice(t.TempDir())
 	if err := c.Set(chosen); err != nil {

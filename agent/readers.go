@@ -48,14 +48,8 @@ func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
 	return pcsc.Reader{}, false
 }
 
-// has tells whether the slot is a PC/SC reader, so that events tell of it.
+// has tells whether the slot is a PC/SC reader. The lock is held.
 func (r *readers) has(slot pkcs11.Slot) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.hasLocked(slot)
-}
-
-func (r *readers) hasLocked(slot pkcs11.Slot) bool {
 	for _, reader := range r.list {
 		if pcsc.Same(reader.Name, slot.Description) {
 			return true
@@ -70,7 +64,7 @@ func (r *readers) tell(s pkcs11.Snapshot) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, slot := range s.Slots {
-		if !r.hasLocked(slot) {
+		if !r.has(slot) {
 			return false
 		}
 	}
@@ -84,7 +78,7 @@ func (r *readers) count(s pkcs11.Snapshot) int {
 	defer r.mu.Unlock()
 	n := len(r.list)
 	for _, slot := range s.Slots {
-		if !r.hasLocked(slot) && (slot.Token != nil || slot.Hardware && !r.ever) {
+		if !r.has(slot) && (slot.Token != nil || slot.Hardware && !r.ever) {
 			n++
 		}
 	}

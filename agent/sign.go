@@ -68,7 +68,7 @@ type entry struct{ wrong, length, unsure bool }
 // signKept signs with a login that was kept: in place of the PIN the person is
 // asked for consent, whatever the origin, naming it and the holder.
 func (l *login) signKept(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
-	ctx, end := l.whilePresent(ctx, c.Slot, c.ID)
+	ctx, end := l.whilePresent(ctx, c)
 	defer end()
 	l.progress(waitingForConsent)
 	dialog, cancel := context.WithTimeout(ctx, l.limits.Dialog)
@@ -94,7 +94,7 @@ func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, last entry) 
 	pad, endPad := context.WithCancel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ctx, end := l.whilePresent(ctx, c.Slot, c.ID)
+	ctx, end := l.whilePresent(ctx, c)
 	defer end()
 	var padEnded chan struct{}
 	defer func() {

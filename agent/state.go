@@ -30,15 +30,11 @@ func (s *Server) State() State {
 	_, err := s.looks.state()
 	state := State{Lang: Language(s.policy.Lang), Readers: s.readers.count(snapshot), Card: s.cardState(snapshot), Err: err}
 	chosen, _ := s.choice.Get()
-	at := chosen.Among(usable(snapshot.Certificates))
-	n := 0
+	use, _ := chosen.Among(snapshot)
 	for _, c := range snapshot.Certificates {
 		state.Certificates = append(state.Certificates, CertificateState{
-			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.Reason == pkcs11.Usable && n == at,
+			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.ID == use.ID,
 		})
-		if c.Reason == pkcs11.Usable {
-			n++
-		}
 	}
 	return state
 }

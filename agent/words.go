@@ -66,6 +66,28 @@ func Holder(c pkcs11.Certificate, lang string) prompt.Holder {
 	}
 }
 
+// reasonTexts say why a certificate is not offered for a login, and soon that it
+// ends soon: for menus and the command line.
+var (
+	reasonTexts = map[string]map[pkcs11.Reason]string{
+		French: {
+			pkcs11.Usable: "utilisable", pkcs11.Expired: "expiré", pkcs11.NotYetValid: "pas encore valide",
+			pkcs11.NotForAuthentication: "ne sert pas à s’identifier", pkcs11.KeyWithoutPIN: "clé sans code porteur, refusée",
+		},
+		English: {
+			pkcs11.Usable: "usable", pkcs11.Expired: "expired", pkcs11.NotYetValid: "not yet valid",
+			pkcs11.NotForAuthentication: "not for logging in", pkcs11.KeyWithoutPIN: "key without a PIN, refused",
+		},
+	}
+	soon = map[string]string{French: "expire bientôt, à renouveler", English: "expires soon, have it renewed"}
+)
+
+// ReasonText is a reason in words.
+func ReasonText(r pkcs11.Reason, lang string) string { return reasonTexts[lang][r] }
+
+// RenewText says that a card ends soon.
+func RenewText(lang string) string { return soon[lang] }
+
 // renewal is how long before its end a card says so.
 const renewal = 60 * 24 * time.Hour
 

@@ -8,10 +8,8 @@
 package tray
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/getlantern/systray"
@@ -120,10 +118,15 @@ func (m *menu) show() {
 	m.state.SetTitle(line(state))
 	m.ids = m.ids[:0]
 	// The usable ones first: they are what the menu is for.
-	certificates := slices.Clone(state.Certificates)
-	slices.SortStableFunc(certificates, func(a, b agent.CertificateState) int {
-		return cmp.Compare(boolToInt(a.Reason != pkcs11.Usable), boolToInt(b.Reason != pkcs11.Usable))
-	})
+	var certificates, others []agent.CertificateState
+	for _, c := range state.Certificates {
+		if c.Reason == pkcs11.Usable {
+			certificates = append(certificates, c)
+		} else {
+			others = append(others, c)
+		}
+	}
+	certificates = append(certificates, others...)
 	for _, c := range certificates[:min(len(certificates), len(m.certificates))] {
 		item := m.certificates[len(m.ids)]
 		item.SetTitle(title(c, state.Lang))
@@ -146,13 +149,6 @@ func (m *menu) show() {
 	}
 }
 
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // title is a certificate's entry: who, as what, on which kind of card. An
 // underscore would mark a shortcut in GTK, so it is doubled.
 func title(c agent.CertificateState, lang string) string {
@@ -162,39 +158,27 @@ func title(c agent.CertificateState, lang string) string {
 			parts = append(parts, p)
 		}
 	}
-	if why := reasons[lang][c.Reason]; why != "" {
-		parts = append(parts, why)
+	if c.Reason != pkcs11.Usable {
+		parts = append(parts, agent.ReasonText(c.Reason, lang))
 	}
 	if c.Holder.Renew {
-		parts = append(parts, texts[lang].renew)
+		parts = append(parts, agent.RenewText(lang))
 	}
 	return strings.ReplaceAll(strings.Join(parts, " · "), "_", "__")
 }
 
-type words struct{ noModule, looking, noReader, noCard, unusable, ready, renew, refresh, quit string }
+type words struct{ noModule, looking, noReader, noCard, unusable, ready, refresh, quit string }
 
 var texts = map[string]words{
 	agent.French: {
 		noModule: "Le module de la carte ne fonctionne pas", looking: "Lecture de la carte…", noReader: "Aucun lecteur",
-		noCard: "Aucune carte", unusable: "Aucun certificat utilisable", ready: "Carte prête : %s", renew: "expire bientôt, à renouveler",
+		noCard: "Aucune carte", unusable: "Aucun certificat utilisable", ready: "Carte prête : %s",
 		refresh: "Actualiser", quit: "Quitter CPx Bridge",
 	},
 	agent.English: {
 		noModule: "The card's module does not work", looking: "Reading the card…", noReader: "No reader",
-		noCard: "No card", unusable: "No usable certificate", ready: "Card ready: %s", renew: "expires soon, have it renewed",
+		noCard: "No card", unusable: "No usable certificate", ready: "Card ready: %s",
 		refresh: "Refresh", quit: "Quit CPx Bridge",
-	},
-}
-
-// reasons say why a certificate is not offered.
-var reasons = map[string]map[pkcs11.Reason]string{
-	agent.French: {
-		pkcs11.Expired: "expiré", pkcs11.NotYetValid: "pas encore valide",
-		pkcs11.NotForAuthentication: "ne sert pas à s’identifier", pkcs11.KeyWithoutPIN: "clé sans code porteur, refusée",
-	},
-	agent.English: {
-		pkcs11.Expired: "expired", pkcs11.NotYetValid: "not yet valid",
-		pkcs11.NotForAuthentication: "not for logging in", pkcs11.KeyWithoutPIN: "key without a PIN, refused",
 	},
 }
 

@@ -105,17 +105,19 @@ func watchSession(ctx context.Context, left func(string)) error {
 			there = there || name == saver
 		}
 	}
-	if err == nil && !there {
-		err = errors.New("no screen saver is on the bus")
-	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("session bus: %w", err), conn.Close())
 	}
+	// Listened to in any case: at the desktop's start the agent may come before
+	// the screen saver. But a bus without one is not enough to go by.
 	follow(ctx, conn, func(s *dbus.Signal) {
 		if first(s, true) {
 			left("locked")
 		}
 	}, left)
+	if !there {
+		return errors.New("session bus: no screen saver is on it")
+	}
 	return nil
 }
 

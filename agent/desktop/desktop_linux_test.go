@@ -101,6 +101,24 @@ func TestScreenSaver(t *testing.T) {
 	}
 }
 
+// At the desktop's start the agent may come before the screen saver.
+func TestScreenSaverComesLater(t *testing.T) {
+	system, session := testdesk.Bus(t), testdesk.Bus(t)
+	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", system)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", session)
+	l := logind{connect(t, system, login1)}
+	if err := l.conn.Export(l, "/org/freedesktop/login1", login1Manager); err != nil {
+		t.Fatal(err)
+	}
+	reasons, f := left(t)
+	if err := Watch(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	saver := logind{connect(t, session, screenSavers[0])}
+	saver.emit(t, "/", screenSavers[0]+".ActiveChanged", true)
+	expect(t, reasons, "locked")
+}
+
 // Where nothing tells, Watch says so rather than listen in vain: no bus at all,
 // and a bus on which no screen saver is.
 func TestCannotTell(t *testing.T) {

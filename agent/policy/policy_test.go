@@ -178,6 +178,9 @@ func TestMalformed(t *testing.T) {
 		"port":                   {"", "[ports]\nfirst = 80\n", 2, "ports.first"},
 		"count":                  {"", "[ports]\ncount = 101\n", 2, "ports.count"},
 		"level":                  {"", "[log]\nlevel = \"loud\"\n", 2, "log.level"},
+		"limit too short":        {"", "[limits]\nother = \"10ms\"\n", 2, "limits.other"},
+		"limit too long":         {"[limits]\ncard = \"1h\"\n", "", 2, "limits.card"},
+		"limit no duration":      {"", "[limits]\npin_pad = \"150\"\n", 2, "limits.pin_pad"},
 		"a person's session":     {"", "[pin]\nsession = \"1h\"\n", 2, "pin.session"},
 		"session too long":       {"[pin]\nsession = \"5h\"\n", "", 2, "pin.session"},
 		"session no duration":    {"[pin]\nsession = \"long\"\n", "", 2, "pin.session"},
@@ -196,6 +199,16 @@ func TestMalformed(t *testing.T) {
 	}
 	if _, err := Load(Paths{User: filepath.Join(t.TempDir(), "none.toml"), UserRequired: true}); err == nil {
 		t.Error("a file that was named must exist")
+	}
+}
+
+func TestLimits(t *testing.T) {
+	if e := mustLoad(t, "", ""); e.Limits != (Limits{150 * time.Second, 30 * time.Second, 10 * time.Second}) {
+		t.Errorf("by default %+v", e.Limits)
+	}
+	e := mustLoad(t, "[limits]\ncard = \"45s\"\n", "[limits]\nother = \"20s\"\n")
+	if e.Limits.Card != 45*time.Second || e.Limits.Other != 10*time.Second || len(e.Warnings) != 1 || e.Warnings[0].Key != "limits.other" {
+		t.Errorf("%+v, %+v: a person's limits are not taken where there is a policy", e.Limits, e.Warnings)
 	}
 }
 

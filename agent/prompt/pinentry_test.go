@@ -13,6 +13,7 @@ import (
 
 func TestAnswers(t *testing.T) {
 	consent := func(ctx context.Context, p *Pinentry) error { return p.Consent(ctx, "fr", site) }
+	confirm := func(ctx context.Context, p *Pinentry) error { return p.Confirm(ctx, "fr", site, gp) }
 	pin := func(ctx context.Context, p *Pinentry) error {
 		_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp})
 		return err
@@ -31,6 +32,9 @@ func TestAnswers(t *testing.T) {
 		"consent refused":      {map[string]any{"confirm": []string{"notok"}}, consent, ErrCancelled},
 		"consent closed":       {map[string]any{"confirm": []string{"cancel"}}, consent, ErrCancelled},
 		"consent program dies": {map[string]any{"confirm": []string{"die"}}, consent, ErrUnavailable},
+		"card open, yes":       {map[string]any{"confirm": []string{"ok"}}, confirm, nil},
+		"card open, no":        {map[string]any{"confirm": []string{"notok"}}, confirm, ErrCancelled},
+		"card open, closed":    {map[string]any{"confirm": []string{"cancel"}}, confirm, ErrCancelled},
 		"PIN given":            {map[string]any{"pin": []string{"1234"}}, pin, nil},
 		"PIN cancelled":        {map[string]any{"pin": []string{"cancel"}}, pin, ErrCancelled},
 		"PIN program dies":     {map[string]any{"pin": []string{"die"}}, pin, ErrUnavailable},
@@ -43,6 +47,49 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 		})
+	}
+}
+
+// TestWhatIsSaid: what the person must know stands in the dialog, in both
+// languages, and only where it is so.
+func TestWhatIsSaid(t *testing.T) {
+	for _, lang := range []string{"fr", "en"} {
+		w := catalogue[lang]
+		soon := gp
+		soon.Renew = true
+		renew, _, _ := strings.Cut(w.renew, "%s")
+		for name, c := range map[string]struct {
+			ask  func(p *Pinentry) error
+			says []string
+			not  []string
+		}{
+			"an open card": {func(p *Pinentry) error { return p.Confirm(t.Context(), lang, site, gp) }, []string{w.confirm, gp.Name, gp.Identifier, site.Origin}, []string{w.consent}},
+			"a plain PIN":  {func(p *Pinentry) error { _, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: gp}); return err }, []string{gp.Name}, []string{renew, w.unsure}},
+			"ends soon": {func(p *Pinentry) error {
+				_, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: soon})
+				return err
+			}, []string{renew + gp.NotAfter}, []string{w.unsure}},
+			"not known": {func(p *Pinentry) error {
+				_, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: gp, Unsure: true, FinalTry: true})
+				return err
+			}, []string{w.unsure, w.finalTry}, []string{renew, w.wrongPIN}},
+		} {
+			p, log := answering(t, map[string]any{"pin": []string{"1234"}, "confirm": []string{"ok"}})
+			if err := c.ask(p); err != nil {
+				t.Fatal(err)
+			}
+			text := strings.NewReplacer("%0A", "\n", "%25", "%").Replace(log())
+			for _, part := range c.says {
+				if !strings.Contains(text, part) {
+					t.Errorf("%s, %s: %q is not said:\n%s", lang, name, part, text)
+				}
+			}
+			for _, part := range c.not {
+				if strings.Contains(text, part) {
+					t.Errorf("%s, %s: %q is said:\n%s", lang, name, part, text)
+				}
+			}
+		}
 	}
 }
 

@@ -49,17 +49,6 @@ type reportCertificate struct {
 	Renew      bool      `json:"renew"` // it expires within sixty days
 }
 
-var reasonTexts = map[string]map[pkcs11.Reason]string{
-	agent.French: {
-		pkcs11.Usable: "utilisable", pkcs11.Expired: "expiré", pkcs11.NotYetValid: "pas encore valide",
-		pkcs11.NotForAuthentication: "ne sert pas à s'identifier", pkcs11.KeyWithoutPIN: "clé sans code porteur, refusée",
-	},
-	agent.English: {
-		pkcs11.Usable: "usable", pkcs11.Expired: "expired", pkcs11.NotYetValid: "not yet valid",
-		pkcs11.NotForAuthentication: "not for logging in", pkcs11.KeyWithoutPIN: "key without a PIN, refused",
-	},
-}
-
 // look reads all cards once, without a PIN.
 func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
@@ -89,10 +78,7 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, e
 	if c, err := choice(); err == nil {
 		chosen, _ = c.Get()
 	}
-	use := ""
-	if i := chosen.Among(agent.UsableOf(snapshot)); i >= 0 {
-		use = agent.UsableOf(snapshot)[i].ID
-	}
+	use, _ := chosen.Among(snapshot)
 	for _, c := range snapshot.Certificates {
 		h := agent.Holder(c, agent.Language(p.Lang))
 		card := ""
@@ -102,7 +88,7 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, e
 		r.Certificates = append(r.Certificates, reportCertificate{
 			ID: c.ID, Holder: h.Name, Identifier: h.Identifier, Profession: h.Profession, Kind: h.Kind,
 			NotBefore: c.X509.NotBefore, NotAfter: c.X509.NotAfter, Card: card,
-			Usable: c.Reason == pkcs11.Usable, Reason: string(c.Reason), Chosen: c.ID == use, Renew: h.Renew,
+			Usable: c.Reason == pkcs11.Usable, Reason: string(c.Reason), Chosen: c.ID == use.ID, Renew: h.Renew,
 		})
 	}
 	return r, err
@@ -140,9 +126,9 @@ func certs(ctx context.Context, p *policy.Effective, asJSON bool, stdout, stderr
 }
 
 func (r report) print(w io.Writer, lang string) {
-	words := map[string][6]string{
-		agent.French:  {"Lecteurs :", "aucun", "sans carte", "Certificats :", "prochaine connexion", "expire bientôt, à renouveler"},
-		agent.English: {"Readers:", "none", "no card", "Certificates:", "next login", "expires soon, have it renewed"},
+	words := map[string][5]string{
+		agent.French:  {"Lecteurs :", "aucun", "sans carte", "Certificats :", "prochaine connexion"},
+		agent.English: {"Readers:", "none", "no card", "Certificates:", "next login"},
 	}[lang]
 	fmt.Fprintln(w, words[0])
 	for _, s := range r.Readers {
@@ -162,10 +148,10 @@ func (r report) print(w io.Writer, lang string) {
 			mark = " ← " + words[4]
 		}
 		if c.Renew {
-			mark += " (" + words[5] + ")"
+			mark += " (" + agent.RenewText(lang) + ")"
 		}
 		fmt.Fprintf(w, "  %s  %s  %s  (%s)%s\n", c.ID[:12], printable(c.Holder), printable(c.Identifier),
-			strings.Join(printables(c.Kind, c.Profession, agent.Date(c.NotAfter, lang), reasonTexts[lang][pkcs11.Reason(c.Reason)]), ", "), mark)
+			strings.Join(printables(c.Kind, c.Profession, agent.Date(c.NotAfter, lang), agent.ReasonText(pkcs11.Reason(c.Reason), lang)), ", "), mark)
 	}
 	if len(r.Certificates) == 0 {
 		fmt.Fprintln(w, " ", words[1])
@@ -213,7 +199,7 @@ func useCertificate(ctx context.Context, p *policy.Effective, prefix string, std
 		fmt.Fprintf(stderr, "cpx-agent: %q is the beginning of %d certificates; give more of it\n", prefix, len(found))
 		return exitProblem
 	case !found[0].Usable:
-		fmt.Fprintf(stderr, "cpx-agent: this certificate cannot be used for a login: %s\n", reasonTexts[agent.Language(p.Lang)][pkcs11.Reason(found[0].Reason)])
+		fmt.Fprintf(stderr, "cpx-agent: this certificate cannot be used for a login: %s\n", agent.ReasonText(pkcs11.Reason(found[0].Reason), agent.Language(p.Lang)))
 		return exitProblem
 	}
 	c, err := choice()

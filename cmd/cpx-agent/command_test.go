@@ -80,7 +80,7 @@ func (w workstation) report(t *testing.T, want int) report {
 func TestCerts(t *testing.T) {
 	w := newWorkstation(t, "cps", "expired", "technical")
 	out, _ := w.cpxAgent(t, exitGood, "certs")
-	for _, part := range []string{"Lecteurs :", "Certificats :", "utilisable", "expiré", "ne sert pas à s'identifier", "clé sans code porteur", "CPS"} {
+	for _, part := range []string{"Lecteurs :", "Certificats :", "utilisable", "expiré", "ne sert pas à s’identifier", "clé sans code porteur", "CPS"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing:\n%s", part, out)
 		}

@@ -31,7 +31,11 @@ func Isolate() {
 	if os.Getenv(isolatedVariable) != "" || os.Getuid() != 0 || find(opencryptokiModule) == "" {
 		return
 	}
-	cmd := exec.Command("unshare", append([]string{"--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc", os.Args[0]}, os.Args[1:]...)...)
+	own := []string{"--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"}
+	if exec.Command("unshare", append(own, "true")...).Run() != nil {
+		return // a container, say: the table names the module as missing
+	}
+	cmd := exec.Command("unshare", append(append(own, os.Args[0]), os.Args[1:]...)...)
 	cmd.Env = append(os.Environ(), isolatedVariable+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	err := cmd.Run()

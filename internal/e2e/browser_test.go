@@ -13,6 +13,21 @@ import (
 // http://localhost as `make run` serves it; `make demo` does it on https.
 func TestLoginInBrowser(t *testing.T) {
 	s := prepare(t, stack.Options{AutoPIN: script("1234")})
+	tab := openBrowser(t, s)
+	for _, step := range stack.LoginSteps(s) {
+		if err := step.Do(tab); err != nil {
+			log, _ := os.ReadFile(s.Path("cpx-portal.log"))
+			t.Fatalf("%s: %v\n%s\n%s", step.Name, err, browser.PageText(tab), log)
+		}
+	}
+	if n := asked(t, s); n != 2 {
+		t.Errorf("the PIN was asked %d times, want 2: once for each login", n)
+	}
+}
+
+// openBrowser starts portal, agent and Chromium, and ends them with the test.
+func openBrowser(t *testing.T, s *stack.Stack) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	portal, err := s.StartPortal(ctx)
 	t.Cleanup(func() {
@@ -30,13 +45,5 @@ func TestLoginInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(end)
-	for _, step := range stack.LoginSteps(s) {
-		if err := step.Do(tab); err != nil {
-			log, _ := os.ReadFile(s.Path("cpx-portal.log"))
-			t.Fatalf("%s: %v\n%s\n%s", step.Name, err, browser.PageText(tab), log)
-		}
-	}
-	if n := asked(t, s); n != 2 {
-		t.Errorf("the PIN was asked %d times, want 2: once for each login", n)
-	}
+	return tab
 }

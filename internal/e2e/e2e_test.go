@@ -84,6 +84,7 @@ type page struct {
 	socket *websocket.Conn
 	next   int
 	states []string
+	at     map[string]func() // what to do at a progress state
 }
 
 func dial(s *stack.Stack, origin string) (*websocket.Conn, *http.Response, error) {
@@ -136,6 +137,9 @@ func (p *page) call(method string, params any) answer {
 		}
 		if a.Method == "progress" {
 			p.states = append(p.states, a.Params.State)
+			if do := p.at[a.Params.State]; do != nil {
+				do()
+			}
 			continue
 		}
 		if string(a.ID) == fmt.Sprint(p.next) {

@@ -64,13 +64,13 @@ func logIn(t *testing.T, home, announced string, typePIN func(pin string)) {
 	}
 	defer end()
 	click := func(tab context.Context) error {
-		return browser.Within(tab, testdesk.Patience, chromedp.Navigate(address+"/"), chromedp.Click(chromedp.CSS("#card-login")))
+		return browser.Within(tab, testdesk.Patience, chromedp.Navigate(address+"/"), browser.Click("#card-login"))
 	}
 	if err := click(tab); err != nil {
 		t.Fatal(err)
 	}
 	typePIN(pin[1])
-	if err := browser.Within(tab, testdesk.Patience, chromedp.WaitVisible(chromedp.CSS("#attach-form"))); err != nil {
+	if err := browser.Within(tab, testdesk.Patience, browser.Visible("#attach-form")); err != nil {
 		t.Fatalf("%v\n%s", err, browser.PageText(tab))
 	}
 }

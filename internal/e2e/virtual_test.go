@@ -53,23 +53,7 @@ func pki(t *testing.T, s *stack.Stack) *demopki.PKI {
 // leaves, in Chromium, with a CPS3 that OpenSC drives.
 func TestCardLeavesInBrowser(t *testing.T) {
 	s, d := virtualStack(t, stack.Options{AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.DeskOptions{})
-	ctx, cancel := context.WithCancel(context.Background())
-	portal, err := s.StartPortal(ctx)
-	t.Cleanup(func() {
-		cancel()
-		if portal != nil {
-			_ = portal.Wait()
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(t, s)
-	tab, end, err := browser.Start(ctx, browser.Options{Home: s.Path("browser"), Origin: s.Origin, Lang: "fr"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(end)
+	tab := openBrowser(t, s)
 	must := func(what string, err error) {
 		t.Helper()
 		if err != nil {
@@ -92,7 +76,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 	must("removed in the page that logged in", loggedOut(tab))
 	d.Insert()
 	must("log in again", logIn(tab))
-	must("navigate", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/assistance"), chromedp.WaitVisible(chromedp.CSS("#logout"))))
+	must("navigate", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/assistance"), browser.Visible("#logout")))
 	d.Remove()
 	must("removed after a navigation", loggedOut(tab))
 
@@ -101,7 +85,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 	second, endSecond := chromedp.NewContext(tab)
 	defer endSecond()
 	must("second tab", chromedp.Do(second)) // a tab lives as long as its first context
-	must("second tab", browser.Within(second, limit, chromedp.Navigate(s.Origin+"/espace"), chromedp.WaitVisible(chromedp.CSS("#attached-cards"))))
+	must("second tab", browser.Within(second, limit, chromedp.Navigate(s.Origin+"/espace"), browser.Visible("#attached-cards")))
 	d.Remove()
 	must("removed, first tab", loggedOut(tab))
 	if err := loggedOut(second); err != nil {
@@ -116,7 +100,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 	must("removed between two pages", loggedOut(tab))
 
 	// The session is over, not only out of sight.
-	must("back", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/espace"), chromedp.WaitVisible(chromedp.CSS("#card-login"))))
+	must("back", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/espace"), browser.Visible("#card-login")))
 	if d.Card().PIN().Tries() != asked(t, s) {
 		t.Errorf("%d tries on the card for %d entries", d.Card().PIN().Tries(), asked(t, s))
 	}
@@ -125,7 +109,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 const limit = 45 * time.Second
 
 func loggedOut(tab context.Context) error {
-	return browser.Within(tab, limit, chromedp.WaitVisible(chromedp.CSS("p.notice")), chromedp.WaitVisible(chromedp.CSS("#card-login")))
+	return browser.Within(tab, limit, browser.Visible("p.notice"), browser.Visible("#card-login"))
 }
 
 // TestVirtualPINPad is a login on a reader with keys of its own.
@@ -198,13 +182,9 @@ func TestVirtualCardStates(t *testing.T) {
 	}
 	status("present 1")
 
-	go func() { // the card leaves while the PIN is asked
-		for !strings.Contains(dialogs(t, s), "GETPIN") {
-			time.Sleep(10 * time.Millisecond)
-		}
-		d.Remove()
-	}()
+	p.at = map[string]func(){"waiting-for-pin": d.Remove}
 	reason("card_removed")
+	p.at = nil
 	d.Insert()
 	d.Card().PIN().SetLeft(0)
 	reason("pin_locked")

@@ -1,6 +1,7 @@
 package vcard
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"encoding/asn1"
@@ -209,6 +210,19 @@ func (c *cps) readBinary(cmd command) []byte {
 		return (swWrongLe | word(room)).bytes()
 	}
 	return append(append([]byte(nil), f.data[offset:offset+cmd.le]...), swOK.bytes()...)
+}
+
+// verify is VERIFY; without data it asks how the PIN stands.
+func (c *cps) verify(cmd command) []byte {
+	if cmd.p1 != 0 || cmd.p2 != 1 {
+		return swNoReference.bytes()
+	}
+	if len(cmd.data) == 0 {
+		return c.pin.ask().bytes()
+	}
+	// Own choice: padded as the AODF says it is stored is taken too, which is how
+	// a reader with a pad sends it for OpenSC.
+	return c.pin.verify(bytes.TrimRight(cmd.data, "\xFF")).bytes()
 }
 
 // signPKCS1 pads (PKCS #1 v1.5, type 1) and applies the private key; hash 0 for

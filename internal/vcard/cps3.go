@@ -93,18 +93,6 @@ func (c *cps3) selectAny(cmd command) []byte {
 	return c.later(c.control(0x6F))
 }
 
-func (c *cps3) verify(cmd command) []byte {
-	if cmd.p1 != 0 || cmd.p2 != 1 {
-		return swNoReference.bytes()
-	}
-	if len(cmd.data) == 0 {
-		return c.pin.ask().bytes()
-	}
-	// Own choice: padded as the AODF says it is stored is taken too, which is how
-	// a reader with a pad sends it for OpenSC.
-	return c.pin.verify(bytes.TrimRight(cmd.data, "\xFF")).bytes()
-}
-
 // getData answers what is asked of a security data object: 4D{70{tag{part}}}.
 func (c *cps3) getData(cmd command) []byte {
 	tag, list, _, ok := next(cmd.data)

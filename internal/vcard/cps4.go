@@ -60,13 +60,7 @@ func (c *cps4) Transmit(raw []byte) []byte {
 	case 0xC0:
 		return c.answer.more(cmd.le)
 	case 0x20:
-		if cmd.p1 != 0 || cmd.p2 != 1 {
-			return swNoReference.bytes()
-		}
-		if len(cmd.data) == 0 {
-			return c.pin.ask().bytes()
-		}
-		return c.pin.verify(cmd.data).bytes()
+		return c.verify(cmd)
 	case 0x22:
 		return c.manageSecurity(cmd)
 	case 0x2A:
@@ -79,14 +73,14 @@ func (c *cps4) selectAny(cmd command) []byte {
 	switch {
 	case cmd.p1 == 0x04 && (bytes.Equal(cmd.data, cps4Select) || bytes.Equal(cmd.data, cpsAID)):
 		c.current = cpsDF
-	case cmd.p1 == 0x08 && c.files["3f00"] != nil && c.selectFile(cmd.data):
+	case cmd.p1 == 0x08 && c.selectFile(cmd.data):
 	default:
 		return swNotFound.bytes()
 	}
 	if cmd.p2 == 0x0C {
 		return swOK.bytes()
 	}
-	return c.answer.start(c.control(0x6F), max(cmd.le, 0))
+	return c.answer.start(c.control(0x6F), cmd.le)
 }
 
 func (c *cps4) manageSecurity(cmd command) []byte {
