@@ -2,9 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/chromedp/chromedp"
@@ -33,70 +30,29 @@ func LoginSteps(s *Stack) []Step {
 	card := s.Cards[0]
 	return []Step{
 		{"the portal's home page", "home", func(tab context.Context) error {
-			return browser.Within(tab, stepLimit, chromedp.Navigate(s.Origin+"/"), visible("#card-login"))
+			return browser.Within(tab, stepLimit, chromedp.Navigate(s.Origin+"/"), browser.Visible("#card-login"))
 		}},
 		{"click on the card button: PIN, signature, first connection", "first-connection", func(tab context.Context) error {
-			return errors.Join(
-				browser.Within(tab, stepLimit, click("#card-login"), visible("#attach-form")),
-				shows(tab, "#holder-identifier", card.Identifier),
-			)
+			return browser.Within(tab, stepLimit, browser.Click("#card-login"), browser.Visible("#attach-form"),
+				browser.Shows("#holder-identifier", card.Identifier))
 		}},
 		{"user name and password: the confirmation", "confirmation", func(tab context.Context) error {
-			return errors.Join(
-				browser.Within(tab, stepLimit,
-					fill("#attach-form [name=region]", Region), fill("#attach-form [name=service]", Service),
-					fill("#attach-form [name=username]", Username), fill("#attach-form [name=password]", Password),
-					click("#attach-form button[type=submit]"), visible("#confirm-attach")),
-				shows(tab, "main", card.Identifier), shows(tab, "main", Display),
-			)
+			return browser.Within(tab, stepLimit,
+				browser.Fill("#attach-form [name=region]", Region), browser.Fill("#attach-form [name=service]", Service),
+				browser.Fill("#attach-form [name=username]", Username), browser.Fill("#attach-form [name=password]", Password),
+				browser.Click("#attach-form button[type=submit]"), browser.Visible("#confirm-attach"),
+				browser.Shows("main", card.Identifier), browser.Shows("main", Display))
 		}},
 		{"the card is attached: the professional's space", "space", func(tab context.Context) error {
-			return errors.Join(
-				browser.Within(tab, stepLimit, click("#confirm-attach"), visible("#attached-cards")),
-				shows(tab, "#account-name", Display), shows(tab, "#attached-cards", card.Identifier),
-			)
+			return browser.Within(tab, stepLimit, browser.Click("#confirm-attach"), browser.Visible("#attached-cards"),
+				browser.Shows("#account-name", Display), browser.Shows("#attached-cards", card.Identifier))
 		}},
 		{"log out", "logged-out", func(tab context.Context) error {
-			return browser.Within(tab, stepLimit, click("#logout"), visible("#card-login"))
+			return browser.Within(tab, stepLimit, browser.Click("#logout"), browser.Visible("#card-login"))
 		}},
 		{"log in with one click", "one-click", func(tab context.Context) error {
-			return errors.Join(
-				browser.Within(tab, stepLimit, click("#card-login"), visible("#attached-cards")),
-				shows(tab, "#account-name", Display), shows(tab, "#account-identifier", card.Identifier),
-			)
+			return browser.Within(tab, stepLimit, browser.Click("#card-login"), browser.Visible("#attached-cards"),
+				browser.Shows("#account-name", Display), browser.Shows("#account-identifier", card.Identifier))
 		}},
-	}
-}
-
-func visible(selector string) chromedp.Action[chromedp.Void] {
-	return chromedp.WaitVisible(chromedp.CSS(selector))
-}
-
-// click waits until the element can be clicked, and clicks.
-func click(selector string) chromedp.Action[chromedp.Void] {
-	return chromedp.Click(chromedp.CSS(selector))
-}
-
-func fill(selector, value string) chromedp.Action[chromedp.Void] {
-	return chromedp.SetValue(chromedp.CSS(selector), value)
-}
-
-// shows is an error unless the element's text comes to hold what must be seen.
-// The page is asked itself: the browser's numbers of its nodes are taken back
-// while a page is still being put together.
-func shows(tab context.Context, selector, want string) error {
-	ctx, cancel := context.WithTimeout(tab, stepLimit)
-	defer cancel()
-	script := fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector)
-	for {
-		text, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
-		if err == nil && strings.Contains(text, want) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("%s shows %q, which does not hold %q", selector, text, want), err)
-		case <-time.After(20 * time.Millisecond):
-		}
 	}
 }

@@ -1,0 +1,103 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// What a person sees and clicks. The page is asked itself, again and again, and
+// the mouse goes to a place on the screen: the browser's own numbers of a page's
+// nodes are taken back while the page is being put together, and an action that
+// holds one fails for no reason of the page's.
+
+// place is where an element can be clicked, in CSS pixels of the window. A page
+// that is still loading has none: its scripts may not listen yet. Nor has an
+// element that another one covers.
+const place = `(() => {
+  const e = document.querySelector(%s);
+  if (!e || document.readyState !== "complete" || e.disabled) return null;
+  e.scrollIntoView({block: "nearest", behavior: "instant"});
+  const r = e.getBoundingClientRect();
+  if (!(r.width > 0 && r.height > 0) || getComputedStyle(e).visibility !== "visible") return null;
+  const at = [r.left + r.width / 2, r.top + r.height / 2];
+  return %t || e.contains(document.elementFromPoint(...at)) ? at : null;
+})()`
+
+// between two questions to the page.
+const between = 10 * time.Millisecond
+
+func css(selector string) string {
+	text, err := json.Marshal(selector)
+	if err != nil { // of a string
+		panic(err)
+	}
+	return string(text)
+}
+
+// until asks the page until it answers with more than nothing.
+func until[T any](ctx context.Context, t *chromedp.Target, what, script string) (T, error) {
+	for {
+		answer, err := chromedp.Evaluate[*T](script)(ctx, t)
+		if err == nil && answer != nil {
+			return *answer, nil
+		}
+		select {
+		case <-ctx.Done():
+			var none T
+			if err == nil {
+				err = ctx.Err()
+			}
+			return none, fmt.Errorf("%s: %w", what, err)
+		case <-time.After(between):
+		}
+	}
+}
+
+// Visible waits until the element is seen, on a page that has loaded.
+func Visible(selector string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := until[[2]float64](ctx, t, selector+" is not seen", fmt.Sprintf(place, css(selector), true))
+		return err
+	})
+}
+
+// Click waits until the element can be clicked, and clicks with the mouse.
+func Click(selector string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		at, err := until[[2]float64](ctx, t, selector+" cannot be clicked", fmt.Sprintf(place, css(selector), false))
+		if err != nil {
+			return err
+		}
+		_, err = chromedp.MouseClickXY(at[0], at[1])(ctx, t)
+		return err
+	})
+}
+
+// Fill gives a field its value, and tells the page of it.
+func Fill(selector, value string) chromedp.Action[chromedp.Void] {
+	script := fmt.Sprintf(`(() => {
+  const e = document.querySelector(%s);
+  if (!e || document.readyState !== "complete") return null;
+  e.focus();
+  e.value = %s;
+  for (const name of ["input", "change"]) e.dispatchEvent(new Event(name, {bubbles: true}));
+  return true;
+})()`, css(selector), css(value))
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := until[bool](ctx, t, selector+" cannot be filled", script)
+		return err
+	})
+}
+
+// Shows waits until the element's text holds what must be seen.
+func Shows(selector, want string) chromedp.Action[chromedp.Void] {
+	script := fmt.Sprintf(`document.querySelector(%s)?.innerText.includes(%s) || null`, css(selector), css(want))
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := until[bool](ctx, t, fmt.Sprintf("%s does not show %q", selector, want), script)
+		return err
+	})
+}
