@@ -54,7 +54,7 @@ func TestAnswers(t *testing.T) {
 // languages, and only where it is so.
 func TestWhatIsSaid(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {
-		w := catalogue[lang]
+		w := texts[lang]
 		soon := gp
 		soon.Renew = true
 		renew, _, _ := strings.Cut(w.renew, "%s")
@@ -198,7 +198,7 @@ func TestNoPasswordCache(t *testing.T) {
 }
 
 func TestPINTexts(t *testing.T) {
-	fr := catalogue["fr"]
+	fr := texts["fr"]
 	for name, c := range map[string]struct {
 		pin  PIN
 		want []string
@@ -267,7 +267,7 @@ func TestHostileTexts(t *testing.T) {
 			if _, err := p.PIN(t.Context(), "fr", d); err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(log(), catalogue["fr"].finalTry) {
+			if !strings.Contains(log(), texts["fr"].finalTry) {
 				t.Errorf("the warning was cut:\n%s", log())
 			}
 			if n := strings.Count("\n"+log(), "\nGETPIN\n"); n != 1 {

@@ -14,7 +14,7 @@ type words struct {
 	renew, unsure                                       string
 }
 
-var catalogue = map[string]words{
+var texts = map[string]words{
 	"fr": {
 		title: "CPx Bridge", site: "Identification demandée par le site\n%s", program: "depuis le programme %s",
 		consent: "Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci ?",
@@ -50,10 +50,10 @@ var catalogue = map[string]words{
 }
 
 func wordsOf(lang string) words {
-	if w, ok := catalogue[lang]; ok {
+	if w, ok := texts[lang]; ok {
 		return w
 	}
-	return catalogue["fr"]
+	return texts["fr"]
 }
 
 func (w words) describe(c Caller) string {
