@@ -117,6 +117,7 @@ type Server struct {
 	listeners []net.Listener
 	queue     *queue
 	looks     *looks
+	changes   changes
 	readers   readers
 	waits     waits
 	pin       pinSession
@@ -156,6 +157,7 @@ func New(o Options) (*Server, error) {
 	s.proven = newProven()
 	s.bare = newBareConns(maxBare)
 	s.looks.onChange(s.cardsChanged)
+	s.looks.onChange(func(pkcs11.Snapshot) { s.changes.tell() })
 	var err error
 	if s.listeners, s.port, err = listen(o.Policy.Ports.First, o.Policy.Ports.Count); err != nil {
 		return nil, err

@@ -53,15 +53,6 @@ func (s *Server) Use(id string) error {
 // Refresh looks at the cards once, in the background.
 func (s *Server) Refresh(ctx context.Context) { s.looks.refresh(ctx) }
 
-// Changes returns a channel that gets a value when the cards have changed. A
-// reader that is slow misses none: it finds one value waiting.
-func (s *Server) Changes() <-chan struct{} {
-	changes := make(chan struct{}, 1)
-	s.looks.onChange(func(pkcs11.Snapshot) {
-		select {
-		case changes <- struct{}{}:
-		default:
-		}
-	})
-	return changes
-}
+// Changes returns a channel that gets a value when the state has changed, until
+// ctx ends. A reader that is slow misses none: it finds one value waiting.
+func (s *Server) Changes(ctx context.Context) <-chan struct{} { return s.changes.listen(ctx) }

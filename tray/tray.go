@@ -23,7 +23,7 @@ type Agent interface {
 	State() agent.State
 	Use(id string) error
 	Refresh(ctx context.Context)
-	Changes() <-chan struct{}
+	Changes(ctx context.Context) <-chan struct{}
 }
 
 // maxCertificates is how many certificates the menu holds: the toolkit cannot
@@ -88,7 +88,7 @@ func (m *menu) forward(i int, item *systray.MenuItem) {
 
 func (m *menu) loop(ctx context.Context) {
 	defer systray.Quit()
-	changes := m.agent.Changes()
+	changes := m.agent.Changes(ctx)
 	m.show() // what changed before the channel was there
 	for {
 		select {

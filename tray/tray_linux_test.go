@@ -84,8 +84,8 @@ func (c *cards) Use(id string) error {
 	return nil
 }
 
-func (c *cards) Refresh(context.Context)  { fmt.Println("refresh") }
-func (c *cards) Changes() <-chan struct{} { return c.changes }
+func (c *cards) Refresh(context.Context)                 { fmt.Println("refresh") }
+func (c *cards) Changes(context.Context) <-chan struct{} { return c.changes }
 
 // desktop starts a display and a session bus of the test's own.
 func desktop(t *testing.T) (env []string, address string) {
