@@ -1,12 +1,263 @@
 // Package sites remembers the sites that a person always allows to use the card.
 // Who logs in where is personal data: the list is sealed by a key in the
-// desktop's keyring.
+// desktop's keyring, and each change seals it under a new key, so that a copy of
+// an older list is worth nothing.
+//
+// A [Store] may be used from any goroutine and by several processes at once. No
+// call waits for a keyring longer than its context and its own limit. Without a
+// keyring nothing is remembered: the key is never anywhere else, and a list that
+// cannot be opened is put aside, not deleted.
 package sites
 
-import "time"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/zalando/go-keyring"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+)
 
 // Site is one that the person always allows.
 type Site struct {
 	Origin string    // as the browser states it in the handshake
 	Since  time.Time // when the person chose "always"
+}
+
+// Why nothing is remembered, or a change was not made. Why puts them in words.
+var (
+	ErrNoKeyring = errors.New("sites: there is no keyring")
+	ErrLocked    = errors.New("sites: the keyring is locked")
+	ErrSlow      = errors.New("sites: the keyring does not answer")
+	ErrRefused   = errors.New("sites: the keyring refused")
+	// The list is there and cannot be read. Remembering a site begins a new one.
+	ErrDamaged  = errors.New("sites: the list is damaged")
+	ErrOtherKey = errors.New("sites: the list is an older copy, or sealed by another key")
+	ErrKeyLost  = errors.New("sites: the list's key is not in the keyring any more")
+
+	ErrFull          = errors.New("sites: no more sites can be remembered")
+	ErrOrigin        = errors.New("sites: not the origin of a site that can be remembered")
+	ErrNotRemembered = errors.New("sites: this site is not remembered")
+)
+
+const (
+	maxSites = 256
+	maxAside = 8 // lists put aside, beyond which the oldest goes
+
+	keyringLimit = 5 * time.Second // of one call, where nobody waits
+	unlockLimit  = 2 * time.Minute // of one call that may ask the person
+	lockWait     = 20 * time.Millisecond
+)
+
+// Options make a Store.
+type Options struct {
+	Dir string // the state folder, made where it is missing
+	// Unlock lets a locked keyring ask the person. Else such a keyring is an
+	// error, and nobody is asked anything that they did not begin.
+	Unlock bool
+}
+
+// Store is the list in its file.
+type Store struct {
+	path, next, lock string // the list, the one that a change is about to put there, who may
+	account          string // under which the keyring has the key
+	unlock           bool
+	limit            time.Duration // of one call of the keyring
+	keys             *gate
+}
+
+// New makes a Store. Nothing is read yet.
+func New(o Options) *Store {
+	at := func(name string) string { return filepath.Join(o.Dir, name) }
+	limit := keyringLimit
+	if o.Unlock {
+		limit = unlockLimit
+	}
+	return &Store{
+		path: at("sites.sealed"), next: at("sites.next"), lock: at("sites.lock"),
+		account: accountOf(o.Dir), unlock: o.Unlock, limit: limit, keys: desktop,
+	}
+}
+
+// List is the sites at one moment, in the order in which they were chosen.
+type List struct {
+	Sites []Site
+	Stamp Stamp
+}
+
+// List reads the list. It asks the keyring also where there is no list yet: the
+// error says why nothing can be remembered.
+func (s *Store) List(ctx context.Context) (List, error) {
+	var l List
+	err := s.alone(ctx, func(ctx context.Context) (err error) {
+		l, err = s.read(ctx)
+		return err
+	})
+	return l, err
+}
+
+// Add remembers a site. Where the list cannot be read for another reason than
+// the keyring, it is put aside and a new one begins.
+func (s *Store) Add(ctx context.Context, origin string) (List, error) {
+	if o, err := policy.ParseOrigin(origin); err != nil || !strings.HasPrefix(o.String(), "https://") {
+		return List{}, fmt.Errorf("%w: %q", ErrOrigin, origin)
+	}
+	var l List
+	err := s.alone(ctx, func(ctx context.Context) (err error) {
+		if l, err = s.read(ctx); Unreadable(err) {
+			l, err = List{}, s.putAside()
+		}
+		if err != nil || slices.ContainsFunc(l.Sites, func(x Site) bool { return x.Origin == origin }) {
+			return err
+		}
+		if len(l.Sites) >= maxSites {
+			return ErrFull
+		}
+		l, err = s.write(ctx, append(l.Sites, Site{Origin: origin, Since: time.Now().UTC().Truncate(time.Second)}))
+		return err
+	})
+	return l, err
+}
+
+// Forget takes a site back.
+func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
+	var l List
+	err := s.alone(ctx, func(ctx context.Context) (err error) {
+		if l, err = s.read(ctx); err != nil {
+			return err
+		}
+		rest := slices.DeleteFunc(slices.Clone(l.Sites), func(x Site) bool { return x.Origin == origin })
+		if len(rest) == len(l.Sites) {
+			return fmt.Errorf("%w: %q", ErrNotRemembered, origin)
+		}
+		l, err = s.write(ctx, rest)
+		return err
+	})
+	return l, err
+}
+
+// Unreadable tells whether an error is about the list and not the keyring.
+func Unreadable(err error) bool {
+	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrOtherKey) || errors.Is(err, ErrKeyLost)
+}
+
+// alone runs do while no other process or goroutine uses the list.
+func (s *Store) alone(ctx context.Context, do func(ctx context.Context) error) error {
+	if err := os.MkdirAll(filepath.Dir(s.lock), 0o700); err != nil {
+		return fmt.Errorf("sites: %w", err)
+	}
+	// A read and a write are a call each; whoever goes before may need as long.
+	ctx, cancel := context.WithTimeout(ctx, 4*s.limit)
+	defer cancel()
+	f := flock.New(s.lock, flock.SetPermissions(0o600))
+	if ok, err := f.TryLockContext(ctx, lockWait); err != nil || !ok {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: another process uses the list", ErrSlow)
+		}
+		return fmt.Errorf("sites: %w", err)
+	}
+	return errors.Join(do(ctx), f.Unlock())
+}
+
+func (s *Store) read(ctx context.Context) (List, error) {
+	sealed, err := readSealed(s.path)
+	if err != nil {
+		return List{}, err
+	}
+	next, err := readSealed(s.next)
+	if err != nil {
+		return List{}, err
+	}
+	k, err := s.key(ctx)
+	switch {
+	case errors.Is(err, keyring.ErrNotFound) && sealed == nil:
+		return List{}, nil
+	case errors.Is(err, keyring.ErrNotFound):
+		return List{}, ErrKeyLost
+	case err != nil:
+		return List{}, err
+	}
+	if next != nil && keyIDOf(next) == k.id() {
+		// A change whose last step was missing: it got as far as the keyring.
+		if err := os.Rename(s.next, s.path); err != nil {
+			return List{}, fmt.Errorf("sites: %w", err)
+		}
+		sealed = next
+	}
+	if sealed == nil {
+		return List{}, nil
+	}
+	found, err := open(k, sealed)
+	return List{Sites: found, Stamp: stampOf(sealed)}, err
+}
+
+// write seals the list under a new key and replaces the file in one step. The
+// order matters: whatever stops it half way, one of the two files opens with the
+// key that the keyring then has.
+func (s *Store) write(ctx context.Context, list []Site) (List, error) {
+	k := newKey()
+	sealed, err := seal(k, list)
+	if err != nil {
+		return List{}, err
+	}
+	if err := replace(s.next, sealed); err != nil {
+		return List{}, err
+	}
+	if err := s.setKey(ctx, k); err != nil {
+		if !errors.Is(err, ErrSlow) { // which may yet have taken it
+			_ = os.Remove(s.next)
+		}
+		return List{}, err
+	}
+	if err := os.Rename(s.next, s.path); err != nil {
+		return List{}, fmt.Errorf("sites: %w", err)
+	}
+	return List{Sites: list, Stamp: stampOf(sealed)}, nil
+}
+
+// replace writes a file that only its owner may read, and puts it in its place
+// once it is all there.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".sites-*")
+	if err != nil {
+		return fmt.Errorf("sites: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("sites: %w", err)
+	}
+	return nil
+}
+
+// putAside keeps a list that cannot be read: the keyring may come back.
+func (s *Store) putAside() error {
+	pattern := filepath.Join(filepath.Dir(s.path), "sites-aside-*.sealed")
+	kept, err := filepath.Glob(pattern)
+	if err != nil {
+		return err
+	}
+	slices.Sort(kept) // by time
+	for len(kept) >= maxAside {
+		if err := os.Remove(kept[0]); err != nil {
+			return fmt.Errorf("sites: %w", err)
+		}
+		kept = kept[1:]
+	}
+	name := strings.Replace(pattern, "*", time.Now().UTC().Format("20060102T150405.000000000"), 1)
+	if err := os.Rename(s.path, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("sites: %w", err)
+	}
+	return nil
 }

@@ -59,15 +59,7 @@ func Bus(t *testing.T) string {
 // clean up at the test's end.
 func daemon(t *testing.T, file *os.File, name string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(Needs(t, name), args...)
-	cmd.ExtraFiles = []*os.File{file}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
+	runDaemon(t, file, exec.Command(Needs(t, name), args...))
 }
 
 func firstLine(t *testing.T, r *os.File) string {

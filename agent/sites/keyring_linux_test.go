@@ -1,0 +1,455 @@
+package sites
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/zalando/go-keyring"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// program makes this program one that uses a store, as a second process does:
+// go-keyring has one bus in a process's life.
+const program = "CPX_TEST_SITES"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(program) != "" {
+		if err := helper(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// outcome is what a helper prints.
+type outcome struct {
+	Sites   []string
+	Err     string // the typed error's text, "" for none
+	Routine int    // goroutines at the end, for hang
+}
+
+func (o outcome) is(err error) bool { return o.Err == fmt.Sprint(err) || (o.Err == "" && err == nil) }
+
+func helper(args []string) error {
+	dir, rest := args[1], args[2:]
+	s := New(Options{Dir: dir, Unlock: os.Getenv("UNLOCK") != ""})
+	ctx := context.Background()
+	var o outcome
+	var l List
+	var err error
+	switch args[0] {
+	case "list":
+		l, err = s.List(ctx)
+	case "add":
+		for _, origin := range rest {
+			if l, err = s.Add(ctx, origin); err != nil {
+				break
+			}
+		}
+	case "forget":
+		l, err = s.Forget(ctx, rest[0])
+	case "loseKey":
+		err = keyring.Delete(service, s.account)
+	case "hang":
+		s.limit = 300 * time.Millisecond
+		before := runtime.NumGoroutine()
+		for range 30 {
+			if _, err = s.List(ctx); !errors.Is(err, ErrSlow) {
+				return fmt.Errorf("a keyring that hangs: %w", err)
+			}
+		}
+		o.Routine = runtime.NumGoroutine() - before
+		fmt.Println("hung") // the test lets the service answer now
+		for errors.Is(err, ErrSlow) {
+			l, err = s.List(ctx)
+		}
+	}
+	for _, site := range l.Sites {
+		o.Sites = append(o.Sites, site.Origin)
+	}
+	o.Err = name(err)
+	return json.NewEncoder(os.Stdout).Encode(o)
+}
+
+// name is an error's, without what is wrapped.
+func name(err error) string {
+	for _, typed := range []error{ErrNoKeyring, ErrLocked, ErrSlow, ErrRefused, ErrDamaged, ErrOtherKey, ErrKeyLost, ErrFull, ErrOrigin, ErrNotRemembered} {
+		if errors.Is(err, typed) {
+			return typed.Error()
+		}
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// desk is a folder for the list and the environment of a keyring.
+type desk struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+func (d desk) command(args ...string) *exec.Cmd {
+	d.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	cmd := exec.Command(self, append([]string{args[0], d.dir}, args[1:]...)...)
+	cmd.Env = append(append(os.Environ(), d.env...), program+"=1", "GORACE=atexit_sleep_ms=0") // the race detector sleeps for a second at each process's end
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+func (d desk) run(args ...string) (o outcome) {
+	d.t.Helper()
+	out, err := d.command(args...).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &o)
+	}
+	if err != nil {
+		d.t.Fatalf("%v: %v %s", args, err, out)
+	}
+	return o
+}
+
+// want runs and compares.
+func (d desk) want(err error, sites []string, args ...string) {
+	d.t.Helper()
+	if got := d.run(args...); !got.is(err) || !reflect.DeepEqual(got.Sites, sites) {
+		d.t.Errorf("%v: %+v, want %v and %v", args, got, sites, err)
+	}
+}
+
+func (d desk) file(name string) string { return filepath.Join(d.dir, name) }
+
+func (d desk) take(name string) []byte {
+	d.t.Helper()
+	b, err := os.ReadFile(d.file(name))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return b
+}
+
+func (d desk) put(name string, content []byte) {
+	d.t.Helper()
+	if err := os.WriteFile(d.file(name), content, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// aside is how many lists were put aside.
+func (d desk) aside() int {
+	found, _ := filepath.Glob(d.file("sites-aside-*.sealed"))
+	return len(found)
+}
+
+func withKeyring(t *testing.T, display string) (desk, *testdesk.Keyring) {
+	t.Helper()
+	k := testdesk.NewKeyring(t, display)
+	return desk{t, filepath.Join(t.TempDir(), "state", "cpx-bridge"), k.Env}, k
+}
+
+const one, other = "https://portail.example.fr", "https://autre.example.fr:8443"
+
+func TestKeyringPresent(t *testing.T) {
+	d, _ := withKeyring(t, "")
+	d.want(nil, nil, "list")
+	d.want(nil, []string{one}, "add", one)
+	d.want(nil, []string{one, other}, "add", other, one) // the second a second time
+	d.want(nil, []string{one, other}, "list")
+	for _, wrong := range []string{"http://localhost:8080", "https://Portail.example.fr", one + ":443", one + "/", "null", ""} {
+		d.want(ErrOrigin, nil, "add", wrong)
+	}
+	for _, similar := range []string{one + ":8443", "https://autre.example.fr", "https://PORTAIL.example.fr"} {
+		if got := d.run("forget", similar); !got.is(ErrNotRemembered) {
+			t.Errorf("%s: %+v", similar, got)
+		}
+	}
+	info, err := os.Stat(d.file("sites.sealed"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if text := string(d.take("sites.sealed")); strings.Contains(text, "example") {
+		t.Error("the list can be read without the key")
+	}
+	d.want(nil, []string{other}, "forget", one)
+	d.want(nil, nil, "forget", other)
+	d.want(nil, nil, "list")
+	if names, _ := filepath.Glob(d.file("*")); len(names) != 2 { // the list and its lock
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+// TestTwoProcesses: what several processes remember at once is all there.
+func TestTwoProcesses(t *testing.T) {
+	d, _ := withKeyring(t, "")
+	var all sync.WaitGroup
+	const each = 8
+	for _, who := range []string{"a", "b", "c"} {
+		origins := []string{"add"}
+		for i := range each {
+			origins = append(origins, fmt.Sprintf("https://%s%d.example.fr", who, i))
+		}
+		all.Go(func() {
+			if got := d.run(origins...); got.Err != "" {
+				t.Error(got.Err)
+			}
+		})
+	}
+	all.Wait()
+	if got := d.run("list"); len(got.Sites) != 3*each {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestUnreadable: a list that was tampered with, is an older copy or another
+// folder's opens nothing; a new one may begin, and the old one is kept.
+func TestUnreadable(t *testing.T) {
+	d, k := withKeyring(t, "")
+	elsewhere := desk{t, t.TempDir(), k.Env}
+	elsewhere.want(nil, []string{other}, "add", other)
+	d.want(nil, []string{one}, "add", one)
+	older := d.take("sites.sealed")
+	d.want(nil, nil, "forget", one)
+	tampered := d.take("sites.sealed")
+	tampered[len(tampered)-1] ^= 1
+
+	for name, c := range map[string]struct {
+		content []byte
+		want    error
+	}{
+		"an older copy": {older, ErrOtherKey}, "another folder's": {elsewhere.take("sites.sealed"), ErrOtherKey},
+		"tampered": {tampered, ErrDamaged}, "cut": {tampered[:20], ErrDamaged}, "empty": {nil, ErrDamaged},
+		"huge": {make([]byte, maxSealed+10), ErrDamaged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := d
+			d.t = t
+			d.put("sites.sealed", c.content)
+			before := d.aside()
+			d.want(c.want, nil, "list")
+			d.want(c.want, nil, "forget", one)
+			if got := d.take("sites.sealed"); string(got) != string(c.content) || d.aside() != before {
+				t.Error("looking at it changed it")
+			}
+			d.want(nil, []string{other}, "add", other)
+			if d.aside() != before+1 {
+				t.Errorf("%d lists put aside, want %d", d.aside(), before+1)
+			}
+			d.want(nil, nil, "forget", other)
+		})
+	}
+	for range maxAside + 2 {
+		d.put("sites.sealed", older)
+		d.want(nil, []string{one}, "add", one)
+	}
+	if n := d.aside(); n != maxAside {
+		t.Errorf("%d lists put aside, want %d at most", n, maxAside)
+	}
+}
+
+func TestKeyLost(t *testing.T) {
+	d, _ := withKeyring(t, "")
+	d.want(nil, []string{one}, "add", one)
+	d.want(nil, nil, "loseKey")
+	d.want(ErrKeyLost, nil, "list")
+	d.want(ErrKeyLost, nil, "forget", one)
+	d.want(nil, []string{other}, "add", other)
+	if d.aside() != 1 {
+		t.Error("the list was not kept")
+	}
+	d.want(nil, []string{other}, "list")
+}
+
+// TestInterrupted: a change that ended between the keyring and the file is
+// taken, one that ended before the keyring is not.
+func TestInterrupted(t *testing.T) {
+	d, _ := withKeyring(t, "")
+	d.want(nil, []string{one}, "add", one)
+	before := d.take("sites.sealed")
+	d.want(nil, []string{one, other}, "add", other)
+	after := d.take("sites.sealed")
+
+	d.put("sites.sealed", before)
+	d.put("sites.next", after)
+	d.want(nil, []string{one, other}, "list")
+	if string(d.take("sites.sealed")) != string(after) {
+		t.Error("the last step was not made up for")
+	}
+	d.put("sites.next", before)
+	d.want(nil, []string{one, other}, "list")
+	d.put("sites.next", after[:7])
+	d.want(nil, []string{other}, "forget", one)
+	d.want(nil, []string{other}, "list")
+}
+
+func TestKeyringLocked(t *testing.T) {
+	d, k := withKeyring(t, "")
+	d.want(nil, []string{one}, "add", one)
+	k.Lock()
+	d.want(ErrLocked, nil, "list")
+	d.want(ErrLocked, nil, "add", other)
+	d.want(ErrLocked, nil, "forget", one)
+	d.env = append(d.env, "UNLOCK=1") // no display on which it could ask
+	if got := d.run("list"); !got.is(ErrLocked) && !got.is(ErrRefused) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestUnlocking: only whoever waits for it is asked to unlock the keyring.
+func TestUnlocking(t *testing.T) {
+	screen := testdesk.NewScreen(t)
+	d, k := withKeyring(t, screen.Display)
+	d.want(nil, []string{one}, "add", one)
+	k.Lock()
+	prompter := testdesk.OwnerChanges(t, testdesk.OnBus(t, k.Bus), "org.gnome.keyring.SystemPrompter")
+	d.want(ErrLocked, nil, "list")
+	select {
+	case <-prompter:
+		t.Error("the person was asked")
+	default:
+	}
+	asking := desk{t, d.dir, append(d.env, "UNLOCK=1")}
+	answer := func(keys ...string) outcome {
+		t.Helper()
+		got := make(chan outcome, 1)
+		go func() { got <- asking.run("list") }()
+		screen.Window(".")
+		screen.Do(append([]string{"key", "--clearmodifiers"}, keys...)...)
+		return testdesk.Await(t, got)
+	}
+	if got := answer("Escape"); !got.is(ErrLocked) {
+		t.Errorf("refused: %+v", got)
+	}
+	screen.Gone(".")
+	if got := answer(append(strings.Split(testdesk.KeyringPassword, ""), "Return")...); !got.is(nil) || len(got.Sites) != 1 {
+		t.Errorf("unlocked: %+v", got)
+	}
+	d.want(nil, []string{one}, "list")
+}
+
+func TestNoKeyring(t *testing.T) {
+	dir := t.TempDir()
+	for name, env := range map[string]string{
+		"no bus": "unix:path=" + filepath.Join(dir, "nowhere"), "nonsense for a bus": "disabled:", "nothing on the bus": testdesk.BareBus(t, nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := desk{t, filepath.Join(dir, "state"), []string{"DBUS_SESSION_BUS_ADDRESS=" + env}}
+			for _, args := range [][]string{{"list"}, {"add", one}, {"forget", one}} {
+				d.want(ErrNoKeyring, nil, args...)
+			}
+			if _, err := os.Stat(d.file("sites.sealed")); err == nil {
+				t.Error("a list was written without a key")
+			}
+		})
+	}
+}
+
+// fakeKeyring stands where a keyring's faults cannot be had otherwise: it
+// answers with errors, or not at all until it is let.
+type fakeKeyring struct {
+	answer chan struct{} // closed: errors come
+	reads  bool          // what is read is answered, the calls are not
+}
+
+func (f *fakeKeyring) refuse() *dbus.Error {
+	<-f.answer
+	return dbus.NewError("org.freedesktop.Secret.Error.NoSession", []any{"played"})
+}
+
+func (f *fakeKeyring) Get(_, property string) (dbus.Variant, *dbus.Error) {
+	switch {
+	case !f.reads:
+		return dbus.Variant{}, f.refuse()
+	case property == "Collections":
+		return dbus.MakeVariant([]dbus.ObjectPath{loginCollection}), nil
+	}
+	return dbus.MakeVariant(false), nil
+}
+
+func (f *fakeKeyring) Unlock([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	return nil, "/", f.refuse()
+}
+
+func fake(t *testing.T, f *fakeKeyring) desk {
+	t.Helper()
+	address := testdesk.BareBus(t, nil)
+	conn := testdesk.OnBus(t, address)
+	for _, path := range []dbus.ObjectPath{secretsPath, loginCollection} {
+		for _, face := range []string{"org.freedesktop.DBus.Properties", "org.freedesktop.Secret.Service"} {
+			if err := conn.Export(f, path, face); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if r, err := conn.RequestName(secrets, dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatal(r, err)
+	}
+	return desk{t, t.TempDir(), []string{"DBUS_SESSION_BUS_ADDRESS=" + address}}
+}
+
+func TestKeyringRefuses(t *testing.T) {
+	answer := make(chan struct{})
+	close(answer)
+	for _, f := range []*fakeKeyring{{answer: answer}, {answer: answer, reads: true}} {
+		d := fake(t, f)
+		d.want(ErrRefused, nil, "list")
+		d.want(ErrRefused, nil, "add", one)
+		if names, _ := filepath.Glob(d.file("*")); len(names) != 1 { // the lock
+			t.Errorf("written: %v", names)
+		}
+	}
+}
+
+// TestKeyringHangs: calls end at their limit, however many there are at most one
+// goroutine waits on, and when the keyring answers again all is well.
+func TestKeyringHangs(t *testing.T) {
+	for name, f := range map[string]*fakeKeyring{
+		"at once":       {answer: make(chan struct{})},
+		"in go-keyring": {answer: make(chan struct{}), reads: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := fake(t, f)
+			cmd := d.command("hang")
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var hung string
+			if _, err := fmt.Fscan(out, &hung); err != nil || hung != "hung" {
+				t.Fatalf("%q %v", hung, err)
+			}
+			close(f.answer)
+			var o outcome
+			if err := errors.Join(json.NewDecoder(out).Decode(&o), cmd.Wait()); err != nil {
+				t.Fatal(err)
+			}
+			// The call itself, and go-keyring's connection.
+			if !o.is(ErrRefused) || o.Routine > 6 {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}

@@ -1,0 +1,177 @@
+package sites
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+)
+
+// A sealed list is a header (magic, version, the key's name, nonce) and what
+// XChaCha20-Poly1305 makes of the list's JSON, the header authenticated with it.
+const (
+	magic   = "CPXS"
+	version = 1
+
+	keyIDSize  = 8
+	headerSize = len(magic) + 1 + keyIDSize + chacha20poly1305.NonceSizeX
+	maxSealed  = 256 << 10 // bytes; the longest list takes less
+	block      = 1 << 10   // the list is filled up to whole blocks: its length tells less
+)
+
+// key seals one list.
+type key [chacha20poly1305.KeySize]byte
+
+// keyID names a key without telling it.
+type keyID [keyIDSize]byte
+
+func newKey() (k key) {
+	_, _ = rand.Read(k[:]) // never fails
+	return k
+}
+
+func (k key) id() (id keyID) {
+	sum := sha256.Sum256(append([]byte("cpx-bridge sites key\x00"), k[:]...))
+	copy(id[:], sum[:])
+	return id
+}
+
+// Stamp tells lists apart: each has a key and a nonce of its own. The zero value
+// is that of no list.
+type Stamp [headerSize]byte
+
+func stampOf(sealed []byte) (s Stamp) {
+	copy(s[:], sealed)
+	return s
+}
+
+// Stamp reads which list is in the file now, which costs next to nothing and
+// never asks the keyring. It is to be compared with a List's.
+func (s *Store) Stamp() (Stamp, error) {
+	f, err := os.Open(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Stamp{}, nil
+	}
+	if err != nil {
+		return Stamp{}, err
+	}
+	defer f.Close()
+	var stamp Stamp
+	if _, err := io.ReadFull(f, stamp[:]); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return Stamp{}, err
+	}
+	return stamp, nil
+}
+
+// readSealed returns nil where there is no file.
+func readSealed(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sites: %w", err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxSealed+1))
+	if err != nil {
+		return nil, fmt.Errorf("sites: %w", err)
+	}
+	if content == nil {
+		content = []byte{} // an empty file is a damaged list, not none
+	}
+	return content, nil
+}
+
+func keyIDOf(sealed []byte) (id keyID) {
+	if len(sealed) >= headerSize {
+		copy(id[:], sealed[len(magic)+1:])
+	}
+	return id
+}
+
+// content is the JSON.
+type content struct {
+	Sites []entry `json:"sites"`
+}
+
+type entry struct {
+	Origin string    `json:"origin"`
+	Since  time.Time `json:"since"`
+}
+
+func seal(k key, list []Site) ([]byte, error) {
+	c := content{Sites: []entry{}}
+	for _, s := range list {
+		c.Sites = append(c.Sites, entry(s))
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("sites: %w", err)
+	}
+	text = append(text, bytes.Repeat([]byte{' '}, block-len(text)%block)...)
+	aead, err := chacha20poly1305.NewX(k[:])
+	if err != nil {
+		return nil, fmt.Errorf("sites: %w", err)
+	}
+	id := k.id()
+	header := append(append([]byte(magic), version), id[:]...)
+	header = append(header, make([]byte, chacha20poly1305.NonceSizeX)...)
+	nonce := header[headerSize-chacha20poly1305.NonceSizeX:]
+	_, _ = rand.Read(nonce) // never fails
+	return aead.Seal(header, nonce, text, header), nil
+}
+
+// open reads a sealed list. Whatever is wrong with it, nothing of it is taken.
+func open(k key, sealed []byte) ([]Site, error) {
+	switch {
+	case len(sealed) < headerSize || len(sealed) > maxSealed || string(sealed[:len(magic)]) != magic:
+		return nil, fmt.Errorf("%w: not a sealed list", ErrDamaged)
+	case sealed[len(magic)] != version:
+		return nil, fmt.Errorf("%w: of a version that is not known here", ErrDamaged)
+	case keyIDOf(sealed) != k.id():
+		return nil, ErrOtherKey
+	}
+	aead, err := chacha20poly1305.NewX(k[:])
+	if err != nil {
+		return nil, fmt.Errorf("sites: %w", err)
+	}
+	header := sealed[:headerSize]
+	text, err := aead.Open(nil, header[headerSize-chacha20poly1305.NonceSizeX:], sealed[headerSize:], header)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return parse(text)
+}
+
+// parse looks at a list that is authentic, but may be of a program with faults.
+func parse(text []byte) ([]Site, error) {
+	var c content
+	if err := json.Unmarshal(text, &c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if len(c.Sites) > maxSites {
+		return nil, fmt.Errorf("%w: %d sites", ErrDamaged, len(c.Sites))
+	}
+	seen := map[string]bool{}
+	list := make([]Site, 0, len(c.Sites))
+	for _, e := range c.Sites {
+		if _, err := policy.ParseOrigin(e.Origin); err != nil || !strings.HasPrefix(e.Origin, "https://") || seen[e.Origin] {
+			return nil, fmt.Errorf("%w: the origin %q", ErrDamaged, e.Origin)
+		}
+		seen[e.Origin] = true
+		list = append(list, Site(e))
+	}
+	return list, nil
+}
