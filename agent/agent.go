@@ -25,6 +25,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -50,7 +51,8 @@ type Options struct {
 	Policy   *policy.Effective
 	Cards    Cards
 	Prompter prompt.Prompter
-	Choice   *Choice // which certificate the next login uses; nil: never remembered
+	Choice   *Choice      // which certificate the next login uses; nil: never remembered
+	Sites    *sites.Store // the sites that are always allowed; nil: never remembered
 	Logger   *slog.Logger
 	Version  string
 	// Peer tells the owner of a connection; default peer.Owner.
@@ -70,6 +72,8 @@ type Limits struct {
 	Request  time.Duration // a whole request, waiting in the queue not counted
 	Dialog   time.Duration // each dialog
 	Queue    time.Duration // waiting for one's turn
+	Always   time.Duration // the dialog that asks for "always"
+	Sites    time.Duration // a login's wait for the list of sites
 	Insert   time.Duration // waiting for a card
 	Look     time.Duration // between two looks while a person waits, where no event tells
 	Pause    time.Duration // after three cancelled dialogs
@@ -85,7 +89,7 @@ func (l Limits) withDefaults() Limits {
 		value time.Duration
 	}{
 		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
-		{&l.Insert, 60 * time.Second}, {&l.Look, time.Second}, {&l.Pause, 30 * time.Second},
+		{&l.Insert, 60 * time.Second}, {&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Look, time.Second}, {&l.Pause, 30 * time.Second},
 		{&l.Stale, 2 * time.Second}, {&l.PINPad, 150 * time.Second},
 		// A browser holds the bare connection while its own permission prompt
 		// stands, four minutes in Chromium: a shorter limit breaks that login.
@@ -122,6 +126,8 @@ type Server struct {
 	waits     waits
 	pin       pinSession
 	proven    *proven
+	sites     *remembered
+	offers    chan offer
 	bare      *bareConns
 
 	mu    sync.Mutex
@@ -155,6 +161,11 @@ func New(o Options) (*Server, error) {
 	s.queue = newQueue(s.now, s.limits)
 	s.looks = newLooks(o.Cards, s.now, o.Logger)
 	s.proven = newProven()
+	if o.Policy.Origins.Mode == policy.ModeListed {
+		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
+	}
+	s.sites = newRemembered(o.Sites, o.Logger, s.changes.tell)
+	s.offers = make(chan offer, 1)
 	s.bare = newBareConns(maxBare)
 	s.looks.onChange(s.cardsChanged)
 	s.looks.onChange(func(pkcs11.Snapshot) { s.changes.tell() })
@@ -185,6 +196,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.startPINSession(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watchReaders(ctx) })
+	watching.Go(func() { s.watchState(ctx) })
+	watching.Go(func() { s.makeOffers(ctx) })
+	s.sites.start(ctx)
 	ended := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		s.log.Info("listening", "address", l.Addr().String())
@@ -200,6 +214,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	_ = web.Close()
 	watching.Wait()
 	s.looks.wait(s.limits.Shutdown)
+	s.sites.wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
@@ -113,10 +114,15 @@ type fakePerson struct {
 	pin     func(ctx context.Context, p prompt.PIN) ([]byte, error)
 	insert  func(ctx context.Context) error
 	confirm func(ctx context.Context, c prompt.Caller, h prompt.Holder) error
+	always  func(ctx context.Context, c prompt.Caller) error
 }
 
 func (f fakePerson) Consent(ctx context.Context, _ string, c prompt.Caller) error {
 	return f.consent(ctx, c)
+}
+
+func (f fakePerson) Always(ctx context.Context, _ string, c prompt.Caller) error {
+	return f.always(ctx, c)
 }
 
 func (f fakePerson) Choose(ctx context.Context, _ string, _ prompt.Caller, h []prompt.Holder) (int, error) {
@@ -221,6 +227,7 @@ type setup struct {
 	desktop  func(ctx context.Context, left func(reason string)) error
 	events   chan pcsc.Event // what PC/SC tells; nil: no service
 	now      func() time.Time
+	sites    *sites.Store
 	logTo    io.Writer
 }
 
@@ -262,7 +269,7 @@ func serve(t *testing.T, o setup) *Server {
 	}
 	s, err := New(Options{Watch: watch, Desktop: o.desktop,
 		Policy: p, Cards: o.cards, Prompter: o.person, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
-		Peer: o.peer, Limits: o.limits, Choice: o.choice, Now: o.now,
+		Peer: o.peer, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now,
 	})
 	if err != nil {
 		t.Fatal(err)

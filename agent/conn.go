@@ -126,6 +126,7 @@ func (c *conn) authenticate(ctx context.Context, r request) {
 			return
 		}
 		c.reply(r.id, result, nil)
+		c.server.offerAlways(offer{who: c.who, lang: c.server.language(ask.lang)})
 	}()
 }
 

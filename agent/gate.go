@@ -28,9 +28,8 @@ const (
 
 // caller is who asks, made once at the gate and carried along.
 type caller struct {
-	origin  string
-	allowed bool // listed by the policy: no consent dialog before the PIN
-	peer    peer.Identity
+	origin string // whether it is allowed is asked at each request: Server.allowed
+	peer   peer.Identity
 }
 
 // ownedConn is an accepted connection whose owner is the agent's user.
@@ -220,9 +219,7 @@ func (s *Server) judge(r *http.Request, owner peer.Identity) (caller, string) {
 	}
 	who := caller{origin: origins[0], peer: owner}
 	switch s.policy.Decide(who.origin) {
-	case policy.Allowed:
-		who.allowed = true
-	case policy.Ask:
+	case policy.Allowed, policy.Ask:
 	case policy.Blocked:
 		return caller{}, "origin_blocked"
 	case policy.NotListed:

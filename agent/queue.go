@@ -20,6 +20,7 @@ type queue struct {
 
 	mu      sync.Mutex
 	busy    bool
+	yield   context.CancelCauseFunc // where the turn is only lent
 	waiting []*turn
 	counted map[string]*refusals
 }
@@ -60,6 +61,9 @@ func (q *queue) enter(ctx context.Context, origin string) error {
 		q.mu.Unlock()
 		return fail(CodeBusy)
 	}
+	if q.yield != nil {
+		q.yield(errTurnWanted)
+	}
 	t := &turn{origin: origin, given: make(chan error, 1)}
 	q.waiting = append(q.waiting, t)
 	q.mu.Unlock()
@@ -74,6 +78,19 @@ func (q *queue) enter(ctx context.Context, origin string) error {
 	case <-ctx.Done():
 		return q.giveUp(t, context.Cause(ctx))
 	}
+}
+
+// lend gives the turn, where it is free, to a dialog that no page waits for. Its
+// context ends as soon as a request wants the turn. The caller must call leave.
+func (q *queue) lend(ctx context.Context) (context.Context, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.busy {
+		return ctx, false
+	}
+	q.busy = true
+	ctx, q.yield = context.WithCancelCause(ctx)
+	return ctx, true
 }
 
 // giveUp takes t off the queue. A turn given at the same moment is passed on.
@@ -95,6 +112,10 @@ func (q *queue) giveUp(t *turn, reason error) error {
 func (q *queue) leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.yield != nil {
+		q.yield(nil)
+		q.yield = nil
+	}
 	if len(q.waiting) == 0 {
 		q.busy = false
 		return

@@ -22,7 +22,7 @@ type agentName struct {
 // version nor reader nor card.
 func (s *Server) status(ctx context.Context, who caller) statusResult {
 	result := statusResult{Protocol: 1}
-	if !who.allowed {
+	if !s.allowed(who.origin) {
 		return result
 	}
 	snapshot, _ := s.cards.Snapshot()

@@ -16,6 +16,16 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 	return answerError(err)
 }
 
+// Always implements Prompter.
+func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
+	w := wordsOf(lang)
+	_, err := p.ask(ctx, lang, settings{
+		{"SETTITLE", w.title}, {"SETDESC", fmt.Sprintf(w.loggedIn, safeOrigin(c.Origin)) + "\n\n" + w.always},
+		{"SETOK", w.alwaysAllow}, {"SETCANCEL", w.askEachTime},
+	}, "CONFIRM")
+	return answerError(err)
+}
+
 // Confirm implements Prompter.
 func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder) error {
 	w := wordsOf(lang)

@@ -57,6 +57,9 @@ type PIN struct {
 type Prompter interface {
 	// Consent asks whether Caller may use the card. nil is yes.
 	Consent(ctx context.Context, lang string, c Caller) error
+	// Always asks, after a login, whether Caller may ask for the card from now on
+	// without Consent. nil is yes.
+	Always(ctx context.Context, lang string, c Caller) error
 	// Confirm asks whether Caller may use the card of h, which needs no PIN now.
 	// nil is yes.
 	Confirm(ctx context.Context, lang string, c Caller, h Holder) error

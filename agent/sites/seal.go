@@ -161,7 +161,7 @@ func parse(text []byte) ([]Site, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if len(c.Sites) > maxSites {
+	if len(c.Sites) > Max {
 		return nil, fmt.Errorf("%w: %d sites", ErrDamaged, len(c.Sites))
 	}
 	seen := map[string]bool{}

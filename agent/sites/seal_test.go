@@ -99,7 +99,7 @@ func TestHostileList(t *testing.T) {
 	for name, list := range map[string][]Site{
 		"plain http": {{"http://localhost:8080", someDay}}, "upper case": {{"https://Portail.example.fr", someDay}},
 		"a path": {{"https://portail.example.fr/", someDay}}, "twice": {two[0], two[0]}, "empty": {{"", someDay}},
-		"long": {{"https://" + strings.Repeat("a.", 150) + "fr", someDay}}, "too many": make([]Site, maxSites+1),
+		"long": {{"https://" + strings.Repeat("a.", 150) + "fr", someDay}}, "too many": make([]Site, Max+1),
 	} {
 		if got, err := open(k, sealed(t, k, list)); !errors.Is(err, ErrDamaged) || got != nil {
 			t.Errorf("%s: %v %v", name, got, err)
@@ -111,12 +111,12 @@ func TestHostileList(t *testing.T) {
 func TestLongestList(t *testing.T) {
 	k := newKey()
 	var list []Site
-	for i := range maxSites {
+	for i := range Max {
 		host := strings.Repeat("a", 50) + "." + strings.Repeat("b", 60) + "." + strings.Repeat("c", 60) + "." + strings.Repeat("d", 50)
 		list = append(list, Site{"https://" + host + strings.Repeat("x", 10) + ".fr:" + string([]byte{'1' + byte(i/100), '0' + byte(i/10%10), '0' + byte(i%10)}), time.Now().UTC()})
 	}
 	b := sealed(t, k, list)
-	if got, err := open(k, b); err != nil || len(got) != maxSites {
+	if got, err := open(k, b); err != nil || len(got) != Max {
 		t.Errorf("%d bytes: %d sites, %v", len(b), len(got), err)
 	}
 }

@@ -48,8 +48,10 @@ var (
 	ErrNotRemembered = errors.New("sites: this site is not remembered")
 )
 
+// Max is how many sites can be remembered.
+const Max = 256
+
 const (
-	maxSites = 256
 	maxAside = 8 // lists put aside, beyond which the oldest goes
 
 	keyringLimit = 5 * time.Second // of one call, where nobody waits
@@ -64,6 +66,9 @@ type Options struct {
 	// error, and nobody is asked anything that they did not begin.
 	Unlock bool
 }
+
+// File is where the list is.
+func (s *Store) File() string { return s.path }
 
 // Store is the list in its file.
 type Store struct {
@@ -118,7 +123,7 @@ func (s *Store) Add(ctx context.Context, origin string) (List, error) {
 		if err != nil || slices.ContainsFunc(l.Sites, func(x Site) bool { return x.Origin == origin }) {
 			return err
 		}
-		if len(l.Sites) >= maxSites {
+		if len(l.Sites) >= Max {
 			return ErrFull
 		}
 		l, err = s.write(ctx, append(l.Sites, Site{Origin: origin, Since: time.Now().UTC().Truncate(time.Second)}))

@@ -19,6 +19,8 @@ const KeyringPassword = "TEST"
 // Secrets is the bus name of a keyring (freedesktop.org Secret Service).
 const Secrets = "org.freedesktop.secrets"
 
+const loginKeyring = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
+
 // BareBus starts a session bus on which nothing starts by itself but the named
 // services of the system's own folder, with env added to their environment. A
 // test on it never meets the keyring of the person who runs it.
@@ -144,9 +146,28 @@ func (k *Keyring) Lock() {
 	var locked []dbus.ObjectPath
 	var prompt dbus.ObjectPath
 	err := k.conn.Object(Secrets, "/org/freedesktop/secrets").
-		Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{"/org/freedesktop/secrets/collection/login"}).Store(&locked, &prompt)
+		Call("org.freedesktop.Secret.Service.Lock", 0, []dbus.ObjectPath{loginKeyring}).Store(&locked, &prompt)
 	if err != nil || len(locked) != 1 {
 		k.t.Fatalf("the keyring did not lock: %v %v", err, locked)
+	}
+}
+
+// Unlock opens the keyring again, as a login to the desktop does.
+func (k *Keyring) Unlock() {
+	k.t.Helper()
+	service := k.conn.Object(Secrets, "/org/freedesktop/secrets")
+	var ignored dbus.Variant
+	var session dbus.ObjectPath
+	if err := service.Call("org.freedesktop.Secret.Service.OpenSession", 0, "plain", dbus.MakeVariant("")).Store(&ignored, &session); err != nil {
+		k.t.Fatal(err)
+	}
+	secret := struct {
+		Session           dbus.ObjectPath
+		Parameters, Value []byte
+		ContentType       string
+	}{session, []byte{}, []byte(KeyringPassword), "text/plain"}
+	if err := service.Call("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface.UnlockWithMasterPassword", 0, loginKeyring, secret).Err; err != nil {
+		k.t.Fatal(err)
 	}
 }
 
@@ -162,5 +183,16 @@ func runDaemon(t *testing.T, file *os.File, cmd *exec.Cmd) {
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
+	})
+}
+
+// Use makes the keyring this process's own until the test's end.
+func (k *Keyring) Use() {
+	k.t.Helper()
+	k.t.Setenv("DBUS_SESSION_BUS_ADDRESS", k.Bus)
+	k.t.Cleanup(func() { // the connection that all of a process share would outlive its bus
+		if conn, err := dbus.SessionBus(); err == nil {
+			_ = conn.Close()
+		}
 	})
 }
