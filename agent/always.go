@@ -63,7 +63,9 @@ func (s *Server) ask(ctx context.Context, o offer) {
 		return
 	}
 	if err := s.sites.ready(ctx); err != nil {
-		s.sites.notice(err)
+		if ctx.Err() == nil {
+			s.sites.notice(err)
+		}
 		return
 	}
 	if !s.mayOffer(origin) { // it stands in the list that was just read

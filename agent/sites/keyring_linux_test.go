@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
 	"github.com/zalando/go-keyring"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
@@ -88,9 +87,9 @@ func helper(args []string) error {
 
 // name is an error's, without what is wrapped.
 func name(err error) string {
-	for _, typed := range []error{ErrNoKeyring, ErrLocked, ErrSlow, ErrRefused, ErrDamaged, ErrOtherKey, ErrKeyLost, ErrFull, ErrOrigin, ErrNotRemembered} {
-		if errors.Is(err, typed) {
-			return typed.Error()
+	for _, k := range kinds {
+		if errors.Is(err, k.is) {
+			return k.is.Error()
 		}
 	}
 	if err != nil {
@@ -168,6 +167,10 @@ func withKeyring(t *testing.T, display string) (desk, *testdesk.Keyring) {
 	return desk{t, filepath.Join(t.TempDir(), "state", "cpx-bridge"), k.Env}, k
 }
 
+func onBus(t *testing.T, address string) desk {
+	return desk{t, filepath.Join(t.TempDir(), "state"), []string{"DBUS_SESSION_BUS_ADDRESS=" + address}}
+}
+
 const one, other = "https://portail.example.fr", "https://autre.example.fr:8443"
 
 func TestKeyringPresent(t *testing.T) {
@@ -178,8 +181,9 @@ func TestKeyringPresent(t *testing.T) {
 	d.want(nil, []string{one, other}, "list")
 	for _, wrong := range []string{"http://localhost:8080", "https://Portail.example.fr", one + ":443", one + "/", "null", ""} {
 		d.want(ErrOrigin, nil, "add", wrong)
+		d.want(ErrOrigin, nil, "forget", wrong)
 	}
-	for _, similar := range []string{one + ":8443", "https://autre.example.fr", "https://PORTAIL.example.fr"} {
+	for _, similar := range []string{one + ":8443", "https://autre.example.fr", "https://trois.example.fr"} {
 		if got := d.run("forget", similar); !got.is(ErrNotRemembered) {
 			t.Errorf("%s: %+v", similar, got)
 		}
@@ -230,25 +234,28 @@ func TestUnreadable(t *testing.T) {
 	d.want(nil, []string{one}, "add", one)
 	older := d.take("sites.sealed")
 	d.want(nil, nil, "forget", one)
-	tampered := d.take("sites.sealed")
-	tampered[len(tampered)-1] ^= 1
+	foreign := elsewhere.take("sites.sealed")
 
 	for name, c := range map[string]struct {
-		content []byte
-		want    error
+		made func(now []byte) []byte
+		want error
 	}{
-		"an older copy": {older, ErrOtherKey}, "another folder's": {elsewhere.take("sites.sealed"), ErrOtherKey},
-		"tampered": {tampered, ErrDamaged}, "cut": {tampered[:20], ErrDamaged}, "empty": {nil, ErrDamaged},
-		"huge": {make([]byte, maxSealed+10), ErrDamaged},
+		"an older copy":    {func([]byte) []byte { return older }, ErrOtherKey},
+		"another folder's": {func([]byte) []byte { return foreign }, ErrOtherKey},
+		"tampered":         {func(now []byte) []byte { now[len(now)-1] ^= 1; return now }, ErrDamaged},
+		"cut":              {func(now []byte) []byte { return now[:20] }, ErrDamaged},
+		"empty":            {func([]byte) []byte { return []byte{} }, ErrDamaged},
+		"huge":             {func(now []byte) []byte { return append(now, make([]byte, maxSealed)...) }, ErrDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := d
 			d.t = t
-			d.put("sites.sealed", c.content)
+			content := c.made(d.take("sites.sealed"))
+			d.put("sites.sealed", content)
 			before := d.aside()
 			d.want(c.want, nil, "list")
 			d.want(c.want, nil, "forget", one)
-			if got := d.take("sites.sealed"); string(got) != string(c.content) || d.aside() != before {
+			if got := d.take("sites.sealed"); string(got) != string(content) || d.aside() != before {
 				t.Error("looking at it changed it")
 			}
 			d.want(nil, []string{other}, "add", other)
@@ -353,7 +360,7 @@ func TestNoKeyring(t *testing.T) {
 		"no bus": "unix:path=" + filepath.Join(dir, "nowhere"), "nonsense for a bus": "disabled:", "nothing on the bus": testdesk.BareBus(t, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := desk{t, filepath.Join(dir, "state"), []string{"DBUS_SESSION_BUS_ADDRESS=" + env}}
+			d := onBus(t, env)
 			for _, args := range [][]string{{"list"}, {"add", one}, {"forget", one}} {
 				d.want(ErrNoKeyring, nil, args...)
 			}
@@ -364,54 +371,11 @@ func TestNoKeyring(t *testing.T) {
 	}
 }
 
-// fakeKeyring stands where a keyring's faults cannot be had otherwise: it
-// answers with errors, or not at all until it is let.
-type fakeKeyring struct {
-	answer chan struct{} // closed: errors come
-	reads  bool          // what is read is answered, the calls are not
-}
-
-func (f *fakeKeyring) refuse() *dbus.Error {
-	<-f.answer
-	return dbus.NewError("org.freedesktop.Secret.Error.NoSession", []any{"played"})
-}
-
-func (f *fakeKeyring) Get(_, property string) (dbus.Variant, *dbus.Error) {
-	switch {
-	case !f.reads:
-		return dbus.Variant{}, f.refuse()
-	case property == "Collections":
-		return dbus.MakeVariant([]dbus.ObjectPath{loginCollection}), nil
-	}
-	return dbus.MakeVariant(false), nil
-}
-
-func (f *fakeKeyring) Unlock([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	return nil, "/", f.refuse()
-}
-
-func fake(t *testing.T, f *fakeKeyring) desk {
-	t.Helper()
-	address := testdesk.BareBus(t, nil)
-	conn := testdesk.OnBus(t, address)
-	for _, path := range []dbus.ObjectPath{secretsPath, loginCollection} {
-		for _, face := range []string{"org.freedesktop.DBus.Properties", "org.freedesktop.Secret.Service"} {
-			if err := conn.Export(f, path, face); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if r, err := conn.RequestName(secrets, dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatal(r, err)
-	}
-	return desk{t, t.TempDir(), []string{"DBUS_SESSION_BUS_ADDRESS=" + address}}
-}
-
 func TestKeyringRefuses(t *testing.T) {
-	answer := make(chan struct{})
-	close(answer)
-	for _, f := range []*fakeKeyring{{answer: answer}, {answer: answer, reads: true}} {
-		d := fake(t, f)
+	for _, reads := range []bool{false, true} {
+		bus, answer := testdesk.DeadKeyring(t, reads)
+		answer()
+		d := onBus(t, bus)
 		d.want(ErrRefused, nil, "list")
 		d.want(ErrRefused, nil, "add", one)
 		if names, _ := filepath.Glob(d.file("*")); len(names) != 1 { // the lock
@@ -423,12 +387,10 @@ func TestKeyringRefuses(t *testing.T) {
 // TestKeyringHangs: calls end at their limit, however many there are at most one
 // goroutine waits on, and when the keyring answers again all is well.
 func TestKeyringHangs(t *testing.T) {
-	for name, f := range map[string]*fakeKeyring{
-		"at once":       {answer: make(chan struct{})},
-		"in go-keyring": {answer: make(chan struct{}), reads: true},
-	} {
+	for name, reads := range map[string]bool{"at once": false, "in go-keyring": true} {
 		t.Run(name, func(t *testing.T) {
-			d := fake(t, f)
+			bus, answer := testdesk.DeadKeyring(t, reads)
+			d := onBus(t, bus)
 			cmd := d.command("hang")
 			out, err := cmd.StdoutPipe()
 			if err != nil {
@@ -441,7 +403,7 @@ func TestKeyringHangs(t *testing.T) {
 			if _, err := fmt.Fscan(out, &hung); err != nil || hung != "hung" {
 				t.Fatalf("%q %v", hung, err)
 			}
-			close(f.answer)
+			answer()
 			var o outcome
 			if err := errors.Join(json.NewDecoder(out).Decode(&o), cmd.Wait()); err != nil {
 				t.Fatal(err)

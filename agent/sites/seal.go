@@ -10,12 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
-
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 // A sealed list is a header (magic, version, the key's name, nonce) and what
@@ -167,7 +164,7 @@ func parse(text []byte) ([]Site, error) {
 	seen := map[string]bool{}
 	list := make([]Site, 0, len(c.Sites))
 	for _, e := range c.Sites {
-		if _, err := policy.ParseOrigin(e.Origin); err != nil || !strings.HasPrefix(e.Origin, "https://") || seen[e.Origin] {
+		if check(e.Origin) != nil || seen[e.Origin] {
 			return nil, fmt.Errorf("%w: the origin %q", ErrDamaged, e.Origin)
 		}
 		seen[e.Origin] = true

@@ -3,6 +3,7 @@ package sites
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,15 +16,18 @@ func TestCatalogue(t *testing.T) { catalogue.Check(t, texts) }
 
 // TestWhy: each error has words of its own in both languages.
 func TestWhy(t *testing.T) {
-	for lang := range texts {
-		seen := map[string]bool{}
-		for _, err := range []error{ErrNoKeyring, ErrLocked, ErrSlow, ErrRefused, ErrDamaged, ErrOtherKey, ErrKeyLost, ErrFull} {
-			text := Why(err, lang)
-			if seen[text] || text == err.Error() {
-				t.Errorf("%s: %v: %q", lang, err, text)
+	seen := map[string]bool{}
+	for _, k := range kinds {
+		for lang := range texts {
+			text := Why(fmt.Errorf("played: %w", k.is), lang)
+			if seen[text] || text == "" || Reason(k.is) != k.reason {
+				t.Errorf("%s: %v: %q", lang, k.is, text)
 			}
 			seen[text] = true
 		}
+	}
+	if Why(errors.New("played"), "fr") != "played" || Reason(errors.New("played")) != "failed" || Reason(nil) != "" {
+		t.Error("what is not of this package")
 	}
 	if Why(nil, "fr") != "" {
 		t.Error("nil has words")

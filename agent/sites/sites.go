@@ -112,8 +112,8 @@ func (s *Store) List(ctx context.Context) (List, error) {
 // Add remembers a site. Where the list cannot be read for another reason than
 // the keyring, it is put aside and a new one begins.
 func (s *Store) Add(ctx context.Context, origin string) (List, error) {
-	if o, err := policy.ParseOrigin(origin); err != nil || !strings.HasPrefix(o.String(), "https://") {
-		return List{}, fmt.Errorf("%w: %q", ErrOrigin, origin)
+	if err := check(origin); err != nil {
+		return List{}, err
 	}
 	var l List
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
@@ -134,6 +134,9 @@ func (s *Store) Add(ctx context.Context, origin string) (List, error) {
 
 // Forget takes a site back.
 func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
+	if err := check(origin); err != nil {
+		return List{}, err
+	}
 	var l List
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
 		if l, err = s.read(ctx); err != nil {
@@ -147,6 +150,14 @@ func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
 		return err
 	})
 	return l, err
+}
+
+// check takes what a browser would state, of sites that "always" can be said of.
+func check(origin string) error {
+	if _, err := policy.ParseOrigin(origin); err != nil || !strings.HasPrefix(origin, "https://") {
+		return fmt.Errorf("%w: %q", ErrOrigin, origin)
+	}
+	return nil
 }
 
 // Unreadable tells whether an error is about the list and not the keyring.

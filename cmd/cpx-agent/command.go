@@ -25,6 +25,8 @@ const usage = `Usage: cpx-agent [COMMAND] [OPTIONS]
   run                 serve the browser on this machine (the default); --no-tray
   certs [--json]      list readers, cards and certificates; asks for no PIN
   certs use ID        the certificate that the next logins use
+  sites [--json]      the sites that you always allow
+  sites forget SITE   ask you again at this site
   policy              the settings in force, each with where it comes from
   version
 
@@ -59,8 +61,8 @@ func parse(args []string) (options, error) {
 	if len(o.words) == 0 {
 		o.words = []string{"run"}
 	}
-	if o.json && o.words[0] != "certs" {
-		return o, errors.New("--json belongs to certs")
+	if o.json && o.words[0] != "certs" && o.words[0] != "sites" {
+		return o, errors.New("--json belongs to certs and sites")
 	}
 	if o.noTray && o.words[0] != "run" {
 		return o, errors.New("--no-tray belongs to run")
@@ -101,6 +103,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			return certs(ctx, p, o.json, stdout, stderr)
 		}
 		return useCertificate(ctx, p, o.words[2], stdout, stderr)
+	case "sites":
+		return rememberedSites(ctx, p, o, stdout, stderr)
 	}
 	return run(ctx, p, o.noTray, stderr)
 }
@@ -108,9 +112,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func known(words []string) bool {
 	switch len(words) {
 	case 1:
-		return slices.Contains([]string{"run", "certs", "policy"}, words[0])
+		return slices.Contains([]string{"run", "certs", "sites", "policy"}, words[0])
 	case 3:
-		return words[0] == "certs" && words[1] == "use"
+		return (words[0] == "certs" && words[1] == "use") || (words[0] == "sites" && words[1] == "forget")
 	}
 	return false
 }

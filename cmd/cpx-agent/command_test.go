@@ -36,6 +36,7 @@ func newWorkstation(t *testing.T, cards ...string) workstation {
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
 		t.Setenv(name, filepath.Join(w.dir, strings.ToLower(name)))
 	}
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // the tester's own keyring is no part of it
 	made, err := democard.Make(filepath.Join(w.dir, "cards"), cards, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -193,6 +194,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"-h"}, exitGood, "Usage: cpx-agent"},
 		{[]string{"fly"}, exitUsage, `unknown command "fly"`},
 		{[]string{"certs", "use"}, exitUsage, "unknown command"},
+		{[]string{"sites", "forget"}, exitUsage, "unknown command"},
+		{[]string{"sites", "list", "all"}, exitUsage, "unknown command"},
 		{[]string{"version", "now"}, exitUsage, "unknown command"},
 		{[]string{"policy", "--json"}, exitUsage, "--json belongs to certs"},
 		{[]string{"certs", "--no-tray"}, exitUsage, "--no-tray belongs to run"},

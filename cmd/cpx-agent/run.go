@@ -9,6 +9,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -29,7 +30,7 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stderr io.Writer
 	}
 	defer cards.Close()
 	server, err := agent.New(agent.Options{
-		Policy: p, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state),
+		Policy: p, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state), Sites: sites.New(sites.Options{Dir: state}),
 		Prompter: prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
 	})
 	if err != nil {

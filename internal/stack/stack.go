@@ -43,6 +43,7 @@ type Options struct {
 
 	Settings  string // more of the agent's settings, whole tables
 	AgentOnly bool   // no portal and no account
+	Ask       bool   // any site may ask, none is listed
 	Pinentry  string // a dialog program by path, in place of AutoPIN; for faults
 }
 
@@ -118,7 +119,7 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	if modules == nil {
 		modules = []string{s.Cards[0].Module}
 	}
-	if err := s.writeAgentSettings(modules, o.Settings); err != nil {
+	if err := s.writeAgentSettings(modules, o.Ask, o.Settings); err != nil {
 		return nil, err
 	}
 	if o.AgentOnly {
@@ -176,13 +177,17 @@ func (s *Stack) Person(script map[string]any) error {
 	)
 }
 
-func (s *Stack) writeAgentSettings(modules []string, more string) error {
+func (s *Stack) writeAgentSettings(modules []string, ask bool, more string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "modules = %s\n", tomlList(modules))
 	if s.pinentry != "" {
 		fmt.Fprintf(&b, "pinentry = %q\n", s.pinentry)
 	}
-	fmt.Fprintf(&b, "\n[origins]\nmode = \"listed\"\nallow = %s\n", tomlList([]string{s.Origin}))
+	if ask {
+		b.WriteString("\n[origins]\nmode = \"ask\"\n")
+	} else {
+		fmt.Fprintf(&b, "\n[origins]\nmode = \"listed\"\nallow = %s\n", tomlList([]string{s.Origin}))
+	}
 	fmt.Fprintf(&b, "\n[ports]\nfirst = %d\ncount = %d\n", s.agentPorts, agentPortCount)
 	b.WriteString("\n" + more)
 	return os.WriteFile(s.Path("agent.toml"), []byte(b.String()), 0o600)
