@@ -116,19 +116,19 @@ type Server struct {
 	now      func() time.Time
 	limits   Limits
 
-	uid       uint32
-	port      int
-	listeners []net.Listener
-	queue     *queue
-	looks     *looks
-	changes   changes
-	readers   readers
-	waits     waits
-	pin       pinSession
-	proven    *proven
-	sites     *remembered
-	offers    chan offer
-	bare      *bareConns
+	uid        uint32
+	port       int
+	listeners  []net.Listener
+	queue      *queue
+	looks      *looks
+	changes    changes
+	readers    readers
+	waits      waits
+	pin        pinSession
+	proven     *proven
+	remembered *remembered
+	offers     chan offer
+	bare       *bareConns
 
 	mu    sync.Mutex
 	conns map[*conn]bool
@@ -164,7 +164,7 @@ func New(o Options) (*Server, error) {
 	if o.Policy.Origins.Mode == policy.ModeListed {
 		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
 	}
-	s.sites = newRemembered(o.Sites, o.Logger, s.changes.tell)
+	s.remembered = newRemembered(o.Sites, o.Logger, s.changes.tell)
 	s.offers = make(chan offer, 1)
 	s.bare = newBareConns(maxBare)
 	s.looks.onChange(s.cardsChanged)
@@ -198,7 +198,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	watching.Go(func() { s.watchReaders(ctx) })
 	watching.Go(func() { s.watchState(ctx) })
 	watching.Go(func() { s.makeOffers(ctx) })
-	s.sites.start(ctx)
+	s.remembered.start(ctx)
 	ended := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		s.log.Info("listening", "address", l.Addr().String())
@@ -214,7 +214,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	_ = web.Close()
 	watching.Wait()
 	s.looks.wait(s.limits.Shutdown)
-	s.sites.wait()
+	s.remembered.wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -29,12 +29,12 @@ func (s *Server) offerAlways(o offer) {
 }
 
 func (s *Server) mayOffer(origin string) bool {
-	if s.sites.store == nil || s.policy.Decide(origin) != policy.Ask || s.sites.has(origin) {
+	if s.remembered.store == nil || s.policy.Decide(origin) != policy.Ask || s.remembered.has(origin) {
 		return false
 	}
-	s.sites.mu.Lock()
-	defer s.sites.mu.Unlock()
-	return !s.sites.declined[origin]
+	s.remembered.mu.Lock()
+	defer s.remembered.mu.Unlock()
+	return !s.remembered.declined[origin]
 }
 
 // makeOffers asks one after the other, until ctx ends.
@@ -62,9 +62,9 @@ func (s *Server) ask(ctx context.Context, o offer) {
 	if !s.mayOffer(origin) { // it was asked meanwhile
 		return
 	}
-	if err := s.sites.ready(ctx); err != nil {
+	if err := s.remembered.ready(ctx); err != nil {
 		if ctx.Err() == nil {
-			s.sites.notice(err)
+			s.remembered.notice(err)
 		}
 		return
 	}
@@ -74,19 +74,19 @@ func (s *Server) ask(ctx context.Context, o offer) {
 	err := s.askAlways(ctx, o)
 	switch {
 	case err == nil:
-		if err := s.sites.change(ctx, s.sites.store.Add, origin); err != nil {
+		if err := s.remembered.change(ctx, s.remembered.store.Add, origin); err != nil {
 			s.log.Warn("the site cannot be remembered", "origin", origin, "error", err)
-			s.sites.notice(err)
+			s.remembered.notice(err)
 			return
 		}
 		s.log.Info("site remembered", "origin", origin)
 	case errors.Is(err, prompt.ErrCancelled), errors.Is(err, prompt.ErrTimeout):
-		s.sites.mu.Lock()
-		defer s.sites.mu.Unlock()
-		if len(s.sites.declined) >= maxOrigins {
-			clear(s.sites.declined) // a flood of origins must not grow this
+		s.remembered.mu.Lock()
+		defer s.remembered.mu.Unlock()
+		if len(s.remembered.declined) >= maxOrigins {
+			clear(s.remembered.declined) // a flood of origins must not grow this
 		}
-		s.sites.declined[origin] = true
+		s.remembered.declined[origin] = true
 	case !errors.Is(err, errTurnWanted) && ctx.Err() == nil:
 		s.log.Warn("always cannot be asked", "error", err)
 	}

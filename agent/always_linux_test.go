@@ -92,7 +92,7 @@ func (a *asking) serve(settings string, limits Limits) {
 	cards, person := oneCard(a.t)
 	limits.Sites = testdesk.Patience // a loaded machine may take longer than a person would wait
 	a.Server = serve(a.t, setup{settings: settings, cards: cards, person: a.person(person), logTo: a.log, limits: limits,
-		sites: sites.New(sites.Options{Dir: filepath.Dir(a.store.File())})})
+		choice: NewChoice(filepath.Dir(a.store.File())), sites: sites.New(sites.Options{Dir: filepath.Dir(a.store.File())})})
 }
 
 // logIn logs in on a page. What it is asked afterwards comes when it comes.
@@ -293,6 +293,36 @@ func TestForgottenElsewhere(t *testing.T) {
 	a.remembers()
 	a.logIn(p)
 	a.until(t, "consent "+otherOrigin)
+}
+
+// TestStateFolderWatched: those who show the state are woken by what another
+// process keeps there.
+func TestStateFolderWatched(t *testing.T) {
+	a := newAsking(t, askAll)
+	p := openPage(t, a.Server, otherOrigin)
+	a.logIn(p)
+	a.until(t, "always "+otherOrigin)
+	a.always <- nil
+	a.remembers(otherOrigin) // all that the start brought is over
+	changes := a.Changes(t.Context())
+	for name, change := range map[string]func() error{
+		"a site": func() error {
+			_, err := a.store.Forget(t.Context(), otherOrigin)
+			return err
+		},
+		"the choice": func() error {
+			return NewChoice(filepath.Dir(a.store.File())).Set(Chosen{Certificate: strings.Repeat("0", 64)})
+		},
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-changes:
+		case <-time.After(testdesk.Patience):
+			t.Errorf("%s: nobody is told", name)
+		}
+	}
 }
 
 // TestListPutBack: an older copy of the list, a tampered one and one that is gone

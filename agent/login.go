@@ -87,7 +87,7 @@ func (l *login) run(ctx context.Context) (*authtoken.Token, string, error) {
 func (l *login) steps(ctx context.Context) (*authtoken.Token, string, error) {
 	if !l.allowed(l.who.origin) {
 		// Before any look at reader, card or module: a stranger learns nothing.
-		if l.sites.refresh(ctx, l.limits.Sites); !l.allowed(l.who.origin) {
+		if l.remembered.refresh(ctx, l.limits.Sites); !l.allowed(l.who.origin) {
 			if err := l.consent(ctx); err != nil {
 				return nil, "", err
 			}

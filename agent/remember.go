@@ -215,7 +215,7 @@ func (s *Server) allowed(origin string) bool {
 	case policy.Allowed:
 		return true
 	case policy.Ask:
-		return s.sites.has(origin)
+		return s.remembered.has(origin)
 	}
 	return false
 }
@@ -223,7 +223,7 @@ func (s *Server) allowed(origin string) bool {
 // Sites are the sites that the person always allows. The error is why nothing
 // can be remembered, of package sites. It never waits for the keyring.
 func (s *Server) Sites() ([]sites.Site, error) {
-	r := s.sites
+	r := s.remembered
 	if r.store == nil {
 		return nil, nil
 	}
@@ -248,12 +248,12 @@ func (s *Server) Sites() ([]sites.Site, error) {
 // also where the keyring does not let it be written down, which the error says.
 // It may wait for the keyring for some seconds.
 func (s *Server) Forget(origin string) error {
-	if s.sites.store == nil {
+	if s.remembered.store == nil {
 		return sites.ErrNotRemembered
 	}
-	s.sites.setForgotten(origin)
+	s.remembered.setForgotten(origin)
 	s.changes.tell()
-	err := s.sites.change(context.Background(), s.sites.store.Forget, origin) // the store's own limits bound it
+	err := s.remembered.change(context.Background(), s.remembered.store.Forget, origin) // the store's own limits bound it
 	if err != nil && !errors.Is(err, sites.ErrNotRemembered) {
 		s.log.Warn("a site is forgotten until the agent ends only", "origin", origin, "error", err)
 		return err

@@ -17,8 +17,8 @@ func (s *Server) watchState(ctx context.Context) {
 	if s.choice != nil {
 		names[s.choice.path] = true
 	}
-	if s.sites.store != nil {
-		names[s.sites.store.File()] = true
+	if s.remembered.store != nil {
+		names[s.remembered.store.File()] = true
 	}
 	if len(names) == 0 {
 		return

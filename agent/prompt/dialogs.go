@@ -20,8 +20,8 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
 	w := wordsOf(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", fmt.Sprintf(w.loggedIn, safeOrigin(c.Origin)) + "\n\n" + w.always},
-		{"SETOK", w.alwaysAllow}, {"SETCANCEL", w.askEachTime},
+		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.always},
+		{"SETOK", w.yesAlways}, {"SETCANCEL", w.notAlways},
 	}, "CONFIRM")
 	return answerError(err)
 }

@@ -12,7 +12,7 @@ type words struct {
 	card, pin, ok, wrongPIN, finalTry, countLow, pinPad string
 	lengths, fixedLength, insert, confirm               string
 	renew, unsure                                       string
-	loggedIn, always, alwaysAllow, askEachTime          string
+	always, yesAlways, notAlways                        string
 }
 
 var texts = map[string]words{
@@ -27,13 +27,12 @@ var texts = map[string]words{
 		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
 		pinPad:   "Saisissez votre code porteur sur le clavier du lecteur.",
 		lengths:  "Le code porteur compte de %d à %d caractères. Rien n’a été envoyé à la carte.", fixedLength: "Le code porteur compte %d caractères. Rien n’a été envoyé à la carte.",
-		confirm:     "Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci ?",
-		renew:       "Cette carte expire le %s : pensez à la faire renouveler.",
-		unsure:      "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
-		insert:      "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
-		loggedIn:    "Vous venez de vous identifier sur le site\n%s",
-		always:      "Faut-il toujours autoriser ce site à demander votre carte ?\nRien ne sera signé sans vous : le code porteur ou votre accord reste demandé.",
-		alwaysAllow: "Toujours autoriser", askEachTime: "Demander à chaque fois",
+		confirm:   "Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci ?",
+		renew:     "Cette carte expire le %s : pensez à la faire renouveler.",
+		unsure:    "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
+		insert:    "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
+		always:    "Ce site doit-il toujours pouvoir demander votre identification, sans vous poser la question ? Votre code porteur restera demandé à chaque fois.",
+		yesAlways: "Toujours autoriser", notAlways: "Demander à chaque fois",
 	},
 	"en": {
 		title: "CPx Bridge", site: "Login asked for by the site\n%s", program: "from the program %s",
@@ -46,13 +45,12 @@ var texts = map[string]words{
 		countLow: "Careful: a wrong PIN was typed before, few tries are left.",
 		pinPad:   "Type your PIN on the reader’s own keys.",
 		lengths:  "The PIN has %d to %d characters. Nothing was sent to the card.", fixedLength: "The PIN has %d characters. Nothing was sent to the card.",
-		confirm:     "Your card is unlocked already. Do you allow this site to use it to log you in, this once?",
-		renew:       "This card expires on %s: have it renewed.",
-		unsure:      "The reader did not answer in time. Type your PIN once more.",
-		insert:      "Insert your card into the reader. This window closes by itself.",
-		loggedIn:    "You have just logged in at the site\n%s",
-		always:      "Always allow this site to ask for your card?\nNothing is signed without you: the PIN or your consent is still asked.",
-		alwaysAllow: "Always allow", askEachTime: "Ask each time",
+		confirm:   "Your card is unlocked already. Do you allow this site to use it to log you in, this once?",
+		renew:     "This card expires on %s: have it renewed.",
+		unsure:    "The reader did not answer in time. Type your PIN once more.",
+		insert:    "Insert your card into the reader. This window closes by itself.",
+		always:    "May this site always ask you to log in, without this question? Your PIN is still asked for each time.",
+		yesAlways: "Always allow", notAlways: "Ask each time",
 	},
 }
 
