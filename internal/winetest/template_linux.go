@@ -1,0 +1,193 @@
+package winetest
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// shim is for wine 8 alone, whose Windows lacks a DLL that Go's runtime loads. It
+// is never shipped.
+//
+//go:embed testdata/bcryptprimitives.c
+var shim []byte
+
+// tools are the programs that the harness runs.
+type tools struct{ wine, server, compiler string }
+
+func findTools() (tools, error) {
+	var t tools
+	var missing []string
+	for _, need := range []struct {
+		name   string
+		where  *string
+		places []string
+	}{
+		// Debian's own wine64 stands beside PATH; /usr/bin/wine is a script that
+		// complains where the 32-bit half is not installed.
+		{"wine64", &t.wine, []string{"/usr/lib/wine/wine64", "wine64", "wine"}},
+		{"wineserver", &t.server, []string{"/usr/lib/wine/wineserver64", "wineserver"}},
+		{"x86_64-w64-mingw32-gcc", &t.compiler, []string{"x86_64-w64-mingw32-gcc"}},
+	} {
+		for _, place := range need.places {
+			if path, err := exec.LookPath(place); err == nil {
+				*need.where = path
+				break
+			}
+		}
+		if *need.where == "" {
+			missing = append(missing, need.name)
+		}
+	}
+	if len(missing) > 0 {
+		return t, fmt.Errorf("%s missing: YES=1 scripts/setup test installs %s", strings.Join(missing, " and "), Packages)
+	}
+	return t, nil
+}
+
+// environment is what every program in wine gets: none of the person's own
+// settings, no menu entries on the person's desktop, no .NET and no browser
+// engine, whose installers would ask.
+func environment(prefix string) []string {
+	env := []string{
+		"WINEPREFIX=" + prefix, "WINEARCH=win64", "WINEDEBUG=-all",
+		"WINEDLLOVERRIDES=winemenubuilder.exe=d;mscoree=d;mshtml=d", "LC_ALL=C.UTF-8",
+	}
+	for _, name := range []string{"HOME", "PATH", "USER"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// template returns a folder with a fresh Windows, to be copied. It is made once
+// for each version of wine and kept in the repository's build folder, also when
+// several test programs want it at the same time.
+func (t tools) template() (string, error) {
+	version, err := exec.Command(t.wine, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s --version: %w", t.wine, err)
+	}
+	build, err := buildFolder()
+	if err != nil {
+		return "", err
+	}
+	ready := filepath.Join(build, strings.Map(plain, strings.TrimSpace(string(version))))
+	lock, err := os.OpenFile(ready+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close() // and with it the lock
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(ready); err == nil {
+		return ready, nil
+	}
+	unfinished, err := os.MkdirTemp(build, "unfinished-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(unfinished)
+	prefix := filepath.Join(unfinished, "windows")
+	if err := t.make(prefix); err != nil {
+		return "", err
+	}
+	return ready, os.Rename(prefix, ready)
+}
+
+func plain(r rune) rune {
+	if r == '-' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+		return r
+	}
+	return '_'
+}
+
+// buildFolder is build/winetest in the repository.
+func buildFolder() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			build := filepath.Join(dir, "build", "winetest")
+			return build, os.MkdirAll(build, 0o700)
+		}
+	}
+	return "", errors.New("winetest: not in a Go module")
+}
+
+// make makes a Windows and the DLL that is missing in it.
+func (t tools) make(prefix string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	run := func(program string, args ...string) error {
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Env = environment(prefix)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, out)
+		}
+		return nil
+	}
+	if err := run(t.wine, "wineboot", "--init"); err != nil {
+		return err
+	}
+	if err := run(t.server, "-w"); err != nil { // all of it is written
+		return err
+	}
+	source := filepath.Join(filepath.Dir(prefix), "bcryptprimitives.c")
+	if err := os.WriteFile(source, shim, 0o600); err != nil {
+		return err
+	}
+	system := filepath.Join(prefix, "drive_c", "windows", "system32")
+	if err := run(t.compiler, "-O2", "-shared", "-o", filepath.Join(system, "bcryptprimitives.dll"), source, "-ladvapi32"); err != nil {
+		return err
+	}
+	return shrink(filepath.Join(prefix, "drive_c"))
+}
+
+// libraries are where wine's own DLLs may lie, of which a new Windows holds copies.
+var libraries = []string{"/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", "/usr/lib/wine/x86_64-windows", "/usr/lib64/wine/x86_64-windows"}
+
+// shrink makes links of those copies: 20 MB in place of 700 for each test. Where
+// wine lies elsewhere, all stays as it is, and works.
+func shrink(drive string) error {
+	return filepath.WalkDir(drive, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		for _, library := range libraries {
+			own := filepath.Join(library, entry.Name())
+			if !same(path, own) {
+				continue
+			}
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Symlink(own, path)
+		}
+		return nil
+	})
+}
+
+func same(a, b string) bool {
+	sizeA, errA := os.Stat(a)
+	sizeB, errB := os.Stat(b)
+	if errA != nil || errB != nil || sizeA.Size() != sizeB.Size() {
+		return false
+	}
+	textA, errA := os.ReadFile(a)
+	textB, errB := os.ReadFile(b)
+	return errA == nil && errB == nil && bytes.Equal(textA, textB)
+}

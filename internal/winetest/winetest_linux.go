@@ -1,0 +1,119 @@
+package winetest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// patience is how long a build or a first start may take on a loaded machine.
+const patience = 4 * time.Minute
+
+// Packages are the Debian packages that the tests need.
+const Packages = "wine wine64 gcc-mingw-w64-x86-64-win32"
+
+// Wine is a Windows of the test's own.
+type Wine struct {
+	t      *testing.T
+	tools  tools
+	prefix string
+	env    []string
+}
+
+// New makes a Windows. env are variables for every program in it, such as the
+// DISPLAY where it shows its windows; without one it has no screen.
+func New(t *testing.T, env ...string) *Wine {
+	t.Helper()
+	tools, err := findTools()
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := tools.template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Wine{t: t, tools: tools, prefix: filepath.Join(t.TempDir(), "windows"), env: env}
+	// Registered after TempDir, so that it runs before the folder goes.
+	t.Cleanup(w.end)
+	if out, err := exec.Command("cp", "-a", "--reflink=auto", template, w.prefix).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v\n%s", template, err, out)
+	}
+	return w
+}
+
+// end leaves no program and no server running.
+func (w *Wine) end() {
+	for _, flag := range []string{"-k", "-w"} { // end all, and wait until they have
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		cmd := exec.CommandContext(ctx, w.tools.server, flag)
+		cmd.Env = w.environment()
+		out, err := cmd.CombinedOutput()
+		cancel()
+		var none *exec.ExitError // -k says 1 where no server runs
+		if err != nil && !(flag == "-k" && errors.As(err, &none)) {
+			w.t.Errorf("wineserver %s: %v\n%s", flag, err, out)
+		}
+	}
+}
+
+func (w *Wine) environment() []string { return append(environment(w.prefix), w.env...) }
+
+// Command is a Windows program with its arguments, to be started by the caller.
+// It sees no variable of the test's but HOME, PATH and USER.
+func (w *Wine) Command(program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(w.t.Context(), w.tools.wine, append([]string{program}, args...)...)
+	cmd.Env = w.environment()
+	cmd.Cancel = func() error { return cmd.Process.Kill() }
+	cmd.WaitDelay = 5 * time.Second // what it started may hold its output open
+	return cmd
+}
+
+// Run runs a Windows program to its end and returns what it printed.
+func (w *Wine) Run(program string, args ...string) string {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, w.tools.wine, append([]string{program}, args...)...)
+	cmd.Env = w.environment()
+	cmd.WaitDelay = 5 * time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("%s in wine: %v\n%s", filepath.Base(program), err, out)
+	}
+	return string(out)
+}
+
+// Path is where a file of this Windows lies for the test: name is below C:, in
+// slashes.
+func (w *Wine) Path(name string) string {
+	return filepath.Join(w.prefix, "drive_c", filepath.FromSlash(name))
+}
+
+// Build builds a package's program for Windows, without cgo, and returns its path.
+func Build(t *testing.T, pkg string) string {
+	t.Helper()
+	return build(t, "build", pkg)
+}
+
+// BuildTest builds a package's tests for Windows, without cgo.
+func BuildTest(t *testing.T, pkg string) string {
+	t.Helper()
+	return build(t, "test", "-c", pkg)
+}
+
+func build(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program.exe")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", append([]string{command, "-o", program}, args...)...)
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build for Windows: %v\n%s", err, out)
+	}
+	return program
+}

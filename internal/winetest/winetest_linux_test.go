@@ -1,0 +1,77 @@
+package winetest
+
+import (
+	"bufio"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestWindows: a Go program runs, with random numbers and the variables it was
+// given, each Windows is the test's own, and nothing runs on after the test.
+func TestWindows(t *testing.T) {
+	hello := Build(t, "./testdata/hello")
+	var prefix string
+	t.Run("one", func(t *testing.T) {
+		w := New(t, "CPX_TEST=yes")
+		prefix = w.prefix
+		if got := w.Run(hello, "left.txt", "text"); !strings.Contains(got, "windows 26 1 <nil> yes") {
+			t.Errorf("%q", got)
+		}
+		if text, err := os.ReadFile(w.Path("windows/temp/left.txt")); err != nil || string(text) != "text" {
+			t.Errorf("%q, %v", text, err)
+		}
+		running := w.Command(hello, "wait")
+		out, err := running.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := running.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || !strings.HasPrefix(line, "windows") {
+			t.Fatal(line, err)
+		}
+		if len(using(t, prefix)) == 0 {
+			t.Error("nothing is seen of a Windows that runs: this test could not fail")
+		}
+		t.Cleanup(func() { _ = running.Wait() })
+	})
+	if left := using(t, prefix); len(left) > 0 {
+		t.Errorf("still running: %q", left)
+	}
+	if _, err := os.Stat(prefix); !os.IsNotExist(err) {
+		t.Errorf("%s: %v", prefix, err)
+	}
+	t.Run("another", func(t *testing.T) {
+		if got := New(t).Run(hello); !strings.Contains(got, "windows 26 0 <nil>") {
+			t.Errorf("it sees the first one's file: %q", got)
+		}
+	})
+}
+
+// using are the processes of a Windows.
+func using(t *testing.T, prefix string) (commands []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		env, _ := os.ReadFile(file) // of another's, or gone
+		if strings.Contains(string(env), "WINEPREFIX="+prefix+"\x00") {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			commands = append(commands, strings.ReplaceAll(string(command), "\x00", " "))
+		}
+	}
+	return commands
+}
+
+// TestMissing: what is not installed is named with its packages.
+func TestMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := findTools(); err == nil || !strings.Contains(err.Error(), "mingw32-gcc") || !strings.Contains(err.Error(), Packages) {
+		t.Error(err)
+	}
+}
