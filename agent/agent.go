@@ -40,6 +40,7 @@ var ErrNoPort = errors.New("agent: no free port in the range")
 type Cards interface {
 	List(ctx context.Context) (pkcs11.Snapshot, error)
 	Snapshot() (pkcs11.Snapshot, bool)
+	Modules() []pkcs11.ModuleState
 	Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
 	Restart(ctx context.Context) error
 	Kept(certificateID string) bool
@@ -55,6 +56,7 @@ type Options struct {
 	Sites    *sites.Store // the sites that are always allowed; nil: never remembered
 	Logger   *slog.Logger
 	Version  string
+	LogFile  string // where the log is kept, for people to read; "" where it is not
 	// Peer tells the owner of a connection; default peer.Owner.
 	Peer func(local, remote netip.AddrPort) (peer.Identity, error)
 	// Watch tells of readers and cards that come and go; default pcsc.Watch.
@@ -110,6 +112,7 @@ type Server struct {
 	choice   *Choice
 	log      *slog.Logger
 	version  string
+	logFile  string
 	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
 	watch    func(ctx context.Context, changed func(pcsc.Event))
 	desktop  func(ctx context.Context, left func(reason string)) error
@@ -122,6 +125,7 @@ type Server struct {
 	queue      *queue
 	looks      *looks
 	changes    changes
+	window     window
 	readers    readers
 	waits      waits
 	pin        pinSession
@@ -140,7 +144,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{
 		policy: o.Policy, cards: o.Cards, prompter: o.Prompter, choice: o.Choice,
-		log: o.Logger, version: o.Version, peer: o.Peer, watch: o.Watch, desktop: o.Desktop, now: o.Now,
+		log: o.Logger, version: o.Version, logFile: o.LogFile, peer: o.Peer, watch: o.Watch, desktop: o.Desktop, now: o.Now,
 		limits: o.Limits.withDefaults(), uid: uint32(os.Getuid()), conns: map[*conn]bool{},
 	}
 	if s.peer == nil {
@@ -213,6 +217,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.closeConns()
 	_ = web.Close()
 	watching.Wait()
+	s.window.end()
 	s.looks.wait(s.limits.Shutdown)
 	s.remembered.wait()
 	if errors.Is(err, http.ErrServerClosed) {

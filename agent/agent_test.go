@@ -69,6 +69,10 @@ func (f *fakeCards) Snapshot() (pkcs11.Snapshot, bool) {
 	return f.snapshot, f.looked > 0
 }
 
+func (f *fakeCards) Modules() []pkcs11.ModuleState {
+	return []pkcs11.ModuleState{{Path: "/test/module.so", Info: "TEST module"}}
+}
+
 func (f *fakeCards) Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
 	return f.sign(ctx, r)
 }

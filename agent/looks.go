@@ -103,12 +103,15 @@ func (l *looks) refresh(ctx context.Context) {
 
 // refreshIfOlder looks in the background where the last look is older than age.
 func (l *looks) refreshIfOlder(ctx context.Context, age time.Duration) {
-	l.mu.Lock()
-	old := l.now().Sub(l.last) > age
-	l.mu.Unlock()
-	if old {
+	if l.olderThan(age) {
 		l.refresh(ctx)
 	}
+}
+
+func (l *looks) olderThan(age time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now().Sub(l.last) > age
 }
 
 // state is the last look's outcome; known is false before the first has ended.

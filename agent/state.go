@@ -41,6 +41,7 @@ func (s *Server) State() State {
 
 // Use chooses the certificate of the next logins.
 func (s *Server) Use(id string) error {
+	defer s.changes.tell()
 	snapshot, _ := s.cards.Snapshot()
 	for _, c := range snapshot.Certificates {
 		if c.ID == id {

@@ -43,6 +43,7 @@ func (s *Server) watchFiles(ctx context.Context, names map[string]bool) error {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
+	s.changes.tell() // what was written before the watch began
 	for {
 		select {
 		case e := <-w.Events:

@@ -27,6 +27,10 @@ func safe(text string, limit int) string {
 	return shorten(strings.Map(visible, text), limit)
 }
 
+// Visible makes what a person would not see U+FFFD: for texts from outside that
+// are shown elsewhere than in a dialog.
+func Visible(text string) string { return strings.Map(visible, text) }
+
 func visible(r rune) rune {
 	hidden := !unicode.IsPrint(r) || strings.ContainsRune(blank, r) ||
 		unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)

@@ -3,193 +3,133 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-// lookLimit bounds a look from the command line: a vendor module may hang.
-const lookLimit = 30 * time.Second
+const (
+	// lookLimit bounds a look from the command line: a vendor module may hang.
+	lookLimit = 30 * time.Second
+	// askLimit bounds a question to the running agent.
+	askLimit = 8 * time.Second
+)
 
-// report is what certs prints; with --json as it stands here.
-type report struct {
-	Modules      []reportModule      `json:"modules"`
-	Readers      []reportReader      `json:"readers"`
-	Certificates []reportCertificate `json:"certificates"`
+// cards is a look: the running agent's where one answers, so that the module
+// is not opened twice and no login is disturbed, else one of our own.
+type cards struct {
+	agent.CardReport
+	state   string // folder
+	running bool
 }
 
-type reportModule struct {
-	Path  string `json:"path"`
-	Error string `json:"error,omitempty"`
+func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (cards, error) {
+	state, err := agent.StateDir()
+	if err != nil {
+		return cards{}, err
+	}
+	c := cards{state: state}
+	running, err := c.ask(ctx, p, false)
+	if running {
+		return c, err
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "cpx-agent: "+texts[agent.Language(p.Lang)].noAnswer+"\n", err)
+	}
+	c.CardReport, err = ownLook(ctx, p, agent.NewChoice(state), stderr)
+	return c, err
 }
 
-type reportReader struct {
-	Module string `json:"module"`
-	Name   string `json:"name"`
-	Card   string `json:"card"` // the token's label, "" without a card
+// ask is false where there is no agent that reads these modules; then an error
+// says that one is there and does not answer.
+func (c *cards) ask(ctx context.Context, p *policy.Effective, refresh bool) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	r, err := remote.State(ctx, c.state, refresh)
+	switch {
+	case errors.Is(err, control.ErrNoAgent):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !slices.Equal(r.Settings, p.Modules):
+		return false, nil // started with other settings
+	}
+	c.CardReport, c.running = r.CardReport, true
+	if r.Error != "" {
+		err = errors.New(r.Error)
+	}
+	return true, err
 }
 
-type reportCertificate struct {
-	ID         string    `json:"id"`
-	Holder     string    `json:"holder"`
-	Identifier string    `json:"identifier"`
-	Profession string    `json:"profession,omitempty"`
-	Kind       string    `json:"kind,omitempty"`
-	NotBefore  time.Time `json:"notBefore"`
-	NotAfter   time.Time `json:"notAfter"`
-	Card       string    `json:"card"`
-	Usable     bool      `json:"usable"`
-	Reason     string    `json:"reason,omitempty"`
-	Chosen     bool      `json:"chosen"`
-	Renew      bool      `json:"renew"` // it expires within sixty days
-}
-
-// look reads all cards once, without a PIN.
-func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (report, error) {
+// ownLook reads all cards once, without a PIN.
+func ownLook(ctx context.Context, p *policy.Effective, choice *agent.Choice, stderr io.Writer) (agent.CardReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: logger(p, stderr)})
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: logger(p, stderr)})
 	if err != nil {
-		return report{}, err
+		return agent.ReportCards(pkcs11.Snapshot{}, nil, agent.Chosen{}), err
 	}
-	defer cards.Close()
-	snapshot, err := cards.List(ctx)
-	r := report{Modules: []reportModule{}, Readers: []reportReader{}, Certificates: []reportCertificate{}}
-	for _, m := range cards.Modules() {
-		module := reportModule{Path: m.Path}
-		if m.Err != nil {
-			module.Error = m.Err.Error()
-		}
-		r.Modules = append(r.Modules, module)
-	}
-	for _, s := range snapshot.Slots {
-		reader := reportReader{Module: s.Module, Name: s.Description}
-		if s.Token != nil {
-			reader.Card = s.Token.Label
-		}
-		r.Readers = append(r.Readers, reader)
-	}
-	var chosen agent.Chosen
-	if c, err := choice(); err == nil {
-		chosen, _ = c.Get()
-	}
-	use, _ := chosen.Among(snapshot)
-	for _, c := range snapshot.Certificates {
-		h := agent.Holder(c, agent.Language(p.Lang))
-		card := ""
-		if c.Slot.Token != nil {
-			card = c.Slot.Token.Label
-		}
-		r.Certificates = append(r.Certificates, reportCertificate{
-			ID: c.ID, Holder: h.Name, Identifier: h.Identifier, Profession: h.Profession, Kind: h.Kind,
-			NotBefore: c.X509.NotBefore, NotAfter: c.X509.NotAfter, Card: card,
-			Usable: c.Reason == pkcs11.Usable, Reason: string(c.Reason), Chosen: c.ID == use.ID, Renew: h.Renew,
-		})
-	}
-	return r, err
-}
-
-func choice() (*agent.Choice, error) {
-	dir, err := agent.StateDir()
-	if err != nil {
-		return nil, err
-	}
-	return agent.NewChoice(dir), nil
+	defer pool.Close()
+	snapshot, err := pool.List(ctx)
+	chosen, _ := choice.Get()
+	return agent.ReportCards(snapshot, pool.Modules(), chosen), err
 }
 
 func certs(ctx context.Context, p *policy.Effective, asJSON bool, stdout, stderr io.Writer) int {
-	r, err := look(ctx, p, stderr)
+	c, err := look(ctx, p, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 	}
 	if asJSON {
-		text, jsonErr := json.MarshalIndent(r, "", "  ")
+		text, jsonErr := json.MarshalIndent(c.CardReport, "", "  ")
 		if jsonErr != nil {
 			fmt.Fprintln(stderr, "cpx-agent:", jsonErr)
 			return exitProblem
 		}
 		fmt.Fprintln(stdout, string(text))
 	} else {
-		r.print(stdout, agent.Language(p.Lang))
+		fmt.Fprint(stdout, c.Text(agent.Language(p.Lang)))
 	}
-	for _, c := range r.Certificates {
-		if c.Usable && err == nil {
+	for _, certificate := range c.Certificates {
+		if certificate.Usable && err == nil {
 			return exitGood
 		}
 	}
 	return exitProblem
 }
 
-func (r report) print(w io.Writer, lang string) {
-	words := map[string][5]string{
-		agent.French:  {"Lecteurs :", "aucun", "sans carte", "Certificats :", "prochaine connexion"},
-		agent.English: {"Readers:", "none", "no card", "Certificates:", "next login"},
-	}[lang]
-	fmt.Fprintln(w, words[0])
-	for _, s := range r.Readers {
-		card := s.Card
-		if card == "" {
-			card = words[2]
-		}
-		fmt.Fprintf(w, "  %s  %s\n", printable(s.Name), printable(card))
-	}
-	if len(r.Readers) == 0 {
-		fmt.Fprintln(w, " ", words[1])
-	}
-	fmt.Fprintln(w, words[3])
-	for _, c := range r.Certificates {
-		mark := ""
-		if c.Chosen {
-			mark = " ← " + words[4]
-		}
-		if c.Renew {
-			mark += " (" + agent.RenewText(lang) + ")"
-		}
-		fmt.Fprintf(w, "  %s  %s  %s  (%s)%s\n", c.ID[:12], printable(c.Holder), printable(c.Identifier),
-			strings.Join(printables(c.Kind, c.Profession, agent.Date(c.NotAfter, lang), agent.ReasonText(pkcs11.Reason(c.Reason), lang)), ", "), mark)
-	}
-	if len(r.Certificates) == 0 {
-		fmt.Fprintln(w, " ", words[1])
-	}
-}
-
-// printable keeps what a card says from steering a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || (r >= 0x7f && r < 0xa0) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-func printables(values ...string) []string {
-	var out []string
-	for _, v := range values {
-		if v != "" {
-			out = append(out, printable(v))
+// beginning are the certificates whose ID begins with prefix.
+func (c cards) beginning(prefix string) []agent.CertificateReport {
+	var found []agent.CertificateReport
+	for _, each := range c.Certificates {
+		if strings.HasPrefix(each.ID, strings.ToLower(prefix)) && prefix != "" {
+			found = append(found, each)
 		}
 	}
-	return out
+	return found
 }
 
 // useCertificate takes an ID or an unambiguous beginning of one.
 func useCertificate(ctx context.Context, p *policy.Effective, prefix string, stdout, stderr io.Writer) int {
-	r, err := look(ctx, p, stderr)
+	c, err := look(ctx, p, stderr)
+	found := c.beginning(prefix)
+	if c.running && err == nil && len(found) == 0 {
+		// Perhaps put in since the agent's last look.
+		_, err = c.ask(ctx, p, true)
+		found = c.beginning(prefix)
+	}
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
-	}
-	var found []reportCertificate
-	for _, c := range r.Certificates {
-		if strings.HasPrefix(c.ID, strings.ToLower(prefix)) && prefix != "" {
-			found = append(found, c)
-		}
 	}
 	switch {
 	case len(found) == 0:
@@ -202,14 +142,24 @@ func useCertificate(ctx context.Context, p *policy.Effective, prefix string, std
 		fmt.Fprintf(stderr, "cpx-agent: this certificate cannot be used for a login: %s\n", agent.ReasonText(pkcs11.Reason(found[0].Reason), agent.Language(p.Lang)))
 		return exitProblem
 	}
-	c, err := choice()
-	if err == nil {
-		err = c.Set(agent.Chosen{Certificate: found[0].ID, Identifier: found[0].Identifier, Kind: found[0].Kind})
-	}
-	if err != nil {
+	if err := c.use(ctx, found[0]); err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
-	fmt.Fprintf(stdout, "%s  %s\n", found[0].ID, printable(found[0].Holder))
+	fmt.Fprintf(stdout, "%s  %s\n", found[0].ID, agent.Printable(found[0].Holder))
 	return exitGood
+}
+
+// use tells the running agent. Where it has gone since, or hangs, the file is
+// enough: the next login reads it.
+func (c cards) use(ctx context.Context, certificate agent.CertificateReport) error {
+	if c.running {
+		ctx, cancel := context.WithTimeout(ctx, askLimit)
+		defer cancel()
+		err := remote.Use(ctx, c.state, certificate.ID)
+		if !errors.Is(err, control.ErrNoAgent) && !errors.Is(err, control.ErrNoAnswer) {
+			return err
+		}
+	}
+	return agent.NewChoice(c.state).Set(agent.Chosen{Certificate: certificate.ID, Identifier: certificate.Identifier, Kind: certificate.Kind})
 }

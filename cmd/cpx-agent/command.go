@@ -106,7 +106,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "sites":
 		return rememberedSites(ctx, p, o, stdout, stderr)
 	}
-	return run(ctx, p, o.noTray, stderr)
+	return run(ctx, p, o.noTray, stdout, stderr)
 }
 
 func known(words []string) bool {

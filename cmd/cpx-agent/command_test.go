@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/internal/democard"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
@@ -34,7 +35,11 @@ func newWorkstation(t *testing.T, cards ...string) workstation {
 	t.Helper()
 	w := workstation{dir: t.TempDir()}
 	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
-		t.Setenv(name, filepath.Join(w.dir, strings.ToLower(name)))
+		dir := filepath.Join(w.dir, strings.ToLower(name))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv(name, dir)
 	}
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // the tester's own keyring is no part of it
 	made, err := democard.Make(filepath.Join(w.dir, "cards"), cards, time.Now())
@@ -68,10 +73,10 @@ func (w workstation) cpxAgent(t *testing.T, want int, args ...string) (string, s
 	return out.String(), errs.String()
 }
 
-func (w workstation) report(t *testing.T, want int) report {
+func (w workstation) report(t *testing.T, want int) agent.CardReport {
 	t.Helper()
 	out, _ := w.cpxAgent(t, want, "certs", "--json")
-	var r report
+	var r agent.CardReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
@@ -204,15 +209,6 @@ func TestUsage(t *testing.T) {
 		var out, errs bytes.Buffer
 		if got := command(t.Context(), c.args, &out, &errs); got != c.exit || !strings.Contains(out.String()+errs.String(), c.says) {
 			t.Errorf("%v: exit %d, %q %q", c.args, got, out.String(), errs.String())
-		}
-	}
-}
-
-// What a card says must not steer a terminal.
-func TestPrintable(t *testing.T) {
-	for in, want := range map[string]string{"Éloïse": "Éloïse", "a\x1b[31mb": "a\uFFFD[31mb", "a\u202eb": "a\uFFFDb", "\u009b": "\uFFFD"} {
-		if got := printable(in); got != want {
-			t.Errorf("%q: %q", in, got)
 		}
 	}
 }

@@ -5,28 +5,58 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
-// run serves until ctx ends or the person quits in the tray.
-func run(ctx context.Context, p *policy.Effective, noTray bool, stderr io.Writer) int {
-	log := logger(p, stderr)
-	warn(p, log)
+// run makes this process the person's agent, or has the one that runs already
+// show its state.
+func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr io.Writer) int {
 	state, err := agent.StateDir()
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
-	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: log})
-	if err != nil {
+	held, first, err := hold(ctx, state)
+	if held == nil {
+		return second(p, first, err, stdout, stderr)
+	}
+	log := logger(p, stderr)
+	warn(p, log)
+	defer func() {
+		if err := held.Release(); err != nil {
+			log.Warn("control socket", "error", err)
+		}
+	}()
+	if err := held.Err(); err != nil {
+		log.Warn("no control socket: other commands will not reach this agent", "error", err)
+	}
+	if err := serve(ctx, p, state, noTray, held, log); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
+	}
+	return exitGood
+}
+
+// serve serves until ctx ends or the person quits in the tray.
+func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, held *control.Held, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	socket := control.NewServer(held, log)
+	socketEnded := make(chan struct{})
+	go func() { defer close(socketEnded); socket.Serve(ctx) }()
+	defer func() { cancel(); <-socketEnded }()
+
+	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: log})
+	if err != nil {
+		return err
 	}
 	defer cards.Close()
 	server, err := agent.New(agent.Options{
@@ -34,29 +64,27 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stderr io.Writer
 		Prompter: prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
 	})
 	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
+		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	socket.Ready(remote.Methods(ctx, server))
 	served := make(chan error, 1)
 	go func() {
 		served <- server.Serve(ctx)
 		cancel() // a server that failed ends the tray too
 	}()
 	if !noTray {
-		if tray.Available() {
-			if tray.Run(ctx, server) {
-				log.Info("the person quit")
-			}
-			cancel()
-		} else {
-			log.Info("no display answers: running without the tray")
-		}
+		showTray(ctx, cancel, server, log)
 	}
-	if err := <-served; err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
+	return <-served
+}
+
+func showTray(ctx context.Context, cancel context.CancelFunc, server *agent.Server, log *slog.Logger) {
+	if !tray.Available() {
+		log.Info("no display answers: running without the tray")
+		return
 	}
-	return exitGood
+	if tray.Run(ctx, server) {
+		log.Info("the person quit")
+	}
+	cancel()
 }

@@ -73,6 +73,10 @@ type Stack struct {
 // agentPortCount is the size of the range of ports the demonstration's agent may take.
 const agentPortCount = 10
 
+// runtimeDir holds the lock and the control socket of the stack's agent, so that
+// it never meets the person's own. The name is short because a socket's path is.
+const runtimeDir = "r"
+
 // Prepare makes card, settings and account. Nothing is started yet.
 func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	dir, err := filepath.Abs(o.Dir)
@@ -84,7 +88,7 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{dir: dir, bin: bin, host: o.Host, extra: o.Extra}
-	for _, sub := range []string{"", "config", "state", "card"} {
+	for _, sub := range []string{"", "config", "state", "card", runtimeDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, err
 		}
@@ -208,13 +212,15 @@ func (s *Stack) Path(name string) string { return filepath.Join(s.dir, name) }
 func (s *Stack) Dir() string { return s.dir }
 
 // Env is the environment of the stack's programs: the caller's own, with
-// settings, state and token folder under the stack's folder.
+// settings, state, runtime and token folders under the stack's folder.
 func (s *Stack) Env() []string {
 	set := map[string]string{
 		"SOFTHSM2_CONF":   s.softhsmConf,
 		"XDG_CONFIG_HOME": s.Path("config"),
 		"XDG_STATE_HOME":  s.Path("state"),
+		"XDG_RUNTIME_DIR": s.Path(runtimeDir),
 	}
+	maps.Copy(set, desktop(os.Getenv))
 	for key, value := range s.extra {
 		set[key] = value
 	}

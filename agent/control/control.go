@@ -1,0 +1,89 @@
+// Package control makes sure that a person has one agent, and lets that
+// person's own programs talk to it: the command line, and a second start.
+//
+// [Take] makes this process the one agent, or says which one is. A [Server]
+// then answers on the control socket (a named pipe on Windows); [Call] asks it.
+// Both may be used from any goroutine. The lock is the kernel's and ends with
+// the process, so that nothing an agent leaves behind ever stops the next one.
+//
+// The socket serves the same user only, and each side checks the other. It
+// carries no PIN and no signature, and never makes the agent ask for one.
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Version is the protocol's. Each message carries it.
+const Version = 1
+
+// The bounds of the protocol.
+const (
+	maxRequest = 64 << 10 // bytes of one line to the agent
+	maxAnswer  = 1 << 20  // bytes of one line from it
+	maxConns   = 32       // open connections; the oldest that only waits goes first
+
+	lineLimit = 5 * time.Second  // for a request to come, and for an answer to be taken
+	callLimit = 10 * time.Second // for a method
+)
+
+// The codes of an [Error].
+const (
+	CodeParse         = "parse_error"    // not one JSON object on one line
+	CodeTooLong       = "too_long"       // a line above the bound
+	CodeVersion       = "version"        // another version of the protocol
+	CodeUnknownMethod = "unknown_method" //
+	CodeInvalidParams = "invalid_params" //
+	CodeStarting      = "starting"       // the agent is not ready yet
+	CodeUnsupported   = "unsupported"    // the agent cannot do this at all
+	CodeFailed        = "failed"         // it was tried
+)
+
+// Error is an error that the agent answered.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("control: %s: %s", e.Code, e.Message) }
+
+// Is makes errors of one code the same.
+func (e *Error) Is(target error) bool {
+	other, ok := target.(*Error)
+	return ok && other.Code == e.Code && other.Message == ""
+}
+
+var (
+	// ErrNoAgent says that no agent is there to be asked.
+	ErrNoAgent = errors.New("control: no agent runs")
+	// ErrNoAnswer says that one is there and did not answer in time.
+	ErrNoAnswer = errors.New("control: the agent does not answer")
+	// ErrStranger says that the other side is not the same user.
+	ErrStranger = errors.New("control: the other side belongs to another user")
+)
+
+// RunningError says that another process is the agent.
+type RunningError struct{ PID int } // 0: not known
+
+func (e *RunningError) Error() string {
+	return fmt.Sprintf("control: another agent runs (process %d)", e.PID)
+}
+
+// request is a line to the agent.
+type request struct {
+	Version int             `json:"v"`
+	ID      int64           `json:"id"`
+	Method  string          `json:"method"`
+	Params  json.RawMessage `json:"params,omitempty"`
+}
+
+// answer is a line from it.
+type answer struct {
+	Version int             `json:"v"`
+	ID      int64           `json:"id"`
+	Result  json.RawMessage `json:"result,omitempty"`
+	Error   *Error          `json:"error,omitempty"`
+}

@@ -1,0 +1,241 @@
+//go:build !windows
+
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// place is a folder that only the person reaches. It holds the lock and the
+// socket and is the only key of "one agent".
+type place struct{ dir string }
+
+// find is $XDG_RUNTIME_DIR/cpx-bridge. Where the variable is missing or names
+// no folder of the person's own (after su, from cron), /run/user/UID, which is
+// what it would say, so that such a command meets the running agent; where that
+// is missing too, the folder run in the agent's state.
+func find(stateDir string) (place, error) {
+	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(os.Geteuid())} {
+		if filepath.IsAbs(dir) && trusted(dir) == nil {
+			p := place{filepath.Join(dir, folder)}
+			return p, p.prepare()
+		}
+	}
+	p := place{filepath.Join(stateDir, "run")}
+	return p, p.prepare()
+}
+
+// trusted refuses a folder in which others could put something in the place of
+// ours.
+func trusted(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return ownerError(dir, "is none")
+	}
+	return belongs(dir, info, 0o022)
+}
+
+// belongs checks the owner, and that nobody else has one of the rights.
+func belongs(path string, info fs.FileInfo, others fs.FileMode) error {
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Geteuid() {
+		return ownerError(path, "belongs to another user")
+	}
+	if info.Mode().Perm()&others != 0 {
+		return ownerError(path, "is open to other users")
+	}
+	return nil
+}
+
+func (p place) prepare() error {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	info, err := os.Lstat(p.dir) // a link could lead anywhere
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	if !info.IsDir() {
+		return ownerError(p.dir, "is none")
+	}
+	if err := belongs(p.dir, info, 0); err != nil {
+		return err
+	}
+	if info.Mode().Perm() != 0o700 { // ours, made by something else
+		return os.Chmod(p.dir, 0o700)
+	}
+	return nil
+}
+
+// lock is an flock(2): the kernel drops it with the process, however that ends.
+type lock struct{ file *os.File }
+
+// take never removes the file: an agent that waits for a removed one would
+// hold a lock that nobody else sees.
+func (p place) take() (*lock, error) {
+	path := filepath.Join(p.dir, "lock")
+	for {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return nil, fmt.Errorf("control: %w", err)
+		}
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			pid := readPID(f)
+			_ = f.Close()
+			if errors.Is(err, unix.EWOULDBLOCK) {
+				return nil, &RunningError{PID: pid}
+			}
+			return nil, fmt.Errorf("control: lock %s: %w", path, err)
+		}
+		if !sameFile(f, path) { // someone tidied up between open and lock
+			_ = f.Close()
+			continue
+		}
+		keep(path)
+		err = errors.Join(f.Truncate(0), writePID(f))
+		if err != nil {
+			_ = f.Close()
+			return nil, fmt.Errorf("control: %w", err)
+		}
+		return &lock{f}, nil
+	}
+}
+
+func sameFile(f *os.File, path string) bool {
+	ours, err1 := f.Stat()
+	there, err2 := os.Lstat(path)
+	return err1 == nil && err2 == nil && os.SameFile(ours, there)
+}
+
+// keep sets the sticky bit, by which those that clean up the folder know what
+// is in use (XDG Base Directory Specification).
+func keep(path string) { _ = os.Chmod(path, 0o600|fs.ModeSticky) }
+
+func writePID(f *os.File) error {
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// readPID is for people to read; 0 where the other has not written it yet.
+func readPID(f *os.File) int {
+	text, err := io.ReadAll(io.LimitReader(f, 32))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+func (l *lock) release() error { return l.file.Close() }
+
+// maxSocketPath is what sun_path holds on macOS; Linux takes four more.
+const maxSocketPath = 103
+
+// socket is the socket's path, which may be too long for the kernel: then it
+// goes through a descriptor of the folder, which is closed with done.
+func (p place) socket() (path string, done func(), err error) {
+	path = filepath.Join(p.dir, "control")
+	if len(path) <= maxSocketPath {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(p.dir)
+	if err != nil {
+		return "", nil, err
+	}
+	short := fmt.Sprintf("/proc/self/fd/%d", dir.Fd())
+	if _, err := os.Lstat(short); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("control: the path %s is too long for a socket", path), dir.Close())
+	}
+	return short + "/control", func() { _ = dir.Close() }, nil
+}
+
+// listen takes over a socket that is there: with the lock in hand, nobody
+// listens on it any more.
+func (p place) listen() (net.Listener, error) {
+	path, done, err := p.socket()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("control: %w", err)
+	}
+	// The next agent may have taken over the path by the time this one closes.
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	keep(path)
+	return l, nil
+}
+
+// tidy removes the socket.
+func (p place) tidy() error {
+	err := os.Remove(filepath.Join(p.dir, "control"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// dial connects to the agent and gives its process, 0 where not known.
+func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
+	p, err := find(stateDir)
+	if err != nil {
+		return nil, 0, err
+	}
+	path, done, err := p.socket()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "unix", path)
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		return nil, 0, ErrNoAgent
+	case err != nil:
+		return nil, 0, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	}
+	pid, err := sameUser(c)
+	if err != nil {
+		return nil, 0, errors.Join(err, c.Close())
+	}
+	return c, pid, nil
+}
+
+// sameUser returns the process at the other end where it is the same user's.
+func sameUser(c net.Conn) (pid int, err error) {
+	socket, ok := c.(*net.UnixConn)
+	if !ok {
+		return 0, ErrStranger
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var uid int
+	controlErr := raw.Control(func(fd uintptr) { uid, pid, err = credentials(int(fd)) })
+	if err := errors.Join(controlErr, err); err != nil {
+		return 0, fmt.Errorf("control: who is at the other end: %w", err)
+	}
+	if uid != os.Geteuid() {
+		return 0, fmt.Errorf("%w: %d", ErrStranger, uid)
+	}
+	return pid, nil
+}

@@ -1,0 +1,140 @@
+// Package remote is what the running agent does for the person's other programs,
+// over package control: Methods on the agent's side, a function for each on the
+// other. All may be used from any goroutine. Nothing here asks for a PIN, signs,
+// or tells what is on a card beyond what the person's own menu shows.
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+)
+
+// Agent is what the socket serves; *agent.Server is one.
+type Agent interface {
+	Report(ctx context.Context, refresh bool) agent.Report
+	FullReport(ctx context.Context) agent.Report
+	ShowState(ctx context.Context)
+	Use(id string) error
+}
+
+// SiteKeeper is an agent that remembers sites.
+type SiteKeeper interface {
+	Sites() ([]sites.Site, error)
+	Forget(origin string) error
+}
+
+// The methods and what they take.
+const (
+	methodState  = "state"
+	methodUse    = "use"
+	methodShow   = "show"
+	methodSites  = "sites"
+	methodForget = "forget"
+)
+
+type stateParams struct {
+	Refresh bool `json:"refresh,omitempty"`
+}
+
+type useParams struct {
+	ID string `json:"id"`
+}
+
+type forgetParams struct {
+	Origin string `json:"origin"`
+}
+
+// Methods are the agent's. What a method leaves running, the window of show,
+// ends with life.
+func Methods(life context.Context, a Agent) map[string]control.Method {
+	m := map[string]control.Method{
+		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
+			return a.Report(ctx, p.Refresh), nil
+		}),
+		methodUse: method(func(ctx context.Context, p useParams) (any, error) {
+			return struct{}{}, use(ctx, a, p.ID)
+		}),
+		methodShow: method(func(ctx context.Context, _ struct{}) (any, error) {
+			a.ShowState(life)
+			return a.FullReport(ctx), nil
+		}),
+	}
+	keeper, ok := a.(SiteKeeper)
+	if !ok {
+		none := func(context.Context, json.RawMessage) (any, error) {
+			return nil, &control.Error{Code: control.CodeUnsupported, Message: "this agent remembers no sites"}
+		}
+		m[methodSites], m[methodForget] = none, none
+		return m
+	}
+	m[methodSites] = method(func(context.Context, struct{}) (any, error) {
+		list, err := keeper.Sites()
+		if list == nil {
+			list = []sites.Site{}
+		}
+		return list, err
+	})
+	m[methodForget] = method(func(_ context.Context, p forgetParams) (any, error) {
+		return struct{}{}, keeper.Forget(p.Origin)
+	})
+	return m
+}
+
+// method reads the parameters.
+func method[P any](do func(context.Context, P) (any, error)) control.Method {
+	return func(ctx context.Context, text json.RawMessage) (any, error) {
+		var p P
+		if len(text) > 0 {
+			if err := json.Unmarshal(text, &p); err != nil {
+				return nil, &control.Error{Code: control.CodeInvalidParams, Message: err.Error()}
+			}
+		}
+		return do(ctx, p)
+	}
+}
+
+// use takes only a certificate that is there and usable, as the menu does.
+func use(ctx context.Context, a Agent, id string) error {
+	for _, c := range a.Report(ctx, false).Certificates {
+		if c.ID == id && c.Usable {
+			return a.Use(id)
+		}
+	}
+	return &control.Error{Code: control.CodeInvalidParams, Message: fmt.Sprintf("no usable certificate %.64q is on a card", id)}
+}
+
+// State is the running agent's view of the cards.
+func State(ctx context.Context, stateDir string, refresh bool) (agent.Report, error) {
+	var r agent.Report
+	err := control.Call(ctx, stateDir, methodState, stateParams{refresh}, &r)
+	return r, err
+}
+
+// Show has the running agent show its state to the person, and returns it.
+func Show(ctx context.Context, stateDir string) (agent.Report, error) {
+	var r agent.Report
+	err := control.Call(ctx, stateDir, methodShow, nil, &r)
+	return r, err
+}
+
+// Use has the running agent choose the certificate of the next logins.
+func Use(ctx context.Context, stateDir, id string) error {
+	return control.Call(ctx, stateDir, methodUse, useParams{id}, nil)
+}
+
+// Sites are those that the running agent remembers.
+func Sites(ctx context.Context, stateDir string) ([]sites.Site, error) {
+	var list []sites.Site
+	err := control.Call(ctx, stateDir, methodSites, nil, &list)
+	return list, err
+}
+
+// Forget has the running agent forget a site.
+func Forget(ctx context.Context, stateDir, origin string) error {
+	return control.Call(ctx, stateDir, methodForget, forgetParams{origin}, nil)
+}
