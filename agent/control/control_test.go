@@ -1,0 +1,254 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestOneHolds(t *testing.T) {
+	state := ownPlace(t)
+	first := startHolder(t, state)
+	pid := strings.TrimPrefix(first.line(t), "held ")
+	var running *RunningError
+	if h, err := Take(state); !errors.As(err, &running) || fmt.Sprint(running.PID) != pid {
+		t.Fatalf("%v %v, want another one running as %s", h, err, pid)
+	}
+	var got int
+	if err := ask(t, state, "pid", nil, &got); err != nil || fmt.Sprint(got) != pid {
+		t.Errorf("%d answered, %v; want %s", got, err, pid)
+	}
+	_ = first.stdin.Close()
+	if err := first.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(t, state, "pid", nil, nil); !errors.Is(err, ErrNoAgent) {
+		t.Errorf("after its end: %v", err)
+	}
+	h, err := Take(state)
+	if err != nil || h.Err() != nil {
+		t.Fatal(err)
+	}
+	if err := h.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestKilled: what a killed agent leaves behind stops nobody.
+func TestKilled(t *testing.T) {
+	state := ownPlace(t)
+	for range 3 {
+		killed := startHolder(t, state)
+		if line := killed.line(t); !strings.HasPrefix(line, "held") {
+			t.Fatal(line)
+		}
+		if err := killed.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = killed.Wait()
+		if err := ask(t, state, "pid", nil, nil); !errors.Is(err, ErrNoAgent) {
+			t.Errorf("a killed agent: %v", err)
+		}
+	}
+	serving(t, state, echo())
+	if err := ask(t, state, "pid", nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRace: of ten that start at once, exactly one is the agent.
+func TestRace(t *testing.T) {
+	state := ownPlace(t)
+	lines := make(chan string, 10)
+	var all sync.WaitGroup
+	for range cap(lines) {
+		p := startHolder(t, state)
+		all.Go(func() {
+			if p.lines.Scan() {
+				lines <- p.lines.Text()
+			}
+		})
+	}
+	all.Wait()
+	close(lines)
+	held, running := 0, 0
+	for line := range lines {
+		switch word, _, _ := strings.Cut(line, " "); word {
+		case "held":
+			held++
+		case "running":
+			running++
+		}
+	}
+	if held != 1 || running != 9 {
+		t.Errorf("%d hold the place, %d found another: want 1 and 9", held, running)
+	}
+}
+
+func TestCall(t *testing.T) {
+	state := ownPlace(t)
+	serving(t, state, echo())
+	var got map[string]string
+	if err := ask(t, state, "echo", map[string]string{"a": "é\n"}, &got); err != nil || got["a"] != "é\n" {
+		t.Errorf("%v %v", got, err)
+	}
+	for method, code := range map[string]string{"fly": CodeUnknownMethod, "fail": CodeFailed, "huge": CodeFailed} {
+		if err := ask(t, state, method, nil, nil); !errors.Is(err, &Error{Code: code}) {
+			t.Errorf("%s: %v, want %s", method, err, code)
+		}
+	}
+	var number int
+	if err := ask(t, state, "echo", "text", &number); !errors.Is(err, ErrNoAnswer) {
+		t.Errorf("an answer of another type: %v", err)
+	}
+}
+
+// TestStarting: an agent that is not ready is waited for, and no longer than
+// the caller wants.
+func TestStarting(t *testing.T) {
+	state := ownPlace(t)
+	h, err := Take(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listens()()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := NewServer(h, nil)
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Serve(ctx) }()
+	defer func() { cancel(); <-ended; _ = h.Release() }()
+
+	short, stop := context.WithTimeout(t.Context(), 2*startPause)
+	defer stop()
+	if err := Call(short, state, "pid", nil, nil); !errors.Is(err, &Error{Code: CodeStarting}) && !errors.Is(err, ErrNoAnswer) {
+		t.Errorf("%v, want starting", err)
+	}
+	answered := make(chan error, 1)
+	go func() { answered <- ask(t, state, "pid", nil, nil) }()
+	s.Ready(echo())
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
+// raw sends a text as it stands and gives the answers' codes until the agent
+// closes.
+func raw(t *testing.T, state, text string) (codes []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, _, err := dial(ctx, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	go func() { _, _ = c.Write([]byte(text)) }()
+	answers := json.NewDecoder(c)
+	for {
+		var a answer
+		if err := answers.Decode(&a); err != nil {
+			return codes
+		}
+		code := "ok"
+		if a.Error != nil {
+			code = a.Error.Code
+		}
+		if codes = append(codes, code); a.Version != Version {
+			t.Errorf("version %d", a.Version)
+		}
+	}
+}
+
+func TestGarbage(t *testing.T) {
+	state := ownPlace(t)
+	serving(t, state, echo())
+	for name, c := range map[string]struct{ text, want string }{
+		"no JSON":         {"fly\n", "parse_error"},
+		"nothing":         {"\n", "parse_error"},
+		"binary":          {"\x00\xff\xfe\n", "parse_error"},
+		"array":           {"[{\"v\":1}]\n", "parse_error"},
+		"two on a line":   {`{"v":1,"method":"pid"}{"v":1,"method":"pid"}` + "\n", "parse_error"},
+		"wrong types":     {`{"v":1,"id":"one","method":"pid"}` + "\n", "parse_error"},
+		"deep":            {strings.Repeat("[", 60000) + "\n", "parse_error"},
+		"oversized":       {`{"v":1,"method":"` + strings.Repeat("x", 2*maxRequest), "too_long"},
+		"no version":      {`{"id":1,"method":"pid"}` + "\n", "version"},
+		"another version": {`{"v":2,"id":1,"method":"pid"}` + "\n", "version"},
+		"long method":     {`{"v":1,"id":1,"method":"` + strings.Repeat("m", 60000) + "\"}\n", "unknown_method"},
+		"two lines":       {`{"v":1,"id":1,"method":"pid"}` + "\n" + `{"v":1,"id":2,"method":"fly"}` + "\n", "ok unknown_method"},
+		"half a line":     {`{"v":1,"id":1,"meth`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := strings.Join(raw(t, state, c.text), " "); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			if err := ask(t, state, "pid", nil, nil); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+// TestFlood: connections that say nothing keep nobody out, and the oldest make
+// place.
+func TestFlood(t *testing.T) {
+	state := ownPlace(t)
+	serving(t, state, echo())
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	first, _, err := dial(ctx, state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for i := range 4 * maxConns {
+		c, _, err := dial(ctx, state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if i%maxConns == 0 {
+			if err := ask(t, state, "pid", nil, nil); err != nil {
+				t.Errorf("among %d silent ones: %v", i, err)
+			}
+		}
+	}
+	_ = first.SetReadDeadline(time.Now().Add(patience))
+	if n, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the oldest stays: %d %v", n, err)
+	}
+}
+
+// TestBusy: a method that hangs ends with the call's limit or the agent, and
+// others are answered meanwhile.
+func TestBusy(t *testing.T) {
+	state := ownPlace(t)
+	methods, begun := echo(), make(chan struct{}, maxConns)
+	methods["hang"] = func(ctx context.Context, _ json.RawMessage) (any, error) {
+		begun <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	serving(t, state, methods)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, maxConns/2)
+	for range cap(ended) {
+		go func() { ended <- Call(ctx, state, "hang", nil, nil) }()
+		<-begun
+	}
+	if err := ask(t, state, "pid", nil, nil); err != nil {
+		t.Error(err)
+	}
+	cancel() // a caller that gives up
+	for range cap(ended) {
+		if err := <-ended; !errors.Is(err, ErrNoAnswer) {
+			t.Errorf("%v", err)
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package control
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+)
+
+// nobody is a real second account on every Debian and Ubuntu.
+const nobody = 65534
+
+// The roles of this program in another user's hands: a client of the socket, and
+// a server in its place.
+const (
+	knockVariable = "CPX_TEST_KNOCK"
+	squatVariable = "CPX_TEST_SQUAT"
+)
+
+func otherRoles() {
+	if path := os.Getenv(knockVariable); path != "" {
+		os.Exit(knock(path))
+	}
+	if path := os.Getenv(squatVariable); path != "" {
+		os.Exit(squat(path))
+	}
+}
+
+// knock prints what the socket's owner says.
+func knock(path string) int {
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, `{"v":1,"id":1,"method":"pid"}`+"\n"); err != nil {
+		return 0 // closed already
+	}
+	line, _ := bufio.NewReader(c).ReadString('\n')
+	fmt.Print(line)
+	return 0
+}
+
+// squat ends with the number of bytes that its first client sent.
+func squat(path string) int {
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("listens")
+	c, err := l.Accept()
+	if err != nil {
+		return 1
+	}
+	_ = c.SetDeadline(time.Now().Add(patience))
+	n, _ := c.Read(make([]byte, 100))
+	return n
+}
+
+func as(program string, uid uint32, env string) *exec.Cmd {
+	cmd := exec.Command(program)
+	cmd.Dir, cmd.Env = "/", []string{env}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	return cmd
+}
+
+// publicCopy puts the test program where another user may run it.
+func publicCopy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.CreateTemp("", "control-test-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(f.Name()) })
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}
+
+// TestOtherUser: a process of another user that reaches the socket all the same
+// is closed without a byte, and does not take an agent of ours for its own.
+func TestOtherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("becoming another user needs root: run as root to test that another user is refused")
+	}
+	state := ownPlace(t)
+	serving(t, state, echo())
+	// The folder is what keeps others away; opened here, to see the next wall.
+	runtime := os.Getenv("XDG_RUNTIME_DIR")
+	for _, dir := range []string{runtime, filepath.Dir(runtime), filepath.Join(runtime, folder)} {
+		if err := os.Chmod(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	socket := filepath.Join(runtime, folder, "control")
+	if err := os.Chmod(socket, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	program := publicCopy(t)
+	for uid, want := range map[uint32]string{0: `{"v":1,"id":1,"result":` + strconv.Itoa(os.Getpid()) + "}", nobody: ""} {
+		out, err := as(program, uid, knockVariable+"="+socket).Output()
+		if err != nil || strings.TrimSpace(string(out)) != want {
+			t.Errorf("user %d got %q, %v; want %q", uid, out, err, want)
+		}
+	}
+}
+
+// TestStranger: a socket that another user put there is not spoken to.
+func TestStranger(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("becoming another user needs root: run as root to test that another user's agent is refused")
+	}
+	state := ownPlace(t)
+	runtime := os.Getenv("XDG_RUNTIME_DIR")
+	for _, dir := range []string{filepath.Dir(runtime), runtime} {
+		if err := os.Chmod(dir, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := find(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(p.dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	cmd := as(publicCopy(t), nobody, squatVariable+"="+filepath.Join(p.dir, "control"))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(line, err)
+	}
+	if err := ask(t, state, "pid", nil, nil); !errors.Is(err, ErrStranger) {
+		t.Errorf("%v, want a stranger", err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the stranger got a request: %v", err)
+	}
+}
+
+// TestPlaces: the folder is the person's own or it is not used.
+func TestPlaces(t *testing.T) {
+	runtime, state := filepath.Join(t.TempDir(), "run"), t.TempDir()
+	if err := os.Mkdir(runtime, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	usual := "/run/user/" + strconv.Itoa(os.Geteuid()) + "/" + folder
+	if trusted(filepath.Dir(usual)) != nil {
+		usual = filepath.Join(state, "run")
+	}
+	for name, c := range map[string]struct {
+		variable string
+		mode     os.FileMode
+		want     string
+	}{
+		"its own":       {runtime, 0o700, filepath.Join(runtime, folder)},
+		"others read":   {runtime, 0o755, filepath.Join(runtime, folder)},
+		"others write":  {runtime, 0o777, usual},
+		"not set":       {"", 0o700, usual},
+		"relative":      {"run", 0o700, usual},
+		"not there":     {runtime + "/missing", 0o700, usual},
+		"another owner": {"/proc/1/task", 0o700, usual},
+	} {
+		if name == "another owner" && os.Geteuid() == 0 {
+			continue // root owns it: TestForeignFolder
+		}
+		t.Setenv("XDG_RUNTIME_DIR", c.variable)
+		if err := os.Chmod(runtime, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		p, err := find(state)
+		if err != nil || p.dir != c.want {
+			t.Errorf("%s: %s %v, want %s", name, p.dir, err, c.want)
+			continue
+		}
+		if info, err := os.Stat(p.dir); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v %v", name, info.Mode(), err)
+		}
+	}
+}
+
+// TestForeignFolder: a folder of ours by name that is another's, or a link, is
+// an error and never another key of "one agent".
+func TestForeignFolder(t *testing.T) {
+	state := ownPlace(t)
+	dir := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), folder)
+	if err := os.Symlink(t.TempDir(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := Take(state); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a link: %v %v", h, err)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := find(state); err != nil || p.dir != dir {
+		t.Errorf("a folder too wide: %v %v", p, err)
+	} else if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("it stays too wide: %v %v", info.Mode(), err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("giving a folder away needs root: run as root to test that another user's folder is refused")
+	}
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := Take(state); err == nil || !strings.Contains(err.Error(), "another user") {
+		t.Errorf("another user's folder: %v %v", h, err)
+	}
+}
+
+// TestLongPath: sun_path holds 108 bytes, a person's state folder more.
+func TestLongPath(t *testing.T) {
+	ownPlace(t)
+	long := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), strings.Repeat("d", 200))
+	if err := os.Mkdir(long, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", long)
+	serving(t, t.TempDir(), echo())
+	if err := ask(t, "", "pid", nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStaleFiles: what stands in the place of lock and socket stops nobody, and
+// what is put there is not tidied away.
+func TestStaleFiles(t *testing.T) {
+	state := ownPlace(t)
+	p, err := find(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"lock", "control"} {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte("99999999\nrubbish"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serving(t, state, echo())
+	if err := ask(t, state, "pid", nil, nil); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"lock", "control"} {
+		info, err := os.Stat(filepath.Join(p.dir, name))
+		if err != nil || info.Mode()&os.ModeSticky == 0 || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v, want 0600 and the sticky bit that keeps it from being tidied up", name, info.Mode(), err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(p.dir, "lock"))
+	if err != nil || string(text) != strconv.Itoa(os.Getpid())+"\n" {
+		t.Errorf("%q %v", text, err)
+	}
+}
+
+// TestOnWindows runs this package's tests on Windows, as far as wine is one:
+// the mutex, the pipe, the check of both ends.
+func TestOnWindows(t *testing.T) {
+	program := winetest.BuildTest(t, ".")
+	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=5m")
+	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy"} {
+		if !strings.Contains(out, "--- PASS: "+name) {
+			t.Errorf("%s did not pass", name)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
