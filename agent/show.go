@@ -67,9 +67,10 @@ func (s *Server) nextWindow(ctx context.Context) context.Context {
 }
 
 func (s *Server) tell(ctx context.Context) {
+	s.log.Info("the state is shown")
 	t, ok := s.prompter.(teller)
 	if !ok {
-		s.log.Info("the state cannot be shown: the dialog program shows no texts")
+		s.log.Warn("the dialog program shows no texts")
 		return
 	}
 	lang := s.State().Lang

@@ -19,10 +19,19 @@ const startPause = 50 * time.Millisecond
 // not answer as it should, ErrStranger where the other side is another user's,
 // and an *Error that the agent answered.
 func Call(ctx context.Context, stateDir, method string, params, result any) error {
+	var starting error
 	for {
 		err := call(ctx, stateDir, method, params, result)
-		if !errors.Is(err, &Error{Code: CodeStarting}) || !pause(ctx, startPause) {
+		switch {
+		case errors.Is(err, &Error{Code: CodeStarting}):
+			starting = err
+		case ctx.Err() != nil && starting != nil:
+			return starting // it answers: it is not one that hangs
+		default:
 			return err
+		}
+		if !pause(ctx, startPause) {
+			return starting
 		}
 	}
 }

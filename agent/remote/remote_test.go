@@ -1,0 +1,122 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+)
+
+// fake is an agent that does what the test says. Real ones are in internal/e2e.
+type fake struct {
+	report agent.Report
+	used   string
+	shown  int
+}
+
+func (f *fake) Report(_ context.Context, refresh bool) agent.Report {
+	r := f.report
+	if refresh {
+		r.Version = "fresh"
+	}
+	return r
+}
+func (f *fake) FullReport(context.Context) agent.Report { return f.report }
+func (f *fake) ShowState(context.Context)               { f.shown++ }
+func (f *fake) Use(id string) error                     { f.used = id; return nil }
+
+// keeper remembers sites as well.
+type keeper struct {
+	fake
+	list []sites.Site
+	err  error
+}
+
+func (k *keeper) Sites() ([]sites.Site, error) { return k.list, k.err }
+
+func (k *keeper) Forget(origin string) error {
+	k.list = slices.DeleteFunc(k.list, func(s sites.Site) bool { return s.Origin == origin })
+	return k.err
+}
+
+// running serves the agent and returns its state folder.
+func running(t *testing.T, a Agent) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	h, err := control.Take(dir)
+	if err != nil || h.Err() != nil {
+		t.Fatal(err, h)
+	}
+	s := control.NewServer(h, slog.New(slog.DiscardHandler))
+	s.Ready(Methods(t.Context(), a))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Serve(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended; _ = h.Release() })
+	return dir
+}
+
+func TestMethods(t *testing.T) {
+	id, other := strings.Repeat("a", 64), strings.Repeat("b", 64)
+	f := &fake{report: agent.Report{Version: "1.0", PID: 7, CardReport: agent.CardReport{
+		Certificates: []agent.CertificateReport{{ID: id, Usable: true}, {ID: other, Reason: "expired"}},
+	}}}
+	dir := running(t, f)
+	ctx := t.Context()
+	if r, err := State(ctx, dir, false); err != nil || r.Version != "1.0" || r.PID != 7 || len(r.Certificates) != 2 {
+		t.Errorf("%+v %v", r, err)
+	}
+	if r, err := State(ctx, dir, true); err != nil || r.Version != "fresh" {
+		t.Errorf("%+v %v", r, err)
+	}
+	if r, err := Show(ctx, dir); err != nil || r.Version != "1.0" || f.shown != 1 {
+		t.Errorf("%+v %v, shown %d times", r, err, f.shown)
+	}
+	if err := Use(ctx, dir, id); err != nil || f.used != id {
+		t.Errorf("%q %v", f.used, err)
+	}
+	for _, bad := range []string{other, strings.Repeat("c", 64), "", id[:12]} {
+		if err := Use(ctx, dir, bad); !errors.Is(err, &control.Error{Code: control.CodeInvalidParams}) || f.used != id {
+			t.Errorf("%q: %v, used %q", bad, err, f.used)
+		}
+	}
+	if err := control.Call(ctx, dir, "use", "text", nil); !errors.Is(err, &control.Error{Code: control.CodeInvalidParams}) {
+		t.Error(err)
+	}
+	if _, err := Sites(ctx, dir); !errors.Is(err, &control.Error{Code: control.CodeUnsupported}) {
+		t.Error(err)
+	}
+}
+
+func TestSites(t *testing.T) {
+	k := &keeper{list: []sites.Site{{Origin: "https://a.example.fr", Since: time.Unix(1e9, 0).UTC()}, {Origin: "https://b.example.fr"}}}
+	dir := running(t, k)
+	list, err := Sites(t.Context(), dir)
+	if err != nil || !slices.Equal(list, k.list) {
+		t.Errorf("%v %v", list, err)
+	}
+	if err := Forget(t.Context(), dir, "https://b.example.fr"); err != nil || len(k.list) != 1 {
+		t.Errorf("%v %v", k.list, err)
+	}
+	k.list = nil
+	if list, err := Sites(t.Context(), dir); err != nil || list == nil || len(list) != 0 {
+		t.Errorf("%v %v", list, err)
+	}
+	k.err = errors.New("TEST keyring")
+	for _, err := range []error{Forget(t.Context(), dir, "https://a.example.fr"), second(Sites(t.Context(), dir))} {
+		var failed *control.Error
+		if !errors.As(err, &failed) || failed.Code != control.CodeFailed || failed.Message != "TEST keyring" {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func second(_ []sites.Site, err error) error { return err }
