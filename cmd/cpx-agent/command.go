@@ -23,10 +23,13 @@ const (
 const usage = `Usage: cpx-agent [COMMAND] [OPTIONS]
 
   run                 serve the browser on this machine (the default); --no-tray
+                      where one runs already, show its state
   certs [--json]      list readers, cards and certificates; asks for no PIN
   certs use ID        the certificate that the next logins use
   sites [--json]      the sites that you always allow
   sites forget SITE   ask you again at this site
+  autostart [status|enable|disable]
+                      whether the agent starts with your desktop
   policy              the settings in force, each with where it comes from
   version
 
@@ -98,6 +101,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch o.words[0] {
 	case "policy":
 		return showPolicy(p, stdout)
+	case "autostart":
+		return startWithDesktop(p, append(o.words, "status")[1], stdout, stderr)
 	case "certs":
 		if len(o.words) == 1 {
 			return certs(ctx, p, o.json, stdout, stderr)
@@ -112,7 +117,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func known(words []string) bool {
 	switch len(words) {
 	case 1:
-		return slices.Contains([]string{"run", "certs", "sites", "policy"}, words[0])
+		return slices.Contains([]string{"run", "certs", "sites", "policy", "autostart"}, words[0])
+	case 2:
+		return words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1])
 	case 3:
 		return (words[0] == "certs" && words[1] == "use") || (words[0] == "sites" && words[1] == "forget")
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/internal/democard"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
@@ -201,6 +202,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"certs", "use"}, exitUsage, "unknown command"},
 		{[]string{"sites", "forget"}, exitUsage, "unknown command"},
 		{[]string{"sites", "list", "all"}, exitUsage, "unknown command"},
+		{[]string{"autostart", "now"}, exitUsage, "unknown command"},
+		{[]string{"autostart", "enable", "now"}, exitUsage, "unknown command"},
 		{[]string{"version", "now"}, exitUsage, "unknown command"},
 		{[]string{"policy", "--json"}, exitUsage, "--json belongs to certs"},
 		{[]string{"certs", "--no-tray"}, exitUsage, "--no-tray belongs to run"},
@@ -209,6 +212,39 @@ func TestUsage(t *testing.T) {
 		var out, errs bytes.Buffer
 		if got := command(t.Context(), c.args, &out, &errs); got != c.exit || !strings.Contains(out.String()+errs.String(), c.says) {
 			t.Errorf("%v: exit %d, %q %q", c.args, got, out.String(), errs.String())
+		}
+	}
+}
+
+func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
+
+func TestAutostart(t *testing.T) {
+	w := newWorkstation(t)
+	t.Setenv("XDG_CONFIG_DIRS", filepath.Join(w.dir, "xdg"))
+	entry := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "autostart", "cpx-bridge.desktop")
+	for lang, words := range map[string][3]string{
+		"fr": {"CPx Bridge ne démarre pas avec votre session.", "CPx Bridge démarre avec votre session : ", "n’existe pas"},
+		"en": {"CPx Bridge does not start with your desktop.", "CPx Bridge starts with your desktop: ", "does not exist"},
+	} {
+		w.settings(t, "lang = %q\n", lang)
+		if err := os.RemoveAll(entry); err != nil {
+			t.Fatal(err)
+		}
+		says := func(exit int, want string, args ...string) {
+			t.Helper()
+			if out, _ := w.cpxAgent(t, exit, append([]string{"autostart"}, args...)...); out != want+"\n" {
+				t.Errorf("%v: %q, want %q", args, out, want)
+			}
+		}
+		says(exitGood, words[0])
+		says(exitGood, words[1]+entry, "enable")
+		says(exitGood, words[1]+entry, "status")
+		says(exitGood, words[0]+" ("+entry+")", "disable")
+		if err := os.WriteFile(entry, []byte("[Desktop Entry]\nTryExec=/nonexistent/x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, _ := w.cpxAgent(t, exitProblem, "autostart"); !strings.Contains(out, words[2]) || !strings.Contains(out, "/nonexistent/x") {
+			t.Error(out)
 		}
 	}
 }

@@ -1,20 +1,29 @@
 package main
 
-// words is what the commands say to a person, in the person's language. What
-// goes wrong in the use of a command is said in English only, as its usage.
+// words is what the commands say to a person, in the person's language. What is
+// wrong with the use of a command is said in English only, as its usage.
 type words struct {
-	hangs, starting, noAnswer string
+	hangs, starting, noAnswer                                     string
+	autostartOn, autostartOff, autostartMissing, autostartMachine string
 }
 
 var texts = map[string]words{
 	"fr": {
-		hangs:    "CPx Bridge tourne déjà (processus %d) et ne répond pas. Terminez ce processus, puis recommencez.",
-		starting: "CPx Bridge est en train de démarrer (processus %d).",
-		noAnswer: "l’agent en marche ne répond pas (%v) : les cartes sont lues sans lui",
+		hangs:            "CPx Bridge tourne déjà (processus %d) et ne répond pas. Terminez ce processus, puis recommencez.",
+		starting:         "CPx Bridge est en train de démarrer (processus %d).",
+		noAnswer:         "l’agent en marche ne répond pas (%v) : les cartes sont lues sans lui",
+		autostartOn:      "CPx Bridge démarre avec votre session : %s",
+		autostartOff:     "CPx Bridge ne démarre pas avec votre session.",
+		autostartMissing: "CPx Bridge ne démarre pas avec votre session : %s nomme %s, qui n’existe pas.",
+		autostartMachine: "l’administrateur de ce poste fait démarrer CPx Bridge pour tous ; ce réglage est le sien",
 	},
 	"en": {
-		hangs:    "CPx Bridge runs already (process %d) and does not answer. End that process, then try again.",
-		starting: "CPx Bridge is starting (process %d).",
-		noAnswer: "the running agent does not answer (%v): the cards are read without it",
+		hangs:            "CPx Bridge runs already (process %d) and does not answer. End that process, then try again.",
+		starting:         "CPx Bridge is starting (process %d).",
+		noAnswer:         "the running agent does not answer (%v): the cards are read without it",
+		autostartOn:      "CPx Bridge starts with your desktop: %s",
+		autostartOff:     "CPx Bridge does not start with your desktop.",
+		autostartMissing: "CPx Bridge does not start with your desktop: %s names %s, which does not exist.",
+		autostartMachine: "this machine's administrator starts CPx Bridge for everyone; that setting is theirs",
 	},
 }

@@ -1,0 +1,90 @@
+package autostart
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// launchctl(1) keeps for each person which LaunchAgents are off.
+const launchctl = "/bin/launchctl"
+
+func personal() (string, error) {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, "Library", "LaunchAgents", label+".plist"), nil
+}
+
+func domain() string { return "gui/" + strconv.Itoa(os.Getuid()) }
+
+// Get tells how it is.
+func Get() (State, error) {
+	path, err := personal()
+	if err != nil {
+		return State{}, err
+	}
+	for _, path := range []string{path, filepath.Join("/Library/LaunchAgents", label+".plist")} {
+		if _, err := os.Stat(path); err == nil {
+			off, err := switchedOff()
+			return State{Enabled: !off, Where: path}, err
+		}
+	}
+	return State{}, nil
+}
+
+func switchedOff() (bool, error) {
+	out, err := exec.Command(launchctl, "print-disabled", domain()).Output()
+	if err != nil {
+		return false, fmt.Errorf("autostart: launchctl: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, `"`+label+`"`) {
+			return strings.Contains(line, "true") || strings.Contains(line, "disabled"), nil
+		}
+	}
+	return false, nil
+}
+
+// Enable starts the program at each login.
+func Enable(program string) error {
+	path, err := personal()
+	if err != nil {
+		return err
+	}
+	if s, err := Get(); err != nil || s.Where == "" || s.Where == path {
+		list, listErr := PropertyList(program)
+		if err := errors.Join(err, listErr, os.MkdirAll(filepath.Dir(path), 0o700)); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+			return err
+		}
+	}
+	return run("enable")
+}
+
+// Disable takes the person's own away, and the machine's for this person.
+func Disable() error {
+	path, err := personal()
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return run("disable")
+}
+
+func run(command string) error {
+	if out, err := exec.Command(launchctl, command, domain()+"/"+label).CombinedOutput(); err != nil {
+		return fmt.Errorf("autostart: launchctl %s: %w: %s", command, err, out)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package autostart
+
+import (
+	"encoding/xml"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the files under packaging/ anew")
+
+// TestPackages: what packages install is what the command writes.
+func TestPackages(t *testing.T) {
+	entry, err := DesktopEntry("/usr/bin/cpx-agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := PropertyList("/Applications/CPx Bridge.app/Contents/MacOS/cpx-agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"../../packaging/linux/cpx-bridge.desktop":  entry,
+		"../../packaging/macos/" + label + ".plist": list,
+	} {
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("%s is not what the code writes (go test ./agent/autostart -update): %v", path, err)
+		}
+	}
+}
+
+func TestParseEntry(t *testing.T) {
+	for text, want := range map[string]entry{
+		"[Desktop Entry]\nTryExec=/a\\sb\\\\c\n":                           {true, `/a b\c`},
+		"[Desktop Entry]\nHidden=true\n":                                   {},
+		"[Desktop Entry]\n Hidden = true \nX-GNOME-Autostart-enabled=true": {},
+		"[Desktop Entry]\nX-GNOME-Autostart-enabled=false\n":               {},
+		"[Desktop Entry]\nHidden=false\n[Desktop Action x]\nHidden=true\n": {enabled: true},
+		"":             {},
+		"Hidden=false": {},
+	} {
+		if got := parseEntry([]byte(text)); got != want {
+			t.Errorf("%q: %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+func TestBadPrograms(t *testing.T) {
+	for _, bad := range []string{"", "cpx-agent", "./cpx-agent", "/a\nExec=evil", "/a=b", "/a%b", "/a\xff"} {
+		if entry, err := DesktopEntry(bad); err == nil {
+			t.Errorf("%q:\n%s", bad, entry)
+		}
+	}
+	for _, bad := range []string{"", "cpx-agent", "/a\nb", "/a\xff"} {
+		if list, err := PropertyList(bad); err == nil {
+			t.Errorf("%q:\n%s", bad, list)
+		}
+	}
+}
+
+func TestPropertyList(t *testing.T) {
+	const program = `/Applications/A & B <"c">.app/é`
+	list, err := PropertyList(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for d := xml.NewDecoder(strings.NewReader(list)); ; {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, ok := token.(xml.CharData); ok && strings.TrimSpace(string(text)) != "" {
+			texts = append(texts, string(text))
+		}
+	}
+	want := []string{"Label", label, "ProgramArguments", program, "run", "RunAtLoad", "LimitLoadToSessionType", "Aqua", "ProcessType", "Interactive"}
+	if strings.Join(texts, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%q, want %q", texts, want)
+	}
+}

@@ -1,0 +1,123 @@
+package autostart
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// DesktopEntry is the autostart entry of the XDG Desktop Application Autostart
+// Specification for a program. packaging/linux holds it for the packages.
+func DesktopEntry(program string) (string, error) {
+	quoted, err := quoteExec(program)
+	if err != nil {
+		return "", err
+	}
+	return `[Desktop Entry]
+Type=Application
+Name=CPx Bridge
+Comment=Log in to web portals with a French health professional's card
+Comment[fr]=S’identifier sur les portails web avec une carte CPS, CPF, CPE ou CPA
+TryExec=` + escape(program) + `
+Exec=` + escape(quoted) + ` run
+Icon=cpx-bridge
+Terminal=false
+NoDisplay=true
+StartupNotify=false
+`, nil
+}
+
+// hidden takes back for one person what is installed for everyone.
+const hidden = `[Desktop Entry]
+Type=Application
+Name=CPx Bridge
+Hidden=true
+`
+
+// quoteExec quotes a program's path as the Exec key wants it (Desktop Entry
+// Specification, "The Exec key"), before the escapes of every string. The sign =
+// is forbidden there, and GLib looks for a program with %% for %.
+func quoteExec(program string) (string, error) {
+	if !strings.HasPrefix(program, "/") || !utf8.ValidString(program) || strings.ContainsAny(program, "=%\n\r\t") {
+		return "", fmt.Errorf("autostart: %q cannot stand in a desktop entry: an absolute path without the signs = and %% is needed", program)
+	}
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`, "`", "\\`", "$", `\$`)
+	return `"` + quote.Replace(program) + `"`, nil
+}
+
+// escape is for a value of the type string.
+func escape(value string) string { return strings.ReplaceAll(value, `\`, `\\`) }
+
+func unescape(value string) string {
+	return strings.NewReplacer(`\\`, `\`, `\s`, " ", `\n`, "\n", `\t`, "\t", `\r`, "\r").Replace(value)
+}
+
+// entry is what counts of a desktop entry.
+type entry struct {
+	enabled bool
+	tryExec string
+}
+
+// parseEntry reads the group Desktop Entry. Hidden means that there is none;
+// GNOME and others switch entries off by a key of their own.
+func parseEntry(text []byte) entry {
+	e := entry{enabled: true}
+	group, found := "", false
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if strings.HasPrefix(line, "[") {
+			group = line
+			found = found || group == "[Desktop Entry]"
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok || group != "[Desktop Entry]" {
+			continue
+		}
+		switch value = strings.TrimSpace(value); strings.TrimSpace(key) {
+		case "Hidden":
+			e.enabled = e.enabled && value != "true"
+		case "X-GNOME-Autostart-enabled":
+			e.enabled = e.enabled && value != "false"
+		case "TryExec":
+			e.tryExec = unescape(value)
+		}
+	}
+	e.enabled = e.enabled && found
+	return e
+}
+
+// PropertyList is the LaunchAgent (launchd.plist(5)) for a program.
+// packaging/macos holds it for the packages.
+func PropertyList(program string) (string, error) {
+	if !strings.HasPrefix(program, "/") || !utf8.ValidString(program) || strings.ContainsFunc(program, func(r rune) bool { return r < ' ' }) {
+		return "", fmt.Errorf("autostart: %q cannot stand in a property list: an absolute path is needed", program)
+	}
+	var escaped bytes.Buffer
+	if err := xml.EscapeText(&escaped, []byte(program)); err != nil {
+		return "", err
+	}
+	return `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+	<key>Label</key>
+	<string>` + label + `</string>
+	<key>ProgramArguments</key>
+	<array>
+		<string>` + escaped.String() + `</string>
+		<string>run</string>
+	</array>
+	<key>RunAtLoad</key>
+	<true/>
+	<key>LimitLoadToSessionType</key>
+	<string>Aqua</string>
+	<key>ProcessType</key>
+	<string>Interactive</string>
+</dict>
+</plist>
+`, nil
+}
