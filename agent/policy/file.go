@@ -17,7 +17,10 @@ type file struct {
 	Modules  *[]string `toml:"modules"`
 	Pinentry *string   `toml:"pinentry"`
 	Lang     *string   `toml:"lang"`
-	Origins  struct {
+
+	Notifications *bool `toml:"notifications"`
+
+	Origins struct {
 		Mode  *string   `toml:"mode"`
 		Allow *[]string `toml:"allow"`
 		Block *[]string `toml:"block"`

@@ -8,7 +8,7 @@ import (
 
 // userMay says which keys a person may set where a machine policy exists and
 // does not set them. allow, block and mode have rules of their own.
-var userMay = []string{"lang", "log.level", "origins.block", "origins.mode"}
+var userMay = []string{"lang", "log.level", "notifications", "origins.block", "origins.mode"}
 
 // takeUser lays the person's file over the machine's. What may not be taken is
 // left out with a warning: a policy rolled out must never leave a workstation
@@ -103,6 +103,7 @@ func (e *Effective) Describe() []Setting {
 		"ports.first": e.Ports.First, "ports.count": e.Ports.Count, "pin.session": e.PIN.Session.String(),
 		"wss.enabled": e.WSS.Enabled, "wss.first": e.WSS.First, "wss.count": e.WSS.Count, "log.level": e.Log.Level,
 		"limits.pin_pad": e.Limits.PINPad.String(), "limits.card": e.Limits.Card.String(), "limits.other": e.Limits.Other.String(),
+		"notifications": e.Notifications,
 	}
 	list := make([]Setting, len(keys))
 	for i, key := range keys {

@@ -25,6 +25,9 @@ type Settings struct {
 	WSS      WSS
 	Log      Log
 	Limits   Limits
+	// Notifications tell what is not security: that the agent is ready, that a
+	// card expires soon. See package notify.
+	Notifications bool
 }
 
 // Limits are how long a call of a card's module may take before its process is
@@ -121,7 +124,7 @@ func readChecked(path string, machine bool) (*file, error) {
 
 func defaults() *Effective {
 	e := &Effective{Settings: Settings{
-		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: 10}, WSS: WSS{First: 27820, Count: 10}, Log: Log{Level: "info"},
+		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: 10}, WSS: WSS{First: 27820, Count: 10}, Log: Log{Level: "info"}, Notifications: true,
 		Limits: Limits{PINPad: 150 * time.Second, Card: 30 * time.Second, Other: 10 * time.Second},
 	}, Sources: map[string]string{}}
 	for _, key := range keys {
@@ -133,7 +136,7 @@ func defaults() *Effective {
 var keys = []string{
 	"modules", "pinentry", "lang", "origins.mode", "origins.allow", "origins.block",
 	"ports.first", "ports.count", "pin.session", "wss.enabled", "wss.first", "wss.count", "log.level",
-	"limits.pin_pad", "limits.card", "limits.other",
+	"limits.pin_pad", "limits.card", "limits.other", "notifications",
 }
 
 // take sets what the file says, for the keys that may be taken.
@@ -158,5 +161,6 @@ func (e *Effective) take(f *file, may func(key string) bool) {
 	set("limits.pin_pad", f.Limits.PINPad != nil, func() { e.Limits.PINPad, _ = time.ParseDuration(*f.Limits.PINPad) })
 	set("limits.card", f.Limits.Card != nil, func() { e.Limits.Card, _ = time.ParseDuration(*f.Limits.Card) })
 	set("limits.other", f.Limits.Other != nil, func() { e.Limits.Other, _ = time.ParseDuration(*f.Limits.Other) })
+	set("notifications", f.Notifications != nil, func() { e.Notifications = *f.Notifications })
 	set("log.level", f.Log.Level != nil, func() { e.Log.Level = *f.Log.Level })
 }

@@ -212,6 +212,31 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestNotifications: on by default, a person's own choice, unless the policy
+// makes it.
+func TestNotifications(t *testing.T) {
+	for name, c := range map[string]struct {
+		machine, user string
+		want          bool
+		warnings      int
+	}{
+		"default":         {"", "", true, 0},
+		"person":          {"", "notifications = false\n", false, 0},
+		"person, policy":  {"lang = \"fr\"\n", "notifications = false\n", false, 0},
+		"policy":          {"notifications = false\n", "", false, 0},
+		"policy, person":  {"notifications = false\n", "notifications = true\n", false, 1},
+		"policy wants it": {"notifications = true\n", "notifications = false\n", true, 1},
+	} {
+		if e := mustLoad(t, c.machine, c.user); e.Notifications != c.want || len(e.Warnings) != c.warnings {
+			t.Errorf("%s: %v %+v", name, e.Notifications, e.Warnings)
+		}
+	}
+	var bad *SettingsError
+	if _, err := load(t, "", "notifications = \"no\"\n"); !errors.As(err, &bad) || bad.Line != 1 || bad.Key != "notifications" {
+		t.Errorf("%+v", bad)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	e := mustLoad(t, "lang = \"fr\"\n", "[log]\nlevel = \"debug\"\n")
 	if n := len(e.Describe()); n != len(keys) {

@@ -42,7 +42,7 @@ func newWorkstation(t *testing.T, cards ...string) workstation {
 		}
 		t.Setenv(name, dir)
 	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // the tester's own keyring is no part of it
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // the tester's own keyring and desktop are no part of it
 	made, err := democard.Make(filepath.Join(w.dir, "cards"), cards, time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -67,6 +67,10 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 		return err
 	}
 	socket.Ready(remote.Methods(ctx, server))
+	if p.Notifications {
+		notified := notifications(ctx, server, state, log)
+		defer func() { cancel(); <-notified }()
+	}
 	served := make(chan error, 1)
 	go func() {
 		served <- server.Serve(ctx)

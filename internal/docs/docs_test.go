@@ -80,12 +80,16 @@ func runBlock(t *testing.T, b Block, home string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The commands never meet the agent of whoever runs the tests.
+	if err := os.MkdirAll(home+"/run", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", b.Script)
 	cmd.Dir = root
 	// The caches of Go stay where they are: a new home would build all again.
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true",
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"),
-		"HOME="+home, "XDG_CONFIG_HOME="+home+"/.config", "XDG_STATE_HOME="+home+"/.local/state")
+		"HOME="+home, "XDG_CONFIG_HOME="+home+"/.config", "XDG_STATE_HOME="+home+"/.local/state", "XDG_RUNTIME_DIR="+home+"/run")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s:%d\n%s\n%v\n%s", b.File, b.Line, b.Script, err, out)

@@ -183,7 +183,9 @@ func (s *Stack) Person(script map[string]any) error {
 
 func (s *Stack) writeAgentSettings(modules []string, ask bool, more string) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "modules = %s\n", tomlList(modules))
+	// The stack's state is new each time: the person's own desktop would be told
+	// again and again that the agent is ready.
+	fmt.Fprintf(&b, "modules = %s\nnotifications = false\n", tomlList(modules))
 	if s.pinentry != "" {
 		fmt.Fprintf(&b, "pinentry = %q\n", s.pinentry)
 	}

@@ -1,0 +1,123 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// State is what notes are about.
+type State struct {
+	Lang    string
+	Cards   []Card // that expire soon
+	Keyring string // why no site can be remembered, in words, or ""
+}
+
+// Card is one that expires soon.
+type Card struct{ ID, Holder, NotAfter string }
+
+// Options of Run. All but Send and Now are required.
+type Options struct {
+	State    func() State
+	Changes  <-chan struct{} // wakes when State differs
+	StateDir string          // what was told is kept here
+	Logger   *slog.Logger
+	Send     Sender // default Send
+	Now      func() time.Time
+}
+
+const (
+	sendLimit = 5 * time.Second
+	// week is the least time between two notes about one card.
+	week = 7 * 24 * time.Hour
+	// retry is the time after which a desktop that showed nothing is asked again.
+	retry = time.Hour
+)
+
+// words is the catalogue of the notes.
+type words struct{ ready, readyBody, expires, expiresBody, keyring string }
+
+var texts = map[string]words{
+	"fr": {
+		ready: "CPx Bridge est prêt", readyBody: "Vous pouvez vous identifier par carte sur les sites qui le proposent.",
+		expires: "Votre carte expire bientôt", expiresBody: "La carte de %s expire le %s : pensez à la faire renouveler.",
+		keyring: "Les sites ne sont pas mémorisés",
+	},
+	"en": {
+		ready: "CPx Bridge is ready", readyBody: "You can log in by card on the sites that offer it.",
+		expires: "Your card expires soon", expiresBody: "The card of %s expires on %s: have it renewed.",
+		keyring: "Sites are not remembered",
+	},
+}
+
+// Run tells what is to be told until ctx ends.
+func Run(ctx context.Context, o Options) {
+	if o.Send == nil {
+		o.Send = Send
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	t := &teller{Options: o, told: read(o.StateDir)}
+	for {
+		t.tell(ctx, o.State())
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.Changes:
+		}
+	}
+}
+
+type teller struct {
+	Options
+	told   told
+	broken time.Time // when the desktop last showed nothing
+}
+
+func (t *teller) tell(ctx context.Context, s State) {
+	w, now := texts[s.Lang], t.Now()
+	if t.told.Ready.IsZero() && t.send(ctx, Note{w.ready, w.readyBody}) {
+		t.told.Ready = now
+		t.keep()
+	}
+	for _, c := range s.Cards {
+		last := t.told.Cards[c.ID]
+		if now.Sub(last) >= week && t.send(ctx, Note{w.expires, fmt.Sprintf(w.expiresBody, c.Holder, c.NotAfter)}) {
+			t.told.Cards[c.ID] = now
+			t.keep()
+		}
+	}
+	switch {
+	case s.Keyring == "" && t.told.Keyring:
+		t.told.Keyring = false // the next time is news again
+		t.keep()
+	case s.Keyring != "" && !t.told.Keyring && t.send(ctx, Note{w.keyring, s.Keyring}):
+		t.told.Keyring = true
+		t.keep()
+	}
+}
+
+// send is false where nothing was shown; then it is not tried for a while.
+func (t *teller) send(ctx context.Context, n Note) bool {
+	if !t.broken.IsZero() && t.Now().Sub(t.broken) < retry {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, sendLimit)
+	defer cancel()
+	if err := t.Send(ctx, n); err != nil {
+		t.Logger.Debug("no notification", "error", err)
+		t.broken = t.Now()
+		return false
+	}
+	return true
+}
+
+// keep writes down what was told. Where that fails it is at least not told
+// twice in this run.
+func (t *teller) keep() {
+	if err := t.told.write(t.StateDir, t.Now()); err != nil {
+		t.Logger.Warn("what was notified cannot be kept", "error", err)
+	}
+}

@@ -1,0 +1,172 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
+)
+
+func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
+
+// desk is a desktop that shows notes, or does not.
+type desk struct {
+	shown  []string
+	broken bool
+}
+
+func (d *desk) send(_ context.Context, n Note) error {
+	if d.broken {
+		return ErrUnsupported
+	}
+	d.shown = append(d.shown, n.Title+"\n"+n.Body)
+	return nil
+}
+
+// fresh is a teller as a new start of the agent makes it.
+func fresh(t *testing.T, dir string, d *desk, now *time.Time) *teller {
+	t.Helper()
+	return &teller{told: read(dir), Options: Options{
+		StateDir: dir, Logger: slog.New(slog.DiscardHandler), Send: d.send, Now: func() time.Time { return *now },
+	}}
+}
+
+func (d *desk) got(t *testing.T, what string, want ...string) {
+	t.Helper()
+	if len(d.shown) != len(want) {
+		t.Errorf("%s: %q, want %q", what, d.shown, want)
+	}
+	for i := range min(len(want), len(d.shown)) {
+		if !strings.Contains(d.shown[i], want[i]) {
+			t.Errorf("%s: %q, want %q", what, d.shown[i], want[i])
+		}
+	}
+	d.shown = nil
+}
+
+func TestWhenAndHowOften(t *testing.T) {
+	dir, d, now := filepath.Join(t.TempDir(), "state"), &desk{}, time.Unix(1e9, 0)
+	card := Card{ID: "a", Holder: "Dr TEST", NotAfter: "01/02/2027"}
+	s := State{Lang: "fr", Cards: []Card{card}}
+
+	fresh(t, dir, d, &now).tell(t.Context(), s)
+	d.got(t, "first start", "CPx Bridge est prêt", "La carte de Dr TEST expire le 01/02/2027")
+	again := fresh(t, dir, d, &now)
+	for range 3 {
+		again.tell(t.Context(), s)
+	}
+	d.got(t, "second start")
+	now = now.Add(week - time.Second)
+	again.tell(t.Context(), s)
+	d.got(t, "six days later")
+	now = now.Add(time.Second)
+	s.Cards = append(s.Cards, Card{ID: "b", Holder: "Dr AUTRE TEST"})
+	again.tell(t.Context(), s)
+	d.got(t, "a week later", "Dr TEST", "Dr AUTRE TEST")
+
+	s = State{Lang: "en", Keyring: "The keyring is locked."}
+	again.tell(t.Context(), s)
+	fresh(t, dir, d, &now).tell(t.Context(), s)
+	d.got(t, "keyring", "Sites are not remembered\nThe keyring is locked.")
+	again = fresh(t, dir, d, &now)
+	again.tell(t.Context(), State{Lang: "en"})
+	again.tell(t.Context(), s)
+	d.got(t, "keyring, news again", "The keyring is locked.")
+}
+
+// TestNobodyShows: a desktop that shows nothing is left alone for a while, and
+// what it did not show is told later.
+func TestNobodyShows(t *testing.T) {
+	dir, d, now := t.TempDir(), &desk{broken: true}, time.Unix(1e9, 0)
+	tries := 0
+	te := fresh(t, dir, d, &now)
+	te.Send = func(ctx context.Context, n Note) error { tries++; return d.send(ctx, n) }
+	for range 100 {
+		te.tell(t.Context(), State{Lang: "fr"})
+	}
+	if tries != 1 {
+		t.Errorf("%d tries", tries)
+	}
+	d.broken = false
+	te.tell(t.Context(), State{Lang: "fr"})
+	d.got(t, "too early")
+	now = now.Add(retry)
+	te.tell(t.Context(), State{Lang: "fr"})
+	d.got(t, "later", "CPx Bridge est prêt")
+}
+
+func TestKept(t *testing.T) {
+	dir, now := t.TempDir(), time.Unix(1e9, 0)
+	path := filepath.Join(dir, file)
+	for _, text := range []string{"", "{", `{"ready":5}`, "null"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(dir); !got.Ready.IsZero() || got.Cards == nil {
+			t.Errorf("%q: %+v", text, got)
+		}
+	}
+	old := told{Ready: now, Cards: map[string]time.Time{"old": now.Add(-11 * week), "new": now}}
+	if err := old.write(dir, now); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(dir); len(got.Cards) != 1 || !got.Cards["new"].Equal(now) || !got.Ready.Equal(now) {
+		t.Errorf("%+v", got)
+	}
+	// A folder that cannot be written to: told once in this run all the same.
+	d := &desk{}
+	te := fresh(t, "/proc/nowhere", d, &now)
+	for range 3 {
+		te.tell(t.Context(), State{Lang: "en"})
+	}
+	d.got(t, "nothing can be kept", "CPx Bridge is ready")
+}
+
+// TestRun follows changes and ends with its context, also while a desktop hangs.
+func TestRun(t *testing.T) {
+	changes, sent := make(chan struct{}), make(chan string)
+	s := State{Lang: "en"}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		Run(ctx, Options{State: func() State { return s }, Changes: changes, StateDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler),
+			Send: func(ctx context.Context, n Note) error {
+				select {
+				case sent <- n.Title:
+					return nil
+				case <-ctx.Done():
+					return errors.New("TEST: hangs")
+				}
+			}})
+	}()
+	if got := <-sent; got != "CPx Bridge is ready" {
+		t.Error(got)
+	}
+	s.Keyring = "TEST"
+	changes <- struct{}{}
+	if got := <-sent; got != "Sites are not remembered" {
+		t.Error(got)
+	}
+	s.Cards = []Card{{ID: "a"}}
+	changes <- struct{}{}
+	cancel() // nobody takes that note
+	<-ended
+}
+
+func TestSafe(t *testing.T) {
+	for in, want := range map[string]string{"Dr É": "Dr É", "a\u202eb": "a\uFFFDb", "a\x1bb": "a\uFFFDb", "a\nb": "a\uFFFDb", "a\u200bb": "a\uFFFDb"} {
+		if got := safe(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	if n := len([]rune(safe(strings.Repeat("é", 10000)))); n != maxText {
+		t.Errorf("%d characters", n)
+	}
+}
