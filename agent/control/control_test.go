@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -250,5 +251,31 @@ func TestBusy(t *testing.T) {
 		if err := <-ended; !errors.Is(err, ErrNoAnswer) {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// TestLastWord: what is being answered when the agent ends is answered.
+func TestLastWord(t *testing.T) {
+	state := ownPlace(t)
+	h, err := Take(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listens()()
+	ctx, end := context.WithCancel(t.Context())
+	s := NewServer(h, slog.New(slog.DiscardHandler))
+	s.Ready(map[string]Method{"end": func(ctx context.Context, _ json.RawMessage) (any, error) {
+		end()
+		<-ctx.Done()
+		return nil, &Error{Code: CodeEnding}
+	}})
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Serve(ctx) }()
+	if err := ask(t, state, "end", nil, nil); !errors.Is(err, &Error{Code: CodeEnding}) {
+		t.Error(err)
+	}
+	<-ended
+	if err := h.Release(); err != nil {
+		t.Error(err)
 	}
 }

@@ -284,7 +284,7 @@ func TestStaleFiles(t *testing.T) {
 func TestOnWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=5m")
-	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy"} {
+	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastWord"} {
 		if !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass", name)
 		}

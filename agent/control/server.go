@@ -52,7 +52,7 @@ func (s *Server) Serve(ctx context.Context) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
 		_ = s.listener.Close()
-		s.closeAll()
+		s.closeWaiting()
 	})
 	defer stop()
 	for {
@@ -126,11 +126,15 @@ func (s *Server) remove(c *serverConn) {
 	s.conns = slices.DeleteFunc(s.conns, func(x *serverConn) bool { return x == c })
 }
 
-func (s *Server) closeAll() {
+// closeWaiting leaves the busy ones their answer: the last may be that the agent
+// ends.
+func (s *Server) closeWaiting() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
-		_ = c.Close()
+		if !c.busy {
+			_ = c.Close()
+		}
 	}
 }
 
@@ -156,12 +160,15 @@ func (s *Server) converse(ctx context.Context, c *serverConn) {
 		default:
 			s.setBusy(c, true)
 			a = s.answer(ctx, line)
-			s.setBusy(c, false)
 		}
 		a.Version = Version
 		_ = c.SetWriteDeadline(time.Now().Add(lineLimit))
 		if _, err := c.Write(encode(a)); err != nil {
 			return
+		}
+		s.setBusy(c, false)
+		if ctx.Err() != nil {
+			return // it was busy when the others were closed
 		}
 		if a.Error != nil && (a.Error.Code == CodeParse || a.Error.Code == CodeTooLong) {
 			return // where the next line begins is not known

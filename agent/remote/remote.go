@@ -41,6 +41,13 @@ type stateParams struct {
 	Refresh bool `json:"refresh,omitempty"`
 }
 
+// showParams are a second start's: its language, and whether it stands on a
+// desktop.
+type showParams struct {
+	Lang    string `json:"lang,omitempty"`
+	Desktop bool   `json:"desktop,omitempty"`
+}
+
 type useParams struct {
 	ID string `json:"id"`
 }
@@ -50,8 +57,9 @@ type forgetParams struct {
 }
 
 // Methods are the agent's. What a method leaves running, the window of show,
-// ends with life.
-func Methods(life context.Context, a Agent) map[string]control.Method {
+// ends with life. makePlace is asked where a second start stands on a desktop:
+// an agent that can ask nobody ends then, and says true.
+func Methods(life context.Context, a Agent, makePlace func(context.Context) bool) map[string]control.Method {
 	m := map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
 			return a.Report(ctx, p.Refresh), nil
@@ -59,7 +67,10 @@ func Methods(life context.Context, a Agent) map[string]control.Method {
 		methodUse: method(func(ctx context.Context, p useParams) (any, error) {
 			return struct{}{}, use(ctx, a, p.ID)
 		}),
-		methodShow: method(func(ctx context.Context, _ struct{}) (any, error) {
+		methodShow: method(func(ctx context.Context, p showParams) (any, error) {
+			if p.Desktop && makePlace(ctx) {
+				return nil, &control.Error{Code: control.CodeEnding, Message: "this agent can ask nobody"}
+			}
 			a.ShowState(life)
 			return a.FullReport(ctx), nil
 		}),
@@ -116,9 +127,11 @@ func State(ctx context.Context, stateDir string, refresh bool) (agent.Report, er
 }
 
 // Show has the running agent show its state to the person, and returns it.
-func Show(ctx context.Context, stateDir string) (agent.Report, error) {
+// desktop says that the caller stands on one. The error has control.CodeEnding
+// where the running agent ends, and makes place for the caller.
+func Show(ctx context.Context, stateDir, lang string, desktop bool) (agent.Report, error) {
 	var r agent.Report
-	err := control.Call(ctx, stateDir, methodShow, nil, &r)
+	err := control.Call(ctx, stateDir, methodShow, showParams{lang, desktop}, &r)
 	return r, err
 }
 

@@ -46,6 +46,9 @@ func (k *keeper) Forget(origin string) error {
 	return k.err
 }
 
+// leaves says that the agent under test can ask nobody.
+var leaves bool
+
 // running serves the agent and returns its state folder.
 func running(t *testing.T, a Agent) string {
 	t.Helper()
@@ -56,7 +59,7 @@ func running(t *testing.T, a Agent) string {
 		t.Fatal(err, h)
 	}
 	s := control.NewServer(h, slog.New(slog.DiscardHandler))
-	s.Ready(Methods(t.Context(), a))
+	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return leaves }))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()
@@ -77,8 +80,16 @@ func TestMethods(t *testing.T) {
 	if r, err := State(ctx, dir, true); err != nil || r.Version != "fresh" {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r, err := Show(ctx, dir); err != nil || r.Version != "1.0" || f.shown != 1 {
+	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || f.shown != 1 {
 		t.Errorf("%+v %v, shown %d times", r, err, f.shown)
+	}
+	leaves = true
+	defer func() { leaves = false }()
+	if _, err := Show(ctx, dir, "fr", true); !errors.Is(err, &control.Error{Code: control.CodeEnding}) || f.shown != 1 {
+		t.Errorf("%v: shown %d times", err, f.shown)
+	}
+	if _, err := Show(ctx, dir, "fr", false); err != nil || f.shown != 2 {
+		t.Errorf("without a desktop: %v, shown %d times", err, f.shown)
 	}
 	if err := Use(ctx, dir, id); err != nil || f.used != id {
 		t.Errorf("%q %v", f.used, err)

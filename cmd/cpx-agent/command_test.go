@@ -20,6 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	pkcs11.RunChildRole()
+	runDisplayRole()
 	// The race detector sleeps for a second at each process's end.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)

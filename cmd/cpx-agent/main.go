@@ -16,6 +16,7 @@ var version = "dev"
 
 func main() {
 	pkcs11.RunChildRole()
+	runDisplayRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))

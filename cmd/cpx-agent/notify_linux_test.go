@@ -52,7 +52,9 @@ func TestRunNotifies(t *testing.T) {
 		} else {
 			go until(stop)
 		}
-		go func() { ended <- command(ctx, []string{"--config", w.config, "run", "--no-tray"}, &bytes.Buffer{}, log) }()
+		go func() {
+			ended <- command(ctx, []string{"--config", w.config, "run", "--no-tray"}, &bytes.Buffer{}, log)
+		}()
 		if code := <-ended; code != exitGood {
 			t.Fatalf("exit %d: %s", code, log.text.String())
 		}

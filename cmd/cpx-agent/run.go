@@ -25,7 +25,7 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr i
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
-	held, first, err := hold(ctx, state)
+	held, first, err := hold(ctx, state, agent.Language(p.Lang))
 	if held == nil {
 		return second(p, first, err, stdout, stderr)
 	}
@@ -66,7 +66,14 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 	if err != nil {
 		return err
 	}
-	socket.Ready(remote.Methods(ctx, server))
+	socket.Ready(remote.Methods(ctx, server, func(ctx context.Context) bool {
+		if !asksNobody(ctx) {
+			return false
+		}
+		log.Info("no dialog can be shown here any more: ending for an agent on a desktop")
+		cancel()
+		return true
+	}))
 	if p.Notifications {
 		notified := notifications(ctx, server, state, log)
 		defer func() { cancel(); <-notified }()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
@@ -16,24 +17,36 @@ import (
 const (
 	// firstLimit is how long a second start waits for the first one's answer.
 	firstLimit = 8 * time.Second
+	// endLimit is how long it waits for one that makes place: a module may be
+	// at work.
+	endLimit   = 30 * time.Second
 	firstPause = 50 * time.Millisecond
 )
 
 // hold makes this process the agent. Where another one is, that one shows its
 // state on the desktop, and it is returned; an agent that is just ending is
 // waited for, and this process takes its place.
-func hold(ctx context.Context, state string) (*control.Held, agent.Report, error) {
-	ctx, cancel := context.WithTimeout(ctx, firstLimit)
-	defer cancel()
+//
+// An agent that can ask nobody, because its desktop session has ended, makes
+// place for one that stands on a desktop.
+func hold(ctx context.Context, state, lang string) (*control.Held, agent.Report, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(firstLimit, func() { cancel(context.DeadlineExceeded) })
+	defer patience.Stop()
+	desktop := sync.OnceValue(func() bool { return displayAnswers(ctx) })
 	for {
 		held, err := control.Take(state)
 		var running *control.RunningError
 		if !errors.As(err, &running) {
 			return held, agent.Report{}, err
 		}
-		first, showErr := remote.Show(ctx, state)
+		first, showErr := remote.Show(ctx, state, lang, desktop())
 		if showErr == nil {
 			return nil, first, nil
+		}
+		if errors.Is(showErr, &control.Error{Code: control.CodeEnding}) {
+			patience.Reset(endLimit)
 		}
 		select {
 		case <-ctx.Done():

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/internal/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 )
 
 // outcome is how a command ended.
@@ -218,6 +219,84 @@ func TestStartRace(t *testing.T) {
 	}
 	if got := <-ended; got.exit != 0 || strings.Count(got.stderr, "module opened") != 1 {
 		t.Errorf("the one that served: %+v", got)
+	}
+}
+
+// awaited is a log in which a text is waited for.
+type awaited struct {
+	text bytes.Buffer
+	want string
+	once sync.Once
+	came chan struct{}
+}
+
+func (a *awaited) Write(p []byte) (int, error) {
+	a.text.Write(p)
+	if strings.Contains(a.text.String(), a.want) {
+		a.once.Do(func() { close(a.came) })
+	}
+	return len(p), nil
+}
+
+// background starts a command and returns when its log says that it listens;
+// ended gives its exit status.
+func background(t *testing.T, cmd *exec.Cmd) (ended <-chan outcome) {
+	t.Helper()
+	log, out := &awaited{want: "msg=listening", came: make(chan struct{})}, &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = out, log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		_ = cmd.Wait()
+		done <- outcome{cmd.ProcessState.ExitCode(), out.String(), log.text.String()}
+	}()
+	select {
+	case <-log.came:
+	case got := <-done:
+		t.Fatalf("%v ended: %+v", cmd.Args, got)
+	}
+	return done
+}
+
+// TestSessionThatEnded: an agent left over from a desktop session that is gone can
+// ask nobody any more, and makes place for one that can; one that still can stays.
+func TestSessionThatEnded(t *testing.T) {
+	s := prepare(t, stack.Options{AgentOnly: true, Extra: map[string]string{"WAYLAND_DISPLAY": "", "NO_AT_BRIDGE": "1"}})
+	on := func(display string) *exec.Cmd {
+		cmd := cpxAgent(t, s, english, "run", "--no-tray")
+		cmd.Env = append(cmd.Env, "DISPLAY="+display)
+		return cmd
+	}
+	here := testdesk.Display(t)
+	var first *exec.Cmd
+	var firstEnded <-chan outcome
+	t.Run("session", func(inner *testing.T) {
+		first = on(testdesk.Display(inner))
+		firstEnded = background(t, first)
+		pid := strconv.Itoa(first.Process.Pid)
+		if got := finish(t, on(here)); got.exit != 0 || !strings.Contains(got.stdout, pid) {
+			t.Errorf("its session stands: %+v", got)
+		}
+	}) // and with it the display of the first one
+	if got := finish(t, on("")); got.exit != 0 || !strings.Contains(got.stdout, strconv.Itoa(first.Process.Pid)) {
+		t.Errorf("a start without a display: %+v", got)
+	}
+	second := on(here)
+	secondEnded := background(t, second)
+	if got := <-firstEnded; got.exit != 0 || !strings.Contains(got.stderr, "ending for an agent on a desktop") {
+		t.Errorf("the first one: %+v", got)
+	}
+	if got := finish(t, on(here)); got.exit != 0 || !strings.Contains(got.stdout, strconv.Itoa(second.Process.Pid)) {
+		t.Errorf("a third start: %+v", got)
+	}
+	if err := second.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-secondEnded; got.exit != 0 {
+		t.Errorf("the second one: %+v", got)
 	}
 }
 
