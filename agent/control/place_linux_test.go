@@ -72,7 +72,7 @@ func squat(path string) int {
 
 func as(program string, uid uint32, env string) *exec.Cmd {
 	cmd := exec.Command(program)
-	cmd.Dir, cmd.Env = "/", []string{env}
+	cmd.Dir, cmd.Env = "/", []string{env, "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	return cmd
 }
