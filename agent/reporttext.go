@@ -45,20 +45,13 @@ var reportTexts = map[string]reportWords{
 	},
 }
 
-// Text is the state in words, one line a thing, for a window or a terminal.
+// Text is the state in words, one line a thing, for a window or a terminal: what
+// a person asks about comes first.
 func (r Report) Text(lang string) string {
 	w := reportTexts[lang]
 	var b strings.Builder
 	say := func(format string, args ...any) { b.WriteString(oneLine(fmt.Sprintf(format, args...))) }
 	say(w.running, r.Version, r.PID)
-	say(w.addresses, strings.Join(r.Addresses, ", "))
-	say("%s", w.modules)
-	for _, m := range r.Modules {
-		say("  %s  %s", m.Path, w.module(m))
-	}
-	if len(r.Modules) == 0 {
-		say("  %s", w.none)
-	}
 	b.WriteString(r.CardReport.Text(lang))
 	if r.Reading {
 		say("%s", w.reading)
@@ -72,12 +65,20 @@ func (r Report) Text(lang string) string {
 	if r.SitesError != "" {
 		say(w.noSites, r.SitesError)
 	}
+	say("%s", w.modules)
+	for _, m := range r.Modules {
+		say("  %s  %s", m.Path, w.module(m))
+	}
+	if len(r.Modules) == 0 {
+		say("  %s", w.none)
+	}
 	if len(r.NotTaken) > 0 {
 		say("%s", w.notTaken)
 	}
 	for _, n := range r.NotTaken {
 		say("  "+w.line, n.File, n.Line, n.Key)
 	}
+	say(w.addresses, strings.Join(r.Addresses, ", "))
 	if r.Log != "" {
 		say(w.log, r.Log)
 	}

@@ -11,8 +11,6 @@ import (
 // ownPlace: the place is the desktop session's; each test in wine has its own.
 func ownPlace(*testing.T) (state string) { return "" }
 
-func otherRoles() {}
-
 // listens waits until the pipe takes clients. On Windows the instance that
 // go-winio keeps for itself takes none; wine hands it to the first client, who
 // would wait for ever. So that one is us.
