@@ -14,6 +14,7 @@ type telling struct {
 	fakePerson
 	open, most, all atomic.Int32
 	shown           chan string
+	first           atomic.Pointer[context.Context]
 }
 
 func (p *telling) Tell(ctx context.Context, lang, title, text string) error {
@@ -21,6 +22,7 @@ func (p *telling) Tell(ctx context.Context, lang, title, text string) error {
 	defer p.open.Add(-1)
 	p.most.Store(max(p.most.Load(), n))
 	p.all.Add(1)
+	p.first.CompareAndSwap(nil, &ctx)
 	p.shown <- lang + "\n" + title + "\n" + text
 	<-ctx.Done()
 	return ctx.Err()
@@ -60,6 +62,9 @@ func TestShowState(t *testing.T) {
 	// A flood makes no second window.
 	for range 1000 {
 		s.ShowState(t.Context())
+	}
+	if (*p.first.Load()).Err() != nil {
+		t.Error("a flood closes the window")
 	}
 	// Later on, when the first may lie behind others, one makes place for the next.
 	for range 3 {

@@ -200,7 +200,7 @@ func TestGarbage(t *testing.T) {
 // place.
 func TestFlood(t *testing.T) {
 	state := ownPlace(t)
-	serving(t, state, echo())
+	s := serving(t, state, echo())
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	first, _, err := dial(ctx, state)
@@ -218,6 +218,11 @@ func TestFlood(t *testing.T) {
 			if err := ask(t, state, "pid", nil, nil); err != nil {
 				t.Errorf("among %d silent ones: %v", i, err)
 			}
+			s.mu.Lock()
+			if n := len(s.conns); n > maxConns {
+				t.Errorf("%d connections are kept, want %d at most", n, maxConns)
+			}
+			s.mu.Unlock()
 		}
 	}
 	_ = first.SetReadDeadline(time.Now().Add(patience))

@@ -100,7 +100,7 @@ func (p process) line(t *testing.T) string {
 }
 
 // serving is a server in this process, ended with the test.
-func serving(t *testing.T, state string, methods map[string]Method) {
+func serving(t *testing.T, state string, methods map[string]Method) *Server {
 	t.Helper()
 	h, err := Take(state)
 	if err != nil || h.Err() != nil {
@@ -121,6 +121,7 @@ func serving(t *testing.T, state string, methods map[string]Method) {
 			t.Error(err)
 		}
 	})
+	return s
 }
 
 func ask(t *testing.T, state, method string, params, result any) error {
