@@ -177,7 +177,7 @@ func TestGarbage(t *testing.T) {
 		"two on a line":   {`{"v":1,"method":"pid"}{"v":1,"method":"pid"}` + "\n", "parse_error"},
 		"wrong types":     {`{"v":1,"id":"one","method":"pid"}` + "\n", "parse_error"},
 		"deep":            {strings.Repeat("[", 60000) + "\n", "parse_error"},
-		"oversized":       {`{"v":1,"method":"` + strings.Repeat("x", 2*maxRequest), "too_long"},
+		"oversized":       {`{"v":1,"method":"` + strings.Repeat("x", 128<<10), "too_long"},
 		"no version":      {`{"id":1,"method":"pid"}` + "\n", "version"},
 		"another version": {`{"v":2,"id":1,"method":"pid"}` + "\n", "version"},
 		"long method":     {`{"v":1,"id":1,"method":"` + strings.Repeat("m", 60000) + "\"}\n", "unknown_method"},
