@@ -17,9 +17,9 @@ type Report struct {
 	Addresses []string `json:"addresses"`
 	Settings  []string `json:"settings"` // the modules that the settings name
 	CardReport
-	Reading    bool       `json:"reading,omitempty"` // the first look has not ended
-	Error      string     `json:"error,omitempty"`   // why the cards cannot be read
-	Sites      *int       `json:"sites,omitempty"`   // how many are remembered, where asked and known
+	Reading    bool       `json:"reading,omitempty"`    // the first look has not ended
+	Error      string     `json:"error,omitempty"`      // why the cards cannot be read
+	Sites      *int       `json:"sites,omitempty"`      // how many are remembered, where asked and known
 	SitesError string     `json:"sitesError,omitempty"` // in words
 	NotTaken   []NotTaken `json:"notTaken,omitempty"`
 	Log        string     `json:"log,omitempty"`

@@ -53,12 +53,12 @@ func TestReportInWords(t *testing.T) {
 			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
 			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur",
 			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues : TEST error",
-			"Sites mémorisés : 3", "mémorisé : TEST keyring", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
+			"Sites mémorisés : 3", "TEST keyring", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
 		},
 		English: {
 			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "/opt/two.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
 			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet",
-			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "Remembered sites: 3", "remembered: TEST keyring",
+			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "Remembered sites: 3", "TEST keyring",
 			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",
 		},
 	} {

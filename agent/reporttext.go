@@ -15,7 +15,7 @@ type reportWords struct {
 	notLoaded, notPKCS11, failed                    string
 	noCard, unknownCard, next                       string
 	countLow, finalTry, locked, notSet              string
-	sites, noSites, notTaken, line, log             string
+	sites, notTaken, line, log                      string
 }
 
 var reportTexts = map[string]reportWords{
@@ -28,7 +28,7 @@ var reportTexts = map[string]reportWords{
 		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
 		finalTry: "Attention : dernier essai avant le blocage de la carte.",
 		locked:   "Attention : le code porteur est bloqué.", notSet: "Attention : cette carte n’a pas encore de code porteur.",
-		sites: "Sites mémorisés : %d", noSites: "Aucun site ne peut être mémorisé : %s",
+		sites:    "Sites mémorisés : %d",
 		notTaken: "Réglages non pris (« cpx-agent policy » dit pourquoi) :", line: "%s, ligne %d : %s", log: "Journal : %s",
 	},
 	English: {
@@ -40,7 +40,7 @@ var reportTexts = map[string]reportWords{
 		countLow: "Careful: a wrong PIN was typed before, few tries are left.",
 		finalTry: "Careful: this is the last try before the card is locked.",
 		locked:   "Careful: the PIN is locked.", notSet: "Careful: this card has no PIN yet.",
-		sites: "Remembered sites: %d", noSites: "No site can be remembered: %s",
+		sites:    "Remembered sites: %d",
 		notTaken: "Settings not taken (“cpx-agent policy” says why):", line: "%s, line %d: %s", log: "Log: %s",
 	},
 }
@@ -63,7 +63,7 @@ func (r Report) Text(lang string) string {
 		say(w.sites, *r.Sites)
 	}
 	if r.SitesError != "" {
-		say(w.noSites, r.SitesError)
+		say("%s", r.SitesError)
 	}
 	say("%s", w.modules)
 	for _, m := range r.Modules {

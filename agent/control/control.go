@@ -39,7 +39,6 @@ const (
 	CodeInvalidParams = "invalid_params" //
 	CodeStarting      = "starting"       // the agent is not ready yet
 	CodeEnding        = "ending"         // the agent ends, and makes place for another
-	CodeUnsupported   = "unsupported"    // the agent cannot do this at all
 	CodeFailed        = "failed"         // it was tried
 )
 

@@ -89,12 +89,15 @@ func (t *teller) tell(ctx context.Context, s State) {
 			t.keep()
 		}
 	}
+	// Told once for all, unless it has worked since: then it is news again, but
+	// not at each start of a desktop that opens its keyring late.
+	first := t.told.Keyring.IsZero()
 	switch {
-	case s.Keyring == "" && t.told.Keyring:
-		t.told.Keyring = false // the next time is news again
+	case s.Keyring == "" && !first && !t.told.Worked:
+		t.told.Worked = true
 		t.keep()
-	case s.Keyring != "" && !t.told.Keyring && t.send(ctx, Note{w.keyring, s.Keyring}):
-		t.told.Keyring = true
+	case s.Keyring != "" && (first || t.told.Worked && now.Sub(t.told.Keyring) >= week) && t.send(ctx, Note{w.keyring, s.Keyring}):
+		t.told.Keyring, t.told.Worked = now, false
 		t.keep()
 	}
 }

@@ -75,9 +75,16 @@ func TestWhenAndHowOften(t *testing.T) {
 	fresh(t, dir, d, &now).tell(t.Context(), s)
 	d.got(t, "keyring", "Sites are not remembered\nThe keyring is locked.")
 	again = fresh(t, dir, d, &now)
-	again.tell(t.Context(), State{Lang: "en"})
+	again.tell(t.Context(), State{Lang: "en"}) // it works
 	again.tell(t.Context(), s)
+	d.got(t, "keyring, the same day")
+	now = now.Add(week)
+	fresh(t, dir, d, &now).tell(t.Context(), s)
 	d.got(t, "keyring, news again", "The keyring is locked.")
+	now = now.Add(10 * week)
+	again.told = read(dir)
+	again.tell(t.Context(), s)
+	d.got(t, "keyring, never worked since")
 }
 
 // TestNobodyShows: a desktop that shows nothing is left alone for a while, and

@@ -13,7 +13,8 @@ import (
 type told struct {
 	Ready   time.Time            `json:"ready"`
 	Cards   map[string]time.Time `json:"cards,omitempty"` // by certificate
-	Keyring bool                 `json:"keyring,omitempty"`
+	Keyring time.Time            `json:"keyring,omitzero"`
+	Worked  bool                 `json:"worked,omitempty"` // it has, since that was told
 }
 
 const file = "notified.json"

@@ -17,13 +17,9 @@ import (
 // Agent is what the socket serves; *agent.Server is one.
 type Agent interface {
 	Report(ctx context.Context, refresh bool) agent.Report
-	FullReport(ctx context.Context) agent.Report
+	FullReport(lang string) agent.Report
 	ShowState(ctx context.Context)
 	Use(id string) error
-}
-
-// SiteKeeper is an agent that remembers sites.
-type SiteKeeper interface {
 	Sites() ([]sites.Site, error)
 	Forget(origin string) error
 }
@@ -60,7 +56,7 @@ type forgetParams struct {
 // ends with life. makePlace is asked where a second start stands on a desktop:
 // an agent that can ask nobody ends then, and says true.
 func Methods(life context.Context, a Agent, makePlace func(context.Context) bool) map[string]control.Method {
-	m := map[string]control.Method{
+	return map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
 			return a.Report(ctx, p.Refresh), nil
 		}),
@@ -72,28 +68,19 @@ func Methods(life context.Context, a Agent, makePlace func(context.Context) bool
 				return nil, &control.Error{Code: control.CodeEnding, Message: "this agent can ask nobody"}
 			}
 			a.ShowState(life)
-			return a.FullReport(ctx), nil
+			return a.FullReport(p.Lang), nil
+		}),
+		methodSites: method(func(context.Context, struct{}) (any, error) {
+			list, err := a.Sites()
+			if list == nil {
+				list = []sites.Site{}
+			}
+			return list, err
+		}),
+		methodForget: method(func(_ context.Context, p forgetParams) (any, error) {
+			return struct{}{}, a.Forget(p.Origin)
 		}),
 	}
-	keeper, ok := a.(SiteKeeper)
-	if !ok {
-		none := func(context.Context, json.RawMessage) (any, error) {
-			return nil, &control.Error{Code: control.CodeUnsupported, Message: "this agent remembers no sites"}
-		}
-		m[methodSites], m[methodForget] = none, none
-		return m
-	}
-	m[methodSites] = method(func(context.Context, struct{}) (any, error) {
-		list, err := keeper.Sites()
-		if list == nil {
-			list = []sites.Site{}
-		}
-		return list, err
-	})
-	m[methodForget] = method(func(_ context.Context, p forgetParams) (any, error) {
-		return struct{}{}, keeper.Forget(p.Origin)
-	})
-	return m
 }
 
 // method reads the parameters.

@@ -19,6 +19,8 @@ type fake struct {
 	report agent.Report
 	used   string
 	shown  int
+	list   []sites.Site
+	err    error // of the keyring
 }
 
 func (f *fake) Report(_ context.Context, refresh bool) agent.Report {
@@ -28,22 +30,14 @@ func (f *fake) Report(_ context.Context, refresh bool) agent.Report {
 	}
 	return r
 }
-func (f *fake) FullReport(context.Context) agent.Report { return f.report }
-func (f *fake) ShowState(context.Context)               { f.shown++ }
-func (f *fake) Use(id string) error                     { f.used = id; return nil }
+func (f *fake) FullReport(lang string) agent.Report { r := f.report; r.SitesError = lang; return r }
+func (f *fake) ShowState(context.Context)           { f.shown++ }
+func (f *fake) Use(id string) error                 { f.used = id; return nil }
+func (f *fake) Sites() ([]sites.Site, error)        { return f.list, f.err }
 
-// keeper remembers sites as well.
-type keeper struct {
-	fake
-	list []sites.Site
-	err  error
-}
-
-func (k *keeper) Sites() ([]sites.Site, error) { return k.list, k.err }
-
-func (k *keeper) Forget(origin string) error {
-	k.list = slices.DeleteFunc(k.list, func(s sites.Site) bool { return s.Origin == origin })
-	return k.err
+func (f *fake) Forget(origin string) error {
+	f.list = slices.DeleteFunc(f.list, func(s sites.Site) bool { return s.Origin == origin })
+	return f.err
 }
 
 // leaves says that the agent under test can ask nobody.
@@ -80,7 +74,7 @@ func TestMethods(t *testing.T) {
 	if r, err := State(ctx, dir, true); err != nil || r.Version != "fresh" {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || f.shown != 1 {
+	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || r.SitesError != "fr" || f.shown != 1 {
 		t.Errorf("%+v %v, shown %d times", r, err, f.shown)
 	}
 	leaves = true
@@ -102,13 +96,10 @@ func TestMethods(t *testing.T) {
 	if err := control.Call(ctx, dir, "use", "text", nil); !errors.Is(err, &control.Error{Code: control.CodeInvalidParams}) {
 		t.Error(err)
 	}
-	if _, err := Sites(ctx, dir); !errors.Is(err, &control.Error{Code: control.CodeUnsupported}) {
-		t.Error(err)
-	}
 }
 
 func TestSites(t *testing.T) {
-	k := &keeper{list: []sites.Site{{Origin: "https://a.example.fr", Since: time.Unix(1e9, 0).UTC()}, {Origin: "https://b.example.fr"}}}
+	k := &fake{list: []sites.Site{{Origin: "https://a.example.fr", Since: time.Unix(1e9, 0).UTC()}, {Origin: "https://b.example.fr"}}}
 	dir := running(t, k)
 	list, err := Sites(t.Context(), dir)
 	if err != nil || !slices.Equal(list, k.list) {

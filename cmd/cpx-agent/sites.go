@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 )
 
@@ -56,7 +57,7 @@ func rememberedSites(ctx context.Context, p *policy.Effective, o options, stdout
 		return showSites(p, list, err, o.json, stdout, stderr)
 	}
 	origin := o.words[2]
-	list, err := store.Forget(ctx, origin)
+	list, err := forget(ctx, store, dir, origin)
 	switch {
 	case o.json:
 		return max(exitOfForget(err), showSites(p, list, err, true, stdout, stderr))
@@ -66,6 +67,17 @@ func rememberedSites(ctx context.Context, p *policy.Effective, o options, stdout
 		fmt.Fprintf(stdout, siteTexts[lang].forgotten+"\n", origin)
 	}
 	return exitOfForget(err)
+}
+
+// forget asks the running agent first, which takes the site back at once, also
+// where the keyring lets nothing be written down.
+func forget(ctx context.Context, store *sites.Store, dir, origin string) (sites.List, error) {
+	asking, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if remote.Forget(asking, dir, origin) == nil {
+		return store.List(ctx)
+	}
+	return store.Forget(ctx, origin)
 }
 
 func exitOfForget(err error) int {
