@@ -1,6 +1,7 @@
 package js
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -17,16 +18,17 @@ import (
 type events struct {
 	mu   sync.Mutex
 	list []string
-	more chan struct{}
+	more chan struct{} // closed by the next event
 }
 
-func newEvents() *events { return &events{more: make(chan struct{}, 1000)} }
+func newEvents() *events { return &events{more: make(chan struct{})} }
 
 func (e *events) add(format string, args ...any) {
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.list = append(e.list, fmt.Sprintf(format, args...))
-	e.mu.Unlock()
-	e.more <- struct{}{}
+	close(e.more)
+	e.more = make(chan struct{})
 }
 
 func (e *events) all() []string {
@@ -35,17 +37,30 @@ func (e *events) all() []string {
 	return slices.Clone(e.list)
 }
 
-// await waits until the event has been recorded.
+// happened waits until the event has been recorded, or tells that it was not.
+func (e *events) happened(ctx context.Context, event string) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		e.mu.Lock()
+		there, more := slices.Contains(e.list, event), e.more
+		e.mu.Unlock()
+		if there {
+			return true
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// await fails the test where the event does not happen.
 func (e *events) await(t *testing.T, event string) {
 	t.Helper()
-	for !slices.Contains(e.all(), event) {
-		select {
-		case <-e.more:
-		case <-t.Context().Done():
-			t.Fatalf("%q never happened: %v", event, e.all())
-		case <-stuck():
-			t.Fatalf("%q did not happen: %v", event, e.all())
-		}
+	if !e.happened(t.Context(), event) {
+		t.Fatalf("%q did not happen: %v", event, e.all())
 	}
 }
 
@@ -175,4 +190,17 @@ func squatOn(t *testing.T, l net.Listener, name string, e *events) {
 			c.Close()
 		}
 	})
+}
+
+// closeOn is another person's agent: it closes what it accepts.
+func closeOn(l net.Listener) {
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
 }

@@ -53,7 +53,7 @@ func TestLogin(t *testing.T) {
 	got := inPage(t, `const seen = [];
 		const answer = await cpx.authenticate({ loginUrl: "/auth/login", lang: "fr", ports: { first: %d, count: 1 }, onProgress: (s) => seen.push(s) });
 		return answer.next + " " + seen.join(" ")`, port)
-	want := `"/espace waiting-for-consent choosing-certificate waiting-for-pin signing"`
+	want := `"/espace searching waiting-for-consent choosing-certificate waiting-for-pin signing"`
 	if string(got.Value) != want {
 		t.Errorf("%s %s, want %s", got.Value, got.reason(), want)
 	}
@@ -97,7 +97,7 @@ func TestRefusals(t *testing.T) {
 			want: failure{Reason: "busy", Code: 1004, RetryAfter: &seven}},
 		{name: "expired card", reply: says(`{"code":1105,"message":"x","data":{"reason":"no_certificate","detail":"expired"}}`),
 			want: failure{Reason: "no_certificate", Code: 1105, Detail: "expired"}},
-		{name: "unforeseen", reply: says(`{"code":-32603,"message":"x"}`), want: failure{Reason: "internal_error", Code: -32603}},
+		{name: "unforeseen", reply: says(`{"code":-32603,"message":"x"}`), want: failure{Reason: "internal", Code: -32603}},
 		{name: "agent lost", reply: func(send func(string, ...any), _ request) { send("close") }, want: failure{Reason: "agent_lost"}},
 		{name: "nonsense", reply: func(send func(string, ...any), _ request) { send("]") }, want: failure{Reason: "agent_lost"}},
 		{name: "expired challenge", reply: signs, login: problem(401, `{"reason":"nonce_expired","detail":"late"}`),
@@ -141,7 +141,7 @@ func TestAbortCancels(t *testing.T) {
 		}
 	}, accepts)
 	got := inPage(t, `const stop = new AbortController();
-		return cpx.authenticate({ signal: stop.signal, loginUrl: "/auth/login", ports: { first: %d, count: 1 }, onProgress: () => stop.abort() })`, port)
+		return cpx.authenticate({ signal: stop.signal, loginUrl: "/auth/login", ports: { first: %d, count: 1 }, onProgress: (s) => s === "waiting-for-pin" && stop.abort() })`, port)
 	if got.reason() != "aborted" {
 		t.Error(got.reason())
 	}

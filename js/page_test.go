@@ -18,6 +18,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -29,8 +30,6 @@ import (
 )
 
 const patience = 20 * time.Second
-
-func stuck() <-chan time.Time { return time.After(patience) }
 
 // One browser serves all tests; each has a site, and so a renderer, of its own.
 var (
@@ -117,12 +116,10 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(dist)))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		if r.URL.Query().Has("closed") {
-			w.Header().Set("Content-Security-Policy", "connect-src 'self'")
-		}
-		fmt.Fprint(w, `<!doctype html><html lang="fr"><title>TEST</title><link rel="icon" href="data:,">`)
+	mux.HandleFunc("GET /{$}", page)
+	mux.HandleFunc("GET /test.mjs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		fmt.Fprint(w, testScript)
 	})
 	mux.HandleFunc("GET /auth/challenge", func(w http.ResponseWriter, _ *http.Request) {
 		e.add("challenge")
@@ -138,15 +135,47 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 	return mux
 }
 
+// page is what the query asks for: csp and policy are headers, body is the page's.
+func page(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if csp := q.Get("csp"); csp != "" {
+		w.Header().Set("Content-Security-Policy", csp)
+	}
+	if policy := q.Get("policy"); policy != "" {
+		w.Header().Set("Permissions-Policy", policy)
+	}
+	fmt.Fprintf(w, `<!doctype html><html lang="fr"><meta charset="utf-8"><title>TEST</title><link rel="icon" href="data:,">
+		<script type="module" src="/test.mjs"></script><body>%s`, q.Get("body"))
+}
+
+// testScript lets a page be asked from outside where nothing can be run in it:
+// by a driver that cannot import, and by the page that frames it.
+const testScript = `import * as cpx from "/static/cpx-bridge.mjs";
+	window.cpx = cpx;
+	onmessage = async (e) => {
+		if (!e.data?.ports) return;
+		const { reason, detail } = await cpx.status(e.data).then(() => ({ reason: "found" }), (e) => e);
+		e.source.postMessage({ reason, detail }, "*");
+	};`
+
 var nonce = strings.Repeat("n", 44)
 
 // open serves a portal for this test and shows its page; query is the page's.
 func open(t *testing.T, e *events, query string, login http.HandlerFunc) {
 	t.Helper()
+	visit(t, site(t, e, login)+query)
+}
+
+var notInNames = regexp.MustCompile("[^a-z0-9]+")
+
+// site serves a portal for this test and returns the address of its page.
+func site(t *testing.T, e *events, login http.HandlerFunc) string {
+	t.Helper()
 	server := httptest.NewServer(portal(e, login))
 	t.Cleanup(server.Close)
-	site := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
-	visit(t, fmt.Sprintf("http://%s.localhost:%d/%s", site, server.Listener.Addr().(*net.TCPAddr).Port, query))
+	name := notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-")
+	return fmt.Sprintf("http://%s.localhost:%d/", name, server.Listener.Addr().(*net.TCPAddr).Port)
 }
 
 func visit(t *testing.T, address string) {

@@ -1,6 +1,7 @@
 package js
 
 import (
+	"encoding/json"
 	"net"
 	"testing"
 	"time"
@@ -12,13 +13,6 @@ import (
 // stalled ends after the time that a person takes at least to dismiss a
 // prompt: that time is what the library tells a dismissal by.
 func stalled() <-chan time.Time { return time.After(1500 * time.Millisecond) }
-
-// grantPublic lets the public site reach loopback, so that a test can play
-// the browser's answers about the permission alone.
-func grantPublic(t *testing.T) {
-	t.Helper()
-	setPublic(t, browser.PermissionSettingGranted)
-}
 
 func setPublic(t *testing.T, to browser.PermissionSetting) {
 	t.Helper()
@@ -42,4 +36,134 @@ func (h *handed) Accept() (net.Conn, error) {
 		return nil, net.ErrClosed
 	}
 	return c, nil
+}
+
+// promptCase is a way in which a person answers the browser's question.
+type promptCase struct {
+	name string
+	// onProgress is what the person does, as a function of the state.
+	onProgress string
+	// agent listens, and returns the ports to search.
+	agent func(t *testing.T, e *events) (first, count int)
+	want  string
+}
+
+// What a page sees when a person answers the prompt. The browser's word about
+// its permission is played, because one without a window asks nobody; dials and
+// ports are real.
+func TestPromptAnswers(t *testing.T) {
+	for _, c := range []promptCase{
+		{"allowed", `s === "waiting-for-permission" && decide("granted")`, agentOnceAsked,
+			"searching permission-prompt waiting-for-permission searching found"},
+		{"allowed late", `s === "permission-overdue" && decide("granted")`, agentOnceAsked,
+			"searching permission-prompt waiting-for-permission permission-overdue searching found"},
+		{"allowed when the socket has gone", `s === "waiting-for-permission" && decide("granted")`, agentAfterTheFirst,
+			"searching permission-prompt waiting-for-permission searching found"},
+		{"blocked", `s === "waiting-for-permission" && decide("denied")`, closesOnceAsked(1, 1),
+			"searching permission-prompt waiting-for-permission searching permission_denied"},
+		{"dismissed", ``, closesOnceAsked(3, 1), "searching permission-prompt waiting-for-permission permission_dismissed"},
+		{"dismissed, two ports listen", ``, closesOnceAsked(3, 2), "searching permission-prompt waiting-for-permission permission_dismissed"},
+		{"nobody to ask about", ``, closesOnceAsked(2, 0), "searching permission-prompt no_agent"},
+	} {
+		t.Run(c.name, c.run)
+	}
+}
+
+func (c promptCase) run(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil)
+	first, count := c.agent(t, e)
+	// Only a page away from loopback is asked; the real browser lets it through.
+	setPublic(t, browser.PermissionSettingGranted)
+	visit(t, publicSite+"/")
+	got := inPage(t, `
+		let state = "prompt";
+		const status = { get state() { return state; } };
+		navigator.permissions.query = async () => status;
+		const decide = (s) => { state = s; status.onchange?.(); fetch(%q, { mode: "no-cors" }); };
+		const seen = [];
+		const onProgress = (s) => { seen.push(s); %s };
+		try { await cpx.status({ ports: { first: %d, count: %d }, onProgress }); seen.push("found"); }
+		catch (e) { seen.push(e.reason); }
+		return seen.join(" ");`, decided(t, e), c.onProgress, first, count)
+	var seen string
+	if err := json.Unmarshal(got.Value, &seen); err != nil || seen != c.want {
+		t.Errorf("%q, want %q (%v)", seen, c.want, e.all())
+	}
+}
+
+// decided is an address that the page asks once the person has answered: only
+// then do the browser's held connections go on.
+func decided(t *testing.T, e *events) string {
+	t.Helper()
+	return site(t, e, nil) + "auth/challenge"
+}
+
+// agentOnceAsked is an agent whose connections say nothing before the person
+// has answered, as the browser holds them.
+func agentOnceAsked(t *testing.T, e *events) (first, count int) {
+	return held(t, e, func(c net.Conn, _ int) net.Conn { return c })
+}
+
+// agentAfterTheFirst is an agent that gave the first connection up meanwhile.
+func agentAfterTheFirst(t *testing.T, e *events) (first, count int) {
+	return held(t, e, func(c net.Conn, n int) net.Conn {
+		if n > 1 {
+			return c
+		}
+		c.Close()
+		return nil
+	})
+}
+
+func held(t *testing.T, e *events, pass func(c net.Conn, n int) net.Conn) (first, count int) {
+	first, l := freePorts(t, 1)
+	conns := make(chan net.Conn)
+	go func() {
+		defer close(conns)
+		for n := 1; ; n++ {
+			c, err := l[0].Accept()
+			if err != nil {
+				return
+			}
+			if !e.happened(t.Context(), "challenge") {
+				return
+			}
+			if c = pass(c, n); c != nil {
+				conns <- c
+			}
+		}
+	}()
+	agentOn(t, &handed{Listener: l[0], conns: conns}, "agent", e, goodStatus, none)
+	return first, 1
+}
+
+// closesOnceAsked has count ports; listening of them listen, and end what was
+// dialled, all at once, as the browser does when the person has answered.
+func closesOnceAsked(count, listening int) func(t *testing.T, e *events) (int, int) {
+	return func(t *testing.T, _ *events) (int, int) {
+		first, l := freePorts(t, count)
+		asked := make(chan net.Conn, listening)
+		for _, l := range l[listening:] {
+			l.Close()
+		}
+		for _, l := range l[:listening] {
+			go func() {
+				if c, err := l.Accept(); err == nil {
+					asked <- c
+				}
+			}()
+		}
+		go func() {
+			var all []net.Conn
+			for range listening {
+				all = append(all, <-asked)
+			}
+			<-stalled()
+			for _, c := range all {
+				c.Close()
+			}
+		}()
+		return first, count
+	}
 }

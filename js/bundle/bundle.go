@@ -14,33 +14,47 @@ import (
 
 const mark = "// Generated from js/src by go run ./js/build; do not edit. SPDX-License-Identifier: Apache-2.0"
 
-// Types is the name of the declarations, which are copied.
-const Types = "cpx-bridge.d.ts"
+// product is one file of js/dist.
+type product struct {
+	source string
+	format api.Format
+	global string // the name of a plain script's exports
+}
+
+var products = map[string]product{
+	"cpx-bridge.mjs":    {source: "index.ts", format: api.FormatESModule},
+	"cpx-bridge.js":     {source: "index.ts", format: api.FormatIIFE, global: "CPxBridge"},
+	"button.mjs":        {source: "button.ts", format: api.FormatESModule},
+	"web-eid-compat.js": {source: "web-eid-compat.ts", format: api.FormatIIFE},
+	"lang-fr.mjs":       {source: "lang-fr.ts", format: api.FormatESModule},
+	"lang-en.mjs":       {source: "lang-en.ts", format: api.FormatESModule},
+}
+
+// types are the declarations, which are copied.
+var types = []string{"cpx-bridge.d.mts", "button.d.mts"}
 
 // Files returns the built files by name. dir is the js folder.
 func Files(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for name, source := range map[string]string{
-		"cpx-bridge.mjs": "index.ts",
-		"lang-fr.mjs":    "lang-fr.ts",
-		"lang-en.mjs":    "lang-en.ts",
-	} {
-		text, err := build(filepath.Join(dir, "src", source))
+	for name, p := range products {
+		text, err := build(dir, p)
 		if err != nil {
-			return nil, fmt.Errorf("bundle %s: %w", source, err)
+			return nil, fmt.Errorf("bundle %s: %w", p.source, err)
 		}
 		files[name] = text
 	}
-	types, err := os.ReadFile(filepath.Join(dir, "src", Types))
-	if err != nil {
-		return nil, err
+	for _, name := range types {
+		text, err := os.ReadFile(filepath.Join(dir, "src", name))
+		if err != nil {
+			return nil, err
+		}
+		files[name] = append([]byte(mark+"\n"), text...)
 	}
-	files[Types] = append([]byte(mark+"\n"), types...)
 	return files, nil
 }
 
-func build(source string) ([]byte, error) {
-	path, err := filepath.Abs(source)
+func build(dir string, p product) ([]byte, error) {
+	path, err := filepath.Abs(filepath.Join(dir, "src", p.source))
 	if err != nil {
 		return nil, err
 	}
@@ -48,14 +62,16 @@ func build(source string) ([]byte, error) {
 		EntryPoints:       []string{path},
 		AbsWorkingDir:     filepath.Dir(path),
 		Bundle:            true,
-		Format:            api.FormatESModule,
+		Format:            p.format,
+		GlobalName:        p.global,
 		Target:            api.ES2022,
 		Charset:           api.CharsetUTF8,
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		// Loaded by the page when a sentence is wanted.
-		External: []string{"./lang-fr.mjs", "./lang-en.mjs"},
+		// Files of their own: loaded by the page when they are wanted, from the
+		// folder of the one that wants them.
+		External: []string{"./cpx-bridge.mjs", "./lang-fr.mjs", "./lang-en.mjs"},
 		// Independent of settings for the type checker.
 		TsconfigRaw: `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
 		Banner:      map[string]string{"js": mark},

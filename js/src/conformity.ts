@@ -1,6 +1,6 @@
 // Compiled by the type check only: what is exported and what is declared in
 // cpx-bridge.d.ts must fit each other.
-import type * as declared from "./cpx-bridge";
+import type * as declared from "./cpx-bridge.mjs";
 import * as actual from "./index";
 
 type Names<A, B> = Exclude<keyof A, keyof B>;
@@ -14,4 +14,5 @@ export const watch: typeof declared.watch = actual.watch;
 export const certificateOf: typeof declared.certificateOf = actual.certificateOf;
 export const status: typeof declared.status = actual.status;
 export const authenticate: typeof declared.authenticate = actual.authenticate;
+export const progressText: typeof declared.progressText = actual.progressText;
 export const sameError = (e: declared.CpxError): actual.CpxError => e;

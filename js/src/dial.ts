@@ -4,7 +4,10 @@ import { Link } from "./rpc";
 /** How long an open socket may take to answer status. */
 const answerTime = 2000;
 
-export type Outcome = "agent" | "failed" | "other_protocol" | "blocked";
+/** The one version of the protocol that this library speaks. */
+const spoken = 1;
+
+export type Outcome = "agent" | "failed" | "agent_too_old" | "page_too_old" | "blocked";
 
 /** One dial of one port, from its start to an agent that answered, or not. */
 export class Dial {
@@ -12,15 +15,15 @@ export class Dial {
   readonly started = performance.now();
   /** Set when it has ended. */
   outcome: Outcome | undefined;
-  /** How long it took, once it has ended. */
-  took = 0;
+  /** When it ended. */
+  ended = 0;
   link: Link | undefined;
   private socket: WebSocket | undefined;
-  private readonly ended: (dial: Dial) => void;
+  private readonly tell: (dial: Dial) => void;
 
-  constructor(port: number, ended: (dial: Dial) => void) {
+  constructor(port: number, tell: (dial: Dial) => void) {
     this.port = port;
-    this.ended = ended;
+    this.tell = tell;
     try {
       this.socket = new WebSocket(`ws://127.0.0.1:${port}/v1`, "cpx.v1");
     } catch {
@@ -48,10 +51,10 @@ export class Dial {
       .call("status")
       .then(
         (result) => {
-          const protocol = count(members(result)["protocol"]);
-          if (protocol === 1) this.link = link;
+          const protocol = count(members(result)["protocol"]) ?? NaN;
+          if (protocol === spoken) this.link = link;
           else link.close();
-          this.end(protocol === 1 ? "agent" : protocol === undefined ? "failed" : "other_protocol");
+          this.end(protocol === spoken ? "agent" : protocol < spoken ? "agent_too_old" : protocol > spoken ? "page_too_old" : "failed");
         },
         () => this.close(),
       )
@@ -61,7 +64,7 @@ export class Dial {
   private end(outcome: Outcome): void {
     if (this.outcome) return;
     this.outcome = outcome;
-    this.took = performance.now() - this.started;
-    this.ended(this);
+    this.ended = performance.now();
+    this.tell(this);
   }
 }

@@ -1,20 +1,14 @@
-/** What came with an error, beyond its reason. */
-export interface ErrorData {
-  code?: number | undefined;
-  detail?: string | undefined;
-  triesLeft?: number | undefined;
-  retryAfter?: number | undefined;
-  problemDetail?: string | undefined;
-}
+import type { ErrorData } from "./cpx-bridge.mjs";
 
 /** Every failure of this library. reason is stable, message is for logs only. */
 export class CpxError extends Error {
-  readonly code: number | undefined;
   readonly reason: string;
+  readonly code: number | undefined;
   readonly detail: string | undefined;
   readonly triesLeft: number | undefined;
   readonly retryAfter: number | undefined;
   readonly problemDetail: string | undefined;
+  installUrl: string | undefined;
 
   constructor(reason: string, data: ErrorData = {}, message = reason) {
     super(message);
@@ -25,6 +19,7 @@ export class CpxError extends Error {
     this.triesLeft = data.triesLeft;
     this.retryAfter = data.retryAfter;
     this.problemDetail = data.problemDetail;
+    this.installUrl = data.installUrl;
   }
 }
 
@@ -35,7 +30,7 @@ export const members = (v: unknown): Record<string, unknown> =>
 
 // JSON-RPC's own codes. An agent that does not know a method is older than
 // this library.
-const standard: Record<number, string> = { [-32601]: "agent_too_old", [-32602]: "invalid_params", [-32603]: "internal_error" };
+const standard: Record<number, string> = { [-32601]: "agent_too_old", [-32602]: "invalid_params", [-32603]: "internal" };
 
 /** Makes the agent's error object an error of ours. */
 export function fromWire(raw: unknown): CpxError {

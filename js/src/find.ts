@@ -1,7 +1,7 @@
 import { abortable, CpxError } from "./errors";
-import type { Ports, Progress } from "./cpx-bridge";
-import { Dial } from "./dial";
-import { type Permission, permission } from "./permission";
+import type { Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
+import { Dial, type Outcome } from "./dial";
+import { forbidden, framed, type Permission, permission } from "./permission";
 import type { Link } from "./rpc";
 
 type Tell = (state: Progress) => void;
@@ -11,6 +11,10 @@ const headStart = 150;
 const step = 50;
 /** Longer than the longest prompt that a browser leaves standing. */
 const promptTime = 250_000;
+/** What a page needs to show a sentence before the browser asks. */
+const readingTime = 50;
+/** Dials that end this close together have ended of one cause. */
+const together = 30;
 
 // Dials outlive their search: one that waits for the browser's prompt is
 // taken up by the next search instead of being dialled again.
@@ -20,14 +24,23 @@ let current: Search | undefined;
 let searches = 0;
 
 /** An open connection to the agent: the kept one, else a search. */
-export async function connect(ports: Ports | undefined, signal?: AbortSignal, tell?: Tell): Promise<Link> {
-  const range = ports ?? { first: 27720, count: 10 };
+export async function connect({ ports, signal, onProgress: tell }: Options): Promise<Link> {
+  const range = checked(ports ?? { first: 27720, count: 10 });
   if (!isSecureContext) throw new CpxError("insecure_context");
   if (kept?.open && within(kept.port, range)) return kept;
+  tell?.("searching");
   if (!current || !sameRange(current.range, range)) current = new Search(range);
   const search = current;
-  if (tell) search.tell.add(tell);
+  if (tell) search.listen(tell);
   return abortable(search.found, signal).finally(() => tell && search.tell.delete(tell));
+}
+
+/** A page's mistake is told as one, not as an agent that is absent. */
+function checked({ first, count }: Ports): Ports {
+  if (Number.isInteger(first) && Number.isInteger(count) && first > 0 && count > 0 && count <= 100 && first + count <= 65536) {
+    return { first, count };
+  }
+  throw new CpxError("invalid_params", {}, `ports: first ${first}, count ${count}`);
 }
 
 const sameRange = (a: Ports, b: Ports): boolean => a.first === b.first && a.count === b.count;
@@ -68,6 +81,7 @@ class Search {
   private readonly limit: number;
   private readonly later: boolean;
   private state: Permission = "unknown";
+  private said: Progress | undefined;
   private asked = false;
   private again = false;
   private expired = false;
@@ -91,6 +105,18 @@ class Search {
     void this.begin();
   }
 
+  /** Whoever comes later is told where the search stands. */
+  listen(tell: Tell): void {
+    this.tell.add(tell);
+    if (this.said) tell(this.said);
+  }
+
+  private say(state: Progress): void {
+    if (this.over || this.said === state) return;
+    this.said = state;
+    for (const t of this.tell) t(state);
+  }
+
   // Chromium tells a block by the page's policy here, and by an error event
   // that looks like any other.
   private readonly violated = (e: SecurityPolicyViolationEvent): void => {
@@ -100,13 +126,14 @@ class Search {
   private async begin(): Promise<void> {
     this.state = await permission((s) => this.changed(s));
     this.asked = this.state === "prompt";
+    if (this.asked) {
+      // The words come before the question they speak of.
+      this.say("permission-prompt");
+      await new Promise((r) => setTimeout(r, readingTime));
+      this.after(400, () => this.pending() && this.state === "prompt" && this.say("waiting-for-permission"));
+    }
     this.dialAll();
     this.restart(this.limit);
-    if (this.asked) {
-      this.after(400, () => {
-        if (this.state === "prompt" && this.pending()) for (const t of this.tell) t("waiting-for-permission");
-      });
-    }
   }
 
   private dialAll(): void {
@@ -134,8 +161,10 @@ class Search {
   private changed(state: Permission): void {
     const answered = this.state === "prompt" && state !== "prompt";
     this.state = state;
+    if (!answered || this.over) return;
     // The prompt's time was not the agent's: its own begins now.
-    if (answered && !this.over) this.restart(this.limit);
+    this.say("searching");
+    this.restart(this.limit);
   }
 
   private restart(ms: number): void {
@@ -147,13 +176,17 @@ class Search {
     }, ms);
   }
 
+  has(dial: Dial): boolean {
+    return this.mine.get(dial.port) === dial;
+  }
+
   private pending(): boolean {
     return [...this.mine.values()].some((d) => !d.outcome);
   }
 
   /** Called when a dial of this search has ended, and when its time has. */
   async check(ended?: Dial): Promise<void> {
-    if (this.over || (ended && !this.mine.has(ended.port))) return;
+    if (this.over) return;
     if (ended?.link) return this.won(ended.link);
     const running = this.pending() || this.toStart > 0;
     if (running && !this.expired) return;
@@ -162,6 +195,7 @@ class Search {
     const state = await permission();
     if (this.over) return;
     if (this.pending() && state === "prompt" && performance.now() - this.oldest() < promptTime) {
+      this.say("permission-overdue");
       return; // the browser asks, or waits: its answer comes as an event
     }
     if (state === "granted" && this.asked && !this.again) {
@@ -189,23 +223,36 @@ class Search {
   private fail(state: Permission): void {
     this.end();
     const all = [...this.mine.values()];
-    const some = (o: string): boolean => all.some((d) => d.outcome === o);
-    let reason = "no_agent";
+    const some = (o: Outcome): boolean => all.some((d) => d.outcome === o);
+    let reason: Reason = "no_agent";
+    let detail: string | undefined;
     if (this.blocked || some("blocked")) reason = "csp_blocked";
-    else if (some("other_protocol")) reason = "agent_too_old";
-    else if (state === "denied") reason = "permission_denied";
-    else if (state === "prompt" && this.dismissed(all)) reason = "permission_dismissed";
-    this.reject(new CpxError(reason));
+    else if (some("agent_too_old")) reason = "agent_too_old";
+    else if (some("page_too_old")) reason = "page_too_old";
+    else if (state === "denied" || state === "prompt") {
+      // Where the answer can only be no, the browser does not even ask.
+      if (forbidden()) reason = "policy_blocked";
+      else if (state === "denied") reason = "permission_denied";
+      else if (this.dismissed(all)) reason = "permission_dismissed";
+      if (framed() && reason !== "no_agent") detail = "frame";
+    }
+    this.reject(new CpxError(reason, { detail }));
   }
 
   /**
-   * A refused port and a dismissed prompt look the same to a page. But only a
-   * port that listens is asked about, and a person takes longer than a
-   * refusal: one dial has then outlived all others.
+   * A refused port and a dismissed prompt look the same to a page. But only
+   * ports that listen are asked about, their dials end with the prompt and so
+   * together, and a person takes longer than a refusal: the others are long
+   * over.
    */
   private dismissed(all: Dial[]): boolean {
-    const [longest = 0, next = 2500] = all.map((d) => d.took).sort((a, b) => b - a);
-    return longest - next > (this.later ? 4000 : 700);
+    const end = Math.max(...all.map((d) => d.ended));
+    const took = (d: Dial): number => d.ended - d.started;
+    const last = all.filter((d) => end - d.ended < together);
+    const rest = all.filter((d) => end - d.ended >= together);
+    // One that ended alone, with no other to compare it to, may be a refusal.
+    const refusal = rest.length ? Math.max(...rest.map(took)) : last.length > 1 ? 0 : 2500;
+    return Math.min(...last.map(took)) - refusal > (this.later ? 4000 : 700);
   }
 
   private after(ms: number, f: () => void): void {
@@ -227,7 +274,7 @@ class Search {
 
 function settled(dial: Dial): void {
   dials.delete(dial.port);
-  if (current) void current.check(dial);
+  if (current?.has(dial)) void current.check(dial);
   // Opened after its search had ended: good for the next one.
   else if (dial.link) keep(dial.link);
 }

@@ -1,3 +1,3 @@
 export { CpxError } from "./errors";
 export { authenticate, certificateOf, status, watch } from "./login";
-export { sentence } from "./sentence";
+export { progressText, sentence } from "./sentence";

@@ -1,10 +1,10 @@
-import type { Texts } from "./sentence";
+import type { Language } from "./language";
 
 const again = "Please try again.";
 const support = "If this keeps happening, tell your IT support.";
 const tell = "Tell your IT support.";
 
-export const texts: Texts = {
+export const texts: Language["texts"] = {
   // What the agent says.
   cancelled: ["The login was cancelled.", "Nothing was sent. You can start again."],
   consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here."],
@@ -29,14 +29,23 @@ export const texts: Texts = {
   module_failed: ["The card’s software did not answer properly.", "Remove the card, put it back, then try again. " + support],
   no_module: ["The card’s software is not installed on this computer.", tell],
   prompt_failed: ["The window for your PIN could not be opened.", tell],
-  internal_error: ["The agent met an unexpected error.", again + " " + support],
+  internal: ["The agent met an unexpected error.", again + " " + support],
   invalid_params: ["The agent did not accept this page’s request.", "Reload the page, then try again. " + support],
   protocol_error: ["The agent’s answer was not understood.", again + " " + support],
 
   // What the page finds.
-  no_agent: ["No agent answered on this computer.", "Either the agent is not installed or not running, or this site is not allowed here, or only another person’s agent is running. Start the agent and try again, or tell your IT support."],
-  permission_denied: ["The browser does not let this site reach the agent.", "Open the site settings, left of the address, allow access to apps on this device, then try again."],
-  permission_dismissed: ["The browser’s question was not answered.", "Try again and choose “Allow” when the browser asks for access to apps on this device."],
+  no_agent: [
+    "No agent answered this page.",
+    "Look for the CPx Bridge icon near the clock, then try again.",
+    "No icon: the agent is not installed, or not running. Start it, or have it installed.",
+    "The icon is there: this site is not allowed on this computer. Ask your IT support for it.",
+    "Shared computer, and only another person has the icon: open a session of your own and start the agent there.",
+  ],
+  permission_denied: ["The browser does not let this site reach the agent.", "Click left of the site’s address, allow access to other apps and services on this device, then try again. If the setting is locked, tell your IT support."],
+  "permission_denied.frame": ["The browser does not let this page reach the agent.", "Click left of the site’s address, allow access to other apps and services on this device, then try again. If nothing is set there, open the portal in a tab of its own."],
+  permission_dismissed: ["The browser’s question was not answered.", "Try again and choose “Allow” when the browser asks for access to other apps and services on this device."],
+  policy_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Permissions-Policy header must not forbid “loopback-network”."],
+  "policy_blocked.frame": ["The page that shows this portal keeps it from reaching the agent.", "Open the portal in a tab of its own, or tell the site’s support: its frame must carry “allow=\"loopback-network\"”."],
   challenge_expired: ["The login took too long.", "For your security it is no longer valid. Click once to start again."],
   challenge_failed: ["The portal could not begin the login.", "Check your network connection, then try again in a moment."],
   "challenge_failed.pause": ["The portal is receiving too many requests.", "Wait {retryAfter} s, then try again."],
@@ -44,7 +53,8 @@ export const texts: Texts = {
   insecure_context: ["This page is not protected.", "Open the portal by its https address, then try again."],
   csp_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Content-Security-Policy must allow “connect-src ws://127.0.0.1:*”."],
   agent_lost: ["The connection with the agent was lost.", "Check that the agent is still running, then try again."],
-  agent_too_old: ["The agent on this computer and this portal have versions that do not match.", "Ask your IT support to update the agent."],
+  agent_too_old: ["The agent on this computer is too old for this site.", "Update it, or ask your IT support to, then try again."],
+  page_too_old: ["The agent on this computer is newer than this site.", "Tell the portal’s support: its page must be updated."],
 
   // What the portal answers.
   login_refused: ["The portal refused the login.", again + " " + support],
@@ -72,4 +82,23 @@ export const texts: Texts = {
   "login_refused.card_attached_elsewhere": ["This card is already attached to another account.", "Log in to that account, or ask the portal’s support to detach the card."],
 
   unknown: ["The login did not succeed.", again + " " + support],
+};
+
+export const progress: Language["progress"] = {
+  searching: "Looking for the agent on this computer…",
+  "permission-prompt": "Your browser may ask whether this site may access other apps and services on this device. Choose “Allow”: that is how the site reaches your card reader.",
+  "waiting-for-permission": "Answer the browser’s question, at the top of the window: choose “Allow”. That is how the site reaches your card reader.",
+  "permission-overdue": "If your browser asks a question, choose “Allow”. If it asks none, cancel and check that the agent is running.",
+  "waiting-for-consent": "Allow this site in the window that has just opened.",
+  "waiting-for-card": "Insert your card in the reader.",
+  "choosing-certificate": "Choose your certificate in the window that has just opened.",
+  "waiting-for-pin": "Enter your PIN in the window that has just opened.",
+  signing: "Checking your card…",
+  done: "You are logged in.",
+};
+
+export const words: Language["words"] = {
+  install: "Install the agent",
+  cancel: "Cancel",
+  retry: "Try again",
 };

@@ -1,60 +1,70 @@
-import type { Texts } from "./sentence";
+import type { Language } from "./language";
 
 const again = "Recommencez l’identification.";
 const support = "Si cela se reproduit, prévenez votre support informatique.";
 const installer = "Prévenez votre support informatique.";
 
-export const texts: Texts = {
+export const texts: Language["texts"] = {
   // Ce que dit l’agent.
   cancelled: ["L’identification a été annulée.", "Rien n’a été transmis. Vous pouvez recommencer."],
   consent_denied: ["Vous n’avez pas autorisé ce site à utiliser votre carte.", "Recommencez et acceptez la demande si vous voulez vous identifier ici."],
   timeout: ["Le temps imparti est écoulé.", "Recommencez et répondez aux fenêtres qui s’ouvrent sur votre poste."],
   busy: ["Une autre identification est déjà en cours sur ce poste.", "Terminez-la ou annulez-la, puis recommencez."],
-  "busy.pause": ["Trop de demandes ont été annulées à la suite.", "Patientez {retryAfter} s, puis recommencez."],
+  "busy.pause": ["Trop de demandes ont été annulées à la suite.", "Patientez {retryAfter} s, puis recommencez."],
   no_reader: ["Aucun lecteur de cartes n’a été trouvé.", "Branchez le lecteur, attendez quelques secondes, puis recommencez."],
   no_card: ["Aucune carte n’a été trouvée dans le lecteur.", "Insérez votre carte, puce vers l’avant, puis recommencez."],
   card_unsupported: ["Cette carte n’est pas reconnue.", "Vérifiez qu’il s’agit de votre carte CPS, CPF, CPE ou CPA et qu’elle est insérée dans le bon sens."],
   card_removed: ["La carte a été retirée.", "Remettez-la dans le lecteur et laissez-la en place jusqu’à la fin, puis recommencez."],
   no_certificate: ["Cette carte ne permet pas de s’identifier.", "Vérifiez que vous utilisez votre propre carte, ou " + "prévenez votre support informatique."],
   "no_certificate.expired": ["Votre carte a expiré.", "Utilisez votre nouvelle carte. Si vous ne l’avez pas reçue, contactez l’organisme qui la délivre."],
-  "no_certificate.not_yet_valid": ["Votre carte n’est pas encore valable.", "Vérifiez la date et l’heure de ce poste ; si elles sont justes, utilisez votre carte précédente."],
+  "no_certificate.not_yet_valid": ["Votre carte n’est pas encore valable.", "Vérifiez la date et l’heure de ce poste ; si elles sont justes, utilisez votre carte précédente."],
   "no_certificate.not_for_authentication": ["Cette carte ne contient pas de certificat d’authentification.", "Utilisez la carte qui vous sert à vous identifier."],
-  "no_certificate.key_without_pin": ["La carte a été lue sans contact.", "Insérez-la dans le lecteur : l’identification demande votre code porteur."],
+  "no_certificate.key_without_pin": ["La carte a été lue sans contact.", "Insérez-la dans le lecteur : l’identification demande votre code porteur."],
   card_changed: ["La carte dans le lecteur n’est plus celle qui a été choisie.", "Remettez la carte choisie, ou recommencez avec celle-ci."],
   pin_locked: ["Le code porteur de cette carte est bloqué.", "Faites débloquer la carte avec son code de déblocage, ou adressez-vous à l’organisme qui la délivre."],
-  pin_incorrect: ["Le code porteur saisi est incorrect.", "Vérifiez votre code avant de recommencer : la carte se bloque après plusieurs erreurs."],
+  pin_incorrect: ["Le code porteur saisi est incorrect.", "Vérifiez votre code avant de recommencer : la carte se bloque après plusieurs erreurs."],
   "pin_incorrect.some": ["Le code porteur saisi est incorrect.", "Il reste {triesLeft} essais avant que la carte se bloque. Vérifiez votre code avant de recommencer."],
   "pin_incorrect.one": ["Le code porteur saisi est incorrect.", "Il ne reste qu’un essai avant que la carte se bloque. En cas de doute, ne recommencez pas et demandez de l’aide."],
   pin_not_set: ["Le code porteur de cette carte n’a pas encore été défini.", "Activez d’abord votre carte en suivant le courrier qui l’accompagne."],
   module_failed: ["Le logiciel de la carte n’a pas répondu correctement.", "Retirez la carte, remettez-la, puis recommencez. " + support],
   no_module: ["Le logiciel de la carte n’est pas installé sur ce poste.", installer],
   prompt_failed: ["La fenêtre de saisie n’a pas pu s’ouvrir.", installer],
-  internal_error: ["L’agent a rencontré une erreur imprévue.", again + " " + support],
+  internal: ["L’agent a rencontré une erreur imprévue.", again + " " + support],
   invalid_params: ["L’agent n’a pas accepté la demande de cette page.", "Rechargez la page, puis recommencez. " + support],
   protocol_error: ["La réponse de l’agent n’a pas été comprise.", again + " " + support],
 
   // Ce que constate la page.
-  no_agent: ["Aucun agent n’a répondu sur ce poste.", "Soit l’agent n’est pas installé ou pas démarré, soit ce site n’y est pas autorisé, soit seul l’agent d’une autre personne fonctionne ici. Démarrez l’agent, puis recommencez, ou prévenez votre support informatique."],
-  permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Ouvrez les paramètres du site, à gauche de l’adresse, autorisez l’accès aux applications de cet appareil, puis recommencez."],
-  permission_dismissed: ["La demande du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande l’accès aux applications de cet appareil."],
+  no_agent: [
+    "Aucun agent n’a répondu à cette page.",
+    "Cherchez l’icône de CPx Bridge près de l’horloge, puis recommencez.",
+    "Pas d’icône : l’agent n’est pas installé, ou pas démarré. Démarrez-le, ou faites-le installer.",
+    "L’icône est là : ce site n’est pas autorisé sur ce poste. Demandez-le à votre support informatique.",
+    "Poste partagé, et l’icône n’apparaît que chez une autre personne : ouvrez votre propre session et démarrez-y l’agent.",
+  ],
+  permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez l’accès aux autres applis et services de cet appareil, puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
+  "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez l’accès aux autres applis et services de cet appareil, puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
+  permission_dismissed: ["La question du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande l’accès aux autres applis et services de cet appareil."],
+  policy_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : son en-tête Permissions-Policy ne doit pas interdire « loopback-network »."],
+  "policy_blocked.frame": ["La page qui affiche ce portail l’empêche de joindre l’agent.", "Ouvrez le portail dans son propre onglet, ou prévenez le support du site : son cadre doit porter « allow=\"loopback-network\" »."],
   challenge_expired: ["L’identification a pris trop de temps.", "Par sécurité, elle n’est plus valable. Cliquez une fois pour recommencer."],
   challenge_failed: ["Le portail n’a pas pu commencer l’identification.", "Vérifiez votre connexion au réseau, puis recommencez dans quelques instants."],
-  "challenge_failed.pause": ["Le portail reçoit trop de demandes.", "Patientez {retryAfter} s, puis recommencez."],
+  "challenge_failed.pause": ["Le portail reçoit trop de demandes.", "Patientez {retryAfter} s, puis recommencez."],
   aborted: ["L’identification a été interrompue.", "Rien n’a été transmis. Vous pouvez recommencer."],
   insecure_context: ["Cette page n’est pas protégée.", "Ouvrez le portail par son adresse en https, puis recommencez."],
-  csp_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src ws://127.0.0.1:* »."],
+  csp_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src ws://127.0.0.1:* »."],
   agent_lost: ["La liaison avec l’agent a été perdue.", "Vérifiez que l’agent fonctionne toujours, puis recommencez."],
-  agent_too_old: ["L’agent de ce poste et ce portail n’ont pas des versions compatibles.", "Demandez à votre support informatique de mettre l’agent à jour."],
+  agent_too_old: ["L’agent de ce poste est trop ancien pour ce site.", "Mettez-le à jour, ou demandez-le à votre support informatique, puis recommencez."],
+  page_too_old: ["L’agent de ce poste est plus récent que ce site.", "Prévenez le support du portail : il doit mettre sa page à jour."],
 
   // Ce que répond le portail.
   login_refused: ["Le portail a refusé l’identification.", again + " " + support],
-  "login_refused.pause": ["Le portail a reçu trop d’essais.", "Patientez {retryAfter} s, puis recommencez."],
+  "login_refused.pause": ["Le portail a reçu trop d’essais.", "Patientez {retryAfter} s, puis recommencez."],
   "login_refused.too_many_requests": ["Le portail a reçu trop d’essais.", "Patientez quelques minutes, puis recommencez."],
   "login_refused.unreachable": ["Le portail n’a pas pu être joint.", "Vérifiez votre connexion au réseau, puis recommencez."],
   "login_refused.untrusted_ca": ["Le portail n’accepte pas les cartes de cet émetteur.", "Vérifiez que vous utilisez la bonne carte, puis prévenez le support du portail."],
   "login_refused.expired": ["Votre carte a expiré.", "Utilisez votre nouvelle carte. Si vous ne l’avez pas reçue, contactez l’organisme qui la délivre."],
   "login_refused.not_yet_valid": ["Votre carte n’est pas encore valable.", "Utilisez votre carte précédente, ou recommencez à partir de sa date de validité."],
-  "login_refused.test_card_refused": ["Ceci est une carte de test.", "Le portail n’accepte que les cartes réelles : utilisez la vôtre."],
+  "login_refused.test_card_refused": ["Ceci est une carte de test.", "Le portail n’accepte que les cartes réelles : utilisez la vôtre."],
   "login_refused.revoked": ["Cette carte a été mise en opposition.", "Elle ne peut plus servir. Utilisez votre nouvelle carte, ou contactez l’organisme qui la délivre."],
   "login_refused.revocation_unknown": ["Le portail n’a pas pu vérifier si votre carte est en opposition.", "Recommencez dans quelques minutes. " + support],
   "login_refused.refused_policy": ["Ce type de carte n’est pas accepté par le portail.", "Utilisez votre carte personnelle, insérée dans le lecteur."],
@@ -72,4 +82,23 @@ export const texts: Texts = {
   "login_refused.card_attached_elsewhere": ["Cette carte est déjà rattachée à un autre compte.", "Connectez-vous à ce compte, ou demandez au support du portail de l’en détacher."],
 
   unknown: ["L’identification n’a pas abouti.", again + " " + support],
+};
+
+export const progress: Language["progress"] = {
+  searching: "Recherche de l’agent sur ce poste…",
+  "permission-prompt": "Votre navigateur peut demander si ce site peut accéder aux autres applis et services de cet appareil. Choisissez « Autoriser » : c’est ainsi que le site joint votre lecteur de carte.",
+  "waiting-for-permission": "Répondez à la question du navigateur, en haut de la fenêtre : choisissez « Autoriser ». C’est ainsi que le site joint votre lecteur de carte.",
+  "permission-overdue": "Si votre navigateur pose une question, choisissez « Autoriser ». S’il n’en pose aucune, annulez et vérifiez que l’agent est démarré.",
+  "waiting-for-consent": "Autorisez ce site dans la fenêtre qui vient de s’ouvrir.",
+  "waiting-for-card": "Insérez votre carte dans le lecteur.",
+  "choosing-certificate": "Choisissez votre certificat dans la fenêtre qui vient de s’ouvrir.",
+  "waiting-for-pin": "Saisissez votre code porteur dans la fenêtre qui vient de s’ouvrir.",
+  signing: "Vérification de votre carte…",
+  done: "Vous êtes identifié.",
+};
+
+export const words: Language["words"] = {
+  install: "Installer l’agent",
+  cancel: "Annuler",
+  retry: "Recommencer",
 };

@@ -1,7 +1,9 @@
 // The language files are bundles of their own, loaded when a sentence is wanted.
 declare module "*lang-fr.mjs" {
-  export const texts: import("./sentence").Texts;
+  const language: import("./language").Language;
+  export const texts: typeof language.texts, progress: typeof language.progress, words: typeof language.words;
 }
 declare module "*lang-en.mjs" {
-  export const texts: import("./sentence").Texts;
+  const language: import("./language").Language;
+  export const texts: typeof language.texts, progress: typeof language.progress, words: typeof language.words;
 }

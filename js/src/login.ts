@@ -1,6 +1,7 @@
 import { abortable, aborted, count, CpxError, members, text } from "./errors";
-import type { AuthenticateOptions, Options, Status, Token } from "./cpx-bridge";
+import type { AuthenticateOptions, Options, Status, Token } from "./cpx-bridge.mjs";
 import { connect } from "./find";
+import { wanted } from "./language";
 
 const expired = new Set(["nonce_expired", "challenge_expired", "nonce_unknown"]);
 
@@ -54,19 +55,29 @@ async function send(url: string, token: unknown, signal: AbortSignal | undefined
   });
 }
 
+/** Gives the failures of p where the agent is had from. */
+const helped = <T>(p: Promise<T>, { installUrl }: Options): Promise<T> =>
+  p.catch((e: unknown) => {
+    if (e instanceof CpxError) e.installUrl = installUrl;
+    throw e;
+  });
+
 /**
  * Logs in by card. The challenge is fetched only once the agent has answered:
  * the browser's prompt may stand for minutes, and a nonce lives five.
  */
 export function authenticate<T = Record<string, unknown>>(o: AuthenticateOptions & { loginUrl: string }): Promise<T>;
 export function authenticate(o?: AuthenticateOptions & { loginUrl?: undefined }): Promise<Token>;
-export async function authenticate(o: AuthenticateOptions = {}): Promise<unknown> {
+export function authenticate(o: AuthenticateOptions = {}): Promise<unknown> {
+  return helped(login(o), o);
+}
+
+async function login(o: AuthenticateOptions): Promise<unknown> {
   const { signal } = o;
   if (signal?.aborted) throw aborted();
-  const link = await connect(o.ports, signal, o.onProgress);
+  const link = await connect(o);
   const challengeNonce = o.nonce ?? (await challenge(o.challengeUrl ?? "/auth/challenge", signal));
-  const lang = (o.lang ?? (document.documentElement.lang || navigator.language)) || "fr";
-  const call = link.call("authenticate", { challengeNonce, lang }, (state) => {
+  const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, (state) => {
     if (!signal?.aborted) o.onProgress?.(state);
   });
   const token = await abortable(call, signal, () => void link.call("cancel").catch(() => undefined));
@@ -74,9 +85,9 @@ export async function authenticate(o: AuthenticateOptions = {}): Promise<unknown
 }
 
 /** What the agent says of itself; an origin not yet allowed learns only the protocol. */
-export async function status(o: Options = {}): Promise<Status> {
-  const link = await connect(o.ports, o.signal, o.onProgress);
-  return abortable(link.call("status") as Promise<Status>, o.signal);
+export function status(o: Options = {}): Promise<Status> {
+  const asked = connect(o).then((link) => abortable(link.call("status") as Promise<Status>, o.signal));
+  return helped(asked, o);
 }
 
 /** Watches the card of an earlier login: onRemoved is called once, when it leaves. */
@@ -85,7 +96,7 @@ export async function watch(
   onRemoved: (why: "removed" | "agent_lost") => void,
   o: Options = {},
 ): Promise<{ present: boolean; stop(): void }> {
-  const link = await connect(o.ports, o.signal, o.onProgress);
+  const link = await helped(connect(o), o);
   const stop = (): void => {
     link.removed.delete(removed);
     link.closed.delete(gone);

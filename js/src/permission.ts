@@ -1,19 +1,34 @@
 /** The browser's own permission to reach programs on this machine. */
 export type Permission = "granted" | "denied" | "prompt" | "unknown";
 
-/** A page that is itself on this machine is never asked about. */
-function pageOnLoopback(): boolean {
-  return /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
-}
+const name = "loopback-network";
+
+/** A page on this machine, or at an address of the local network, is never asked about. */
+const near =
+  /^(localhost|.*\.localhost|(127|10)(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|\[(::1|f[cde].*)\])$/;
 
 /** Asks for the state; browsers that do not know the name throw: "unknown". */
 export async function permission(onChange?: (state: Permission) => void): Promise<Permission> {
   try {
-    const status = await navigator.permissions.query({ name: "loopback-network" as PermissionName });
-    const now = (): Permission => (status.state === "prompt" && pageOnLoopback() ? "unknown" : status.state);
+    const status = await navigator.permissions.query({ name: name as PermissionName });
+    const now = (): Permission => (status.state === "prompt" && near.test(location.hostname) ? "unknown" : status.state);
     if (onChange) status.onchange = () => onChange(now());
     return now();
   } catch {
     return "unknown";
   }
 }
+
+interface Policy {
+  features(): string[];
+  allowsFeature(name: string): boolean;
+}
+
+/** Whether a header, or the frame's missing attribute, forbids even to ask. */
+export function forbidden(): boolean {
+  const d = document as { permissionsPolicy?: Policy; featurePolicy?: Policy };
+  const p = d.permissionsPolicy ?? d.featurePolicy;
+  return !!p?.features().includes(name) && !p.allowsFeature(name);
+}
+
+export const framed = (): boolean => window.top !== window;

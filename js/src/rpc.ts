@@ -1,4 +1,4 @@
-import type { Progress } from "./cpx-bridge";
+import type { Progress } from "./cpx-bridge.mjs";
 import { CpxError, fromWire, lost, members, text } from "./errors";
 
 interface Waiting {

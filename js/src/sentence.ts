@@ -1,30 +1,46 @@
+import type { Progress, Sentence } from "./cpx-bridge.mjs";
 import { CpxError } from "./errors";
-
-export interface Sentence {
-  title: string;
-  help: string;
-}
-
-/** Two sentences for each "reason" and "reason.detail". */
-export type Texts = Record<string, readonly [title: string, help: string]>;
+import { type Language, language } from "./language";
 
 /** What happened and what to do, for a person. Never rejects. */
 export async function sentence(error: unknown, lang?: string): Promise<Sentence> {
   const e = error instanceof CpxError ? error : new CpxError("unknown", {}, String(error));
-  const wanted = (lang ?? (document.documentElement.lang || navigator.language)).toLowerCase();
-  let texts: Texts;
+  let l: Language;
   try {
-    texts = (await (wanted.startsWith("fr") ? import("./lang-fr.mjs") : import("./lang-en.mjs"))).texts;
+    l = await language(lang);
   } catch {
-    return { title: e.message, help: "" };
+    return { title: e.message, help: "", list: [], link: undefined };
   }
-  const [title, help] = texts[key(e, texts)]!;
+  const { texts } = l;
+  const [title, help, ...list] = texts[key(e, texts)]!;
   // A portal's own words, where this library has none.
   const own = e.reason === "login_refused" && e.problemDetail && !texts[`login_refused.${e.detail}`];
-  return { title, help: own ? e.problemDetail! : fill(help, e) };
+  const href = mends.has(e.reason) && link(e.installUrl);
+  return {
+    title,
+    help: own ? e.problemDetail! : fill(help, e),
+    list,
+    link: href ? { href, text: l.words.install } : undefined,
+  };
 }
 
-function key(e: CpxError, texts: Texts): string {
+/** What a person reads while it lasts. Never rejects. */
+export const progressText = (state: Progress | "done", lang?: string): Promise<string> =>
+  language(lang).then(
+    ({ progress }) => (Object.hasOwn(progress, state) ? progress[state]! : ""),
+    () => "",
+  );
+
+/** What another agent, or a newer one, would mend. */
+const mends = new Set(["no_agent", "agent_too_old"]);
+
+function link(url: string | undefined): string | undefined {
+  if (!url || !URL.canParse(url, location.href)) return;
+  const { protocol, href } = new URL(url, location.href);
+  return /^https?:$/.test(protocol) ? href : undefined;
+}
+
+function key(e: CpxError, texts: Language["texts"]): string {
   const tries = e.triesLeft === undefined ? undefined : e.triesLeft === 1 ? "one" : "some";
   const pause = e.retryAfter === undefined ? undefined : "pause";
   for (const detail of [e.detail, tries, pause]) {

@@ -56,6 +56,10 @@ type Options struct {
 	Public bool   // treat the origin as one on a public address
 	Grant  bool   // grant the origin the right to reach local programs
 	Lang   string // "fr" or "en"
+
+	// Display is the X display to be seen on. Without one the browser has no
+	// window, and so nothing that a person could answer: it denies by itself.
+	Display string
 }
 
 // Start starts the browser. The returned context is for chromedp; cancel ends
@@ -111,12 +115,17 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 		chromedp.UserDataDir(filepath.Join(home, "profile")),
 		chromedp.Env("HOME="+home, "LANG=C.UTF-8"),
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("headless", "new"),
 		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("lang", lang), chromedp.Flag("accept-lang", lang),
 		chromedp.WindowSize(1280, 900),
+	}
+	if o.Display == "" {
+		list = append(list, chromedp.Flag("headless", "new"))
+	} else {
+		// The window's own words are the system's language.
+		list = append(list, chromedp.Env("DISPLAY="+o.Display, "LANGUAGE="+lang), chromedp.Flag("window-position", "0,0"))
 	}
 	if os.Geteuid() == 0 {
 		list = append(list, chromedp.NoSandbox) // Chromium refuses its sandbox to root
@@ -139,6 +148,11 @@ func trust(ctx context.Context, home, caFile string) error {
 	if err := os.MkdirAll(db, 0o700); err != nil {
 		return err
 	}
+	return trustIn(ctx, db, caFile)
+}
+
+// trustIn makes a certificate store that trusts the CA.
+func trustIn(ctx context.Context, db, caFile string) error {
 	for _, args := range [][]string{
 		{"-N", "-d", "sql:" + db, "--empty-password"},
 		{"-A", "-d", "sql:" + db, "-t", "C,,", "-n", "TEST demonstration CA", "-i", caFile},

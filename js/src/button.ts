@@ -1,0 +1,222 @@
+import type { AuthenticateOptions, Progress } from "./cpx-bridge.mjs";
+import type { LoginState } from "./button.mjs";
+import { authenticate, CpxError, progressText, sentence } from "./cpx-bridge.mjs";
+import { language, wanted } from "./language";
+import { style } from "./style";
+
+// Where there is no page (a server that renders), the class is never made.
+const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
+const name = "cpx-login";
+
+/** Makes an element by hand: a page's Trusted Types forbid to parse one. */
+function make<K extends keyof HTMLElementTagNameMap>(tag: K, part: string, ...children: Node[]): HTMLElementTagNameMap[K] {
+  const e = document.createElement(tag);
+  if (part) e.setAttribute("part", part);
+  e.append(...children);
+  return e;
+}
+
+function icon(): SVGElement {
+  const make = (tag: string, attributes: Record<string, string>): SVGElement => {
+    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
+    return e;
+  };
+  const card = make("svg", { part: "icon", viewBox: "0 0 32 24", "aria-hidden": "true" });
+  card.append(
+    make("rect", { x: "1", y: "1", width: "30", height: "22", rx: "3", fill: "none", stroke: "currentColor", "stroke-width": "2" }),
+    make("rect", { x: "6", y: "8", width: "7", height: "7", rx: "1", fill: "currentColor" }),
+    make("path", { d: "M17 17h10", stroke: "currentColor", "stroke-width": "2" }),
+  );
+  return card;
+}
+
+/** <cpx-login>: the button, what happens, and what went wrong. */
+export class CpxLogin extends Base {
+  error: CpxError | undefined;
+  private now: LoginState = "idle";
+  private running: AbortController | undefined;
+  private view: ReturnType<typeof view> | undefined;
+
+  get state(): LoginState {
+    return this.now;
+  }
+
+  connectedCallback(): void {
+    addEventListener("pageshow", this.shown);
+    if (this.view) return;
+    this.view = view(this.attachShadow({ mode: "open" }));
+    const { label, slot, cancel } = this.view;
+    label.textContent = wanted(this.tongue()).startsWith("fr") ? "S’identifier par carte CPS" : "Log in by card";
+    // The button of our own, or the one that the site put in its place.
+    slot.onclick = (e) => {
+      e.preventDefault(); // it may stand in a form
+      if (this.now !== "done") void this.login();
+    };
+    cancel.onclick = () => this.cancel();
+    this.addEventListener("keydown", (e) => e.key === "Escape" && this.cancel());
+    this.become("idle");
+  }
+
+  disconnectedCallback(): void {
+    removeEventListener("pageshow", this.shown);
+    // Moved within the page it goes on; taken out of it, nobody is there to answer.
+    queueMicrotask(() => this.isConnected || this.cancel());
+  }
+
+  // Left and come back to, a page stands as it was left: logged in.
+  private readonly shown = (e: PageTransitionEvent): void => {
+    if (e.persisted) this.reset();
+  };
+
+  reset(): void {
+    this.cancel();
+    this.error = undefined;
+    if (!this.running) this.become("idle");
+  }
+
+  cancel(): void {
+    this.running?.abort();
+  }
+
+  async login(): Promise<void> {
+    if (this.running) return;
+    const { signal } = (this.running = new AbortController());
+    this.error = undefined;
+    this.become("searching");
+    try {
+      const answer = await authenticate(this.options(signal) as AuthenticateOptions & { loginUrl: string });
+      this.become("done");
+      this.follow(answer);
+    } catch (e) {
+      this.failed(e);
+    } finally {
+      this.running = undefined;
+    }
+  }
+
+  private options(signal: AbortSignal): AuthenticateOptions {
+    const get = (name: string): string | undefined => this.getAttribute(name) ?? undefined;
+    const first = get("ports-first");
+    return {
+      signal,
+      lang: this.tongue(),
+      challengeUrl: get("challenge-url"),
+      loginUrl: get("login-url"),
+      installUrl: get("install-url"),
+      ports: first === undefined ? undefined : { first: Number(first), count: Number(get("ports-count") ?? 10) },
+      onProgress: (state: Progress) => this.become(state),
+    };
+  }
+
+  /** The language of the element, or of what it stands in. */
+  private tongue(): string | undefined {
+    return this.closest<HTMLElement>("[lang]")?.lang || undefined;
+  }
+
+  private follow(answer: Record<string, unknown>): void {
+    const event = new CustomEvent("cpx-success", { detail: answer, bubbles: true, composed: true, cancelable: true });
+    const next = answer["next"];
+    if (!this.dispatchEvent(event) || typeof next !== "string") return;
+    // The portal's word leads within the portal, and nowhere else.
+    const url = new URL(next, location.href);
+    if (url.origin === location.origin) location.assign(url);
+  }
+
+  private failed(e: unknown): void {
+    const error = e instanceof CpxError ? e : new CpxError("unknown", {}, String(e));
+    const focus = this.view!.cancel.matches(":focus");
+    if (error.reason === "aborted") {
+      this.become("idle");
+    } else {
+      this.error = error;
+      this.become("error");
+      this.dispatchEvent(new CustomEvent("cpx-error", { detail: error, bubbles: true, composed: true }));
+    }
+    // What had the focus is gone: a keyboard goes on from the button.
+    if (focus) this.main().focus();
+  }
+
+  private main(): HTMLElement {
+    return (this.view!.slot.assignedElements()[0] as HTMLElement | undefined) ?? this.view!.button;
+  }
+
+  private become(state: LoginState): void {
+    const changed = this.now !== state;
+    this.now = state;
+    this.setAttribute("state", state);
+    const busy = state !== "idle" && state !== "error";
+    for (const b of [this.view!.button, ...this.view!.slot.assignedElements()]) {
+      // Not "disabled", which would take the focus away.
+      if (busy) b.setAttribute("aria-disabled", "true");
+      else b.removeAttribute("aria-disabled");
+    }
+    void this.show(state, busy);
+    if (changed) this.dispatchEvent(new CustomEvent("cpx-progress", { detail: { state }, bubbles: true, composed: true }));
+  }
+
+  /** Puts the words in place, when they have been loaded. */
+  private async show(state: LoginState, busy: boolean): Promise<void> {
+    const v = this.view!;
+    const lang = this.tongue();
+    v.progress.hidden = !busy;
+    v.cancel.hidden = !busy || state === "done";
+    if (!busy) v.text.textContent = "";
+    v.error.replaceChildren();
+    v.error.hidden = true;
+    if (state === "idle") return;
+    const words = (await language(lang).catch(() => undefined))?.words;
+    if (this.now !== state) return;
+    if (words) v.cancel.textContent = words.cancel;
+    if (busy) {
+      const text = await progressText(state as Progress | "done", lang);
+      if (this.now === state) v.text.textContent = text;
+      return;
+    }
+    const s = await sentence(this.error, lang);
+    if (this.now !== state) return;
+    if (words) v.label.textContent = words.retry;
+    v.error.replaceChildren(...explained(s));
+    v.error.hidden = false;
+  }
+}
+
+function explained({ title, help, list, link }: Awaited<ReturnType<typeof sentence>>): Node[] {
+  const words = (text: string): Text => new Text(text);
+  const nodes: Node[] = [make("p", "error-title", words(title)), make("p", "error-help", words(help))];
+  if (list.length) nodes.push(make("ul", "error-list", ...list.map((text) => make("li", "", words(text)))));
+  if (link) {
+    const a = make("a", "error-link", words(link.text));
+    a.href = link.href;
+    a.target = "_blank";
+    a.rel = "noopener";
+    nodes.push(a);
+  }
+  return nodes;
+}
+
+/** The parts. The live regions stand from the beginning: one that appears with its words may not be read. */
+function view(root: ShadowRoot) {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
+  const label = make("span", "label");
+  const named = make("slot", "", label);
+  const button = make("button", "button", icon(), named);
+  const slot = make("slot", "", button);
+  slot.name = "button";
+  const spinner = make("span", "spinner");
+  spinner.setAttribute("aria-hidden", "true");
+  const text = make("span", "text");
+  const progress = make("div", "progress", spinner, text);
+  const cancel = make("button", "cancel", new Text("×"));
+  const error = make("div", "error");
+  const [status, alert] = [make("div", "", progress), make("div", "", error)];
+  status.setAttribute("role", "status");
+  alert.setAttribute("role", "alert");
+  button.type = cancel.type = "button";
+  root.append(slot, status, cancel, alert);
+  return { slot, button, label, progress, text, cancel, error };
+}
+
+if (globalThis.customElements && !customElements.get(name)) customElements.define(name, CpxLogin);

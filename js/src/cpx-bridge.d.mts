@@ -1,0 +1,166 @@
+// Types of cpx-bridge.mjs and of the plain script cpx-bridge.js. The build
+// checks them against the implementation.
+export as namespace CPxBridge;
+
+/** The ports where an agent is looked for; 27720 and 10 unless told otherwise. */
+export interface Ports {
+  first: number;
+  /** 1 to 100: a terminal server has one agent for each person logged in. */
+  count: number;
+}
+
+/** How far a login is. */
+export type Progress =
+  /** The agent is looked for. */
+  | "searching"
+  /** The browser may ask its question at once: time to tell the person. */
+  | "permission-prompt"
+  /** The browser's question is being answered. */
+  | "waiting-for-permission"
+  /** Still no answer: the question stands, or nothing answers at all. */
+  | "permission-overdue"
+  /** From here on the agent's own. */
+  | "waiting-for-consent"
+  | "waiting-for-card"
+  | "choosing-certificate"
+  | "waiting-for-pin"
+  | "signing";
+
+/** Why a call failed. API.md tells each. */
+export type Reason =
+  // of the page
+  | "no_agent"
+  | "agent_too_old"
+  | "page_too_old"
+  | "agent_lost"
+  | "permission_denied"
+  | "permission_dismissed"
+  | "policy_blocked"
+  | "csp_blocked"
+  | "insecure_context"
+  | "challenge_failed"
+  | "challenge_expired"
+  | "login_refused"
+  | "aborted"
+  | "invalid_params"
+  | "protocol_error"
+  // of the agent
+  | "cancelled"
+  | "consent_denied"
+  | "timeout"
+  | "busy"
+  | "no_reader"
+  | "no_card"
+  | "card_unsupported"
+  | "card_removed"
+  | "no_certificate"
+  | "card_changed"
+  | "pin_locked"
+  | "pin_incorrect"
+  | "pin_not_set"
+  | "module_failed"
+  | "no_module"
+  | "prompt_failed"
+  | "internal";
+
+export interface Options {
+  /** Ends the call, and closes the agent's dialogs. */
+  signal?: AbortSignal | undefined;
+  /** The language of the agent's dialogs; the page's unless given. */
+  lang?: string | undefined;
+  ports?: Ports | undefined;
+  onProgress?: ((state: Progress) => void) | undefined;
+  /** Where a person gets the agent; comes back in the error, and as sentence()'s link. */
+  installUrl?: string | undefined;
+}
+
+export interface AuthenticateOptions extends Options {
+  /** Where the challenge is fetched, once the agent has answered; "/auth/challenge" unless given. */
+  challengeUrl?: string | undefined;
+  /** Where the token is posted; without it the token itself is the result. */
+  loginUrl?: string | undefined;
+  /** A challenge that the page already has, instead of fetching one: only where the browser's permission stands already. */
+  nonce?: string | undefined;
+}
+
+/** A Web eID authentication token. */
+export interface Token {
+  format: string;
+  unverifiedCertificate: string;
+  algorithm: string;
+  signature: string;
+  appVersion: string;
+}
+
+/** What the agent says of itself. An origin not yet allowed learns the protocol only. */
+export interface Status {
+  protocol: number;
+  agent?: { name: string; version: string };
+  readers?: number;
+  card?: "present" | "absent" | "unknown";
+}
+
+/** What came with an error, beyond its reason. */
+export interface ErrorData {
+  code?: number | undefined;
+  detail?: string | undefined;
+  triesLeft?: number | undefined;
+  retryAfter?: number | undefined;
+  problemDetail?: string | undefined;
+  installUrl?: string | undefined;
+}
+
+/** Every failure of this library. reason is stable; message is for logs only. */
+export declare class CpxError extends Error {
+  /** A Reason; a newer agent may know others. */
+  readonly reason: Reason | (string & {});
+  /** The agent's code, or the portal's HTTP status. */
+  readonly code: number | undefined;
+  /** More of the reason, such as "expired" for no_certificate. */
+  readonly detail: string | undefined;
+  /** PIN tries, where known. */
+  readonly triesLeft: number | undefined;
+  /** Seconds. */
+  readonly retryAfter: number | undefined;
+  /** The portal's own explanation (RFC 9457, "detail"). */
+  readonly problemDetail: string | undefined;
+  /** The option of that name. */
+  readonly installUrl: string | undefined;
+  constructor(reason: Reason | (string & {}), data?: ErrorData, message?: string);
+}
+
+/** What happened and what to do. */
+export interface Sentence {
+  title: string;
+  help: string;
+  /** The causes to look for, where there are several. */
+  list: readonly string[];
+  /** Where the agent is had from, where that helps and installUrl was given. */
+  link: { href: string; text: string } | undefined;
+}
+
+/** Logs in by card: the portal's JSON answer. Call it from the click. */
+export declare function authenticate<T = Record<string, unknown>>(
+  options: AuthenticateOptions & { loginUrl: string },
+): Promise<T>;
+/** Asks for a token only. */
+export declare function authenticate(options?: AuthenticateOptions & { loginUrl?: undefined }): Promise<Token>;
+
+/** What the agent says of itself; an origin not yet allowed learns only the protocol. */
+export declare function status(options?: Options): Promise<Status>;
+
+/** Watches the card of an earlier login; onRemoved is called once. */
+export declare function watch(
+  certificate: string,
+  onRemoved: (why: "removed" | "agent_lost") => void,
+  options?: Options,
+): Promise<{ present: boolean; stop(): void }>;
+
+/** The hex SHA-256 of the token's certificate, as watch takes it. */
+export declare function certificateOf(token: Token): Promise<string>;
+
+/** What happened and what to do, in French for "fr…", else in English. Never rejects. */
+export declare function sentence(error: unknown, lang?: string): Promise<Sentence>;
+
+/** What a person reads while it lasts. Never rejects; "" for what has no words. */
+export declare function progressText(state: Progress | "done", lang?: string): Promise<string>;

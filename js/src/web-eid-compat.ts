@@ -1,0 +1,125 @@
+// Stands for the Web eID browser extension on a page that uses the official
+// page library web-eid.js: answers its messages with the agent. A plain script:
+//   <script src="/static/cpx-bridge/web-eid-compat.js"></script>
+// data-ports-first and data-ports-count say where the agents listen.
+import type * as library from "./cpx-bridge.mjs";
+
+interface Request {
+  action: string;
+  libraryVersion?: string;
+  challengeNonce?: unknown;
+  options?: { lang?: string; userInteractionTimeout?: number };
+}
+interface Failure {
+  code: string;
+  message: string;
+  [more: string]: unknown;
+}
+
+/** How long the real extension, where there is one, may take to say that it answers. */
+const firstRefusal = 100;
+const actions = /^web-eid:(status|authenticate|get-signing-certificate|sign)$/;
+const running = new Set<string>();
+const { portsFirst, portsCount } = (document.currentScript as HTMLScriptElement | null)?.dataset ?? {};
+const ports = portsFirst ? { first: Number(portsFirst), count: Number(portsCount ?? 10) } : undefined;
+let extension = false;
+let mine = false;
+
+const load = (): Promise<typeof library> => import("./cpx-bridge.mjs");
+const post = (message: object): void => {
+  mine = true; // postMessage tells of it later: see heard
+  window.postMessage(message, location.origin);
+};
+
+addEventListener("message", ({ source, data }: MessageEvent<Partial<Request> | null>) => {
+  // Only the page itself is answered: no frame, no opener.
+  const action = data?.action;
+  if (source !== window || typeof action !== "string") return;
+  if (action.endsWith("-ack") && !mine) extension = true;
+  if (actions.test(action)) void answer(data as Request);
+});
+
+async function answer(request: Request): Promise<void> {
+  const { action } = request;
+  if (!mine) await new Promise((r) => setTimeout(r, firstRefusal));
+  if (extension) return;
+  post({ action: `${action}-ack` });
+  if (running.has(action)) return fail(action, { code: "ACTION_PENDING", message: "another request of this kind is running" });
+  running.add(action);
+  try {
+    post({ action: `${action}-success`, ...(await act(request)) });
+  } catch (e) {
+    fail(action, isFailure(e) ? e : await explained(e, request.options?.lang));
+  } finally {
+    running.delete(action);
+  }
+}
+
+function fail(action: string, { code, ...more }: Failure): void {
+  post({ action: `${action}-failure`, error: { code: `ERR_WEBEID_${code}`, ...more } });
+}
+
+const isFailure = (e: unknown): e is Failure => e instanceof Object && !(e instanceof Error) && "code" in e;
+
+async function act(r: Request): Promise<object> {
+  if (r.action === "web-eid:status") return versions(r);
+  if (r.action === "web-eid:authenticate") return authenticate(r);
+  throw { code: "UNKNOWN_ERROR", message: "CPx Bridge logs in by card; it does not sign documents", unsupported: true } as Failure;
+}
+
+/** The extension's part is played in the version that the page asks for. */
+async function versions({ libraryVersion = "0.0.0" }: Request): Promise<object> {
+  const { status } = await load();
+  const version = (await status({ ports })).agent?.version ?? "";
+  return {
+    library: libraryVersion,
+    extension: libraryVersion,
+    // An origin that is not allowed yet does not learn the agent's version.
+    nativeApp: /^\d+\.\d+\.\d+/.test(version) ? version : libraryVersion,
+  };
+}
+
+async function authenticate({ challengeNonce, options }: Request): Promise<object> {
+  if (typeof challengeNonce !== "string" || !challengeNonce) {
+    throw { code: "MISSING_PARAMETER", message: "authenticate needs a challengeNonce" } as Failure;
+  }
+  const lib = await load();
+  const signal = AbortSignal.timeout(options?.userInteractionTimeout ?? 120_000);
+  return lib.authenticate({ nonce: challengeNonce, lang: options?.lang, ports, signal });
+}
+
+const user = "USER_CANCELLED";
+const unavailable = "NATIVE_UNAVAILABLE";
+const codes: Record<string, string> = {
+  cancelled: user,
+  consent_denied: user,
+  timeout: "USER_TIMEOUT",
+  aborted: "USER_TIMEOUT", // by the time limit above: nothing else aborts
+  busy: "ACTION_PENDING",
+  insecure_context: "CONTEXT_INSECURE",
+  invalid_params: "NATIVE_INVALID_ARGUMENT",
+  no_agent: unavailable,
+  agent_lost: unavailable,
+  permission_denied: unavailable,
+  permission_dismissed: unavailable,
+  policy_blocked: unavailable,
+  csp_blocked: unavailable,
+  agent_too_old: "VERSION_MISMATCH",
+  page_too_old: "VERSION_MISMATCH",
+};
+
+/** Sites show the message: it is the sentence for people. */
+async function explained(e: unknown, lang: string | undefined): Promise<Failure> {
+  const lib = await load().catch(() => undefined);
+  if (!lib || !(e instanceof lib.CpxError)) return { code: "UNKNOWN_ERROR", message: String(e) };
+  const { title, help } = await lib.sentence(e, lang);
+  // The rest is the card's or its software's: what the native program would end with.
+  const code = codes[e.reason] ?? "NATIVE_FATAL";
+  const old = e.reason === "agent_too_old";
+  return {
+    code,
+    message: `${title} ${help}`,
+    reason: e.reason,
+    ...(code === "VERSION_MISMATCH" && { requiresUpdate: { extension: !old, nativeApp: old } }),
+  };
+}
