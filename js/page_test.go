@@ -54,6 +54,9 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(home)
 	defer func() {
 		stopTab()
+		if firefox != nil {
+			firefox.Close()
+		}
 		if public != nil {
 			public.Close()
 		}

@@ -2,7 +2,7 @@ import { count, members } from "./errors";
 import { Link } from "./rpc";
 
 /** How long an open socket may take to answer status. */
-const answerTime = 2000;
+export const answerTime = 2000;
 
 /** The one version of the protocol that this library speaks. */
 const spoken = 1;
@@ -19,11 +19,12 @@ export class Dial {
   ended = 0;
   link: Link | undefined;
   private socket: WebSocket | undefined;
-  private readonly tell: (dial: Dial) => void;
+  private readonly moved: (dial: Dial) => void;
 
-  constructor(port: number, tell: (dial: Dial) => void) {
+  /** moved is called when the socket has opened, and when the dial has ended. */
+  constructor(port: number, moved: (dial: Dial) => void) {
     this.port = port;
-    this.tell = tell;
+    this.moved = moved;
     try {
       this.socket = new WebSocket(`ws://127.0.0.1:${port}/v1`, "cpx.v1");
     } catch {
@@ -43,8 +44,14 @@ export class Dial {
     this.end("failed");
   }
 
+  /** Whether nothing has answered yet. */
+  get silent(): boolean {
+    return this.socket?.readyState === WebSocket.CONNECTING;
+  }
+
   private opened(socket: WebSocket): void {
     if (socket.protocol !== "cpx.v1") return this.close();
+    this.moved(this);
     const link = new Link(socket, this.port);
     const late = setTimeout(() => this.close(), answerTime);
     link
@@ -65,6 +72,6 @@ export class Dial {
     if (this.outcome) return;
     this.outcome = outcome;
     this.ended = performance.now();
-    this.tell(this);
+    this.moved(this);
   }
 }

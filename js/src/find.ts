@@ -1,7 +1,7 @@
 import { abortable, CpxError } from "./errors";
 import type { Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
-import { Dial, type Outcome } from "./dial";
-import { forbidden, framed, type Permission, permission } from "./permission";
+import { answerTime, Dial, type Outcome } from "./dial";
+import { firefox, forbidden, framed, type Permission, permission } from "./permission";
 import type { Link } from "./rpc";
 
 type Tell = (state: Progress) => void;
@@ -80,7 +80,7 @@ class Search {
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly limit: number;
   private readonly later: boolean;
-  private state: Permission = "unknown";
+  state: Permission = "unknown";
   private said: Progress | undefined;
   private asked = false;
   private again = false;
@@ -152,8 +152,9 @@ class Search {
   private dial(port: number): void {
     let dial = dials.get(port);
     if (!dial) {
-      dial = new Dial(port, settled);
+      dial = new Dial(port, moved);
       dials.set(port, dial);
+      hurry();
     }
     this.mine.set(port, dial);
   }
@@ -165,6 +166,7 @@ class Search {
     // The prompt's time was not the agent's: its own begins now.
     this.say("searching");
     this.restart(this.limit);
+    hurry(true);
   }
 
   private restart(ms: number): void {
@@ -272,9 +274,30 @@ class Search {
   }
 }
 
-function settled(dial: Dial): void {
-  dials.delete(dial.port);
-  if (current?.has(dial)) void current.check(dial);
-  // Opened after its search had ended: good for the next one.
-  else if (dial.link) keep(dial.link);
+function moved(dial: Dial): void {
+  if (dial.outcome) {
+    dials.delete(dial.port);
+    if (current?.has(dial)) void current.check(dial);
+    // Opened after its search had ended: good for the next one.
+    else if (dial.link) keep(dial.link);
+  }
+  hurry();
+}
+
+let head: Dial | undefined;
+let patience: ReturnType<typeof setTimeout> | undefined;
+
+/**
+ * Firefox connects to one port of an address after the other: who takes a
+ * connection there and says nothing holds up all that come behind, in every
+ * tab. So the first in line is given up after the time that an agent has to
+ * answer, unless the browser itself may be waiting for a person.
+ */
+function hurry(anew?: boolean): void {
+  if (!firefox) return;
+  const next = [...dials.values()].find((d) => d.silent);
+  if (next === head && !anew) return;
+  head = next;
+  clearTimeout(patience);
+  patience = setTimeout(() => current?.state !== "prompt" && next?.close(), answerTime);
 }

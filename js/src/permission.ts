@@ -7,11 +7,17 @@ const name = "loopback-network";
 const near =
   /^(localhost|.*\.localhost|(127|10)(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|\[(::1|f[cde].*)\])$/;
 
+/** Firefox's version, or 0: two of its habits cannot be asked for. */
+export const firefox = Number(/ Firefox\/(\d+)/.exec(globalThis.navigator?.userAgent)?.[1] ?? 0);
+
+/** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but says "prompt" before. */
+const asks = (): boolean => !near.test(location.hostname) && !(firefox && firefox < 154);
+
 /** Asks for the state; browsers that do not know the name throw: "unknown". */
 export async function permission(onChange?: (state: Permission) => void): Promise<Permission> {
   try {
     const status = await navigator.permissions.query({ name: name as PermissionName });
-    const now = (): Permission => (status.state === "prompt" && near.test(location.hostname) ? "unknown" : status.state);
+    const now = (): Permission => (status.state === "prompt" && !asks() ? "unknown" : status.state);
     if (onChange) status.onchange = () => onChange(now());
     return now();
   } catch {
