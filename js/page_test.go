@@ -124,6 +124,7 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprint(w, testScript)
 	})
+	mux.HandleFunc("GET /espace", func(http.ResponseWriter, *http.Request) { e.add("GET /espace") })
 	mux.HandleFunc("GET /auth/challenge", func(w http.ResponseWriter, _ *http.Request) {
 		e.add("challenge")
 		fmt.Fprintf(w, `{"nonce":%q}`, nonce)

@@ -46,8 +46,7 @@ export class CpxLogin extends Base {
     addEventListener("pageshow", this.shown);
     if (this.view) return;
     this.view = view(this.attachShadow({ mode: "open" }));
-    const { label, slot, cancel } = this.view;
-    label.textContent = wanted(this.tongue()).startsWith("fr") ? "S’identifier par carte CPS" : "Log in by card";
+    const { slot, cancel } = this.view;
     // The button of our own, or the one that the site put in its place.
     slot.onclick = (e) => {
       e.preventDefault(); // it may stand in a form
@@ -164,7 +163,11 @@ export class CpxLogin extends Base {
     if (!busy) v.text.textContent = "";
     v.error.replaceChildren();
     v.error.hidden = true;
-    if (state === "idle") return;
+    if (state === "idle") {
+      // Not from the language's file: the button has its words at once.
+      v.label.textContent = wanted(lang).startsWith("fr") ? "S’identifier par carte CPS" : "Log in by card";
+      return;
+    }
     const words = (await language(lang).catch(() => undefined))?.words;
     if (this.now !== state) return;
     if (words) v.cancel.textContent = words.cancel;

@@ -1,0 +1,167 @@
+package js
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func names(pattern, text string) []string {
+	var list []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		list = append(list, m[1])
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// between is what stands between the two marks of a document.
+func between(t *testing.T, text, mark string) string {
+	t.Helper()
+	_, rest, begun := strings.Cut(text, "<!-- "+mark+" -->")
+	part, _, ended := strings.Cut(rest, "<!-- /"+mark+" -->")
+	if !begun || !ended {
+		t.Fatalf("no part %q", mark)
+	}
+	return part
+}
+
+// What is written as code within the text, and what stands in blocks of its own.
+var (
+	code   = "`([^`\n]+)`"
+	fenced = regexp.MustCompile("(?sm)^```.*?^```$")
+)
+
+// Every exported symbol has a heading, and every heading names one; every
+// member of a type stands in the document.
+func TestAPIDocument(t *testing.T) {
+	document := read(t, "API.md")
+	types := read(t, "src/cpx-bridge.d.mts") + read(t, "src/button.d.mts")
+	declared := names(`(?m)^export (?:declare )?(?:function|class|interface|type) (\w+)`, types)
+	told := names("(?m)^### `(\\w+)`$", document)
+	if !slices.Equal(declared, told) {
+		t.Errorf("declared %v\ndocumented %v", declared, told)
+	}
+	written := names(code, fenced.ReplaceAllString(document, ""))
+	for _, member := range names(`(?m)^  (?:readonly )?(\w+)\??(?:: |\().*;$`, types) {
+		if member != "constructor" && !slices.ContainsFunc(written, func(w string) bool { return w == member || strings.HasPrefix(w, member+"(") }) {
+			t.Errorf("member %s is not documented", member)
+		}
+	}
+	for _, value := range slices.Concat(names(`(?m)^  \| "([\w-]+)"`, types), names(`"(cpx-\w+)":`, types)) {
+		if !slices.Contains(written, value) && !slices.Contains(written, "<"+value+">") {
+			t.Errorf("%s is not documented", value)
+		}
+	}
+}
+
+// What is declared is what the built files export.
+func TestExports(t *testing.T) {
+	open(t, newEvents(), "", nil)
+	got := inPage(t, `await new Promise((done) => document.head.append(Object.assign(document.createElement("script"), { src: "/static/cpx-bridge.js", onload: done })));
+		return [Object.keys(cpx).sort(), Object.keys(CPxBridge).sort(), Object.keys(await import("/static/button.mjs"))]`)
+	var have [3][]string
+	if err := json.Unmarshal(got.Value, &have); err != nil {
+		t.Fatal(err, got.reason())
+	}
+	want := names(`(?m)^export declare (?:function|class) (\w+)`, read(t, "src/cpx-bridge.d.mts"))
+	if !slices.Equal(have[0], want) || !slices.Equal(have[1], want) || !slices.Equal(have[2], []string{"CpxLogin"}) {
+		t.Errorf("exported %v, declared %v", have, want)
+	}
+}
+
+// The plain script loads its languages from its own folder, too.
+func TestPlainScript(t *testing.T) {
+	open(t, newEvents(), "", nil)
+	got := inPage(t, `await new Promise((done) => document.head.append(Object.assign(document.createElement("script"), { src: "/static/cpx-bridge.js", onload: done })));
+		return (await CPxBridge.sentence(new CPxBridge.CpxError("no_card"), "en")).title`)
+	if string(got.Value) != `"No card was found in the reader."` {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+}
+
+// row is a line of a table of reasons.
+var row = regexp.MustCompile("(?m)^\\| `(\\w+)` \\|\\s*(-?\\w*)\\s*\\| ")
+
+// The table of reasons tells those that are declared, with the agent's numbers,
+// and both languages have words for each.
+func TestReasons(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "src/cpx-bridge.d.mts"), "export type Reason")
+	union, _, _ := strings.Cut(rest, ";")
+	declared := names(`"(\w+)"`, union)
+	codes := agentCodes(t)
+	table := map[string]string{}
+	for _, m := range row.FindAllStringSubmatch(between(t, read(t, "API.md"), "reasons"), -1) {
+		table[m[1]] = m[2]
+	}
+	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, declared) {
+		t.Errorf("table %v\ndeclared %v", got, declared)
+	}
+	for reason, number := range codes {
+		if table[reason] != strconv.Itoa(number) {
+			t.Errorf("%s: the agent's number is %d, the table has %q", reason, number, table[reason])
+		}
+	}
+	for _, lang := range []string{"fr", "en"} {
+		keys := names(`(?m)^  "?(\w+)(?:\.\w+)?"?: \[`, read(t, "src/lang-"+lang+".ts"))
+		want := append(slices.Clone(declared), "unknown")
+		slices.Sort(want)
+		if !slices.Equal(keys, want) {
+			t.Errorf("%s has words for %v, want %v", lang, keys, want)
+		}
+	}
+	// And the list that the other test goes through is the whole of it.
+	for _, r := range declared {
+		if !slices.Contains(reasons, r) {
+			t.Errorf("%s is not among the tested sentences", r)
+		}
+	}
+}
+
+// agentCodes is the agent's own table, from its source.
+func agentCodes(t *testing.T) map[string]int {
+	t.Helper()
+	source := read(t, "../agent/errors.go")
+	numbers := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^\s(Code\w+)\s+= (-?\d+)$`).FindAllStringSubmatch(source, -1) {
+		n, err := strconv.Atoi(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers[m[1]] = n
+	}
+	codes := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)(Code\w+)(?::\s+\{|, )"(\w+)", "`).FindAllStringSubmatch(source, -1) {
+		codes[m[2]] = numbers[m[1]]
+	}
+	if len(codes) != 17 || codes["busy"] != 1004 || codes["internal"] != -32603 {
+		t.Fatalf("the agent's table is not understood: %v", codes)
+	}
+	return codes
+}
+
+// French as it is set in print: no straight apostrophe, a space that does not
+// break before what stands alone.
+func TestTypography(t *testing.T) {
+	for _, m := range regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(read(t, "src/lang-fr.ts"), -1) {
+		for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\} s\b`, "no space": `\w[;!?](?: |$)`} {
+			if found := regexp.MustCompile(wrong).FindString(m[1]); found != "" {
+				t.Errorf("%s %q in %q", what, found, m[1])
+			}
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package js
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+)
+
+// strict is the strictest policy that a page of the element can have.
+const strict = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ws://127.0.0.1:*; " +
+	"base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+// seen records what the element tells, and what the policy forbids.
+const seen = `
+	window.told = [];
+	for (const name of ["cpx-progress", "cpx-success", "cpx-error"])
+		addEventListener(name, (e) => told.push(name + " " + (e.detail.state ?? e.detail.reason ?? e.detail.next ?? e.detail.format)));
+	document.addEventListener("securitypolicyviolation", (e) => told.push("violation " + e.violatedDirective));
+	await import("/static/button.mjs");`
+
+// element shows a page with the element, of these attributes and content.
+func element(t *testing.T, e *events, port int, attributes, content string) {
+	t.Helper()
+	body := fmt.Sprintf(`<p><a href="#" id="before">avant</a></p><cpx-login ports-first="%d" ports-count="1" %s>%s</cpx-login>`, port, attributes, content)
+	visit(t, site(t, e, accepts)+"?csp="+url.QueryEscape(strict)+"&body="+url.QueryEscape(body))
+	inPage(t, seen)
+}
+
+const login = `challenge-url="/auth/challenge" login-url="/auth/login"`
+
+// awaitState waits for the element's state and returns all that was told.
+func awaitState(t *testing.T, state string) string {
+	t.Helper()
+	if err := browser.Within(tab, patience, browser.Visible("cpx-login[state="+state+"]")); err != nil {
+		t.Fatalf("%v: %s", err, inPage(t, "return told").Value)
+	}
+	told := string(inPage(t, "return told").Value)
+	if strings.Contains(told, "violation") {
+		t.Errorf("the page's policy was broken: %s", told)
+	}
+	return told
+}
+
+// inside is what stands in the element's part, once it has words.
+func inside(t *testing.T, part string) string {
+	t.Helper()
+	got := inPage(t, `for (;;) {
+		const text = document.querySelector("cpx-login").shadowRoot.querySelector("[part=%s]")?.innerText;
+		if (text) return text;
+		await new Promise((r) => setTimeout(r, 10));
+	}`, part)
+	var text string
+	if err := json.Unmarshal(got.Value, &text); err != nil {
+		t.Fatal(err, got.reason())
+	}
+	return text
+}
+
+// press presses a key as a person does.
+func press(t *testing.T, key string) {
+	t.Helper()
+	if err := browser.Within(tab, patience, chromedp.KeyEvent(key)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// withAgent is a port with an agent that answers so.
+func withAgent(t *testing.T, e *events, reply answer) int {
+	t.Helper()
+	port, l := freePorts(t, 1)
+	agentOn(t, l[0], "agent", e, goodStatus, reply)
+	return port
+}
+
+// From the keyboard's focus to the portal's page, under a strict policy.
+func TestButtonLogsIn(t *testing.T) {
+	e := newEvents()
+	element(t, e, withAgent(t, e, signs), login, "")
+	inPage(t, `document.getElementById("before").focus()`)
+	press(t, "\t")
+	press(t, "\r")
+	e.await(t, "login")
+	e.await(t, "GET /espace")
+}
+
+// Without a portal's address the page gets the token; it may go its own way.
+func TestButtonTells(t *testing.T) {
+	e := newEvents()
+	element(t, e, withAgent(t, e, signs), "", "")
+	click(t, "button")
+	got := awaitState(t, "done")
+	want := `["cpx-progress searching","cpx-progress waiting-for-consent","cpx-progress choosing-certificate","cpx-progress waiting-for-pin","cpx-progress signing","cpx-progress done","cpx-success web-eid:1.0"]`
+	if got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// The portal's "next" leads within the portal only.
+func TestButtonFollowsWithin(t *testing.T) {
+	for next, follows := range map[string]bool{"https://autre.test/": false, "javascript:told.push('bad')": false, "//autre.test/": false, "/espace?a": true} {
+		t.Run(next, func(t *testing.T) {
+			e := newEvents()
+			element(t, e, withAgent(t, e, signs), "", "")
+			// The portal's answer is what is under test: it is given in its place.
+			inPage(t, `window.fetch = async () => new Response(JSON.stringify({ next: %q, nonce: "x".repeat(44) }));
+				document.querySelector("cpx-login").setAttribute("login-url", "/auth/login")`, next)
+			click(t, "button")
+			if follows {
+				e.await(t, "GET /espace")
+				return
+			}
+			if got := awaitState(t, "done"); !strings.Contains(got, "cpx-success") || strings.Contains(got, `"bad"`) {
+				t.Error(got)
+			}
+			if got := inPage(t, `return location.pathname`); string(got.Value) != `"/"` {
+				t.Errorf("went to %s", got.Value)
+			}
+		})
+	}
+}
+
+// A site's own button, in a form, in the element's place for it.
+func TestButtonOfTheSite(t *testing.T) {
+	e := newEvents()
+	element(t, e, withAgent(t, e, none), login, `<button slot="button" id="own">À moi</button>`)
+	inPage(t, `const f = document.createElement("form"), b = document.querySelector("cpx-login"); b.replaceWith(f); f.append(b); f.onsubmit = () => told.push("submitted")`)
+	if err := browser.Within(tab, patience, browser.Click("#own")); err != nil {
+		t.Fatal(err)
+	}
+	if got := awaitState(t, "error"); !strings.Contains(got, "cpx-error agent_too_old") || strings.Contains(got, "submitted") {
+		t.Error(got)
+	}
+	if got := inPage(t, `return [document.activeElement.id, document.getElementById("own").hasAttribute("aria-disabled")]`); string(got.Value) != `["own",false]` {
+		t.Errorf("focus %s", got.Value)
+	}
+}
+
+// waitsForPIN is an agent that waits for the PIN until it is told to cancel.
+func waitsForPIN(send func(string, ...any), r request) {
+	if r.Method == "authenticate" {
+		send(`{"jsonrpc":"2.0","method":"progress","params":{"state":"waiting-for-pin"}}`)
+		return
+	}
+	send(`{"jsonrpc":"2.0","id":%d,"result":{}}`, r.ID)
+}
+
+// Escape, the cancel button and leaving the page end the agent's dialogs.
+func TestButtonCancels(t *testing.T) {
+	for name, cancel := range map[string]func(t *testing.T){
+		"Escape": func(t *testing.T) { press(t, "\x1b") },
+		"button": func(t *testing.T) { click(t, "[part=cancel]") },
+		"removed": func(t *testing.T) {
+			inPage(t, `window.removed = document.querySelector("cpx-login"); removed.remove()`)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEvents()
+			element(t, e, withAgent(t, e, waitsForPIN), login, "")
+			click(t, "button")
+			awaitState(t, "waiting-for-pin")
+			if got := inside(t, "text"); !strings.Contains(got, "code porteur") {
+				t.Error(got)
+			}
+			click(t, "button") // once more, while it runs: nothing
+			cancel(t)
+			e.await(t, "agent cancel")
+			got := inPage(t, `const b = window.removed ?? document.querySelector("cpx-login");
+				while (b.state !== "idle") await new Promise((r) => setTimeout(r, 10));
+				return [b.shadowRoot.activeElement?.part.value ?? null, told.filter((x) => /error|searching/.test(x)).length]`)
+			want := `["button",1]`
+			if name == "removed" {
+				want = `[null,1]`
+			}
+			if string(got.Value) != want {
+				t.Errorf("%s, want %s", got.Value, want)
+			}
+		})
+	}
+}
+
+// What went wrong is told with its causes and where the agent is had from, and
+// a second click begins again.
+func TestButtonExplains(t *testing.T) {
+	e := newEvents()
+	port, l := freePorts(t, 1)
+	l[0].Close()
+	element(t, e, port, login+` install-url="/installer"`, "")
+	click(t, "button")
+	awaitState(t, "error")
+	title, list, link := inside(t, "error-title"), inside(t, "error-list"), inside(t, "error-link")
+	if !strings.Contains(title, "Aucun agent") || strings.Count(list, "\n") != 2 || link != "Installer l’agent" {
+		t.Errorf("%q %q %q", title, list, link)
+	}
+	got := inPage(t, `const r = document.querySelector("cpx-login").shadowRoot;
+		return [r.querySelector("[role=alert]").innerText.length > 0, r.querySelector("a").href.endsWith("/installer"),
+			r.querySelector("[part=label]").textContent, document.querySelector("cpx-login").error.reason]`)
+	if string(got.Value) != `[true,true,"Recommencer","no_agent"]` {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+	click(t, "button")
+	if got := inPage(t, `while (told.filter((x) => x === "cpx-error no_agent").length < 2) await new Promise((r) => setTimeout(r, 10)); return told.length`); got.Error != nil {
+		t.Error(got.reason())
+	}
+}
+
+// Only an address of the web is a link.
+func TestInstallLink(t *testing.T) {
+	open(t, newEvents(), "", nil)
+	got := inPage(t, `const out = [];
+		for (const installUrl of ["javascript:alert(1)", "data:text/html,x", "http://", "", "/a", "https://example.fr/b"])
+			for (const reason of ["no_agent", "pin_locked"])
+				out.push((await cpx.sentence(new cpx.CpxError(reason, { installUrl }), "en")).link?.href.replace(location.origin, "") ?? null);
+		return out`)
+	if want := `[null,null,null,null,null,null,null,null,"/a",null,"https://example.fr/b",null]`; string(got.Value) != want {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+}
+
+// click clicks within the element.
+func click(t *testing.T, selector string) {
+	t.Helper()
+	got := inPage(t, `const e = document.querySelector("cpx-login").shadowRoot.querySelector(%q).getBoundingClientRect();
+		return [e.left + e.width / 2, e.top + e.height / 2]`, selector)
+	var at [2]float64
+	if err := json.Unmarshal(got.Value, &at); err != nil {
+		t.Fatal(err, got.reason())
+	}
+	if err := browser.Within(tab, patience, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+		t.Fatal(err)
+	}
+}
