@@ -124,6 +124,9 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%s has words for %v, want %v", lang, keys, want)
 		}
 	}
+	if between(t, read(t, "../docs/portal-developers.md"), "reasons") != between(t, read(t, "API.md"), "reasons") {
+		t.Error("docs/portal-developers.md has another table of reasons than API.md")
+	}
 	// And the list that the other test goes through is the whole of it.
 	for _, r := range declared {
 		if !slices.Contains(reasons, r) {

@@ -118,6 +118,7 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 		panic(err)
 	}
 	mux := http.NewServeMux()
+	mux.Handle("GET /static/cpx-bridge/", http.StripPrefix("/static/cpx-bridge/", http.FileServerFS(dist)))
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(dist)))
 	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /test.mjs", func(w http.ResponseWriter, _ *http.Request) {

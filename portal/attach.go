@@ -22,6 +22,7 @@ type view struct {
 	Error   string // already in the page's language
 
 	Ports     [2]int
+	Install   string // where the agent is had from, or ""
 	Card      *card
 	Mine      *attached // the card of this login
 	Cards     []attached
@@ -49,6 +50,7 @@ func (p *Portal) page(do action) http.HandlerFunc {
 		v := &view{
 			Lang: p.lang(r), Name: p.settings.Name, Test: p.settings.testGroups(), Path: r.URL.Path, Status: http.StatusOK, Texts: p.settings.texts,
 			Regions: p.settings.texts.Regions, Ports: [2]int{p.settings.CardLogin.PortsFirst, p.settings.CardLogin.PortsCount},
+			Install: p.settings.CardLogin.InstallURL,
 		}
 		s, err := p.session(r)
 		if err == nil && s != nil && s.Account != 0 {

@@ -132,9 +132,12 @@ func (p *Portal) Handler() http.Handler {
 	return p.secured(crossOrigin.Handler(mux))
 }
 
-// csp lets a page load its own files only, and dial the agent.
+// csp lets a page load its own files only, and dial the agent; permissions lets
+// it ask the person for that, and no frame of another site.
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws://127.0.0.1:*; " +
-	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+
+const permissions = "loopback-network=(self), camera=(), microphone=(), geolocation=()"
 
 func (p *Portal) secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -142,7 +145,7 @@ func (p *Portal) secured(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", csp)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+		h.Set("Permissions-Policy", permissions)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")

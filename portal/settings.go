@@ -44,6 +44,8 @@ type Settings struct {
 	CardLogin struct {
 		PortsFirst int `toml:"ports_first"`
 		PortsCount int `toml:"ports_count"`
+		// InstallURL is where a person gets the agent: on this site, or elsewhere on https.
+		InstallURL string `toml:"install_url"`
 	} `toml:"card_login"`
 	TrustGroups []TrustGroup      `toml:"trust_group"`
 	Kinds       map[string]string `toml:"kinds"` // certificate policy to card kind
@@ -127,6 +129,9 @@ func (s *Settings) check() error {
 	}
 	if f, n := s.CardLogin.PortsFirst, s.CardLogin.PortsCount; f < 1024 || n < 1 || n > 100 || f+n > 65536 {
 		return s.err("card_login.ports_first", "a range of at most 100 ports between 1024 and 65535")
+	}
+	if at := s.CardLogin.InstallURL; at != "" && !strings.HasPrefix(at, "https://") && (!strings.HasPrefix(at, "/") || strings.HasPrefix(at, "//")) {
+		return s.err("card_login.install_url", "a path of this site, or an address that begins with https://")
 	}
 	if len(s.TrustGroups) == 0 {
 		return s.err("trust_group", "at least one is needed: without a CA no card can be accepted")

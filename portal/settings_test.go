@@ -28,6 +28,8 @@ func TestRefusedSettings(t *testing.T) {
 		"bad listen":                   {local, []siteOption{named("127.0.0.1:0", "nowhere")}, "listen", ""},
 		"key without certificate":      {local, []siteOption{named("revocation =", "tls_key = \"k\"\nrevocation =")}, "tls_cert", "go together"},
 		"bad ports":                    {local, []siteOption{named("[[trust_group]]", "[card_login]\nports_first = 80\n[[trust_group]]")}, "card_login.ports_first", "1024"},
+		"agent from plain http":        {local, []siteOption{named("[[trust_group]]", "[card_login]\ninstall_url = \"http://example.fr/a\"\n[[trust_group]]")}, "card_login.install_url", "https"},
+		"agent from another host":      {local, []siteOption{named("[[trust_group]]", "[card_login]\ninstall_url = \"//example.fr/a\"\n[[trust_group]]")}, "card_login.install_url", "path"},
 		"no revocation":                {local, []siteOption{named("revocation = \"off\"\n", "")}, "revocation", "must be stated"},
 		"another revocation":           {local, []siteOption{named(`"off"`, `"ocsp"`)}, "revocation", "must be stated"},
 		"test group beyond loopback":   {local, []siteOption{named("127.0.0.1:0", "0.0.0.0:0")}, "trust_group", "allow_test_groups"},
