@@ -62,6 +62,14 @@ func inside(t *testing.T, part string) string {
 	return text
 }
 
+// arrived waits until the page is the one that the portal led to.
+func arrived(t *testing.T) {
+	t.Helper()
+	if err := browser.Within(tab, patience, browser.Visible("#arrived")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // press presses a key as a person does.
 func press(t *testing.T, key string) {
 	t.Helper()
@@ -86,7 +94,7 @@ func TestButtonLogsIn(t *testing.T) {
 	press(t, "\t")
 	press(t, "\r")
 	e.await(t, "login")
-	e.await(t, "GET /espace")
+	arrived(t)
 }
 
 // Without a portal's address the page gets the token; it may go its own way.
@@ -112,7 +120,7 @@ func TestButtonFollowsWithin(t *testing.T) {
 				document.querySelector("cpx-login").setAttribute("login-url", "/auth/login")`, next)
 			click(t, "button")
 			if follows {
-				e.await(t, "GET /espace")
+				arrived(t)
 				return
 			}
 			if got := awaitState(t, "done"); !strings.Contains(got, "cpx-success") || strings.Contains(got, `"bad"`) {

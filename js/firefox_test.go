@@ -82,6 +82,11 @@ func TestFirefoxFinds(t *testing.T) {
 			for i, p := range c.places {
 				p(t, l[i], e)
 			}
+			// A page's first search is given up after 3 s, of which the silent
+			// one takes 2; a later one has more.
+			gone, none := freePorts(t, 1)
+			none[0].Close()
+			inFox(t, search(gone, 1))
 			if got := inFox(t, search(first, len(c.places))); got != c.want {
 				t.Errorf("%s, want %s (%v)", got, c.want, e.all())
 			}
@@ -135,5 +140,72 @@ func TestFirefoxLogin(t *testing.T) {
 	}
 	if !slices.Contains(e.all(), "agent authenticate") {
 		t.Error(e.all())
+	}
+}
+
+// askAbout begins a search in Firefox, whose outcome stands in window.outcome.
+func askAbout(t *testing.T, first, count int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	script := fmt.Sprintf(`window.seen = [];
+		const options = { ports: { first: %d, count: %d }, onProgress: (s) => seen.push(s) };
+		window.outcome = cpx.status(options).then(() => seen.push("found"), (e) => seen.push(e.reason)).then(() => seen.join(" "))`, first, count)
+	if err := firefox.Evaluate(ctx, script, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inFirefox runs a script in the browser itself.
+func inFirefox(t *testing.T, script string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := firefox.InBrowser(ctx, script, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Firefox asks from release 154 on; an older one does where a setting says so,
+// and the page then takes it for a 154. The question is the real one, and its
+// buttons are.
+func TestFirefoxAsks(t *testing.T) {
+	fox(t, publicSite+"/")
+	inFirefox(t, `Services.prefs.setBoolPref("network.lna.websocket.enabled", true);
+		Services.prefs.setStringPref("general.useragent.override", "Mozilla/5.0 (X11; Linux x86_64; rv:154.0) Gecko/20100101 Firefox/154.0");`)
+	t.Cleanup(func() {
+		_ = firefox.InBrowser(context.Background(), `Services.prefs.clearUserPref("network.lna.websocket.enabled");
+			Services.prefs.clearUserPref("general.useragent.override");`, nil)
+	})
+	for _, c := range []struct{ button, want string }{
+		{"secondaryButton", "searching permission-prompt waiting-for-permission searching permission_denied"},
+		{"button", "searching permission-prompt waiting-for-permission searching found"},
+	} {
+		t.Run(c.button, func(t *testing.T) {
+			fox(t, publicSite+"/")
+			e := newEvents()
+			first, l := freePorts(t, 2)
+			l[0].Close()
+			agentOn(t, l[1], "agent", e, goodStatus, none)
+			askAbout(t, first, 2)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if err := firefox.Evaluate(ctx, `while (!seen.includes("waiting-for-permission")) await new Promise((r) => setTimeout(r, 20))`, nil); err != nil {
+				t.Fatal(err)
+			}
+			inFirefox(t, fmt.Sprintf(`const w = Services.wm.getMostRecentWindow("navigator:browser");
+				const { panel } = w.PopupNotifications;
+				while (panel.state !== "open" || panel.firstElementChild?.id !== "loopback-network-notification") await new Promise((r) => w.setTimeout(r, 20));
+				panel.firstElementChild.%s.click();`, c.button))
+			var got string
+			err := firefox.Evaluate(ctx, "return window.outcome", &got)
+			// A slow machine's click may come after that, too.
+			got = strings.Replace(got, "permission-overdue ", "", 1)
+			if err != nil || got != c.want {
+				t.Errorf("%q, want %q: %v", got, c.want, err)
+			}
+			inFirefox(t, `const w = Services.wm.getMostRecentWindow("navigator:browser");
+				w.SitePermissions.clearTemporaryBlockPermissions(w.gBrowser.selectedBrowser);`)
+		})
 	}
 }

@@ -40,5 +40,5 @@ func TestLinesOfTheDocument(t *testing.T) {
 	}
 	click(t, "button")
 	e.await(t, "login")
-	e.await(t, "GET /espace")
+	arrived(t)
 }

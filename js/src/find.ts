@@ -11,6 +11,8 @@ const headStart = 150;
 const step = 50;
 /** Longer than the longest prompt that a browser leaves standing. */
 const promptTime = 250_000;
+/** What a person takes at most to find and read the browser's question, mostly. */
+const overdue = 8000;
 /** What a page needs to show a sentence before the browser asks. */
 const readingTime = 50;
 /** Dials that end this close together have ended of one cause. */
@@ -130,7 +132,10 @@ class Search {
       // The words come before the question they speak of.
       this.say("permission-prompt");
       await new Promise((r) => setTimeout(r, readingTime));
-      this.after(400, () => this.pending() && this.state === "prompt" && this.say("waiting-for-permission"));
+      const asking = (ms: number, state: Progress): void =>
+        this.after(ms, () => this.pending() && this.state === "prompt" && this.say(state));
+      asking(400, "waiting-for-permission");
+      asking(overdue, "permission-overdue");
     }
     this.dialAll();
     this.restart(this.limit);
@@ -197,7 +202,6 @@ class Search {
     const state = await permission();
     if (this.over) return;
     if (this.pending() && state === "prompt" && performance.now() - this.oldest() < promptTime) {
-      this.say("permission-overdue");
       return; // the browser asks, or waits: its answer comes as an event
     }
     if (state === "granted" && this.asked && !this.again) {
