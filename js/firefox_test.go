@@ -200,7 +200,7 @@ func TestFirefoxAsks(t *testing.T) {
 			var got string
 			err := firefox.Evaluate(ctx, "return window.outcome", &got)
 			// A slow machine's click may come after that, too.
-			got = strings.Replace(got, "permission-overdue ", "", 1)
+			got = strings.Replace(got, overdue, "", 1)
 			if err != nil || got != c.want {
 				t.Errorf("%q, want %q: %v", got, c.want, err)
 			}
