@@ -166,17 +166,39 @@ func inFirefox(t *testing.T, script string) {
 	}
 }
 
-// Firefox asks from release 154 on; an older one does where a setting says so,
-// and the page then takes it for a 154. The question is the real one, and its
-// buttons are.
-func TestFirefoxAsks(t *testing.T) {
+// asFirefox makes it behave as that release does, and say so.
+func asFirefox(t *testing.T, release int, asks bool) {
+	t.Helper()
 	fox(t, publicSite+"/")
-	inFirefox(t, `Services.prefs.setBoolPref("network.lna.websocket.enabled", true);
-		Services.prefs.setStringPref("general.useragent.override", "Mozilla/5.0 (X11; Linux x86_64; rv:154.0) Gecko/20100101 Firefox/154.0");`)
+	inFirefox(t, fmt.Sprintf(`Services.prefs.setBoolPref("network.lna.websocket.enabled", %t);
+		Services.prefs.setStringPref("general.useragent.override", "Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/%[2]d.0");`, asks, release))
 	t.Cleanup(func() {
 		_ = firefox.InBrowser(context.Background(), `Services.prefs.clearUserPref("network.lna.websocket.enabled");
 			Services.prefs.clearUserPref("general.useragent.override");`, nil)
 	})
+	fox(t, publicSite+"/")
+}
+
+// Before release 154 nothing is asked, though the permission says "prompt": the
+// person is not told of a question that does not come.
+func TestFirefoxThatDoesNotAsk(t *testing.T) {
+	asFirefox(t, 153, false)
+	first, l := freePorts(t, 1)
+	agentOn(t, l[0], "agent", newEvents(), goodStatus, none)
+	askAbout(t, first, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var got string
+	if err := firefox.Evaluate(ctx, "return window.outcome", &got); err != nil || got != "searching found" {
+		t.Errorf("%q: %v", got, err)
+	}
+}
+
+// Firefox asks from release 154 on; an older one does where a setting says so,
+// and the page then takes it for a 154. The question is the real one, and its
+// buttons are.
+func TestFirefoxAsks(t *testing.T) {
+	asFirefox(t, 154, true)
 	for _, c := range []struct{ button, want string }{
 		{"secondaryButton", "searching permission-prompt waiting-for-permission searching permission_denied"},
 		{"button", "searching permission-prompt waiting-for-permission searching found"},
