@@ -129,6 +129,38 @@ func parsePattern(text string) (pattern, error) {
 	return pattern{suffix: "." + o.host}, nil
 }
 
+// Entry is an entry of allow or block in its parts, for who says it in another
+// program's form.
+type Entry struct {
+	Host     string // after *. where Wildcard; an IPv6 address without brackets
+	Port     int    // 443 where none is spelled out; of a loopback origin 80
+	Wildcard bool   // any subdomain, not Host itself
+	Loopback bool   // http on this machine
+}
+
+// ParseEntry takes what allow and block take.
+func ParseEntry(text string) (Entry, error) {
+	p, err := parsePattern(text)
+	if err != nil {
+		return Entry{}, err
+	}
+	if p.suffix != "" {
+		return Entry{Host: p.suffix[1:], Port: 443, Wildcard: true}, nil
+	}
+	o, err := ParseOrigin(text)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Host: o.host, Port: 443, Loopback: o.loopback}
+	if o.loopback {
+		e.Port = 80
+	}
+	if o.port {
+		e.Port, err = strconv.Atoi(text[strings.LastIndexByte(text, ':')+1:])
+	}
+	return e, err
+}
+
 func (p pattern) matches(o Origin) bool {
 	if p.suffix == "" {
 		return p.exact == o.text

@@ -57,6 +57,28 @@ func TestParseOrigin(t *testing.T) {
 	}
 }
 
+func TestParseEntry(t *testing.T) {
+	for text, want := range map[string]Entry{
+		"https://a.fr":                 {Host: "a.fr", Port: 443},
+		"https://a.fr:8443":            {Host: "a.fr", Port: 8443},
+		"https://*.a.fr":               {Host: "a.fr", Port: 443, Wildcard: true},
+		"https://[2001:db8::1]":        {Host: "2001:db8::1", Port: 443},
+		"https://[2001:db8::1]:444":    {Host: "2001:db8::1", Port: 444},
+		"http://localhost":             {Host: "localhost", Port: 80, Loopback: true},
+		"http://127.0.0.1:3000":        {Host: "127.0.0.1", Port: 3000, Loopback: true},
+		"https://xn--hpital-yxa.fr:81": {Host: "xn--hpital-yxa.fr", Port: 81},
+	} {
+		if got, err := ParseEntry(text); err != nil || got != want {
+			t.Errorf("%s: %+v %v, want %+v", text, got, err, want)
+		}
+	}
+	for _, bad := range []string{"", "a.fr", "https://*.gouv.fr", "https://*.a.fr:8443", "http://a.fr", "https://a.fr/"} {
+		if got, err := ParseEntry(bad); err == nil {
+			t.Errorf("%q was taken as %+v", bad, got)
+		}
+	}
+}
+
 func FuzzParseOrigin(f *testing.F) {
 	f.Add("https://a.fr:8443")
 	f.Add("http://localhost")

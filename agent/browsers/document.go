@@ -1,0 +1,147 @@
+package browsers
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/xml"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// The names of the documents for systems whose policies are imported.
+const (
+	regFile     = "cpx-bridge-browsers.reg"
+	profileFile = "cpx-bridge-browsers.mobileconfig"
+)
+
+// planDocument is for what an administrator imports: a registry file, or a
+// configuration profile. It knows nothing of what stands there already.
+func planDocument(r Request, entries []entry) []Change {
+	if len(entries) == 0 {
+		return nil // a profile is removed, a registry file is for adding
+	}
+	text, name := regText(r, entries), regFile
+	if r.System == MacOS {
+		text, name = profileText(r, entries), profileFile
+	}
+	c := Change{Place: name, Text: text, Changed: true}
+	if r.Root != "" {
+		c.Place = filepath.Join(r.Root, name)
+		c.apply = func() error { return replace(c.Place, r.Root, []byte(text), false) }
+	}
+	return []Change{c}
+}
+
+// regFirst is the first number of our values in a registry file for the
+// Chromium-based browsers, which take any: from 1 on are others'.
+const regFirst = 27720
+
+// regText is a file for regedit. Firefox takes a list only where it begins with
+// 1, so there, others' entries have to be looked at.
+func regText(r Request, entries []entry) string {
+	var b strings.Builder
+	b.WriteString("Windows Registry Editor Version 5.00\r\n")
+	for _, browser := range r.Browsers {
+		first := regFirst
+		if browser == Firefox {
+			first = 1
+		}
+		for _, l := range registryLists(r, browser, entries) {
+			if len(l.values) == 0 {
+				continue
+			}
+			fmt.Fprintf(&b, "\r\n[HKEY_LOCAL_MACHINE\\%s]\r\n", l.policy)
+			for i, v := range l.values {
+				fmt.Fprintf(&b, "\"%d\"=\"%s\"\r\n", first+i, v)
+			}
+		}
+	}
+	return b.String()
+}
+
+// domainOf is the name under which a browser's settings stand on macOS.
+var domainOf = map[Browser]string{
+	Chrome: "com.google.Chrome", Edge: "com.microsoft.Edge", Chromium: "org.chromium.Chromium", Firefox: "org.mozilla.firefox",
+}
+
+// profileText is a configuration profile (Apple, "Configuration Profile
+// Reference"). The same request gives the same profile, so that a new one takes
+// the old one's place.
+func profileText(r Request, entries []entry) string {
+	var payloads strings.Builder
+	for _, b := range r.Browsers {
+		fmt.Fprintf(&payloads, payloadForm, profileSettings(r, b, entries), profileID(domainOf[b]), domainOf[b], profileUUID(domainOf[b]))
+	}
+	return fmt.Sprintf(profileForm, payloads.String(), profileUUID("profile"))
+}
+
+const payloadForm = `    <dict>
+%s      <key>PayloadIdentifier</key>
+      <string>%s</string>
+      <key>PayloadType</key>
+      <string>%s</string>
+      <key>PayloadUUID</key>
+      <string>%s</string>
+      <key>PayloadVersion</key>
+      <integer>1</integer>
+    </dict>
+`
+
+const profileForm = `<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+  <key>PayloadContent</key>
+  <array>
+%s  </array>
+  <key>PayloadDisplayName</key>
+  <string>CPx Bridge: portals</string>
+  <key>PayloadIdentifier</key>
+  <string>cpx-bridge.browsers</string>
+  <key>PayloadScope</key>
+  <string>System</string>
+  <key>PayloadType</key>
+  <string>Configuration</string>
+  <key>PayloadUUID</key>
+  <string>%s</string>
+  <key>PayloadVersion</key>
+  <integer>1</integer>
+</dict>
+</plist>
+`
+
+func profileID(name string) string { return "cpx-bridge.browsers." + name }
+
+func profileUUID(name string) string {
+	sum := sha256.Sum256([]byte(profileID(name)))
+	return strings.ToUpper(uuid.NewSHA1(uuid.UUID(sum[:16]), []byte(name)).String())
+}
+
+func profileSettings(r Request, b Browser, entries []entry) string {
+	var text strings.Builder
+	if b == Firefox {
+		text.WriteString("      <key>EnterprisePoliciesEnabled</key>\n      <true/>\n      <key>LocalNetworkAccess</key>\n      <dict>\n")
+		plistArray(&text, "        ", "SkipDomains", domains(entries))
+		text.WriteString("      </dict>\n")
+		return text.String()
+	}
+	for _, l := range lists(r, b, entries) {
+		if len(l.values) > 0 {
+			plistArray(&text, "      ", l.policy, l.values)
+		}
+	}
+	return text.String()
+}
+
+func plistArray(to *strings.Builder, margin, key string, values []string) {
+	fmt.Fprintf(to, "%s<key>%s</key>\n%s<array>\n", margin, key, margin)
+	for _, v := range values {
+		var escaped bytes.Buffer
+		_ = xml.EscapeText(&escaped, []byte(v)) // a buffer takes all
+		fmt.Fprintf(to, "%s  <string>%s</string>\n", margin, escaped.String())
+	}
+	fmt.Fprintf(to, "%s</array>\n", margin)
+}

@@ -1,0 +1,308 @@
+package browsers
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// ownFile is our file in a Chromium-based browser's folder.
+const ownFile = "cpx-bridge.json"
+
+// The places on Linux.
+const firefoxFile = "/etc/firefox/policies/policies.json"
+
+// firefoxElsewhere are where Firefox looks only while firefoxFile does not exist.
+var firefoxElsewhere = []string{
+	"/usr/lib/firefox/distribution/policies.json", "/usr/lib/firefox-esr/distribution/policies.json",
+	"/usr/lib64/firefox/distribution/policies.json", "/opt/firefox/distribution/policies.json",
+}
+
+// managed are a Chromium-based browser's folders: Ubuntu's snap of Chromium has
+// one of its own.
+func managed(root string, b Browser) []string {
+	switch b {
+	case Chrome:
+		return []string{"/etc/opt/chrome/policies/managed"}
+	case Edge:
+		return []string{"/etc/opt/edge/policies/managed"}
+	case Chromium:
+		dirs := []string{"/etc/chromium/policies/managed"}
+		for _, sign := range []string{"/etc/chromium-browser", "/snap/chromium"} {
+			if _, err := os.Stat(filepath.Join(root, sign)); err == nil {
+				return append(dirs, "/etc/chromium-browser/policies/managed")
+			}
+		}
+		return dirs
+	}
+	return nil
+}
+
+// files is the state of a system's files while a request is planned.
+type files struct {
+	root    string
+	record  record
+	changes []*fileChange
+}
+
+// fileChange is what a request does to one file.
+type fileChange struct {
+	browser Browser
+	path    string // without the root
+	before  []byte // nil: no such file
+	doc     *document
+	shared  bool
+	ours    []ours // afterwards
+	err     error
+}
+
+func planFiles(r Request, entries []entry) ([]Change, error) {
+	f := &files{root: r.Root}
+	var err error
+	if f.record, err = readRecord(f.in(recordFile)); err != nil {
+		return nil, err
+	}
+	for _, b := range r.Browsers {
+		if b == Firefox {
+			f.planFirefox(domains(entries))
+			continue
+		}
+		for _, dir := range managed(r.Root, b) {
+			f.planManaged(b, dir, lists(r, b, entries))
+		}
+	}
+	return f.done(), nil
+}
+
+func (f *files) in(path string) string { return filepath.Join("/", f.root, path) }
+
+// change opens a file, once for each request.
+func (f *files) change(b Browser, path string, strict bool) *fileChange {
+	for _, c := range f.changes {
+		if c.path == path {
+			return c
+		}
+	}
+	c := &fileChange{browser: b, path: path}
+	c.before, c.err = os.ReadFile(f.in(path))
+	if errors.Is(c.err, fs.ErrNotExist) {
+		c.before, c.err = nil, nil
+	}
+	if c.err == nil {
+		c.doc, c.err = parseDocument(c.before, strict)
+	}
+	f.changes = append(f.changes, c)
+	return c
+}
+
+func (f *files) planFirefox(values []string) {
+	c := f.change(Firefox, firefoxFile, true)
+	if c.before == nil && len(values) > 0 {
+		for _, other := range firefoxElsewhere {
+			if _, err := os.Stat(f.in(other)); err == nil {
+				c.err = fmt.Errorf("%w: Firefox reads %s only while %s does not exist; move it there first", ErrShadowed, f.in(other), f.in(firefoxFile))
+				return
+			}
+		}
+	}
+	f.planList(c, firefoxList, values)
+}
+
+// planManaged: of several files that set one policy Chromium takes the last by
+// name, and nothing of the others. So our entries go where that one policy is
+// set already, and into a file of our own only where it is not.
+func (f *files) planManaged(b Browser, dir string, lists []list) {
+	own := filepath.Join(dir, ownFile)
+	for _, l := range lists {
+		path := []string{l.policy}
+		target, err := f.setter(dir, l.policy)
+		if err != nil {
+			c := f.change(b, own, false)
+			c.err = err
+			continue
+		}
+		if target == "" {
+			target = own
+		}
+		for _, file := range f.involved(dir, target, own, path) {
+			var values []string
+			if file == target {
+				values = l.values
+			}
+			f.planList(f.change(b, file, false), path, values)
+		}
+	}
+}
+
+// setter is the file of others that sets the policy, the last where several do.
+func (f *files) setter(dir, policy string) (string, error) {
+	names, err := os.ReadDir(f.in(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, n := range names { // sorted, as the browser reads them: any ending counts
+		path := filepath.Join(dir, n.Name())
+		text, err := os.ReadFile(f.in(path))
+		if n.Name() == ownFile || n.IsDir() || err != nil {
+			continue
+		}
+		doc, err := parseDocument(text, false)
+		if err != nil {
+			if bytes.Contains(text, []byte(policy)) {
+				return "", fmt.Errorf("%s: %w", f.in(path), err)
+			}
+			continue // the browser does not take it either
+		}
+		if _, exists, err := doc.strings([]string{policy}); err != nil {
+			return "", fmt.Errorf("%s: %w", f.in(path), err)
+		} else if exists && !f.record.made(path, []string{policy}) {
+			found = path
+		}
+	}
+	return found, nil
+}
+
+// involved are the files of the folder where the list has entries of ours, or
+// gets them.
+func (f *files) involved(dir, target, own string, path []string) []string {
+	list := []string{target}
+	if own != target {
+		list = append(list, own)
+	}
+	for _, o := range f.record.Files {
+		if filepath.Dir(o.File) == dir && slices.Equal(o.List, path) && !slices.Contains(list, o.File) {
+			list = append(list, o.File)
+		}
+	}
+	return list
+}
+
+// planList makes our part of the list at path to be values.
+func (f *files) planList(c *fileChange, path, values []string) {
+	if c.err != nil {
+		return
+	}
+	now, exists, err := c.doc.strings(path)
+	if err != nil {
+		c.err = err
+		return
+	}
+	o, known := f.record.find(c.path, path)
+	if !known {
+		o = ours{File: c.path, List: path, NewFile: c.before == nil}
+		if filepath.Base(c.path) == ownFile {
+			o.Values, o.Made = now, len(path) // the record is gone; the file's name tells
+		}
+	}
+	if filepath.Base(c.path) == ownFile {
+		o.NewFile = true
+	}
+	var theirs []string
+	for _, v := range now {
+		if !slices.Contains(o.Values, v) {
+			theirs = append(theirs, v)
+		}
+	}
+	wanted := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(theirs, v) })
+	var gone, missing []string
+	for _, v := range o.Values {
+		if !slices.Contains(wanted, v) {
+			gone = append(gone, v)
+		}
+	}
+	for _, v := range wanted {
+		if !slices.Contains(now, v) {
+			missing = append(missing, v)
+		}
+	}
+	c.shared = c.shared || len(theirs) > 0 || (c.before != nil && !o.NewFile)
+	if len(missing) > 0 {
+		made, err := c.doc.add(path, missing)
+		if err != nil {
+			c.err = err
+			return
+		}
+		if !exists {
+			o.Made = made
+		}
+	}
+	if c.err = c.doc.remove(path, gone, o.Made); c.err != nil {
+		return
+	}
+	if o.Values = wanted; len(wanted) > 0 {
+		c.ours = append(c.ours, o)
+	} else if o.NewFile {
+		c.ours = append(c.ours, ours{File: c.path, NewFile: true}) // remembered until the file goes
+	}
+}
+
+func (f *files) done() []Change {
+	var out []Change
+	for _, c := range f.changes {
+		if c.err == nil && c.before == nil && empty(&c.doc.root) {
+			continue // nothing was there, nothing comes
+		}
+		change := Change{Browser: c.browser, Place: f.in(c.path), Shared: c.shared, Err: c.err}
+		if c.err == nil {
+			text := c.text()
+			change.Text, change.Changed = string(text), !bytes.Equal(text, c.before) || (text == nil) != (c.before == nil)
+			change.apply = func() error { return f.apply(c, text) }
+		}
+		out = append(out, change)
+	}
+	return out
+}
+
+// text is what stands in the file afterwards, nil where it goes.
+func (c *fileChange) text() []byte {
+	if !empty(&c.doc.root) {
+		return c.doc.root.Pack()
+	}
+	if slices.ContainsFunc(c.ours, func(o ours) bool { return o.NewFile }) {
+		return nil
+	}
+	return c.before
+}
+
+// apply writes the record first: it may name what is not there yet, but what is
+// there is named.
+func (f *files) apply(c *fileChange, text []byte) error {
+	c.ours = slices.DeleteFunc(c.ours, func(o ours) bool { return len(o.Values) == 0 })
+	path, err := filepath.EvalSymlinks(f.in(c.path))
+	if errors.Is(err, fs.ErrNotExist) {
+		path, err = f.in(c.path), nil
+	}
+	if err != nil {
+		return err
+	}
+	before := f.record
+	f.record = f.record.with(c.path, append(f.record.of(c.path), c.ours...))
+	if err := f.record.write(f.in(recordFile)); err != nil {
+		return err
+	}
+	if err := replace(path, scratch(path), text, c.shared); err != nil {
+		return err
+	}
+	f.record = before.with(c.path, c.ours)
+	return f.record.write(f.in(recordFile))
+}
+
+// scratch is where a file is written before it takes its place, and where its
+// backup goes: a Chromium-based browser reads every file in its folder, whatever
+// its name.
+func scratch(path string) string {
+	dir := filepath.Dir(path)
+	if strings.HasSuffix(dir, "/policies/managed") {
+		return filepath.Dir(dir)
+	}
+	return dir
+}

@@ -1,0 +1,82 @@
+package browsers
+
+import (
+	"errors"
+	"os/exec"
+	"runtime"
+)
+
+// ErrUnknown says that this system's policies cannot be read.
+var ErrUnknown = errors.New("browsers: the policies of this system are not read")
+
+// State is what a browser on this machine does with the given origins.
+type State struct {
+	Browser   Browser
+	Installed bool
+	Where     string   // the file or key that counts, "" where there is none
+	Missing   []string // origins for which the browser asks the person
+	Err       error    // why it is not known
+}
+
+// InForce tells for each browser whether the machine's policies cover all of the
+// origins. root is as in a Request.
+func InForce(root string, origins []string) ([]State, error) {
+	entries, err := parseEntries(sayable(origins))
+	if err != nil {
+		return nil, err
+	}
+	var out []State
+	for _, b := range All {
+		s := State{Browser: b, Installed: installed(b)}
+		var covers func(entry) bool
+		if s.Where, covers, s.Err = inForce(root, b); s.Err == nil {
+			for _, e := range entries {
+				if !covers(e) {
+					s.Missing = append(s.Missing, e.text)
+				}
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// sayable leaves out what a browser never asks about.
+func sayable(origins []string) []string {
+	var out []string
+	for _, o := range origins {
+		if _, err := parseEntry(o); !errors.Is(err, ErrUnsayable) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+var programs = map[Browser][]string{
+	Chrome: {"google-chrome-stable", "google-chrome"}, Edge: {"microsoft-edge-stable", "microsoft-edge"},
+	Chromium: {"chromium", "chromium-browser"}, Firefox: {"firefox", "firefox-esr"},
+}
+
+func installed(b Browser) bool {
+	if runtime.GOOS == "windows" {
+		return onWindows(b)
+	}
+	for _, name := range programs[b] {
+		if _, err := exec.LookPath(name); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// coveredBy tells whether any pattern of a list stands for the entry.
+func coveredBy(patterns []string, covers func(string, entry) bool) func(entry) bool {
+	return func(e entry) bool {
+		for _, p := range patterns {
+			if covers(p, e) {
+				return true
+			}
+		}
+		return false
+	}
+}

@@ -1,0 +1,99 @@
+package browsers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// recordFile remembers which entries are ours, on Linux.
+const recordFile = "/etc/cpx-bridge/browsers.json"
+
+type record struct {
+	Version int    `json:"version"`
+	Files   []ours `json:"files"`
+}
+
+// ours is what we put into one list of one file.
+type ours struct {
+	File    string   `json:"file"`
+	List    []string `json:"list"`
+	Values  []string `json:"values"`
+	Made    int      `json:"made"`    // how many parts of the path to the list we made, from its end
+	NewFile bool     `json:"newFile"` // we made the file
+}
+
+func readRecord(path string) (record, error) {
+	r := record{Version: 1}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err == nil && r.Version != 1 {
+		err = fmt.Errorf("version %d is of a newer program", r.Version)
+	}
+	if err != nil {
+		return r, fmt.Errorf("browsers: the record of our entries: %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func (r record) find(file string, list []string) (ours, bool) {
+	i := slices.IndexFunc(r.Files, func(o ours) bool { return o.File == file && slices.Equal(o.List, list) })
+	if i < 0 {
+		return ours{}, false
+	}
+	return r.Files[i], true
+}
+
+// made tells whether the list stands in the file only because of us.
+func (r record) made(file string, list []string) bool {
+	o, ok := r.find(file, list)
+	return ok && o.Made > 0
+}
+
+func (r record) of(file string) []ours {
+	return slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File != file })
+}
+
+// with replaces what is known of one file. A list that stands there twice counts
+// as the later one with the values of both.
+func (r record) with(file string, list []ours) record {
+	out := record{Version: 1, Files: slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File == file })}
+	for _, o := range list {
+		i := slices.IndexFunc(out.Files, func(x ours) bool { return x.File == o.File && slices.Equal(x.List, o.List) })
+		if i < 0 {
+			out.Files = append(out.Files, o)
+			continue
+		}
+		for _, v := range out.Files[i].Values {
+			if !slices.Contains(o.Values, v) {
+				o.Values = append(slices.Clone(o.Values), v)
+			}
+		}
+		out.Files[i] = o
+	}
+	return out
+}
+
+func (r record) write(path string) error {
+	if len(r.Files) == 0 {
+		err := os.Remove(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replace(path, filepath.Dir(path), append(text, '\n'), false)
+}

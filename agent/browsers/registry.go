@@ -1,0 +1,182 @@
+package browsers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// hive is the part of the Windows registry that is needed: lists are keys whose
+// values are named by numbers.
+type hive interface {
+	// values returns a key's values by name; "" stands for one that is no text.
+	values(key string) (map[string]string, error)
+	set(key, name, value string) error
+	remove(key, name string) error
+	// drop removes a key that is empty.
+	drop(key string) error
+}
+
+// recordKey remembers which entries are ours: below it stands the list's key
+// with our values.
+const recordKey = `SOFTWARE\CPxBridge\BrowserPolicies`
+
+var policyKeys = map[Browser]string{
+	Chrome: `SOFTWARE\Policies\Google\Chrome`, Edge: `SOFTWARE\Policies\Microsoft\Edge`,
+	Chromium: `SOFTWARE\Policies\Chromium`, Firefox: `SOFTWARE\Policies\Mozilla\Firefox`,
+}
+
+// registryLists are a browser's lists with the whole key as their name.
+func registryLists(r Request, b Browser, entries []entry) []list {
+	if b == Firefox {
+		return []list{{policyKeys[b] + `\` + strings.Join(firefoxList[1:], `\`), domains(entries)}}
+	}
+	out := lists(r, b, entries)
+	for i := range out {
+		out[i].policy = policyKeys[b] + `\` + out[i].policy
+	}
+	return out
+}
+
+func planRegistry(r Request, entries []entry) ([]Change, error) {
+	h := openHive()
+	var out []Change
+	for _, b := range r.Browsers {
+		for _, l := range registryLists(r, b, entries) {
+			c := planKey(h, b, l)
+			if c.Changed || c.Err != nil || len(l.values) > 0 {
+				out = append(out, c)
+			}
+		}
+	}
+	return out, nil
+}
+
+// planKey makes our part of the list to be l's values.
+func planKey(h hive, b Browser, l list) Change {
+	c := Change{Browser: b, Place: `HKLM\` + l.policy}
+	now, err := h.values(l.policy)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	recorded, err := h.values(recordKey + `\` + l.policy)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	ours := slices.Collect(maps.Values(recorded))
+	after := maps.Clone(now)
+	if after == nil {
+		after = map[string]string{}
+	}
+	var mine []string
+	for name, value := range now {
+		if slices.Contains(ours, value) && !slices.Contains(l.values, value) {
+			delete(after, name)
+		}
+	}
+	for _, v := range l.values {
+		there := slices.Contains(slices.Collect(maps.Values(now)), v)
+		if !there {
+			after[free(after)] = v
+		}
+		if !there || slices.Contains(ours, v) {
+			mine = append(mine, v)
+		}
+	}
+	if b == Firefox {
+		beginWithOne(after)
+	}
+	slices.Sort(mine)
+	slices.Sort(ours)
+	c.Shared = len(after) > len(mine)
+	c.Changed = !maps.Equal(now, after) || !slices.Equal(ours, mine)
+	c.Text = keyText(after)
+	c.apply = func() error { return applyKey(h, l.policy, now, after, recorded, mine) }
+	return c
+}
+
+// free is the lowest number that nobody uses.
+func free(values map[string]string) string {
+	for n := 1; ; n++ {
+		if _, taken := values[strconv.Itoa(n)]; !taken {
+			return strconv.Itoa(n)
+		}
+	}
+}
+
+// beginWithOne: Firefox takes a key's values as a list only where one is named
+// 1. When ours was, another one takes the name.
+func beginWithOne(values map[string]string) {
+	names := numbers(values)
+	if len(names) == 0 || names[0] == 1 {
+		return
+	}
+	last := strconv.Itoa(names[len(names)-1])
+	values["1"] = values[last]
+	delete(values, last)
+}
+
+func numbers(values map[string]string) []int {
+	var list []int
+	for name := range values {
+		if n, err := strconv.Atoi(name); err == nil {
+			list = append(list, n)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func keyText(values map[string]string) string {
+	var b strings.Builder
+	for _, n := range numbers(values) {
+		fmt.Fprintf(&b, "%d = %s\n", n, values[strconv.Itoa(n)])
+	}
+	return b.String()
+}
+
+// applyKey writes the record first: it may name what is not there yet, but what
+// is there is named.
+func applyKey(h hive, key string, now, after, recorded map[string]string, mine []string) error {
+	record := map[string]string{}
+	for i, v := range mine {
+		record[strconv.Itoa(i+1)] = v
+	}
+	if len(mine) > 0 {
+		if err := rewrite(h, recordKey+`\`+key, recorded, record); err != nil {
+			return err
+		}
+	}
+	if err := rewrite(h, key, now, after); err != nil {
+		return err
+	}
+	if len(mine) > 0 {
+		return nil
+	}
+	return rewrite(h, recordKey+`\`+key, recorded, nil)
+}
+
+func rewrite(h hive, key string, now, after map[string]string) error {
+	for name, value := range after {
+		if old, there := now[name]; !there || old != value {
+			if err := h.set(key, name, value); err != nil {
+				return err
+			}
+		}
+	}
+	for name := range now {
+		if _, stays := after[name]; !stays {
+			if err := h.remove(key, name); err != nil {
+				return err
+			}
+		}
+	}
+	if len(after) == 0 {
+		return h.drop(key)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package browsers
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/windows/registry"
+)
+
+const thisSystem = Windows
+
+func openHive() hive { return machine{} }
+
+// machine is HKEY_LOCAL_MACHINE.
+type machine struct{}
+
+func (machine) values(key string) (map[string]string, error) {
+	return keyValues(registry.LOCAL_MACHINE, key)
+}
+
+func keyValues(root registry.Key, key string) (map[string]string, error) {
+	k, err := registry.OpenKey(root, key, registry.QUERY_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	defer k.Close()
+	names, err := k.ReadValueNames(-1)
+	if err != nil {
+		return nil, fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	values := map[string]string{}
+	for _, name := range names {
+		value, _, err := k.GetStringValue(name)
+		if err != nil && !errors.Is(err, registry.ErrUnexpectedType) {
+			return nil, fmt.Errorf("browsers: %s: %w", key, err)
+		}
+		values[name] = value
+	}
+	return values, nil
+}
+
+func (machine) set(key, name, value string) error {
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	if err != nil {
+		return fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	defer k.Close()
+	return k.SetStringValue(name, value)
+}
+
+func (machine) remove(key, name string) error {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	if err != nil {
+		return fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	defer k.Close()
+	return k.DeleteValue(name)
+}
+
+func (machine) drop(key string) error {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
+	if errors.Is(err, registry.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	info, err := k.Stat()
+	_ = k.Close()
+	if err != nil || info.ValueCount > 0 || info.SubKeyCount > 0 {
+		return err
+	}
+	return registry.DeleteKey(registry.LOCAL_MACHINE, key)
+}
