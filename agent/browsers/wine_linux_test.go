@@ -1,0 +1,16 @@
+package browsers
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+)
+
+// TestWindows runs the tests of the registry in a Windows of its own.
+func TestWindows(t *testing.T) {
+	program := winetest.BuildTest(t, ".")
+	if out := winetest.New(t).Run(program, "-test.run=^TestRegistry(Lists)?$", "-test.v"); !strings.Contains(out, "--- PASS: TestRegistry ") || !strings.Contains(out, "--- PASS: TestRegistryLists") {
+		t.Error(out)
+	}
+}
