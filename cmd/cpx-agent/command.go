@@ -31,6 +31,11 @@ const usage = `Usage: cpx-agent [COMMAND] [OPTIONS]
   autostart [status|enable|disable]
                       whether the agent starts with your desktop
   policy              the settings in force, each with where it comes from
+  policy browsers     what lets the portals named with --origin (again for each)
+                      reach the agent without the browser's question; --write
+                      writes it, --remove takes it away again, --os linux, windows
+                      or macos, --browser chrome,edge,chromium,firefox, --dir
+                      FOLDER in place of the system, --older-edge for Edge 140-145
   version
 
 Every command takes --config FILE, in place of your own settings file.
@@ -42,6 +47,8 @@ type options struct {
 	noTray bool
 	json   bool
 	words  []string
+
+	browsers browserOptions
 }
 
 func parse(args []string) (options, error) {
@@ -51,6 +58,7 @@ func parse(args []string) (options, error) {
 	set.StringVar(&o.config, "config", "", "")
 	set.BoolVar(&o.noTray, "no-tray", false, "")
 	set.BoolVar(&o.json, "json", false, "")
+	o.browsers.register(set)
 	for {
 		if err := set.Parse(args); err != nil {
 			return o, err
@@ -70,7 +78,7 @@ func parse(args []string) (options, error) {
 	if o.noTray && o.words[0] != "run" {
 		return o, errors.New("--no-tray belongs to run")
 	}
-	return o, nil
+	return o, o.browsers.misplaced(set, o.words)
 }
 
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -100,6 +108,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	switch o.words[0] {
 	case "policy":
+		if len(o.words) == 2 {
+			return browserPolicy(p, o.browsers, stdout, stderr)
+		}
 		return showPolicy(p, stdout)
 	case "autostart":
 		return startWithDesktop(p, append(o.words, "status")[1], stdout, stderr)
@@ -119,7 +130,8 @@ func known(words []string) bool {
 	case 1:
 		return slices.Contains([]string{"run", "certs", "sites", "policy", "autostart"}, words[0])
 	case 2:
-		return words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1])
+		return (words[0] == "policy" && words[1] == "browsers") ||
+			(words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1]))
 	case 3:
 		return (words[0] == "certs" && words[1] == "use") || (words[0] == "sites" && words[1] == "forget")
 	}

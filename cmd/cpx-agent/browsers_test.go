@@ -1,0 +1,105 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
+)
+
+func TestBrowserWords(t *testing.T) { catalogue.Check(t, browserWords) }
+
+// says fails where a part is missing in what a command printed.
+func says(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is missing:\n%s", part, text)
+		}
+	}
+}
+
+func TestPolicyBrowsers(t *testing.T) {
+	w := newWorkstation(t)
+	root := filepath.Join(w.dir, "root")
+	chromium := filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json")
+	firefox := filepath.Join(root, "/etc/firefox/policies/policies.json")
+	portal := []string{"--origin", "https://portail.example.fr"}
+	run := func(exit int, args ...string) (string, string) {
+		t.Helper()
+		return w.cpxAgent(t, exit, append([]string{"policy", "browsers", "--os", "linux", "--dir", root}, args...)...)
+	}
+	out, errs := run(exitGood, append(portal, "--origin", "https://*.groupe.example.fr", "--older-edge")...)
+	says(t, out, "# Chromium: à écrire: "+chromium, `"https://portail.example.fr:443"`, `"https://[*.]groupe.example.fr:443"`, `"*.groupe.example.fr"`, "LocalNetworkAccessAllowedForUrls")
+	says(t, errs, "le domaine lui-même", "tous les ports", "Edge avant 146")
+	if _, err := os.Stat(root); err == nil {
+		t.Error("printing wrote something")
+	}
+
+	if err := os.MkdirAll(filepath.Dir(firefox), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(firefox, []byte(`{"policies": {"DisableTelemetry": true`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, errs = run(exitProblem, append(portal, "--write")...)
+	says(t, out, "écrit: "+chromium)
+	says(t, errs, firefox+" : ce fichier est mal formé")
+	if err := os.WriteFile(firefox, []byte(`{"policies": {"DisableTelemetry": true}}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
+	out, errs = run(exitGood, append(portal, "--write")...)
+	says(t, out, "unchanged: "+chromium, "written: "+firefox, "Others’ entries stay")
+	says(t, errs, "every port")
+	out, _ = run(exitGood, portal...)
+	says(t, out, "stands there already: "+firefox)
+	out, _ = run(exitGood, "--remove")
+	says(t, out, "to be removed: "+chromium, "will be changed: "+firefox)
+	out, _ = run(exitGood, "--remove", "--write")
+	says(t, out, "removed: "+chromium)
+	if text, err := os.ReadFile(firefox); err != nil || string(text) != `{"policies": {"DisableTelemetry": true}}` {
+		t.Errorf("%q %v", text, err)
+	}
+	_, errs = run(exitGood, "--remove", "--write", "--browser", "chrome,chromium")
+	says(t, errs, "no entry of CPx Bridge")
+}
+
+func TestPolicyBrowsersElsewhere(t *testing.T) {
+	w := newWorkstation(t)
+	portal := []string{"policy", "browsers", "--origin", "https://portail.example.fr"}
+	out, errs := w.cpxAgent(t, exitGood, append(portal, "--os", "windows")...)
+	if !strings.HasPrefix(out, "Windows Registry Editor Version 5.00\r\n") { // it goes into a file as it stands
+		t.Error(out)
+	}
+	says(t, errs, "numérotation", "gestion de parc")
+	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--browser", "edge")...)
+	if !strings.HasPrefix(out, "<?xml ") || strings.Contains(out, "firefox") {
+		t.Error(out)
+	}
+	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--write", "--dir", w.dir)...)
+	says(t, out, "écrit: "+filepath.Join(w.dir, "cpx-bridge-browsers.mobileconfig"))
+	_, errs = w.cpxAgent(t, exitProblem, append(portal, "--os", "windows", "--write")...)
+	says(t, errs, "--dir")
+}
+
+func TestPolicyBrowsersMisused(t *testing.T) {
+	w := newWorkstation(t)
+	for says, args := range map[string][]string{
+		"name each portal":             {"policy", "browsers"},
+		"leave --origin out":           {"policy", "browsers", "--remove", "--origin", "https://a.fr"},
+		"where it was imported":        {"policy", "browsers", "--remove", "--os", "windows"},
+		"not an origin":                {"policy", "browsers", "--origin", "https://a.fr/x"},
+		"jamais questionnée":           {"policy", "browsers", "--origin", "http://localhost:8080"},
+		"safari":                       {"policy", "browsers", "--origin", "https://a.fr", "--browser", "safari"},
+		"the systems are":              {"policy", "browsers", "--origin", "https://a.fr", "--os", "beos"},
+		"--write belongs to policy":    {"certs", "--write"},
+		"--origin belongs to policy b": {"policy", "--origin", "https://a.fr"},
+	} {
+		if _, errs := w.cpxAgent(t, exitUsage, args...); !strings.Contains(errs, says) {
+			t.Errorf("%v: %s", args, errs)
+		}
+	}
+}
