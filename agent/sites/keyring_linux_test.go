@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zalando/go-keyring"
-
 	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 )
 
@@ -63,7 +61,7 @@ func helper(args []string) error {
 	case "forget":
 		l, err = s.Forget(ctx, rest[0])
 	case "loseKey":
-		err = keyring.Delete(service, s.account)
+		err = s.ring().Delete(ctx, s.account)
 	case "hang":
 		s.limit = 300 * time.Millisecond
 		before := runtime.NumGoroutine()

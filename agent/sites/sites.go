@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/zalando/go-keyring"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
@@ -34,10 +34,10 @@ type Site struct {
 
 // Why nothing is remembered, or a change was not made. Why puts them in words.
 var (
-	ErrNoKeyring = errors.New("sites: there is no keyring")
-	ErrLocked    = errors.New("sites: the keyring is locked")
-	ErrSlow      = errors.New("sites: the keyring does not answer")
-	ErrRefused   = errors.New("sites: the keyring refused")
+	ErrNoKeyring = keyring.ErrNone
+	ErrLocked    = keyring.ErrLocked
+	ErrSlow      = keyring.ErrSlow
+	ErrRefused   = keyring.ErrRefused
 	// The list is there and cannot be read. Remembering a site begins a new one.
 	ErrDamaged  = errors.New("sites: the list is damaged")
 	ErrOtherKey = errors.New("sites: the list is an older copy, or sealed by another key")
@@ -54,9 +54,7 @@ const Max = 256
 const (
 	maxAside = 8 // lists put aside, beyond which the oldest goes
 
-	keyringLimit = 5 * time.Second // of one call, where nobody waits
-	unlockLimit  = 2 * time.Minute // of one call that may ask the person
-	lockWait     = 20 * time.Millisecond
+	lockWait = 20 * time.Millisecond
 )
 
 // Options make a Store.
@@ -76,19 +74,18 @@ type Store struct {
 	account          string // under which the keyring has the key
 	unlock           bool
 	limit            time.Duration // of one call of the keyring
-	keys             *gate
 }
 
 // New makes a Store. Nothing is read yet.
 func New(o Options) *Store {
 	at := func(name string) string { return filepath.Join(o.Dir, name) }
-	limit := keyringLimit
+	limit := keyring.QuietLimit
 	if o.Unlock {
-		limit = unlockLimit
+		limit = keyring.UnlockLimit
 	}
 	return &Store{
 		path: at("sites.sealed"), next: at("sites.next"), lock: at("sites.lock"),
-		account: accountOf(o.Dir), unlock: o.Unlock, limit: limit, keys: desktop,
+		account: accountOf(o.Dir), unlock: o.Unlock, limit: limit,
 	}
 }
 

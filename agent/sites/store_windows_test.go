@@ -1,11 +1,10 @@
 package sites
 
 import (
+	"context"
 	"errors"
 	"os"
 	"testing"
-
-	"github.com/zalando/go-keyring"
 )
 
 // TestCredentialManager is the list with Windows's own keyring.
@@ -17,7 +16,7 @@ func TestCredentialManager(t *testing.T) {
 	defer os.RemoveAll(dir) // best effort: wine does not let go of the lock's file
 	const one, other = "https://portail.example.fr", "https://autre.example.fr:8443"
 	s := New(Options{Dir: dir})
-	defer func() { _ = keyring.Delete(service, s.account) }()
+	defer func() { _ = s.ring().Delete(context.Background(), s.account) }()
 	for i, step := range []struct {
 		do   func() (List, error)
 		err  error

@@ -1,4 +1,4 @@
-package sites
+package keyring
 
 import (
 	"context"
@@ -29,11 +29,11 @@ const (
 func reachable(ctx context.Context, unlock bool) error {
 	conn, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("%w: no session bus: %w", ErrNoKeyring, err)
+		return fmt.Errorf("%w: no session bus: %w", ErrNone, err)
 	}
 	defer conn.Close()
 	if err := errors.Join(conn.Auth(nil), conn.Hello()); err != nil {
-		return fmt.Errorf("%w: the session bus: %w", ErrNoKeyring, err)
+		return fmt.Errorf("%w: the session bus: %w", ErrNone, err)
 	}
 	var there []dbus.ObjectPath
 	if err := property(ctx, conn, secretsPath, secretCollections, &there); err != nil {
@@ -77,7 +77,7 @@ func kind(err error) error {
 		return ErrSlow
 	case answer.Name == std+"ServiceUnknown", answer.Name == std+"NameHasNoOwner", answer.Name == std+"Disconnected",
 		strings.HasPrefix(answer.Name, std+"Spawn."), errors.Is(err, dbus.ErrClosed):
-		return ErrNoKeyring
+		return ErrNone
 	case answer.Name == "org.freedesktop.Secret.Error.IsLocked", strings.Contains(err.Error(), "failed to unlock"):
 		return ErrLocked // the second is go-keyring's word for a person who did not unlock it
 	}

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sites
+package keyring
 
 import "context"
 

@@ -1,0 +1,147 @@
+// Package keyring keeps the agent's small secrets in the desktop's keyring,
+// through go-keyring: never a PIN.
+//
+// No call waits longer than its context and the ring's own limit, whatever the
+// keyring does, and nobody is asked to unlock it unless the ring says so. All
+// functions may be called concurrently; one call of the process at a time
+// reaches the keyring.
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/zalando/go-keyring"
+)
+
+// service is the keyring's entry; people see it in their keyring's program.
+const service = "CPx Bridge"
+
+// Why the keyring gave no answer.
+var (
+	ErrNone     = errors.New("keyring: there is no keyring")
+	ErrLocked   = errors.New("keyring: it is locked")
+	ErrSlow     = errors.New("keyring: it does not answer")
+	ErrRefused  = errors.New("keyring: it refused")
+	ErrNotFound = keyring.ErrNotFound
+)
+
+// The limits of a Ring that sets none.
+const (
+	QuietLimit  = 5 * time.Second // of one call, where nobody waits
+	UnlockLimit = 2 * time.Minute // of one call that may ask the person
+)
+
+// Ring is a way to the desktop's keyring. The zero value asks nobody anything.
+type Ring struct {
+	// Unlock lets a locked keyring ask the person. Else such a keyring is an
+	// error, and nobody is asked anything that they did not begin.
+	Unlock bool
+	// Limit is how long a call may take; 0: what fits Unlock.
+	Limit time.Duration
+}
+
+// Get reads a secret; ErrNotFound where there is none.
+func (r Ring) Get(ctx context.Context, account string) (string, error) {
+	return r.call(ctx, func() (string, error) { return keyring.Get(service, account) })
+}
+
+// Set writes a secret. Windows takes 2560 bytes, macOS about 3000.
+func (r Ring) Set(ctx context.Context, account, secret string) error {
+	_, err := r.call(ctx, func() (string, error) { return "", keyring.Set(service, account, secret) })
+	return err
+}
+
+// Delete takes a secret away; ErrNotFound where there is none.
+func (r Ring) Delete(ctx context.Context, account string) error {
+	_, err := r.call(ctx, func() (string, error) { return "", keyring.Delete(service, account) })
+	return err
+}
+
+// Check tells whether the keyring is there and open, without reading a secret.
+func (r Ring) Check(ctx context.Context) error {
+	_, err := r.call(ctx, func() (string, error) { return "", nil })
+	return err
+}
+
+// gate lets one call of the process at a time to the keyring. The library's
+// calls cannot be ended and may wait for a person for ever: while one is late,
+// the next ones fail at once, so that at most one goroutine hangs.
+type gate struct {
+	turn chan struct{}
+	late atomic.Bool
+}
+
+// desktop is the process's one way to the desktop's keyring.
+var desktop = &gate{turn: make(chan struct{}, 1)}
+
+func (r Ring) call(ctx context.Context, do func() (string, error)) (string, error) {
+	limit := r.Limit
+	if limit == 0 {
+		limit = QuietLimit
+		if r.Unlock {
+			limit = UnlockLimit
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return desktop.call(ctx, r.Unlock, do)
+}
+
+// call runs do, at most until ctx ends.
+func (g *gate) call(ctx context.Context, unlock bool, do func() (string, error)) (string, error) {
+	if g.late.Load() {
+		return "", fmt.Errorf("%w: an earlier call still waits", ErrSlow)
+	}
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", ErrSlow
+	}
+	type result struct {
+		secret string
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer func() {
+			g.late.Store(false)
+			<-g.turn
+		}()
+		var r result
+		if r.err = reachable(ctx, unlock); r.err == nil && ctx.Err() == nil {
+			r.secret, r.err = do()
+		}
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		if ctx.Err() != nil && r.err != nil {
+			return "", ErrSlow
+		}
+		return r.secret, typed(r.err)
+	case <-ctx.Done():
+		g.late.Store(true)
+		// It may have ended since, and not see that it is late.
+		if len(done) > 0 {
+			g.late.Store(false)
+		}
+		return "", ErrSlow
+	}
+}
+
+// typed makes a keyring's error one of this package's.
+func typed(err error) error {
+	switch {
+	case err == nil, errors.Is(err, keyring.ErrNotFound):
+		return err
+	case errors.Is(err, ErrNone), errors.Is(err, ErrLocked), errors.Is(err, ErrSlow), errors.Is(err, ErrRefused):
+		return err
+	case errors.Is(err, keyring.ErrUnsupportedPlatform):
+		return fmt.Errorf("%w: %w", ErrNone, err)
+	}
+	return fmt.Errorf("%w: %w", kind(err), err)
+}
