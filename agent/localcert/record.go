@@ -1,0 +1,106 @@
+package localcert
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// The files in the state folder. The certificates stand in both: what is trusted
+// has to be known also where certFile is gone.
+const (
+	certFile   = "localhost.pem"
+	recordFile = "localhost.json"
+	lockFile   = "localhost.lock"
+)
+
+// record is every pair whose trust or key is not taken back yet.
+type record struct {
+	Version int     `json:"version"`
+	Current string  `json:"current"` // the id of the pair that serves, or ""
+	Pairs   []known `json:"pairs"`
+}
+
+type known struct {
+	ID     string    `json:"id"`
+	CA     []byte    `json:"ca"` // DER
+	End    time.Time `json:"end"`
+	Stores []string  `json:"stores"` // where it is trusted, or may be
+}
+
+func (k known) account() string { return "localhost-" + k.ID[:16] }
+
+func (k known) cert() (*x509.Certificate, error) {
+	c, err := x509.ParseCertificate(k.CA)
+	if err != nil || (pair{ca: k.CA}).id() != k.ID {
+		return nil, fmt.Errorf("%w: %s", ErrDamaged, recordFile)
+	}
+	return c, nil
+}
+
+func (s *Store) read() (record, error) {
+	r := record{Version: 1}
+	text, err := os.ReadFile(filepath.Join(s.dir, recordFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(text, &r); err != nil || r.Version != 1 {
+		return r, fmt.Errorf("%w: %s", ErrDamaged, filepath.Join(s.dir, recordFile))
+	}
+	for _, k := range r.Pairs {
+		if _, err := k.cert(); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// write keeps the record, or takes it away where nothing is left in it.
+func (s *Store) write(r record) error {
+	path := filepath.Join(s.dir, recordFile)
+	if len(r.Pairs) == 0 {
+		return gone(os.Remove(path))
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replace(path, append(text, '\n'))
+}
+
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func replace(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".localhost-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (r *record) pair(id string) *known {
+	i := slices.IndexFunc(r.Pairs, func(k known) bool { return k.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &r.Pairs[i]
+}

@@ -1,0 +1,315 @@
+package localcert
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+)
+
+// Trust is where certificates are trusted on this machine.
+type Trust interface {
+	// Stores are those that there are now, by a name that stays.
+	Stores() ([]string, error)
+	Add(store string, ca *x509.Certificate) error
+	// Remove takes the certificate out; that it is not there is no error.
+	Remove(store string, ca *x509.Certificate) error
+	Has(store string, ca *x509.Certificate) (bool, error)
+}
+
+// Options make a Store.
+type Options struct {
+	Dir   string // the state folder
+	Keys  Keys   // default: the desktop's keyring, asking nobody
+	Trust Trust  // default: this system's stores
+	Now   func() time.Time
+}
+
+// Store is the certificate of this machine and person.
+type Store struct {
+	dir   string
+	keys  Keys
+	trust Trust
+	now   func() time.Time
+}
+
+// New makes a Store. Nothing is read yet.
+func New(o Options) *Store {
+	s := &Store{dir: o.Dir, keys: o.Keys, trust: o.Trust, now: o.Now}
+	if s.keys == nil {
+		s.keys = keyring.Ring{}
+	}
+	if s.trust == nil {
+		s.trust = systemTrust{}
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s
+}
+
+// Result is what an installation or a removal did. Problems is what it could not
+// do and went on without.
+type Result struct {
+	End      time.Time // of the new certificate
+	Stores   []string  // where it is trusted now, or was until now
+	Problems []error   // of kind ErrTrust or ErrLeft
+}
+
+// Install makes a new pair and has it trusted, then takes back what was trusted
+// before. Where it fails, what was there before still serves.
+func (s *Store) Install(ctx context.Context) (Result, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	r, err := s.read()
+	if err != nil {
+		return Result{}, err
+	}
+	stores, err := s.trust.Stores()
+	if err != nil {
+		return Result{}, err
+	}
+	p, err := makePair(s.now())
+	if err != nil {
+		return Result{}, err
+	}
+	k, err := s.keep(ctx, &r, p, stores)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{End: k.End}
+	result.Stores, result.Problems = s.addTrust(k)
+	if len(result.Stores) == 0 {
+		s.takeBack(ctx, &r, func(other known) bool { return other.ID == k.ID })
+		return Result{}, errors.Join(append([]error{s.write(r)}, result.Problems...)...)
+	}
+	if err := s.serve(&r, p); err != nil {
+		s.takeBack(ctx, &r, func(other known) bool { return other.ID == k.ID })
+		return Result{}, errors.Join(err, s.write(r))
+	}
+	result.Problems = append(result.Problems, s.takeBack(ctx, &r, func(other known) bool { return other.ID != k.ID })...)
+	return result, s.write(r)
+}
+
+// keep writes the key into the keyring and the pair into the record, before
+// anything trusts it.
+func (s *Store) keep(ctx context.Context, r *record, p pair, stores []string) (known, error) {
+	k := known{ID: p.id(), CA: p.ca, Stores: stores}
+	ca, err := k.cert()
+	if err != nil {
+		return k, err
+	}
+	k.End = ca.NotAfter
+	der, err := x509.MarshalPKCS8PrivateKey(p.key)
+	if err != nil {
+		return k, err
+	}
+	r.Pairs = append(r.Pairs, k)
+	if err := s.write(*r); err != nil {
+		return k, err
+	}
+	if err := s.keys.Set(ctx, k.account(), base64.StdEncoding.EncodeToString(der)); err != nil {
+		r.Pairs = r.Pairs[:len(r.Pairs)-1]
+		return k, errors.Join(err, s.write(*r))
+	}
+	return k, nil
+}
+
+func (s *Store) addTrust(k known) (stores []string, problems []error) {
+	ca, err := k.cert()
+	if err != nil {
+		return nil, []error{err}
+	}
+	for _, store := range k.Stores {
+		err := s.trust.Add(store, ca)
+		if there, hasErr := s.trust.Has(store, ca); err == nil && hasErr == nil && there {
+			stores = append(stores, store)
+			continue
+		} else if err == nil {
+			err = hasErr
+		}
+		problems = append(problems, fmt.Errorf("%w: %s: %w", ErrTrust, store, err))
+	}
+	return stores, problems
+}
+
+// serve makes the pair the one that the agent serves with.
+func (s *Store) serve(r *record, p pair) error {
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.leaf})
+	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.ca})...)
+	if err := replace(filepath.Join(s.dir, certFile), text); err != nil {
+		return err
+	}
+	r.Current = p.id()
+	return s.write(*r)
+}
+
+// takeBack removes trust and key of each pair that which says. A pair stays in
+// the record as long as anything of it is left.
+func (s *Store) takeBack(ctx context.Context, r *record, which func(known) bool) (problems []error) {
+	r.Pairs = slices.DeleteFunc(r.Pairs, func(k known) bool { return k.ID == "" })
+	for i := range r.Pairs {
+		k := &r.Pairs[i]
+		if !which(*k) {
+			continue
+		}
+		left := s.removeTrust(k)
+		err := s.keys.Delete(ctx, k.account())
+		if errors.Is(err, keyring.ErrNotFound) {
+			err = nil
+		}
+		if err != nil {
+			left = append(left, fmt.Errorf("%w: its key: %w", ErrLeft, err))
+		}
+		if problems = append(problems, left...); len(left) == 0 {
+			k.ID = ""
+		}
+	}
+	r.Pairs = slices.DeleteFunc(r.Pairs, func(k known) bool { return k.ID == "" })
+	if r.pair(r.Current) == nil {
+		r.Current = ""
+	}
+	return problems
+}
+
+func (s *Store) removeTrust(k *known) (problems []error) {
+	ca, err := k.cert()
+	if err != nil {
+		return []error{err}
+	}
+	k.Stores = slices.DeleteFunc(slices.Clone(k.Stores), func(store string) bool {
+		err := s.trust.Remove(store, ca)
+		there, hasErr := s.trust.Has(store, ca)
+		if hasErr == nil && !there {
+			return true
+		}
+		problems = append(problems, fmt.Errorf("%w: %s: %w", ErrLeft, store, errors.Join(err, hasErr)))
+		return false
+	})
+	return problems
+}
+
+// Remove takes trust out of every store it was put in, and the key out of the
+// keyring. It may be called again until nothing is left.
+func (s *Store) Remove(ctx context.Context) (Result, error) {
+	if _, err := os.Stat(s.dir); gone(err) == nil && err != nil {
+		return Result{}, nil
+	}
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	r, err := s.read()
+	if err != nil {
+		return Result{}, err
+	}
+	var result Result
+	for _, k := range r.Pairs {
+		result.Stores = append(result.Stores, k.Stores...)
+	}
+	result.Problems = s.takeBack(ctx, &r, func(known) bool { return true })
+	return result, errors.Join(s.write(r), gone(os.Remove(filepath.Join(s.dir, certFile))))
+}
+
+func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return nil, err
+	}
+	l := flock.New(filepath.Join(s.dir, lockFile))
+	if _, err := l.TryLockContext(ctx, 50*time.Millisecond); err != nil {
+		return nil, err
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+// Certificate is what the agent serves with.
+func (s *Store) Certificate(ctx context.Context) (tls.Certificate, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, certFile))
+	if err != nil {
+		if gone(err) == nil {
+			err = ErrNotInstalled
+		}
+		return tls.Certificate{}, err
+	}
+	var c tls.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		c.Certificate = append(c.Certificate, block.Bytes)
+	}
+	if len(c.Certificate) != 2 {
+		return tls.Certificate{}, fmt.Errorf("%w: %s", ErrDamaged, certFile)
+	}
+	if c.Leaf, err = x509.ParseCertificate(c.Certificate[0]); err != nil {
+		return tls.Certificate{}, fmt.Errorf("%w: %s: %w", ErrDamaged, certFile, err)
+	}
+	if now := s.now(); now.After(c.Leaf.NotAfter) || now.Before(c.Leaf.NotBefore) {
+		return tls.Certificate{}, ErrExpired
+	}
+	k := known{ID: pair{ca: c.Certificate[1]}.id()}
+	secret, err := s.keys.Get(ctx, k.account())
+	if errors.Is(err, keyring.ErrNotFound) {
+		err = ErrKeyLost
+	}
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	if c.PrivateKey, err = parseKey(secret, c.Leaf); err != nil {
+		return tls.Certificate{}, err
+	}
+	return c, nil
+}
+
+// Status is what stands, without the key being read.
+type Status struct {
+	Installed bool
+	End       time.Time
+	Trusted   []string // the stores that have it
+	Missing   []string // the stores that should have it and do not, or cannot be asked
+	Left      int      // older certificates that are still trusted somewhere
+}
+
+// Renew tells that it is time for a new one.
+func (st Status) Renew(now time.Time) bool { return st.Installed && now.After(st.End.Add(-Renewal)) }
+
+// Status looks at the stores.
+func (s *Store) Status(context.Context) (Status, error) {
+	r, err := s.read()
+	if err != nil {
+		return Status{}, err
+	}
+	var st Status
+	for _, k := range r.Pairs {
+		ca, err := k.cert()
+		if err != nil {
+			return st, err
+		}
+		if k.ID != r.Current {
+			st.Left++
+			continue
+		}
+		_, err = os.Stat(filepath.Join(s.dir, certFile))
+		st.Installed, st.End = err == nil, k.End
+		for _, store := range k.Stores {
+			if there, err := s.trust.Has(store, ca); err == nil && there {
+				st.Trusted = append(st.Trusted, store)
+			} else {
+				st.Missing = append(st.Missing, store)
+			}
+		}
+	}
+	return st, nil
+}

@@ -1,0 +1,43 @@
+package localcert
+
+import (
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+)
+
+// TestRootStore is the real library on the store of root certificates, and the
+// key in the Credential Manager: wine's, or a Windows' whose person says yes.
+func TestRootStore(t *testing.T) {
+	s := New(Options{Dir: t.TempDir()})
+	if r, err := s.Install(t.Context()); err != nil || len(r.Problems) > 0 || len(r.Stores) != 1 {
+		t.Fatalf("%+v %v", r, err)
+	}
+	first, err := s.Certificate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Install(t.Context()); err != nil || len(r.Problems) > 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+	second, err := s.Certificate(t.Context())
+	if err != nil || second.Leaf.Equal(first.Leaf) {
+		t.Errorf("%v", err)
+	}
+	st, err := s.Status(t.Context())
+	if err != nil || !st.Installed || len(st.Trusted) != 1 || st.Left != 0 {
+		t.Errorf("%+v %v", st, err)
+	}
+	if r, err := s.Remove(t.Context()); err != nil || len(r.Problems) > 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+	for _, c := range [][]byte{first.Certificate[1], second.Certificate[1]} {
+		ca := parse(t, c)
+		if there, err := s.trust.Has(rootStore, ca); there || err != nil {
+			t.Errorf("%v %v", there, err)
+		}
+		if _, err := (keyring.Ring{}).Get(t.Context(), (known{ID: pair{ca: c}.id()}).account()); err == nil {
+			t.Error("a key is left")
+		}
+	}
+}

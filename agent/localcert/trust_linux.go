@@ -1,0 +1,114 @@
+package localcert
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/smallstep/truststore"
+)
+
+// systemTrust is the NSS databases of the person's browsers. The machine's own
+// store is left alone: browsers on Linux do not read it, it would need root, and
+// every person on the machine would trust a certificate whose key one of them
+// has.
+type systemTrust struct{}
+
+// nssPlaces are where browsers keep their databases, below the person's home.
+var nssPlaces = []string{
+	".pki/nssdb", ".local/share/pki/nssdb", ".mozilla/firefox/*", ".config/mozilla/firefox/*",
+	"snap/chromium/current/.pki/nssdb", "snap/firefox/common/.mozilla/firefox/*",
+	".var/app/org.mozilla.firefox/.mozilla/firefox/*", ".var/app/org.mozilla.firefox/config/mozilla/firefox/*",
+	".var/app/org.chromium.Chromium/.pki/nssdb", ".var/app/com.google.Chrome/.pki/nssdb",
+}
+
+func (systemTrust) Stores() ([]string, error) {
+	if _, err := exec.LookPath("certutil"); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoTool, err)
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil, err
+	}
+	var stores []string
+	for _, place := range nssPlaces {
+		found, err := filepath.Glob(filepath.Join(escapeGlob(home), place, "cert9.db"))
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range found {
+			stores = append(stores, filepath.Dir(file))
+		}
+	}
+	if len(stores) == 0 {
+		return nil, fmt.Errorf("%w: start Chromium or Firefox once, then run this again", ErrNoStore)
+	}
+	slices.Sort(stores)
+	return stores, nil
+}
+
+// escapeGlob lets a path stand for itself in a pattern: the library takes a
+// pattern for the databases.
+func escapeGlob(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// Add puts it into one database. The library says nothing of what failed in
+// which; Has tells.
+func (systemTrust) Add(store string, ca *x509.Certificate) error {
+	return onStore(store, func(options ...truststore.Option) error { return truststore.Install(ca, options...) })
+}
+
+// Remove: the library leaves a certificate that is not valid any more where it
+// is, because it looks with a check of the certificate. So certutil is asked
+// again.
+func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
+	err := onStore(store, func(options ...truststore.Option) error { return truststore.Uninstall(ca, options...) })
+	there, hasErr := t.Has(store, ca)
+	if hasErr != nil || !there {
+		return errors.Join(err, hasErr)
+	}
+	out, err := exec.Command("certutil", "-D", "-d", "sql:"+store, "-n", libraryName(ca)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("certutil: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func onStore(store string, do func(...truststore.Option) error) error {
+	nss, err := truststore.NewNSSTrust()
+	if err != nil { // else the library would do nothing and say that it went well
+		return fmt.Errorf("%w: %w", ErrNoTool, err)
+	}
+	return withLibrary(func(options ...truststore.Option) error {
+		before := truststore.NSSProfile
+		defer func() { truststore.NSSProfile = before }()
+		truststore.NSSProfile = escapeGlob(store)
+		return do(options...)
+	}, truststore.WithTrust(nss), truststore.WithNoSystem())
+}
+
+// Has lists the one name. A database that is gone trusts nothing.
+func (systemTrust) Has(store string, ca *x509.Certificate) (bool, error) {
+	if _, err := os.Stat(filepath.Join(store, "cert9.db")); gone(err) == nil && err != nil {
+		return false, nil
+	}
+	out, err := exec.Command("certutil", "-L", "-d", "sql:"+store, "-n", libraryName(ca), "-r").Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		if strings.Contains(string(failed.Stderr), "SEC_ERROR_UNKNOWN_CERT") || strings.Contains(string(failed.Stderr), "PR_FILE_NOT_FOUND_ERROR") ||
+			strings.Contains(string(failed.Stderr), "Could not find cert") {
+			return false, nil
+		}
+		return false, fmt.Errorf("certutil: %w: %s", err, strings.TrimSpace(string(failed.Stderr)))
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrNoTool, err)
+	}
+	return string(out) == string(ca.Raw), nil
+}
