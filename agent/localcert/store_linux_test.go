@@ -30,6 +30,13 @@ func TestMain(m *testing.M) {
 	}
 	cmd := exec.Command(os.Args[0], os.Args[1:]...)
 	cmd.Env = append(os.Environ(), "CPX_TEST_HOME="+home, "HOME="+home, "GORACE=atexit_sleep_ms=0")
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // what is built stays where it is
+		out, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			panic(err)
+		}
+		cmd.Env = append(cmd.Env, name+"="+strings.TrimSpace(string(out)))
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err = cmd.Run()
 	_ = os.RemoveAll(home)

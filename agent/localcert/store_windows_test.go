@@ -1,6 +1,7 @@
 package localcert
 
 import (
+	"os"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
@@ -9,7 +10,11 @@ import (
 // TestRootStore is the real library on the store of root certificates, and the
 // key in the Credential Manager: wine's, or a Windows' whose person says yes.
 func TestRootStore(t *testing.T) {
-	s := New(Options{Dir: t.TempDir()})
+	dir, err := os.MkdirTemp("", "localcert") // wine cannot clean up as Go does; this Windows is thrown away
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Options{Dir: dir})
 	if r, err := s.Install(t.Context()); err != nil || len(r.Problems) > 0 || len(r.Stores) != 1 {
 		t.Fatalf("%+v %v", r, err)
 	}

@@ -24,37 +24,67 @@ func (systemTrust) Add(_ string, ca *x509.Certificate) error {
 	return withLibrary(func(options ...truststore.Option) error { return truststore.Install(ca, options...) })
 }
 
-func (systemTrust) Remove(_ string, ca *x509.Certificate) error {
-	err := withLibrary(func(options ...truststore.Option) error { return truststore.Uninstall(ca, options...) })
-	if errors.Is(err, truststore.ErrNotFound) {
-		return nil
+// The store as programs see it, and the person's own part of it.
+const (
+	wholeStore uintptr = windows.CERT_STORE_PROV_SYSTEM_W
+	ownStore   uintptr = windows.CERT_STORE_PROV_SYSTEM_REGISTRY_W
+)
+
+// Remove takes out this very certificate. The library would go by its number,
+// and goes on for ever where a certificate can be taken out of the person's own
+// part only, as in wine.
+func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
+	for _, part := range []uintptr{wholeStore, ownStore} {
+		err := withCertificate(part, ca, func(c *windows.CertContext) error {
+			if c == nil {
+				return nil
+			}
+			return windows.CertDeleteCertificateFromStore(c) // frees it too
+		})
+		if err != nil {
+			return fmt.Errorf("localcert: the store of root certificates: %w", err)
+		}
+		if there, err := t.Has(store, ca); err != nil || !there {
+			return err
+		}
 	}
-	return err
+	return errors.New("localcert: the store of root certificates keeps it")
 }
 
-func (systemTrust) Has(_ string, ca *x509.Certificate) (bool, error) {
+func (systemTrust) Has(_ string, ca *x509.Certificate) (there bool, err error) {
+	err = withCertificate(wholeStore, ca, func(c *windows.CertContext) error {
+		there = c != nil
+		if there {
+			return windows.CertFreeCertificateContext(c)
+		}
+		return nil
+	})
+	return there, err
+}
+
+// withCertificate looks for the certificate in a part of the store and hands it
+// over to do, which frees it; nil where it is not there.
+func withCertificate(part uintptr, ca *x509.Certificate, do func(*windows.CertContext) error) error {
 	name, err := windows.UTF16PtrFromString(rootStore)
 	if err != nil {
-		return false, err
+		return err
 	}
-	store, err := windows.CertOpenSystemStore(0, name)
+	store, err := windows.CertOpenStore(part, 0, 0, windows.CERT_SYSTEM_STORE_CURRENT_USER, uintptr(unsafe.Pointer(name)))
 	if err != nil {
-		return false, fmt.Errorf("localcert: the store of root certificates: %w", err)
+		return err
 	}
 	defer func() { _ = windows.CertCloseStore(store, 0) }()
 	var c *windows.CertContext
 	for {
 		// Each call frees the one before, the last one all.
-		c, err = windows.CertEnumCertificatesInStore(store, c)
-		if c == nil {
-			if errors.Is(err, syscall.Errno(windows.CRYPT_E_NOT_FOUND)) || err == nil {
-				return false, nil
+		if c, err = windows.CertEnumCertificatesInStore(store, c); c == nil {
+			if err != nil && !errors.Is(err, syscall.Errno(windows.CRYPT_E_NOT_FOUND)) {
+				return err
 			}
-			return false, err
+			return do(nil)
 		}
 		if bytes.Equal(unsafe.Slice(c.EncodedCert, c.Length), ca.Raw) {
-			_ = windows.CertFreeCertificateContext(c)
-			return true, nil
+			return do(c)
 		}
 	}
 }
