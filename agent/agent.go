@@ -57,6 +57,8 @@ type Options struct {
 	Logger   *slog.Logger
 	Version  string
 	LogFile  string // where the log is kept, for people to read; "" where it is not
+	// LocalCertificate is for wss, where the settings switch it on; nil: none.
+	LocalCertificate LocalCertificate
 	// Peer tells the owner of a connection; default peer.Owner.
 	Peer func(local, remote netip.AddrPort) (peer.Identity, error)
 	// Watch tells of readers and cards that come and go; default pcsc.Watch.
@@ -133,6 +135,7 @@ type Server struct {
 	remembered *remembered
 	offers     chan offer
 	bare       *bareConns
+	wss        *wss
 
 	mu    sync.Mutex
 	conns map[*conn]bool
@@ -171,6 +174,7 @@ func New(o Options) (*Server, error) {
 	s.remembered = newRemembered(o.Sites, o.Logger, s.changes.tell)
 	s.offers = make(chan offer, 1)
 	s.bare = newBareConns(maxBare)
+	s.wss = newWSS(o)
 	s.looks.onChange(s.cardsChanged)
 	s.looks.onChange(func(pkcs11.Snapshot) { s.changes.tell() })
 	var err error
@@ -201,6 +205,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { s.watchReaders(ctx) })
 	watching.Go(func() { s.watchState(ctx) })
+	watching.Go(func() { s.serveWSS(ctx, web) })
 	watching.Go(func() { s.makeOffers(ctx) })
 	s.remembered.start(ctx)
 	ended := make(chan error, len(s.listeners))

@@ -233,6 +233,7 @@ type setup struct {
 	now      func() time.Time
 	sites    *sites.Store
 	logTo    io.Writer
+	wss      LocalCertificate
 }
 
 func serve(t *testing.T, o setup) *Server {
@@ -249,6 +250,7 @@ func serve(t *testing.T, o setup) *Server {
 		t.Fatal(err)
 	}
 	p.Ports.First, p.Ports.Count = 30000+int(time.Now().UnixNano()%20000), 100
+	p.WSS.First, p.WSS.Count = p.Ports.First+p.Ports.Count, p.Ports.Count
 	p.PIN.Session = o.session
 	if o.peer == nil {
 		o.peer = func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
@@ -273,7 +275,7 @@ func serve(t *testing.T, o setup) *Server {
 	}
 	s, err := New(Options{Watch: watch, Desktop: o.desktop,
 		Policy: p, Cards: o.cards, Prompter: o.person, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
-		Peer: o.peer, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now,
+		Peer: o.peer, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, LocalCertificate: o.wss,
 	})
 	if err != nil {
 		t.Fatal(err)

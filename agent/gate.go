@@ -47,7 +47,7 @@ func (c *ownedConn) Close() error {
 type identityKey struct{}
 
 func withIdentity(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, identityKey{}, c)
+	return context.WithValue(ctx, identityKey{}, plain(c))
 }
 
 // gatedListener hands on only connections of the agent's own user. The check
@@ -174,7 +174,7 @@ func (s *Server) handler() http.Handler {
 			return
 		}
 		s.bare.remove(c)
-		if !s.hostAllowed(r.Host) {
+		if !hostAllowed(r.Host, addrPort(c.LocalAddr()).Port()) {
 			s.refuse(w, r, "host")
 			return
 		}
@@ -206,8 +206,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason string) {
 
 // hostAllowed stands against rebinding: a page that reaches the agent under its
 // own name sends that name here.
-func (s *Server) hostAllowed(host string) bool {
-	p := strconv.Itoa(s.port)
+func hostAllowed(host string, port uint16) bool {
+	p := strconv.Itoa(int(port))
 	return host == "127.0.0.1:"+p || host == "localhost:"+p || host == "[::1]:"+p
 }
 

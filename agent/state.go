@@ -13,6 +13,7 @@ type State struct {
 	Readers      int
 	Card         string // present, absent or unknown
 	Err          error  // why the cards cannot be read, or nil
+	WSSRenew     bool   // the certificate of wss ends soon: `cpx-agent wss install` makes a new one
 	Certificates []CertificateState
 }
 
@@ -28,7 +29,7 @@ type CertificateState struct {
 func (s *Server) State() State {
 	snapshot, _ := s.cards.Snapshot()
 	_, err := s.looks.state()
-	state := State{Lang: Language(s.policy.Lang), Readers: s.readers.count(snapshot), Card: s.cardState(snapshot), Err: err}
+	state := State{Lang: Language(s.policy.Lang), Readers: s.readers.count(snapshot), Card: s.cardState(snapshot), Err: err, WSSRenew: s.wss.renew(s.now())}
 	chosen, _ := s.choice.Get()
 	use, _ := chosen.Among(snapshot)
 	for _, c := range snapshot.Certificates {

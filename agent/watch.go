@@ -20,6 +20,9 @@ func (s *Server) watchState(ctx context.Context) {
 	if s.remembered.store != nil {
 		names[s.remembered.store.File()] = true
 	}
+	if s.wss != nil {
+		names[s.wss.source.File()] = true
+	}
 	if len(names) == 0 {
 		return
 	}

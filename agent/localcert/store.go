@@ -59,6 +59,9 @@ func New(o Options) *Store {
 	return s
 }
 
+// File is the certificate's file.
+func (s *Store) File() string { return filepath.Join(s.dir, certFile) }
+
 // Result is what an installation or a removal did. Problems is what it could not
 // do and went on without.
 type Result struct {
@@ -151,7 +154,7 @@ func (s *Store) addTrust(k known) (stores []string, problems []error) {
 func (s *Store) serve(r *record, p pair) error {
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.leaf})
 	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.ca})...)
-	if err := replace(filepath.Join(s.dir, certFile), text); err != nil {
+	if err := replace(s.File(), text); err != nil {
 		return err
 	}
 	r.Current = p.id()
@@ -223,7 +226,7 @@ func (s *Store) Remove(ctx context.Context) (Result, error) {
 		result.Stores = append(result.Stores, k.Stores...)
 	}
 	result.Problems = s.takeBack(ctx, &r, func(known) bool { return true })
-	return result, errors.Join(s.write(r), gone(os.Remove(filepath.Join(s.dir, certFile))))
+	return result, errors.Join(s.write(r), gone(os.Remove(s.File())))
 }
 
 func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
@@ -239,7 +242,7 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Certificate is what the agent serves with.
 func (s *Store) Certificate(ctx context.Context) (tls.Certificate, error) {
-	text, err := os.ReadFile(filepath.Join(s.dir, certFile))
+	text, err := os.ReadFile(s.File())
 	if err != nil {
 		if gone(err) == nil {
 			err = ErrNotInstalled
@@ -301,7 +304,7 @@ func (s *Store) Status(context.Context) (Status, error) {
 			st.Left++
 			continue
 		}
-		_, err = os.Stat(filepath.Join(s.dir, certFile))
+		_, err = os.Stat(s.File())
 		st.Installed, st.End = err == nil, k.End
 		for _, store := range k.Stores {
 			if there, err := s.trust.Has(store, ca); err == nil && there {

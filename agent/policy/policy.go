@@ -108,9 +108,6 @@ func Load(paths Paths) (*Effective, error) {
 		e.takeUser(user, machine)
 	}
 	e.Origins.Allow = e.mergedAllow()
-	if e.WSS.Enabled {
-		e.Warnings = append(e.Warnings, Warning{File: e.Sources["wss.enabled"], Key: "wss.enabled", Text: "this version serves no wss yet"})
-	}
 	return e, nil
 }
 

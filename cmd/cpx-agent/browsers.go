@@ -17,16 +17,16 @@ import (
 
 // browserOptions are of `policy browsers` alone.
 type browserOptions struct {
-	origins, browsers        words
+	origins, browsers        several
 	system, dir              string
 	write, remove, olderEdge bool
 }
 
-// words is an option that may be given several times, or with commas.
-type words []string
+// several is an option that may be given several times, or with commas.
+type several []string
 
-func (w *words) String() string { return strings.Join(*w, ",") }
-func (w *words) Set(text string) error {
+func (w *several) String() string { return strings.Join(*w, ",") }
+func (w *several) Set(text string) error {
 	*w = append(*w, strings.Split(text, ",")...)
 	return nil
 }

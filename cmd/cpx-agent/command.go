@@ -36,6 +36,9 @@ const usage = `Usage: cpx-agent [COMMAND] [OPTIONS]
                       writes it, --remove takes it away again, --os linux, windows
                       or macos, --browser chrome,edge,chromium,firefox, --dir
                       FOLDER in place of the system, --older-edge for Edge 140-145
+  wss install         make the certificate for wss (Safari), have it trusted, take
+                      the one before back; wss remove takes all of it back,
+                      wss status says how it stands
   version
 
 Every command takes --config FILE, in place of your own settings file.
@@ -114,6 +117,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return showPolicy(p, stdout)
 	case "autostart":
 		return startWithDesktop(p, append(o.words, "status")[1], stdout, stderr)
+	case "wss":
+		return wss(ctx, p, o.words[1], stdout, stderr)
 	case "certs":
 		if len(o.words) == 1 {
 			return certs(ctx, p, o.json, stdout, stderr)
@@ -131,7 +136,8 @@ func known(words []string) bool {
 		return slices.Contains([]string{"run", "certs", "sites", "policy", "autostart"}, words[0])
 	case 2:
 		return (words[0] == "policy" && words[1] == "browsers") ||
-			(words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1]))
+			(words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1])) ||
+			(words[0] == "wss" && slices.Contains([]string{"install", "remove", "status"}, words[1]))
 	case 3:
 		return (words[0] == "certs" && words[1] == "use") || (words[0] == "sites" && words[1] == "forget")
 	}

@@ -18,9 +18,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
+// asProgram makes the test program cpx-agent itself, in a process of its own.
+const asProgram = "CPX_TEST_AS_PROGRAM"
+
 func TestMain(m *testing.M) {
 	pkcs11.RunChildRole()
 	runDisplayRole()
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	// The race detector sleeps for a second at each process's end.
 	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
 		panic(err)

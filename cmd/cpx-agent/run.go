@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
@@ -61,7 +62,8 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 	defer cards.Close()
 	server, err := agent.New(agent.Options{
 		Policy: p, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state), Sites: sites.New(sites.Options{Dir: state}),
-		Prompter: prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
+		LocalCertificate: localcert.New(localcert.Options{Dir: state}),
+		Prompter:         prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,67 @@
+package localcert
+
+import (
+	"errors"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+)
+
+// words is the catalogue of this package: why there is no certificate, and what
+// to do.
+type words struct {
+	notInstalled, expired, keyLost, damaged, noStore, noTool, trust, left string
+	noKeyring, locked, slow, refused                                      string
+}
+
+var texts = map[string]words{
+	"fr": {
+		notInstalled: "Aucun certificat n’est installé. Lancez « cpx-agent wss install ».",
+		expired:      "Le certificat n’est plus valable. Lancez « cpx-agent wss install ».",
+		keyLost:      "La clé du certificat n’est plus dans le trousseau. Lancez « cpx-agent wss install ».",
+		damaged:      "Le fichier du certificat ou de son suivi est abîmé. Supprimez-le du dossier d’état, puis lancez « cpx-agent wss install » ; un ancien certificat se retire à la main, sous le nom « CPx Bridge localhost ».",
+		noStore:      "Aucun magasin de certificats n’a été trouvé. Ouvrez une fois Chromium ou Firefox, puis recommencez.",
+		noTool:       "Le programme certutil manque : installez le paquet libnss3-tools (ou nss-tools), puis recommencez.",
+		trust:        "Un magasin de certificats a refusé le certificat.",
+		left:         "Un ancien certificat reste reconnu. Relancez la commande pour le retirer.",
+		noKeyring:    "Ce poste n’a pas de trousseau de clés : la clé du certificat ne peut être gardée nulle part.",
+		locked:       "Le trousseau de clés est verrouillé : déverrouillez-le, puis recommencez.",
+		slow:         "Le trousseau de clés ne répond pas.",
+		refused:      "Le trousseau de clés refuse l’accès.",
+	},
+	"en": {
+		notInstalled: "No certificate is installed. Run `cpx-agent wss install`.",
+		expired:      "The certificate is not valid any more. Run `cpx-agent wss install`.",
+		keyLost:      "The certificate’s key is not in the keyring any more. Run `cpx-agent wss install`.",
+		damaged:      "The certificate’s file or its record is damaged. Delete it from the state folder, then run `cpx-agent wss install`; an older certificate is taken out by hand, under the name “CPx Bridge localhost”.",
+		noStore:      "No store of trusted certificates was found. Open Chromium or Firefox once, then run this again.",
+		noTool:       "The program certutil is missing: install the package libnss3-tools (or nss-tools), then run this again.",
+		trust:        "A store did not take the certificate.",
+		left:         "An older certificate is still trusted. Run the command again to take it out.",
+		noKeyring:    "This workstation has no keyring: there is nowhere to keep the certificate’s key.",
+		locked:       "The keyring is locked: unlock it, then run this again.",
+		slow:         "The keyring does not answer.",
+		refused:      "The keyring refuses access.",
+	},
+}
+
+// Why puts an error of this package into words for a person; lang is "fr" or
+// "en".
+func Why(err error, lang string) string {
+	w, ok := texts[lang]
+	if !ok {
+		w = texts["fr"]
+	}
+	for _, c := range []struct {
+		kind error
+		text string
+	}{
+		{ErrNotInstalled, w.notInstalled}, {ErrExpired, w.expired}, {ErrKeyLost, w.keyLost}, {ErrDamaged, w.damaged},
+		{ErrNoStore, w.noStore}, {ErrNoTool, w.noTool}, {keyring.ErrNone, w.noKeyring}, {keyring.ErrLocked, w.locked},
+		{keyring.ErrSlow, w.slow}, {keyring.ErrRefused, w.refused}, {ErrTrust, w.trust}, {ErrLeft, w.left},
+	} {
+		if errors.Is(err, c.kind) {
+			return c.text
+		}
+	}
+	return err.Error()
+}
