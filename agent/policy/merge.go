@@ -55,6 +55,9 @@ func (f *file) sets(key string) bool {
 	return set
 }
 
+// Managed tells that there is a machine policy.
+func (e *Effective) Managed() bool { return e.hasMachine }
+
 // mergedAllow is what is shown: the machine's entries where the person lists
 // none, else the intersection.
 func (e *Effective) mergedAllow() []string {

@@ -30,6 +30,8 @@ const usage = `Usage: cpx-agent [COMMAND] [OPTIONS]
   sites forget SITE   ask you again at this site
   autostart [status|enable|disable]
                       whether the agent starts with your desktop
+  doctor [--json]     what is wrong on this workstation and what to do; changes
+                      nothing, asks for no PIN; --identity names holders too
   policy              the settings in force, each with where it comes from
   policy browsers     what lets the portals named with --origin (again for each)
                       reach the agent without the browser's question; --write
@@ -49,6 +51,7 @@ type options struct {
 	config string
 	noTray bool
 	json   bool
+	whole  bool // --identity
 	words  []string
 
 	browsers browserOptions
@@ -61,6 +64,7 @@ func parse(args []string) (options, error) {
 	set.StringVar(&o.config, "config", "", "")
 	set.BoolVar(&o.noTray, "no-tray", false, "")
 	set.BoolVar(&o.json, "json", false, "")
+	set.BoolVar(&o.whole, "identity", false, "")
 	o.browsers.register(set)
 	for {
 		if err := set.Parse(args); err != nil {
@@ -75,8 +79,11 @@ func parse(args []string) (options, error) {
 	if len(o.words) == 0 {
 		o.words = []string{"run"}
 	}
-	if o.json && o.words[0] != "certs" && o.words[0] != "sites" {
-		return o, errors.New("--json belongs to certs and sites")
+	if o.json && !slices.Contains([]string{"certs", "sites", "doctor"}, o.words[0]) {
+		return o, errors.New("--json belongs to certs, sites and doctor")
+	}
+	if o.whole && o.words[0] != "doctor" {
+		return o, errors.New("--identity belongs to doctor")
 	}
 	if o.noTray && o.words[0] != "run" {
 		return o, errors.New("--no-tray belongs to run")
@@ -117,6 +124,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return showPolicy(p, stdout)
 	case "autostart":
 		return startWithDesktop(p, append(o.words, "status")[1], stdout, stderr)
+	case "doctor":
+		return examine(ctx, p, o.json, o.whole, stdout, stderr)
 	case "wss":
 		return wss(ctx, p, o.words[1], stdout, stderr)
 	case "certs":
@@ -133,7 +142,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func known(words []string) bool {
 	switch len(words) {
 	case 1:
-		return slices.Contains([]string{"run", "certs", "sites", "policy", "autostart"}, words[0])
+		return slices.Contains([]string{"run", "certs", "sites", "policy", "autostart", "doctor"}, words[0])
 	case 2:
 		return (words[0] == "policy" && words[1] == "browsers") ||
 			(words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1])) ||

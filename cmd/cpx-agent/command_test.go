@@ -213,6 +213,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"autostart", "enable", "now"}, exitUsage, "unknown command"},
 		{[]string{"version", "now"}, exitUsage, "unknown command"},
 		{[]string{"policy", "--json"}, exitUsage, "--json belongs to certs"},
+		{[]string{"certs", "--identity"}, exitUsage, "--identity belongs to doctor"},
 		{[]string{"certs", "--no-tray"}, exitUsage, "--no-tray belongs to run"},
 		{[]string{"--colour"}, exitUsage, "colour"},
 	} {

@@ -1,0 +1,137 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+)
+
+func (d *doctor) dialogs(context.Context) []Finding {
+	var found []Finding
+	if d.Display != nil {
+		if d.Display() {
+			found = append(found, Finding{Code: "display_answers", Outcome: Good, Text: d.words.Display})
+		} else {
+			found = append(found, Finding{Code: "no_display", Outcome: Problem, Text: d.words.NoDisplay, Next: d.words.NoDisplayNext})
+		}
+	}
+	if runtime.GOOS != "linux" {
+		return found // the system's own dialogs
+	}
+	program, err := prompt.Program(d.Policy.Pinentry)
+	if err != nil {
+		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: fmt.Sprintf(d.words.NoDialogs, err), Next: d.words.InstallDialogs})
+	}
+	return append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: fmt.Sprintf(d.words.Dialogs, program)})
+}
+
+func (d *doctor) keyring(ctx context.Context) []Finding {
+	err := d.Keyring(ctx)
+	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.words.KeyringOpen}
+	switch {
+	case err == nil:
+		return []Finding{f}
+	case errors.Is(err, keyring.ErrLocked):
+		f = Finding{Code: "keyring_locked", Text: d.words.KeyringLocked, Next: d.words.UnlockKeyring}
+	case errors.Is(err, keyring.ErrNone):
+		f = Finding{Code: "no_keyring", Text: d.words.NoKeyring, Next: d.words.InstallKeyring}
+	case errors.Is(err, keyring.ErrSlow):
+		f = Finding{Code: "keyring_slow", Text: d.words.KeyringSlow, Next: d.words.RestartKeyring}
+	default:
+		f = Finding{Code: "keyring_refused", Text: d.words.KeyringRefused, Next: d.words.RestartKeyring}
+	}
+	if f.Outcome = Problem; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
+		f.Outcome, f.Next = Good, "" // there nothing is kept in it
+	}
+	return []Finding{f}
+}
+
+func (d *doctor) autostart(context.Context) []Finding {
+	enabled, where, missing, err := d.Autostart()
+	switch {
+	case err != nil:
+		return []Finding{{Code: "autostart_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.AutostartUnknown, err)}}
+	case missing != "":
+		return []Finding{{Code: "autostart_broken", Subject: where, Outcome: Problem, Text: fmt.Sprintf(d.words.AutostartBroken, where, missing), Next: d.words.AutostartNext}}
+	case !enabled:
+		return []Finding{{Code: "no_autostart", Subject: where, Outcome: Problem, Text: d.words.NoAutostart, Next: d.words.AutostartNext}}
+	}
+	return []Finding{{Code: "autostart", Subject: where, Outcome: Good, Text: fmt.Sprintf(d.words.Autostarts, where)}}
+}
+
+// browsers: without a policy the browser asks the person, which is a problem
+// only where an administrator names the portals.
+func (d *doctor) browsers(context.Context) []Finding {
+	origins := d.Policy.Origins.Allow
+	if len(origins) == 0 {
+		return []Finding{{Code: "no_portal_named", Outcome: Good, Text: d.words.NoPortals}}
+	}
+	states, err := browsers.InForce(d.Root, origins)
+	if err != nil {
+		return []Finding{{Code: "policy_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PolicyUnknown, "", err)}}
+	}
+	var found []Finding
+	for _, s := range states {
+		if s.Installed {
+			found = append(found, d.browser(s))
+		}
+	}
+	if len(found) == 0 {
+		return []Finding{{Code: "no_browser", Outcome: Unknown, Text: d.words.NoBrowser}}
+	}
+	return found
+}
+
+func (d *doctor) browser(s browsers.State) Finding {
+	f := Finding{Code: "policy_in_force", Subject: string(s.Browser), Outcome: Good, Text: fmt.Sprintf(d.words.PolicyInForce, s.Browser.Name())}
+	switch {
+	case errors.Is(s.Err, browsers.ErrMalformed):
+		f.Code, f.Outcome, f.Text, f.Next = "policy_malformed", Problem, fmt.Sprintf(d.words.PolicyMalformed, s.Browser.Name(), s.Where), d.words.MendPolicy
+	case s.Err != nil:
+		f.Code, f.Outcome, f.Text = "policy_unknown", Unknown, fmt.Sprintf(d.words.PolicyUnknown, s.Browser.Name(), s.Err)
+	case len(s.Missing) > 0 && d.Policy.Managed():
+		f.Code, f.Outcome = "policy_missing", Problem
+		f.Text, f.Next = fmt.Sprintf(d.words.PolicyMissing, s.Browser.Name(), strings.Join(s.Missing, ", ")), fmt.Sprintf(d.words.WritePolicy, "--origin "+strings.Join(s.Missing, " --origin "))
+	case len(s.Missing) > 0: // a person's own list says where that person logs in
+		f.Code, f.Text = "policy_none", fmt.Sprintf(d.words.BrowserAsks, s.Browser.Name())
+	}
+	return f
+}
+
+func (d *doctor) wss(ctx context.Context) []Finding {
+	store := d.localCertificate()
+	st, err := store.Status(ctx)
+	if err != nil {
+		return []Finding{{Code: "wss_damaged", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSFailed, localcert.Why(err, d.Lang))}}
+	}
+	var found []Finding
+	if st.Left > 0 {
+		found = append(found, Finding{Code: "wss_left", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSLeft, st.Left), Next: d.words.WSSLeftNext})
+	}
+	switch {
+	case !d.Policy.WSS.Enabled && st.Installed:
+		return append(found, Finding{Code: "wss_not_needed", Outcome: Problem, Text: d.words.WSSNotNeeded, Next: d.words.WSSRemove})
+	case !d.Policy.WSS.Enabled:
+		return append(found, Finding{Code: "wss_off", Outcome: Good, Text: d.words.WSSOff})
+	}
+	if _, err := store.Certificate(ctx); err != nil {
+		return append(found, Finding{Code: "wss_no_certificate", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSFailed, localcert.Why(err, d.Lang))})
+	}
+	end := agent.Date(st.End, d.Lang)
+	switch {
+	case len(st.Missing) > 0:
+		return append(found, Finding{Code: "wss_not_trusted", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSNotTrusted, strings.Join(st.Missing, ", ")), Next: d.words.WSSInstall})
+	case st.Renew(d.Now()):
+		return append(found, Finding{Code: "wss_ends_soon", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSEnds, end), Next: d.words.WSSInstall})
+	}
+	return append(found, Finding{Code: "wss_ready", Outcome: Good, Text: fmt.Sprintf(d.words.WSSReady, end)})
+}

@@ -1,0 +1,205 @@
+// Package doctor looks at all that a login by card needs on this workstation and
+// says what is wrong and what to do, for a person or for a support case.
+//
+// Its checks are independent and run at the same time, each with a deadline of
+// its own, so that a module that hangs hangs nothing else. It never logs in to a
+// card, never asks for a PIN, asks nobody anything, changes nothing, and names
+// no holder, no other person and no personal folder unless told to. What it says
+// of the running agent is what the system says of its sockets.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// Outcome is how a check ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Good    Outcome = "good"
+	Problem Outcome = "problem"
+	Unknown Outcome = "unknown" // it cannot be told here and now
+)
+
+// Finding is one thing that was looked at. Check and Code are for programs and
+// stay as they are; Text and Next are for people, in the report's language.
+type Finding struct {
+	Check   string  `json:"check"`
+	Code    string  `json:"code"`
+	Subject string  `json:"subject,omitempty"` // a module, reader, browser, port or key
+	Outcome Outcome `json:"outcome"`
+	Text    string  `json:"text"`
+	Next    string  `json:"next,omitempty"` // what to do
+}
+
+// Report is what `cpx-agent doctor --json` prints.
+type Report struct {
+	Version  int       `json:"version"` // of this form
+	Agent    string    `json:"agent"`
+	System   string    `json:"system"`
+	Lang     string    `json:"lang"`
+	Outcome  Outcome   `json:"outcome"` // the worst: problem, else unknown, else good
+	Findings []Finding `json:"findings"`
+}
+
+// Options are what is looked at. Policy is required. The functions have the
+// workstation's own as their default.
+type Options struct {
+	Policy   *policy.Effective
+	Lang     string
+	Agent    string // version
+	StateDir string
+	Identity bool // name holders, other people, personal folders and sites
+	Root     string
+
+	Display   func() bool // nil: not looked at
+	Autostart func() (enabled bool, where, missing string, err error)
+	Keyring   func(ctx context.Context) error
+	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
+	Cards     func(ctx context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error)
+	Sockets   func(ports []int) ([]Socket, error)
+	Now       func() time.Time
+	Limit     time.Duration // of each check; the cards have what the modules' limits add up to
+}
+
+const (
+	shortLimit = 15 * time.Second
+	cardsLimit = 45 * time.Second
+)
+
+// check is one row of the report: a name that stays, and who looks.
+type check struct {
+	name  string
+	limit time.Duration
+	look  func(ctx context.Context) []Finding
+}
+
+type doctor struct {
+	Options
+	words words
+	home  string
+}
+
+// Run looks at everything and returns when all has answered, or is late.
+func Run(ctx context.Context, o Options) Report {
+	d := &doctor{Options: o.withDefaults()}
+	d.words = texts[d.Lang]
+	d.home, _ = os.UserHomeDir()
+	checks := []check{
+		{"settings", shortLimit, d.settings}, {"pcsc", shortLimit, d.pcsc}, {"cards", cardsLimit, d.cards},
+		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"agent", shortLimit, d.agent},
+		{"browsers", shortLimit, d.browsers}, {"wss", shortLimit, d.wss},
+	}
+	if o.Autostart != nil {
+		checks = append(checks, check{"autostart", shortLimit, d.autostart})
+	}
+	found := make([][]Finding, len(checks))
+	var all sync.WaitGroup
+	for i, c := range checks {
+		all.Go(func() { found[i] = d.within(ctx, c) })
+	}
+	all.Wait()
+	r := Report{Version: 1, Agent: o.Agent, System: runtime.GOOS, Lang: d.Lang, Outcome: Good, Findings: []Finding{}}
+	for _, list := range found {
+		for _, f := range list {
+			f.Text, f.Next, f.Subject = d.discreet(f.Text), d.discreet(f.Next), d.discreet(f.Subject)
+			r.Findings = append(r.Findings, f)
+			if f.Outcome == Problem || f.Outcome == Unknown && r.Outcome == Good {
+				r.Outcome = f.Outcome
+			}
+		}
+	}
+	return r
+}
+
+func (o Options) withDefaults() Options {
+	if texts[o.Lang] == (words{}) {
+		o.Lang = agent.French
+	}
+	if o.Keyring == nil {
+		o.Keyring = keyring.Ring{}.Check
+	}
+	if o.Readers == nil {
+		o.Readers = readers
+	}
+	if o.Cards == nil {
+		o.Cards = func(ctx context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) { return cards(ctx, o.Policy) }
+	}
+	if o.Sockets == nil {
+		o.Sockets = Sockets
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// within gives up on a check that is late. What it started goes on, and ends
+// with the program at the latest.
+func (d *doctor) within(ctx context.Context, c check) []Finding {
+	limit := c.limit
+	if d.Limit != 0 {
+		limit = d.Limit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan []Finding, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- []Finding{{c.name, "failed", "", Unknown, fmt.Sprintf(d.words.Failed, c.name, p), d.words.Report}}
+			}
+		}()
+		done <- c.look(ctx)
+	}()
+	select {
+	case list := <-done:
+		for i := range list {
+			list[i].Check = c.name
+		}
+		return list
+	case <-ctx.Done():
+		return []Finding{{c.name, "late", "", Problem, fmt.Sprintf(d.words.Late, c.name, limit), d.words.LateNext}}
+	}
+}
+
+// discreet leaves the person's name out of paths.
+func (d *doctor) discreet(text string) string {
+	if d.Identity || len(d.home) < 2 {
+		return text
+	}
+	return strings.ReplaceAll(text, d.home, "~")
+}
+
+func (d *doctor) settings(context.Context) []Finding {
+	if len(d.Policy.Warnings) == 0 {
+		return []Finding{{Code: "settings_taken", Outcome: Good, Text: d.words.SettingsTaken}}
+	}
+	var list []Finding
+	for _, w := range d.Policy.Warnings {
+		list = append(list, Finding{
+			Code: "setting_not_taken", Subject: w.Key, Outcome: Problem,
+			Text: fmt.Sprintf(d.words.SettingNotTaken, w.File, w.Line, w.Key, w.Text), Next: d.words.SettingNext,
+		})
+	}
+	return list
+}
+
+// localCertificate reads the key, quietly: a certificate without it is of no use.
+func (d *doctor) localCertificate() *localcert.Store {
+	return localcert.New(localcert.Options{Dir: d.StateDir, Now: d.Now})
+}

@@ -1,0 +1,433 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
+	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// listenVariable makes this program one that listens, until it is told to end.
+const listenVariable = "CPX_TEST_LISTEN"
+
+func TestMain(m *testing.M) {
+	pkcs11.RunChildRole()
+	if os.Getenv(listenVariable) != "" {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println(l.Addr().(*net.TCPAddr).Port)
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
+
+func load(t *testing.T, machine, user string) *policy.Effective {
+	t.Helper()
+	dir := t.TempDir()
+	paths := policy.Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml")}
+	for path, text := range map[string]string{paths.Machine: machine, paths.User: user} {
+		if text != "" {
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p, err := policy.Load(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// healthy is a workstation where all is well, but for what a test changes.
+func healthy(t *testing.T) Options {
+	t.Helper()
+	p := load(t, "", "")
+	p.Pinentry = "/bin/sh"
+	return Options{
+		Policy: p, Lang: "en", StateDir: t.TempDir(), Root: t.TempDir(),
+		Display:   func() bool { return true },
+		Autostart: func() (bool, string, string, error) { return true, "/etc/xdg/autostart/cpx-bridge.desktop", "", nil },
+		Keyring:   func(context.Context) error { return nil },
+		Readers: func(context.Context) ([]pcsc.Reader, error) {
+			return []pcsc.Reader{{Name: "TEST reader", Present: true}}, nil
+		},
+		Cards: func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
+			return []pkcs11.ModuleState{{Path: "/opt/test.so", Info: "TEST"}}, pkcs11.Snapshot{}, nil
+		},
+		Sockets: func([]int) ([]Socket, error) {
+			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}}, nil
+		},
+	}
+}
+
+func codes(r Report) (list []string) {
+	for _, f := range r.Findings {
+		list = append(list, f.Code)
+	}
+	return list
+}
+
+func find(t *testing.T, r Report, code string) Finding {
+	t.Helper()
+	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Code == code })
+	if i < 0 {
+		t.Fatalf("no %s in %v", code, codes(r))
+	}
+	return r.Findings[i]
+}
+
+// slot is one with a card, or what the change makes of it.
+func slot(change func(*pkcs11.Slot)) func(*Options) {
+	return func(o *Options) {
+		s := pkcs11.Slot{Module: "/opt/test.so", Description: "TEST reader", Hardware: true, Token: &pkcs11.Token{Label: "CPS TEST DUPONT", Serial: "8000000001"}}
+		change(&s)
+		o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
+			return []pkcs11.ModuleState{{Path: "/opt/test.so"}}, pkcs11.Snapshot{Slots: []pkcs11.Slot{s}}, nil
+		}
+	}
+}
+
+// TestFindings plays each fault, and asks for its code and outcome in both
+// languages, with something to do where it is a problem.
+func TestFindings(t *testing.T) {
+	module := func(err error) func(*Options) {
+		return func(o *Options) {
+			o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
+				return []pkcs11.ModuleState{{Path: "/opt/test.so", Err: err}}, pkcs11.Snapshot{}, err
+			}
+		}
+	}
+	readers := func(list []pcsc.Reader, err error) func(*Options) {
+		return func(o *Options) { o.Readers = func(context.Context) ([]pcsc.Reader, error) { return list, err } }
+	}
+	sockets := func(list ...Socket) func(*Options) {
+		return func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return list, nil } }
+	}
+	key := func(err error) func(*Options) {
+		return func(o *Options) { o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", err) } }
+	}
+	start := func(enabled bool, missing string, err error) func(*Options) {
+		return func(o *Options) {
+			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
+		}
+	}
+	me := os.Getuid()
+	for _, c := range []struct {
+		code    string
+		outcome Outcome
+		change  func(*Options)
+	}{
+		{"settings_taken", Good, nil},
+		{"setting_not_taken", Problem, func(o *Options) { o.Policy = load(t, "lang = \"fr\"\n", "[ports]\nfirst = 30000\n") }},
+		{"no_pcsc_library", Problem, readers(nil, pcsc.ErrNoLibrary)},
+		{"no_pcsc_service", Problem, readers(nil, pcsc.ErrNoService)},
+		{"no_reader", Problem, readers(nil, nil)},
+		{"pcsc_runs", Good, nil}, {"reader", Good, nil},
+		{"no_module", Problem, func(o *Options) {
+			o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
+				return nil, pkcs11.Snapshot{}, pkcs11.ErrNoModule
+			}
+		}},
+		{"module_works", Good, nil},
+		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
+		{"no_card", Unknown, nil},
+		{"card_unknown", Problem, slot(func(s *pkcs11.Slot) { s.Token, s.Unrecognized = nil, true })},
+		{"no_usable_certificate", Problem, slot(func(*pkcs11.Slot) {})},
+		{"pin_locked", Problem, slot(func(s *pkcs11.Slot) { s.Token.PINLocked = true })},
+		{"pin_not_set", Problem, slot(func(s *pkcs11.Slot) { s.Token.PINNotSet = true })},
+		{"pin_final_try", Problem, slot(func(s *pkcs11.Slot) { s.Token.PINFinalTry = true })},
+		{"pin_count_low", Good, slot(func(s *pkcs11.Slot) { s.Token.PINCountLow = true })},
+		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) { o.Display = func() bool { return false } }},
+		{"no_dialog_program", Problem, func(o *Options) { o.Policy.Pinentry = "/nowhere/pinentry" }},
+		{"dialog_program", Good, func(o *Options) { o.Policy.Pinentry = "/bin/sh" }},
+		{"keyring_open", Good, nil}, {"keyring_locked", Problem, key(keyring.ErrLocked)}, {"no_keyring", Problem, key(keyring.ErrNone)},
+		{"keyring_slow", Problem, key(keyring.ErrSlow)}, {"keyring_refused", Problem, key(keyring.ErrRefused)},
+		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
+		{"agent_runs", Good, nil}, {"no_agent", Problem, sockets()},
+		{"agent_replaced", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
+		{"agent_serves_wss", Good, func(o *Options) {
+			o.Policy.WSS.Enabled = true
+			sockets(Socket{Port: 27820, UID: me, Program: "/usr/bin/cpx-agent"})(o)
+		}},
+		{"port_taken", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/other", PID: 7})},
+		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, UID: me})},
+		{"port_other_user", Unknown, sockets(Socket{Port: 27720, UID: me + 1})},
+		{"no_free_port", Problem, func(o *Options) { o.Policy.Ports.Count = 1; sockets(Socket{Port: 27720, UID: me + 1})(o) }},
+		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
+		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
+		{"autostart_unknown", Unknown, start(false, "", errors.New("played"))},
+		{"no_portal_named", Good, nil}, {"wss_off", Good, nil},
+		{"wss_no_certificate", Problem, func(o *Options) { o.Policy.WSS.Enabled = true }},
+		{"wss_damaged", Problem, func(o *Options) {
+			if err := os.WriteFile(filepath.Join(o.StateDir, "localhost.json"), []byte("{"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(c.code, func(t *testing.T) {
+			said := map[string]bool{}
+			for _, lang := range []string{"fr", "en"} {
+				o := healthy(t)
+				o.Lang = lang
+				if c.change != nil {
+					c.change(&o)
+				}
+				r := Run(t.Context(), o)
+				f := find(t, r, c.code)
+				if f.Outcome != c.outcome || f.Text == "" || strings.Contains(f.Text+f.Next, "%!") || said[f.Text] {
+					t.Errorf("%+v", f)
+				}
+				said[f.Text] = true
+				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") { // those say it in the text
+					t.Errorf("nothing to do: %+v", f)
+				}
+				if c.outcome == Problem && r.Outcome != Problem {
+					t.Errorf("the report is %s", r.Outcome)
+				}
+			}
+		})
+	}
+	if r := Run(t.Context(), healthy(t)); r.Outcome != Unknown { // no card is inserted
+		t.Errorf("%s: %v", r.Outcome, codes(r))
+	}
+}
+
+// TestLate: a check that hangs is told, and the others say what they found.
+func TestLate(t *testing.T) {
+	o := healthy(t)
+	hang := make(chan struct{})
+	defer close(hang)
+	o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
+		<-hang // not even the end of its time moves it
+		return nil, pkcs11.Snapshot{}, nil
+	}
+	o.Readers = func(context.Context) ([]pcsc.Reader, error) { panic("played") }
+	o.Limit = 500 * time.Millisecond
+	r := Run(t.Context(), o)
+	if f := find(t, r, "late"); f.Check != "cards" || f.Outcome != Problem {
+		t.Errorf("%+v", f)
+	}
+	if f := find(t, r, "failed"); f.Check != "pcsc" || f.Outcome != Unknown {
+		t.Errorf("%+v", f)
+	}
+	find(t, r, "keyring_open")
+	find(t, r, "agent_runs")
+}
+
+// TestRealCards: a real module and cards. Nothing is logged in to, and no holder
+// is named unless asked for.
+func TestRealCards(t *testing.T) {
+	spy, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
+	if err != nil || len(spy) == 0 {
+		t.Fatal("OpenSC's pkcs11-spy.so is not installed: YES=1 scripts/setup test installs it")
+	}
+	dir := t.TempDir()
+	made, err := democard.Make(filepath.Join(dir, "cards"), []string{"cps", "expired"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(dir, "trace")
+	t.Setenv("SOFTHSM2_CONF", filepath.Join(dir, "cards", "softhsm2.conf"))
+	t.Setenv("PKCS11SPY", made[0].Module)
+	t.Setenv("PKCS11SPY_OUTPUT", trace)
+	t.Setenv("HOME", dir)
+	o := healthy(t)
+	o.Cards = nil
+	o.Policy.Modules = []string{spy[0], filepath.Join(dir, "missing.so")}
+	o.StateDir = filepath.Join(dir, "state")
+	r := Run(t.Context(), o)
+	for _, code := range []string{"module_works", "module_failed", "certificate_usable", "certificate_expired", "card_usable"} {
+		find(t, r, code)
+	}
+	calls, err := os.ReadFile(trace)
+	if err != nil || !strings.Contains(string(calls), "C_GetTokenInfo") {
+		t.Fatalf("the trace shows nothing: %v", err)
+	}
+	for _, call := range []string{"C_Login", "C_Sign", "C_SetPIN", "C_InitPIN"} {
+		if strings.Contains(string(calls), call) {
+			t.Errorf("%s was called", call)
+		}
+	}
+	personal := []string{dir}
+	_, snapshot, err := cards(t.Context(), o.Policy)
+	if err != nil && len(snapshot.Certificates) == 0 {
+		t.Fatal(err)
+	}
+	for _, c := range snapshot.Certificates {
+		personal = append(personal, c.ID, c.ID[:12], c.X509.Subject.CommonName, c.Slot.Token.Label, c.Slot.Token.Serial)
+	}
+	said := text(t, r)
+	for _, p := range personal {
+		if strings.Contains(said, p) {
+			t.Errorf("%q is in the report:\n%s", p, said)
+		}
+	}
+	o.Identity = true
+	if whole := text(t, Run(t.Context(), o)); !strings.Contains(whole, dir) || len(whole) <= len(said) {
+		t.Errorf("--identity names no more:\n%s", whole)
+	}
+}
+
+func text(t *testing.T, r Report) string {
+	t.Helper()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestBrowsers(t *testing.T) {
+	bin := t.TempDir()
+	for _, program := range []string{"chromium", "firefox"} {
+		if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin)
+	const portals = "[origins]\nallow = [\"https://portail.example.fr\"]\n"
+	o := healthy(t)
+	o.Policy = load(t, "", portals)
+	r := Run(t.Context(), o)
+	if f := find(t, r, "policy_none"); f.Outcome != Good || strings.Contains(text(t, r), "portail.example.fr") {
+		t.Errorf("a person's own list: %+v", f)
+	}
+	o.Policy = load(t, portals, "")
+	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || !strings.Contains(f.Next, "--origin https://portail.example.fr") {
+		t.Errorf("%+v", f)
+	}
+	changes, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow, System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range changes {
+		if err := c.Apply(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r = Run(t.Context(), o)
+	var subjects []string
+	for _, f := range r.Findings {
+		if f.Code == "policy_in_force" {
+			subjects = append(subjects, f.Subject)
+		}
+	}
+	if !slices.Equal(subjects, []string{"chromium", "firefox"}) { // the installed ones
+		t.Errorf("%v in %v", subjects, codes(r))
+	}
+	if err := os.WriteFile(filepath.Join(o.Root, "/etc/firefox/policies/policies.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	find(t, Run(t.Context(), o), "policy_malformed")
+	t.Setenv("PATH", t.TempDir())
+	find(t, Run(t.Context(), o), "no_browser")
+}
+
+// TestSockets reads the real tables.
+func TestSockets(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		list, err := Sockets([]int{port, 1})
+		if err != nil || len(list) != 1 || list[0] != (Socket{port, os.Getuid(), self, os.Getpid()}) {
+			t.Errorf("%+v %v", list, err)
+		}
+		if dialled, err := net.Dial("tcp", l.Addr().String()); err != nil { // a connection is no listener
+			t.Error(err)
+		} else {
+			defer dialled.Close()
+		}
+		if again, err := Sockets([]int{port}); err != nil || len(again) != 1 {
+			t.Errorf("%+v %v", again, err)
+		}
+	}
+}
+
+// TestOtherUser: of another person's program the user is told, and by number
+// only.
+func TestOtherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("becoming another user needs root: run as root to test what is told of another user")
+	}
+	program := publicCopy(t)
+	cmd := exec.Command(program)
+	cmd.Dir, cmd.Env = "/", []string{listenVariable + "=1"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stdin.Close(); _ = cmd.Wait() }()
+	var port int
+	if _, err := fmt.Fscan(stdout, &port); err != nil {
+		t.Fatal(err)
+	}
+	o := healthy(t)
+	o.Sockets = nil
+	o.Policy.Ports.First, o.Policy.Ports.Count = port, 1
+	r := Run(t.Context(), o)
+	if f := find(t, r, "port_other_user"); !strings.Contains(f.Text, "uid 65534") || strings.Contains(f.Text, "nobody") {
+		t.Errorf("%+v", f)
+	}
+	find(t, r, "no_free_port")
+	o.Identity = true
+	if f := find(t, Run(t.Context(), o), "port_other_user"); !strings.Contains(f.Text, "nobody") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// publicCopy puts this program where another user may run it.
+func publicCopy(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.CreateTemp("", "doctor-test-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(f.Name()) })
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return f.Name()
+}

@@ -1,0 +1,107 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+)
+
+// Socket is a program that listens on a port of ours.
+type Socket struct {
+	Port    int
+	UID     int    // -1: not known
+	Program string // its path, "" where the system does not tell
+	PID     int
+}
+
+// ErrNoSockets says that this system does not tell who listens.
+var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
+
+func (d *doctor) agent(context.Context) []Finding {
+	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
+	ports := plain
+	if d.Policy.WSS.Enabled {
+		ports = slices.Concat(plain, portRange(d.Policy.WSS.First, d.Policy.WSS.Count))
+	}
+	sockets, err := d.Sockets(ports)
+	if err != nil {
+		return []Finding{{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)}}
+	}
+	var found []Finding
+	running := false
+	taken := map[int]bool{}
+	for _, s := range sockets {
+		if taken[s.Port] { // 127.0.0.1 and ::1
+			continue
+		}
+		taken[s.Port] = true
+		running = running || ours(s) && slices.Contains(plain, s.Port)
+		found = append(found, d.socket(s, slices.Contains(plain, s.Port)))
+	}
+	switch {
+	case running:
+	case len(taken) >= len(ports):
+		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: fmt.Sprintf(d.words.NoFreePort, plain[0], plain[len(plain)-1]), Next: d.words.MorePorts})
+	default:
+		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent})
+	}
+	return found
+}
+
+func portRange(first, count int) (ports []int) {
+	for p := first; p < first+count; p++ {
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+// deleted is what Linux puts behind the path of a program whose file is gone, as
+// after an upgrade.
+const deleted = " (deleted)"
+
+// ours tells whether a socket is of the person's own agent.
+func ours(s Socket) bool {
+	name := strings.TrimSuffix(s.Program, deleted)
+	self, err := os.Executable()
+	return s.UID == os.Getuid() && (filepath.Base(name) == "cpx-agent" || err == nil && name == self)
+}
+
+func (d *doctor) socket(s Socket, plain bool) Finding {
+	f := Finding{Subject: strconv.Itoa(s.Port), Outcome: Good}
+	switch {
+	case ours(s) && strings.HasSuffix(s.Program, deleted):
+		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Problem, fmt.Sprintf(d.words.AgentReplaced, s.Port), d.words.RestartAgent
+	case ours(s) && plain:
+		f.Code, f.Text = "agent_runs", fmt.Sprintf(d.words.AgentRuns, s.Port)
+	case ours(s):
+		f.Code, f.Text = "agent_serves_wss", fmt.Sprintf(d.words.AgentWSS, s.Port)
+	case s.UID == os.Getuid() && s.Program != "":
+		f.Code, f.Outcome, f.Text, f.Next = "port_taken", Problem, fmt.Sprintf(d.words.PortTaken, s.Port, s.Program, s.PID), d.words.PortTakenNext
+	case s.UID == os.Getuid():
+		f.Code, f.Outcome, f.Text = "port_taken_unknown", Unknown, fmt.Sprintf(d.words.PortSomebody, s.Port)
+	default:
+		// Each person on a terminal server has an agent; a stranger looks the same.
+		f.Code, f.Outcome, f.Text = "port_other_user", Unknown, fmt.Sprintf(d.words.PortOther, s.Port, d.person(s.UID))
+	}
+	return f
+}
+
+func (d *doctor) person(uid int) string {
+	if uid < 0 {
+		return "?"
+	}
+	if d.Identity {
+		if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+			return prompt.Visible(u.Username)
+		}
+	}
+	return "uid " + strconv.Itoa(uid)
+}

@@ -1,0 +1,92 @@
+package doctor
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const listening = "0A" // TCP_LISTEN in /proc/net/tcp
+
+// Sockets reads who listens on the ports (proc(5)): of the person's own
+// programs the path, of others the user.
+func Sockets(ports []int) ([]Socket, error) {
+	var list []Socket
+	inodes := map[string]int{} // to an index of list
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		f, err := os.Open(table)
+		if errors.Is(err, fs.ErrNotExist) && table != "/proc/net/tcp" {
+			continue // no IPv6
+		}
+		if err != nil {
+			return nil, err
+		}
+		lines := bufio.NewScanner(f)
+		for lines.Scan() {
+			s, inode, ok := socketLine(lines.Text())
+			if ok && slices.Contains(ports, s.Port) {
+				inodes["socket:["+inode+"]"] = len(list)
+				list = append(list, s)
+			}
+		}
+		if err := errors.Join(lines.Err(), f.Close()); err != nil {
+			return nil, fmt.Errorf("%s: %w", table, err)
+		}
+	}
+	if len(list) > 0 {
+		namePrograms(list, inodes)
+	}
+	return list, nil
+}
+
+// socketLine is one line: number, local address, remote one, state, queues,
+// timer, retransmissions, uid, timeout, inode.
+func socketLine(line string) (s Socket, inode string, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) < 10 || fields[3] != listening {
+		return Socket{}, "", false
+	}
+	_, hex, found := strings.Cut(fields[1], ":")
+	port, err := strconv.ParseUint(hex, 16, 16)
+	if !found || err != nil {
+		return Socket{}, "", false
+	}
+	uid, err := strconv.Atoi(fields[7])
+	if err != nil {
+		return Socket{}, "", false
+	}
+	return Socket{Port: int(port), UID: uid}, fields[9], true
+}
+
+// namePrograms finds the processes that hold the sockets, as far as this person
+// may look.
+func namePrograms(list []Socket, inodes map[string]int) {
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return
+	}
+	for _, p := range processes {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil {
+			continue
+		}
+		dir := filepath.Join("/proc", p.Name())
+		files, err := os.ReadDir(filepath.Join(dir, "fd"))
+		if err != nil {
+			continue // another person's, or gone
+		}
+		for _, f := range files {
+			target, err := os.Readlink(filepath.Join(dir, "fd", f.Name()))
+			if i, known := inodes[target]; err == nil && known {
+				list[i].PID = pid
+				list[i].Program, _ = os.Readlink(filepath.Join(dir, "exe"))
+			}
+		}
+	}
+}

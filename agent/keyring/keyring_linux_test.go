@@ -1,0 +1,47 @@
+package keyring
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// TestRing is the ring with a real keyring, open and locked. What hangs and what
+// is missing is tested where it is used, in agent/sites.
+func TestRing(t *testing.T) {
+	k := testdesk.NewKeyring(t, "")
+	k.Use()
+	ctx, r := t.Context(), Ring{}
+	if err := r.Check(ctx); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Get(ctx, "TEST"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	for _, secret := range []string{"one", "two"} {
+		if err := r.Set(ctx, "TEST", secret); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Get(ctx, "TEST"); err != nil || got != secret {
+			t.Errorf("%q %v", got, err)
+		}
+	}
+	k.Lock()
+	_, getErr := r.Get(ctx, "TEST")
+	for _, err := range []error{r.Check(ctx), getErr, r.Set(ctx, "TEST", "three"), r.Delete(ctx, "TEST")} {
+		if !errors.Is(err, ErrLocked) {
+			t.Errorf("locked: %v", err)
+		}
+	}
+	k.Unlock()
+	if got, err := r.Get(ctx, "TEST"); err != nil || got != "two" {
+		t.Errorf("%q %v", got, err)
+	}
+	if err := r.Delete(ctx, "TEST"); err != nil {
+		t.Error(err)
+	}
+	if err := r.Delete(ctx, "TEST"); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
+	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/tray"
+)
+
+// examine looks at the workstation. A running agent is left alone.
+func examine(ctx context.Context, p *policy.Effective, asJSON, identity bool, stdout, stderr io.Writer) int {
+	dir, err := agent.StateDir()
+	if err != nil {
+		fmt.Fprintln(stderr, "cpx-agent:", err)
+		return exitProblem
+	}
+	r := doctor.Run(ctx, doctor.Options{
+		Policy: p, Lang: agent.Language(p.Lang), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
+		Autostart: func() (bool, string, string, error) {
+			s, err := autostart.Get()
+			return s.Enabled, s.Where, s.Missing, err
+		},
+	})
+	if asJSON {
+		text, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			fmt.Fprintln(stderr, "cpx-agent:", err)
+			return exitProblem
+		}
+		fmt.Fprintln(stdout, string(text))
+	} else {
+		printReport(stdout, r)
+	}
+	if r.Outcome == doctor.Problem {
+		return exitProblem
+	}
+	return exitGood
+}
+
+func printReport(w io.Writer, r doctor.Report) {
+	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Problem: "✗", doctor.Unknown: "?"}
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], agent.Printable(f.Text))
+		if f.Next != "" {
+			fmt.Fprintf(w, "    → %s\n", agent.Printable(f.Next))
+		}
+	}
+}
