@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
@@ -33,17 +32,6 @@ func readers(ctx context.Context) ([]pcsc.Reader, error) {
 	}
 }
 
-// cards looks once, as certs does: nothing is logged in to.
-func cards(ctx context.Context, p *policy.Effective) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
-	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits)})
-	if err != nil {
-		return nil, pkcs11.Snapshot{}, err
-	}
-	defer pool.Close()
-	snapshot, err := pool.List(ctx)
-	return pool.Modules(), snapshot, err
-}
-
 func (d *doctor) pcsc(ctx context.Context) []Finding {
 	list, err := d.Readers(ctx)
 	switch {
@@ -66,39 +54,40 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 }
 
 func (d *doctor) cards(ctx context.Context) []Finding {
-	modules, snapshot, err := d.Cards(ctx)
-	var found []Finding
-	for _, m := range modules {
-		found = append(found, d.module(m))
-	}
-	if len(modules) == 0 {
+	r, err := d.Cards(ctx)
+	if len(r.Modules) == 0 {
 		next := fmt.Sprintf(d.words.InstallModule, strings.Join(pkcs11.KnownPlaces(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.words.NoModule, Next: next}}
 	}
-	for _, s := range snapshot.Slots {
-		found = append(found, d.card(s)...)
+	var found []Finding
+	for _, m := range r.Modules {
+		found = append(found, d.module(m))
 	}
-	for _, c := range snapshot.Certificates {
+	for _, reader := range r.Readers {
+		found = append(found, d.card(reader)...)
+	}
+	for _, c := range r.Certificates {
 		found = append(found, d.certificate(c))
 	}
-	switch usable := slices.ContainsFunc(snapshot.Certificates, func(c pkcs11.Certificate) bool { return c.Reason == pkcs11.Usable }); {
-	case usable:
+	unknown := slices.ContainsFunc(r.Readers, func(r agent.ReaderReport) bool { return r.Unknown })
+	switch {
+	case slices.ContainsFunc(r.Certificates, func(c agent.CertificateReport) bool { return c.Usable }):
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.words.CardUsable})
 	case err != nil: // the module's finding says it
-	case slices.ContainsFunc(snapshot.Slots, func(s pkcs11.Slot) bool { return s.Token != nil }):
+	case slices.ContainsFunc(r.Readers, func(r agent.ReaderReport) bool { return r.Card != "" }):
 		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.words.NoUsable, Next: d.words.NoUsableNext})
-	case !slices.ContainsFunc(snapshot.Slots, func(s pkcs11.Slot) bool { return s.Unrecognized }):
+	case !unknown:
 		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.words.NoCard, Next: d.words.InsertCard})
 	}
 	return found
 }
 
-func (d *doctor) module(m pkcs11.ModuleState) Finding {
-	if m.Err == nil {
+func (d *doctor) module(m agent.ModuleReport) Finding {
+	if m.Error == "" {
 		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: fmt.Sprintf(d.words.ModuleWorks, m.Path, prompt.Visible(m.Info))}
 	}
-	f := Finding{Code: "module_failed", Subject: m.Path, Outcome: Problem, Text: fmt.Sprintf(d.words.ModuleFailed, m.Path, prompt.Visible(m.Err.Error())), Next: d.words.ModuleNext}
-	if errors.Is(m.Err, pkcs11.ErrNotPKCS11) {
+	f := Finding{Code: "module_failed", Subject: m.Path, Outcome: Problem, Text: fmt.Sprintf(d.words.ModuleFailed, m.Path, prompt.Visible(m.Error)), Next: d.words.ModuleNext}
+	if m.Reason == "not_pkcs11" {
 		f.Code, f.Next = "module_not_pkcs11", d.words.ModuleOther
 	}
 	return f
@@ -106,41 +95,44 @@ func (d *doctor) module(m pkcs11.ModuleState) Finding {
 
 // card is what a card says of its PIN. Its label and number stay out: they name
 // a person as well as a name does.
-func (d *doctor) card(s pkcs11.Slot) []Finding {
-	reader := prompt.Visible(s.Description)
-	switch t := s.Token; {
-	case s.Unrecognized:
-		return []Finding{{Code: "card_unknown", Subject: reader, Outcome: Problem, Text: fmt.Sprintf(d.words.CardUnknown, reader), Next: d.words.CardUnknownNext}}
-	case t == nil:
+func (d *doctor) card(r agent.ReaderReport) []Finding {
+	reader := prompt.Visible(r.Name)
+	f := Finding{Subject: reader, Outcome: Problem}
+	say := func(code, text, next string) { f.Code, f.Text, f.Next = code, fmt.Sprintf(text, reader), next }
+	switch {
+	case r.Unknown:
+		say("card_unknown", d.words.CardUnknown, d.words.CardUnknownNext)
+	case r.PIN == agent.PINLocked:
+		say("pin_locked", d.words.PINLocked, d.words.PINLockedNext)
+	case r.PIN == agent.PINNotSet:
+		say("pin_not_set", d.words.PINNotSet, d.words.PINNotSetNext)
+	case r.PIN == agent.PINFinalTry:
+		say("pin_final_try", d.words.PINFinalTry, d.words.PINFinalTryNext)
+	case r.PIN == agent.PINCountLow:
+		say("pin_count_low", d.words.PINCountLow, "")
+		f.Outcome = Good
+	default:
 		return nil
-	case t.PINLocked:
-		return []Finding{{Code: "pin_locked", Subject: reader, Outcome: Problem, Text: fmt.Sprintf(d.words.PINLocked, reader), Next: d.words.PINLockedNext}}
-	case t.PINNotSet:
-		return []Finding{{Code: "pin_not_set", Subject: reader, Outcome: Problem, Text: fmt.Sprintf(d.words.PINNotSet, reader), Next: d.words.PINNotSetNext}}
-	case t.PINFinalTry:
-		return []Finding{{Code: "pin_final_try", Subject: reader, Outcome: Problem, Text: fmt.Sprintf(d.words.PINFinalTry, reader), Next: d.words.PINFinalTryNext}}
-	case t.PINCountLow:
-		return []Finding{{Code: "pin_count_low", Subject: reader, Outcome: Good, Text: fmt.Sprintf(d.words.PINCountLow, reader)}}
 	}
-	return nil
+	return []Finding{f}
 }
 
-func (d *doctor) certificate(c pkcs11.Certificate) Finding {
-	h := agent.Holder(c, d.Lang)
-	what := h.Kind
+func (d *doctor) certificate(c agent.CertificateReport) Finding {
+	what := c.Kind
 	if what == "" {
 		what = d.words.Certificate
 	}
 	if d.Identity {
-		what = strings.TrimSpace(what + " " + h.Name + " " + h.Identifier)
+		what = strings.TrimSpace(what + " " + c.Holder + " " + c.Identifier)
 	}
-	f := Finding{Code: "certificate_usable", Outcome: Good, Text: fmt.Sprintf(d.words.CertificateIs, prompt.Visible(what), agent.ReasonText(c.Reason, d.Lang), agent.Date(c.X509.NotAfter, d.Lang))}
+	reason := pkcs11.Reason(c.Reason)
+	f := Finding{Code: "certificate_usable", Outcome: Good, Text: fmt.Sprintf(d.words.CertificateIs, prompt.Visible(what), agent.ReasonText(reason, d.Lang), agent.Date(c.NotAfter, d.Lang))}
 	switch {
-	case c.Reason == pkcs11.Expired:
+	case reason == pkcs11.Expired:
 		f.Code, f.Outcome, f.Next = "certificate_expired", Problem, d.words.RenewCard
-	case c.Reason != pkcs11.Usable: // every card has some that are for other things
-		f.Code = "certificate_" + string(c.Reason)
-	case h.Renew:
+	case reason != pkcs11.Usable: // every card has some that are for other things
+		f.Code = "certificate_" + c.Reason
+	case c.Renew:
 		f.Code, f.Outcome, f.Next = "certificate_ends_soon", Problem, d.words.RenewCard
 	}
 	return f

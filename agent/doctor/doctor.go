@@ -4,8 +4,8 @@
 // Its checks are independent and run at the same time, each with a deadline of
 // its own, so that a module that hangs hangs nothing else. It never logs in to a
 // card, never asks for a PIN, asks nobody anything, changes nothing, and names
-// no holder, no other person and no personal folder unless told to. What it says
-// of the running agent is what the system says of its sockets.
+// no holder, no other person and no personal folder unless told to. A running
+// agent is asked for its state and left alone.
 package doctor
 
 import (
@@ -21,7 +21,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -56,8 +55,8 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Options are what is looked at. Policy is required. The functions have the
-// workstation's own as their default.
+// Options are what is looked at. Policy and Cards are required. The functions
+// have the workstation's own as their default.
 type Options struct {
 	Policy   *policy.Effective
 	Lang     string
@@ -70,7 +69,8 @@ type Options struct {
 	Autostart func() (enabled bool, where, missing string, err error)
 	Keyring   func(ctx context.Context) error
 	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
-	Cards     func(ctx context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error)
+	Cards     func(ctx context.Context) (agent.CardReport, error) // required: a look, as certs has one
+	Answers   func(ctx context.Context) error                     // whether the running agent does; nil: not asked
 	Sockets   func(ports []int) ([]Socket, error)
 	Now       func() time.Time
 	Limit     time.Duration // of each check; the cards have what the modules' limits add up to
@@ -135,9 +135,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Readers == nil {
 		o.Readers = readers
-	}
-	if o.Cards == nil {
-		o.Cards = func(ctx context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) { return cards(ctx, o.Policy) }
 	}
 	if o.Sockets == nil {
 		o.Sockets = Sockets

@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -29,7 +29,6 @@ import (
 const listenVariable = "CPX_TEST_LISTEN"
 
 func TestMain(m *testing.M) {
-	pkcs11.RunChildRole()
 	if os.Getenv(listenVariable) != "" {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -79,8 +78,8 @@ func healthy(t *testing.T) Options {
 		Readers: func(context.Context) ([]pcsc.Reader, error) {
 			return []pcsc.Reader{{Name: "TEST reader", Present: true}}, nil
 		},
-		Cards: func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
-			return []pkcs11.ModuleState{{Path: "/opt/test.so", Info: "TEST"}}, pkcs11.Snapshot{}, nil
+		Cards: func(context.Context) (agent.CardReport, error) {
+			return agent.CardReport{Modules: []agent.ModuleReport{{Path: "/opt/test.so", Info: "TEST"}}}, nil
 		},
 		Sockets: func([]int) ([]Socket, error) {
 			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}}, nil
@@ -104,15 +103,19 @@ func find(t *testing.T, r Report, code string) Finding {
 	return r.Findings[i]
 }
 
-// slot is one with a card, or what the change makes of it.
-func slot(change func(*pkcs11.Slot)) func(*Options) {
+// reader is one with a card, or what the change makes of it.
+func reader(change func(*agent.ReaderReport)) func(*Options) {
 	return func(o *Options) {
-		s := pkcs11.Slot{Module: "/opt/test.so", Description: "TEST reader", Hardware: true, Token: &pkcs11.Token{Label: "CPS TEST DUPONT", Serial: "8000000001"}}
-		change(&s)
-		o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
-			return []pkcs11.ModuleState{{Path: "/opt/test.so"}}, pkcs11.Snapshot{Slots: []pkcs11.Slot{s}}, nil
+		r := agent.ReaderReport{Module: "/opt/test.so", Name: "TEST reader", Card: "CPS TEST DUPONT"}
+		change(&r)
+		o.Cards = func(context.Context) (agent.CardReport, error) {
+			return agent.CardReport{Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}, Readers: []agent.ReaderReport{r}}, nil
 		}
 	}
+}
+
+func withPIN(state string) func(*Options) {
+	return reader(func(r *agent.ReaderReport) { r.PIN = state })
 }
 
 // TestFindings plays each fault, and asks for its code and outcome in both
@@ -120,8 +123,8 @@ func slot(change func(*pkcs11.Slot)) func(*Options) {
 func TestFindings(t *testing.T) {
 	module := func(err error) func(*Options) {
 		return func(o *Options) {
-			o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
-				return []pkcs11.ModuleState{{Path: "/opt/test.so", Err: err}}, pkcs11.Snapshot{}, err
+			o.Cards = func(context.Context) (agent.CardReport, error) {
+				return agent.ReportCards(pkcs11.Snapshot{}, []pkcs11.ModuleState{{Path: "/opt/test.so", Err: err}}, agent.Chosen{}), err
 			}
 		}
 	}
@@ -152,26 +155,23 @@ func TestFindings(t *testing.T) {
 		{"no_reader", Problem, readers(nil, nil)},
 		{"pcsc_runs", Good, nil}, {"reader", Good, nil},
 		{"no_module", Problem, func(o *Options) {
-			o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
-				return nil, pkcs11.Snapshot{}, pkcs11.ErrNoModule
-			}
+			o.Cards = func(context.Context) (agent.CardReport, error) { return agent.CardReport{}, pkcs11.ErrNoModule }
 		}},
 		{"module_works", Good, nil},
 		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
 		{"no_card", Unknown, nil},
-		{"card_unknown", Problem, slot(func(s *pkcs11.Slot) { s.Token, s.Unrecognized = nil, true })},
-		{"no_usable_certificate", Problem, slot(func(*pkcs11.Slot) {})},
-		{"pin_locked", Problem, slot(func(s *pkcs11.Slot) { s.Token.PINLocked = true })},
-		{"pin_not_set", Problem, slot(func(s *pkcs11.Slot) { s.Token.PINNotSet = true })},
-		{"pin_final_try", Problem, slot(func(s *pkcs11.Slot) { s.Token.PINFinalTry = true })},
-		{"pin_count_low", Good, slot(func(s *pkcs11.Slot) { s.Token.PINCountLow = true })},
+		{"card_unknown", Problem, reader(func(r *agent.ReaderReport) { r.Card, r.Unknown = "", true })},
+		{"no_usable_certificate", Problem, withPIN("")},
+		{"pin_locked", Problem, withPIN(agent.PINLocked)}, {"pin_not_set", Problem, withPIN(agent.PINNotSet)},
+		{"pin_final_try", Problem, withPIN(agent.PINFinalTry)}, {"pin_count_low", Good, withPIN(agent.PINCountLow)},
 		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) { o.Display = func() bool { return false } }},
 		{"no_dialog_program", Problem, func(o *Options) { o.Policy.Pinentry = "/nowhere/pinentry" }},
 		{"dialog_program", Good, func(o *Options) { o.Policy.Pinentry = "/bin/sh" }},
 		{"keyring_open", Good, nil}, {"keyring_locked", Problem, key(keyring.ErrLocked)}, {"no_keyring", Problem, key(keyring.ErrNone)},
 		{"keyring_slow", Problem, key(keyring.ErrSlow)}, {"keyring_refused", Problem, key(keyring.ErrRefused)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
-		{"agent_runs", Good, nil}, {"no_agent", Problem, sockets()},
+		{"agent_silent", Problem, func(o *Options) { o.Answers = func(context.Context) error { return errors.New("played") } }},
+		{"agent_runs", Good, func(o *Options) { o.Answers = func(context.Context) error { return nil } }}, {"no_agent", Problem, sockets()},
 		{"agent_replaced", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_serves_wss", Good, func(o *Options) {
 			o.Policy.WSS.Enabled = true
@@ -225,9 +225,9 @@ func TestLate(t *testing.T) {
 	o := healthy(t)
 	hang := make(chan struct{})
 	defer close(hang)
-	o.Cards = func(context.Context) ([]pkcs11.ModuleState, pkcs11.Snapshot, error) {
+	o.Cards = func(context.Context) (agent.CardReport, error) {
 		<-hang // not even the end of its time moves it
-		return nil, pkcs11.Snapshot{}, nil
+		return agent.CardReport{}, nil
 	}
 	o.Readers = func(context.Context) ([]pcsc.Reader, error) { panic("played") }
 	o.Limit = 500 * time.Millisecond
@@ -242,57 +242,33 @@ func TestLate(t *testing.T) {
 	find(t, r, "agent_runs")
 }
 
-// TestRealCards: a real module and cards. Nothing is logged in to, and no holder
-// is named unless asked for.
-func TestRealCards(t *testing.T) {
-	spy, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
-	if err != nil || len(spy) == 0 {
-		t.Fatal("OpenSC's pkcs11-spy.so is not installed: YES=1 scripts/setup test installs it")
-	}
-	dir := t.TempDir()
-	made, err := democard.Make(filepath.Join(dir, "cards"), []string{"cps", "expired"}, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	trace := filepath.Join(dir, "trace")
-	t.Setenv("SOFTHSM2_CONF", filepath.Join(dir, "cards", "softhsm2.conf"))
-	t.Setenv("PKCS11SPY", made[0].Module)
-	t.Setenv("PKCS11SPY_OUTPUT", trace)
-	t.Setenv("HOME", dir)
+// TestDiscreet: no holder, card or folder of a person is named unless asked for.
+func TestDiscreet(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
 	o := healthy(t)
-	o.Cards = nil
-	o.Policy.Modules = []string{spy[0], filepath.Join(dir, "missing.so")}
-	o.StateDir = filepath.Join(dir, "state")
+	o.Cards = func(context.Context) (agent.CardReport, error) {
+		return agent.CardReport{
+			Modules: []agent.ModuleReport{{Path: filepath.Join(home, "module.so"), Error: "not in " + home}},
+			Readers: []agent.ReaderReport{{Name: "TEST reader", Card: "CPS TEST 8000000001"}},
+			Certificates: []agent.CertificateReport{
+				{ID: "3f2a", Holder: "TEST DUPONT", Identifier: "899700000001", Profession: "Médecin", Kind: "CPS", Card: "CPS TEST 8000000001", Usable: true},
+				{ID: "3f2b", Holder: "TEST DUPONT", Identifier: "899700000001", Kind: "CPS", Reason: "expired"},
+			},
+		}, nil
+	}
 	r := Run(t.Context(), o)
-	for _, code := range []string{"module_works", "module_failed", "certificate_usable", "certificate_expired", "card_usable"} {
+	for _, code := range []string{"module_failed", "certificate_usable", "certificate_expired", "card_usable"} {
 		find(t, r, code)
 	}
-	calls, err := os.ReadFile(trace)
-	if err != nil || !strings.Contains(string(calls), "C_GetTokenInfo") {
-		t.Fatalf("the trace shows nothing: %v", err)
-	}
-	for _, call := range []string{"C_Login", "C_Sign", "C_SetPIN", "C_InitPIN"} {
-		if strings.Contains(string(calls), call) {
-			t.Errorf("%s was called", call)
-		}
-	}
-	personal := []string{dir}
-	_, snapshot, err := cards(t.Context(), o.Policy)
-	if err != nil && len(snapshot.Certificates) == 0 {
-		t.Fatal(err)
-	}
-	for _, c := range snapshot.Certificates {
-		personal = append(personal, c.ID, c.ID[:12], c.X509.Subject.CommonName, c.Slot.Token.Label, c.Slot.Token.Serial)
-	}
-	said := text(t, r)
-	for _, p := range personal {
-		if strings.Contains(said, p) {
-			t.Errorf("%q is in the report:\n%s", p, said)
+	for _, personal := range []string{home, "3f2a", "DUPONT", "899700000001", "Médecin", "8000000001"} {
+		if said := text(t, r); strings.Contains(said, personal) {
+			t.Errorf("%q is in the report:\n%s", personal, said)
 		}
 	}
 	o.Identity = true
-	if whole := text(t, Run(t.Context(), o)); !strings.Contains(whole, dir) || len(whole) <= len(said) {
-		t.Errorf("--identity names no more:\n%s", whole)
+	if said := text(t, Run(t.Context(), o)); !strings.Contains(said, home) || !strings.Contains(said, "CPS TEST DUPONT 899700000001") {
+		t.Errorf("asked for, and not named:\n%s", said)
 	}
 }
 

@@ -25,7 +25,7 @@ type Socket struct {
 // ErrNoSockets says that this system does not tell who listens.
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
-func (d *doctor) agent(context.Context) []Finding {
+func (d *doctor) agent(ctx context.Context) []Finding {
 	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
 	ports := plain
 	if d.Policy.WSS.Enabled {
@@ -47,6 +47,10 @@ func (d *doctor) agent(context.Context) []Finding {
 		found = append(found, d.socket(s, slices.Contains(plain, s.Port)))
 	}
 	switch {
+	case running && d.Answers != nil:
+		if err := d.Answers(ctx); err != nil {
+			found = append(found, Finding{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent})
+		}
 	case running:
 	case len(taken) >= len(ports):
 		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: fmt.Sprintf(d.words.NoFreePort, plain[0], plain[len(plain)-1]), Next: d.words.MorePorts})

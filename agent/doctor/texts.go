@@ -23,7 +23,7 @@ type words struct {
 	NoKeyring, InstallKeyring                   string
 	KeyringSlow, KeyringRefused, RestartKeyring string
 	AgentRuns, AgentWSS, NoAgent, StartAgent    string
-	AgentReplaced, RestartAgent                 string
+	AgentReplaced, AgentSilent, RestartAgent    string
 	NoFreePort, MorePorts, PortsUnknown         string
 	PortTaken, PortTakenNext                    string
 	PortSomebody, PortOther                     string
@@ -107,6 +107,7 @@ var texts = map[string]words{
 		NoAgent:       "CPx Bridge ne fonctionne pas.",
 		StartAgent:    "Démarrez-le depuis le menu des applications, ou par « cpx-agent ».",
 		AgentReplaced: "CPx Bridge fonctionne sur le port %d, mais il a été mis à jour depuis.",
+		AgentSilent:   "CPx Bridge fonctionne, mais ne répond pas (%v).",
 		RestartAgent:  "Quittez-le depuis sa barre, puis démarrez-le.",
 		NoFreePort:    "Tous les ports de %d à %d sont pris : CPx Bridge ne peut pas démarrer.",
 		MorePorts:     "Augmentez « count » dans [ports] des réglages, ou arrêtez les programmes qui les tiennent.",
@@ -212,6 +213,7 @@ var texts = map[string]words{
 		NoAgent:       "CPx Bridge does not run.",
 		StartAgent:    "Start it from the menu of applications, or with `cpx-agent`.",
 		AgentReplaced: "CPx Bridge runs on port %d, but was upgraded since it started.",
+		AgentSilent:   "CPx Bridge runs, but does not answer (%v).",
 		RestartAgent:  "Quit it in the tray, then start it.",
 		NoFreePort:    "All ports from %d to %d are taken: CPx Bridge cannot start.",
 		MorePorts:     "Raise “count” under [ports] in the settings, or end the programs that hold them.",

@@ -340,6 +340,9 @@ func TestRefusals(t *testing.T) {
 	if now, err := d.store.Certificate(t.Context()); err != nil || !now.Leaf.Equal(before.Leaf) || len(d.ours(nssdb)) != 1 {
 		t.Errorf("%v %v", err, d.ours(nssdb))
 	}
+	if st, err := d.store.Status(t.Context()); err != nil || st.Left != 0 || !st.Installed {
+		t.Errorf("what was refused is still remembered: %+v %v", st, err)
+	}
 	d.trust.refuse = func(call string) error {
 		if strings.HasPrefix(call, "remove") {
 			return refused

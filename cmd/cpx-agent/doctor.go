@@ -10,6 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
@@ -22,6 +23,16 @@ func examine(ctx context.Context, p *policy.Effective, asJSON, identity bool, st
 	}
 	r := doctor.Run(ctx, doctor.Options{
 		Policy: p, Lang: agent.Language(p.Lang), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
+		Cards: func(ctx context.Context) (agent.CardReport, error) {
+			c, err := look(ctx, p, io.Discard)
+			return c.CardReport, err
+		},
+		Answers: func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, askLimit)
+			defer cancel()
+			_, err := remote.State(ctx, dir, false)
+			return err
+		},
 		Autostart: func() (bool, string, string, error) {
 			s, err := autostart.Get()
 			return s.Enabled, s.Where, s.Missing, err

@@ -75,3 +75,27 @@ func TestDoctor(t *testing.T) {
 
 // fromBrace leaves out what a log said before.
 func fromBrace(text string) []byte { return []byte(text[strings.Index(text, "{"):]) }
+
+// TestDoctorNeverLogsIn: what the module was called for, by OpenSC's spy.
+func TestDoctorNeverLogsIn(t *testing.T) {
+	spy, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
+	if err != nil || len(spy) == 0 {
+		t.Fatal("OpenSC's pkcs11-spy.so is not installed: YES=1 scripts/setup test installs it")
+	}
+	w := newWorkstation(t, "cps")
+	trace := filepath.Join(w.dir, "trace")
+	t.Setenv("PKCS11SPY", w.module)
+	t.Setenv("PKCS11SPY_OUTPUT", trace)
+	w.settings(t, "modules = [%q]\nlang = \"en\"\n", spy[0])
+	out, _ := w.cpxAgent(t, exitProblem, "doctor")
+	says(t, out, "A card can be used to log in.")
+	calls, err := os.ReadFile(trace)
+	if err != nil || !strings.Contains(string(calls), "C_GetTokenInfo") {
+		t.Fatalf("the trace shows nothing: %v", err)
+	}
+	for _, call := range []string{"C_Login", "C_Sign", "C_SetPIN", "C_InitPIN"} {
+		if strings.Contains(string(calls), call) {
+			t.Errorf("%s was called", call)
+		}
+	}
+}
