@@ -196,36 +196,11 @@ func (f *files) planList(c *fileChange, path, values []string) {
 		c.err = err
 		return
 	}
-	o, known := f.record.find(c.path, path)
-	if !known {
-		o = ours{File: c.path, List: path, NewFile: c.before == nil}
-		if filepath.Base(c.path) == ownFile {
-			o.Values, o.Made = now, len(path) // the record is gone; the file's name tells
-		}
-	}
-	if filepath.Base(c.path) == ownFile {
-		o.NewFile = true
-	}
-	var theirs []string
-	for _, v := range now {
-		if !slices.Contains(o.Values, v) {
-			theirs = append(theirs, v)
-		}
-	}
-	wanted := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return slices.Contains(theirs, v) })
-	var gone, missing []string
-	for _, v := range o.Values {
-		if !slices.Contains(wanted, v) {
-			gone = append(gone, v)
-		}
-	}
-	for _, v := range wanted {
-		if !slices.Contains(now, v) {
-			missing = append(missing, v)
-		}
-	}
+	o := f.mine(c, path, now)
+	theirs := without(now, o.Values)
+	wanted := without(values, theirs)
 	c.shared = c.shared || len(theirs) > 0 || (c.before != nil && !o.NewFile)
-	if len(missing) > 0 {
+	if missing := without(wanted, now); len(missing) > 0 {
 		made, err := c.doc.add(path, missing)
 		if err != nil {
 			c.err = err
@@ -235,7 +210,7 @@ func (f *files) planList(c *fileChange, path, values []string) {
 			o.Made = made
 		}
 	}
-	if c.err = c.doc.remove(path, gone, o.Made); c.err != nil {
+	if c.err = c.doc.remove(path, without(o.Values, wanted), o.Made); c.err != nil {
 		return
 	}
 	if o.Values = wanted; len(wanted) > 0 {
@@ -243,6 +218,26 @@ func (f *files) planList(c *fileChange, path, values []string) {
 	} else if o.NewFile {
 		c.ours = append(c.ours, ours{File: c.path, NewFile: true}) // remembered until the file goes
 	}
+}
+
+// mine is what is ours of the list so far. Where the record is gone, our own
+// file is known by its name, and elsewhere nothing is ours.
+func (f *files) mine(c *fileChange, path, now []string) ours {
+	own := filepath.Base(c.path) == ownFile
+	o, known := f.record.find(c.path, path)
+	if !known {
+		o = ours{File: c.path, List: path, NewFile: c.before == nil}
+		if own {
+			o.Values, o.Made = now, len(path)
+		}
+	}
+	o.NewFile = o.NewFile || own
+	return o
+}
+
+// without is list with no value of the other.
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(other, v) })
 }
 
 func (f *files) done() []Change {

@@ -13,16 +13,13 @@ import (
 // document is a JSON file that others write too: all that is not ours stays as
 // it stands, byte for byte. Chromium takes comments and trailing commas, Firefox
 // does not.
-type document struct {
-	root hujson.Value
-	made bool // there was no file
-}
+type document struct{ root hujson.Value }
 
 const indent = "  "
 
 // parseDocument takes a file's text; nil is a file that does not exist.
 func parseDocument(text []byte, strict bool) (*document, error) {
-	d := &document{made: text == nil}
+	d := &document{}
 	if text == nil {
 		text = []byte("{\n}\n")
 	}
@@ -220,12 +217,4 @@ func empty(v *hujson.Value) bool {
 		return len(x.Elements) == 0
 	}
 	return false
-}
-
-// text is the file's new text, nil where nothing is left in it.
-func (d *document) text() []byte {
-	if empty(&d.root) {
-		return nil
-	}
-	return d.root.Pack()
 }
