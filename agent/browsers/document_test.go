@@ -90,7 +90,12 @@ func (h fakeHive) set(key, name, value string) error {
 	return nil
 }
 func (h fakeHive) remove(key, name string) error { delete(h[key], name); return nil }
-func (h fakeHive) drop(key string) error         { delete(h, key); return nil }
+func (h fakeHive) drop(key string) error {
+	if len(h[key]) == 0 {
+		delete(h, key)
+	}
+	return nil
+}
 
 func TestRegistryLists(t *testing.T) {
 	const key = `SOFTWARE\Policies\Google\Chrome\LoopbackNetworkAllowedForUrls`

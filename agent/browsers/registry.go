@@ -154,10 +154,33 @@ func applyKey(h hive, key string, now, after, recorded map[string]string, mine [
 	if err := rewrite(h, key, now, after); err != nil {
 		return err
 	}
+	if len(after) == 0 {
+		stays, deeper := strings.CutSuffix(key, `\`+strings.Join(firefoxList[1:], `\`))
+		if !deeper { // Firefox's list stands one key below the others'
+			stays = key[:strings.LastIndexByte(key, '\\')]
+		}
+		if err := dropUp(h, key, stays); err != nil {
+			return err
+		}
+	}
 	if len(mine) > 0 {
 		return nil
 	}
-	return rewrite(h, recordKey+`\`+key, recorded, nil)
+	if err := rewrite(h, recordKey+`\`+key, recorded, nil); err != nil {
+		return err
+	}
+	return dropUp(h, recordKey+`\`+key, `SOFTWARE`)
+}
+
+// dropUp removes a key and those above it as far as they are empty, down to
+// what stays.
+func dropUp(h hive, key, stays string) error {
+	for ; len(key) > len(stays); key = key[:strings.LastIndexByte(key, '\\')] {
+		if err := h.drop(key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func rewrite(h hive, key string, now, after map[string]string) error {
@@ -174,9 +197,6 @@ func rewrite(h hive, key string, now, after map[string]string) error {
 				return err
 			}
 		}
-	}
-	if len(after) == 0 {
-		return h.drop(key)
 	}
 	return nil
 }

@@ -58,6 +58,12 @@ func TestRegistry(t *testing.T) {
 			t.Errorf("%s is left with %v", key, got)
 		}
 	}
+	for _, key := range []string{`SOFTWARE\Policies\Mozilla\Firefox\LocalNetworkAccess`, `SOFTWARE\CPxBridge`} {
+		if k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE); err == nil {
+			_ = k.Close()
+			t.Errorf("%s is left behind", key)
+		}
+	}
 	if states, err = InForce("", portals); err != nil || len(states[3].Missing) != 2 {
 		t.Errorf("%+v %v", states, err)
 	}

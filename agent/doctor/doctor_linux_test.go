@@ -18,6 +18,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
@@ -137,6 +138,12 @@ func TestFindings(t *testing.T) {
 	key := func(err error) func(*Options) {
 		return func(o *Options) { o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", err) } }
 	}
+	noSockets := func(answer error) func(*Options) {
+		return func(o *Options) {
+			o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets }
+			o.Answers = func(context.Context) error { return answer }
+		}
+	}
 	start := func(enabled bool, missing string, err error) func(*Options) {
 		return func(o *Options) {
 			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
@@ -181,6 +188,7 @@ func TestFindings(t *testing.T) {
 		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, UID: me})},
 		{"port_other_user", Unknown, sockets(Socket{Port: 27720, UID: me + 1})},
 		{"no_free_port", Problem, func(o *Options) { o.Policy.Ports.Count = 1; sockets(Socket{Port: 27720, UID: me + 1})(o) }},
+		{"agent_answers", Good, noSockets(nil)}, {"no_agent", Problem, noSockets(control.ErrNoAgent)}, {"agent_silent", Problem, noSockets(errors.New("played"))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("played"))},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
 
@@ -33,7 +34,7 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	}
 	sockets, err := d.Sockets(ports)
 	if err != nil {
-		return []Finding{{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)}}
+		return append(d.withoutPorts(ctx), Finding{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)})
 	}
 	var found []Finding
 	running := false
@@ -58,6 +59,21 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent})
 	}
 	return found
+}
+
+// withoutPorts asks the agent itself, where the system does not tell.
+func (d *doctor) withoutPorts(ctx context.Context) []Finding {
+	if d.Answers == nil {
+		return nil
+	}
+	switch err := d.Answers(ctx); {
+	case err == nil:
+		return []Finding{{Code: "agent_answers", Outcome: Good, Text: d.words.AgentAnswers}}
+	case errors.Is(err, control.ErrNoAgent):
+		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent}}
+	default:
+		return []Finding{{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent}}
+	}
 }
 
 func portRange(first, count int) (ports []int) {

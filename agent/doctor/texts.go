@@ -24,6 +24,7 @@ type words struct {
 	KeyringSlow, KeyringRefused, RestartKeyring string
 	AgentRuns, AgentWSS, NoAgent, StartAgent    string
 	AgentReplaced, AgentSilent, RestartAgent    string
+	AgentAnswers                                string
 	NoFreePort, MorePorts, PortsUnknown         string
 	PortTaken, PortTakenNext                    string
 	PortSomebody, PortOther                     string
@@ -107,11 +108,12 @@ var texts = map[string]words{
 		NoAgent:       "CPx Bridge ne fonctionne pas.",
 		StartAgent:    "Démarrez-le depuis le menu des applications, ou par « cpx-agent ».",
 		AgentReplaced: "CPx Bridge fonctionne sur le port %d, mais il a été mis à jour depuis.",
+		AgentAnswers:  "CPx Bridge fonctionne.",
 		AgentSilent:   "CPx Bridge fonctionne, mais ne répond pas (%v).",
 		RestartAgent:  "Quittez-le depuis sa barre, puis démarrez-le.",
 		NoFreePort:    "Tous les ports de %d à %d sont pris : CPx Bridge ne peut pas démarrer.",
 		MorePorts:     "Augmentez « count » dans [ports] des réglages, ou arrêtez les programmes qui les tiennent.",
-		PortsUnknown:  "On ne peut pas dire si CPx Bridge fonctionne (%v).",
+		PortsUnknown:  "Ce poste ne dit pas qui tient les ports (%v).",
 		PortTaken:     "Le port %d est tenu par un autre programme : %s (processus %d).",
 		PortTakenNext: "Si ce programme vous est inconnu, arrêtez-le et prévenez votre administrateur : il pourrait se faire passer pour CPx Bridge.",
 		PortSomebody:  "Le port %d est tenu par un de vos programmes, dont le nom n’est pas visible.",
@@ -213,11 +215,12 @@ var texts = map[string]words{
 		NoAgent:       "CPx Bridge does not run.",
 		StartAgent:    "Start it from the menu of applications, or with `cpx-agent`.",
 		AgentReplaced: "CPx Bridge runs on port %d, but was upgraded since it started.",
+		AgentAnswers:  "CPx Bridge runs.",
 		AgentSilent:   "CPx Bridge runs, but does not answer (%v).",
 		RestartAgent:  "Quit it in the tray, then start it.",
 		NoFreePort:    "All ports from %d to %d are taken: CPx Bridge cannot start.",
 		MorePorts:     "Raise “count” under [ports] in the settings, or end the programs that hold them.",
-		PortsUnknown:  "It cannot be told whether CPx Bridge runs (%v).",
+		PortsUnknown:  "This workstation does not tell who holds the ports (%v).",
 		PortTaken:     "Port %d is held by another program: %s (process %d).",
 		PortTakenNext: "If you do not know this program, end it and tell your administrator: it could pass itself off as CPx Bridge.",
 		PortSomebody:  "Port %d is held by one of your programs, whose name cannot be seen.",
