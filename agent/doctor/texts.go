@@ -1,7 +1,7 @@
 package doctor
 
 // words is the catalogue of this package. Each text stands alone: a person reads
-// it in a list, or a helper reads it aloud.
+// it in a list, or someone reads it aloud.
 type words struct {
 	Failed, Report, Late, LateNext              string
 	SettingsTaken, SettingNotTaken, SettingNext string
