@@ -11,6 +11,8 @@ import (
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
 )
 
 // Limits are how long a call of a module may take before its process is ended.
@@ -54,24 +56,13 @@ func startRemote(path, initString string, limits Limits) (driver, error) {
 	if err != nil {
 		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
 	}
-	childIn, toChild, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	fromChild, childOut, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, childIn.Close(), toChild.Close())
-	}
 	args := []string{ChildCommand, path}
 	if initString != "" {
 		args = append(args, initString)
 	}
 	cmd := exec.Command(program, args...)
-	attach(cmd, childIn, childOut)
-	err = cmd.Start()
-	_, _ = childIn.Close(), childOut.Close()
+	fromChild, toChild, err := childpipe.Start(cmd)
 	if err != nil {
-		_, _ = toChild.Close(), fromChild.Close()
 		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
 	}
 	r := &remote{

@@ -9,6 +9,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -23,7 +24,7 @@ func RunChildRole() {
 	if len(os.Args) < 3 || len(os.Args) > 4 || os.Args[1] != ChildCommand {
 		return
 	}
-	in, out, err := childPipes()
+	in, out, err := childpipe.Ends()
 	if err != nil {
 		os.Exit(2)
 	}
