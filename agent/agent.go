@@ -19,6 +19,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
@@ -54,6 +55,8 @@ type Options struct {
 	Prompter prompt.Prompter
 	Choice   *Choice      // which certificate the next login uses; nil: never remembered
 	Sites    *sites.Store // the sites that are always allowed; nil: never remembered
+	// Language is the language that the person chose; nil: never remembered.
+	Language *LanguageChoice
 	Logger   *slog.Logger
 	Version  string
 	LogFile  string // where the log is kept, for people to read; "" where it is not
@@ -80,6 +83,7 @@ type Limits struct {
 	Sites    time.Duration // a login's wait for the list of sites
 	Insert   time.Duration // waiting for a card
 	Look     time.Duration // between two looks while a person waits, where no event tells
+	Missed   time.Duration // before the first look for a card that a look has missed
 	Pause    time.Duration // after three cancelled dialogs
 	Stale    time.Duration // age of a snapshot that status renews
 	PINPad   time.Duration // least time left to begin on a PIN pad
@@ -93,7 +97,7 @@ func (l Limits) withDefaults() Limits {
 		value time.Duration
 	}{
 		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
-		{&l.Insert, 60 * time.Second}, {&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Look, time.Second}, {&l.Pause, 30 * time.Second},
+		{&l.Insert, 60 * time.Second}, {&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Look, time.Second}, {&l.Missed, 300 * time.Millisecond}, {&l.Pause, 30 * time.Second},
 		{&l.Stale, 2 * time.Second}, {&l.PINPad, 150 * time.Second},
 		// A browser holds the bare connection while its own permission prompt
 		// stands, four minutes in Chromium: a shorter limit breaks that login.
@@ -112,6 +116,8 @@ type Server struct {
 	cards    Cards
 	prompter prompt.Prompter
 	choice   *Choice
+	keptLang *LanguageChoice
+	lang     atomic.Pointer[string]
 	log      *slog.Logger
 	version  string
 	logFile  string
@@ -146,7 +152,7 @@ type Server struct {
 // of the connecting user is not written yet, and with ErrNoPort.
 func New(o Options) (*Server, error) {
 	s := &Server{
-		policy: o.Policy, cards: o.Cards, prompter: o.Prompter, choice: o.Choice,
+		policy: o.Policy, cards: o.Cards, prompter: o.Prompter, choice: o.Choice, keptLang: o.Language,
 		log: o.Logger, version: o.Version, logFile: o.LogFile, peer: o.Peer, watch: o.Watch, desktop: o.Desktop, now: o.Now,
 		limits: o.Limits.withDefaults(), uid: uint32(os.Getuid()), conns: map[*conn]bool{},
 	}
@@ -165,6 +171,8 @@ func New(o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	lang := PersonsLanguage(o.Policy, o.Language, o.Logger)
+	s.lang.Store(&lang)
 	s.queue = newQueue(s.now, s.limits)
 	s.looks = newLooks(o.Cards, s.now, o.Logger)
 	s.proven = newProven()
@@ -200,6 +208,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		ConnContext:       withIdentity,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	s.looks.onRest(func() { s.looked(ctx) })
 	s.looks.refresh(ctx)
 	s.startPINSession(ctx)
 	var watching sync.WaitGroup
@@ -217,6 +226,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case err = <-ended:
+	}
+	if ctx.Err() != nil {
+		err = nil // the listeners end with ctx, which may be told first
 	}
 	cancel()
 	s.closeConns()

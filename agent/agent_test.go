@@ -227,7 +227,10 @@ type setup struct {
 	limits   Limits
 	peer     func(local, remote netip.AddrPort) (peer.Identity, error)
 	choice   *Choice
-	session  time.Duration // pin.session of the machine's policy
+	language *LanguageChoice
+	policy   *policy.Effective // in place of settings, where not nil
+	over     Cards             // in place of cards, where not nil
+	session  time.Duration     // pin.session of the machine's policy
 	desktop  func(ctx context.Context, left func(reason string)) error
 	events   chan pcsc.Event // what PC/SC tells; nil: no service
 	now      func() time.Time
@@ -246,6 +249,9 @@ func serve(t *testing.T, o setup) *Server {
 		t.Fatal(err)
 	}
 	p, err := policy.Load(policy.Paths{User: file})
+	if o.policy != nil {
+		p = o.policy
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,8 +279,11 @@ func serve(t *testing.T, o setup) *Server {
 			}
 		}
 	}
-	s, err := New(Options{Watch: watch, Desktop: o.desktop,
-		Policy: p, Cards: o.cards, Prompter: o.person, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
+	if o.over == nil {
+		o.over = o.cards
+	}
+	s, err := New(Options{Watch: watch, Desktop: o.desktop, Language: o.language,
+		Policy: p, Cards: o.over, Prompter: o.person, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
 		Peer: o.peer, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, LocalCertificate: o.wss,
 	})
 	if err != nil {

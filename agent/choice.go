@@ -102,18 +102,24 @@ func (c *Choice) Set(chosen Chosen) error {
 	if !certificateID.MatchString(chosen.Certificate) {
 		return fmt.Errorf("agent: %q is not a certificate's SHA-256", chosen.Certificate)
 	}
-	dir := filepath.Dir(c.path)
+	return replaceFile(c.path, append(marshal(chosen), '\n'))
+}
+
+// replaceFile writes a small file of the state in one step, so that whoever
+// reads it meanwhile sees the old or the new one.
+func replaceFile(path string, content []byte) error {
+	dir, name := filepath.Split(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "choice-*")
+	f, err := os.CreateTemp(dir, name+"-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(append(marshal(chosen), '\n'))
+	_, err = f.Write(content)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), c.path)
+	return os.Rename(f.Name(), path)
 }

@@ -63,7 +63,8 @@ func (l *login) run(ctx context.Context) (*authtoken.Token, string, error) {
 	if err := l.queue.enter(ctx, l.who.origin); err != nil {
 		return nil, "", err
 	}
-	defer l.queue.leave()
+	l.changes.tell()
+	defer func() { l.queue.leave(); l.changes.tell() }()
 	ctx, cancel := context.WithTimeoutCause(ctx, l.limits.Request, errTimeUp)
 	defer cancel()
 
@@ -102,6 +103,7 @@ func (l *login) steps(ctx context.Context) (*authtoken.Token, string, error) {
 		return nil, "", err
 	}
 	signature, err := l.sign(ctx, certificate)
+	l.lookAtTries(ctx, certificate, err)
 	if err != nil {
 		return nil, "", err
 	}
@@ -216,7 +218,12 @@ func (l *login) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifica
 	}
 	dialog, end := l.whilePresent(dialog, usable...)
 	defer end()
+	dialog, inMenu, endMenu := l.whileNotChosen(dialog, s)
+	defer endMenu()
 	i, err := l.prompter.Choose(dialog, l.lang, l.caller(), holders)
+	if c, ok := inMenu(); ok && err != nil {
+		return c, nil
+	}
 	if err != nil {
 		return pkcs11.Certificate{}, removed(dialog, err)
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -26,16 +27,24 @@ type looks struct {
 	ending  chan struct{} // closed at the end of the next look
 	err     error
 	changed []func(pkcs11.Snapshot)
+	rested  func() // called when no look in the background is left
 }
 
 func newLooks(cards Cards, now func() time.Time, log *slog.Logger) *looks {
-	return &looks{cards: cards, now: now, log: log, ending: make(chan struct{})}
+	return &looks{cards: cards, now: now, log: log, ending: make(chan struct{}), rested: func() {}}
 }
 
 func (l *looks) onChange(f func(pkcs11.Snapshot)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.changed = append(l.changed, f)
+}
+
+// onRest calls f each time that no look in the background is left.
+func (l *looks) onRest(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rested = f
 }
 
 // list looks now.
@@ -46,7 +55,7 @@ func (l *looks) list(ctx context.Context) (pkcs11.Snapshot, error) {
 	}
 	ids := []string{}
 	for _, s := range snapshot.Slots {
-		ids = append(ids, s.Module+"\n"+s.Description)
+		ids = append(ids, s.Module+"\n"+s.Description+"\n"+tries(s.Token))
 	}
 	for _, c := range snapshot.Certificates {
 		ids = append(ids, c.ID)
@@ -98,6 +107,10 @@ func (l *looks) refresh(ctx context.Context) {
 			}
 			l.mu.Unlock()
 		}
+		l.mu.Lock()
+		rested := l.rested
+		l.mu.Unlock()
+		rested()
 	}()
 }
 
@@ -119,6 +132,22 @@ func (l *looks) state() (known bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ended, l.err
+}
+
+// busy tells whether a look in the background runs, so that what is known of
+// the cards may be from before a change.
+func (l *looks) busy() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.running != nil
+}
+
+// tries is what a card's flags say of its PIN.
+func tries(t *pkcs11.Token) string {
+	if t == nil {
+		return ""
+	}
+	return fmt.Sprint(t.PINCountLow, t.PINFinalTry, t.PINLocked, t.PINNotSet)
 }
 
 // wait lets a running background look end, at most for limit.

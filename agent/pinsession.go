@@ -20,7 +20,7 @@ func (s *Server) startPINSession(ctx context.Context) {
 	if s.policy.PIN.Session <= 0 {
 		return
 	}
-	err := s.desktop(ctx, func(reason string) { s.lock(ctx, reason) })
+	err := s.desktop(ctx, func(reason string) { _ = s.lock(ctx, reason) })
 	if err != nil {
 		s.log.Warn("pin.session is not used: the PIN is asked each time", "why", err)
 		return
@@ -44,19 +44,23 @@ func (s *Server) kept(ctx context.Context) {
 	if s.pin.end != nil {
 		s.pin.end.Stop()
 	}
-	s.pin.end = time.AfterFunc(s.policy.PIN.Session, func() { s.lock(ctx, "the time is up") })
+	s.pin.end = time.AfterFunc(s.policy.PIN.Session, func() { _ = s.lock(ctx, "the time is up") })
+	s.changes.tell()
 }
 
 // lock ends every login that is kept, and locks the cards. A signature that is
 // being made runs to its end first.
-func (s *Server) lock(ctx context.Context, why string) {
+func (s *Server) lock(ctx context.Context, why string) error {
 	s.pin.mu.Lock()
 	if s.pin.end != nil {
 		s.pin.end.Stop()
 	}
 	s.pin.mu.Unlock()
 	s.log.Info("cards locked", "why", why)
-	if err := s.cards.Lock(context.WithoutCancel(ctx)); err != nil {
+	err := s.cards.Lock(context.WithoutCancel(ctx))
+	if err != nil {
 		s.log.Warn("the cards could not be locked", "error", err)
 	}
+	s.changes.tell()
+	return err
 }

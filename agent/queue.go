@@ -108,6 +108,13 @@ func (q *queue) giveUp(t *turn, reason error) error {
 	return reason
 }
 
+// taken tells whether a login has its turn.
+func (q *queue) taken() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.busy
+}
+
 // leave gives the turn to the next that waits.
 func (q *queue) leave() {
 	q.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
@@ -17,6 +18,9 @@ type readers struct {
 	known bool // the service answers
 	ever  bool // it has answered since the agent's start
 	list  []pcsc.Reader
+	past  map[string]bool // names of readers that were there: their slots are readers too
+	left  map[string]bool // readers whose card left and that were not read since
+	again int             // looks since the last event that missed a card
 }
 
 // take notes an event and returns the readers whose card has left since the
@@ -34,7 +38,22 @@ func (r *readers) take(e pcsc.Event) (left []string, differs bool) {
 			left = append(left, before.Name)
 		}
 	}
+	if differs {
+		r.again = 0
+	}
+	for _, name := range left {
+		if r.left == nil {
+			r.left = map[string]bool{}
+		}
+		r.left[name] = true
+	}
 	r.known, r.list = e.Err == nil, e.Readers
+	for _, reader := range e.Readers {
+		if r.past == nil || len(r.past) >= maxPast {
+			r.past = map[string]bool{}
+		}
+		r.past[reader.Name] = true
+	}
 	r.ever = r.ever || r.known
 	return left, differs
 }
@@ -52,6 +71,106 @@ func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
 func (r *readers) has(slot pkcs11.Slot) bool {
 	for _, reader := range r.list {
 		if pcsc.Same(reader.Name, slot.Description) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxPast bounds the names that are remembered: a reader gets a new one at each
+// place where it is plugged in.
+const maxPast = 64
+
+// overlay is what was read, without the cards that have left since by what
+// PC/SC tells; waiting tells of a card in a reader that was not read yet.
+func (r *readers) overlay(read pkcs11.Snapshot) (now pkcs11.Snapshot, waiting bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.known {
+		return read, false
+	}
+	seen := map[string]bool{}
+	for _, slot := range read.Slots {
+		switch {
+		case r.gone(slot.Description):
+			slot.Token, slot.Unrecognized = nil, false
+		case slot.Token != nil || slot.Unrecognized:
+			seen[slot.Description] = true
+		}
+		now.Slots = append(now.Slots, slot)
+	}
+	for _, c := range read.Certificates {
+		if !r.gone(c.Slot.Description) {
+			now.Certificates = append(now.Certificates, c)
+		}
+	}
+	for _, reader := range r.list {
+		read := false
+		for description := range seen {
+			read = read || pcsc.Same(reader.Name, description)
+		}
+		waiting = waiting || reader.Present && !read
+	}
+	return now, waiting
+}
+
+// maxAgain is how often a card that a reader holds and no module showed is looked
+// for again, after pauses that grow: a module may keep for a while what it saw of
+// a reader.
+const maxAgain, againFactor = 3, 3
+
+// looked notes that the cards were read after every event so far, and tells how
+// soon to look again where a card was missed: no further event would tell.
+func (r *readers) looked(read pkcs11.Snapshot, first time.Duration) (pause time.Duration, again bool) {
+	r.mu.Lock()
+	clear(r.left)
+	r.mu.Unlock()
+	_, waiting := r.overlay(read)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !waiting || r.again >= maxAgain {
+		r.again = maxAgain
+		return 0, false
+	}
+	pause = first
+	for range r.again {
+		pause *= againFactor
+	}
+	r.again++
+	return pause, true
+}
+
+// unsettled tells whether a card that was missed is still looked for.
+func (r *readers) unsettled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.again < maxAgain
+}
+
+// looked is called when no look in the background is left.
+func (s *Server) looked(ctx context.Context) {
+	snapshot, _ := s.cards.Snapshot()
+	if pause, again := s.readers.looked(snapshot, s.limits.Missed); again {
+		s.log.Debug("a reader holds a card that no module shows; looking again", "after", pause)
+		time.AfterFunc(pause, func() {
+			if ctx.Err() == nil {
+				s.looks.refresh(ctx)
+			}
+		})
+	}
+	s.changes.tell()
+}
+
+// gone tells that the card that was read in a slot has left, or the reader
+// itself. The lock is held.
+func (r *readers) gone(description string) bool {
+	for _, reader := range r.list {
+		if pcsc.Same(reader.Name, description) {
+			return !reader.Present || r.left[reader.Name]
+		}
+	}
+	for name := range r.past {
+		if pcsc.Same(name, description) {
 			return true
 		}
 	}
@@ -95,6 +214,7 @@ func (s *Server) watchReaders(ctx context.Context) {
 		for _, name := range left {
 			s.cardLeft(ctx, name)
 		}
+		s.changes.tell() // a card that has left is gone from the menu before any look
 		if e.Restarted {
 			// The vendor's module finds no reader after the service came back
 			// until it is initialised again.
@@ -104,6 +224,7 @@ func (s *Server) watchReaders(ctx context.Context) {
 		}
 		if differs {
 			s.looks.refresh(ctx)
+			s.changes.tell() // one that came is being read
 		}
 	})
 }

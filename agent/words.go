@@ -16,13 +16,12 @@ const (
 	English = "en"
 )
 
-// language is the page's where the agent speaks it, else the settings', else
-// the desktop's.
+// language is the page's where the agent speaks it, else the person's.
 func (s *Server) language(asked string) string {
 	if l := known(asked); l != "" {
 		return l
 	}
-	return Language(s.policy.Lang)
+	return s.Language()
 }
 
 // Language is the setting's language, or the desktop's where there is no

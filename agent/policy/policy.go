@@ -69,6 +69,7 @@ type Effective struct {
 	Sources  map[string]string // key: the file, or "default"
 	Warnings []Warning
 
+	machine                             *file
 	hasMachine, machineLists, userLists bool
 	machineAllow, userAllow             []string
 }
@@ -97,7 +98,7 @@ func Load(paths Paths) (*Effective, error) {
 	}
 	e := defaults()
 	if machine != nil {
-		e.hasMachine = true
+		e.hasMachine, e.machine = true, machine
 		e.take(machine, func(string) bool { return true })
 		if machine.Origins.Allow != nil {
 			e.machineLists, e.machineAllow = true, *machine.Origins.Allow
@@ -110,6 +111,10 @@ func Load(paths Paths) (*Effective, error) {
 	e.Origins.Allow = e.mergedAllow()
 	return e, nil
 }
+
+// Fixed tells whether the machine's policy sets the key, so that nothing the
+// person chooses elsewhere may stand over it.
+func (e *Effective) Fixed(key string) bool { return e.machine != nil && e.machine.sets(key) }
 
 func readChecked(path string, machine bool) (*file, error) {
 	f, err := read(path)

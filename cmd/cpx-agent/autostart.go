@@ -6,14 +6,13 @@ import (
 	"io"
 	"os"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 // startWithDesktop is the command autostart: status, enable or disable.
 func startWithDesktop(p *policy.Effective, action string, stdout, stderr io.Writer) int {
-	w := texts[agent.Language(p.Lang)]
+	w := texts[language(p, stderr)]
 	var err error
 	switch action {
 	case "enable":

@@ -81,7 +81,7 @@ func (o *browserOptions) request() (browsers.Request, error) {
 
 // browserPolicy prints or writes the browsers' policies.
 func browserPolicy(p *policy.Effective, o browserOptions, stdout, stderr io.Writer) int {
-	w := browserWords[agent.Language(p.Lang)]
+	w := browserWords[language(p, stderr)]
 	r, err := o.request()
 	if err != nil {
 		return misused(stderr, err.Error())

@@ -43,7 +43,7 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (cards, er
 		return c, err
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "cpx-agent: "+texts[agent.Language(p.Lang)].noAnswer+"\n", err)
+		fmt.Fprintf(stderr, "cpx-agent: "+texts[language(p, stderr)].noAnswer+"\n", err)
 	}
 	c.CardReport, err = ownLook(ctx, p, agent.NewChoice(state), stderr)
 	return c, err
@@ -97,7 +97,7 @@ func certs(ctx context.Context, p *policy.Effective, asJSON bool, stdout, stderr
 		}
 		fmt.Fprintln(stdout, string(text))
 	} else {
-		fmt.Fprint(stdout, c.Text(agent.Language(p.Lang)))
+		fmt.Fprint(stdout, c.Text(language(p, stderr)))
 	}
 	for _, certificate := range c.Certificates {
 		if certificate.Usable && err == nil {
@@ -139,7 +139,7 @@ func useCertificate(ctx context.Context, p *policy.Effective, prefix string, std
 		fmt.Fprintf(stderr, "cpx-agent: %q is the beginning of %d certificates; give more of it\n", prefix, len(found))
 		return exitProblem
 	case !found[0].Usable:
-		fmt.Fprintf(stderr, "cpx-agent: this certificate cannot be used for a login: %s\n", agent.ReasonText(pkcs11.Reason(found[0].Reason), agent.Language(p.Lang)))
+		fmt.Fprintf(stderr, "cpx-agent: this certificate cannot be used for a login: %s\n", agent.ReasonText(pkcs11.Reason(found[0].Reason), language(p, stderr)))
 		return exitProblem
 	}
 	if err := c.use(ctx, found[0]); err != nil {

@@ -22,7 +22,7 @@ func examine(ctx context.Context, p *policy.Effective, asJSON, identity bool, st
 		return exitProblem
 	}
 	r := doctor.Run(ctx, doctor.Options{
-		Policy: p, Lang: agent.Language(p.Lang), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
+		Policy: p, Lang: language(p, stderr), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
 		Cards: func(ctx context.Context) (agent.CardReport, error) {
 			c, err := look(ctx, p, io.Discard)
 			return c.CardReport, err

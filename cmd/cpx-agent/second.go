@@ -58,7 +58,7 @@ func hold(ctx context.Context, state, lang string) (*control.Held, agent.Report,
 
 // second ends a start that found another agent.
 func second(p *policy.Effective, first agent.Report, err error, stdout, stderr io.Writer) int {
-	lang := agent.Language(p.Lang)
+	lang := language(p, stderr)
 	var running *control.RunningError
 	switch {
 	case err == nil:

@@ -51,7 +51,7 @@ func rememberedSites(ctx context.Context, p *policy.Effective, o options, stdout
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
-	store, lang := sites.New(sites.Options{Dir: dir, Unlock: !o.json}), agent.Language(p.Lang)
+	store, lang := sites.New(sites.Options{Dir: dir, Unlock: !o.json}), language(p, stderr)
 	if len(o.words) == 1 {
 		list, err := store.List(ctx)
 		return showSites(p, list, err, o.json, stdout, stderr)
@@ -91,7 +91,7 @@ func exitOfForget(err error) int {
 }
 
 func showSites(p *policy.Effective, list sites.List, err error, asJSON bool, stdout, stderr io.Writer) int {
-	lang := agent.Language(p.Lang)
+	lang := language(p, stderr)
 	exit := exitGood
 	if err != nil {
 		exit = exitProblem

@@ -59,7 +59,7 @@ func localCertificate() (*localcert.Store, error) {
 }
 
 func wss(ctx context.Context, p *policy.Effective, what string, stdout, stderr io.Writer) int {
-	lang := agent.Language(p.Lang)
+	lang := language(p, stderr)
 	store, err := localCertificate()
 	if err == nil {
 		switch what {
