@@ -5,44 +5,157 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
 	"runtime"
+	"sync"
+
+	"golang.org/x/image/math/f32"
+	"golang.org/x/image/vector"
 )
 
-const iconSize = 32
+// icon says the state by its shape; colour only helps.
+type icon string
 
-// icon draws a card with its chip. Windows wants an ICO around the PNG.
-func icon() []byte {
-	img := image.NewNRGBA(image.Rect(0, 0, iconSize, iconSize))
-	fill := func(r image.Rectangle, c color.NRGBA) {
-		for y := r.Min.Y; y < r.Max.Y; y++ {
-			for x := r.Min.X; x < r.Max.X; x++ {
-				img.SetNRGBA(x, y, c)
-			}
+const (
+	iconNoReader  icon = "no-reader" // a reader, struck out
+	iconNoCard    icon = "no-card"   // a reader and an arrow into it
+	iconReady     icon = "ready"     // a card
+	iconInUse     icon = "in-use"    // a card that speaks
+	iconAttention icon = "attention" // a card with a warning
+)
+
+var icons = []icon{iconNoReader, iconNoCard, iconReady, iconInUse, iconAttention}
+
+// The colours stand on light and on dark panels: each shape has an edge in the
+// other of the two.
+var (
+	edge   = color.NRGBA{255, 255, 255, 255}
+	petrol = color.NRGBA{18, 92, 120, 255}
+	grey   = color.NRGBA{88, 94, 102, 255}
+	gold   = color.NRGBA{240, 205, 110, 255}
+	green  = color.NRGBA{24, 120, 64, 255}
+	amber  = color.NRGBA{250, 190, 40, 255}
+	dark   = color.NRGBA{40, 30, 0, 255}
+)
+
+// polygon is a shape on a field of 24 by 24.
+type polygon []f32.Vec2
+
+func rect(x0, y0, x1, y1, corner float32) polygon {
+	if corner == 0 {
+		return polygon{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}}
+	}
+	c := corner
+	return polygon{{x0 + c, y0}, {x1 - c, y0}, {x1, y0 + c}, {x1, y1 - c}, {x1 - c, y1}, {x0 + c, y1}, {x0, y1 - c}, {x0, y0 + c}}
+}
+
+// canvas is a picture of size by size.
+type canvas struct {
+	*image.NRGBA
+	scale float32
+}
+
+func (c canvas) fill(p polygon, with color.NRGBA) {
+	r := vector.NewRasterizer(c.Rect.Dx(), c.Rect.Dy())
+	r.MoveTo(p[0][0]*c.scale, p[0][1]*c.scale)
+	for _, point := range p[1:] {
+		r.LineTo(point[0]*c.scale, point[1]*c.scale)
+	}
+	r.ClosePath()
+	r.Draw(c, c.Rect, image.NewUniform(with), image.Point{})
+}
+
+// draw draws an icon at a size.
+func (i icon) draw(size int) *image.NRGBA {
+	c := canvas{image.NewNRGBA(image.Rect(0, 0, size, size)), float32(size) / 24}
+	switch i {
+	case iconNoReader:
+		c.reader()
+		c.fill(polygon{{1, 4.2}, {4.2, 1}, {23, 19.8}, {19.8, 23}}, edge)
+		c.fill(polygon{{2.2, 4}, {4, 2.2}, {21.8, 20}, {20, 21.8}}, grey)
+	case iconNoCard:
+		c.reader()
+		c.fill(polygon{{8.6, 0}, {15.4, 0}, {15.4, 5}, {19.6, 5}, {12, 13.4}, {4.4, 5}, {8.6, 5}}, edge)
+		c.fill(polygon{{9.8, 1.2}, {14.2, 1.2}, {14.2, 6.2}, {17, 6.2}, {12, 11.6}, {7, 6.2}, {9.8, 6.2}}, grey)
+	case iconReady:
+		c.card()
+	case iconInUse:
+		c.card()
+		c.fill(rect(6, 11, 24, 24, 3), edge)
+		c.fill(rect(7.2, 12.2, 22.8, 22.8, 2.4), green)
+		for _, x := range []float32{9, 13.5, 18} {
+			c.fill(rect(x, 16, x+3, 19, 0), edge)
+		}
+	case iconAttention:
+		c.card()
+		c.fill(polygon{{14.5, 5.6}, {17.5, 5.6}, {24, 22}, {24, 24}, {8, 24}, {8, 22}}, dark)
+		c.fill(polygon{{15.2, 7.4}, {16.8, 7.4}, {22.6, 22.4}, {9.4, 22.4}}, amber)
+		c.fill(rect(15, 11.6, 17, 17.6, 0), dark)
+		c.fill(rect(15, 19, 17, 21, 0), dark)
+	}
+	return c.NRGBA
+}
+
+// card is a card with its chip.
+func (c canvas) card() {
+	c.fill(rect(0, 2.6, 24, 21.4, 2.6), edge)
+	c.fill(rect(1.2, 3.8, 22.8, 20.2, 2), petrol)
+	c.fill(rect(4, 7.4, 10, 12.4, 0.8), gold)
+	c.fill(rect(4, 15, 14, 16.8, 0), edge)
+}
+
+// reader is what a card goes into.
+func (c canvas) reader() {
+	c.fill(rect(1, 12, 23, 24, 2.6), edge)
+	c.fill(rect(2.2, 13.2, 21.8, 22.8, 2), grey)
+	c.fill(rect(5.5, 15, 18.5, 17, 0), edge)
+}
+
+// bytes is the picture as the platform's tray takes it, made once: the toolkit
+// reads it after the call that sets it.
+func (i icon) bytes() []byte { return made()[i] }
+
+var made = sync.OnceValue(func() map[icon][]byte {
+	all := map[icon][]byte{}
+	for _, i := range icons {
+		if runtime.GOOS == "windows" {
+			all[i] = i.ico()
+		} else {
+			all[i] = i.png(pngSize)
 		}
 	}
-	fill(image.Rect(1, 5, 31, 27), color.NRGBA{255, 255, 255, 255}) // an edge that shows on dark panels
-	fill(image.Rect(2, 6, 30, 26), color.NRGBA{18, 92, 120, 255})
-	fill(image.Rect(5, 11, 12, 18), color.NRGBA{240, 205, 110, 255})
-	fill(image.Rect(15, 20, 27, 22), color.NRGBA{255, 255, 255, 255})
+	return all
+})
+
+// pngSize is twice what panels show, for fine displays.
+const pngSize = 48
+
+func (i icon) png(size int) []byte {
 	var out bytes.Buffer
-	if err := png.Encode(&out, img); err != nil { // to memory, of a picture of ours
+	if err := png.Encode(&out, i.draw(size)); err != nil { // to memory, of a picture of ours
 		panic(err)
 	}
-	if runtime.GOOS != "windows" {
-		return out.Bytes()
-	}
-	return ico(out.Bytes())
+	return out.Bytes()
 }
 
-// ico wraps one PNG: a header of 6 bytes, one entry of 16, the picture.
-func ico(picture []byte) []byte {
-	var b bytes.Buffer
-	le := func(v any) { _ = binary.Write(&b, binary.LittleEndian, v) }
-	le([]uint16{0, 1, 1})
-	le([]uint8{iconSize, iconSize, 0, 0})
-	le([]uint16{1, 32})
-	le([]uint32{uint32(len(picture)), 22})
-	b.Write(picture)
-	return b.Bytes()
+// icoSizes are those of Windows at 100 to 300 %.
+var icoSizes = []int{16, 20, 24, 32, 40, 48}
+
+// ico is a file with the picture in all sizes: a header of 6 bytes, an entry of
+// 16 for each, the pictures.
+func (i icon) ico() []byte {
+	var head, pictures bytes.Buffer
+	le := func(v any) { _ = binary.Write(&head, binary.LittleEndian, v) } // to memory
+	le([]uint16{0, 1, uint16(len(icoSizes))})
+	for _, size := range icoSizes {
+		picture := i.png(size)
+		le([]uint8{uint8(size), uint8(size), 0, 0})
+		le([]uint16{1, 32})
+		le([]uint32{uint32(len(picture)), uint32(6 + 16*len(icoSizes) + pictures.Len())})
+		pictures.Write(picture)
+	}
+	return append(head.Bytes(), pictures.Bytes()...)
 }
+
+var _ draw.Image = canvas{}

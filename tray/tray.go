@@ -1,204 +1,187 @@
 // Package tray is the agent's menu on the desktop: what state the cards are in,
-// and which certificate the next login uses. It is a thin client of the agent's
-// state.
+// which certificate the next login uses, which sites are allowed.
 //
-// Run must be called from the main goroutine, once, and only where Available
-// said yes: the toolkit ends the process where no display answers. The package
-// never waits for a card or a module.
+// It is a thin client of the agent's state. The menu itself lives in a process
+// of its own, this program in another role ([RunChildRole]), which gets the
+// finished menu and says what was clicked, over pipes that only the two share:
+// the toolkit ends its process where the display goes, and must not end the
+// agent. [Run] starts it again, with growing pauses, until a display answers.
+//
+// Run may be called once at a time, from any goroutine. It never waits for a
+// card, a module or the keyring, and the process of the menu gets no PIN and
+// nothing that the menu does not show.
 package tray
 
 import (
+	"bytes"
 	"context"
-	"fmt"
-	"strings"
-
-	"github.com/getlantern/systray"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-// Agent is what the menu shows and does; *agent.Server is one.
+// Agent is what the menu shows and does; *agent.Server is one. State must not
+// wait; the others may.
 type Agent interface {
 	State() agent.State
-	Use(id string) error
-	Refresh(ctx context.Context)
 	Changes(ctx context.Context) <-chan struct{}
+	Use(certificateID string) error
+	Forget(origin string) error
+	LockCards(ctx context.Context) error
+	SetLanguage(lang string) error
+	Refresh(ctx context.Context)
+	// ShowState shows the state in words, and returns at once.
+	ShowState(ctx context.Context)
 }
 
-// maxCertificates is how many certificates the menu holds: the toolkit cannot
-// take entries away, only hide them.
-const maxCertificates = 12
+// Options of Run.
+type Options struct {
+	Logger  *slog.Logger
+	LogFile string // what "Journal" opens; "": there is no such entry
+}
+
+// Pauses before the menu's process is started again. One that stood for a while
+// begins with the first.
+const (
+	firstPause = time.Second
+	lastPause  = time.Minute
+	stood      = 30 * time.Second
+)
+
+// noticeTime is how long what went wrong stands in the menu.
+const noticeTime = 30 * time.Second
+
+// actionLimit is how long the end waits for what was clicked to be done.
+const actionLimit = 2 * time.Second
+
+var (
+	errQuit      = errors.New("tray: the person quit")
+	errNoDisplay = errors.New("tray: no display answers")
+	errAnew      = errors.New("tray: the toolkit has to start anew")
+)
+
+// tray is the agent's end.
+type tray struct {
+	agent   Agent
+	log     *slog.Logger
+	logFile string
+	notices chan string
+	actions actions
+	open    func(path string) error // with the desktop's program
+}
 
 // Run shows the menu until ctx ends or the person quits. It returns true where
-// the person quit.
-func Run(ctx context.Context, a Agent) (quit bool) {
-	m := &menu{agent: a, ended: make(chan struct{})}
-	systray.Run(func() { m.build(); go m.loop(ctx) }, func() { close(m.ended) })
-	<-m.ended
-	return m.quit
-}
-
-type menu struct {
-	agent Agent
-	ended chan struct{}
-	quit  bool
-
-	state        *systray.MenuItem
-	certificates []*systray.MenuItem
-	ids          []string // by certificate entry
-	refresh, end *systray.MenuItem
-	chosen       chan int
-}
-
-func (m *menu) build() {
-	systray.SetIcon(icon())
-	systray.SetTooltip(agent.Name)
-	words := texts[m.agent.State().Lang]
-	m.state = systray.AddMenuItem("", "")
-	m.state.Disable()
-	systray.AddSeparator()
-	m.chosen = make(chan int)
-	for i := range maxCertificates {
-		item := systray.AddMenuItemCheckbox("", "", false)
-		item.Hide()
-		m.certificates = append(m.certificates, item)
-		go m.forward(i, item)
+// the person quit. Without a display it waits for one.
+func Run(ctx context.Context, a Agent, o Options) (quit bool) {
+	t := &tray{agent: a, log: o.Logger, logFile: o.LogFile, notices: make(chan string, 1), open: openFile}
+	if t.log == nil {
+		t.log = slog.New(slog.DiscardHandler)
 	}
-	systray.AddSeparator()
-	m.refresh = systray.AddMenuItem(words.refresh, "")
-	m.end = systray.AddMenuItem(words.quit, "")
-	m.show()
-}
-
-func (m *menu) forward(i int, item *systray.MenuItem) {
-	for {
-		select {
-		case <-item.ClickedCh:
-			select {
-			case m.chosen <- i:
-			case <-m.ended:
-				return
-			}
-		case <-m.ended:
-			return
+	defer t.actions.wait(actionLimit)
+	if !displayNamed() {
+		t.log.Info("no display: running without the tray")
+		<-ctx.Done()
+		return false
+	}
+	for pause, before := firstPause, error(nil); ; {
+		begun := time.Now()
+		err := t.session(ctx)
+		switch {
+		case errors.Is(err, errQuit):
+			return true
+		case ctx.Err() != nil:
+			return false
+		case errors.Is(err, errNoDisplay) && errors.Is(before, errNoDisplay): // said
+		case errors.Is(err, errNoDisplay):
+			t.log.Info("no display answers: running without the tray until one does")
+		case errors.Is(err, errAnew):
+			t.log.Info("the tray's toolkit starts anew")
+		default:
+			t.log.Warn("the tray's process ended", "error", err)
 		}
-	}
-}
-
-func (m *menu) loop(ctx context.Context) {
-	defer systray.Quit()
-	changes := m.agent.Changes(ctx)
-	m.show() // what changed before the channel was there
-	for {
+		if time.Since(begun) > stood {
+			pause = firstPause
+		}
+		before = err
 		select {
 		case <-ctx.Done():
-			return
-		case <-changes:
-		case i := <-m.chosen:
-			if i < len(m.ids) && m.ids[i] != "" {
-				if err := m.agent.Use(m.ids[i]); err != nil {
-					m.state.SetTitle(err.Error())
-					continue
-				}
+			return false
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// session is the life of one process of the menu.
+func (t *tray) session(ctx context.Context) error {
+	listening, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p, err := start(t.log)
+	if err != nil {
+		return err
+	}
+	defer p.end()
+	changes := t.agent.Changes(listening)
+	var shown []byte
+	notice := ""
+	expired := time.NewTimer(noticeTime)
+	defer expired.Stop()
+	for {
+		menu, err := json.Marshal(t.view(notice))
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(menu, shown) {
+			shown = menu
+			if err := p.show(menu); err != nil {
+				return p.why(err)
 			}
-		case <-m.refresh.ClickedCh:
-			m.agent.Refresh(ctx)
-		case <-m.end.ClickedCh:
-			m.quit = true
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changes:
+		case notice = <-t.notices:
+			expired.Reset(noticeTime)
+		case <-expired.C:
+			notice = ""
+		case c, ok := <-p.clicks:
+			if !ok {
+				return p.why(nil)
+			}
+			if c.Do == doQuit {
+				return errQuit
+			}
+			t.clicked(ctx, c)
+		}
+	}
+}
+
+func (t *tray) view(notice string) view {
+	v := viewOf(t.agent.State(), notice)
+	if t.logFile == "" {
+		v.Journal = ""
+	}
+	return v
+}
+
+// notify shows what went wrong in the menu, for a while. The last one counts.
+func (t *tray) notify(text string) {
+	for {
+		select {
+		case t.notices <- text:
 			return
+		case <-t.notices:
 		}
-		m.show()
 	}
 }
 
-// show brings the menu to the agent's state.
-func (m *menu) show() {
-	state := m.agent.State()
-	m.state.SetTitle(line(state))
-	m.ids = m.ids[:0]
-	// The usable ones first: they are what the menu is for.
-	var certificates, others []agent.CertificateState
-	for _, c := range state.Certificates {
-		if c.Reason == pkcs11.Usable {
-			certificates = append(certificates, c)
-		} else {
-			others = append(others, c)
-		}
-	}
-	certificates = append(certificates, others...)
-	for _, c := range certificates[:min(len(certificates), len(m.certificates))] {
-		item := m.certificates[len(m.ids)]
-		item.SetTitle(title(c, state.Lang))
-		if c.Reason == pkcs11.Usable {
-			m.ids = append(m.ids, c.ID)
-			item.Enable()
-		} else {
-			m.ids = append(m.ids, "") // shown with its reason, and not offered
-			item.Disable()
-		}
-		if c.Chosen {
-			item.Check()
-		} else {
-			item.Uncheck()
-		}
-		item.Show()
-	}
-	for _, item := range m.certificates[len(m.ids):] {
-		item.Hide()
-	}
-}
-
-// title is a certificate's entry: who, as what, on which kind of card. An
-// underscore would mark a shortcut in GTK, so it is doubled.
-func title(c agent.CertificateState, lang string) string {
-	parts := []string{c.Holder.Name}
-	for _, p := range []string{c.Holder.Profession, c.Holder.Kind, c.Holder.NotAfter} {
-		if p != "" {
-			parts = append(parts, p)
-		}
-	}
-	if c.Reason != pkcs11.Usable {
-		parts = append(parts, agent.ReasonText(c.Reason, lang))
-	}
-	if c.Holder.Renew {
-		parts = append(parts, agent.RenewText(lang))
-	}
-	return strings.ReplaceAll(strings.Join(parts, " · "), "_", "__")
-}
-
-type words struct{ noModule, looking, noReader, noCard, unusable, ready, refresh, quit string }
-
-var texts = map[string]words{
-	agent.French: {
-		noModule: "Le module de la carte ne fonctionne pas", looking: "Lecture de la carte…", noReader: "Aucun lecteur",
-		noCard: "Aucune carte", unusable: "Aucun certificat utilisable", ready: "Carte prête : %s",
-		refresh: "Actualiser", quit: "Quitter CPx Bridge",
-	},
-	agent.English: {
-		noModule: "The card's module does not work", looking: "Reading the card…", noReader: "No reader",
-		noCard: "No card", unusable: "No usable certificate", ready: "Card ready: %s",
-		refresh: "Refresh", quit: "Quit CPx Bridge",
-	},
-}
-
-// line says the state in one line.
-func line(s agent.State) string {
-	w := texts[s.Lang]
-	switch {
-	case s.Err != nil:
-		return w.noModule
-	case s.Card == "unknown":
-		return w.looking
-	case s.Card == "absent" && s.Readers == 0:
-		return w.noReader
-	case s.Card == "absent":
-		return w.noCard
-	}
-	for _, c := range s.Certificates {
-		if c.Reason == pkcs11.Usable {
-			return fmt.Sprintf(w.ready, strings.ReplaceAll(c.Holder.Name, "_", "__"))
-		}
-	}
-	return w.unusable
+// displayNamed tells whether the environment names a display at all, where one
+// has to be named.
+func displayNamed() bool {
+	return !needsDisplay || os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
 }

@@ -1,342 +1,362 @@
 package tray
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
+	"log/slog"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-
 	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-// roleVariable makes this program the agent's tray: it wants the main goroutine
-// and works once in a process.
-const roleVariable = "CPX_TEST_TRAY"
-
-func TestMain(m *testing.M) {
-	switch os.Getenv(roleVariable) {
-	case "available":
-		fmt.Println(Available())
-		os.Exit(0)
-	case "run":
-		fmt.Println("available", Available())
-		a := &cards{changes: make(chan struct{}, 1)}
-		go a.follow(os.Stdin)
-		fmt.Println("quit", Run(context.Background(), a))
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// cards is an agent whose card the test puts in and takes out.
-type cards struct {
-	mu      sync.Mutex
-	present bool
-	chosen  string
-	changes chan struct{}
-}
-
-func (c *cards) follow(in io.Reader) {
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		c.mu.Lock()
-		c.present = lines.Text() == "insert"
-		c.mu.Unlock()
-		c.changes <- struct{}{}
-	}
-}
-
-func (c *cards) State() agent.State {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := agent.State{Lang: agent.French, Readers: 1, Card: "absent"}
-	if !c.present {
-		return s
-	}
-	s.Card = "present"
-	for _, id := range []string{"one", "two", "expired"} {
-		held := agent.CertificateState{ID: id, Holder: prompt.Holder{Name: "TEST_" + id, Kind: "CPS"}, Chosen: id == c.chosen}
-		if id == "expired" {
-			held.Reason = pkcs11.Expired
-		}
-		s.Certificates = append(s.Certificates, held)
-	}
-	return s
-}
-
-func (c *cards) Use(id string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.chosen = id
-	fmt.Println("use", id)
-	return nil
-}
-
-func (c *cards) Refresh(context.Context)                 { fmt.Println("refresh") }
-func (c *cards) Changes(context.Context) <-chan struct{} { return c.changes }
-
-// desktop starts a display and a session bus of the test's own.
-func desktop(t *testing.T) (env []string, address string) {
+// desktop gives the test's menu a display and a session bus of its own.
+func desktop(t testing.TB) (x *testdesk.XServer, address string) {
 	t.Helper()
-	address = testdesk.Bus(t)
-	home := t.TempDir()
-	return append(os.Environ(), "DISPLAY="+testdesk.Display(t), "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS="+address, "HOME="+home,
-		"XDG_RUNTIME_DIR="+home, "NO_AT_BRIDGE=1"), address
-}
-
-// watcher is the host of tray icons: it gets the name of each that registers.
-type watcher struct{ items chan string }
-
-func (w *watcher) RegisterStatusNotifierItem(service string, from dbus.Sender) *dbus.Error {
-	w.items <- string(from) + " " + service
-	return nil
-}
-
-// node is an entry of com.canonical.dbusmenu.
-type node struct {
-	ID         int32
-	Properties map[string]dbus.Variant
-	Children   []dbus.Variant
-}
-
-const (
-	watcherName = "org.kde.StatusNotifierWatcher"
-	menuPath    = dbus.ObjectPath("/org/ayatana/NotificationItem/systray/Menu")
-	menuName    = "com.canonical.dbusmenu"
-)
-
-// trayMenu is what a person sees when the icon's menu opens.
-type trayMenu struct {
-	t       *testing.T
-	object  dbus.BusObject
-	signals chan *dbus.Signal
-}
-
-func (m trayMenu) entries() []node {
-	m.t.Helper()
-	var revision uint32
-	var root node
-	if err := m.object.Call(menuName+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root); err != nil {
-		m.t.Fatal(err)
+	x, address = testdesk.NewXServer(t), testdesk.Bus(t)
+	for name, value := range map[string]string{
+		"DISPLAY": x.Display, "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": address, "NO_AT_BRIDGE": "1",
+		"HOME": t.TempDir(), "XDG_RUNTIME_DIR": t.TempDir(),
+	} {
+		t.Setenv(name, value)
 	}
-	var list []node
-	for _, child := range root.Children {
-		var n node
-		if err := dbus.Store([]any{child.Value()}, &n); err != nil {
-			m.t.Fatal(err)
-		}
-		if visible, ok := n.Properties["visible"].Value().(bool); !ok || visible {
-			list = append(list, n)
-		}
-	}
-	return list
+	return x, address
 }
 
-func (n node) label() string {
-	label, _ := n.Properties["label"].Value().(string)
-	return strings.ReplaceAll(label, "__", "_")
+// log collects what is logged.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (n node) enabled() bool {
-	enabled, given := n.Properties["enabled"].Value().(bool)
-	return !given || enabled
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
 }
 
-func (n node) checked() bool {
-	state, _ := n.Properties["toggle-state"].Value().(int32)
-	return state == 1
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
-func (m trayMenu) labels() (labels []string) {
-	for _, n := range m.entries() {
-		if n.label() != "" {
-			labels = append(labels, n.label())
-		}
-	}
-	return labels
+// running is the tray as the agent runs it, and how it ended.
+type running struct {
+	quit chan bool
+	end  context.CancelFunc
+	log  *log
 }
 
-// await waits for signals of the menu until it is as wanted.
-func (m trayMenu) await(what string, wanted func() bool) {
-	m.t.Helper()
-	late := time.After(testdesk.Patience)
-	for !wanted() {
-		select {
-		case <-m.signals:
-		case <-late:
-			m.t.Fatalf("%s: the menu stays %q", what, m.labels())
-		}
-	}
-}
-
-func (m trayMenu) click(label string) {
-	m.t.Helper()
-	for _, n := range m.entries() {
-		if strings.HasPrefix(n.label(), label) {
-			if err := m.object.Call(menuName+".Event", 0, n.ID, "clicked", dbus.MakeVariant(""), uint32(0)).Err; err != nil {
-				m.t.Fatal(err)
-			}
-			return
-		}
-	}
-	m.t.Fatalf("no %q in the menu %q", label, m.labels())
-}
-
-// host makes the test the desktop's tray.
-func host(t *testing.T, address string) (*dbus.Conn, *watcher) {
+func run(t testing.TB, a Agent, o Options) *running {
 	t.Helper()
-	conn, err := dbus.Connect(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	w := &watcher{items: make(chan string, 4)}
-	reply, err := conn.RequestName(watcherName, dbus.NameFlagDoNotQueue)
-	if err := errors.Join(err, conn.Export(w, "/StatusNotifierWatcher", watcherName),
-		conn.Export(registered{}, "/StatusNotifierWatcher", "org.freedesktop.DBus.Properties")); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		t.Fatal(err, reply)
-	}
-	return conn, w
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{quit: make(chan bool, 1), end: cancel, log: &log{}}
+	o.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.quit <- Run(ctx, a, o)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if left, err := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), folderPrefix+"*")); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %q, %v", left, err)
+		}
+		if t.Failed() {
+			t.Logf("the tray's log:\n%s", r.log)
+		}
+	})
+	return r
 }
 
-// registered answers that a tray is there.
-type registered struct{}
-
-func (registered) Get(_, name string) (dbus.Variant, *dbus.Error) {
-	return dbus.MakeVariant(name == "IsStatusNotifierHostRegistered"), nil
+func (d *desk) says(t testing.TB, want string) {
+	t.Helper()
+	select {
+	case got := <-d.did:
+		if got != want {
+			t.Fatalf("the agent was asked to %q, want %q", got, want)
+		}
+	case <-time.After(testdesk.Patience):
+		t.Fatalf("the agent was not asked to %q", want)
+	}
 }
 
-func (registered) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
-	return map[string]dbus.Variant{"IsStatusNotifierHostRegistered": dbus.MakeVariant(true), "ProtocolVersion": dbus.MakeVariant(int32(0))}, nil
+var emptyMenu = []string{
+	"Aucune carte : insérez-la dans le lecteur", "Sites autorisés", "Diagnostic", "Journal", "Langue (language)",
+	"À propos : CPx Bridge test", "Quitter CPx Bridge",
 }
 
 func TestMenuOnARealBus(t *testing.T) {
-	env, address := desktop(t)
-	conn, w := host(t, address)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(env, roleVariable+"=run")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	d := newDesk()
+	r := run(t, d, Options{LogFile: "/TEST/agent.log"})
+	m := host.Icon()
+	m.Await("no card", func() bool { return slices.Equal(m.Labels(), emptyMenu) })
+	m.Await("an icon", func() bool { return m.File() != "" })
+	if name := m.Name(); name != agent.Name {
+		t.Errorf("the icon is called %q", name)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	said := bufio.NewScanner(out)
-	says := func(want string) {
-		t.Helper()
-		if !said.Scan() || said.Text() != want {
-			t.Fatalf("the tray says %q, want %q", said.Text(), want)
-		}
-	}
-	says("available true")
+	empty := m.File()
 
-	var m trayMenu
-	select {
-	case item := <-w.items:
-		sender, _, _ := strings.Cut(item, " ")
-		m = trayMenu{t, conn.Object(sender, menuPath), make(chan *dbus.Signal, 256)}
-	case <-time.After(testdesk.Patience):
-		t.Fatal("no icon registered")
-	}
-	if err := conn.AddMatchSignal(dbus.WithMatchInterface(menuName)); err != nil {
-		t.Fatal(err)
-	}
-	conn.Signal(m.signals)
-	empty := []string{"Aucune carte", "Actualiser", "Quitter CPx Bridge"}
-	m.await("no card", func() bool { return slices.Equal(m.labels(), empty) })
-
-	if _, err := io.WriteString(in, "insert\n"); err != nil {
-		t.Fatal(err)
-	}
-	m.await("card in", func() bool { l := m.labels(); return len(l) == 6 && l[0] == "Carte prête : TEST_one" })
+	d.set(present)
+	m.Await("card in", func() bool {
+		l := m.Labels()
+		return len(l) == len(emptyMenu)+3 && strings.HasPrefix(l[0], "Plusieurs")
+	})
+	m.Await("another icon", func() bool { return m.File() != empty })
 	// Shown last with the reason, greyed: a click does nothing.
-	for i, n := range m.entries()[2:5] {
+	for i, e := range m.Entries()[1:4] {
 		expired := i == 2
-		if strings.HasPrefix(n.label(), "TEST_expired") != expired || strings.HasSuffix(n.label(), " · expiré") != expired || n.enabled() == expired {
-			t.Errorf("entry %d: %q, enabled %v", i, n.label(), n.enabled())
+		if strings.HasPrefix(e.Label, "TEST_expired · ") != expired || strings.HasSuffix(e.Label, " · expiré") != expired || e.Enabled == expired || e.Checked {
+			t.Errorf("entry %d: %+v", i, e)
 		}
 	}
-	m.click("TEST_expired")
-	m.click("TEST_two")
-	says("use two")
-	m.await("the choice is marked", func() bool { e := m.entries(); return len(e) > 3 && !e[2].checked() && e[3].checked() })
+	m.Click("TEST_expired")
+	m.Click("TEST_two")
+	d.says(t, "use two")
+	chosen := func(id string) func() bool {
+		return func() bool {
+			for _, e := range m.Entries()[1:4] {
+				if e.Checked != strings.HasPrefix(e.Label, "TEST_"+id) {
+					return false
+				}
+			}
+			return m.Has("Carte prête : TEST_" + id)
+		}
+	}
+	m.Await("the choice is marked", chosen("two"))
+	m.Click("TEST_two") // the toolkit toggles the mark by itself
+	d.says(t, "use two")
+	m.Await("the mark stays", chosen("two"))
 
-	m.click("Actualiser")
-	says("refresh")
-	if _, err := io.WriteString(in, "remove\n"); err != nil {
+	d.set(absent)
+	m.Await("card out", func() bool { return slices.Equal(m.Labels(), emptyMenu) })
+	m.Await("the icon of before", func() bool { return m.File() != "" })
+
+	m.Click("Quitter")
+	select {
+	case quit := <-r.quit:
+		if !quit {
+			t.Error("Run does not say that the person quit")
+		}
+	case <-time.After(testdesk.Patience):
+		t.Fatal("the tray does not end")
+	}
+}
+
+// Every other entry does what it says.
+func TestEntries(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	bin, opened := t.TempDir(), filepath.Join(t.TempDir(), "opened")
+	script := "#!/bin/sh\nprintf %s \"$1\" >'" + opened + ".part' && mv '" + opened + ".part' '" + opened + "'\n"
+	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	m.await("card out", func() bool { return slices.Equal(m.labels(), empty) })
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	d := newDesk()
+	d.set(func(s *agent.State) {
+		present(s)
+		s.PINSession, s.Polled, s.Sites, s.Listed = true, true, []sites.Site{testSite}, []string{"https://autre.example.fr"}
+		s.Warnings = []policy.Warning{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
+	})
+	run(t, d, Options{LogFile: "/TEST/agent.log"})
+	m := host.Icon()
+	for _, c := range []struct {
+		path []string
+		does string
+	}{
+		{[]string{"Actualiser"}, "refresh"}, {[]string{"Diagnostic"}, "state"}, {[]string{"Plusieurs certificats"}, "state"},
+		{[]string{"Sites autorisés", "Oublier https://portail.example.fr"}, "forget https://portail.example.fr"},
+		{[]string{"Verrouiller la carte"}, "lock"},
+	} {
+		m.Click(c.path...)
+		d.says(t, c.does)
+	}
+	m.Await("forgotten and locked", func() bool {
+		return !m.Has("Sites autorisés", "Oublier") && !m.Has("Verrouiller") && m.Has("Sites autorisés", "https://autre.example.fr · fixé par les réglages")
+	})
+	if e, ok := m.Find("Réglages non pris en compte", "config.toml, ligne 3 : pin"); !ok || e.Enabled {
+		t.Errorf("%+v, %v", e, ok)
+	}
+	m.Click("Journal")
+	for end := time.Now().Add(testdesk.Patience); ; time.Sleep(time.Millisecond) {
+		if text, err := os.ReadFile(opened); err == nil {
+			if string(text) != "/TEST/agent.log" {
+				t.Errorf("opened %q", text)
+			}
+			break
+		} else if time.Now().After(end) {
+			t.Fatal("the log was not opened")
+		}
+	}
 
-	m.click("Quitter")
-	says("quit true")
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
+	m.Click("Langue", "English")
+	d.says(t, "language en")
+	m.Await("English at once", func() bool {
+		e, ok := m.Find("Language", "English")
+		f, also := m.Find("Language", "Français")
+		return ok && also && e.Checked && !f.Checked && m.Has("Quit CPx Bridge") && m.Has("Allowed sites") && !m.Has("Quitter")
+	})
+	d.set(func(s *agent.State) { s.LangFixed = true })
+	m.Await("fixed", func() bool {
+		e, ok := m.Find("Language: set by the administrator")
+		return ok && !e.Enabled && len(e.Entries) == 0
+	})
+}
+
+// What goes wrong is said in the menu and in the log, which names the reason.
+func TestNotices(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	t.Setenv("PATH", filepath.Dir(testdesk.Needs(t, "Xvfb"))+"/nowhere") // no xdg-open
+	d := newDesk()
+	d.set(func(s *agent.State) { present(s); s.PINSession, s.Sites = true, []sites.Site{testSite} })
+	d.fails = true
+	r := run(t, d, Options{LogFile: "/TEST/agent.log"})
+	m := host.Icon()
+	for _, c := range []struct {
+		path []string
+		says string
+	}{
+		{[]string{"TEST_one"}, "Le choix n’a pas pu être enregistré"},
+		{[]string{"Sites autorisés", "Oublier"}, "Le site n’a pas pu être oublié"},
+		{[]string{"Verrouiller"}, "La carte n’a pas pu être verrouillée"},
+		{[]string{"Journal"}, "Le journal ne s’ouvre pas. Il est ici : /TEST/agent.log"},
+		{[]string{"Langue", "English"}, "The language will not be remembered"},
+	} {
+		m.Click(c.path...)
+		m.Await(c.says, func() bool { e, ok := m.Find(c.says); return ok && !e.Enabled })
+	}
+	if n := strings.Count(r.log.String(), errTest.Error()); n != 4 {
+		t.Errorf("%d reasons in the log, want 4", n)
+	}
+	d.set(func(s *agent.State) { s.SitesErr = errTest })
+	m.Await("nothing is remembered", func() bool { e, ok := m.Find("Allowed sites", "TEST: refused"); return ok && !e.Enabled })
+}
+
+// The panel may come late, and go and come back: the icon is there when it is.
+func TestHostComesAndGoes(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	host.Go()
+	d := newDesk()
+	r := run(t, d, Options{})
+	d.set(present)
+	host.Come()
+	m := host.Icon()
+	m.Await("the state of now", func() bool { return m.Has("TEST_one") })
+	host.Go()
+	d.set(absent)
+	host.Come()
+	m = host.Icon()
+	m.Await("the state of now", func() bool { return m.Has("Aucune carte") && !m.Has("TEST_one") })
+	select {
+	case <-r.quit:
+		t.Error("the tray ended")
+	default:
 	}
 }
 
-// GTK would end the process: the tray must say no first.
+// A display that goes ends the menu's process only; the menu comes back with
+// the display.
+func TestDisplayGoes(t *testing.T) {
+	x, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	d := newDesk()
+	r := run(t, d, Options{})
+	host.Icon()
+	x.Kill()
+	logged(t, r, "no display answers")
+	d.set(present)
+	x.Start()
+	m := host.Icon()
+	m.Await("the state of now", func() bool { return m.Has("TEST_one") })
+}
+
+func logged(t *testing.T, r *running, text string) {
+	t.Helper()
+	for end := time.Now().Add(testdesk.Patience); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%q is not in the log", text)
+		}
+	}
+}
+
+// GTK would end the process: it is asked first, and the agent goes on.
 func TestNoDisplay(t *testing.T) {
-	for _, display := range []string{"", ":4242"} {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), roleVariable+"=available", "DISPLAY="+display, "WAYLAND_DISPLAY=")
-		out, err := cmd.Output()
-		if err != nil || strings.TrimSpace(string(out)) != "false" {
-			t.Errorf("DISPLAY=%q: %q, %v", display, out, err)
+	for display, says := range map[string]string{"": "no display: running without", ":4242": "no display answers"} {
+		t.Setenv("DISPLAY", display)
+		t.Setenv("WAYLAND_DISPLAY", "")
+		r := run(t, newDesk(), Options{})
+		logged(t, r, says)
+		r.end()
+		if <-r.quit {
+			t.Errorf("DISPLAY=%q: quit", display)
 		}
 	}
 }
 
-// Every reason and the end that is near have words in both languages.
-func TestTitles(t *testing.T) {
-	for _, lang := range []string{agent.French, agent.English} {
-		seen := map[string]bool{}
-		for _, c := range []agent.CertificateState{
-			{}, {Reason: pkcs11.Expired}, {Reason: pkcs11.NotYetValid}, {Reason: pkcs11.NotForAuthentication}, {Reason: pkcs11.KeyWithoutPIN}, {Holder: prompt.Holder{Renew: true}},
-		} {
-			c.Holder.Name = "TEST_x"
-			l := title(c, lang)
-			if !strings.HasPrefix(l, "TEST__x") || seen[l] {
-				t.Errorf("%s: %+v: %q", lang, c, l)
-			}
-			seen[l] = true
+// The menu's process ends with the agent, however that ends, and takes what it
+// wrote along.
+func TestProcessEndsWithItsAgent(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	toolkit := &log{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the toolkit says:\n%s", toolkit)
 		}
+	})
+	p, err := start(slog.New(slog.NewTextHandler(toolkit, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := p.show([]byte(`{"Icon":"ready","Line":"TEST"}`)); err != nil {
+		t.Fatal(err)
+	}
+	host.Icon()
+	if err := errors.Join(p.out.Close(), p.in.Close()); err != nil { // as the system does for an agent that was killed
+		t.Fatal(err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(testdesk.Patience):
+		t.Fatal("it stays")
+	}
+	if _, err := os.Stat(p.folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("its folder stays: %v", err)
+	}
+	p.end()
 }
 
-func TestEveryStateHasALine(t *testing.T) {
-	usable := []agent.CertificateState{{Holder: prompt.Holder{Name: "TEST"}}}
-	for _, lang := range []string{agent.French, agent.English} {
-		seen := map[string]bool{}
-		for _, s := range []agent.State{
-			{Err: errors.New("x")}, {Card: "unknown"}, {Card: "absent"}, {Card: "absent", Readers: 1},
-			{Card: "present", Readers: 1}, {Card: "present", Readers: 1, Certificates: usable},
-		} {
-			s.Lang = lang
-			if l := line(s); l == "" || seen[l] {
-				t.Errorf("%s: %+v: %q", lang, s, l)
-			} else {
-				seen[l] = true
-			}
-		}
+// A process that does not take the menu's words as they are ends, and is
+// started again.
+func TestKilledProcess(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	d := newDesk()
+	r := run(t, d, Options{})
+	host.Icon()
+	pid := child(t)
+	if err := pid.Kill(); err != nil {
+		t.Fatal(err)
 	}
+	logged(t, r, "signal: killed")
+	m := host.Icon()
+	m.Await("again", func() bool {
+		return slices.Equal(m.Labels(), slices.DeleteFunc(slices.Clone(emptyMenu), func(l string) bool { return l == "Journal" }))
+	})
 }

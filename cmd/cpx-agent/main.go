@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
 // version is set by the build.
@@ -16,6 +17,7 @@ var version = "dev"
 
 func main() {
 	pkcs11.RunChildRole()
+	tray.RunChildRole()
 	runDisplayRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -26,11 +26,12 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr i
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
-	held, first, err := hold(ctx, state, agent.Language(p.Lang))
+	held, first, err := hold(ctx, state, language(p, stderr))
 	if held == nil {
 		return second(p, first, err, stdout, stderr)
 	}
-	log := logger(p, stderr)
+	log, logFile, endLog := journalled(p, state, stderr)
+	defer endLog()
 	warn(p, log)
 	defer func() {
 		if err := held.Release(); err != nil {
@@ -40,7 +41,7 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr i
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	if err := serve(ctx, p, state, noTray, held, log); err != nil && !errors.Is(err, context.Canceled) {
+	if err := serve(ctx, p, state, noTray, held, log, logFile); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
@@ -48,7 +49,7 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr i
 }
 
 // serve serves until ctx ends or the person quits in the tray.
-func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, held *control.Held, log *slog.Logger) error {
+func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, held *control.Held, log *slog.Logger, logFile string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	socket := control.NewServer(held, log)
 	socketEnded := make(chan struct{})
@@ -62,8 +63,8 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 	defer cards.Close()
 	server, err := agent.New(agent.Options{
 		Policy: p, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state), Sites: sites.New(sites.Options{Dir: state}),
-		LocalCertificate: localcert.New(localcert.Options{Dir: state}),
-		Prompter:         prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
+		LocalCertificate: localcert.New(localcert.Options{Dir: state}), Language: agent.NewLanguageChoice(state), LogFile: logFile,
+		Prompter: prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
 	})
 	if err != nil {
 		return err
@@ -86,18 +87,10 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 		cancel() // a server that failed ends the tray too
 	}()
 	if !noTray {
-		showTray(ctx, cancel, server, log)
+		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: logFile}) {
+			log.Info("the person quit")
+		}
+		cancel()
 	}
 	return <-served
-}
-
-func showTray(ctx context.Context, cancel context.CancelFunc, server *agent.Server, log *slog.Logger) {
-	if !tray.Available() {
-		log.Info("no display answers: running without the tray")
-		return
-	}
-	if tray.Run(ctx, server) {
-		log.Info("the person quit")
-	}
-	cancel()
 }

@@ -172,7 +172,7 @@ func (k *Keyring) Unlock() {
 }
 
 // runDaemon runs a program until the test's end, with file as its descriptor 3.
-func runDaemon(t *testing.T, file *os.File, cmd *exec.Cmd) {
+func runDaemon(t testing.TB, file *os.File, cmd *exec.Cmd) {
 	t.Helper()
 	if file != nil {
 		cmd.ExtraFiles = []*os.File{file}

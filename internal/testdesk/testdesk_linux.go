@@ -20,7 +20,7 @@ import (
 const Patience = 20 * time.Second
 
 // Needs finds a program, or fails naming how it is installed.
-func Needs(t *testing.T, program string) string {
+func Needs(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
@@ -30,7 +30,7 @@ func Needs(t *testing.T, program string) string {
 }
 
 // Display starts an X server and returns its name, as DISPLAY takes it.
-func Display(t *testing.T) string {
+func Display(t testing.TB) string {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -43,7 +43,7 @@ func Display(t *testing.T) string {
 }
 
 // Bus starts a session bus and returns its address.
-func Bus(t *testing.T) string {
+func Bus(t testing.TB) string {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -57,12 +57,12 @@ func Bus(t *testing.T) string {
 
 // daemon starts a program that gets file as its descriptor 3 and a chance to
 // clean up at the test's end.
-func daemon(t *testing.T, file *os.File, name string, args ...string) {
+func daemon(t testing.TB, file *os.File, name string, args ...string) {
 	t.Helper()
 	runDaemon(t, file, exec.Command(Needs(t, name), args...))
 }
 
-func firstLine(t *testing.T, r *os.File) string {
+func firstLine(t testing.TB, r *os.File) string {
 	t.Helper()
 	if err := r.SetReadDeadline(time.Now().Add(Patience)); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,94 @@
+package journal
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func open(t *testing.T, dir string) (*slog.Logger, string) {
+	t.Helper()
+	file, path, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return slog.New(slog.NewTextHandler(file, nil)), path
+}
+
+// It is the person's only, whatever stood there before, and goes on from one
+// start to the next.
+func TestOpen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	log, path := open(t, dir)
+	log.Info("first")
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	log, _ = open(t, dir)
+	log.Info("second", "from outside", "a\nb\x1b[31m\u202e")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(strings.TrimSpace(string(text)), "\n"); len(lines) != 2 || strings.ContainsAny(string(text), "\x1b\u202e") {
+		t.Errorf("%q", text)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+// What is no file is not written to, and no folder is an error.
+func TestNoFile(t *testing.T) {
+	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.WriteFile(elsewhere, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, filepath.Join(dir, Name)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(dir); err == nil {
+		t.Error("a link was followed")
+	}
+	if _, _, err := Open(filepath.Join(elsewhere, "state")); err == nil {
+		t.Error("a folder below a file")
+	}
+}
+
+// However much is logged, it stays bounded.
+func TestBounded(t *testing.T) {
+	dir := t.TempDir()
+	log, _ := open(t, dir)
+	line := strings.Repeat("x", 64<<10)
+	for range 6 * maxMegabytes << 20 / len(line) {
+		log.Info(line)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, modes := int64(0), os.FileMode(0)
+		for _, f := range files {
+			if info, err := f.Info(); err == nil {
+				size, modes = size+info.Size(), modes|info.Mode().Perm()
+			} else if !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		if len(files) == 1+maxOld && size <= (1+maxOld)*maxMegabytes<<20 && modes == 0o600 {
+			return // the old ones are taken away beside the writing
+		} else if time.Now().After(end) {
+			t.Fatalf("%d files of %d bytes together, %v", len(files), size, modes)
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package tray
+
+import (
+	"encoding/json"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/getlantern/systray"
+)
+
+// menu is the toolkit's menu. Nothing can be taken away or put between in it,
+// so every entry is made once, in its place, and hidden or shown; only at the
+// end of a submenu more can be added.
+//
+// build and show are called one after the other.
+type menu struct {
+	mu  sync.Mutex
+	out *json.Encoder
+
+	icon icon
+
+	line, notice                 *item
+	warnings, certificates       []*item
+	sites, settings, language    *submenu
+	lock                         *item
+	refresh, diagnostic, journal *item
+	about, quit                  *item
+}
+
+func (m *menu) build(v view) {
+	m.line = m.top(doState, false)
+	m.notice = m.top("", false)
+	for range maxWarnings {
+		m.warnings = append(m.warnings, m.top(doState, false))
+	}
+	for range maxCertificates {
+		m.certificates = append(m.certificates, m.top(doUse, true))
+	}
+	systray.AddSeparator()
+	m.sites = &submenu{menu: m, parent: m.top("", false), do: doForget}
+	m.lock = m.top(doLock, false)
+	m.settings = &submenu{menu: m, parent: m.top("", false)}
+	systray.AddSeparator()
+	m.refresh = m.top(doRefresh, false)
+	m.diagnostic = m.top(doState, false)
+	m.journal = m.top(doJournal, false)
+	m.language = &submenu{menu: m, parent: m.top("", false), do: doLang, checks: true}
+	m.about = m.top("", false)
+	systray.AddSeparator()
+	m.quit = m.top(doQuit, false)
+	m.show(v)
+}
+
+// show brings the menu to a view.
+func (m *menu) show(v view) {
+	if v.Icon != m.icon {
+		m.icon = v.Icon
+		systray.SetIcon(v.Icon.bytes())
+	}
+	systray.SetTooltip(v.Name)
+	m.line.show(entry{ID: "state", Label: v.Line})
+	m.notice.show(entry{Label: v.Notice})
+	for i, it := range m.warnings {
+		label := ""
+		if i < len(v.Warnings) {
+			label = v.Warnings[i]
+		}
+		it.show(entry{ID: "state", Label: label})
+	}
+	showAll(m.certificates, v.Certificates)
+	m.sites.show(v.Sites)
+	m.lock.show(entry{ID: "lock", Label: v.Lock})
+	m.settings.show(v.Settings)
+	m.refresh.show(entry{ID: "refresh", Label: v.Refresh})
+	m.diagnostic.show(entry{ID: "state", Label: v.Diagnostic})
+	m.journal.show(entry{ID: "journal", Label: v.Journal})
+	m.language.show(v.Language)
+	m.about.show(entry{Label: v.About})
+	m.quit.show(entry{ID: "quit", Label: v.Quit})
+}
+
+func showAll(items []*item, entries []entry) {
+	for i, it := range items {
+		if i < len(entries) {
+			it.show(entries[i])
+		} else {
+			it.show(entry{})
+		}
+	}
+}
+
+// submenu grows as it needs, and never shrinks.
+type submenu struct {
+	menu   *menu
+	parent *item
+	do     string
+	checks bool
+	items  []*item
+}
+
+// Entries can be put only into a menu that is shown: on Windows a hidden one is
+// not there.
+func (s *submenu) show(l list) {
+	id := ""
+	if len(l.Entries) > 0 {
+		id = "open"
+	}
+	s.parent.show(entry{ID: id, Label: l.Label})
+	for len(s.items) < len(l.Entries) {
+		child := s.parent.AddSubMenuItem
+		if s.checks {
+			child = func(title, tip string) *systray.MenuItem { return s.parent.AddSubMenuItemCheckbox(title, tip, false) }
+		}
+		s.items = append(s.items, s.menu.item(child(" ", ""), s.do, s.checks))
+	}
+	showAll(s.items, l.Entries)
+}
+
+// item is an entry with what it shows, so that only what differs is sent to the
+// toolkit and over the bus.
+type item struct {
+	*systray.MenuItem
+	checkable bool
+
+	mu     sync.Mutex
+	shown  entry
+	hidden bool
+}
+
+func (m *menu) top(do string, checkable bool) *item {
+	if checkable {
+		return m.item(systray.AddMenuItemCheckbox(" ", "", false), do, true)
+	}
+	return m.item(systray.AddMenuItem(" ", ""), do, false)
+}
+
+func (m *menu) item(i *systray.MenuItem, do string, checkable bool) *item {
+	it := &item{MenuItem: i, checkable: checkable, hidden: true}
+	i.Hide()
+	// A click is dropped by the toolkit where nobody receives: always somebody.
+	go func() {
+		for range i.ClickedCh {
+			m.say(do, it.clicked())
+		}
+	}()
+	return it
+}
+
+// say tells the agent of a click. One on what only says something is none.
+func (m *menu) say(do, id string) {
+	if do == "" || id == "" {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_ = m.out.Encode(click{Do: do, ID: id}) // without an agent this process ends
+}
+
+// clicked returns what the entry stands for. The toolkit has toggled a check
+// mark by itself: it is put back, because only the agent says what is chosen.
+func (it *item) clicked() string {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.checkable && !it.hidden {
+		it.mark()
+	}
+	return it.shown.ID
+}
+
+func (it *item) mark() {
+	if it.shown.Checked {
+		it.Check()
+	} else {
+		it.Uncheck()
+	}
+}
+
+// show brings the entry to e. Every change of it shows it in the toolkit, so
+// hiding comes last.
+func (it *item) show(e entry) {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if e.Label == "" {
+		if !it.hidden {
+			it.Hide()
+		}
+		it.hidden, it.shown.ID = true, ""
+		return
+	}
+	e.Label = label(e.Label)
+	if it.hidden || e.Label != it.shown.Label {
+		it.SetTitle(e.Label)
+	}
+	if may := e.ID != ""; may == it.Disabled() {
+		if may {
+			it.Enable()
+		} else {
+			it.Disable()
+		}
+	}
+	changed := it.hidden || e.Checked != it.shown.Checked
+	it.shown = e
+	if it.checkable && changed {
+		it.mark()
+	}
+	if it.hidden {
+		it.Show()
+		it.hidden = false
+	}
+}
+
+// label keeps a character that marks a shortcut from doing so.
+func label(text string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ReplaceAll(text, "&", "&&")
+	}
+	return strings.ReplaceAll(text, "_", "__")
+}

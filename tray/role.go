@@ -1,0 +1,106 @@
+package tray
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/getlantern/systray"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
+)
+
+// ChildCommand is the one argument of a program in the role of the menu's process.
+const ChildCommand = "tray-menu"
+
+// Exit statuses of the menu's process.
+const (
+	statusNoDisplay = 3 // no display answers
+	statusAnew      = 4 // the toolkit failed in a way that another start settles
+)
+
+// RunChildRole makes this program the process of the menu where its arguments
+// say so, and then never returns. Every program that calls Run calls it first
+// in main, from the main goroutine.
+func RunChildRole() {
+	if len(os.Args) != 2 || os.Args[1] != ChildCommand {
+		return
+	}
+	in, out, err := childpipe.Ends()
+	if err != nil {
+		os.Exit(2)
+	}
+	if !makeReady() {
+		os.Exit(statusNoDisplay)
+	}
+	m := &menu{out: json.NewEncoder(out)}
+	// The first menu comes before the icon, so that no empty one is seen.
+	views := make(chan view)
+	go receive(in, views)
+	first, ok := <-views
+	if !ok {
+		os.Exit(0)
+	}
+	systray.Run(func() {
+		m.build(first)
+		go func() {
+			for v := range views {
+				m.show(v)
+			}
+			end()
+		}()
+	}, func() {})
+	leave()
+}
+
+// end ends the process with its agent, whatever the toolkit does.
+func end() {
+	systray.Quit()
+	time.Sleep(endLimit / 2)
+	leave()
+}
+
+// leave takes the folder of the icons along: an agent that was killed does not.
+func leave() {
+	if folder := os.Getenv("TMP"); strings.HasPrefix(filepath.Base(folder), folderPrefix) {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(0)
+}
+
+// receive hands on the last menu that came. It always reads: the agent must not
+// wait for a toolkit that is slow.
+func receive(in io.Reader, views chan<- view) {
+	var mu sync.Mutex
+	var last *view
+	came := make(chan struct{}, 1)
+	go func() {
+		defer close(came)
+		for lines := bufio.NewReader(in); ; {
+			line, err := lines.ReadBytes('\n')
+			var v view
+			if err != nil || json.Unmarshal(line, &v) != nil {
+				return
+			}
+			mu.Lock()
+			last = &v
+			mu.Unlock()
+			select {
+			case came <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	defer close(views)
+	for range came {
+		mu.Lock()
+		v := last
+		mu.Unlock()
+		views <- *v
+	}
+}

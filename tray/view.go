@@ -1,0 +1,306 @@
+package tray
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// view is the whole menu as it should be, ready to be shown: it is what the
+// tray's process gets. Labels are safe to show; an empty one is hidden.
+type view struct {
+	Icon icon
+	Name string // of the icon
+
+	Line, Notice string
+	Warnings     []string
+	Certificates []entry
+	Sites        list
+	Lock         string
+	Settings     list
+
+	Refresh, Diagnostic, Journal string
+	Language                     list
+	About, Quit                  string
+}
+
+// entry is one of several entries of a kind. One without an ID is greyed: it
+// only says something.
+type entry struct {
+	ID, Label string
+	Checked   bool
+}
+
+// list is a submenu.
+type list struct {
+	Label   string
+	Entries []entry
+}
+
+const (
+	maxCertificates = 12 // the toolkit cannot take entries away, only hide them
+	maxWarnings     = 8
+	maxSites        = 100
+	maxLine         = 70 // characters, beyond which a menu is a wall
+	maxName         = 40
+	maxShort        = 24
+)
+
+// viewOf makes the menu of a state. It never waits.
+func viewOf(s agent.State, notice string) view {
+	w := wordsOf(s.Lang)
+	v := view{
+		Icon: iconOf(s), Line: line(s, w), Notice: prompt.Safe(notice, 2*maxLine), Warnings: append(warnings(s, w), wssWarning(s, w)...),
+		Certificates: certificates(s, w), Sites: allowed(s, w), Settings: notTaken(s, w),
+		Diagnostic: w.diagnostic, Journal: w.journal, Language: language(s, w),
+		About: fmt.Sprintf(w.about, prompt.Safe(s.Version, maxName)), Quit: w.quit,
+	}
+	v.Warnings = v.Warnings[:min(len(v.Warnings), maxWarnings)]
+	v.Name = agent.Name + " · " + v.Line
+	if s.PINSession {
+		v.Lock = w.lock
+	}
+	if s.Polled {
+		v.Refresh = w.refresh
+	}
+	return v
+}
+
+// mayLogIn tells whether a login with the certificate can succeed.
+func mayLogIn(c agent.CertificateState) bool {
+	return c.Reason == pkcs11.Usable && c.Tries != agent.TriesNone && c.Tries != agent.TriesUnset
+}
+
+func usable(s agent.State) []agent.CertificateState {
+	return slices.DeleteFunc(slices.Clone(s.Certificates), func(c agent.CertificateState) bool { return !mayLogIn(c) })
+}
+
+// next is the certificate of the next login, where that is known beforehand.
+func next(s agent.State) (agent.CertificateState, bool) {
+	may := usable(s)
+	for _, c := range may {
+		if c.Chosen {
+			return c, true
+		}
+	}
+	if len(may) == 1 {
+		return may[0], true
+	}
+	return agent.CertificateState{}, false
+}
+
+func iconOf(s agent.State) icon {
+	switch {
+	case s.InUse:
+		return iconInUse
+	case s.Err != nil:
+		return iconAttention
+	case s.Card != "present" && s.Readers == 0 && !s.Reading:
+		return iconNoReader
+	case s.Card != "present":
+		return iconNoCard
+	case s.Reading && len(s.Certificates) == 0:
+		return iconNoCard
+	case len(usable(s)) == 0 || len(warnings(s, wordsOf(s.Lang))) > 0:
+		return iconAttention
+	}
+	return iconReady
+}
+
+// line says the state in one line.
+func line(s agent.State, w words) string {
+	may := usable(s)
+	switch {
+	case s.InUse:
+		return w.inUse
+	case s.Reading && len(may) == 0:
+		return w.looking
+	case s.Err != nil:
+		return w.noModule
+	case s.Card == "unknown":
+		return w.looking
+	case s.Card == "absent" && s.Readers == 0:
+		return w.noReader
+	case s.Card == "absent":
+		return w.noCard
+	case len(s.Certificates) == 0:
+		return w.unknownCard
+	case len(may) == 0:
+		return w.unusable
+	}
+	c, known := next(s)
+	if !known {
+		return w.several
+	}
+	name := prompt.Safe(c.Holder.Name, maxName)
+	if s.PINSession {
+		return fmt.Sprintf(w.unlocked, name)
+	}
+	return fmt.Sprintf(w.ready, name)
+}
+
+// warnings say what may go wrong with a PIN, and what to do, the worst first.
+func warnings(s agent.State, w words) (lines []string) {
+	for _, kind := range []struct {
+		tries    agent.Tries
+		what, do string
+	}{
+		{agent.TriesNone, w.none, w.noneDo}, {agent.TriesLast, w.last, w.lastDo},
+		{agent.TriesFew, w.few, w.fewDo}, {agent.TriesUnset, w.unset, w.unsetDo},
+	} {
+		if slices.ContainsFunc(s.Certificates, func(c agent.CertificateState) bool { return c.Tries == kind.tries }) {
+			lines = append(lines, "⚠ "+kind.what, "   "+kind.do)
+		}
+	}
+	return lines
+}
+
+// wssWarning says that the certificate of this machine has to be renewed. It is
+// no matter of cards, so the icon says nothing of it.
+func wssWarning(s agent.State, w words) []string {
+	if !s.WSSRenew {
+		return nil
+	}
+	return []string{"⚠ " + w.wss, "   " + w.wssDo}
+}
+
+// certificates are the entries of all that were found, the usable ones first:
+// they are what the menu is for.
+func certificates(s agent.State, w words) []entry {
+	ordered := usable(s)
+	for _, c := range s.Certificates {
+		if !mayLogIn(c) {
+			ordered = append(ordered, c)
+		}
+	}
+	nextID := ""
+	if c, known := next(s); known {
+		nextID = c.ID
+	}
+	var entries []entry
+	for _, c := range ordered {
+		e := entry{Label: title(c, s.Lang, w), Checked: c.ID == nextID}
+		if mayLogIn(c) {
+			e.ID = c.ID
+		}
+		entries = append(entries, e)
+	}
+	return shortened(entries, maxCertificates, w)
+}
+
+// shortened keeps at most so many entries; the last says how many there are.
+func shortened(entries []entry, most int, w words) []entry {
+	if len(entries) <= most {
+		return entries
+	}
+	return append(entries[:most-1:most-1], entry{Label: fmt.Sprintf(w.more, len(entries)-most+1)})
+}
+
+// title is a certificate's entry: who, as what, on which kind of card, until
+// when, and why it is not offered.
+func title(c agent.CertificateState, lang string, w words) string {
+	parts := []string{prompt.Safe(c.Holder.Name, maxName)}
+	add := func(text string, limit int) {
+		if text != "" {
+			parts = append(parts, prompt.Safe(text, limit))
+		}
+	}
+	add(c.Holder.Profession, maxName)
+	add(c.Holder.Kind, maxShort)
+	switch {
+	case c.Reason != pkcs11.Usable && c.Reason != pkcs11.Expired:
+	case c.Holder.NotAfter != "":
+		add(fmt.Sprintf(w.until, c.Holder.NotAfter), maxName)
+	}
+	if c.Reason != pkcs11.Usable {
+		add(agent.ReasonText(c.Reason, lang), 2*maxName)
+	}
+	switch c.Tries {
+	case agent.TriesNone:
+		add(w.noPIN, maxName)
+	case agent.TriesUnset:
+		add(w.unset, maxName)
+	}
+	if c.Holder.Renew {
+		add(agent.RenewText(lang), maxName)
+	}
+	return strings.Join(parts, " · ")
+}
+
+// allowed are the sites that need no consent dialog: what the person allowed
+// can be taken back here, what the settings allow cannot.
+func allowed(s agent.State, w words) list {
+	l := list{Label: w.sites}
+	says := func(text string) { l.Entries = append(l.Entries, entry{Label: text}) }
+	if s.SitesErr != nil {
+		for _, text := range wrap(sites.Why(s.SitesErr, s.Lang), maxLine) {
+			says(text)
+		}
+	}
+	if len(s.Sites) > 0 {
+		says(w.forgets)
+	}
+	for _, site := range s.Sites {
+		label := fmt.Sprintf(w.forget, prompt.SafeOrigin(site.Origin))
+		if !site.Since.IsZero() {
+			label += " · " + fmt.Sprintf(w.since, agent.Date(site.Since, s.Lang))
+		}
+		l.Entries = append(l.Entries, entry{ID: site.Origin, Label: label})
+	}
+	for _, origin := range s.Listed {
+		says(fmt.Sprintf(w.bySettings, prompt.SafeOrigin(origin)))
+	}
+	if len(l.Entries) == 0 {
+		says(w.noSites)
+	}
+	l.Entries = shortened(l.Entries, maxSites, w)
+	return l
+}
+
+// notTaken names the settings that were not taken by file, line and key.
+func notTaken(s agent.State, w words) list {
+	if len(s.Warnings) == 0 {
+		return list{}
+	}
+	l := list{Label: w.settings}
+	for _, warning := range s.Warnings {
+		text := fmt.Sprintf(w.setting, filepath.Base(warning.File), warning.Line, warning.Key)
+		l.Entries = append(l.Entries, entry{Label: prompt.Safe(text, maxLine)})
+	}
+	l.Entries = shortened(l.Entries, maxSites, w)
+	return l
+}
+
+func language(s agent.State, w words) list {
+	if s.LangFixed {
+		return list{Label: w.languageFixed}
+	}
+	l := list{Label: w.language}
+	for _, each := range languages {
+		l.Entries = append(l.Entries, entry{ID: each.id, Label: each.name, Checked: s.Lang == each.id})
+	}
+	return l
+}
+
+// wrap breaks a sentence of ours into lines of at most so many characters.
+func wrap(text string, most int) (lines []string) {
+	current := ""
+	for _, word := range strings.Split(prompt.Safe(text, 6*most), " ") {
+		word = prompt.Safe(word, most)
+		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > most {
+			lines, current = append(lines, current), ""
+		}
+		if current != "" {
+			current += " "
+		}
+		current += word
+	}
+	return append(lines, current)
+}

@@ -1,0 +1,251 @@
+package tray
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+func TestWords(t *testing.T) { catalogue.Check(t, texts) }
+
+func withTries(c agent.CertificateState, tries agent.Tries) agent.CertificateState {
+	c.Tries = tries
+	return c
+}
+
+func cards(list ...agent.CertificateState) agent.State {
+	return agent.State{Card: "present", Readers: 1, Certificates: list}
+}
+
+// states are all that the first line and the icon tell apart.
+var states = []struct {
+	name  string
+	state agent.State
+	icon  icon
+}{
+	{"module", agent.State{Err: errTest}, iconAttention},
+	{"first look", agent.State{Card: "unknown", Readers: 1}, iconNoCard},
+	{"no reader", agent.State{Card: "absent"}, iconNoReader},
+	{"no card", agent.State{Card: "absent", Readers: 1}, iconNoCard},
+	{"being read", agent.State{Card: "absent", Readers: 1, Reading: true}, iconNoCard},
+	{"unknown card", cards(), iconAttention},
+	{"unusable", cards(withReason(held("x"), pkcs11.Expired)), iconAttention},
+	{"ready", cards(held("x")), iconReady},
+	{"several", cards(held("x"), held("y")), iconReady},
+	{"in use", agent.State{Card: "present", Readers: 1, InUse: true, Certificates: []agent.CertificateState{held("x")}}, iconInUse},
+	{"unlocked", agent.State{Card: "present", Readers: 1, PINSession: true, Certificates: []agent.CertificateState{held("x")}}, iconReady},
+	{"few tries", cards(withTries(held("x"), agent.TriesFew)), iconAttention},
+	{"last try", cards(withTries(held("x"), agent.TriesLast)), iconAttention},
+	{"locked", cards(withTries(held("x"), agent.TriesNone)), iconAttention},
+	{"no PIN", cards(withTries(held("x"), agent.TriesUnset)), iconAttention},
+}
+
+// Every state reads differently, in both languages, and has its icon.
+func TestStates(t *testing.T) {
+	for _, lang := range []string{agent.French, agent.English} {
+		seen := map[string]string{}
+		for _, c := range states {
+			c.state.Lang = lang
+			v := viewOf(c.state, "")
+			if v.Icon != c.icon {
+				t.Errorf("%s: the icon %s, want %s", c.name, v.Icon, c.icon)
+			}
+			text := v.Line + strings.Join(v.Warnings, "")
+			if before := seen[text]; v.Line == "" || before != "" && (c.name != "being read" || before != "first look") {
+				t.Errorf("%s: %s reads as %s: %q", lang, c.name, before, text)
+			}
+			seen[text] = c.name
+		}
+	}
+}
+
+// The certificate for Safari is told of, and no matter of the icon.
+func TestWSSWarning(t *testing.T) {
+	s := cards(held("x"))
+	s.WSSRenew = true
+	if v := viewOf(s, ""); v.Icon != iconReady || len(v.Warnings) != 2 || !strings.Contains(v.Warnings[1], "cpx-agent wss install") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// The next login's certificate is marked; one that cannot be used is greyed, and
+// comes last with the reason.
+func TestCertificates(t *testing.T) {
+	chosen := held("two")
+	chosen.Chosen = true
+	for name, c := range map[string]struct {
+		state agent.State
+		want  string // ID and mark, in order; - is greyed
+	}{
+		"one":             {cards(held("one")), "one*"},
+		"two":             {cards(held("one"), held("two")), "one two"},
+		"chosen":          {cards(held("one"), chosen), "one two*"},
+		"expired":         {cards(withReason(held("old"), pkcs11.Expired), held("one")), "one* -"},
+		"locked":          {cards(withTries(held("old"), agent.TriesNone), held("one")), "one* -"},
+		"no PIN":          {cards(withTries(held("old"), agent.TriesUnset)), "-"},
+		"chosen, expired": {cards(withReason(chosen, pkcs11.Expired), held("one"), held("three")), "one three -"},
+	} {
+		got := ""
+		for _, e := range viewOf(c.state, "").Certificates {
+			switch {
+			case e.ID == "":
+				got += " -"
+			case e.Checked:
+				got += " " + e.ID + "*"
+			default:
+				got += " " + e.ID
+			}
+		}
+		if got[1:] != c.want {
+			t.Errorf("%s: %q, want %q", name, got[1:], c.want)
+		}
+	}
+	for _, lang := range []string{agent.French, agent.English} {
+		seen := map[string]bool{}
+		for _, c := range []agent.CertificateState{
+			held("x"), withReason(held("x"), pkcs11.Expired), withReason(held("x"), pkcs11.NotYetValid), withReason(held("x"), pkcs11.NotForAuthentication),
+			withReason(held("x"), pkcs11.KeyWithoutPIN), withTries(held("x"), agent.TriesNone), withTries(held("x"), agent.TriesUnset),
+		} {
+			label := title(c, lang, texts[lang])
+			if !strings.HasPrefix(label, "TEST_x · Médecin · CPS") || seen[label] {
+				t.Errorf("%s: %+v: %q", lang, c, label)
+			}
+			seen[label] = true
+		}
+		renew := held("x")
+		renew.Holder.Renew = true
+		if label := title(renew, lang, texts[lang]); !strings.HasSuffix(label, agent.RenewText(lang)) || !strings.Contains(label, "31/12/2030") {
+			t.Errorf("%q", label)
+		}
+	}
+}
+
+// What comes from outside cannot steer, hide or break the menu, and leaves the
+// registrable domain whole.
+func TestLabelsAreSafe(t *testing.T) {
+	nasty := "\u202eTEST\u200b\x00\n<b>" + strings.Repeat("x", 500)
+	c := held("x")
+	c.Holder.Name, c.Holder.Profession, c.Holder.Kind = nasty, nasty, nasty
+	s := cards(c)
+	s.Version = nasty
+	s.Sites = []sites.Site{{Origin: "https://" + strings.Repeat("a.", 100) + "example.fr", Since: time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)}}
+	s.Listed = []string{"https://" + nasty + ".example.fr"}
+	s.SitesErr = fmt.Errorf("%s", nasty)
+	s.Warnings = []policy.Warning{{File: nasty, Key: nasty}}
+	v := viewOf(s, nasty)
+	var labels []string
+	labels = append(labels, v.Line, v.Notice, v.About, v.Name)
+	for _, list := range [][]entry{v.Certificates, v.Sites.Entries, v.Settings.Entries} {
+		for _, e := range list {
+			labels = append(labels, e.Label)
+		}
+	}
+	for _, label := range labels {
+		if strings.ContainsFunc(label, func(r rune) bool { return !unicode.IsPrint(r) }) || len([]rune(label)) > 200 {
+			t.Errorf("%q", label)
+		}
+	}
+	site := v.Sites.Entries
+	if !strings.Contains(fmt.Sprint(site), "example.fr · autorisé le 12/03/2026") {
+		t.Errorf("%+v", site)
+	}
+	if got := label("a_b&c"); got != "a__b&c" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Many of a kind end in how many more there are.
+func TestMany(t *testing.T) {
+	var s agent.State
+	for i := range 200 {
+		s.Certificates = append(s.Certificates, held(fmt.Sprint(i)))
+		s.Sites = append(s.Sites, sites.Site{Origin: fmt.Sprintf("https://portail%d.example.fr", i)})
+	}
+	v := viewOf(s, "")
+	if n := len(v.Certificates); n != maxCertificates || v.Certificates[n-1].Label != "… et 189 autres : voir Diagnostic" || v.Certificates[n-1].ID != "" {
+		t.Errorf("%d certificates, the last %+v", n, v.Certificates[n-1])
+	}
+	if n := len(v.Sites.Entries); n != maxSites {
+		t.Errorf("%d sites", n)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for text, want := range map[string]string{"": "", "un": "un", "un deux trois": "un deux|trois", "xxxxxxxxxxxx": "xxx…xxxx", "un xxxxxxxxxxxx": "un|xxx…xxxx"} {
+		if got := strings.Join(wrap(text, 8), "|"); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Two icons differ in their shapes: without colour, on a light and on a dark
+// panel, at the size of a panel.
+func TestIconsDifferInShape(t *testing.T) {
+	const size = 22
+	grey := func(i icon, panel color.Gray) []uint8 {
+		picture := i.draw(size)
+		out := image.NewGray(picture.Rect)
+		for k := range out.Pix {
+			r, g, b, a := picture.At(k%size, k/size).RGBA() // multiplied by a
+			under := uint32(panel.Y) * 0x101 * (0xffff - a) / 0xffff
+			out.Pix[k] = color.GrayModel.Convert(color.RGBA64{uint16(r + under), uint16(g + under), uint16(b + under), 0xffff}).(color.Gray).Y
+		}
+		return out.Pix
+	}
+	far := func(a, b uint8) bool { return max(a, b)-min(a, b) > 80 } // of 255: seen at a glance
+	for name, panel := range map[string]color.Gray{"light": {0xf5}, "dark": {0x2d}} {
+		for k, one := range icons {
+			seen := 0
+			for _, p := range grey(one, panel) {
+				if far(p, panel.Y) {
+					seen++
+				}
+			}
+			if seen < size*size/8 {
+				t.Errorf("%s: %s shows %d pixels", name, one, seen)
+			}
+			for _, other := range icons[k+1:] {
+				differ := 0
+				a, b := grey(one, panel), grey(other, panel)
+				for p := range a {
+					if far(a[p], b[p]) {
+						differ++
+					}
+				}
+				if differ < size*size/20 {
+					t.Errorf("%s: %s and %s differ in %d pixels", name, one, other, differ)
+				}
+			}
+		}
+	}
+}
+
+// A Windows icon holds each size, as its directory says.
+func TestICO(t *testing.T) {
+	file := iconReady.ico()
+	le := binary.LittleEndian
+	if n := le.Uint16(file[4:]); le.Uint16(file[2:]) != 1 || int(n) != len(icoSizes) {
+		t.Fatalf("%d pictures", n)
+	}
+	for k, size := range icoSizes {
+		e := file[6+16*k:]
+		at, n := le.Uint32(e[12:]), le.Uint32(e[8:])
+		picture, err := png.Decode(bytes.NewReader(file[at : at+n]))
+		if err != nil || picture.Bounds().Dx() != size || int(e[0]) != size || int(e[1]) != size {
+			t.Errorf("%d: %v", size, err)
+		}
+	}
+}
