@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 }
 
 // prepare sets up a stack for one test.
-func prepare(t *testing.T, o stack.Options) *stack.Stack {
+func prepare(t testing.TB, o stack.Options) *stack.Stack {
 	t.Helper()
 	o.Dir, o.Bin = t.TempDir(), bin
 	s, err := stack.Prepare(t.Context(), o)
@@ -59,10 +59,12 @@ func prepare(t *testing.T, o stack.Options) *stack.Stack {
 }
 
 // start starts the agent of a stack and ends it with the test.
-func start(t *testing.T, s *stack.Stack) {
+func start(t testing.TB, s *stack.Stack) { t.Helper(); startAgent(t, s, "--no-tray") }
+
+func startAgent(t testing.TB, s *stack.Stack, args ...string) *stack.Process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p, err := s.StartAgent(ctx, false, "--no-tray")
+	p, err := s.StartAgent(ctx, false, args...)
 	t.Cleanup(func() {
 		cancel()
 		if p != nil {
@@ -76,6 +78,7 @@ func start(t *testing.T, s *stack.Stack) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
 }
 
 // page is a page's end of the socket.

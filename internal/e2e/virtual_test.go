@@ -22,10 +22,14 @@ const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 
 // virtualStack is a stack whose agent drives a virtual CPS3 with the unmodified
 // OpenSC, in place of a software token.
-func virtualStack(t *testing.T, o stack.Options, card virtual.CardOptions, desk virtual.DeskOptions) (*stack.Stack, *virtual.Desk) {
+func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, desk virtual.DeskOptions) (*stack.Stack, *virtual.Desk) {
 	t.Helper()
 	desk.Socket = filepath.Join(t.TempDir(), "pcscd")
-	o.Modules, o.Extra = []string{openSC}, map[string]string{"PCSCLITE_CSOCK_NAME": desk.Socket}
+	o.Modules = []string{openSC}
+	if o.Extra == nil {
+		o.Extra = map[string]string{}
+	}
+	o.Extra["PCSCLITE_CSOCK_NAME"] = desk.Socket
 	s := prepare(t, o)
 	desk.Card = newCard(t, s, card)
 	d, err := virtual.NewDesk(desk)
@@ -40,7 +44,7 @@ func virtualStack(t *testing.T, o stack.Options, card virtual.CardOptions, desk 
 	return s, d
 }
 
-func pki(t *testing.T, s *stack.Stack) *demopki.PKI {
+func pki(t testing.TB, s *stack.Stack) *demopki.PKI {
 	t.Helper()
 	p, err := democard.OpenPKI(s.Path("card/ca"), time.Now())
 	if err != nil {
@@ -196,7 +200,7 @@ func TestVirtualCardStates(t *testing.T) {
 	}
 }
 
-func newCard(t *testing.T, s *stack.Stack, o virtual.CardOptions) vcard.Card {
+func newCard(t testing.TB, s *stack.Stack, o virtual.CardOptions) vcard.Card {
 	t.Helper()
 	card, err := virtual.NewCard(pki(t, s).Intermediate, o)
 	if err != nil {
