@@ -5,6 +5,7 @@
 #   make test    every check and every test
 #   make build   the three programs into build/bin
 #   make conformance, make faults, make bench   the tables of docs/testing.md
+#   make screens pictures of icon, menu and dialogs on a real panel
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
 
@@ -13,7 +14,7 @@ BIN   := build/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance faults bench
+.PHONY: run demo test build check js module clean conformance faults bench screens
 
 build:
 	@mkdir -p $(BIN)
@@ -47,8 +48,12 @@ faults:
 	@go run ./internal/faults/table
 
 bench:
-	@scripts/setup run
-	@go test -run "^$$" -bench . ./pkcs11
+	@scripts/setup test
+	@go test -run "^$$" -bench . ./pkcs11 ./tray ./internal/e2e
+
+screens:
+	@scripts/setup screens
+	@go run ./internal/screens
 
 js:
 	@go run ./js/build

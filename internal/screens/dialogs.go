@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+)
+
+// dialog is one that the person may meet.
+type dialog struct {
+	name string
+	show func(ctx context.Context, p prompt.Prompter, lang string) error
+}
+
+var (
+	site      = prompt.Caller{Origin: "https://portail.example.fr", Program: "/usr/lib/firefox-esr/firefox-esr"}
+	errClosed = errors.New("it closed by itself")
+)
+
+func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard) }
+
+// teller is a prompter that shows texts.
+type teller interface {
+	Tell(ctx context.Context, lang, title, text string) error
+}
+
+// told stands for the state in words, which differs from machine to machine.
+var told = map[string]string{
+	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
+	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30 June 2029)",
+}
+
+// pin is the PIN dialog in one of its forms.
+func pin(change func(*prompt.PIN)) func(context.Context, prompt.Prompter, string) error {
+	return func(ctx context.Context, p prompt.Prompter, lang string) error {
+		d := prompt.PIN{Caller: site, Holder: person(lang), MinLength: 4, MaxLength: 8}
+		change(&d)
+		_, err := p.PIN(ctx, lang, d)
+		return err
+	}
+}
+
+var dialogs = []dialog{
+	{"consent", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Consent(ctx, lang, site) }},
+	{"always", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Always(ctx, lang, site) }},
+	{"confirm", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		return p.Confirm(ctx, lang, site, person(lang))
+	}},
+	{"choice", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		_, err := p.Choose(ctx, lang, site, []prompt.Holder{person(lang), holder("CPE", 1, lang, endOfCard), holder("CPF", 1, lang, endOfCard)})
+		return err
+	}},
+	{"insert", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.InsertCard(ctx, lang, site) }},
+	{"pin", pin(func(*prompt.PIN) {})},
+	{"pin-wrong", pin(func(d *prompt.PIN) { d.WrongPIN, d.CountLow = true, true })},
+	{"pin-last", pin(func(d *prompt.PIN) { d.FinalTry = true })},
+	{"pin-length", pin(func(d *prompt.PIN) { d.LengthHint = true })},
+	{"pin-renew", pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
+	{"pin-pad", pin(func(d *prompt.PIN) { d.PINPad = true })},
+}
+
+// takeDialogs takes a picture of every dialog in both languages.
+func takeDialogs(folder string) error {
+	d, err := newDesk("900x700")
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.asPerson(); err != nil {
+		return err
+	}
+	p := prompter()
+	dialogs := dialogs
+	if t, ok := p.(teller); ok {
+		dialogs = append(dialogs, dialog{"tell", func(ctx context.Context, _ prompt.Prompter, lang string) error {
+			return t.Tell(ctx, lang, "CPx Bridge", told[lang])
+		}})
+	}
+	for _, lang := range []string{"fr", "en"} {
+		for _, each := range dialogs {
+			if err := d.takeDialog(p, each, lang, folder); err != nil {
+				return fmt.Errorf("%s, %s: %w", each.name, lang, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *desk) takeDialog(p prompt.Prompter, each dialog, lang, folder string) error {
+	empty, err := d.settled(func(*image.RGBA) bool { return true })
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- each.show(ctx, p, lang) }()
+	picture, err := d.settled(func(now *image.RGBA) bool { return !equal(now, empty) })
+	select {
+	case closed := <-ended:
+		err = errors.Join(errClosed, closed, err)
+	default:
+		cancel()
+		<-ended
+	}
+	cancel()
+	if err != nil {
+		return err
+	}
+	frame := bounds(picture, empty, picture.Rect).Inset(-margin).Intersect(picture.Bounds())
+	if _, err := d.settled(func(now *image.RGBA) bool { return equal(now, empty) }); err != nil {
+		return err
+	}
+	return save(cut(picture, frame), folder, "dialog-"+each.name+"-"+lang)
+}

@@ -1,0 +1,78 @@
+// Command screens takes pictures of what the agent shows on a desktop: the icon
+// in each state and the menu on a real panel, and every dialog, in both
+// languages. `make screens` runs it; docs/desktop.md shows some of them.
+//
+// It needs nothing of the person's own desktop and leaves nothing running.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/tray"
+)
+
+const margin = 12 // around a dialog
+
+// prompter is the one that the agent uses here. The program is named, so that
+// the pictures do not depend on what else is installed.
+func prompter() prompt.Prompter {
+	return prompt.NewPinentry(prompt.PinentryOptions{Program: "/usr/bin/pinentry-gtk-2"})
+}
+
+func main() {
+	tray.RunChildRole()
+	folder := flag.String("dir", filepath.Join("build", "screens"), "where the pictures go")
+	docs := flag.String("docs", "", "where those of docs/desktop.md go as well")
+	flag.Parse()
+	err := take(*folder)
+	if err == nil && *docs != "" {
+		err = publish(*folder, *docs)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "screens:", err)
+		os.Exit(1)
+	}
+	fmt.Println("pictures:", *folder)
+}
+
+// published are the pictures of docs/desktop.md.
+var published = []string{
+	"icons", "menu-fr-light", "menu-en-dark", "menu-sites-fr-light",
+	"dialog-consent-fr", "dialog-always-fr", "dialog-choice-fr", "dialog-insert-fr", "dialog-pin-fr", "dialog-pin-wrong-fr",
+}
+
+func publish(from, to string) error {
+	for _, name := range published {
+		picture, err := os.ReadFile(filepath.Join(from, name+".png"))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, "desktop-"+name+".png"), picture, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func take(folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return err
+	}
+	var sheet []*image.RGBA
+	for _, dark := range []bool{false, true} {
+		icons, err := takeMenus(folder, dark)
+		if err != nil {
+			return err
+		}
+		sheet = append(sheet, beside(icons))
+	}
+	if err := save(below(sheet), folder, "icons"); err != nil {
+		return err
+	}
+	return takeDialogs(folder)
+}

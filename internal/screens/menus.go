@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/draw"
+	"slices"
+	"strconv"
+
+	"github.com/cpx-bridge/cpx-bridge/tray"
+)
+
+// takeMenus takes pictures of the icon in each state and of the open menu, on a
+// light and on a dark panel.
+func takeMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
+	d, err := newDesk("1280x560")
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	if err := errors.Join(d.panel(dark, 22), d.asPerson()); err != nil {
+		return nil, err
+	}
+	a := newActor()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); tray.Run(ctx, a, tray.Options{LogFile: "/TEST/agent.log"}) }()
+	defer func() { cancel(); <-ended }()
+
+	theme := "light"
+	if dark {
+		theme = "dark"
+	}
+	if icons, err = d.takeIcons(a, folder, theme); err != nil {
+		return nil, err
+	}
+	for _, lang := range []string{"fr", "en"} {
+		a.show(full(lang))
+		for _, m := range menus {
+			if err := d.takeMenu(m, folder, m.name+"-"+lang+"-"+theme); err != nil {
+				return nil, fmt.Errorf("menu %s, %s, %s: %w", m.name, lang, theme, err)
+			}
+		}
+	}
+	return icons, nil
+}
+
+// iconFrame is where the panel shows the icon.
+func iconFrame(screen image.Rectangle) image.Rectangle {
+	return image.Rect(screen.Max.X-40, screen.Max.Y-30, screen.Max.X, screen.Max.Y)
+}
+
+func (d *desk) takeIcons(a *actor, folder, theme string) (icons []*image.RGBA, err error) {
+	var before *image.RGBA
+	for _, s := range scenes("fr") {
+		a.show(s.state)
+		picture, err := d.settled(func(now *image.RGBA) bool {
+			frame := iconFrame(now.Rect)
+			other := before
+			if other == nil { // the first one is there when its place is not empty any more
+				other = image.NewRGBA(now.Rect)
+				draw.Draw(other, now.Rect, image.NewUniform(now.At(frame.Min.X-40, frame.Min.Y+15)), image.Point{}, draw.Src)
+				frame = frame.Inset(4) // the panel has an edge
+			}
+			return !bounds(now, other, frame).Empty()
+		})
+		if err != nil {
+			return nil, fmt.Errorf("icon %s, %s: %w", s.name, theme, err)
+		}
+		before = picture
+		icons = append(icons, cut(picture, iconFrame(picture.Rect)))
+		if err := save(icons[len(icons)-1], folder, "icon-"+s.name+"-"+theme); err != nil {
+			return nil, err
+		}
+	}
+	return icons, nil
+}
+
+// openMenu is the menu with the keys that lead to what a picture shows.
+type openMenu struct {
+	name string
+	keys []string
+}
+
+var menus = []openMenu{
+	{"menu", nil},
+	{"menu-sites", append(slices.Repeat([]string{"Up"}, 7), "Right")},
+	{"menu-settings", append(slices.Repeat([]string{"Up"}, 5), "Right")},
+	{"menu-language", []string{"Up", "Up", "Right"}},
+}
+
+func (d *desk) takeMenu(m openMenu, folder, name string) error {
+	closed, err := d.settled(func(*image.RGBA) bool { return true })
+	if err != nil {
+		return err
+	}
+	at := iconFrame(closed.Bounds())
+	if _, err := d.tool("xdotool", "mousemove", strconv.Itoa(at.Min.X+20), strconv.Itoa(at.Min.Y+15), "click", "3"); err != nil {
+		return err
+	}
+	picture, err := d.settled(func(now *image.RGBA) bool { return !bounds(now, closed, work(now)).Empty() })
+	if err != nil {
+		return err
+	}
+	if len(m.keys) > 0 {
+		menu := bounds(picture, closed, work(picture))
+		if _, err := d.tool("xdotool", append([]string{"key"}, m.keys...)...); err != nil {
+			return err
+		}
+		// The submenu is beside the menu.
+		wider := func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Dx() > menu.Dx()+20 }
+		if picture, err = d.settled(wider); err != nil {
+			return err
+		}
+	}
+	shown := bounds(picture, closed, work(picture)).Inset(-margin).Union(at).Intersect(picture.Bounds())
+	if err := save(cut(picture, shown), folder, name); err != nil {
+		return err
+	}
+	for range 3 {
+		if _, err := d.tool("xdotool", "key", "Escape"); err != nil {
+			return err
+		}
+	}
+	_, err = d.settled(func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Empty() })
+	return err
+}
+
+// work is the screen without the panel.
+func work(screen *image.RGBA) image.Rectangle {
+	b := screen.Bounds()
+	b.Max.Y -= 30
+	return b
+}
