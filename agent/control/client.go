@@ -25,8 +25,8 @@ func Call(ctx context.Context, stateDir, method string, params, result any) erro
 		switch {
 		case errors.Is(err, &Error{Code: CodeStarting}):
 			starting = err
-		case ctx.Err() != nil && starting != nil:
-			return starting // it answers: it is not one that hangs
+		case starting != nil && (ctx.Err() != nil || timedOut(err)):
+			return starting // it answered before: it is not one that hangs
 		default:
 			return err
 		}
@@ -34,6 +34,13 @@ func Call(ctx context.Context, stateDir, method string, params, result any) erro
 			return starting
 		}
 	}
+}
+
+// timedOut: the connection's deadline is the context's, and may pass before the
+// context's own timer has run.
+func timedOut(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
 }
 
 func call(ctx context.Context, stateDir, method string, params, result any) error {
