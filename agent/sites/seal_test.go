@@ -24,6 +24,9 @@ func TestWhy(t *testing.T) {
 				t.Errorf("%s: %v: %q", lang, k.is, text)
 			}
 			seen[text] = true
+			if kept := WhyKept(fmt.Errorf("played: %w", k.is), lang); Unreachable(k.is) == (kept == text) || strings.Contains(kept, "%!") {
+				t.Errorf("%s: %v: %q", lang, k.is, kept)
+			}
 		}
 	}
 	if Why(errors.New("played"), "fr") != "played" || Reason(errors.New("played")) != "failed" || Reason(nil) != "" {

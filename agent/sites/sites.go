@@ -162,6 +162,11 @@ func Unreadable(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrOtherKey) || errors.Is(err, ErrKeyLost)
 }
 
+// Unreachable tells whether an error is about the keyring, which may open later.
+func Unreachable(err error) bool {
+	return errors.Is(err, ErrNoKeyring) || errors.Is(err, ErrLocked) || errors.Is(err, ErrSlow) || errors.Is(err, ErrRefused)
+}
+
 // alone runs do while no other process or goroutine uses the list.
 func (s *Store) alone(ctx context.Context, do func(ctx context.Context) error) error {
 	if err := os.MkdirAll(filepath.Dir(s.lock), 0o700); err != nil {

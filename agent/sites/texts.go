@@ -1,9 +1,17 @@
 package sites
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-// words is the catalogue of this package: why nothing is remembered.
-type words struct{ noKeyring, locked, slow, refused, damaged, otherKey, keyLost, full, notRemembered, origin string }
+// words is the catalogue of this package: why nothing is remembered, and why a
+// site was not forgotten.
+type words struct {
+	noKeyring, locked, slow, refused                        string
+	damaged, otherKey, keyLost, full, notRemembered, origin string
+	keptNoKeyring, keptLocked, keptSlow, keptRefused, kept  string
+}
 
 var texts = map[string]words{
 	"fr": {
@@ -17,6 +25,12 @@ var texts = map[string]words{
 		full:          "La liste des sites autorisés est pleine. Oubliez-en un pour en ajouter un autre.",
 		notRemembered: "Ce site n’est pas dans la liste des sites autorisés.",
 		origin:        "Un site s’écrit comme dans la liste, par exemple https://portail.example.fr, sans chemin ni barre finale.",
+
+		keptNoKeyring: "Ce site n’a pas pu être oublié : ce poste n’a pas de trousseau de clés. Recommencez dès que le trousseau est là.",
+		keptLocked:    "Ce site n’a pas pu être oublié : le trousseau de clés est verrouillé. Déverrouillez-le, puis recommencez.",
+		keptSlow:      "Ce site n’a pas pu être oublié : le trousseau de clés ne répond pas. Rouvrez la session, puis recommencez.",
+		keptRefused:   "Ce site n’a pas pu être oublié : le trousseau de clés refuse l’accès. Rouvrez la session, puis recommencez.",
+		kept:          "Ce site n’a pas pu être oublié : %v",
 	},
 	"en": {
 		noKeyring:     "This workstation has no keyring: no site is remembered, you are asked each time.",
@@ -29,6 +43,12 @@ var texts = map[string]words{
 		full:          "The list of allowed sites is full. Forget one to add another.",
 		notRemembered: "This site is not in the list of allowed sites.",
 		origin:        "A site is written as in the list, for example https://portail.example.fr, without a path or a final slash.",
+
+		keptNoKeyring: "This site could not be forgotten: this workstation has no keyring. Run this again once the keyring is there.",
+		keptLocked:    "This site could not be forgotten: the keyring is locked. Unlock it, then run this again.",
+		keptSlow:      "This site could not be forgotten: the keyring does not answer. Log in to the desktop again, then run this again.",
+		keptRefused:   "This site could not be forgotten: the keyring refuses access. Log in to the desktop again, then run this again.",
+		kept:          "This site could not be forgotten: %v",
 	},
 }
 
@@ -66,6 +86,29 @@ func Why(err error, lang string) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// WhyKept puts into words why a site was not forgotten. Where the keyring is the
+// reason the site stands in the list and counts again once the keyring opens,
+// which is not what Why says.
+func WhyKept(err error, lang string) string {
+	w, ok := texts[lang]
+	if !ok {
+		w = texts["fr"]
+	}
+	switch {
+	case errors.Is(err, ErrNoKeyring):
+		return w.keptNoKeyring
+	case errors.Is(err, ErrLocked):
+		return w.keptLocked
+	case errors.Is(err, ErrSlow):
+		return w.keptSlow
+	case errors.Is(err, ErrRefused):
+		return w.keptRefused
+	case Reason(err) == "failed":
+		return fmt.Sprintf(w.kept, err)
+	}
+	return Why(err, lang)
 }
 
 // Reason is the name of an error of this package for programs: "" for nil,

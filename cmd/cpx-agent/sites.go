@@ -57,27 +57,44 @@ func rememberedSites(ctx context.Context, p *policy.Effective, o options, stdout
 		return showSites(p, list, err, o.json, stdout, stderr)
 	}
 	origin := o.words[2]
-	list, err := forget(ctx, store, dir, origin)
+	err = forget(ctx, store, dir, origin)
+	exit := exitOfForget(err)
 	switch {
-	case o.json:
-		return max(exitOfForget(err), showSites(p, list, err, true, stdout, stderr))
+	case o.json && err != nil:
+		return max(exit, printJSON(p, nil, err, sites.WhyKept(err, lang), stdout, stderr))
+	case o.json: // what cannot be listed was forgotten all the same
+		list, err := remaining(ctx, store, dir)
+		return max(exit, printJSON(p, list, err, sites.Why(err, lang), stdout, stderr))
 	case err != nil:
-		fmt.Fprintln(stderr, "cpx-agent:", sites.Why(err, lang))
+		fmt.Fprintln(stderr, "cpx-agent:", sites.WhyKept(err, lang))
 	default:
 		fmt.Fprintf(stdout, siteTexts[lang].forgotten+"\n", origin)
 	}
-	return exitOfForget(err)
+	return exit
 }
 
 // forget asks the running agent first, which takes the site back at once, also
-// where the keyring lets nothing be written down.
-func forget(ctx context.Context, store *sites.Store, dir, origin string) (sites.List, error) {
+// where the keyring lets nothing be written down. The agent may reach a keyring
+// that this program does not.
+func forget(ctx context.Context, store *sites.Store, dir, origin string) error {
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	if remote.Forget(asking, dir, origin) == nil {
-		return store.List(ctx)
+		return nil
 	}
-	return store.Forget(ctx, origin)
+	_, err := store.Forget(ctx, origin)
+	return err
+}
+
+// remaining is the list after a change, by the running agent where one answers.
+func remaining(ctx context.Context, store *sites.Store, dir string) ([]sites.Site, error) {
+	asking, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	if list, err := remote.Sites(asking, dir); err == nil {
+		return list, nil
+	}
+	list, err := store.List(ctx)
+	return list.Sites, err
 }
 
 func exitOfForget(err error) int {
@@ -95,27 +112,31 @@ func showSites(p *policy.Effective, list sites.List, err error, asJSON bool, std
 	exit := exitGood
 	if err != nil {
 		exit = exitProblem
-		if !asJSON {
-			fmt.Fprintln(stderr, "cpx-agent:", sites.Why(err, lang))
-			return exit
-		}
 	}
-	if !asJSON {
+	switch {
+	case asJSON:
+		return max(exit, printJSON(p, list.Sites, err, sites.Why(err, lang), stdout, stderr))
+	case err != nil:
+		fmt.Fprintln(stderr, "cpx-agent:", sites.Why(err, lang))
+	default:
 		printSites(p, list.Sites, lang, stdout)
-		return exit
 	}
-	r := siteReport{Sites: []reportSite{}, Problem: sites.Reason(err), Message: sites.Why(err, lang)}
-	for _, s := range list.Sites {
+	return exit
+}
+
+func printJSON(p *policy.Effective, list []sites.Site, err error, message string, stdout, stderr io.Writer) int {
+	r := siteReport{Sites: []reportSite{}, Problem: sites.Reason(err), Message: message}
+	for _, s := range list {
 		d := p.Decide(s.Origin)
 		r.Sites = append(r.Sites, reportSite{Origin: s.Origin, Since: s.Since, Effective: d == policy.Ask || d == policy.Allowed})
 	}
-	text, jsonErr := json.MarshalIndent(r, "", "  ")
-	if jsonErr != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", jsonErr)
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
 	fmt.Fprintln(stdout, string(text))
-	return exit
+	return exitGood
 }
 
 func printSites(p *policy.Effective, list []sites.Site, lang string, w io.Writer) {

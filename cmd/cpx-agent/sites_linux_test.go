@@ -75,11 +75,59 @@ func TestSites(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
+	if _, err := store.Add(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
 	keyring.Lock()
-	if r := w.sites(t, exitProblem); r.Problem != "keyring_locked" {
+	if r := w.sites(t, exitProblem); r.Problem != "keyring_locked" || strings.Contains(r.Message, "oublié") {
+		t.Errorf("%+v", r)
+	}
+	// The site stays, and counts again once the keyring opens.
+	if r := w.sites(t, exitProblem, "forget", one); r.Problem != "keyring_locked" || !strings.HasPrefix(r.Message, "Ce site n’a pas pu être oublié : ") {
+		t.Errorf("%+v", r)
+	}
+	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
+	if r := w.sites(t, exitProblem, "forget", one); !strings.HasPrefix(r.Message, "This site could not be forgotten: ") {
+		t.Errorf("%+v", r)
+	}
+	keyring.Unlock()
+	if r := w.sites(t, exitGood); len(r.Sites) != 1 {
 		t.Errorf("%+v", r)
 	}
 	if names, _ := filepath.Glob(filepath.Join(dir, "sites-aside-*")); len(names) != 0 {
 		t.Errorf("put aside: %v", names)
+	}
+}
+
+// TestForgetWithoutTheBus: from a shell that reaches no keyring, as over ssh, the
+// running agent forgets, and says what is left.
+func TestForgetWithoutTheBus(t *testing.T) {
+	p := newPerson(t, "")
+	p.keyring.Use()
+	store := sites.New(sites.Options{Dir: filepath.Join(p.keyring.Home, "state", "cpx-bridge")})
+	const one, two, three = "https://un.example.fr", "https://deux.example.fr", "https://trois.example.fr"
+	for _, origin := range []string{one, two, three} {
+		if _, err := store.Add(t.Context(), origin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.starts()("msg=listening")
+	withoutBus := func(args ...string) string {
+		t.Helper()
+		cmd := p.command(append([]string{"sites"}, args...)...)
+		cmd.Env = append(cmd.Env, "DBUS_SESSION_BUS_ADDRESS=disabled:")
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v %s", args, err, out)
+		}
+		return string(out)
+	}
+	says(t, withoutBus("forget", one), "Oublié : "+one)
+	var r siteReport
+	if err := json.Unmarshal([]byte(withoutBus("--json", "forget", two)), &r); err != nil || len(r.Sites) != 1 || r.Sites[0].Origin != three || r.Problem != "" {
+		t.Errorf("%+v %v", r, err)
+	}
+	if list, err := store.List(t.Context()); err != nil || len(list.Sites) != 1 {
+		t.Errorf("%+v %v", list, err)
 	}
 }
