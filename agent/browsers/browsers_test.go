@@ -153,6 +153,26 @@ func TestOthersEntries(t *testing.T) {
 	}
 }
 
+// TestEmptyBefore: a file that held nothing holds nothing afterwards, and one of
+// others stays.
+func TestEmptyBefore(t *testing.T) {
+	for _, text := range []string{"{}", "{}\n", "{\n}\n", "{ }", `{"policies": {}}`, `{"policies": {"LocalNetworkAccess": {"SkipDomains": []}}}`} {
+		root := t.TempDir()
+		write(t, root, firefoxFile, text)
+		apply(t, Request{Origins: portals, Root: root, Browsers: []Browser{Firefox}})
+		if got := tree(t, root)[firefoxFile]; !strings.Contains(got, "portail") {
+			t.Errorf("%q: %q", text, got)
+		}
+		apply(t, Request{Root: root, Browsers: []Browser{Firefox}})
+		if got := tree(t, root)[firefoxFile]; got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+		if n := apply(t, Request{Root: root}); n != 0 {
+			t.Errorf("%q: there is still something to take away", text)
+		}
+	}
+}
+
 // TestPolicyThatCameLater: another file that sets the policy now hides ours, or
 // ours hides it: the next run puts our entries there.
 func TestPolicyThatCameLater(t *testing.T) {

@@ -259,13 +259,10 @@ func (f *files) done() []Change {
 
 // text is what stands in the file afterwards, nil where it goes.
 func (c *fileChange) text() []byte {
-	if !empty(&c.doc.root) {
-		return c.doc.root.Pack()
-	}
-	if slices.ContainsFunc(c.ours, func(o ours) bool { return o.NewFile }) {
+	if empty(&c.doc.root) && slices.ContainsFunc(c.ours, func(o ours) bool { return o.NewFile }) {
 		return nil
 	}
-	return c.before
+	return c.doc.root.Pack()
 }
 
 // apply writes the record first: it may name what is not there yet, but what is

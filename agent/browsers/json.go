@@ -130,12 +130,15 @@ func appendElement(a *hujson.Array, value string, depth int) {
 
 func appendMember(o *hujson.Object, name string, value any, depth int) error {
 	before := hujson.Extra("\n" + strings.Repeat(indent, depth+1))
+	prefix := strings.Repeat(indent, depth)
 	if n := len(o.Members); n > 0 {
 		before = blank(o.Members[n-1].Name.BeforeExtra)
 	} else if !bytes.Contains(o.AfterExtra, []byte("\n")) {
-		o.AfterExtra = append(o.AfterExtra, "\n"+strings.Repeat(indent, depth)...)
+		before = nil // {} in one line is that again once ours is gone
 	}
-	prefix := string(before[bytes.LastIndexByte(before, '\n')+1:])
+	if before != nil {
+		prefix = string(before[bytes.LastIndexByte(before, '\n')+1:])
+	}
 	text, err := json.MarshalIndent(value, prefix, indent)
 	if err != nil {
 		return err

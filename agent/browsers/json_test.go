@@ -54,7 +54,7 @@ func TestEdit(t *testing.T) {
 			skip, nil, []string{"c.fr"}, 0,
 		},
 		"an empty object": {
-			`{}`, "{\n  \"LoopbackNetworkAllowedForUrls\": [\n    \"x\"\n  ]\n}", []string{loopbackPolicy}, nil, []string{"x"}, 0,
+			`{}`, "{\"LoopbackNetworkAllowedForUrls\": [\n  \"x\"\n]}", []string{loopbackPolicy}, nil, []string{"x"}, 0,
 		},
 		"comments stay": {
 			"{\n  // theirs\n  \"LoopbackNetworkAllowedForUrls\": [\n    // first\n    \"x\", // why\n  ],\n}\n",
