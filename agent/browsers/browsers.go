@@ -87,6 +87,7 @@ type Change struct {
 	Place   string // the file, or the registry's key
 	Text    string // what stands there afterwards; "": nothing
 	Shared  bool   // others have entries there too
+	Backup  string // the file as it was before our first entry, where that is kept
 	Changed bool
 	Err     error // why this place is left as it is
 

@@ -144,12 +144,38 @@ func TestOthersEntries(t *testing.T) {
 	if got["/etc/chromium/policies/20-printing.json"+backupSuffix] != before[chromiumDir+"20-printing.json"] || got[firefoxFile+backupSuffix] != before[firefoxFile] {
 		t.Errorf("no backup in %v", slices.Collect(maps.Keys(got)))
 	}
-	apply(t, Request{Root: root})
+	// A later write keeps that first copy, which alone is without our entries.
+	apply(t, Request{Origins: portals[1:], Root: root, Browsers: []Browser{Chromium, Firefox}})
 	got = tree(t, root)
-	for path, text := range before {
-		if got[path] != text {
-			t.Errorf("%s is now %q, was %q", path, got[path], text)
-		}
+	if got["/etc/chromium/policies/20-printing.json"+backupSuffix] != before[chromiumDir+"20-printing.json"] || got[firefoxFile+backupSuffix] != before[firefoxFile] {
+		t.Errorf("the backup is now %q and %q", got["/etc/chromium/policies/20-printing.json"+backupSuffix], got[firefoxFile+backupSuffix])
+	}
+	apply(t, Request{Root: root})
+	if got = tree(t, root); !maps.Equal(got, before) { // the backups are gone too
+		t.Errorf("%q, was %q", got, before)
+	}
+}
+
+// TestBackupGone: where the copy was taken away, a later write makes none that
+// holds our entries.
+func TestBackupGone(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, firefoxFile, `{"policies": {"DisableTelemetry": true}}`)
+	r := Request{Origins: portals, Root: root, Browsers: []Browser{Firefox}}
+	if c := plan(t, r)[0]; c.Backup != filepath.Join(root, firefoxFile)+backupSuffix {
+		t.Errorf("%+v", c)
+	}
+	apply(t, r)
+	if err := os.Remove(filepath.Join(root, firefoxFile) + backupSuffix); err != nil {
+		t.Fatal(err)
+	}
+	r.Origins = portals[:1]
+	if c := plan(t, r)[0]; c.Backup != "" {
+		t.Errorf("%+v", c)
+	}
+	apply(t, r)
+	if got := tree(t, root); len(got) != 1 {
+		t.Errorf("%q", got)
 	}
 }
 

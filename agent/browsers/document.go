@@ -30,7 +30,7 @@ func planDocument(r Request, entries []entry) []Change {
 	c := Change{Place: name, Text: text, Changed: true}
 	if r.Root != "" {
 		c.Place = filepath.Join(r.Root, name)
-		c.apply = func() error { return replace(c.Place, r.Root, []byte(text), false) }
+		c.apply = func() error { return replace(c.Place, r.Root, []byte(text), "") }
 	}
 	return []Change{c}
 }

@@ -250,7 +250,8 @@ func (f *files) done() []Change {
 		if c.err == nil {
 			text := c.text()
 			change.Text, change.Changed = string(text), !bytes.Equal(text, c.before) || (text == nil) != (c.before == nil)
-			change.apply = func() error { return f.apply(c, text) }
+			change.Backup, change.Err = f.backup(c)
+			change.apply = func() error { return f.apply(c, text, change.Backup) }
 		}
 		out = append(out, change)
 	}
@@ -265,14 +266,39 @@ func (c *fileChange) text() []byte {
 	return c.doc.root.Pack()
 }
 
+// backup is where the file as it was is kept while entries of ours are in it. A
+// file in which some are already is not as it was.
+func (f *files) backup(c *fileChange) (string, error) {
+	if !c.shared || !slices.ContainsFunc(c.ours, holds) {
+		return "", nil
+	}
+	path, err := f.target(c.path)
+	if err != nil {
+		return "", err
+	}
+	name := backupOf(path)
+	if _, err := os.Lstat(name); err != nil && slices.ContainsFunc(f.record.of(c.path), holds) {
+		return "", nil
+	}
+	return name, nil
+}
+
+func holds(o ours) bool { return len(o.Values) > 0 }
+
+// target is the file itself, where its name is a link.
+func (f *files) target(path string) (string, error) {
+	target, err := filepath.EvalSymlinks(f.in(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return f.in(path), nil
+	}
+	return target, err
+}
+
 // apply writes the record first: it may name what is not there yet, but what is
 // there is named.
-func (f *files) apply(c *fileChange, text []byte) error {
-	c.ours = slices.DeleteFunc(c.ours, func(o ours) bool { return len(o.Values) == 0 })
-	path, err := filepath.EvalSymlinks(f.in(c.path))
-	if errors.Is(err, fs.ErrNotExist) {
-		path, err = f.in(c.path), nil
-	}
+func (f *files) apply(c *fileChange, text []byte, backup string) error {
+	c.ours = slices.DeleteFunc(c.ours, func(o ours) bool { return !holds(o) })
+	path, err := f.target(c.path)
 	if err != nil {
 		return err
 	}
@@ -281,11 +307,21 @@ func (f *files) apply(c *fileChange, text []byte) error {
 	if err := f.record.write(f.in(recordFile)); err != nil {
 		return err
 	}
-	if err := replace(path, scratch(path), text, c.shared); err != nil {
+	if err := replace(path, scratch(path), text, backup); err != nil {
 		return err
 	}
 	f.record = before.with(c.path, c.ours)
-	return f.record.write(f.in(recordFile))
+	if err := f.record.write(f.in(recordFile)); err != nil || len(c.ours) > 0 {
+		return err
+	}
+	if err := os.Remove(backupOf(path)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func backupOf(path string) string {
+	return filepath.Join(scratch(path), filepath.Base(path)+backupSuffix)
 }
 
 // scratch is where a file is written before it takes its place, and where its

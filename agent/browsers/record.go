@@ -95,5 +95,5 @@ func (r record) write(path string) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, filepath.Dir(path), append(text, '\n'), false)
+	return replace(path, filepath.Dir(path), append(text, '\n'), "")
 }

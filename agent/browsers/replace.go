@@ -7,24 +7,22 @@ import (
 	"path/filepath"
 )
 
-// backupSuffix is of the copy that is made of a file of others before it changes.
+// backupSuffix is of the copy of a file of others as it was before our first
+// entry came. It goes with our last one.
 const backupSuffix = ".before-cpx-bridge"
 
 // replace gives a file its new text in one step; nil removes it. The new file is
-// written in scratch, which must be on the same disk. With backup, the file as it
-// was is kept there too.
-func replace(path, scratch string, text []byte, backup bool) error {
+// written in scratch, which must be on the same disk. The file as it was is kept as
+// backup, unless that is "" or there already: the first copy is the one without
+// our entries.
+func replace(path, scratch string, text []byte, backup string) error {
 	info, err := os.Stat(path)
 	exists := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if exists && backup {
-		old, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := place(filepath.Join(scratch, filepath.Base(path)+backupSuffix), scratch, old, info); err != nil {
+	if exists && backup != "" {
+		if err := keep(path, backup, scratch, info); err != nil {
 			return err
 		}
 	}
@@ -35,6 +33,17 @@ func replace(path, scratch string, text []byte, backup bool) error {
 		return err
 	}
 	return place(path, scratch, text, info)
+}
+
+func keep(path, backup, scratch string, info fs.FileInfo) error {
+	if _, err := os.Lstat(backup); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return place(backup, scratch, text, info)
 }
 
 // place writes beside and renames. Where there was a file its mode and owner

@@ -104,7 +104,10 @@ func browserPolicy(p *policy.Effective, o browserOptions, stdout, stderr io.Writ
 		}
 		fmt.Fprintf(stdout, "%s: %s\n", w.done(c), c.Place)
 		if c.Shared && c.Changed && r.System == browsers.Linux {
-			fmt.Fprintln(stdout, "  "+w.Backup)
+			fmt.Fprintln(stdout, "  "+w.Others)
+		}
+		if c.Backup != "" && c.Changed {
+			fmt.Fprintf(stdout, "  "+w.Backup+"\n", c.Backup)
 		}
 	}
 	for _, note := range w.notes(r, o, changes) {
@@ -128,7 +131,8 @@ func show(c browsers.Change, r browsers.Request, stdout io.Writer, w browserText
 // browserText is what `policy browsers` says to a person.
 type browserText struct {
 	New, Change, Same, Gone             string
-	Written, Unchanged, Removed, Backup string
+	Written, Unchanged, Removed         string
+	Others, Backup                      string
 	Nothing, NotWritten, NoRight        string
 	Malformed, Shadowed, Unsayable      string
 	OnlyImported, Wildcard, FirefoxWide string
@@ -139,7 +143,8 @@ var browserWords = map[string]browserText{
 	agent.French: {
 		New: "à écrire", Change: "sera modifié", Same: "est déjà ainsi", Gone: "à supprimer",
 		Written: "écrit", Unchanged: "inchangé", Removed: "supprimé",
-		Backup:       "Les autres entrées restent. L’ancien contenu est gardé à côté (.before-cpx-bridge).",
+		Others:       "Les autres entrées restent.",
+		Backup:       "Le fichier tel qu’il était sans CPx Bridge est gardé : %s",
 		Nothing:      "Il n’y a aucune entrée de CPx Bridge.",
 		NotWritten:   "Rien n’a été écrit : ajoutez --write, avec les droits d’administrateur.",
 		NoRight:      "%s : les droits d’administrateur sont nécessaires.",
@@ -157,7 +162,8 @@ var browserWords = map[string]browserText{
 	agent.English: {
 		New: "to be written", Change: "will be changed", Same: "stands there already", Gone: "to be removed",
 		Written: "written", Unchanged: "unchanged", Removed: "removed",
-		Backup:       "Others’ entries stay. The file as it was is kept beside (.before-cpx-bridge).",
+		Others:       "Others’ entries stay.",
+		Backup:       "The file as it was without CPx Bridge is kept: %s",
 		Nothing:      "There is no entry of CPx Bridge.",
 		NotWritten:   "Nothing was written: add --write, as an administrator.",
 		NoRight:      "%s: only an administrator may write there.",

@@ -52,14 +52,17 @@ func TestPolicyBrowsers(t *testing.T) {
 	}
 	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
 	out, errs = run(exitGood, append(portal, "--write")...)
-	says(t, out, "unchanged: "+chromium, "written: "+firefox, "Others’ entries stay")
+	says(t, out, "unchanged: "+chromium, "written: "+firefox, "Others’ entries stay", firefox+".before-cpx-bridge")
 	says(t, errs, "every port")
 	out, _ = run(exitGood, portal...)
 	says(t, out, "stands there already: "+firefox)
 	out, _ = run(exitGood, "--remove")
 	says(t, out, "to be removed: "+chromium, "will be changed: "+firefox)
 	out, _ = run(exitGood, "--remove", "--write")
-	says(t, out, "removed: "+chromium)
+	says(t, out, "removed: "+chromium, "Others’ entries stay")
+	if strings.Contains(out, "before-cpx-bridge") {
+		t.Error(out)
+	}
 	if text, err := os.ReadFile(firefox); err != nil || string(text) != `{"policies": {"DisableTelemetry": true}}` {
 		t.Errorf("%q %v", text, err)
 	}
