@@ -77,6 +77,8 @@ var (
 	ErrMalformed = errors.New("browsers: the file is malformed and was left as it is")
 	// ErrShadowed says that writing our file would hide another one.
 	ErrShadowed = errors.New("browsers: a file here would hide another one")
+	// ErrRecord says that the record of our own entries cannot be read.
+	ErrRecord = errors.New("browsers: the record of our entries")
 	// ErrNotHere says that this system's policies can be printed only.
 	ErrNotHere = errors.New("browsers: this system's policies can only be printed or written into a folder")
 )

@@ -40,7 +40,7 @@ func readRecord(path string) (record, error) {
 		err = fmt.Errorf("version %d is of a newer program", r.Version)
 	}
 	if err != nil {
-		return r, fmt.Errorf("browsers: the record of our entries: %s: %w", path, err)
+		return r, fmt.Errorf("%w: %s: %w", ErrRecord, path, err)
 	}
 	return r, nil
 }

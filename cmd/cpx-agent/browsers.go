@@ -89,6 +89,9 @@ func browserPolicy(p *policy.Effective, o browserOptions, stdout, stderr io.Writ
 	changes, err := browsers.Plan(r)
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", w.wrong(err))
+		if errors.Is(err, browsers.ErrRecord) {
+			return exitProblem
+		}
 		return exitUsage
 	}
 	exit := exitGood
@@ -135,6 +138,7 @@ type browserText struct {
 	Others, Backup                      string
 	Nothing, NotWritten, NoRight        string
 	Malformed, Shadowed, Unsayable      string
+	Record                              string
 	OnlyImported, Wildcard, FirefoxWide string
 	OlderEdge, NumberOn, Import, Reload string
 }
@@ -151,6 +155,7 @@ var browserWords = map[string]browserText{
 		Malformed:    "%s : ce fichier est mal formé et a été laissé tel quel. Corrigez-le, puis recommencez. (%v)",
 		Shadowed:     "%s : écrire ce fichier en cacherait un autre, que Firefox ne lirait plus. Déplacez-le d’abord ici. (%v)",
 		Unsayable:    "Une page servie par ce poste n’est jamais questionnée par les navigateurs : il n’y a rien à écrire. (%v)",
+		Record:       "Le suivi de nos entrées ne peut être lu : rien n’a été changé. Avec les droits d’administrateur, recommencez ; s’il est abîmé, remettez-le d’une sauvegarde, ou renommez-le et recommencez : nos fichiers cpx-bridge.json sont reconnus à leur nom, et dans les fichiers des autres nos entrées se retirent alors à la main. (%v)",
 		OnlyImported: "%s : ce système ne s’écrit pas d’ici. Affichez le contenu sans --write, ou donnez un dossier avec --dir.",
 		Wildcard:     "Un « *. » vaut aussi, dans les navigateurs, pour le domaine lui-même : ils ne savent pas dire moins.",
 		FirefoxWide:  "Firefox ne connaît que des domaines : la règle y vaut pour tous les ports, et ces sites peuvent aussi joindre le réseau local sans question.",
@@ -170,6 +175,7 @@ var browserWords = map[string]browserText{
 		Malformed:    "%s: this file is malformed and was left as it is. Mend it, then run this again. (%v)",
 		Shadowed:     "%s: writing this file would hide another one from Firefox. Move that one here first. (%v)",
 		Unsayable:    "Browsers never ask about a page that this machine serves: there is nothing to write. (%v)",
+		Record:       "The record of our entries cannot be read: nothing was changed. Run this again as an administrator; where it is damaged, put it back from a backup, or rename it and run this again: our files cpx-bridge.json are known by their name, and in others’ files our entries are then to be taken out by hand. (%v)",
 		OnlyImported: "%s: this system’s policies are not written from here. Print them without --write, or name a folder with --dir.",
 		Wildcard:     "In browsers “*.” stands for the domain itself too: they cannot say less.",
 		FirefoxWide:  "Firefox knows domains only: there the policy holds for every port, and these sites may reach the local network too, without a question.",
@@ -218,8 +224,11 @@ func (w browserText) refusal(c browsers.Change, r browsers.Request, err error) s
 
 // wrong is a request that cannot be planned.
 func (w browserText) wrong(err error) string {
-	if errors.Is(err, browsers.ErrUnsayable) {
+	switch {
+	case errors.Is(err, browsers.ErrUnsayable):
 		return fmt.Sprintf(w.Unsayable, err)
+	case errors.Is(err, browsers.ErrRecord):
+		return fmt.Sprintf(w.Record, err)
 	}
 	return err.Error()
 }

@@ -70,6 +70,32 @@ func TestPolicyBrowsers(t *testing.T) {
 	says(t, errs, "no entry of CPx Bridge")
 }
 
+// TestPolicyBrowsersRecord: a damaged record is a problem of the machine, not a
+// wrong use, and the way out that is named is one.
+func TestPolicyBrowsersRecord(t *testing.T) {
+	w := newWorkstation(t)
+	root := filepath.Join(w.dir, "root")
+	record := filepath.Join(root, "/etc/cpx-bridge/browsers.json")
+	run := func(exit int, args ...string) (string, string) {
+		t.Helper()
+		return w.cpxAgent(t, exit, append([]string{"policy", "browsers", "--os", "linux", "--dir", root, "--write"}, args...)...)
+	}
+	run(exitGood, "--origin", "https://portail.example.fr")
+	if err := os.WriteFile(record, []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := run(exitProblem, "--remove")
+	says(t, errs, record, "rien n’a été changé", "renommez-le")
+	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
+	_, errs = run(exitProblem, "--origin", "https://portail.example.fr")
+	says(t, errs, record, "nothing was changed", "rename it")
+	if err := os.Rename(record, record+".damaged"); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := run(exitGood, "--remove")
+	says(t, out, "removed: "+filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json"))
+}
+
 func TestPolicyBrowsersElsewhere(t *testing.T) {
 	w := newWorkstation(t)
 	portal := []string{"policy", "browsers", "--origin", "https://portail.example.fr"}
