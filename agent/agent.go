@@ -81,6 +81,7 @@ type Limits struct {
 	Queue    time.Duration // waiting for one's turn
 	Always   time.Duration // the dialog that asks for "always"
 	Sites    time.Duration // a login's wait for the list of sites
+	Keyring  time.Duration // before a keyring that gave no answer is asked again
 	Insert   time.Duration // waiting for a card
 	Look     time.Duration // between two looks while a person waits, where no event tells
 	Missed   time.Duration // before the first look for a card that a look has missed
@@ -97,7 +98,7 @@ func (l Limits) withDefaults() Limits {
 		value time.Duration
 	}{
 		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
-		{&l.Insert, 60 * time.Second}, {&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Look, time.Second}, {&l.Missed, 300 * time.Millisecond}, {&l.Pause, 30 * time.Second},
+		{&l.Insert, 60 * time.Second}, {&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Keyring, 30 * time.Second}, {&l.Look, time.Second}, {&l.Missed, 300 * time.Millisecond}, {&l.Pause, 30 * time.Second},
 		{&l.Stale, 2 * time.Second}, {&l.PINPad, 150 * time.Second},
 		// A browser holds the bare connection while its own permission prompt
 		// stands, four minutes in Chromium: a shorter limit breaks that login.
@@ -179,7 +180,7 @@ func New(o Options) (*Server, error) {
 	if o.Policy.Origins.Mode == policy.ModeListed {
 		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
 	}
-	s.remembered = newRemembered(o.Sites, o.Logger, s.changes.tell)
+	s.remembered = newRemembered(o.Sites, s.limits.Keyring, o.Logger, s.changes.tell)
 	s.offers = make(chan offer, 1)
 	s.bare = newBareConns(maxBare)
 	s.wss = newWSS(o)

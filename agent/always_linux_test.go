@@ -401,6 +401,56 @@ func TestKeyringLockedAtStart(t *testing.T) {
 	}
 }
 
+// TestKeyringOpensLater: that a keyring was opened after the agent's start is
+// noticed by a page that asks for the status, and by the menu, with no login.
+func TestKeyringOpensLater(t *testing.T) {
+	for name, noticed := range map[string]func(a *asking, p *testPage) bool{
+		"status": func(a *asking, p *testPage) bool { return a.status(p) == 4 },
+		"menu": func(a *asking, _ *testPage) bool {
+			s := a.State()
+			return s.SitesErr == nil && len(s.Sites) == 1
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAsking(t, askAll, func(a *asking) {
+				if _, err := a.store.Add(t.Context(), otherOrigin); err != nil {
+					t.Fatal(err)
+				}
+				a.keyring.Lock()
+			})
+			a.serve(askAll, Limits{Keyring: time.Millisecond})
+			p := openPage(t, a.Server, otherOrigin)
+			<-a.remembered.loaded()
+			if _, err := a.Sites(); !errors.Is(err, sites.ErrLocked) || a.status(p) != 1 {
+				t.Errorf("%v", err)
+			}
+			a.keyring.Unlock()
+			end := time.Now().Add(testdesk.Patience)
+			for !noticed(a, p) {
+				if time.Now().After(end) {
+					t.Fatal("never noticed")
+				}
+				<-a.remembered.loaded() // what the question began
+			}
+			if n := strings.Count(a.log.String(), "sites are not remembered"); n > 2 { // by each of the two agents
+				t.Errorf("said %d times:\n%s", n, a.log)
+			}
+		})
+	}
+}
+
+// loaded is closed when nothing is being read.
+func (r *remembered) loaded() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loading != nil {
+		return r.loading
+	}
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
 // TestForgetWithLockedKeyring: it counts at once, and the error says that it is
 // not written down.
 func TestForgetWithLockedKeyring(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 // The keyring is asked in the background, and never by whom a page waits for.
 type remembered struct {
 	store   *sites.Store // nil: nothing is ever remembered
+	again   time.Duration
 	log     *slog.Logger
 	changed func()
 
@@ -26,14 +27,15 @@ type remembered struct {
 	list      sites.List
 	seen      sites.Stamp // of the file when it was last read, well or not
 	err       error       // why nothing can be remembered, or nil
+	tried     time.Time   // when it was last read
 	loading   chan struct{}
 	forgotten map[string]bool // taken back in this run, whatever the keyring said
 	declined  map[string]bool // asked in this run
 	noticed   string
 }
 
-func newRemembered(store *sites.Store, log *slog.Logger, changed func()) *remembered {
-	return &remembered{store: store, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}}
+func newRemembered(store *sites.Store, again time.Duration, log *slog.Logger, changed func()) *remembered {
+	return &remembered{store: store, again: again, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}}
 }
 
 // has tells whether an origin is remembered. Where the copy is not the file's it
@@ -48,13 +50,20 @@ func (r *remembered) has(origin string) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if stamp != r.seen {
-		r.load()
-	}
+	r.look(stamp)
 	if stamp != r.list.Stamp || r.forgotten[origin] {
 		return false
 	}
 	return slices.ContainsFunc(r.list.Sites, func(s sites.Site) bool { return s.Origin == origin })
+}
+
+// look has the list read in the background where the file is another than the one
+// that was read. A keyring tells nobody that it was opened: where it was why the
+// list could not be read it is asked again, now and then; r.mu is held.
+func (r *remembered) look(stamp sites.Stamp) {
+	if stamp != r.seen || sites.Unreachable(r.err) && time.Since(r.tried) >= r.again {
+		r.load()
+	}
 }
 
 // refresh makes sure that the copy is the file's, for so long at most.
@@ -167,7 +176,7 @@ func (r *remembered) take(list sites.List, seen sites.Stamp, err error) {
 		seen = list.Stamp
 	}
 	differs := list.Stamp != r.list.Stamp || sites.Why(err, English) != sites.Why(r.err, English)
-	r.list, r.seen, r.err = list, seen, err
+	r.list, r.seen, r.err, r.tried = list, seen, err, time.Now()
 	r.mu.Unlock()
 	r.notice(err)
 	if differs {
@@ -230,8 +239,8 @@ func (s *Server) Sites() ([]sites.Site, error) {
 	stamp, err := r.store.Stamp()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if stamp != r.seen && err == nil {
-		r.load()
+	if err == nil {
+		r.look(stamp)
 	}
 	var list []sites.Site
 	if stamp == r.list.Stamp {
