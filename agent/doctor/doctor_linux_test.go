@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -188,6 +189,14 @@ func TestFindings(t *testing.T) {
 		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, UID: me})},
 		{"port_other_user", Unknown, sockets(Socket{Port: 27720, UID: me + 1})},
 		{"no_free_port", Problem, func(o *Options) { o.Policy.Ports.Count = 1; sockets(Socket{Port: 27720, UID: me + 1})(o) }},
+		{"no_free_port", Problem, func(o *Options) {
+			o.Policy.Ports.Count, o.Policy.WSS.Enabled = 1, true
+			sockets(Socket{Port: 27720, UID: me + 1})(o)
+		}},
+		{"no_agent", Problem, func(o *Options) {
+			o.Policy.Ports.Count, o.Policy.WSS.Enabled = 2, true
+			sockets(Socket{Port: 27720, UID: me + 1}, Socket{Port: 27820, UID: me + 1})(o)
+		}},
 		{"agent_answers", Good, noSockets(nil)}, {"no_agent", Problem, noSockets(control.ErrNoAgent)}, {"agent_silent", Problem, noSockets(errors.New("played"))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
@@ -359,6 +368,64 @@ func TestSockets(t *testing.T) {
 		}
 		if again, err := Sockets([]int{port}); err != nil || len(again) != 1 {
 			t.Errorf("%+v %v", again, err)
+		}
+	}
+}
+
+// TestSocketAddresses: only what is reached at the agent's own addresses is in its
+// way, whatever the port.
+func TestSocketAddresses(t *testing.T) {
+	for _, c := range []struct {
+		address string
+		want    int
+	}{{"127.0.0.1", 1}, {"0.0.0.0", 1}, {"[::1]", 1}, {"[::]", 1}, {"[::ffff:127.0.0.1]", 1}, {"127.0.0.2", 0}, {"127.1.0.1", 0}, {"[::ffff:127.0.0.2]", 0}} {
+		l, err := listenOn(c.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := Sockets([]int{l.Addr().(*net.TCPAddr).Port})
+		if err := errors.Join(err, l.Close()); err != nil || len(list) != c.want {
+			t.Errorf("%s: %+v %v, want %d", c.address, list, err, c.want)
+		}
+	}
+}
+
+// listenOn takes an address of the form ::ffff:127.0.0.1 as it is: package net
+// makes an IPv4 socket of it.
+func listenOn(address string) (net.Listener, error) {
+	v4, mapped := strings.CutPrefix(strings.Trim(address, "[]"), "::ffff:")
+	if !mapped {
+		return net.Listen("tcp", address+":0")
+	}
+	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close()
+	to := syscall.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:" + v4).As16()}
+	if err := errors.Join(syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 0), syscall.Bind(fd, &to), syscall.Listen(fd, 1)); err != nil {
+		return nil, err
+	}
+	return net.FileListener(f)
+}
+
+// TestPortOfTwo: where another person holds one of a port's two addresses, both
+// are told, and the agent runs.
+func TestPortOfTwo(t *testing.T) {
+	me := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
+	other := Socket{Port: 27720, UID: os.Getuid() + 1}
+	for _, list := range [][]Socket{{me, me, other}, {other, me, other}} {
+		o := healthy(t)
+		o.Sockets = func([]int) ([]Socket, error) { return list, nil }
+		found := codes(Run(t.Context(), o))
+		for _, code := range []string{"agent_runs", "port_other_user"} {
+			if n := len(slices.DeleteFunc(slices.Clone(found), func(c string) bool { return c != code })); n != 1 {
+				t.Errorf("%d of %s in %v", n, code, found)
+			}
+		}
+		if slices.Contains(found, "no_agent") || slices.Contains(found, "no_free_port") {
+			t.Error(found)
 		}
 	}
 }

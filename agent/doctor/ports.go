@@ -38,14 +38,19 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	}
 	var found []Finding
 	running := false
-	taken := map[int]bool{}
+	seen := map[Socket]bool{}
+	taken := map[int]bool{} // of the plain ones
 	for _, s := range sockets {
-		if taken[s.Port] { // 127.0.0.1 and ::1
+		if seen[s] { // 127.0.0.1 and ::1; another person may hold one of the two
 			continue
 		}
-		taken[s.Port] = true
-		running = running || ours(s) && slices.Contains(plain, s.Port)
-		found = append(found, d.socket(s, slices.Contains(plain, s.Port)))
+		seen[s] = true
+		isPlain := slices.Contains(plain, s.Port)
+		if isPlain {
+			taken[s.Port] = true
+		}
+		running = running || ours(s) && isPlain
+		found = append(found, d.socket(s, isPlain))
 	}
 	switch {
 	case running && d.Answers != nil:
@@ -53,7 +58,7 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 			found = append(found, Finding{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent})
 		}
 	case running:
-	case len(taken) >= len(ports):
+	case len(taken) == len(plain):
 		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: fmt.Sprintf(d.words.NoFreePort, plain[0], plain[len(plain)-1]), Next: d.words.MorePorts})
 	default:
 		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent})

@@ -2,9 +2,12 @@ package doctor
 
 import (
 	"bufio"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,9 +55,9 @@ func socketLine(line string) (s Socket, inode string, ok bool) {
 	if len(fields) < 10 || fields[3] != listening {
 		return Socket{}, "", false
 	}
-	_, hex, found := strings.Cut(fields[1], ":")
-	port, err := strconv.ParseUint(hex, 16, 16)
-	if !found || err != nil {
+	address, number, found := strings.Cut(fields[1], ":")
+	port, err := strconv.ParseUint(number, 16, 16)
+	if !found || err != nil || !inTheWay(address) {
 		return Socket{}, "", false
 	}
 	uid, err := strconv.Atoi(fields[7])
@@ -62,6 +65,22 @@ func socketLine(line string) (s Socket, inode string, ok bool) {
 		return Socket{}, "", false
 	}
 	return Socket{Port: int(port), UID: uid}, fields[9], true
+}
+
+// inTheWay tells whether a listener on this address is reached where the agent
+// listens. Others of 127.0.0.0/8, or of the network's, take nothing from it. The
+// kernel writes each four bytes as a number of the machine.
+func inTheWay(address string) bool {
+	digits, err := hex.DecodeString(address)
+	if err != nil || len(digits)%4 != 0 {
+		return false
+	}
+	for i := 0; i < len(digits); i += 4 {
+		binary.NativeEndian.PutUint32(digits[i:], binary.BigEndian.Uint32(digits[i:]))
+	}
+	a, ok := netip.AddrFromSlice(digits)
+	a = a.Unmap()
+	return ok && (a.IsUnspecified() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback())
 }
 
 // namePrograms finds the processes that hold the sockets, as far as this person
