@@ -21,7 +21,7 @@ type State struct {
 // InForce tells for each browser whether the machine's policies cover all of the
 // origins. root is as in a Request.
 func InForce(root string, origins []string) ([]State, error) {
-	entries, err := parseEntries(sayable(origins))
+	entries, err := parseEntries(Sayable(origins))
 	if err != nil {
 		return nil, err
 	}
@@ -41,8 +41,8 @@ func InForce(root string, origins []string) ([]State, error) {
 	return out, nil
 }
 
-// sayable leaves out what a browser never asks about.
-func sayable(origins []string) []string {
+// Sayable leaves out what a browser never asks about.
+func Sayable(origins []string) []string {
 	var out []string
 	for _, o := range origins {
 		if _, err := parseEntry(o); !errors.Is(err, ErrUnsayable) {

@@ -100,11 +100,22 @@ func (d *doctor) browser(s browsers.State) Finding {
 		f.Code, f.Outcome, f.Text = "policy_unknown", Unknown, fmt.Sprintf(d.words.PolicyUnknown, s.Browser.Name(), s.Err)
 	case len(s.Missing) > 0 && d.Policy.Managed():
 		f.Code, f.Outcome = "policy_missing", Problem
-		f.Text, f.Next = fmt.Sprintf(d.words.PolicyMissing, s.Browser.Name(), strings.Join(s.Missing, ", ")), fmt.Sprintf(d.words.WritePolicy, "--origin "+strings.Join(s.Missing, " --origin "))
+		f.Text, f.Next = fmt.Sprintf(d.words.PolicyMissing, s.Browser.Name(), strings.Join(s.Missing, ", ")), fmt.Sprintf(d.words.WritePolicy, d.originOptions())
 	case len(s.Missing) > 0: // a person's own list says where that person logs in
 		f.Code, f.Text = "policy_none", fmt.Sprintf(d.words.BrowserAsks, s.Browser.Name())
 	}
 	return f
+}
+
+// originOptions name every portal of the settings: what is written takes the place
+// of what was. Double quotes keep a shell from a wildcard, those of Windows too,
+// and an entry of the settings holds nothing that means something within them.
+func (d *doctor) originOptions() string {
+	var options []string
+	for _, o := range browsers.Sayable(d.Policy.Origins.Allow) {
+		options = append(options, `--origin "`+o+`"`)
+	}
+	return strings.Join(options, " ")
 }
 
 func (d *doctor) wss(ctx context.Context) []Finding {

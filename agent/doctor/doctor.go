@@ -170,8 +170,19 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 		}
 		return list
 	case <-ctx.Done():
-		return []Finding{{c.name, "late", "", Problem, fmt.Sprintf(d.words.Late, c.name, limit), d.words.LateNext}}
+		return []Finding{{c.name, "late", "", Problem, fmt.Sprintf(d.words.Late, c.name, limit), d.lateNext(c.name)}}
 	}
+}
+
+// lateNext is what to do about a check that is late, by what it waits for.
+func (d *doctor) lateNext(check string) string {
+	switch check {
+	case "pcsc", "cards":
+		return d.words.LateNext
+	case "keyring", "wss":
+		return d.words.LateKeyring
+	}
+	return d.words.Report
 }
 
 // discreet leaves the person's name out of paths.

@@ -232,6 +232,13 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
+	for lang, w := range texts { // what is to be done can be done
+		for text, part := range map[string]string{w.AutostartNext: "cpx-agent autostart enable", w.StartAgent: "cpx-agent", w.RestartAgent: "cpx-agent"} {
+			if !strings.Contains(text, part) || strings.Contains(text, "applications") {
+				t.Errorf("%s: %q", lang, text)
+			}
+		}
+	}
 	if r := Run(t.Context(), healthy(t)); r.Outcome != Unknown { // no card is inserted
 		t.Errorf("%s: %v", r.Outcome, codes(r))
 	}
@@ -250,6 +257,19 @@ func TestLate(t *testing.T) {
 	o.Limit = 500 * time.Millisecond
 	r := Run(t.Context(), o)
 	if f := find(t, r, "late"); f.Check != "cards" || f.Outcome != Problem {
+		t.Errorf("%+v", f)
+	}
+	if f := find(t, r, "late"); !strings.Contains(f.Next, "Unplug the reader") {
+		t.Errorf("%+v", f)
+	}
+	o.Cards = healthy(t).Cards
+	o.Keyring = func(context.Context) error { <-hang; return nil }
+	if f := find(t, Run(t.Context(), o), "late"); f.Check != "keyring" || !strings.Contains(f.Next, "the keyring") || strings.Contains(f.Next, "reader") {
+		t.Errorf("%+v", f)
+	}
+	o.Keyring = healthy(t).Keyring
+	o.Autostart = func() (bool, string, string, error) { <-hang; return true, "", "", nil }
+	if f := find(t, Run(t.Context(), o), "late"); f.Check != "autostart" || f.Next == "" || strings.Contains(f.Next, "reader") || strings.Contains(f.Next, "keyring") {
 		t.Errorf("%+v", f)
 	}
 	if f := find(t, r, "failed"); f.Check != "pcsc" || f.Outcome != Unknown {
@@ -306,7 +326,7 @@ func TestBrowsers(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", bin)
-	const portals = "[origins]\nallow = [\"https://portail.example.fr\"]\n"
+	const portals = "[origins]\nallow = [\"https://portail.example.fr\", \"https://*.groupe.example.fr\", \"http://localhost:8443\"]\n"
 	o := healthy(t)
 	o.Policy = load(t, "", portals)
 	r := Run(t.Context(), o)
@@ -314,10 +334,29 @@ func TestBrowsers(t *testing.T) {
 		t.Errorf("a person's own list: %+v", f)
 	}
 	o.Policy = load(t, portals, "")
-	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || !strings.Contains(f.Next, "--origin https://portail.example.fr") {
+	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || strings.Contains(f.Next, "localhost") {
 		t.Errorf("%+v", f)
 	}
-	changes, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow, System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
+	// One portal is there already: what is proposed keeps it.
+	one, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:1], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range one {
+		if err := c.Apply(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := find(t, Run(t.Context(), o), "policy_missing")
+	_, proposed, _ := strings.Cut(f.Next, "cpx-agent ")
+	words, err := exec.Command("/bin/sh", "-c", "cd / && printf '%s ' "+proposed).Output()
+	if want := "policy browsers --origin https://portail.example.fr --origin https://*.groupe.example.fr --write "; err != nil || string(words) != want {
+		t.Errorf("a shell makes %q of %q, want %q: %v", words, proposed, want, err)
+	}
+	if proposed != `policy browsers --origin "https://portail.example.fr" --origin "https://*.groupe.example.fr" --write` {
+		t.Errorf("not safe from a shell: %q", proposed)
+	}
+	changes, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:2], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
 	if err != nil {
 		t.Fatal(err)
 	}

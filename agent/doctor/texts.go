@@ -3,7 +3,7 @@ package doctor
 // words is the catalogue of this package. Each text stands alone: a person reads
 // it in a list, or someone reads it aloud.
 type words struct {
-	Failed, Report, Late, LateNext              string
+	Failed, Report, Late, LateNext, LateKeyring string
 	SettingsTaken, SettingNotTaken, SettingNext string
 	NoPCSCLibrary, InstallPCSC, NoPCSC          string
 	StartPCSC, NoReader, PlugReader, PCSCRuns   string
@@ -40,10 +40,11 @@ type words struct {
 
 var texts = map[string]words{
 	"fr": {
-		Failed:   "L’examen « %s » a échoué : %v",
-		Report:   "Signalez-le avec ce rapport.",
-		Late:     "L’examen « %s » n’a pas répondu en %v.",
-		LateNext: "Débranchez puis rebranchez le lecteur, redémarrez le poste si cela persiste, et signalez-le avec ce rapport.",
+		Failed:      "L’examen « %s » a échoué : %v",
+		Report:      "Signalez-le avec ce rapport.",
+		Late:        "L’examen « %s » n’a pas répondu en %v.",
+		LateNext:    "Débranchez puis rebranchez le lecteur, redémarrez le poste si cela persiste, et signalez-le avec ce rapport.",
+		LateKeyring: "Rouvrez la session, puis relancez cet examen ; si cela persiste, signalez-le avec ce rapport : le trousseau de clés ou un magasin de certificats ne répond pas.",
 
 		SettingsTaken:   "Tous les réglages sont appliqués.",
 		SettingNotTaken: "Réglage non appliqué : %s, ligne %d, %s : %s",
@@ -106,11 +107,11 @@ var texts = map[string]words{
 		AgentRuns:     "CPx Bridge fonctionne sur le port %d.",
 		AgentWSS:      "CPx Bridge sert aussi wss, sur le port %d.",
 		NoAgent:       "CPx Bridge ne fonctionne pas.",
-		StartAgent:    "Démarrez-le depuis le menu des applications, ou par « cpx-agent ».",
+		StartAgent:    "Lancez « cpx-agent ».",
 		AgentReplaced: "CPx Bridge fonctionne sur le port %d, mais il a été mis à jour depuis.",
 		AgentAnswers:  "CPx Bridge fonctionne.",
 		AgentSilent:   "CPx Bridge fonctionne, mais ne répond pas (%v).",
-		RestartAgent:  "Quittez-le depuis sa barre, puis démarrez-le.",
+		RestartAgent:  "Quittez-le par son menu, ou arrêtez son processus, puis lancez « cpx-agent ».",
 		NoFreePort:    "Tous les ports de %d à %d sont pris : CPx Bridge ne peut pas démarrer.",
 		MorePorts:     "Augmentez « count » dans [ports] des réglages, ou arrêtez les programmes qui les tiennent.",
 		PortsUnknown:  "Ce poste ne dit pas qui tient les ports (%v).",
@@ -121,7 +122,7 @@ var texts = map[string]words{
 
 		Autostarts:       "CPx Bridge démarre avec la session (%s).",
 		NoAutostart:      "CPx Bridge ne démarre pas avec la session.",
-		AutostartNext:    "Activez-le dans le menu de CPx Bridge, ou réinstallez le programme.",
+		AutostartNext:    "Lancez « cpx-agent autostart enable ».",
 		AutostartBroken:  "%s démarre un programme qui manque : %s",
 		AutostartUnknown: "On ne peut pas dire si CPx Bridge démarre avec la session (%v).",
 
@@ -129,7 +130,7 @@ var texts = map[string]words{
 		NoBrowser:       "Aucun navigateur connu n’est installé.",
 		PolicyInForce:   "%s : la règle du navigateur couvre tous les portails des réglages.",
 		PolicyMissing:   "%s : le navigateur posera sa question pour %s",
-		WritePolicy:     "Écrivez la règle, avec les autres portails : cpx-agent policy browsers %s --write",
+		WritePolicy:     "Écrivez la règle, avec les droits d’administrateur ; elle remplace la précédente : cpx-agent policy browsers %s --write",
 		BrowserAsks:     "%s : pas de règle de l’administrateur ; le navigateur demande une fois par site.",
 		PolicyMalformed: "%s : le fichier de règles %s est mal formé ; le navigateur n’en lit rien.",
 		MendPolicy:      "Corrigez ce fichier.",
@@ -147,10 +148,11 @@ var texts = map[string]words{
 		WSSRemove:     "Lancez « cpx-agent wss remove », ou activez wss dans les réglages.",
 	},
 	"en": {
-		Failed:   "The check “%s” failed: %v",
-		Report:   "Report it together with this text.",
-		Late:     "The check “%s” did not answer within %v.",
-		LateNext: "Unplug the reader and plug it in again, restart the workstation if it stays so, and report it together with this text.",
+		Failed:      "The check “%s” failed: %v",
+		Report:      "Report it together with this text.",
+		Late:        "The check “%s” did not answer within %v.",
+		LateNext:    "Unplug the reader and plug it in again, restart the workstation if it stays so, and report it together with this text.",
+		LateKeyring: "Log in to the desktop again, then run this again; if it stays so, report it together with this text: the keyring or a store of certificates does not answer.",
 
 		SettingsTaken:   "All settings are taken.",
 		SettingNotTaken: "A setting is not taken: %s, line %d, %s: %s",
@@ -213,11 +215,11 @@ var texts = map[string]words{
 		AgentRuns:     "CPx Bridge runs on port %d.",
 		AgentWSS:      "CPx Bridge serves wss too, on port %d.",
 		NoAgent:       "CPx Bridge does not run.",
-		StartAgent:    "Start it from the menu of applications, or with `cpx-agent`.",
+		StartAgent:    "Run `cpx-agent`.",
 		AgentReplaced: "CPx Bridge runs on port %d, but was upgraded since it started.",
 		AgentAnswers:  "CPx Bridge runs.",
 		AgentSilent:   "CPx Bridge runs, but does not answer (%v).",
-		RestartAgent:  "Quit it in the tray, then start it.",
+		RestartAgent:  "Quit it in its menu, or end its process, then run `cpx-agent`.",
 		NoFreePort:    "All ports from %d to %d are taken: CPx Bridge cannot start.",
 		MorePorts:     "Raise “count” under [ports] in the settings, or end the programs that hold them.",
 		PortsUnknown:  "This workstation does not tell who holds the ports (%v).",
@@ -228,7 +230,7 @@ var texts = map[string]words{
 
 		Autostarts:       "CPx Bridge starts with the desktop (%s).",
 		NoAutostart:      "CPx Bridge does not start with the desktop.",
-		AutostartNext:    "Switch it on in the menu of CPx Bridge, or install the program again.",
+		AutostartNext:    "Run `cpx-agent autostart enable`.",
 		AutostartBroken:  "%s starts a program that is missing: %s",
 		AutostartUnknown: "It cannot be told whether CPx Bridge starts with the desktop (%v).",
 
@@ -236,7 +238,7 @@ var texts = map[string]words{
 		NoBrowser:       "No browser that is known is installed.",
 		PolicyInForce:   "%s: the browser’s policy covers all portals of the settings.",
 		PolicyMissing:   "%s: the browser will ask its question for %s",
-		WritePolicy:     "Write the policy, together with the other portals: cpx-agent policy browsers %s --write",
+		WritePolicy:     "Write the policy, as an administrator; it takes the place of the one before: cpx-agent policy browsers %s --write",
 		BrowserAsks:     "%s: no policy of an administrator; the browser asks once for each site.",
 		PolicyMalformed: "%s: the policy file %s is malformed; the browser reads nothing of it.",
 		MendPolicy:      "Mend this file.",
