@@ -44,6 +44,7 @@ var (
 	ErrNoTool       = errors.New("localcert: certutil is not installed")
 	ErrTrust        = errors.New("localcert: a store did not take the certificate")
 	ErrLeft         = errors.New("localcert: a certificate is still trusted")
+	ErrLost         = errors.New("localcert: the record is damaged, and a certificate in it not known any more")
 )
 
 // Keys is where the leaf's key is kept; keyring.Ring is one.

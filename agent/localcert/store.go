@@ -67,7 +67,7 @@ func (s *Store) File() string { return filepath.Join(s.dir, certFile) }
 type Result struct {
 	End      time.Time // of the new certificate
 	Stores   []string  // where it is trusted now, or was until now
-	Problems []error   // of kind ErrTrust or ErrLeft
+	Problems []error   // of kind ErrTrust, ErrLeft or ErrLost
 }
 
 // Install makes a new pair and has it trusted, then takes back what was trusted
@@ -207,7 +207,8 @@ func (s *Store) removeTrust(k *known) (problems []error) {
 }
 
 // Remove takes trust out of every store it was put in, and the key out of the
-// keyring. It may be called again until nothing is left.
+// keyring. It may be called again until nothing is left. A damaged record does not
+// stop it; what that one does not tell any more is a problem of kind ErrLost.
 func (s *Store) Remove(ctx context.Context) (Result, error) {
 	if _, err := os.Stat(s.dir); gone(err) == nil && err != nil {
 		return Result{}, nil
@@ -217,7 +218,7 @@ func (s *Store) Remove(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	defer unlock()
-	r, err := s.read()
+	r, lost, err := s.readToRemove()
 	if err != nil {
 		return Result{}, err
 	}
@@ -226,6 +227,9 @@ func (s *Store) Remove(ctx context.Context) (Result, error) {
 		result.Stores = append(result.Stores, k.Stores...)
 	}
 	result.Problems = s.takeBack(ctx, &r, func(known) bool { return true })
+	if lost != nil {
+		result.Problems = append(result.Problems, lost)
+	}
 	return result, errors.Join(s.write(r), gone(os.Remove(s.File())))
 }
 

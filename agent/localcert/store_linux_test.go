@@ -417,12 +417,95 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(d.state, recordFile), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, installErr := d.store.Install(t.Context())
-		_, removeErr := d.store.Remove(t.Context())
-		if !errors.Is(installErr, ErrDamaged) || !errors.Is(removeErr, ErrDamaged) {
-			t.Errorf("%s: %v, %v", text, installErr, removeErr)
+		if _, err := d.store.Install(t.Context()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if _, err := d.store.Status(t.Context()); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
+}
+
+// TestDamagedRecordIsRemoved: whatever became of the record, trust is taken back,
+// and the next installation goes.
+func TestDamagedRecordIsRemoved(t *testing.T) {
+	d := newDesk(t, nssdb, firefox)
+	pemFile, jsonFile := filepath.Join(d.state, certFile), filepath.Join(d.state, recordFile)
+	bad := func(text []byte) []byte { // a pair of which nothing is whole
+		return []byte(strings.Replace(string(text), `"pairs": [`, `"pairs": [{"id": "00", "ca": "AA=="},`, 1))
+	}
+	for name, c := range map[string]struct {
+		damage  func(record []byte) []byte
+		withPEM bool
+		lost    bool
+	}{
+		"cut, found by the certificate's file": {func([]byte) []byte { return []byte("{") }, true, false},
+		"another version":                      {func([]byte) []byte { return []byte(`{"version": 2}`) }, true, false},
+		"cut at the end, found in its text":    {func(text []byte) []byte { return text[:len(text)-5] }, false, false},
+		"one pair is bad":                      {bad, false, true},
+		"gone":                                 {func([]byte) []byte { return nil }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.install()
+			text, err := os.ReadFile(jsonFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = c.damage(text)
+			if err := os.WriteFile(jsonFile, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if text == nil {
+				err = os.Remove(jsonFile)
+			}
+			if !c.withPEM {
+				err = errors.Join(err, os.Remove(pemFile))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := d.store.Remove(t.Context())
+			if err != nil || len(r.Stores) != 2 || len(d.ours(nssdb))+len(d.ours(firefox)) != 0 {
+				t.Errorf("%+v %v, left %v %v", r, err, d.ours(nssdb), d.ours(firefox))
+			}
+			if c.lost != (len(r.Problems) == 1 && errors.Is(r.Problems[0], ErrLost)) || !c.lost && len(r.Problems) > 0 {
+				t.Errorf("%v", r.Problems)
+			}
+			kept := d.files()
+			if text != nil {
+				if len(kept) != 1 || !strings.HasPrefix(kept[0], "localhost-damaged-") {
+					t.Fatalf("kept: %v", kept)
+				}
+				aside := filepath.Join(d.state, kept[0])
+				if got, err := os.ReadFile(aside); err != nil || string(got) != string(text) {
+					t.Errorf("%q %v", got, err)
+				}
+				if err := os.Remove(aside); err != nil {
+					t.Fatal(err)
+				}
+			} else if len(kept) != 0 {
+				t.Errorf("kept: %v", kept)
+			}
+			d.install()
+			if _, err := d.store.Remove(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestNothingToRescue: where nothing tells any more what is trusted, that is said,
+// and the way to a new installation is free.
+func TestNothingToRescue(t *testing.T) {
+	d := newDesk(t, nssdb)
+	d.install()
+	if err := errors.Join(os.WriteFile(filepath.Join(d.state, recordFile), []byte("{"), 0o600), os.Remove(filepath.Join(d.state, certFile))); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := d.store.Remove(t.Context()); err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrLost) {
+		t.Errorf("%+v %v", r, err)
+	}
+	d.install()
 }
 
 // TestTwoAtOnce: two that install at the same time leave one certificate.

@@ -14,7 +14,7 @@ func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
 func TestWhy(t *testing.T) {
 	seen := map[string]bool{}
 	for _, err := range []error{
-		ErrNotInstalled, ErrExpired, ErrKeyLost, ErrDamaged, ErrNoStore, ErrNoTool, ErrTrust, ErrLeft,
+		ErrNotInstalled, ErrExpired, ErrKeyLost, ErrDamaged, ErrNoStore, ErrNoTool, ErrTrust, ErrLeft, ErrLost,
 		keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused, errors.New("another"),
 	} {
 		for _, lang := range []string{"fr", "en"} {

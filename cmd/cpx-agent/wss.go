@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -117,6 +118,10 @@ func wssRemove(ctx context.Context, store *localcert.Store, lang string, stdout,
 	switch {
 	case len(r.Problems) > 0:
 		for _, err := range r.Problems {
+			if errors.Is(err, localcert.ErrLost) {
+				wssFailed(err, lang, stderr)
+				continue
+			}
 			fmt.Fprintf(stderr, "cpx-agent: "+w.NotRemoved+"\n", localcert.Why(err, lang), err)
 		}
 		return exitProblem
