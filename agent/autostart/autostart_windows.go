@@ -17,32 +17,60 @@ const (
 	value       = "CPxBridge"
 )
 
-// Get tells how it is. The machine's value comes first: the person's does not
-// take it back.
-func Get() (State, error) {
-	for _, root := range []struct {
-		key  registry.Key
-		name string
-	}{{registry.LOCAL_MACHINE, "HKLM"}, {registry.CURRENT_USER, "HKCU"}} {
-		command, err := read(root.key)
-		if err != nil {
-			return State{}, err
-		}
-		if command == "" {
-			continue
-		}
-		s := State{Enabled: !switchedOff(root.key), Where: root.name + `\` + runKey}
-		program := program(command)
-		if _, err := os.Stat(program); err != nil {
-			s.Missing, s.Enabled = program, false
-		}
-		return s, nil
-	}
-	return State{}, nil
+// root is a part of the registry in which Windows looks for what to start.
+type root struct {
+	key  registry.Key
+	path string // below key, "" outside of tests
+	name string
 }
 
-func read(root registry.Key) (string, error) {
-	key, err := registry.OpenKey(root, runKey, registry.QUERY_VALUE)
+// roots are the machine's and the person's; Windows starts what either names.
+type roots struct{ machine, person root }
+
+var system = roots{root{registry.LOCAL_MACHINE, "", "HKLM"}, root{registry.CURRENT_USER, "", "HKCU"}}
+
+// Get tells how it is. The machine's value comes first: where it starts the
+// agent, the person's does not take it back.
+func Get() (State, error) { return system.get() }
+
+// Enable starts the program at each login.
+func Enable(program string) error { return system.enable(program) }
+
+// Disable fails with ErrMachine where the administrator's value starts it.
+func Disable() error { return system.disable() }
+
+// get goes on to the person's value where the machine's does not start the agent.
+// Where neither does, the machine's is told if there is one: it is what an
+// administrator meant.
+func (r roots) get() (State, error) {
+	var first State
+	for _, root := range []root{r.machine, r.person} {
+		s, err := root.get()
+		if err != nil || s.Enabled {
+			return s, err
+		}
+		if first == (State{}) {
+			first = s
+		}
+	}
+	return first, nil
+}
+
+func (r root) get() (State, error) {
+	command, err := r.read()
+	if err != nil || command == "" {
+		return State{}, err
+	}
+	s := State{Enabled: !r.switchedOff(), Where: r.name + `\` + runKey}
+	program := program(command)
+	if _, err := os.Stat(program); err != nil {
+		s.Missing, s.Enabled = program, false
+	}
+	return s, nil
+}
+
+func (r root) read() (string, error) {
+	key, err := registry.OpenKey(r.key, r.path+runKey, registry.QUERY_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {
 		return "", nil
 	}
@@ -58,8 +86,8 @@ func read(root registry.Key) (string, error) {
 }
 
 // switchedOff: an odd first byte is off.
-func switchedOff(root registry.Key) bool {
-	key, err := registry.OpenKey(root, approvedKey, registry.QUERY_VALUE)
+func (r root) switchedOff() bool {
+	key, err := registry.OpenKey(r.key, r.path+approvedKey, registry.QUERY_VALUE)
 	if err != nil {
 		return false
 	}
@@ -78,25 +106,24 @@ func program(command string) string {
 	return path
 }
 
-// Enable starts the program at each login.
-func Enable(program string) error {
+func (r roots) enable(program string) error {
 	if strings.ContainsAny(program, "\"\x00") {
 		return fmt.Errorf("autostart: %q is no path", program)
 	}
-	if s, err := Get(); err != nil || s.Enabled && strings.HasPrefix(s.Where, "HKLM") {
+	if s, err := r.machine.get(); err != nil || s.Enabled {
 		return err
 	}
-	key, _, err := registry.CreateKey(registry.CURRENT_USER, runKey, registry.SET_VALUE)
+	key, _, err := registry.CreateKey(r.person.key, r.person.path+runKey, registry.SET_VALUE)
 	if err != nil {
 		return err
 	}
 	defer key.Close()
-	return errors.Join(key.SetStringValue(value, `"`+program+`" run`), approve())
+	return errors.Join(key.SetStringValue(value, `"`+program+`" run`), r.person.approve())
 }
 
 // approve takes back what was switched off in Settings.
-func approve() error {
-	key, err := registry.OpenKey(registry.CURRENT_USER, approvedKey, registry.SET_VALUE)
+func (r root) approve() error {
+	key, err := registry.OpenKey(r.key, r.path+approvedKey, registry.SET_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {
 		return nil
 	}
@@ -107,9 +134,8 @@ func approve() error {
 	return ignoreMissing(key.DeleteValue(value))
 }
 
-// Disable fails with ErrMachine where the administrator's value starts it.
-func Disable() error {
-	key, err := registry.OpenKey(registry.CURRENT_USER, runKey, registry.SET_VALUE)
+func (r roots) disable() error {
+	key, err := registry.OpenKey(r.person.key, r.person.path+runKey, registry.SET_VALUE)
 	if err == nil {
 		defer key.Close()
 		err = key.DeleteValue(value)
@@ -117,7 +143,7 @@ func Disable() error {
 	if err := ignoreMissing(err); err != nil {
 		return err
 	}
-	s, err := Get()
+	s, err := r.get()
 	if err == nil && s.Enabled {
 		return ErrMachine
 	}

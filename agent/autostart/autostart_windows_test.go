@@ -3,88 +3,158 @@ package autostart
 import (
 	"errors"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/windows/registry"
 )
 
-// TestRunKey changes the registry of the person who runs it, and puts it back;
-// the machine's part needs an administrator.
-func TestRunKey(t *testing.T) {
-	before, err := Get()
-	if err != nil || before != (State{}) {
-		t.Fatalf("not on a machine that starts it: %+v %v", before, err)
+// newRoots stand for the machine's and the person's part of the registry, below a
+// key of the test's own, so that no administrator is needed and nothing of the
+// tester's is touched.
+func newRoots(t *testing.T) roots {
+	t.Helper()
+	const top = `Software\CPxBridgeTest`
+	remove := func() {
+		for _, name := range []string{"machine", "person"} {
+			for _, path := range []string{runKey, approvedKey} {
+				for at := `\` + name + `\` + path; at != ""; at = at[:strings.LastIndex(at, `\`)] {
+					_ = registry.DeleteKey(registry.CURRENT_USER, top+at)
+				}
+			}
+		}
+		_ = registry.DeleteKey(registry.CURRENT_USER, top)
 	}
+	remove()
+	t.Cleanup(remove)
+	return roots{root{registry.CURRENT_USER, top + `\machine\`, "HKLM"}, root{registry.CURRENT_USER, top + `\person\`, "HKCU"}}
+}
+
+func (r root) set(t *testing.T, path string, do func(registry.Key) error) {
+	t.Helper()
+	key, _, err := registry.CreateKey(r.key, r.path+path, registry.SET_VALUE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(do(key), key.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r root) run(t *testing.T, command string) {
+	t.Helper()
+	r.set(t, runKey, func(k registry.Key) error { return k.SetStringValue(value, command) })
+}
+
+// switchOff is what Settings does.
+func (r root) switchOff(t *testing.T) {
+	t.Helper()
+	r.set(t, approvedKey, func(k registry.Key) error { return k.SetBinaryValue(value, []byte{3, 0, 0, 0}) })
+}
+
+func self(t *testing.T) string {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	is := func(what string, want State) {
-		t.Helper()
-		if got, err := Get(); err != nil || got != want {
-			t.Errorf("%s: %+v %v, want %+v", what, got, err, want)
-		}
+	return self
+}
+
+func (r roots) is(t *testing.T, what string, want State) {
+	t.Helper()
+	if got, err := r.get(); err != nil || got != want {
+		t.Errorf("%s: %+v %v, want %+v", what, got, err, want)
 	}
-	personal := `HKCU\` + runKey
-	if err := Enable(self); err != nil {
+}
+
+const personal, machines, gone = `HKCU\` + runKey, `HKLM\` + runKey, `C:\missing\cpx-agent.exe`
+
+func TestRunKey(t *testing.T) {
+	r, self := newRoots(t), self(t)
+	r.is(t, "nothing", State{})
+	if err := r.enable(self); err != nil {
 		t.Fatal(err)
 	}
-	is("enabled", State{Enabled: true, Where: personal})
-	if command, err := read(registry.CURRENT_USER); err != nil || command != `"`+self+`" run` {
+	r.is(t, "enabled", State{Enabled: true, Where: personal})
+	if command, err := r.person.read(); err != nil || command != `"`+self+`" run` {
 		t.Errorf("%q %v", command, err)
 	}
-
-	set(t, registry.CURRENT_USER, approvedKey, func(k registry.Key) error { return k.SetBinaryValue(value, []byte{3, 0, 0, 0}) })
-	is("switched off in Settings", State{Where: personal})
-	if err := Enable(self); err != nil {
+	r.person.switchOff(t)
+	r.is(t, "switched off in Settings", State{Where: personal})
+	if err := r.enable(self); err != nil {
 		t.Fatal(err)
 	}
-	is("enabled again", State{Enabled: true, Where: personal})
-	if err := Enable(`C:\missing\cpx-agent.exe`); err != nil {
+	r.is(t, "enabled again", State{Enabled: true, Where: personal})
+	if err := r.enable(gone); err != nil {
 		t.Fatal(err)
 	}
-	is("moved away", State{Where: personal, Missing: `C:\missing\cpx-agent.exe`})
+	r.is(t, "moved away", State{Where: personal, Missing: gone})
 	for range 2 {
-		if err := Disable(); err != nil {
+		if err := r.disable(); err != nil {
 			t.Fatal(err)
 		}
-		is("disabled", State{})
+		r.is(t, "disabled", State{})
 	}
-	if err := Enable(`C:\a" & calc`); err == nil {
+	if err := r.enable(`C:\a" & calc`); err == nil {
 		t.Error("a quote in a path was taken")
 	}
+}
 
-	set(t, registry.LOCAL_MACHINE, runKey, func(k registry.Key) error { return k.SetStringValue(value, self+" run") })
-	is("the machine's", State{Enabled: true, Where: `HKLM\` + runKey})
-	if err := Disable(); !errors.Is(err, ErrMachine) {
+// TestMachine: what the machine starts is not started twice nor taken back.
+func TestMachine(t *testing.T) {
+	r, self := newRoots(t), self(t)
+	r.machine.run(t, self+" run")
+	r.is(t, "the machine's", State{Enabled: true, Where: machines})
+	if err := r.disable(); !errors.Is(err, ErrMachine) {
 		t.Errorf("%v, want %v", err, ErrMachine)
 	}
-	if err := Enable(self); err != nil {
+	if err := r.enable(self); err != nil {
 		t.Error(err)
 	}
-	if command, err := read(registry.CURRENT_USER); err != nil || command != "" {
+	if command, err := r.person.read(); err != nil || command != "" {
 		t.Errorf("started twice: %q %v", command, err)
 	}
 }
 
-func set(t *testing.T, root registry.Key, path string, do func(registry.Key) error) {
-	t.Helper()
-	key, _, err := registry.CreateKey(root, path, registry.SET_VALUE)
+// TestMachineDoesNotStart: where the machine's value starts nothing, the person's
+// counts.
+func TestMachineDoesNotStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		prepare func(r roots)
+		alone   State
+	}{
+		"switched off": {func(r roots) { r.machine.run(t, self(t)+" run"); r.machine.switchOff(t) }, State{Where: machines}},
+		"missing":      {func(r roots) { r.machine.run(t, `"`+gone+`" run`) }, State{Where: machines, Missing: gone}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRoots(t)
+			c.prepare(r)
+			r.is(t, "alone", c.alone)
+			if err := r.enable(self(t)); err != nil {
+				t.Fatal(err)
+			}
+			r.is(t, "enabled", State{Enabled: true, Where: personal})
+			if err := r.disable(); err != nil {
+				t.Errorf("what the person enabled cannot be taken back: %v", err)
+			}
+			r.is(t, "disabled", c.alone)
+			if err := r.enable(gone); err != nil {
+				t.Fatal(err)
+			}
+			r.is(t, "neither starts", c.alone)
+		})
+	}
+}
+
+// TestSystem reads the real keys, and changes nothing there.
+func TestSystem(t *testing.T) {
+	got, err := Get()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer key.Close()
-	if err := do(key); err != nil {
-		t.Fatal(err)
+	want, err := system.get()
+	if err != nil || got != want || system.machine != (root{registry.LOCAL_MACHINE, "", "HKLM"}) || system.person != (root{registry.CURRENT_USER, "", "HKCU"}) {
+		t.Errorf("%+v %v, want %+v", got, err, want)
 	}
-	t.Cleanup(func() {
-		key, err := registry.OpenKey(root, path, registry.SET_VALUE)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer key.Close()
-		if err := key.DeleteValue(value); err != nil && !errors.Is(err, registry.ErrNotExist) {
-			t.Error(err)
-		}
-	})
 }

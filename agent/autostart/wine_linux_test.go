@@ -1,0 +1,19 @@
+package autostart
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+)
+
+// TestWindows runs the tests of the registry in a Windows of its own.
+func TestWindows(t *testing.T) {
+	program := winetest.BuildTest(t, ".")
+	out := winetest.New(t).Run(program, "-test.run=^Test(RunKey|Machine|MachineDoesNotStart|System)$", "-test.v")
+	for _, name := range []string{"TestRunKey", "TestMachine", "TestMachineDoesNotStart", "TestSystem"} {
+		if !strings.Contains(out, "--- PASS: "+name+" ") {
+			t.Errorf("%s:\n%s", name, out)
+		}
+	}
+}
