@@ -14,6 +14,11 @@ const (
 	maxName   = 60
 	maxShort  = 20
 	maxOrigin = 54 // what GTK shows on one line
+	maxTold   = 400
+
+	// In a window of our own, which has no such line.
+	maxLong = 120
+	maxText = 20000
 )
 
 // blank are characters that a font shows as nothing without Unicode calling
@@ -30,6 +35,15 @@ func safe(text string, limit int) string {
 // Visible makes what a person would not see U+FFFD: for texts from outside that
 // are shown elsewhere than in a dialog.
 func Visible(text string) string { return strings.Map(visible, text) }
+
+// safeLines is safe for a text of several lines.
+func safeLines(text string, limit int) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.Map(visible, strings.ReplaceAll(line, "\t", "    "))
+	}
+	return shorten(strings.Join(lines, "\n"), limit)
+}
 
 func visible(r rune) rune {
 	hidden := !unicode.IsPrint(r) || strings.ContainsRune(blank, r) ||

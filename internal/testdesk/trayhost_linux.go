@@ -197,11 +197,15 @@ func (i *TrayIcon) entries(parent node) (list []TrayEntry) {
 		enabled, given := n.Properties["enabled"].Value().(bool)
 		state, _ := n.Properties["toggle-state"].Value().(int32)
 		list = append(list, TrayEntry{
-			ID: n.ID, Label: strings.ReplaceAll(label, "__", "_"), Enabled: !given || enabled, Checked: state == 1, Entries: i.entries(n),
+			ID: n.ID, Label: underlines.Replace(label), Enabled: !given || enabled, Checked: state == 1, Entries: i.entries(n),
 		})
 	}
 	return list
 }
+
+// underlines shows a label as a panel does: one underline marks the shortcut and
+// is not seen, two are one.
+var underlines = strings.NewReplacer("__", "_", "_", "")
 
 // Labels are those of the menu itself.
 func (i *TrayIcon) Labels() []string {

@@ -59,7 +59,7 @@ func (x *XServer) start() error {
 	_ = r.SetReadDeadline(time.Now().Add(Patience))
 	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil { // said once it takes connections
 		x.Kill()
-		return fmt.Errorf("Xvfb %s: %w", x.Display, err)
+		return fmt.Errorf("display %s: %w", x.Display, err)
 	}
 	return nil
 }

@@ -1,0 +1,3 @@
+package prompt
+
+func newDialogs(Options) Prompter { return shown{show: showNative, pin: askNativePIN} }
