@@ -126,8 +126,12 @@ func (n *native) control(class, text string, style, id uint32, font uintptr, x, 
 func (n *native) show() {
 	showInFront(n.window)
 	setFocus(n.focus)
-	n.quietFrom = time.Now()
-	n.quietUntil = n.quietFrom.Add(quietMost)
+	if n.request.Quiet == 0 {
+		n.takeKeys()
+		return
+	}
+	n.quietUntil = time.Now().Add(dialog.QuietMost * n.quiet())
+	setTimer(n.window, n.request.Quiet)
 }
 
 // close takes the dialog away. What was typed is written over in the entry

@@ -3,6 +3,7 @@ package prompt
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -12,31 +13,25 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
-// How long the keyboard must be quiet before a dialog that opened by itself
-// takes a key or a click, and how long that may last, as in package window.
-const (
-	quiet     = 600 * time.Millisecond
-	quietMost = 3 * time.Second
-)
-
 // native is one dialog, made of the system's own controls. But for end, it is
 // for the thread that shows it.
 type native struct {
 	request dialog.Request
 	most    int // the longest entry; 0: no entry
 
-	window                uintptr
-	list, edit, body      uintptr
-	plain, strong, large  uintptr // fonts
-	dpi                   int32
-	colours               map[uintptr]uint32 // of texts that are not in the usual one
-	buttons               []uintptr
-	quietFrom, quietUntil time.Time
-	focus                 uintptr
-	done, closed          bool
-	answer                string
-	row                   int
-	pin                   []byte
+	window               uintptr
+	list, edit, body     uintptr
+	plain, strong, large uintptr // fonts
+	dpi                  int32
+	colours              map[uintptr]uint32 // of texts that are not in the usual one
+	buttons              []uintptr
+	quietUntil           time.Time
+	focus                uintptr
+	ready, done, closed  bool
+	log                  *slog.Logger
+	answer               string
+	row                  int
+	pin                  []byte
 }
 
 // shownNow are the dialogs by number, for the system's calls back: it takes no
@@ -46,19 +41,20 @@ var (
 	lastNumber atomic.Uintptr
 )
 
-// showNative is shown.show on Windows.
-func showNative(ctx context.Context, r dialog.Request) (int, error) {
-	n := &native{request: r}
+// natives makes dialogs of the system's own controls.
+type natives struct{ log *slog.Logger }
+
+func (d natives) show(ctx context.Context, r dialog.Request) (int, error) {
+	n := &native{request: r, log: d.log}
 	err := n.run(ctx)
 	return n.row, err
 }
 
-// askNativePIN is shown.pin on Windows.
-func askNativePIN(ctx context.Context, r dialog.Request, most int) ([]byte, error) {
+func (d natives) pin(ctx context.Context, r dialog.Request, most int) ([]byte, error) {
 	if most <= 0 || most > longestPIN {
 		most = longestPIN
 	}
-	n := &native{request: r, most: most}
+	n := &native{request: r, most: most, log: d.log}
 	err := n.run(ctx)
 	if err != nil {
 		clear(n.pin)
@@ -127,14 +123,22 @@ func (n *native) loop(ctx context.Context) error {
 // swallows says that a key or click came too early: whoever types in the browser
 // as the dialog opens must neither allow nor cancel anything.
 func (n *native) swallows(message uint32) bool {
-	now := time.Now()
-	if !n.request.Quiet || !isInput(message) || now.After(n.quietUntil) || now.Sub(n.quietFrom) > quiet {
+	if n.ready || !isInput(message) {
 		return false
 	}
-	if message == wmKeyDown {
-		n.quietFrom = now
+	if message == wmKeyDown && time.Now().Add(n.quiet()).Before(n.quietUntil) {
+		setTimer(n.window, n.request.Quiet) // anew
 	}
 	return true
+}
+
+func (n *native) quiet() time.Duration { return time.Duration(n.request.Quiet) * time.Millisecond }
+
+// takeKeys ends the time in which keys and clicks are swallowed.
+func (n *native) takeKeys() {
+	n.ready = true
+	stopTimer(n.window)
+	n.log.Debug("the dialog takes keys")
 }
 
 // command is a button pressed, Enter, Escape, or something about a control.
@@ -200,6 +204,9 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 		return 0 // the focus is set by show
 	case wmCommand:
 		n.command(uint32(w&0xffff), uint32(w>>16&0xffff))
+		return 1
+	case wmTimer:
+		n.takeKeys()
 		return 1
 	case wmEnd:
 		n.done = true

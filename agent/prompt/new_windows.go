@@ -1,3 +1,6 @@
 package prompt
 
-func newDialogs(Options) Prompter { return shown{show: showNative, pin: askNativePIN} }
+func newDialogs(o Options) Prompter {
+	n := natives{log: o.Logger}
+	return shown{show: n.show, pin: n.pin}
+}

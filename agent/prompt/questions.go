@@ -7,10 +7,14 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
+// quiet: whoever types in the browser as a dialog opens by itself must neither
+// allow nor cancel anything. In milliseconds.
+const quiet = 600
+
 // about is the part of a dialog that says who asks.
 func (w words) about(c Caller) dialog.Request {
 	r := dialog.Request{
-		Title: w.title, Quiet: true,
+		Title: w.title, Quiet: quiet,
 		Site: strings.TrimSuffix(fmt.Sprintf(w.site, ""), "\n"), Origin: safeOrigin(c.Origin),
 	}
 	if c.Program != "" {

@@ -26,10 +26,28 @@ const (
 const blank = "\u2800"
 
 // safe makes text from outside fit to show: what a person would not see (control
-// characters, direction marks, zero-width ones) becomes U+FFFD, and long text
-// is cut in the middle.
+// characters, direction marks, zero-width ones) becomes U+FFFD, accents do not
+// pile up over other lines, and long text is cut in the middle.
 func safe(text string, limit int) string {
-	return shorten(strings.Map(visible, text), limit)
+	return shorten(flat(strings.Map(visible, text)), limit)
+}
+
+// mostAccents on one letter are more than any name needs.
+const mostAccents = 3
+
+// flat makes U+FFFD of the accents beyond.
+func flat(text string) string {
+	accents := 0
+	return strings.Map(func(r rune) rune {
+		if !unicode.In(r, unicode.Mn, unicode.Me) {
+			accents = 0
+			return r
+		}
+		if accents++; accents > mostAccents {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // Visible makes what a person would not see U+FFFD: for texts from outside that
@@ -40,7 +58,7 @@ func Visible(text string) string { return strings.Map(visible, text) }
 func safeLines(text string, limit int) string {
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = strings.Map(visible, strings.ReplaceAll(line, "\t", "    "))
+		lines[i] = flat(strings.Map(visible, strings.ReplaceAll(line, "\t", "    ")))
 	}
 	return shorten(strings.Join(lines, "\n"), limit)
 }

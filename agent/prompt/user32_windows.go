@@ -14,6 +14,7 @@ import (
 const (
 	wmEnd, wmSetFont, wmClose, wmInitDialog, wmCommand = 0x8000, 0x30, 0x10, 0x110, 0x111 // wmEnd is ours, WM_APP
 	wmDrawItem, wmMeasureItem, wmColourStatic, wmCopy  = 0x2b, 0x2c, 0x138, 0x301
+	wmTimer                                            = 0x113
 	wmKeyFirst, wmKeyDown, wmKeyLast                   = 0x100, 0x100, 0x109
 	wmMouseFirst, wmMouseLast, wmNCMouse1, wmNCMouseN  = 0x201, 0x20d, 0xa1, 0xa9
 	emSetSelection, emLimitText, dmSetDefault          = 0xb1, 0xc5, 0x401
@@ -54,6 +55,8 @@ var (
 	procTranslate       = user32.NewProc("TranslateMessage")
 	procDispatch        = user32.NewProc("DispatchMessageW")
 	procPost            = user32.NewProc("PostMessageW")
+	procSetTimer        = user32.NewProc("SetTimer")
+	procKillTimer       = user32.NewProc("KillTimer")
 	procSend            = user32.NewProc("SendMessageW")
 	procSetText         = user32.NewProc("SetWindowTextW")
 	procGetText         = user32.NewProc("GetWindowTextW")
@@ -167,6 +170,12 @@ func createControl(class, text string, style, id uint32, parent uintptr, x, y, w
 		uintptr(wsChild|wsVisible|style), uintptr(x), uintptr(y), uintptr(width), uintptr(height), parent, uintptr(id), 0, 0)
 	return control
 }
+
+const onlyTimer = 1
+
+func setTimer(window uintptr, ms int) { _, _, _ = procSetTimer.Call(window, onlyTimer, uintptr(ms), 0) }
+
+func stopTimer(window uintptr) { _, _, _ = procKillTimer.Call(window, onlyTimer) }
 
 func destroy(window uintptr) { _, _, _ = procDestroyWindow.Call(window) }
 

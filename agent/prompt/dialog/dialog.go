@@ -21,6 +21,9 @@ const (
 	Copy   = "copy" // copies the body; the window stands on
 )
 
+// QuietMost bounds how often a key extends Request.Quiet.
+const QuietMost = 5
+
 // Request is one window, from top to bottom. Empty parts are left out.
 type Request struct {
 	Title   string   `json:"title"`
@@ -33,9 +36,10 @@ type Request struct {
 	Rows    []Row    `json:"rows,omitempty"`   // a list, of which one is chosen
 	Body    string   `json:"body,omitempty"`   // a long text, to be read and copied
 	Buttons []Button `json:"buttons"`
-	// Quiet keeps the window from taking keys and clicks until the person has
-	// stopped typing in whatever was in front before.
-	Quiet bool `json:"quiet,omitempty"`
+	// Quiet is how long, in milliseconds, the keyboard must have been quiet
+	// before the window takes keys and clicks. It is QuietMost times as long at
+	// the longest, and 0 for a window that the person opened.
+	Quiet int `json:"quiet,omitempty"`
 }
 
 // Row is one entry of the list.

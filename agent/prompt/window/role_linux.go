@@ -88,7 +88,7 @@ func (s *strs) free() {
 var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY}
 
 func (s *strs) build(r dialog.Request) {
-	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), flag(r.Quiet))
+	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), C.int(r.Quiet), C.int(r.Quiet*dialog.QuietMost))
 	if r.Origin != "" {
 		C.cpx_header(s.c(r.Site), s.c(r.Origin), s.c(r.Program))
 	}

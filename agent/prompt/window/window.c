@@ -3,12 +3,6 @@
 
 #include "window.h"
 
-/* How long the keyboard must be quiet before a window that opened by itself
-   takes a key or a click, and how long that may last: whoever types in the
-   browser as it opens must neither allow nor cancel anything. */
-#define QUIET_MS 600
-#define QUIET_MOST_MS 3000
-
 #define WIDTH 500
 #define LIST_HEIGHT 320
 #define BODY_HEIGHT 320
@@ -17,9 +11,9 @@
 /* The process shows one window. */
 static struct {
 	GtkWidget *window, *box, *holder, *question, *list, *body, *buttons, *first, *preferred;
-	gboolean waits;     /* it takes keys and clicks only after a while */
-	guint quiet;        /* the timer of that while, 0 where none runs */
-	gint64 quiet_until; /* its latest end, in µs */
+	int quiet_ms, quiet_most_ms; /* it takes keys and clicks only after that */
+	guint quiet;                 /* the timer of it, 0 where none runs */
+	gint64 quiet_until;          /* its latest end, in µs */
 	int answer, row;
 } w;
 
@@ -69,20 +63,42 @@ static void on_event(GdkEvent *event, gpointer unused)
 		gtk_main_do_event(event);
 		return;
 	}
-	if (event->type == GDK_KEY_PRESS && g_get_monotonic_time() + QUIET_MS * 1000 < w.quiet_until) {
+	if (event->type == GDK_KEY_PRESS && g_get_monotonic_time() + w.quiet_ms * 1000 < w.quiet_until) {
 		g_source_remove(w.quiet);
-		w.quiet = g_timeout_add(QUIET_MS, on_quiet, NULL);
+		w.quiet = g_timeout_add(w.quiet_ms, on_quiet, NULL);
 	}
+}
+
+/* GTK's Tab would go through the rows, and choose each on its way. */
+static gboolean leave_list(gboolean back)
+{
+	GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(w.window));
+	GList *buttons;
+
+	if (w.list == NULL || focus == NULL || !gtk_widget_is_ancestor(focus, w.list))
+		return FALSE;
+	buttons = gtk_container_get_children(GTK_CONTAINER(w.buttons));
+	gtk_widget_grab_focus(back ? g_list_last(buttons)->data : buttons->data);
+	g_list_free(buttons);
+	return TRUE;
 }
 
 static gboolean on_key(GtkWidget *widget, GdkEventKey *event, gpointer unused)
 {
 	(void)widget;
 	(void)unused;
-	if (event->keyval != GDK_KEY_Escape)
+	switch (event->keyval) {
+	case GDK_KEY_Escape:
+		finish(CPX_CANCEL);
+		return TRUE;
+	case GDK_KEY_Tab:
+	case GDK_KEY_KP_Tab:
+		return leave_list(FALSE);
+	case GDK_KEY_ISO_Left_Tab:
+		return leave_list(TRUE);
+	default:
 		return FALSE;
-	finish(CPX_CANCEL);
-	return TRUE;
+	}
 }
 
 static gboolean on_delete(GtkWidget *widget, GdkEvent *event, gpointer unused)
@@ -151,13 +167,28 @@ static GtkWidget *wrapped(const char *text, gboolean strong, double scale, Pango
 	return l;
 }
 
-/* One line whatever the width; what does not fit is in the tip. */
+/* A tip for a line that did not fit, and for no other: it would stand in the way. */
+static gboolean on_tip(GtkWidget *line, gint x, gint y, gboolean keyboard, GtkTooltip *tip, gpointer unused)
+{
+	(void)x;
+	(void)y;
+	(void)keyboard;
+	(void)unused;
+	if (!pango_layout_is_ellipsized(gtk_label_get_layout(GTK_LABEL(line))))
+		return FALSE;
+	gtk_tooltip_set_text(tip, gtk_label_get_text(GTK_LABEL(line)));
+	return TRUE;
+}
+
+/* One line whatever the width. */
 static GtkWidget *one_line(const char *text, gboolean strong)
 {
 	GtkWidget *l = label(text, strong, 1);
 
 	gtk_label_set_ellipsize(GTK_LABEL(l), PANGO_ELLIPSIZE_END);
 	gtk_widget_set_hexpand(l, TRUE);
+	gtk_widget_set_has_tooltip(l, TRUE);
+	g_signal_connect(l, "query-tooltip", G_CALLBACK(on_tip), NULL);
 	return l;
 }
 
@@ -166,7 +197,7 @@ static void add(GtkWidget *widget, gboolean grows)
 	gtk_box_pack_start(GTK_BOX(w.box), widget, grows, TRUE, 0);
 }
 
-void cpx_begin(const char *title, const char *spoken, int quiet)
+void cpx_begin(const char *title, const char *spoken, int quiet_ms, int quiet_most_ms)
 {
 	AtkObject *a;
 	GdkPixbuf *icon = picture(64);
@@ -191,7 +222,8 @@ void cpx_begin(const char *title, const char *spoken, int quiet)
 	w.buttons = gtk_button_box_new(GTK_ORIENTATION_HORIZONTAL);
 	gtk_button_box_set_layout(GTK_BUTTON_BOX(w.buttons), GTK_BUTTONBOX_END);
 	gtk_box_set_spacing(GTK_BOX(w.buttons), 8);
-	w.waits = quiet;
+	w.quiet_ms = quiet_ms;
+	w.quiet_most_ms = quiet_most_ms;
 	gdk_event_handler_set(on_event, NULL, NULL);
 	g_signal_connect(w.window, "key-press-event", G_CALLBACK(on_key), NULL);
 	g_signal_connect(w.window, "delete-event", G_CALLBACK(on_delete), NULL);
@@ -287,7 +319,6 @@ void cpx_row(const char *name, const char *detail, const char *note, const char 
 	if (note[0] != '\0')
 		gtk_box_pack_start(GTK_BOX(lines), one_line(note, FALSE), FALSE, FALSE, 0);
 	gtk_container_add(GTK_CONTAINER(row), lines);
-	gtk_widget_set_tooltip_text(row, spoken);
 	atk_object_set_name(gtk_widget_get_accessible(row), spoken);
 	gtk_list_box_insert(GTK_LIST_BOX(w.list), row, -1);
 	if (w.first == NULL)
@@ -332,6 +363,7 @@ static void copy_body(GtkButton *button)
 	gtk_clipboard_set_can_store(clipboard, NULL, 0);
 	g_free(text);
 	gtk_button_set_label(button, g_object_get_data(G_OBJECT(button), "done"));
+	gtk_window_set_role(GTK_WINDOW(w.window), "cpx-copied"); /* tests wait for it */
 }
 
 static void on_button(GtkButton *button, gpointer answer)
@@ -390,13 +422,13 @@ static gboolean on_mapped(GtkWidget *widget, GdkEvent *event, gpointer unused)
 	(void)event;
 	(void)unused;
 	g_signal_handlers_disconnect_by_func(w.window, on_mapped, NULL);
-	if (!w.waits) {
+	if (w.quiet_ms == 0) {
 		ready();
 		return FALSE;
 	}
 	g_source_remove(w.quiet);
-	w.quiet_until = g_get_monotonic_time() + QUIET_MOST_MS * 1000;
-	w.quiet = g_timeout_add(QUIET_MS, on_quiet, NULL);
+	w.quiet_until = g_get_monotonic_time() + (gint64)w.quiet_most_ms * 1000;
+	w.quiet = g_timeout_add(w.quiet_ms, on_quiet, NULL);
 	return FALSE;
 }
 
@@ -415,7 +447,7 @@ int cpx_run(int *row)
 		gtk_widget_grab_focus(w.body);
 	}
 	g_signal_connect(w.window, "map-event", G_CALLBACK(on_mapped), NULL);
-	if (w.waits) /* from before the first event can come; its time runs from when the window is seen */
+	if (w.quiet_ms > 0) /* from before the first event can come; its time runs from when the window is seen */
 		w.quiet = g_timeout_add_seconds(3600, on_quiet, NULL);
 	show();
 	gtk_main();

@@ -7,7 +7,7 @@
 enum { CPX_CANCEL = 0, CPX_OK = 1, CPX_COPY = 2 };
 
 int cpx_display(void);
-void cpx_begin(const char *title, const char *spoken, int quiet);
+void cpx_begin(const char *title, const char *spoken, int quiet_ms, int quiet_most_ms);
 void cpx_header(const char *site, const char *origin, const char *program);
 void cpx_holder(const char *line, int first);
 void cpx_alert(const char *text);

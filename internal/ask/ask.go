@@ -1,23 +1,14 @@
-// Command ask shows one dialog as the agent would and prints the person's
-// answer, for tests that click and type, also in wine, and for pictures of the
-// dialogs. It prints a PIN, so it is for nothing else.
-//
-// The question is one JSON object on standard input; whatever comes
-// after it, its end too, cancels the dialog, as a page does.
-package main
+// Package ask puts one question of package prompt as data, so that a test can
+// ask every dialog alike, also from another process or in wine. It is for tests
+// and for pictures of the dialogs; an answer may hold a PIN.
+package ask
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 )
 
 // Question is what to ask.
@@ -40,38 +31,8 @@ type Answer struct {
 	Error string `json:"error,omitempty"` // cancelled, timeout, unavailable, ended, or another's text
 }
 
-func main() {
-	window.RunChildRole()
-	in := bufio.NewReader(os.Stdin)
-	line, err := in.ReadBytes('\n')
-	var q Question
-	if err == nil {
-		err = json.Unmarshal(line, &q)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "ask:", err)
-		os.Exit(2)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if q.Seconds > 0 {
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(q.Seconds*float64(time.Second)))
-		defer cancel()
-	}
-	go func() {
-		_, _ = in.ReadByte()
-		cancel()
-	}()
-	answer := ask(ctx, q)
-	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
-		os.Exit(1)
-	}
-}
-
-func ask(ctx context.Context, q Question) (a Answer) {
-	asker := prompt.New(prompt.Options{
-		Program: q.Program, Window: window.Command(), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-	})
+// Put asks. The error's words are those of Answer.
+func Put(ctx context.Context, asker prompt.Prompter, q Question) (a Answer) {
 	var err error
 	switch q.Kind {
 	case "consent":
