@@ -21,7 +21,7 @@ type running struct {
 // dialog may stand in its arguments.
 func start(ctx context.Context, program string, args ...string) (*running, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = environment()
+	cmd.Env = append(environment(), screenReader...)
 	restore := ownGroup(cmd)
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()
@@ -56,6 +56,11 @@ var (
 	}
 	keptPrefixes = []string{"LC_", "XDG_", "QT_"}
 )
+
+// screenReader lets a screen reader see a program of GTK 2 (pinentry-gtk-2),
+// which loads what it needs for that only where told. Others ask for nothing.
+// The value is ours: the person's own could name any library.
+var screenReader = []string{"GTK_MODULES=gail:atk-bridge"}
 
 func environment() []string {
 	var env []string
