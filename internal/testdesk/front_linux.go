@@ -115,17 +115,17 @@ func (s *Screen) InFront(window string) {
 	for end := time.Now().Add(Patience); ; {
 		active, _ := s.Try("getactivewindow")
 		focus, _ := s.Try("getwindowfocus")
-		if active == window && focus == window && s.top() == window {
+		if active == window && focus == window && s.Top() == window {
 			return
 		}
 		if time.Now().After(end) {
-			s.T.Fatalf("window %s is not in front: active is %s, the keyboard is at %s, on top is %s", window, active, focus, s.top())
+			s.T.Fatalf("window %s is not in front: active is %s, the keyboard is at %s, on top is %s", window, active, focus, s.Top())
 		}
 	}
 }
 
-// top is the window that no other covers.
-func (s *Screen) top() string {
+// Top is the window that no other covers.
+func (s *Screen) Top() string {
 	s.T.Helper()
 	cmd := exec.Command(Needs(s.T, "xprop"), "-root", "-notype", "_NET_CLIENT_LIST_STACKING")
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)

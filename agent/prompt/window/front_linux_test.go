@@ -97,6 +97,30 @@ func TestInFront(t *testing.T) {
 	s.Await("the window behind gets keys again", func() bool { return strings.Contains(keys.String(), "keysym 0x78, x") })
 }
 
+// TestStays: a dialog stays above the window that the person goes back to, and on
+// every desktop.
+func TestStays(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	running(t, &log{}, testdesk.Needs(t, "xev"))
+	other := s.Window("^Event Tester$")
+	a := begin(t.Context(), dialogs(), question("consent", "fr"))
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	s.Do("windowactivate", "--sync", other)
+	s.Await("above the window in use", func() bool { return s.Top() == window })
+	s.Do("set_desktop", "1")
+	s.Await("the other window stays on its desktop", func() bool {
+		_, err := s.Try("search", "--onlyvisible", "--name", "^Event Tester$")
+		return err != nil
+	})
+	if seen := s.Ready(dialogTitle); seen != window {
+		t.Errorf("window %s in place of %s", seen, window)
+	}
+	a.cancel()
+	<-a.answer
+}
+
 // onlyPinentry leaves one pinentry program on PATH, and the tools of the test.
 func onlyPinentry(t *testing.T, name string) {
 	t.Helper()
