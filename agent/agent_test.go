@@ -141,6 +141,8 @@ func (f fakePerson) Confirm(ctx context.Context, _ string, c prompt.Caller, h pr
 	return f.confirm(ctx, c, h)
 }
 
+func (fakePerson) Tell(context.Context, string, string, string) error { return nil }
+
 func (f fakePerson) InsertCard(ctx context.Context, _ string, _ prompt.Caller) error {
 	return f.insert(ctx)
 }

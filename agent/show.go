@@ -6,11 +6,6 @@ import (
 	"time"
 )
 
-// teller shows a text until the person closes it: a part of some prompters.
-type teller interface {
-	Tell(ctx context.Context, lang, title, text string) error
-}
-
 // window is the one that shows the state.
 type window struct {
 	mu      sync.Mutex
@@ -68,13 +63,8 @@ func (s *Server) nextWindow(ctx context.Context) context.Context {
 
 func (s *Server) tell(ctx context.Context) {
 	s.log.Info("the state is shown")
-	t, ok := s.prompter.(teller)
-	if !ok {
-		s.log.Warn("the dialog program shows no texts")
-		return
-	}
 	lang := s.State().Lang
-	if err := t.Tell(ctx, lang, Name, s.FullReport(lang).Text(lang)); err != nil && ctx.Err() == nil {
+	if err := s.prompter.Tell(ctx, lang, Name, s.FullReport(lang).Text(lang)); err != nil && ctx.Err() == nil {
 		s.log.Info("the state cannot be shown", "error", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Consent implements Prompter.
@@ -36,6 +37,19 @@ func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder)
 	return answerError(err)
 }
 
+// Tell implements Prompter. What a line of the protocol cannot hold is cut out
+// of the middle.
+func (p *Pinentry) Tell(ctx context.Context, lang, title, text string) error {
+	w := wordsOf(lang)
+	_, err := p.ask(ctx, lang, settings{
+		{"SETTITLE", safe(title, maxName)}, {"SETDESC", safeLines(text, maxTold)}, {"SETOK", w.close},
+	}, "CONFIRM --one-button")
+	if err := answerError(err); !errors.Is(err, ErrCancelled) {
+		return err
+	}
+	return nil // closed
+}
+
 // Choose implements Prompter: one question for each certificate, round and
 // round, until one is taken or the person ends it.
 func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error) {
@@ -61,34 +75,16 @@ func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []
 // PIN implements Prompter.
 func (p *Pinentry) PIN(ctx context.Context, lang string, d PIN) ([]byte, error) {
 	w := wordsOf(lang)
-	text := w.describe(d.Caller) + "\n\n" + w.holder(d.Holder)
+	parts := []string{w.describe(d.Caller), w.holder(d.Holder)}
 	if d.PINPad {
 		_, err := p.ask(ctx, lang, settings{
-			{"SETTITLE", w.title}, {"SETDESC", text + "\n\n" + w.pinPad}, {"SETOK", w.cancel},
+			{"SETTITLE", w.title}, {"SETDESC", strings.Join(append(parts, w.pad(d)...), "\n\n")}, {"SETOK", w.cancel},
 		}, "CONFIRM --one-button")
 		return nil, cancelButton(err)
 	}
-	if d.Holder.Renew {
-		text += "\n\n" + fmt.Sprintf(w.renew, safe(d.Holder.NotAfter, maxShort))
-	}
-	if d.Unsure {
-		text += "\n\n" + w.unsure
-	}
-	switch {
-	case d.FinalTry:
-		text += "\n\n" + w.finalTry
-	case d.CountLow:
-		text += "\n\n" + w.countLow
-	}
-	wrong := ""
-	switch {
-	case d.LengthHint:
-		wrong = w.length(d.MinLength, d.MaxLength)
-	case d.WrongPIN:
-		wrong = w.wrongPIN
-	}
 	pin, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", text}, {"SETPROMPT", w.pin}, {"SETERROR", wrong}, {"SETOK", w.ok}, {"SETCANCEL", w.cancel},
+		{"SETTITLE", w.title}, {"SETDESC", strings.Join(append(parts, w.warnings(d)...), "\n\n")},
+		{"SETPROMPT", w.pin}, {"SETERROR", w.wrong(d)}, {"SETOK", w.ok}, {"SETCANCEL", w.cancel},
 	}, "GETPIN")
 	return pin, answerError(err)
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 )
@@ -35,9 +34,9 @@ func NewPinentry(o PinentryOptions) *Pinentry {
 	return &Pinentry{program: o.Program, log: o.Logger}
 }
 
-// find returns the program of the settings, else the first that fits: a window
-// where there is a display, else the terminal.
-func (p *Pinentry) find() (string, error) {
+// find returns the program of the settings, else the first that fits the
+// request: a window where there is a display, else the terminal.
+func (p *Pinentry) find(request string) (string, error) {
 	if p.program != "" {
 		if _, err := exec.LookPath(p.program); err != nil {
 			return "", fmt.Errorf("%w: the program of the settings: %w", ErrUnavailable, err)
@@ -45,8 +44,14 @@ func (p *Pinentry) find() (string, error) {
 		return p.program, nil
 	}
 	var names []string
-	if hasDisplay() {
+	switch {
+	case !hasDisplay():
+	case request == "GETPIN":
 		names = append(names, "pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2")
+	default:
+		// The one of GNOME takes Enter for yes as soon as it stands, and the
+		// person may be typing in the browser.
+		names = append(names, "pinentry-qt", "pinentry-gtk-2", "pinentry-gnome3")
 	}
 	if terminal() != "" {
 		names = append(names, "pinentry-tty", "pinentry-curses")
@@ -64,29 +69,6 @@ func (p *Pinentry) find() (string, error) {
 
 func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
 
-// kept and keptPrefixes are the only variables a dialog program gets: where to
-// show itself, and how (size of letters, theme, language).
-var (
-	kept = []string{
-		"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "HOME", "PATH", "TERM", "GPG_TTY",
-		"LANG", "LANGUAGE", "GTK_THEME", "GDK_SCALE", "GDK_DPI_SCALE", "SYSTEMROOT",
-	}
-	keptPrefixes = []string{"LC_", "XDG_", "QT_"}
-)
-
-func environment() []string {
-	var env []string
-	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		name = strings.ToUpper(name)
-		hasPrefix := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
-		if slices.Contains(kept, name) || slices.ContainsFunc(keptPrefixes, hasPrefix) {
-			env = append(env, entry)
-		}
-	}
-	return env
-}
-
 // settings are the SET… commands of a dialog, in order.
 type settings [][2]string
 
@@ -95,7 +77,7 @@ func (p *Pinentry) ask(ctx context.Context, lang string, set settings, request s
 	if ctx.Err() != nil {
 		return nil, ended(ctx)
 	}
-	program, err := p.find()
+	program, err := p.find(request)
 	if err != nil {
 		return nil, err
 	}
@@ -123,32 +105,12 @@ func ended(ctx context.Context) error {
 }
 
 func (p *Pinentry) converse(ctx context.Context, program, lang string, set settings, request string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, program) // nothing of the dialog stands in the arguments
-	cmd.Env = environment()
-	restore := ownGroup(cmd)
-	cmd.WaitDelay = time.Second
-	stdin, err := cmd.StdinPipe()
+	r, err := start(ctx, program)
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	// A program left behind by the dialog's may hold the pipe open.
-	unhook := context.AfterFunc(ctx, func() { _ = stdout.Close() })
-	defer func() {
-		// On cancel the program is ended, not asked; after an answer too.
-		unhook()
-		_ = stdin.Close()
-		_ = cmd.Cancel()
-		_ = cmd.Wait()
-		restore()
-	}()
-	a := &assuan{w: stdin, r: bufio.NewReaderSize(stdout, maxLine+64)}
+	defer r.end()
+	a := &assuan{w: r.stdin, r: bufio.NewReaderSize(r.stdout, maxLine+64)}
 	if _, err := a.answer(); err != nil { // its greeting
 		return nil, fmt.Errorf("no greeting: %w", noEOF(err))
 	}

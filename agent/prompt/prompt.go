@@ -10,6 +10,7 @@ package prompt
 import (
 	"context"
 	"errors"
+	"log/slog"
 )
 
 var (
@@ -70,4 +71,29 @@ type Prompter interface {
 	// InsertCard asks for a card until ctx ends (then ctx's error) or the
 	// person cancels.
 	InsertCard(ctx context.Context, lang string, c Caller) error
+	// Tell shows a text until the person closes it.
+	Tell(ctx context.Context, lang, title, text string) error
+}
+
+// Options make a Prompter.
+type Options struct {
+	// Program is the absolute path of a pinentry program, which then asks
+	// everything; "": the platform's own dialogs.
+	Program string
+	// Window starts a window of our own on Linux (see package window); nil: all
+	// is asked through pinentry.
+	Window []string
+	Logger *slog.Logger // nil: none
+}
+
+// New makes the Prompter of the platform. What it needs is looked for at each
+// dialog, so that a display or a program that comes later is found.
+func New(o Options) Prompter {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Program != "" {
+		return NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger})
+	}
+	return newDialogs(o)
 }

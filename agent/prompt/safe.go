@@ -14,6 +14,11 @@ const (
 	maxName   = 60
 	maxShort  = 20
 	maxOrigin = 54 // what GTK shows on one line
+	maxTold   = 400
+
+	// In a window of our own, which has no such line.
+	maxLong = 120
+	maxText = 20000
 )
 
 // blank are characters that a font shows as nothing without Unicode calling
@@ -21,15 +26,42 @@ const (
 const blank = "\u2800"
 
 // safe makes text from outside fit to show: what a person would not see (control
-// characters, direction marks, zero-width ones) becomes U+FFFD, and long text
-// is cut in the middle.
+// characters, direction marks, zero-width ones) becomes U+FFFD, accents do not
+// pile up over other lines, and long text is cut in the middle.
 func safe(text string, limit int) string {
-	return shorten(strings.Map(visible, text), limit)
+	return shorten(flat(strings.Map(visible, text)), limit)
+}
+
+// mostAccents on one letter are more than any name needs.
+const mostAccents = 3
+
+// flat makes U+FFFD of the accents beyond.
+func flat(text string) string {
+	accents := 0
+	return strings.Map(func(r rune) rune {
+		if !unicode.In(r, unicode.Mn, unicode.Me) {
+			accents = 0
+			return r
+		}
+		if accents++; accents > mostAccents {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // Visible makes what a person would not see U+FFFD: for texts from outside that
 // are shown elsewhere than in a dialog.
 func Visible(text string) string { return strings.Map(visible, text) }
+
+// safeLines is safe for a text of several lines.
+func safeLines(text string, limit int) string {
+	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = flat(strings.Map(visible, strings.ReplaceAll(line, "\t", "    ")))
+	}
+	return shorten(strings.Join(lines, "\n"), limit)
+}
 
 func visible(r rune) rune {
 	hidden := !unicode.IsPrint(r) || strings.ContainsRune(blank, r) ||

@@ -15,6 +15,7 @@ func TestSafe(t *testing.T) {
 		"fillers":    {"a\u3164b\u115fc\u2800d\ufe0fe\u034ff", "a�b�c�d�e�f"},
 		"separators": {"a\u2028b\u2029c\u0085d", "a�b�c�d"},
 		"not UTF-8":  {"a\xffb", "a�b"},
+		"accents":    {"e\u0301o\u0302\u0301 Z\u0301\u0301\u0301\u0301\u0301x", "e\u0301o\u0302\u0301 Z\u0301\u0301\u0301��x"},
 		"markup":     {"<b>&amp;</b>", "<b>&amp;</b>"},
 	} {
 		if got := safe(c.in, 60); got != c.want {

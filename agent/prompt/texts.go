@@ -1,9 +1,6 @@
 package prompt
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // words is the catalogue of the dialogs.
 type words struct {
@@ -11,28 +8,30 @@ type words struct {
 	chosen, use, next, cancel                           string
 	card, pin, ok, wrongPIN, finalTry, countLow, pinPad string
 	lengths, fixedLength, insert, confirm               string
-	renew, unsure                                       string
-	always, yesAlways, notAlways                        string
+	renew, unsure, which, expires                       string
+	always, yesAlways, notAlways, copy, copied, close   string
 }
 
 var texts = map[string]words{
 	"fr": {
 		title: "CPx Bridge", site: "Identification demandée par le site\n%s", program: "depuis le programme %s",
-		consent: "Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci ?",
+		consent: "Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci ?",
 		allow:   "Autoriser", refuse: "Refuser",
-		chosen: "Quel certificat utiliser ? (%d sur %d)", use: "Utiliser", next: "Suivant", cancel: "Annuler",
-		card: "Carte de %s", pin: "Code porteur :", ok: "Valider",
+		chosen: "Quel certificat utiliser ? (%d sur %d)", use: "Utiliser", next: "Suivant", cancel: "Annuler",
+		card: "Carte de %s", pin: "Code porteur :", ok: "Valider",
 		wrongPIN: "Code porteur incorrect.",
-		finalTry: "Attention : dernier essai avant le blocage de la carte.",
-		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
+		finalTry: "Attention : dernier essai avant le blocage de la carte.",
+		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
 		pinPad:   "Saisissez votre code porteur sur le clavier du lecteur.",
 		lengths:  "Le code porteur compte de %d à %d caractères. Rien n’a été envoyé à la carte.", fixedLength: "Le code porteur compte %d caractères. Rien n’a été envoyé à la carte.",
-		confirm:   "Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci ?",
-		renew:     "Cette carte expire le %s : pensez à la faire renouveler.",
-		unsure:    "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
-		insert:    "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
-		always:    "Ce site doit-il toujours pouvoir demander votre identification, sans vous poser la question ? Votre code porteur restera demandé à chaque fois.",
+		confirm: "Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci ?",
+		renew:   "Cette carte expire le %s : pensez à la faire renouveler.",
+		unsure:  "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
+		insert:  "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
+		which:   "Quel certificat utiliser ?", expires: "expire le %s",
+		always:    "Ce site doit-il toujours pouvoir demander votre identification, sans vous poser la question ? Votre code porteur restera demandé à chaque fois.",
 		yesAlways: "Toujours autoriser", notAlways: "Demander à chaque fois",
+		copy: "Copier", copied: "Copié", close: "Fermer",
 	},
 	"en": {
 		title: "CPx Bridge", site: "Login asked for by the site\n%s", program: "from the program %s",
@@ -45,12 +44,14 @@ var texts = map[string]words{
 		countLow: "Careful: a wrong PIN was typed before, few tries are left.",
 		pinPad:   "Type your PIN on the reader’s own keys.",
 		lengths:  "The PIN has %d to %d characters. Nothing was sent to the card.", fixedLength: "The PIN has %d characters. Nothing was sent to the card.",
-		confirm:   "Your card is unlocked already. Do you allow this site to use it to log you in, this once?",
-		renew:     "This card expires on %s: have it renewed.",
-		unsure:    "The reader did not answer in time. Type your PIN once more.",
-		insert:    "Insert your card into the reader. This window closes by itself.",
+		confirm: "Your card is unlocked already. Do you allow this site to use it to log you in, this once?",
+		renew:   "This card expires on %s: have it renewed.",
+		unsure:  "The reader did not answer in time. Type your PIN once more.",
+		insert:  "Insert your card into the reader. This window closes by itself.",
+		which:   "Which certificate do you want to use?", expires: "expires on %s",
 		always:    "May this site always ask you to log in, without this question? Your PIN is still asked for each time.",
 		yesAlways: "Always allow", notAlways: "Ask each time",
+		copy: "Copy", copied: "Copied", close: "Close",
 	},
 }
 
@@ -69,21 +70,12 @@ func (w words) describe(c Caller) string {
 	return text
 }
 
-func (w words) holder(h Holder) string {
-	text := fmt.Sprintf(w.card, safe(h.Name, maxName))
-	var more []string
-	for _, part := range []struct {
-		text  string
-		limit int
-	}{{h.Kind, maxShort}, {h.Profession, maxName}, {h.Identifier, 2 * maxShort}, {h.NotAfter, maxShort}} {
-		if part.text != "" && part.text != h.Name {
-			more = append(more, safe(part.text, part.limit))
-		}
+// pad is what pinentry shows where the PIN is typed on the reader.
+func (w words) pad(p PIN) (list []string) {
+	if wrong := w.wrong(p); wrong != "" {
+		list = append(list, wrong)
 	}
-	if len(more) > 0 {
-		text += "\n" + strings.Join(more, " · ")
-	}
-	return text
+	return append(append(list, w.pinPad), w.warnings(p)...)
 }
 
 func (w words) choice(i, n int) string { return fmt.Sprintf(w.chosen, i, n) }

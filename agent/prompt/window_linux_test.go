@@ -28,7 +28,7 @@ func newScreen(t *testing.T) *testdesk.Screen {
 func TestWindow(t *testing.T) {
 	s := newScreen(t)
 	p := NewPinentry(PinentryOptions{}) // finds pinentry-gtk-2, as a person's desktop does
-	if found, err := p.find(); err != nil || !strings.Contains(found, "pinentry-") {
+	if found, err := p.find("GETPIN"); err != nil || !strings.Contains(found, "pinentry-") {
 		t.Fatal(found, err)
 	}
 	gtk, err := exec.LookPath("pinentry-gtk-2")

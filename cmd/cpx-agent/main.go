@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -18,6 +19,7 @@ var version = "dev"
 func main() {
 	pkcs11.RunChildRole()
 	tray.RunChildRole()
+	window.RunChildRole()
 	runDisplayRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -12,6 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -64,7 +65,7 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 	server, err := agent.New(agent.Options{
 		Policy: p, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state), Sites: sites.New(sites.Options{Dir: state}),
 		LocalCertificate: localcert.New(localcert.Options{Dir: state}), Language: agent.NewLanguageChoice(state), LogFile: logFile,
-		Prompter: prompt.NewPinentry(prompt.PinentryOptions{Program: p.Pinentry, Logger: log}),
+		Prompter: prompt.New(prompt.Options{Program: p.Pinentry, Window: window.Command(), Logger: log}),
 	})
 	if err != nil {
 		return err

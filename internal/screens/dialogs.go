@@ -22,11 +22,6 @@ var (
 
 func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard) }
 
-// teller is a prompter that shows texts.
-type teller interface {
-	Tell(ctx context.Context, lang, title, text string) error
-}
-
 // told stands for the state in words, which differs from machine to machine.
 var told = map[string]string{
 	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
@@ -60,6 +55,9 @@ var dialogs = []dialog{
 	{"pin-length", pin(func(d *prompt.PIN) { d.LengthHint = true })},
 	{"pin-renew", pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
 	{"pin-pad", pin(func(d *prompt.PIN) { d.PINPad = true })},
+	{"tell", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		return p.Tell(ctx, lang, "CPx Bridge", told[lang])
+	}},
 }
 
 // takeDialogs takes a picture of every dialog in both languages.
@@ -73,12 +71,6 @@ func takeDialogs(folder string) error {
 		return err
 	}
 	p := prompter()
-	dialogs := dialogs
-	if t, ok := p.(teller); ok {
-		dialogs = append(dialogs, dialog{"tell", func(ctx context.Context, _ prompt.Prompter, lang string) error {
-			return t.Tell(ctx, lang, "CPx Bridge", told[lang])
-		}})
-	}
 	for _, lang := range []string{"fr", "en"} {
 		for _, each := range dialogs {
 			if err := d.takeDialog(p, each, lang, folder); err != nil {

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"image"
@@ -13,19 +14,37 @@ import (
 	"path/filepath"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
 const margin = 12 // around a dialog
 
-// prompter is the one that the agent uses here. The program is named, so that
-// the pictures do not depend on what else is installed.
+// prompter is the one that the agent uses here.
 func prompter() prompt.Prompter {
-	return prompt.NewPinentry(prompt.PinentryOptions{Program: "/usr/bin/pinentry-gtk-2"})
+	return asked{
+		Prompter: prompt.New(prompt.Options{Window: window.Command()}),
+		pinentry: prompt.NewPinentry(prompt.PinentryOptions{Program: "/usr/bin/pinentry-gtk-2"}),
+	}
+}
+
+// asked names the program of the PIN, so that the pictures do not depend on
+// what else is installed.
+type asked struct {
+	prompt.Prompter
+	pinentry *prompt.Pinentry
+}
+
+func (p asked) PIN(ctx context.Context, lang string, d prompt.PIN) ([]byte, error) {
+	if d.PINPad {
+		return p.Prompter.PIN(ctx, lang, d)
+	}
+	return p.pinentry.PIN(ctx, lang, d)
 }
 
 func main() {
 	tray.RunChildRole()
+	window.RunChildRole()
 	folder := flag.String("dir", filepath.Join("build", "screens"), "where the pictures go")
 	docs := flag.String("docs", "", "where those of docs/desktop.md go as well")
 	flag.Parse()

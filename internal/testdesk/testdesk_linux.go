@@ -111,7 +111,7 @@ func (s *Screen) Try(args ...string) (string, error) {
 // keyboard and returns its number.
 func (s *Screen) Window(title string) string {
 	s.T.Helper()
-	id := s.Do("search", "--sync", "--onlyvisible", "--limit", "1", "--name", title)
+	id := s.find(title)
 	s.Do("windowfocus", "--sync", id)
 	return id
 }

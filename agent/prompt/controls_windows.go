@@ -1,0 +1,205 @@
+package prompt
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+)
+
+// Sizes at 96 dots an inch.
+const (
+	textWidth    = 468
+	margin       = 16
+	gap          = 10
+	buttonHeight = 28
+	buttonLeast  = 88
+	entryHeight  = 26
+	rowPadding   = 6
+	listRows     = 4 // seen at once
+	bodyHeight   = 280
+	textHeight   = 12
+)
+
+func (n *native) px(size int32) int32 { return size * n.dpi / 96 }
+
+// build makes the controls from top to bottom, in the order of the Tab key and
+// of a screen reader: the text before an entry or a list is its name.
+func (n *native) build() {
+	r := n.request
+	n.dpi = dpiOf(n.window)
+	n.plain, n.strong, n.large = font(n.px(textHeight), false), font(n.px(textHeight), true), font(n.px(textHeight*5/4), true)
+	n.colours = map[uintptr]uint32{}
+	setText(n.window, r.Title)
+	y := n.px(margin)
+	put := func(text string, font uintptr, space int32) uintptr {
+		if text == "" {
+			return 0
+		}
+		height := textSize(n.window, font, text, n.px(textWidth))
+		control := n.control("STATIC", text, ssNoPrefix|ssEditControl, 0, font, n.px(margin), y, n.px(textWidth), height)
+		y += height + n.px(space)
+		return control
+	}
+	put(r.Site, n.plain, 2)
+	put(r.Origin, n.large, 2)
+	put(r.Program, n.plain, gap)
+	if len(r.Holder) > 0 {
+		put(r.Holder[0], n.strong, 2)
+		put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
+	}
+	for _, alert := range r.Alerts {
+		n.colours[put(alert, n.strong, gap)] = alertColour
+	}
+	put(r.Text, n.plain, gap)
+	y = n.buildInput(y)
+	n.buildButtons(y + n.px(gap/2))
+}
+
+// buildInput makes the list, the entry or the long text, and returns where the
+// buttons come.
+func (n *native) buildInput(y int32) int32 {
+	r := n.request
+	x, width := n.px(margin), n.px(textWidth)
+	switch {
+	case len(r.Rows) > 0:
+		height := n.rowHeight()*int32(min(len(r.Rows), listRows)) + n.px(4)
+		n.list = n.control("LISTBOX", "", wsTabStop|wsBorder|wsVScroll|lbsNotify|lbsOwnerDrawFixed|lbsHasStrings|lbsNoIntegralHeight, idList, n.plain, x, y, width, height)
+		for _, row := range r.Rows {
+			sendText(n.list, lbAddString, row.Spoken)
+		}
+		send(n.list, lbSetSelection, 0, 0)
+		n.focus = n.list
+		return y + height + n.px(gap)
+	case n.most > 0:
+		height := n.px(entryHeight)
+		n.edit = n.control("EDIT", "", wsTabStop|wsBorder|esPassword|esAutoHScroll, idEntry, n.plain, x, y, width/2, height)
+		send(n.edit, emLimitText, uintptr(n.most), 0)
+		n.focus = n.edit
+		return y + height + n.px(gap)
+	case r.Body != "":
+		height := n.px(bodyHeight)
+		text := strings.ReplaceAll(r.Body, "\n", "\r\n")
+		n.body = n.control("EDIT", text, wsTabStop|wsBorder|wsVScroll|esMultiline|esReadOnly, idBody, n.plain, x, y, width, height)
+		n.focus = n.body
+		return y + height + n.px(gap)
+	}
+	return y
+}
+
+// buildButtons makes the buttons from the right, the last one outermost, and
+// gives the dialog its size.
+func (n *native) buildButtons(y int32) {
+	labels := shortcuts(n.request.Buttons, "&")
+	n.buttons = make([]uintptr, len(labels))
+	right := n.px(margin + textWidth)
+	left := make([]int32, len(labels))
+	width := make([]int32, len(labels))
+	for i := len(labels) - 1; i >= 0; i-- {
+		width[i] = max(n.px(buttonLeast), lineWidth(n.window, n.plain, labels[i].Label, labels[i].Done)+n.px(24))
+		left[i] = right - width[i]
+		right = left[i] - n.px(gap)
+	}
+	for i, b := range labels { // made in the order of the Tab key
+		style := uint32(wsTabStop)
+		if b.Default {
+			style |= bsDefault
+		}
+		n.buttons[i] = n.control("BUTTON", b.Label, style, idButton+uint32(i), n.plain, left[i], y, width[i], n.px(buttonHeight))
+		if b.Default && n.focus == 0 {
+			n.focus = n.buttons[i]
+		}
+		if b.Default {
+			send(n.window, dmSetDefault, uintptr(idButton)+uintptr(i), 0)
+		}
+	}
+	place(n.window, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin))
+}
+
+func (n *native) control(class, text string, style, id uint32, font uintptr, x, y, width, height int32) uintptr {
+	control := createControl(class, text, style, id, n.window, x, y, width, height)
+	send(control, wmSetFont, font, 0)
+	return control
+}
+
+// show brings the dialog in front of the browser, with the keyboard.
+func (n *native) show() {
+	showInFront(n.window)
+	setFocus(n.focus)
+	if n.request.Quiet == 0 {
+		n.takeKeys()
+		return
+	}
+	n.quietUntil = time.Now().Add(dialog.QuietMost * n.quiet())
+	setTimer(n.window, n.request.Quiet)
+}
+
+// close takes the dialog away. What was typed is written over in the entry
+// first; of copies that the system made on the way nothing is known.
+func (n *native) close() {
+	if n.closed {
+		return
+	}
+	n.closed = true
+	if n.edit != 0 {
+		setText(n.edit, strings.Repeat(" ", n.most))
+	}
+	destroy(n.window)
+}
+
+func (n *native) freeFonts() {
+	for _, f := range []uintptr{n.plain, n.strong, n.large} {
+		freeFont(f)
+	}
+}
+
+func (n *native) colourOf(dc, control uintptr) uintptr {
+	colour, ok := n.colours[control]
+	if !ok {
+		return 0
+	}
+	return paintText(dc, colour)
+}
+
+// rowLines are the lines of a row.
+func rowLines(row dialog.Row) []string {
+	lines := []string{row.Name}
+	for _, line := range []string{row.Detail, row.Note} {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func (n *native) rowHeight() int32 {
+	most := 1
+	for _, row := range n.request.Rows {
+		most = max(most, len(rowLines(row)))
+	}
+	return int32(most)*textSize(n.window, n.strong, "X", n.px(textWidth)) + 2*n.px(rowPadding)
+}
+
+func (n *native) measureRow(l uintptr) uintptr {
+	setRowHeight(l, uint32(n.rowHeight()))
+	return 1
+}
+
+func (n *native) drawRow(l uintptr) uintptr {
+	item := drawnItem(l)
+	if int(item.Item) >= len(n.request.Rows) {
+		return 1 // an empty list asks for its focus to be drawn
+	}
+	item.background()
+	box := item.Box
+	box.Left, box.Right, box.Top = box.Left+n.px(rowPadding), box.Right-n.px(rowPadding), box.Top+n.px(rowPadding)
+	for i, line := range rowLines(n.request.Rows[item.Item]) {
+		font := n.plain
+		if i == 0 {
+			font = n.strong
+		}
+		box.Top += item.line(font, line, box)
+	}
+	item.focus()
+	return 1
+}

@@ -1,0 +1,130 @@
+package prompt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// TestWindowLies: a window's process that does not answer as it should is no
+// answer at all.
+func TestWindowLies(t *testing.T) {
+	t.Setenv("DISPLAY", ":65000") // none of these shows anything
+	r := texts["fr"].askChoice(site, []Holder{gp, nurse})
+	for name, c := range map[string]struct {
+		script string
+		row    int
+		err    error
+	}{
+		"answers":        {`echo '{"answer":"ok","row":1}'`, 1, nil},
+		"cancels":        {`echo '{"answer":"cancel"}'`, 0, ErrCancelled},
+		"no such row":    {`echo '{"answer":"ok","row":2}'`, 0, ErrUnavailable},
+		"row before all": {`echo '{"answer":"ok","row":-1}'`, 0, ErrUnavailable},
+		"no such answer": {`echo '{"answer":"yes"}'`, 0, ErrUnavailable},
+		"nonsense":       {`echo nonsense`, 0, ErrUnavailable},
+		"without end":    {`yes | tr -d '\n'`, 0, ErrUnavailable},
+		"silent":         {`exit 3`, 0, ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row, err := window{command: []string{"/bin/sh", "-c", "read question; " + c.script}}.show(t.Context(), r)
+			if row != c.row || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("row %d, %v", row, err)
+			}
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := (window{command: []string{"/bin/sh", "-c", "sleep 1000"}}).show(ctx, r); !errors.Is(err, ErrTimeout) {
+		t.Errorf("hangs: %v", err)
+	}
+	if _, err := (window{}).show(t.Context(), r); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("none: %v", err)
+	}
+}
+
+// TestProgramAsksAll: where the settings name a pinentry program, it asks
+// everything.
+func TestProgramAsksAll(t *testing.T) {
+	t.Setenv("DISPLAY", ":65000")
+	p, log := answering(t, map[string]any{"confirm": []string{"ok"}, "insert": "cancel"})
+	asker := New(Options{Program: p.program, Window: []string{"/bin/false"}})
+	if err := errors.Join(asker.Consent(t.Context(), "fr", site), asker.Always(t.Context(), "fr", site), asker.Tell(t.Context(), "fr", "Titre", "ligne 1\nligne 2")); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{texts["fr"].consent, texts["fr"].always, "SETTITLE Titre\n", "ligne 1\nligne 2"} {
+		if !strings.Contains(log(), want) {
+			t.Errorf("no %q in\n%s", want, log())
+		}
+	}
+}
+
+// TestFallback: what our own window cannot show, pinentry asks, but for what the
+// person or the time has ended.
+func TestFallback(t *testing.T) {
+	testdesk.Needs(t, "pinentry-tty")
+	t.Setenv("DISPLAY", "")
+	t.Setenv("WAYLAND_DISPLAY", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	asker := New(Options{Window: []string{"/bin/false"}})
+	if err := asker.Consent(ctx, "fr", site); !errors.Is(err, context.Canceled) {
+		t.Errorf("ended: %v", err)
+	}
+	// Neither a display nor a terminal here.
+	if err := asker.Consent(t.Context(), "fr", site); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("nothing to ask with: %v", err)
+	}
+	if _, err := asker.Choose(t.Context(), "fr", site, nil); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("no choice: %v", err)
+	}
+}
+
+func TestShortcuts(t *testing.T) {
+	for _, c := range []struct{ labels, want []string }{
+		{[]string{"Refuser", "Autoriser"}, []string{"_Refuser", "_Autoriser"}},
+		{[]string{"Copy", "Close"}, []string{"_Copy", "C_lose"}},
+		{[]string{"a_b", "_"}, []string{"_a__b", "__"}},
+		{[]string{"État", "É"}, []string{"É_tat", "É"}},
+	} {
+		var buttons []dialog.Button
+		for _, label := range c.labels {
+			buttons = append(buttons, dialog.Button{Label: label})
+		}
+		var got []string
+		for _, b := range shortcuts(buttons, "_") {
+			got = append(got, b.Label)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) || buttons[0].Label != c.labels[0] {
+			t.Errorf("%q: %q", c.labels, got)
+		}
+	}
+}
+
+// TestSafeAnswer: in every question that lends itself to it, Enter is the answer
+// that allows nothing, and no language has two buttons alike.
+func TestSafeAnswer(t *testing.T) {
+	for lang, w := range texts {
+		for name, r := range map[string]dialog.Request{
+			"consent": w.askConsent(site), "confirm": w.askConfirm(site, gp), "always": w.askAlways(site),
+			"insert": w.askCard(site), "pad": w.askPad(PIN{Caller: site, Holder: gp}),
+		} {
+			for _, b := range r.Buttons {
+				if b.Default != (b.Answer == dialog.Cancel) {
+					t.Errorf("%s, %s: %+v", lang, name, b)
+				}
+			}
+			if r.Quiet == 0 {
+				t.Errorf("%s, %s: takes keys at once", lang, name)
+			}
+		}
+		if w.tell("", "").Quiet != 0 {
+			t.Error("what the person opened does not take keys at once")
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package prompt
+
+import "unsafe"
+
+// perMonitor makes the thread's windows sharp on every screen, where the system
+// can (Windows 10 and later); the function returned takes it back.
+func perMonitor() func() {
+	if procAwareness.Find() != nil {
+		return func() {}
+	}
+	for _, context := range []uintptr{^uintptr(3), ^uintptr(2)} { // per monitor version 2 (-4), then 1 (-3)
+		if before, _, _ := procAwareness.Call(context); before != 0 {
+			return func() { _, _, _ = procAwareness.Call(before) }
+		}
+	}
+	return func() {}
+}
+
+func dpiOf(window uintptr) int32 {
+	if procDPI.Find() == nil {
+		if dpi, _, _ := procDPI.Call(window); dpi != 0 {
+			return int32(dpi)
+		}
+	}
+	return 96
+}
+
+func font(height int32, bold bool) uintptr {
+	weight := uintptr(400)
+	if bold {
+		weight = 700
+	}
+	const clearType = 5
+	f, _, _ := procFont.Call(uintptr(-height), 0, 0, 0, weight, 0, 0, 0, 1, 0, 0, clearType, 0, uintptr(unsafe.Pointer(wide("Segoe UI"))))
+	return f
+}
+
+func freeFont(font uintptr) { _, _, _ = procDelete.Call(font) }
+
+// drawText draws, or with dtCalcRect measures.
+func drawText(dc, font uintptr, text string, box *rect, flags uint32) int32 {
+	before, _, _ := procSelect.Call(dc, font)
+	height, _, _ := procDrawText.Call(dc, uintptr(unsafe.Pointer(wide(text))), ^uintptr(0), uintptr(unsafe.Pointer(box)), uintptr(flags))
+	_, _, _ = procSelect.Call(dc, before)
+	return int32(height)
+}
+
+// textSize is the height of a text broken into lines of that width.
+func textSize(window, font uintptr, text string, width int32) int32 {
+	dc, _, _ := procGetDC.Call(window)
+	box := rect{Right: width}
+	height := drawText(dc, font, text, &box, dtCalcRect|dtWordBreak|dtNoPrefix|dtEditControl)
+	_, _, _ = procReleaseDC.Call(window, dc)
+	return height
+}
+
+// lineWidth is the width of the longest of the texts on one line.
+func lineWidth(window, font uintptr, texts ...string) (widest int32) {
+	dc, _, _ := procGetDC.Call(window)
+	for _, text := range texts {
+		box := rect{}
+		if text != "" {
+			drawText(dc, font, text, &box, dtCalcRect|dtSingleLine)
+		}
+		widest = max(widest, box.Right)
+	}
+	_, _, _ = procReleaseDC.Call(window, dc)
+	return widest
+}
+
+// place gives a window room for that much inside, in the middle of the screen.
+func place(window uintptr, width, height int32) {
+	var outer, inner rect
+	_, _, _ = procGetRect.Call(window, uintptr(unsafe.Pointer(&outer)))
+	_, _, _ = procGetClient.Call(window, uintptr(unsafe.Pointer(&inner)))
+	width += outer.Right - outer.Left - inner.Right
+	height += outer.Bottom - outer.Top - inner.Bottom
+	screenWidth, _, _ := procMetrics.Call(0)
+	screenHeight, _, _ := procMetrics.Call(1)
+	x, y := max(0, (int32(screenWidth)-width)/2), max(0, (int32(screenHeight)-height)/2)
+	_, _, _ = procSetPos.Call(window, 0, uintptr(x), uintptr(y), uintptr(width), uintptr(height), swpNoZOrder)
+}
+
+// showInFront shows a window and gives it the keyboard. Windows lets only the
+// program in front hand the keyboard on, so the thread joins that one's input
+// for the moment, unless it hangs. Where all of that is refused the window still
+// stands above all others, and its button in the task bar blinks.
+func showInFront(window uintptr) {
+	front, _, _ := procForeground.Call()
+	thread := currentThread()
+	joined := uintptr(0)
+	if front != 0 {
+		other, _, _ := procThreadOf.Call(front, 0)
+		if hung, _, _ := procIsHung.Call(front); hung == 0 && other != 0 && other != thread {
+			if ok, _, _ := procAttachInput.Call(thread, other, 1); ok != 0 {
+				joined = other
+			}
+		}
+	}
+	_, _, _ = procShow.Call(window, swShow)
+	_, _, _ = procSetForeground.Call(window)
+	if joined != 0 {
+		_, _, _ = procAttachInput.Call(thread, joined, 0)
+	}
+	if now, _, _ := procForeground.Call(); now != window {
+		info := struct {
+			Size                  uint32
+			Window                uintptr
+			Flags, Count, Timeout uint32
+		}{Window: window, Flags: flashAll | untilInFront}
+		info.Size = uint32(unsafe.Sizeof(info))
+		_, _, _ = procFlash.Call(uintptr(unsafe.Pointer(&info)))
+	}
+}
+
+const transparent = 1
+
+func paintText(dc uintptr, colour uint32) uintptr {
+	_, _, _ = procTextColour.Call(dc, uintptr(colour))
+	_, _, _ = procBkMode.Call(dc, transparent)
+	brush, _, _ := procSysBrush.Call(colourFace)
+	return brush
+}
+
+// item is a DRAWITEMSTRUCT.
+type item struct {
+	Kind, ID, Item, Action, State uint32
+	Window, DC                    uintptr
+	Box                           rect
+	Data                          uintptr
+}
+
+// drawnItem copies what the system points at: its memory is not Go's.
+func drawnItem(l uintptr) (i item) {
+	_, _, _ = procMove.Call(uintptr(unsafe.Pointer(&i)), l, unsafe.Sizeof(i))
+	return i
+}
+
+// setRowHeight writes itemHeight of a MEASUREITEMSTRUCT: its fifth number.
+func setRowHeight(l uintptr, height uint32) {
+	_, _, _ = procMove.Call(l+4*4, uintptr(unsafe.Pointer(&height)), unsafe.Sizeof(height))
+}
+
+func (i item) background() {
+	back, text := uintptr(colourWindow), uintptr(colourText)
+	if i.State&odsSelected != 0 {
+		back, text = colourHighlight, colourHighlightText
+	}
+	brush, _, _ := procSysBrush.Call(back)
+	_, _, _ = procFill.Call(i.DC, uintptr(unsafe.Pointer(&i.Box)), brush)
+	colour, _, _ := procSysColour.Call(text)
+	_, _, _ = procTextColour.Call(i.DC, colour)
+	_, _, _ = procBkMode.Call(i.DC, transparent)
+}
+
+// line draws one line, shortened to the box, and returns its height.
+func (i item) line(font uintptr, text string, box rect) int32 {
+	return drawText(i.DC, font, text, &box, dtSingleLine|dtNoPrefix|dtEndEllipsis)
+}
+
+func (i item) focus() {
+	if i.State&odsFocus != 0 {
+		_, _, _ = procDrawFocus.Call(i.DC, uintptr(unsafe.Pointer(&i.Box)))
+	}
+}

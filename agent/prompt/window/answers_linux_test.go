@@ -1,0 +1,126 @@
+package window
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/ask"
+)
+
+var (
+	yes       = ask.Answer{}
+	cancelled = ask.Answer{Error: "cancelled"}
+)
+
+// TestKeyboard: everything is done by keyboard, and Enter alone allows nothing.
+func TestKeyboard(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	for _, c := range []struct {
+		kind, lang, keys string
+		want             ask.Answer
+	}{
+		{"consent", "fr", "Return", cancelled},
+		{"consent", "fr", "space", cancelled},
+		{"consent", "fr", "Escape", cancelled},
+		{"consent", "fr", "Tab Return", yes},
+		{"consent", "fr", "Right space", yes},
+		{"consent", "fr", "alt+a", yes},
+		{"consent", "en", "alt+r", cancelled},
+		{"consent", "en", "alt+F4", cancelled},
+		{"confirm", "fr", "Return", cancelled},
+		{"confirm", "en", "Tab Return", yes},
+		{"always", "fr", "Return", cancelled},
+		{"always", "fr", "alt+t", yes},
+		{"always", "en", "Tab Return", yes},
+		{"choose", "fr", "Return", yes},
+		{"choose", "fr", "Down Return", ask.Answer{Row: 1}},
+		{"choose", "en", "Down Down Up Down Return", ask.Answer{Row: 2}},
+		{"choose", "en", "End space alt+u", ask.Answer{Row: 2}},
+		{"choose", "fr", "Down Tab Tab space", ask.Answer{Row: 1}},
+		{"choose", "fr", "Down shift+Tab shift+Tab shift+Tab Return", ask.Answer{Row: 1}},
+		{"choose", "fr", "Down Escape", cancelled},
+		{"choose", "en", "alt+c", cancelled},
+		{"insert", "fr", "Escape", cancelled},
+		{"insert", "en", "Return", cancelled},
+		{"pad", "fr", "Escape", cancelled},
+		{"pad", "en", "alt+c", cancelled},
+		{"tell", "fr", "Escape", yes},
+		{"tell", "fr", "Return", yes},
+		{"tell", "en", "Tab space Tab space", yes},
+	} {
+		t.Run(c.kind+" "+c.lang+" "+c.keys, func(t *testing.T) {
+			s.T = t
+			a := begin(t.Context(), dialogs(), question(c.kind, c.lang))
+			s.InFront(s.Ready(dialogTitle))
+			s.Do(append([]string{"key", "--clearmodifiers"}, strings.Fields(c.keys)...)...)
+			if got := <-a.answer; got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+}
+
+// TestMouse: a click chooses without answering, a second one or a button answers.
+func TestMouse(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	// Where a click falls, counted from the top left, where negative from the
+	// bottom right.
+	type point struct{ x, y int }
+	secondRow, thirdRow, use, cancel := point{250, 240}, point{250, 315}, point{-60, -35}, point{-160, -35}
+	for name, c := range map[string]struct {
+		at    []point
+		times string
+		want  ask.Answer
+	}{
+		"a row, then the button":  {[]point{secondRow, use}, "1", ask.Answer{Row: 1}},
+		"double click":            {[]point{thirdRow}, "2", ask.Answer{Row: 2}},
+		"another row, and cancel": {[]point{thirdRow, cancel}, "1", cancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.T = t
+			a := begin(t.Context(), dialogs(), question("choose", "fr"))
+			window := s.Ready(dialogTitle)
+			s.InFront(window)
+			width, height := s.Size(window)
+			for _, p := range c.at {
+				if p.x < 0 {
+					p = point{p.x + width, p.y + height}
+				}
+				s.Do("mousemove", "--window", window, strconv.Itoa(p.x), strconv.Itoa(p.y), "click", "--repeat", c.times, "--delay", "40", "1")
+			}
+			if got := <-a.answer; got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+}
+
+// TestEnded: each window closes with its context and says how.
+func TestEnded(t *testing.T) {
+	s := screen(t)
+	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "tell"} {
+		t.Run(kind, func(t *testing.T) {
+			s.T = t
+			a := begin(t.Context(), dialogs(), question(kind, "fr"))
+			s.Ready(dialogTitle)
+			a.cancel()
+			if got := <-a.answer; got.Error != "ended" {
+				t.Errorf("cancelled by the page: %+v", got)
+			}
+			s.Gone(dialogTitle)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if got := <-begin(ctx, dialogs(), question(kind, "fr")).answer; got.Error != "timeout" {
+				t.Errorf("time is up: %+v", got)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+}

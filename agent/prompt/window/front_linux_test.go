@@ -1,0 +1,218 @@
+package window
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// log collects what a program prints.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// running starts a program with a window and ends it with the test.
+func running(t *testing.T, out *log, program string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stdout = out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// TestInFront: each dialog comes in front of the window that the person uses, and
+// no key meant for it goes there. The window is one that prints its keys.
+func TestInFront(t *testing.T) {
+	s := screen(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesk.Bus(t)) // for the dialog of GNOME, which is a service
+	s.Manage()
+	var keys log
+	running(t, &keys, testdesk.Needs(t, "xev"), "-event", "keyboard")
+	other := s.Window("^Event Tester$")
+	for _, c := range []struct {
+		kind, pinentry string
+		keys           []string
+		want           ask.Answer
+	}{
+		{"consent", "", []string{"Tab", "Return"}, yes},
+		{"choose", "", []string{"Down", "Return"}, ask.Answer{Row: 1}},
+		{"insert", "", []string{"Escape"}, cancelled},
+		{"tell", "", []string{"Escape"}, yes},
+		{"pin", "pinentry-gtk-2", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
+		{"pin", "pinentry-qt", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
+		{"pin", "pinentry-gnome3", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
+	} {
+		t.Run(c.kind+" "+c.pinentry, func(t *testing.T) {
+			s.T = t
+			s.Do("windowactivate", "--sync", other)
+			s.InFront(other)
+			if c.pinentry != "" {
+				onlyPinentry(t, c.pinentry)
+			}
+			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
+			if c.pinentry == "" {
+				s.InFront(s.Ready(dialogTitle))
+			} else {
+				s.Front(dialogTitle)
+			}
+			s.Do(append([]string{"key"}, c.keys...)...)
+			if got := <-a.answer; got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+	s.T = t
+	s.InFront(other)
+	if strings.Contains(keys.String(), "KeyPress") {
+		t.Errorf("the window behind got keys:\n%s", keys.String())
+	}
+	s.Do("key", "x")
+	s.Await("the window behind gets keys again", func() bool { return strings.Contains(keys.String(), "keysym 0x78, x") })
+}
+
+// TestStays: a dialog stays above the window that the person goes back to, and on
+// every desktop.
+func TestStays(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	running(t, &log{}, testdesk.Needs(t, "xev"))
+	other := s.Window("^Event Tester$")
+	a := begin(t.Context(), dialogs(), question("consent", "fr"))
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	s.Do("windowactivate", "--sync", other)
+	s.Await("above the window in use", func() bool { return s.Top() == window })
+	s.Do("set_desktop", "1")
+	s.Await("the other window stays on its desktop", func() bool {
+		_, err := s.Try("search", "--onlyvisible", "--name", "^Event Tester$")
+		return err != nil
+	})
+	if seen := s.Ready(dialogTitle); seen != window {
+		t.Errorf("window %s in place of %s", seen, window)
+	}
+	a.cancel()
+	<-a.answer
+}
+
+// onlyPinentry leaves one pinentry program on PATH, and the tools of the test.
+func onlyPinentry(t *testing.T, name string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, tool := range []string{name, "xdotool", "xprop"} {
+		if err := os.Symlink(testdesk.Needs(t, tool), filepath.Join(dir, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+}
+
+// page shows what is typed in its title, so that it can be seen from outside.
+const page = `data:text/html,<title>page</title><textarea autofocus oninput="document.title='page '+this.value"></textarea>`
+
+// TestBrowser: the same in front of a real browser in whose page the person
+// types. What is told can be copied into the page.
+func TestBrowser(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	onPage := startBrowser(t, s)
+	s.Do("type", "abc")
+	s.Titled(onPage, "page abc")
+	for _, c := range []struct {
+		kind string
+		keys []string
+		want ask.Answer
+	}{
+		{"consent", []string{"Tab", "Return"}, yes},
+		{"choose", []string{"Down", "Down", "Return"}, ask.Answer{Row: 2}},
+		{"pin", []string{"4", "3", "2", "1", "Return"}, ask.Answer{PIN: "4321"}},
+		{"tell", []string{"Escape"}, yes},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			s.T = t
+			s.InFront(onPage)
+			onlyPinentry(t, "pinentry-gtk-2")
+			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
+			if c.kind == "pin" {
+				s.Front(dialogTitle)
+			} else {
+				s.InFront(s.Ready(dialogTitle))
+			}
+			s.Do(append([]string{"key"}, c.keys...)...)
+			if got := <-a.answer; got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			s.Gone(dialogTitle)
+			s.InFront(onPage)
+			s.Titled(onPage, "page abc")
+		})
+	}
+	s.T = t
+	pasted(t, s, onPage)
+}
+
+// pasted copies what a window tells into the page, while the window stands.
+func pasted(t *testing.T, s *testdesk.Screen, onPage string) {
+	q := question("tell", "fr")
+	q.Text = "Carte : présente"
+	a := begin(t.Context(), dialogs(), q)
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	s.Do("key", "alt+c")
+	s.Role(window, "cpx-copied")
+	s.Do("windowactivate", "--sync", onPage)
+	s.Do("key", "ctrl+v")
+	s.Titled(onPage, "page abc"+q.Text)
+	s.Do("windowactivate", "--sync", window)
+	s.Do("key", "Escape")
+	if got := <-a.answer; got != yes {
+		t.Errorf("%+v", got)
+	}
+}
+
+// startBrowser shows the page in a window of its own and returns it.
+func startBrowser(t *testing.T, s *testdesk.Screen) string {
+	t.Helper()
+	program, err := browser.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{
+		"--user-data-dir=" + t.TempDir(), "--no-first-run", "--no-default-browser-check", "--disable-gpu", "--disable-dev-shm-usage",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--password-store=basic",
+		"--window-size=800,500", "--app=" + page,
+	}
+	if os.Geteuid() == 0 {
+		args = append(args, "--no-sandbox")
+	}
+	running(t, &log{}, program, args...)
+	window := s.Window("^page")
+	s.InFront(window)
+	return window
+}

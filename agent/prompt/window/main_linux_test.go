@@ -1,0 +1,73 @@
+package window
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// askRole makes this program an agent that asks one question of that kind.
+const askRole = "CPX_TEST_ASK"
+
+func TestMain(m *testing.M) {
+	RunChildRole()
+	if kind := os.Getenv(askRole); kind != "" {
+		ask.Put(context.Background(), dialogs(), question(kind, "fr"))
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const dialogTitle = "^CPx Bridge$"
+
+var (
+	site    = prompt.Caller{Origin: "https://portail.example.fr", Program: "firefox-esr"}
+	holders = []prompt.Holder{
+		{Name: "Dr TEST Camille DÉMONSTRATION", Identifier: "810000000005", Profession: "Médecin", Kind: "CPS", NotAfter: "31/12/2027"},
+		{Name: "TEST Dominique ÉPREUVE", Identifier: "810000000013", Profession: "Infirmier", Kind: "CPE", NotAfter: "30/06/2027"},
+		{Name: "TEST Alix ESSAI", Identifier: "810000000021", Profession: "Pharmacien", Kind: "CPS", NotAfter: "01/02/2028"},
+	}
+)
+
+// question is one of each kind, with the rest filled in.
+func question(kind, lang string) ask.Question {
+	q := ask.Question{Kind: kind, Lang: lang, Caller: site, Holders: holders, Title: "CPx Bridge", Text: "Lecteurs : 1\nCarte : présente"}
+	if kind == "pad" {
+		q.Kind, q.PIN = "pin", prompt.PIN{PINPad: true}
+	}
+	return q
+}
+
+// screen starts a screen of the test's own and makes it this program's display.
+func screen(t *testing.T) *testdesk.Screen {
+	t.Helper()
+	s := testdesk.NewScreen(t)
+	t.Setenv("DISPLAY", s.Display)
+	t.Setenv("WAYLAND_DISPLAY", "")
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+	t.Setenv("HOME", t.TempDir())
+	t.Setenv("LC_ALL", "C.UTF-8")
+	return s
+}
+
+// asked is a question that is being asked.
+type asked struct {
+	cancel context.CancelFunc
+	answer chan ask.Answer
+}
+
+func begin(ctx context.Context, p prompt.Prompter, q ask.Question) asked {
+	ctx, cancel := context.WithCancel(ctx)
+	a := asked{cancel, make(chan ask.Answer, 1)}
+	go func() {
+		defer cancel()
+		a.answer <- ask.Put(ctx, p, q)
+	}()
+	return a
+}
+
+func dialogs() prompt.Prompter { return prompt.New(prompt.Options{Window: Command()}) }

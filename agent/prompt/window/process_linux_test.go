@@ -1,0 +1,233 @@
+package window
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// windowProcess is the process of the window that stands.
+func windowProcess(s *testdesk.Screen, window string) int {
+	s.T.Helper()
+	pid, err := strconv.Atoi(s.Do("getwindowpid", window))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return pid
+}
+
+// TestNothingToRead: what any program of the machine can read of a process says
+// neither who nor where.
+func TestNothingToRead(t *testing.T) {
+	s := screen(t)
+	a := begin(t.Context(), dialogs(), question("choose", "fr"))
+	pid := windowProcess(s, s.Ready(dialogTitle))
+	for _, file := range []string{"cmdline", "environ"} {
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
+		if err != nil || len(text) == 0 {
+			t.Fatal(file, len(text), err)
+		}
+		if file == "cmdline" && !strings.HasSuffix(string(text), "\x00"+dialog.Role+"\x00") {
+			t.Errorf("not the window's process: %q", text)
+		}
+		for _, secret := range []string{"DÉMONSTRATION", "ÉPREUVE", "810000000005", "portail"} {
+			if bytes.Contains(text, []byte(secret)) {
+				t.Errorf("%s: %q in %q", file, secret, text)
+			}
+		}
+	}
+	a.cancel()
+	<-a.answer
+}
+
+// TestCrash: a window that dies costs nothing but the nicer window: the question
+// is asked again, through pinentry.
+func TestCrash(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	for _, c := range []struct {
+		kind string
+		keys []string
+		want ask.Answer
+	}{
+		{"consent", []string{"Tab", "Return"}, yes},
+		{"choose", []string{"Escape"}, cancelled},
+		{"insert", []string{"Return"}, cancelled},
+		{"tell", []string{"Return"}, yes},
+	} {
+		t.Run(c.kind, func(t *testing.T) {
+			s.T = t
+			onlyPinentry(t, "pinentry-gtk-2")
+			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
+			window := s.Ready(dialogTitle)
+			pid := windowProcess(s, window)
+			if err := syscall.Kill(pid, syscall.SIGSEGV); err != nil {
+				t.Fatal(err)
+			}
+			other := s.Other(dialogTitle, pid)
+			s.InFront(other)
+			s.Do(append([]string{"key"}, c.keys...)...)
+			if got := <-a.answer; got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+}
+
+// TestNoDisplay: without a display, or with one that does not answer, there is
+// an error, and at once.
+func TestNoDisplay(t *testing.T) {
+	t.Setenv("WAYLAND_DISPLAY", "")
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal := os.Stdin
+	os.Stdin = null // a person's terminal would be asked on
+	defer func() { os.Stdin = terminal }()
+	for _, display := range []string{"", ":65000"} {
+		t.Setenv("DISPLAY", display)
+		for _, kind := range []string{"consent", "choose", "insert", "pad", "tell"} {
+			if got := <-begin(t.Context(), dialogs(), question(kind, "fr")).answer; got.Error != "unavailable" {
+				t.Errorf("DISPLAY=%q: %s: %+v", display, kind, got)
+			}
+		}
+	}
+}
+
+// TestAgentGone: no window outlives the agent, however it ends.
+func TestAgentGone(t *testing.T) {
+	s := screen(t)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), askRole+"=choose")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	pid := windowProcess(s, s.Ready(dialogTitle))
+	if pid == cmd.Process.Pid {
+		t.Fatal("the window stands in the agent's own process")
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.Gone(dialogTitle)
+}
+
+// role starts a window's process by hand.
+func role(t *testing.T, request any) (in io.WriteCloser, out *bufio.Reader, cmd *exec.Cmd) {
+	t.Helper()
+	c := Command()
+	cmd = exec.Command(c[0], c[1:]...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	if err := json.NewEncoder(in).Encode(request); err != nil {
+		t.Fatal(err)
+	}
+	return in, bufio.NewReader(stdout), cmd
+}
+
+// TestTypedTooEarly: keys and clicks that were meant for another window answer
+// nothing. The time in which they count for nothing is so long here that it
+// cannot end by itself.
+func TestTypedTooEarly(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	const hour = 3600 * 1000
+	_, out, cmd := role(t, dialog.Request{
+		Title: "CPx Bridge", Origin: site.Origin, Text: "?", Quiet: hour, Rows: []dialog.Row{{Name: "TEST", Spoken: "TEST"}},
+		Buttons: []dialog.Button{{Label: "_No", Answer: dialog.Cancel}, {Label: "_Yes", Answer: dialog.OK, Default: true}},
+	})
+	window := s.Window(dialogTitle)
+	s.InFront(window)
+	width, height := s.Size(window)
+	s.Do("key", "Return", "space", "alt+y", "Escape", "alt+n", "Tab", "space", "Return")
+	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "1")
+	// Alt+F4 goes to the window manager, which closes the window: it still
+	// stands, and answers only now.
+	s.Do("key", "alt+F4")
+	line, err := out.ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != `{"answer":"cancel","row":0}` {
+		t.Errorf("%q, %v", line, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBadRequest: a process that is asked nonsense says so by its status.
+func TestBadRequest(t *testing.T) {
+	for _, request := range []any{"nonsense", map[string]string{}, []int{1}} {
+		_, out, cmd := role(t, request)
+		if text, err := io.ReadAll(out); err != nil || len(text) > 0 {
+			t.Errorf("%v: %q, %v", request, text, err)
+		}
+		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != dialog.ExitBadRequest {
+			t.Errorf("%v: %v", request, cmd.ProcessState)
+		}
+	}
+}
+
+// TestHostile: whatever a card says, the window fits on the screen with its
+// buttons, and still serves.
+func TestHostile(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	for name, text := range hostile {
+		t.Run(name, func(t *testing.T) {
+			s.T = t
+			q := question("choose", "fr")
+			q.Caller = prompt.Caller{Origin: "https://" + strings.Repeat("a.", 400) + "attaque.example.fr", Program: text}
+			for i := range 12 {
+				q.Holders = append(q.Holders, prompt.Holder{Name: text, Identifier: text + strconv.Itoa(i), Profession: text + "2", Kind: text + "3", NotAfter: text + "4"})
+			}
+			a := begin(t.Context(), dialogs(), q)
+			window := s.Ready(dialogTitle)
+			s.InFront(window)
+			if width, height := s.Size(window); width > 700 || height > 580 {
+				t.Errorf("%d × %d on a screen of 900 × 600", width, height)
+			}
+			s.Do("key", "Down", "Down", "Down", "alt+u")
+			if got := <-a.answer; got.Row != 3 || got.Error != "" {
+				t.Errorf("%+v", got)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+}
+
+var hostile = map[string]string{
+	"markup":     "<b>gras</b> <span size='100000'>&amp;</span> &#x202e;",
+	"direction":  "a\u202eb\u2066c\u2069 \u200f",
+	"control":    "a\x00b\x1b[31m\r\nc\td",
+	"long":       strings.Repeat("Très long nom ", 1000),
+	"one word":   strings.Repeat("W", 10000),
+	"zero width": strings.Repeat("\u200b\u200d\ufeff", 3000) + "x",
+	"not UTF-8":  strings.Repeat("\xff\xfe", 500),
+	"stacked":    "Z" + strings.Repeat("\u0301", 2000),
+	"underscore": "_Utiliser __init__",
+}

@@ -1,0 +1,184 @@
+package window
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// reader starts a screen that a screen reader sees.
+func reader(t *testing.T) (*testdesk.Screen, *testdesk.Reader) {
+	t.Helper()
+	s := screen(t)
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // the accessibility bus has its socket there
+	bus := testdesk.Bus(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", bus)
+	r := testdesk.NewReader(t, bus)
+	testdesk.ScreenReader(t, bus)
+	return s, r
+}
+
+// read are the things that a person can read or use, in their order.
+func read(window testdesk.Thing) (list []string) {
+	inRow := false
+	for _, thing := range window.All() {
+		switch thing.Role {
+		case "list item":
+			inRow = true // its labels say the same again
+		case "push button", "list box":
+			inRow = false
+		}
+		if thing.Role == "label" && inRow || thing.Role == "redundant object" || strings.HasPrefix(thing.Role, "scroll") {
+			continue
+		}
+		if thing.Name != "" || thing.Is(testdesk.StateFocusable) {
+			list = append(list, thing.Role+": "+thing.Name)
+		}
+	}
+	return list
+}
+
+func focused(window testdesk.Thing) string {
+	for _, thing := range window.All() {
+		if thing.Is(testdesk.StateFocused) {
+			return thing.Role + ": " + thing.Name
+		}
+	}
+	return ""
+}
+
+// TestScreenReader: each window says all in the right order, the keyboard stands
+// where it is safe, and nothing that can be used is without a name.
+func TestScreenReader(t *testing.T) {
+	s, r := reader(t)
+	asks := []string{"label: Identification demandée par le site", "label: https://portail.example.fr", "label: depuis le programme firefox-esr"}
+	card := []string{"label: Carte de Dr TEST Camille DÉMONSTRATION", "label: Médecin · CPS · 810000000005 · expire le 31/12/2027"}
+	for kind, want := range map[string]struct {
+		reads []string
+		focus string
+	}{
+		"consent": {append(slices.Clone(asks),
+			"label: Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci\u00a0?",
+			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
+		"confirm": {append(slices.Concat(asks, card),
+			"label: Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci\u00a0?",
+			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
+		"choose": {append(slices.Clone(asks),
+			"label: Quel certificat utiliser\u00a0?", "list box: Quel certificat utiliser\u00a0?",
+			"list item: Dr TEST Camille DÉMONSTRATION, Médecin, CPS, 810000000005, expire le 31/12/2027",
+			"list item: TEST Dominique ÉPREUVE, Infirmier, CPE, 810000000013, expire le 30/06/2027",
+			"list item: TEST Alix ESSAI, Pharmacien, CPS, 810000000021, expire le 01/02/2028",
+			"push button: Annuler", "push button: Utiliser"), "list item: Dr TEST Camille DÉMONSTRATION, Médecin, CPS, 810000000005, expire le 31/12/2027"},
+		"insert": {append(slices.Clone(asks),
+			"label: Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.", "push button: Annuler"), "push button: Annuler"},
+		"pad": {append(slices.Concat(asks, card),
+			"label: Code porteur incorrect.", "label: Attention\u00a0: dernier essai avant le blocage de la carte.",
+			"label: Saisissez votre code porteur sur le clavier du lecteur.", "push button: Annuler"), "push button: Annuler"},
+		"tell": {[]string{"text: CPx Bridge", "push button: Copier", "push button: Fermer"}, "text: CPx Bridge"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			s.T, r.T = t, t
+			q := question(kind, "fr")
+			q.PIN.WrongPIN, q.PIN.FinalTry = true, true
+			a := begin(t.Context(), dialogs(), q)
+			s.Ready(dialogTitle)
+			window := r.Window(func(w testdesk.Thing) bool { return w.Role == "dialog" && w.Name == "CPx Bridge" && focused(w) != "" })
+			if got := read(window)[1:]; !slices.Equal(got, want.reads) {
+				t.Errorf("it reads\n%s\nwant\n%s\n\n%s", strings.Join(got, "\n"), strings.Join(want.reads, "\n"), window.Outline())
+			}
+			if got := focused(window); got != want.focus {
+				t.Errorf("the keyboard is at %q", got)
+			}
+			if kind != "tell" && !strings.Contains(window.Description, site.Origin) {
+				t.Errorf("as it opens, it says %q", window.Description)
+			}
+			for _, thing := range window.All() {
+				if thing.Role == "list box" && !slices.Equal(thing.Relations[testdesk.Labelled], []string{"Quel certificat utiliser\u00a0?"}) {
+					t.Errorf("the list is labelled by %q", thing.Relations[testdesk.Labelled])
+				}
+			}
+			a.cancel()
+			<-a.answer
+			s.Gone(dialogTitle)
+		})
+	}
+}
+
+// TestHostileRead: names are read as they stand on the card, without what cannot
+// be seen, and never as markup.
+func TestHostileRead(t *testing.T) {
+	s, r := reader(t)
+	for name, text := range hostile {
+		t.Run(name, func(t *testing.T) {
+			s.T, r.T = t, t
+			q := question("choose", "fr")
+			q.Holders = []prompt.Holder{{Name: text, Profession: text + "2", Identifier: text + "3"}}
+			q.Caller.Origin = "https://" + strings.Repeat("banque.", 50) + "attaque.example.fr:8443"
+			a := begin(t.Context(), dialogs(), q)
+			s.Ready(dialogTitle)
+			window := r.Window(func(w testdesk.Thing) bool { return w.Name == "CPx Bridge" && focused(w) != "" })
+			origin, row := "", ""
+			for _, thing := range window.All() {
+				if strings.HasPrefix(thing.Name, "https://") {
+					origin = thing.Name
+				}
+				if thing.Role == "list item" {
+					row = thing.Name
+				}
+				for _, hidden := range thing.Name {
+					if !unicode.IsPrint(hidden) && hidden != '\u00a0' {
+						t.Errorf("%U in %q", hidden, thing.Name)
+					}
+				}
+				if len([]rune(thing.Name)) > 400 {
+					t.Errorf("%d characters", len([]rune(thing.Name)))
+				}
+			}
+			if !strings.HasSuffix(origin, "attaque.example.fr:8443") {
+				t.Errorf("the site is shown as %q", origin)
+			}
+			if name == "markup" && !strings.HasPrefix(row, text) || name == "underscore" && !strings.HasPrefix(row, text) || row == "" {
+				t.Errorf("the row is %q", row)
+			}
+			a.cancel()
+			<-a.answer
+			s.Gone(dialogTitle)
+		})
+	}
+}
+
+// TestPINRead: what a screen reader sees of the pinentry programs. Their own
+// limits stand in docs/accessibility.md; the one of Qt is not here, because it
+// does not always find the accessibility bus.
+func TestPINRead(t *testing.T) {
+	s, r := reader(t)
+	for _, program := range []string{"pinentry-gnome3", "pinentry-gtk-2"} {
+		t.Run(program, func(t *testing.T) {
+			s.T, r.T = t, t
+			onlyPinentry(t, program)
+			q := question("pin", "fr")
+			q.PIN = prompt.PIN{WrongPIN: true, FinalTry: true}
+			a := begin(t.Context(), dialogs(), q)
+			s.Window(dialogTitle)
+			window := r.Window(func(w testdesk.Thing) bool {
+				return w.Name == "CPx Bridge" && strings.Contains(w.Outline(), "Valider") && focused(w) != ""
+			})
+			if got := focused(window); !strings.HasPrefix(got, "password text:") {
+				t.Errorf("the keyboard is at %q:\n%s", got, window.Outline())
+			}
+			all := window.Outline()
+			for _, text := range []string{site.Origin, holders[0].Name, "Code porteur incorrect.", "dernier essai", "Code porteur\\u00a0:", `"Annuler"`, `"Valider"`} {
+				if !strings.Contains(all, text) {
+					t.Errorf("no %q in\n%s", text, all)
+				}
+			}
+			a.cancel()
+			<-a.answer
+			s.Gone(dialogTitle)
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package window
+
+/*
+#cgo CFLAGS: -Wall
+#cgo pkg-config: gtk+-3.0
+#include <stdlib.h>
+#include "window.h"
+*/
+import "C"
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+)
+
+// Command starts this program as a window's process, for prompt.Options. It is
+// nil where the program cannot be named.
+func Command() []string {
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{program, dialog.Role}
+}
+
+// RunChildRole makes this program the process of one window where its arguments
+// say so, and then never returns. A program that hands Command to a Prompter
+// calls it first in main.
+func RunChildRole() {
+	if len(os.Args) != 2 || os.Args[1] != dialog.Role {
+		return
+	}
+	runtime.LockOSThread()                               // the toolkit is for one thread
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // names of holders are for no core dump
+	in := json.NewDecoder(os.Stdin)
+	var r dialog.Request
+	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 {
+		os.Exit(dialog.ExitBadRequest)
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0) // the agent closed its end, or is gone
+	}()
+	if C.cpx_display() == 0 {
+		os.Exit(dialog.ExitNoDisplay)
+	}
+	var s strs
+	s.build(r)
+	var row C.int
+	answer := dialog.Answer{Answer: dialog.Cancel}
+	if C.cpx_run(&row) == C.CPX_OK {
+		answer = dialog.Answer{Answer: dialog.OK, Row: int(row)}
+	}
+	s.free()
+	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
+		os.Exit(dialog.ExitBadRequest)
+	}
+	os.Exit(0)
+}
+
+// strs are texts for C, freed together: the toolkit makes copies.
+type strs []*C.char
+
+func (s *strs) c(text string) *C.char {
+	// A zero byte would end the text early, and what is not UTF-8 is an error
+	// to the toolkit. The agent sends neither.
+	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
+	p := C.CString(text)
+	*s = append(*s, p)
+	return p
+}
+
+func (s *strs) free() {
+	for _, p := range *s {
+		C.free(unsafe.Pointer(p))
+	}
+}
+
+var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY}
+
+func (s *strs) build(r dialog.Request) {
+	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), C.int(r.Quiet), C.int(r.Quiet*dialog.QuietMost))
+	if r.Origin != "" {
+		C.cpx_header(s.c(r.Site), s.c(r.Origin), s.c(r.Program))
+	}
+	for i, line := range r.Holder {
+		C.cpx_holder(s.c(line), flag(i == 0))
+	}
+	for _, text := range r.Alerts {
+		C.cpx_alert(s.c(text))
+	}
+	if r.Text != "" {
+		C.cpx_text(s.c(r.Text))
+	}
+	if len(r.Rows) > 0 {
+		C.cpx_list()
+		for _, row := range r.Rows {
+			C.cpx_row(s.c(row.Name), s.c(row.Detail), s.c(row.Note), s.c(row.Spoken))
+		}
+	}
+	if r.Body != "" {
+		C.cpx_body(s.c(r.Body))
+	}
+	for _, b := range r.Buttons {
+		C.cpx_button(s.c(b.Label), s.c(b.Done), answers[b.Answer], flag(b.Default))
+	}
+}
+
+// spoken is what a screen reader says of the window as it opens.
+func spoken(r dialog.Request) string {
+	var parts []string
+	for _, part := range slices.Concat([]string{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, []string{r.Text}) {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+func flag(set bool) C.int {
+	if set {
+		return 1
+	}
+	return 0
+}

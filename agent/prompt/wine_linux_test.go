@@ -1,0 +1,176 @@
+package prompt_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+)
+
+const dialogTitle = "^CPx Bridge$"
+
+var (
+	site  = prompt.Caller{Origin: "https://portail.example.fr", Program: "firefox.exe"}
+	gp    = prompt.Holder{Name: "Dr TEST Camille DÉMONSTRATION", Identifier: "810000000005", Profession: "Médecin", Kind: "CPS", NotAfter: "31/12/2027"}
+	nurse = prompt.Holder{Name: "TEST Dominique ÉPREUVE", Identifier: "810000000013", Profession: "Infirmier", Kind: "CPE", NotAfter: "30/06/2027"}
+)
+
+// windows asks on a Windows of the test's own.
+type windows struct {
+	*testdesk.Screen
+	wine    *winetest.Wine
+	program string
+}
+
+// asking is a question that is being asked.
+type asking struct {
+	w     *windows
+	cmd   *exec.Cmd
+	in    io.WriteCloser
+	out   bytes.Buffer
+	ready chan struct{} // closed when the dialog takes keys
+}
+
+func (w *windows) ask(q ask.Question) *asking {
+	w.T.Helper()
+	a := &asking{w: w, cmd: w.wine.Command(w.program), ready: make(chan struct{})}
+	var err error
+	if a.in, err = a.cmd.StdinPipe(); err != nil {
+		w.T.Fatal(err)
+	}
+	a.cmd.Stdout = &a.out
+	stderr, err := a.cmd.StderrPipe()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	if err := a.cmd.Start(); err != nil {
+		w.T.Fatal(err)
+	}
+	go func() {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			if strings.Contains(lines.Text(), "takes keys") {
+				close(a.ready)
+			}
+		}
+	}()
+	if err := json.NewEncoder(a.in).Encode(q); err != nil {
+		w.T.Fatal(err)
+	}
+	return a
+}
+
+// window waits until the dialog stands in front and takes keys.
+func (a *asking) window() string {
+	a.w.T.Helper()
+	a.w.Await("a dialog that takes keys", func() bool {
+		select {
+		case <-a.ready:
+			return true
+		default:
+			_, _ = a.w.Try("getmouselocation") // takes its time
+			return false
+		}
+	})
+	id := a.w.Window(dialogTitle)
+	a.w.InFront(id)
+	return id
+}
+
+func (a *asking) answer() (got ask.Answer) {
+	a.w.T.Helper()
+	if err := a.cmd.Wait(); err != nil {
+		a.w.T.Fatalf("%v\n%s", err, a.out.String())
+	}
+	if err := json.Unmarshal(a.out.Bytes(), &got); err != nil {
+		a.w.T.Fatalf("%v: %q", err, a.out.String())
+	}
+	return got
+}
+
+// TestWindows drives the dialogs of Windows with keys and the mouse.
+func TestWindows(t *testing.T) {
+	s := testdesk.NewScreen(t)
+	s.Manage()
+	w := &windows{s, winetest.New(t, "DISPLAY="+s.Display), winetest.Build(t, "../../internal/ask/program")}
+	third := prompt.Holder{Name: "TEST <b>Alix</b> & \u202eESSAI " + strings.Repeat("très long ", 500), Identifier: "810000000021"}
+	q := ask.Question{Lang: "fr", Caller: site, Holders: []prompt.Holder{gp, nurse, third}, Title: "CPx Bridge", Text: "Carte : présente"}
+	for _, c := range []struct {
+		kind string
+		pin  prompt.PIN
+		keys string
+		want ask.Answer
+	}{
+		{"consent", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}}, // Enter alone allows nothing
+		{"consent", prompt.PIN{}, "Tab Return", ask.Answer{}},
+		{"consent", prompt.PIN{}, "alt+a", ask.Answer{}},
+		{"consent", prompt.PIN{}, "Escape", ask.Answer{Error: "cancelled"}},
+		{"confirm", prompt.PIN{}, "Right space", ask.Answer{}},
+		{"always", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}},
+		{"choose", prompt.PIN{}, "Down Return", ask.Answer{Row: 1}},
+		{"choose", prompt.PIN{}, "End Return", ask.Answer{Row: 2}},
+		{"choose", prompt.PIN{}, "Down Escape", ask.Answer{Error: "cancelled"}},
+		{"pin", prompt.PIN{MaxLength: 4}, "1 2 percent 4 5 Return", ask.Answer{PIN: "12%4"}},
+		{"pin", prompt.PIN{WrongPIN: true, FinalTry: true}, "9 space 8 exclam Return", ask.Answer{PIN: "9 8!"}},
+		{"pin", prompt.PIN{}, "1 2 Escape", ask.Answer{Error: "cancelled"}},
+		{"pin", prompt.PIN{PINPad: true}, "Escape", ask.Answer{Error: "cancelled"}},
+		{"insert", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}},
+		{"tell", prompt.PIN{}, "Escape", ask.Answer{}},
+	} {
+		t.Run(c.kind+" "+c.keys, func(t *testing.T) {
+			s.T = t
+			q := q
+			q.Kind, q.PIN = c.kind, c.pin
+			a := w.ask(q)
+			a.window()
+			s.Do(append([]string{"key"}, strings.Fields(c.keys)...)...)
+			if got := a.answer(); got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+	for _, kind := range []string{"consent", "choose", "pin", "insert"} {
+		t.Run("ended "+kind, func(t *testing.T) {
+			s.T = t
+			q := q
+			q.Kind = kind
+			a := w.ask(q)
+			a.window()
+			if _, err := io.WriteString(a.in, "\n"); err != nil { // the page cancels
+				t.Fatal(err)
+			}
+			if got := a.answer(); got != (ask.Answer{Error: "ended"}) {
+				t.Errorf("got %+v", got)
+			}
+			s.Gone(dialogTitle)
+		})
+	}
+	t.Run("time is up", func(t *testing.T) {
+		s.T = t
+		q := q
+		q.Kind, q.Seconds = "pin", 0.8
+		if got := w.ask(q).answer(); got != (ask.Answer{Error: "timeout"}) {
+			t.Errorf("got %+v", got)
+		}
+		s.Gone(dialogTitle)
+	})
+	t.Run("double click", func(t *testing.T) {
+		s.T = t
+		q := q
+		q.Kind = "choose"
+		a := w.ask(q)
+		window := a.window()
+		s.Do("mousemove", "--window", window, "200", "190", "click", "--repeat", "2", "--delay", "40", "1")
+		if got := a.answer(); got.Row != 1 || got.Error != "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+}

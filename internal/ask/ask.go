@@ -1,0 +1,78 @@
+// Package ask puts one question of package prompt as data, so that a test can
+// ask every dialog alike, also from another process or in wine. It is for tests
+// and for pictures of the dialogs; an answer may hold a PIN.
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+)
+
+// Question is what to ask.
+type Question struct {
+	Kind    string // consent, confirm, always, choose, pin, insert or tell
+	Lang    string
+	Seconds float64 // 0: no limit
+	Caller  prompt.Caller
+	Holders []prompt.Holder
+	PIN     prompt.PIN // its caller and holder are those above
+	Title   string
+	Text    string
+	Program string // a pinentry program, for everything
+}
+
+// Answer is what came of it.
+type Answer struct {
+	Row   int    `json:"row"`
+	PIN   string `json:"pin,omitempty"`
+	Error string `json:"error,omitempty"` // cancelled, timeout, unavailable, ended, or another's text
+}
+
+// Put asks. The error's words are those of Answer.
+func Put(ctx context.Context, asker prompt.Prompter, q Question) (a Answer) {
+	var err error
+	switch q.Kind {
+	case "consent":
+		err = asker.Consent(ctx, q.Lang, q.Caller)
+	case "confirm":
+		err = asker.Confirm(ctx, q.Lang, q.Caller, q.Holders[0])
+	case "always":
+		err = asker.Always(ctx, q.Lang, q.Caller)
+	case "choose":
+		a.Row, err = asker.Choose(ctx, q.Lang, q.Caller, q.Holders)
+	case "pin":
+		q.PIN.Caller, q.PIN.Holder = q.Caller, q.Holders[0]
+		var pin []byte
+		pin, err = asker.PIN(ctx, q.Lang, q.PIN)
+		a.PIN = string(pin)
+	case "insert":
+		err = asker.InsertCard(ctx, q.Lang, q.Caller)
+	case "tell":
+		err = asker.Tell(ctx, q.Lang, q.Title, q.Text)
+	default:
+		err = fmt.Errorf("no dialog %q", q.Kind)
+	}
+	a.Error = word(err)
+	return a
+}
+
+func word(err error) string {
+	for _, known := range []struct {
+		is   error
+		word string
+	}{
+		{prompt.ErrCancelled, "cancelled"}, {prompt.ErrTimeout, "timeout"},
+		{prompt.ErrUnavailable, "unavailable"}, {context.Canceled, "ended"},
+	} {
+		if errors.Is(err, known.is) {
+			return known.word
+		}
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
