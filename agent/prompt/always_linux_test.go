@@ -2,6 +2,8 @@ package prompt
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,18 +14,33 @@ import (
 // page.
 func TestAlwaysWindow(t *testing.T) {
 	s := newScreen(t)
-	p := NewPinentry(PinentryOptions{Program: testdesk.Needs(t, "pinentry-gtk-2")})
-	for keys, want := range map[string]error{"Return": ErrCancelled, "Escape": ErrCancelled, "Tab Return": nil} {
-		t.Run(keys, func(t *testing.T) {
-			s.T = t
-			done := make(chan error, 1)
-			go func() { done <- p.Always(t.Context(), "fr", site) }()
-			s.Window(dialogTitle)
-			s.Do(append([]string{"key", "--clearmodifiers"}, strings.Fields(keys)...)...)
-			if err := testdesk.Await(t, done); !errors.Is(err, want) {
-				t.Errorf("%v, want %v", err, want)
-			}
-			s.Gone(dialogTitle)
-		})
+	for _, name := range []string{"pinentry-gtk-2", "pinentry-qt"} {
+		p := NewPinentry(PinentryOptions{Program: testdesk.Needs(t, name)})
+		for keys, want := range map[string]error{"Return": ErrCancelled, "Escape": ErrCancelled, "Tab Return": nil} {
+			t.Run(name+" "+keys, func(t *testing.T) {
+				s.T = t
+				done := make(chan error, 1)
+				go func() { done <- p.Always(t.Context(), "fr", site) }()
+				s.Window(dialogTitle)
+				s.Do(append([]string{"key", "--clearmodifiers"}, strings.Fields(keys)...)...)
+				if err := testdesk.Await(t, done); !errors.Is(err, want) {
+					t.Errorf("%v, want %v", err, want)
+				}
+				s.Gone(dialogTitle)
+			})
+		}
+	}
+}
+
+// TestAlwaysIsNotAskedByGNOME: its program takes Enter for yes, also under
+// another name.
+func TestAlwaysIsNotAskedByGNOME(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "pinentry")
+	if err := os.Symlink(testdesk.Needs(t, "pinentry-gnome3"), link); err != nil {
+		t.Fatal(err)
+	}
+	p := NewPinentry(PinentryOptions{Program: link})
+	if err := p.Always(t.Context(), "fr", site); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "Enter") {
+		t.Errorf("%v", err)
 	}
 }

@@ -17,10 +17,18 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 	return answerError(err)
 }
 
-// Always implements Prompter.
+// Always implements Prompter. It comes right after the PIN's own Enter, so it is
+// not asked by a program that takes Enter for yes.
 func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
+	program, err := p.find("CONFIRM")
+	if err != nil {
+		return err
+	}
+	if entersYes(program) {
+		return fmt.Errorf("%w: %s takes Enter for yes", ErrUnavailable, program)
+	}
 	w := wordsOf(lang)
-	_, err := p.ask(ctx, lang, settings{
+	_, err = p.ask(ctx, lang, settings{
 		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.always},
 		{"SETOK", w.yesAlways}, {"SETCANCEL", w.notAlways},
 	}, "CONFIRM")

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -65,6 +66,14 @@ func (p *Pinentry) find(request string) (string, error) {
 		return "", fmt.Errorf("%w: neither a display nor a terminal", ErrUnavailable)
 	}
 	return "", fmt.Errorf("%w: no pinentry program on PATH (%s)", ErrUnavailable, strings.Join(names, ", "))
+}
+
+// entersYes tells GNOME's program, also behind Debian's name for the one in use.
+func entersYes(program string) bool {
+	if real, err := filepath.EvalSymlinks(program); err == nil {
+		program = real
+	}
+	return strings.Contains(filepath.Base(program), "gnome3")
 }
 
 func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
