@@ -54,7 +54,9 @@ func find(file string) string {
 		}
 		return ""
 	}
-	for _, pattern := range []string{"/usr/lib/*/" + file, "/usr/lib/*/nss/" + file, "/usr/lib/" + file} {
+	// The folders of an architecture (x86_64-linux-gnu), and not a program's own: a
+	// browser's copy of NSS loads only beside the browser.
+	for _, pattern := range []string{"/usr/lib/*-linux-gnu*/" + file, "/usr/lib/*-linux-gnu*/nss/" + file, "/usr/lib/" + file} {
 		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
 			return found[0]
 		}
