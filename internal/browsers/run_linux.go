@@ -1,0 +1,210 @@
+package browsers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+)
+
+// Browsers are the columns.
+var Browsers = []string{"Chromium", "Firefox"}
+
+// play is one cell being played.
+type play struct {
+	ctx    context.Context
+	w      *world
+	c      testCase
+	stack  *stack.Stack
+	window window
+	row    *Row
+	stops  []func() // agents and others
+
+	v               view      // what the page showed last
+	q               *question // what the browser asked last
+	begun, answered time.Time
+}
+
+// Options say what to play. Dir and Bin are required.
+type Options struct {
+	Dir      string // for everything but the pictures; its name is short, as a socket's is
+	Bin      string // where the programs are
+	Pictures string
+	Quick    bool   // only the cells of `make test`
+	Only     string // cases whose name holds this
+	Browser  string // this one only
+	Done     func(Row)
+}
+
+// Run plays every cell, each with a new browser and a new profile.
+func Run(ctx context.Context, o Options) (rows []Row, err error) {
+	want, err := expected()
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorld(ctx, o.Dir, o.Bin, o.Pictures)
+	if err != nil {
+		return nil, err
+	}
+	defer w.close()
+	for _, c := range cases() {
+		if o.Quick && !c.quick || !strings.Contains(c.name, o.Only) {
+			continue
+		}
+		for _, b := range Browsers {
+			if o.Browser != "" && b != o.Browser {
+				continue
+			}
+			row := Row{Case: c.name, Browser: b, Want: want[c.name].of(b)}
+			if !row.Want.notApplicable() {
+				w.cell(c, &row)
+			}
+			rows = append(rows, row)
+			o.Done(row)
+		}
+	}
+	if w.otherPlayed {
+		err = errors.New("not root: the other person's agent was played by a listener that closes what it accepts")
+	}
+	return rows, err
+}
+
+// limit is of one cell: the browser that waits longest leaves its question for
+// five minutes.
+const limit = 8 * time.Minute
+
+func (w *world) cell(c testCase, row *Row) {
+	ctx, cancel := context.WithTimeout(w.ctx, limit)
+	defer cancel()
+	p := &play{ctx: ctx, w: w, c: c, stack: w.direct, row: row}
+	if c.behind {
+		p.stack = w.behind
+	}
+	defer func() {
+		if p.window != nil {
+			p.window.close()
+		}
+		for _, stop := range slices.Backward(p.stops) {
+			stop()
+		}
+	}()
+	if err := p.play(); err != nil {
+		row.Err = err
+		_ = p.picture("-failed")
+	}
+}
+
+func (p *play) play() error {
+	p.w.proxy.set(p.c.frame, p.c.change)
+	agents := p.c.agents
+	if agents == nil {
+		agents = func(p *play) error { return p.own(p.w.agentPorts) }
+	}
+	if err := agents(p); err != nil {
+		return err
+	}
+	address := p.stack.Origin + "/"
+	if p.c.address != nil {
+		address = p.c.address(p.w.proxy)
+	}
+	if err := p.start(address); err != nil {
+		return fmt.Errorf("%s: %w", p.row.Browser, err)
+	}
+	if err := p.window.open(p.ctx, address); err != nil {
+		return err
+	}
+	if _, err := p.until(patience, "the page has its card button", func(v view, _ *question) bool { return v.Ready && v.At != nil && v.State == "idle" }); err != nil {
+		return err
+	}
+	p.begun = time.Now()
+	if err := p.window.press(p.ctx, p.v); err != nil {
+		return err
+	}
+	if p.c.person != nil {
+		if err := p.c.person(p); err != nil {
+			return err
+		}
+	}
+	return p.ending()
+}
+
+// start starts the browser for the site at an address.
+func (p *play) start(address string) (err error) {
+	o := browser.Options{
+		Home: filepath.Join(p.w.dir, fmt.Sprintf("h%d", time.Now().UnixNano())), Origin: p.stack.Origin, CAFile: p.stack.Path("tls-ca.pem"),
+		Public: true, Lang: p.c.lang, Hosts: []string{outerHost},
+	}
+	if strings.HasPrefix(address, "http:") {
+		o.Origin = strings.TrimSuffix(address, "/")
+	}
+	if p.c.policy {
+		if o.Etc, err = p.w.withPolicies(p.ctx); err != nil {
+			return err
+		}
+	}
+	if p.row.Browser == "Chromium" {
+		p.window, err = startChromium(p.ctx, p.w.screen, o)
+		return err
+	}
+	prefs := asking()
+	if p.c.unlike {
+		prefs = nil
+	}
+	p.window, err = startFirefox(p.ctx, p.w.screen, o, prefs)
+	return err
+}
+
+var errNot = errors.New("it did not come to be")
+
+// until looks at page and browser until both are as told.
+func (p *play) until(d time.Duration, what string, is func(v view, q *question) bool) (view, error) {
+	var err error
+	for end := time.Now().Add(d); ; {
+		var q *question
+		if q, err = p.window.question(p.ctx); err == nil {
+			var v view
+			if v, err = p.window.look(p.ctx); err == nil {
+				p.v, p.q = v, q
+				if is(v, q) {
+					return v, nil
+				}
+			}
+		}
+		if time.Now().After(end) || p.ctx.Err() != nil {
+			return p.v, fmt.Errorf("%w that %s: the page shows %+v, the browser asks %+v (%v)", errNot, what, p.v, p.q, err)
+		}
+		time.Sleep(between)
+	}
+}
+
+// ending waits until the login has ended, one way or the other.
+func (p *play) ending() error {
+	v, err := p.until(patience, "the login ends", func(v view, q *question) bool {
+		if q != nil && p.row.Question == "" { // nobody was to be asked
+			p.row.Question, p.row.Asks = q.Text, v.Progress
+		}
+		return strings.HasSuffix(v.Address, "/premiere-connexion") && v.Ready || v.State == "error" && v.Title != ""
+	})
+	if err != nil {
+		return err
+	}
+	p.row.Took = time.Since(p.begun)
+	if !p.answered.IsZero() {
+		p.row.Took = time.Since(p.answered)
+	}
+	p.row.Is, p.row.Says, p.row.Help = "logged in", v.Heading, ""
+	if v.State == "error" {
+		p.row.Is, p.row.Says, p.row.Help = v.Reason, v.Title, v.Help
+	}
+	return p.picture("")
+}
+
+func (p *play) picture(more string) error {
+	return p.w.screen.picture(filepath.Join(p.w.pictures, fileName(p.row.Case)+"-"+strings.ToLower(p.row.Browser)+more+".png"))
+}
