@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 )
@@ -135,13 +136,21 @@ func (p *play) inTurn(steps ...func(*play) error) error {
 
 // asked waits for the browser's question and for what the page says meanwhile.
 func (p *play) asked() error {
-	_, err := p.until(patience, "the browser asks, and the page says so", func(v view, q *question) bool {
-		return q != nil && (v.State == "waiting-for-permission" || v.State == "permission-overdue")
-	})
-	if err != nil || p.row.Question != "" {
+	if p.row.Question != "" {
+		return nil
+	}
+	if _, err := p.until(patience, "the browser asks", func(_ view, q *question) bool { return q != nil }); err != nil {
 		return err
 	}
-	p.row.Question, p.row.Asks, p.row.Asked = p.q.Text, p.v.Progress, time.Since(p.begun)
+	p.row.Question, p.row.Asked = p.q.Text, time.Since(p.begun)
+	return p.reads(p.row.Want.Asks, p.row.Overdue)
+}
+
+// reads waits until the page shows one of the sentences beside the question, and
+// keeps what it shows, also where that is another one.
+func (p *play) reads(sentences ...string) error {
+	v, _ := p.until(patience, "", func(v view, _ *question) bool { return slices.Contains(sentences, v.Progress) })
+	p.row.Asks = v.Progress
 	return p.picture("-question")
 }
 
@@ -150,8 +159,7 @@ func (p *play) overdue() error {
 	if err := p.asked(); err != nil {
 		return err
 	}
-	_, err := p.until(patience, "the page says that the question is overdue", func(v view, _ *question) bool { return v.State == "permission-overdue" })
-	return err
+	return p.reads(p.row.Overdue)
 }
 
 func (p *play) allow() error { return p.answer(answersIn(p.c.lang).allow) }

@@ -87,5 +87,14 @@ func (f *firefox) question(ctx context.Context) (*question, error) {
 	return found, nil
 }
 
-// wave presses Escape: the question has no cross.
-func (f *firefox) wave(ctx context.Context, _ *question) error { return f.screen.press(ctx, "Escape") }
+// margin is a place of the portal's page where nothing is.
+var margin = image.Pt(60, 700)
+
+// wave presses Escape, which is Firefox's "Block": its question has no cross. The
+// keyboard is the window's once it has been clicked on, as a person has done.
+func (f *firefox) wave(ctx context.Context, _ *question) error {
+	if err := f.screen.click(ctx, margin); err != nil {
+		return err
+	}
+	return f.screen.press(ctx, "Escape")
+}

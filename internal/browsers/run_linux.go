@@ -29,6 +29,7 @@ type play struct {
 	v               view      // what the page showed last
 	q               *question // what the browser asked last
 	begun, answered time.Time
+	history         []string // the states of the page, with their times
 }
 
 // Options say what to play. Dir and Bin are required.
@@ -61,7 +62,7 @@ func Run(ctx context.Context, o Options) (rows []Row, err error) {
 			if o.Browser != "" && b != o.Browser {
 				continue
 			}
-			row := Row{Case: c.name, Browser: b, Want: want[c.name].of(b)}
+			row := Row{Case: c.name, Browser: b, Want: want[c.name].of(b), Overdue: want[overdueIn(c.lang)].Asks}
 			if !row.Want.notApplicable() {
 				w.cell(c, &row)
 			}
@@ -73,6 +74,13 @@ func Run(ctx context.Context, o Options) (rows []Row, err error) {
 		err = errors.New("not root: the other person's agent was played by a listener that closes what it accepts")
 	}
 	return rows, err
+}
+
+func overdueIn(lang string) string {
+	if lang == "en" {
+		return "overdue, in English"
+	}
+	return "overdue"
 }
 
 // limit is of one cell: the browser that waits longest leaves its question for
@@ -94,7 +102,9 @@ func (w *world) cell(c testCase, row *Row) {
 			stop()
 		}
 	}()
-	if err := p.play(); err != nil {
+	err := p.play()
+	row.History = p.history
+	if err != nil {
 		row.Err = err
 		_ = p.picture("-failed")
 	}
@@ -170,7 +180,7 @@ func (p *play) until(d time.Duration, what string, is func(v view, q *question) 
 		if q, err = p.window.question(p.ctx); err == nil {
 			var v view
 			if v, err = p.window.look(p.ctx); err == nil {
-				p.v, p.q = v, q
+				p.note(v, q)
 				if is(v, q) {
 					return v, nil
 				}
@@ -181,6 +191,14 @@ func (p *play) until(d time.Duration, what string, is func(v view, q *question) 
 		}
 		time.Sleep(between)
 	}
+}
+
+// note keeps what was seen.
+func (p *play) note(v view, q *question) {
+	if !p.begun.IsZero() && (v.State != p.v.State || (q == nil) != (p.q == nil)) {
+		p.history = append(p.history, fmt.Sprintf("%.2f s %s, asked: %t", time.Since(p.begun).Seconds(), v.State, q != nil))
+	}
+	p.v, p.q = v, q
 }
 
 // ending waits until the login has ended, one way or the other.
@@ -198,13 +216,17 @@ func (p *play) ending() error {
 	if !p.answered.IsZero() {
 		p.row.Took = time.Since(p.answered)
 	}
-	p.row.Is, p.row.Says, p.row.Help = "logged in", v.Heading, ""
+	p.row.Is, p.row.Says = "logged in", v.Heading
 	if v.State == "error" {
 		p.row.Is, p.row.Says, p.row.Help = v.Reason, v.Title, v.Help
 	}
 	return p.picture("")
 }
 
+// painting is what a browser takes at most, mostly, to show what a page holds.
+const painting = 200 * time.Millisecond
+
 func (p *play) picture(more string) error {
+	time.Sleep(painting) // for the picture alone
 	return p.w.screen.picture(filepath.Join(p.w.pictures, fileName(p.row.Case)+"-"+strings.ToLower(p.row.Browser)+more+".png"))
 }

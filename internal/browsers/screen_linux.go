@@ -103,9 +103,10 @@ func (s *screen) close() {
 	}
 }
 
-// click is the person's, with the mouse, at a place of the screen.
+// click is the person's, with the mouse, at a place of the screen. Nothing need be
+// waited for between the two: the X server does one after the other.
 func (s *screen) click(ctx context.Context, at image.Point) error {
-	return s.xdotool(ctx, "mousemove", "--sync", strconv.Itoa(at.X), strconv.Itoa(at.Y), "click", "1")
+	return s.xdotool(ctx, "mousemove", strconv.Itoa(at.X), strconv.Itoa(at.Y), "click", "1")
 }
 
 // press is a key of the person's.
