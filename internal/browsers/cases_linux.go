@@ -5,9 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"time"
-
 )
 
 // testCase is one row for each browser.
@@ -73,7 +73,10 @@ func (p *play) keep(stop func()) { p.stops = append(p.stops, stop) }
 // one closes.
 func (p *play) fourth() error {
 	for i, do := range []func(net.Conn){
-		func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"); _ = c.Close() },
+		func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			_ = c.Close()
+		},
 		func(c net.Conn) { _, _ = io.WriteString(c, "220 TEST\r\n"); _ = c.Close() },
 		func(c net.Conn) { _ = c.Close() },
 	} {
@@ -87,6 +90,9 @@ func (p *play) fourth() error {
 }
 
 func (p *play) foreign() error {
+	if os.Geteuid() != 0 {
+		p.row.Note = "not root: the other person's agent is a listener that closes what it accepts, as that agent does"
+	}
 	stop, err := p.w.otherAgent(p.w.ctx)
 	if err == nil {
 		p.keep(stop)
@@ -218,8 +224,14 @@ func (p *play) failed() error {
 	return err
 }
 
-// again clicks on the card button once more.
-func (p *play) again() error { return p.window.press(p.ctx, p.v) }
+// again clicks on the card button once more, and the browser asks once more.
+func (p *play) again() error {
+	if err := p.window.press(p.ctx, p.v); err != nil {
+		return err
+	}
+	_, err := p.until(patience, "the browser asks again", func(_ view, q *question) bool { return q != nil })
+	return err
+}
 
 // leave leaves the question alone for longer than Firefox leaves a socket.
 func (p *play) leave() error {
@@ -236,4 +248,3 @@ func (p *play) given() error {
 	_, err := p.until(6*time.Minute, "the page gives up", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
 	return err
 }
-

@@ -125,4 +125,3 @@ func (c *chromium) wave(ctx context.Context, q *question) error {
 	}
 	return errors.New("the question has no cross to close it")
 }
-

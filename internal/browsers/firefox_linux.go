@@ -18,9 +18,7 @@ type firefox struct {
 	framed bool
 }
 
-// asking makes Firefox do as it does from release 154 on, and say so.
-const release = 154
-
+// asking makes an older Firefox do as that release does, and say so.
 func asking() map[string]any {
 	return map[string]any{
 		"network.lna.enabled": true, "network.lna.blocking": true, "network.lna.websocket.enabled": true,

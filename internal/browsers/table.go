@@ -13,6 +13,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
+// release is of the Firefox that asks first.
+const release = 154
+
 //go:embed expected.toml
 var expectedText []byte
 
@@ -63,7 +66,8 @@ type Row struct {
 	Is, Says, Help, Asks string
 	Question             string        // the browser's own words
 	Asked, Took          time.Duration // click to question; the person's last act to the end
-	History              []string      // the page's states meanwhile
+	Note                 string
+	History              []string // the page's states meanwhile
 	Want                 Cell
 	Overdue              string // what the page may say in the place of Want.Asks
 	Err                  error
@@ -111,12 +115,15 @@ func Table(w io.Writer, rows []Row) (bad int, err error) {
 	if err := t.Flush(); err != nil {
 		return 0, err
 	}
-	fmt.Fprintln(w, "\nTimes in seconds: from the click to the browser's question; from the person's last act to the end.")
-	var questions []string
+	fmt.Fprintf(w, "\nFirefox asks as release %d does: network.lna.websocket.enabled, and the release in its user agent, are set.\n", release)
+	fmt.Fprintln(w, "Times in seconds: from the click to the browser's question; from the person's last act to the end.")
+	var said []string
 	for _, r := range rows {
-		if q := fmt.Sprintf("%s asks: %s", r.Browser, r.Question); r.Question != "" && !slices.Contains(questions, q) {
-			questions = append(questions, q)
-			fmt.Fprintln(w, q)
+		for _, note := range []string{r.Note, r.asks()} {
+			if note != "" && !slices.Contains(said, note) {
+				said = append(said, note)
+				fmt.Fprintln(w, note)
+			}
 		}
 	}
 	for _, r := range rows {
@@ -130,6 +137,13 @@ func Table(w io.Writer, rows []Row) (bad int, err error) {
 	}
 	fmt.Fprintf(w, "%d cells, %d not as expected\n", len(rows), bad)
 	return bad, nil
+}
+
+func (r Row) asks() string {
+	if r.Question == "" {
+		return ""
+	}
+	return r.Browser + " asks: " + r.Question
 }
 
 func (r Row) why() string {

@@ -25,19 +25,18 @@ const (
 // world is what all cells share: a screen, and two portals. The first serves
 // itself; the second stands behind a proxy that changes its headers.
 type world struct {
-	ctx         context.Context
-	end         context.CancelFunc
-	dir, bin    string
-	pictures    string
-	screen      *screen
-	direct      *stack.Stack
-	behind      *stack.Stack
-	proxy       *proxy
-	agentPorts  int
-	etc         string // a copy of /etc for the browsers' policies
-	processes   []*stack.Process
-	other       *stack.Stack // another person's
-	otherPlayed bool         // another person cannot be had here
+	ctx        context.Context
+	end        context.CancelFunc
+	dir, bin   string
+	pictures   string
+	screen     *screen
+	direct     *stack.Stack
+	behind     *stack.Stack
+	proxy      *proxy
+	agentPorts int
+	etc        string // a copy of /etc for the browsers' policies
+	processes  []*stack.Process
+	other      *stack.Stack // another person's
 }
 
 func newWorld(ctx context.Context, dir, bin, pictures string) (_ *world, err error) {
@@ -167,10 +166,9 @@ func listening(ctx context.Context, port int, gone <-chan struct{}) error {
 const otherUser = 65534
 
 // otherAgent starts an agent of another person's on the first port. Only root
-// can; elsewhere a listener closes what it accepts, as that agent does.
+// can; elsewhere one is played by a listener.
 func (w *world) otherAgent(ctx context.Context) (stop func(), err error) {
 	if os.Geteuid() != 0 {
-		w.otherPlayed = true
 		return listen(w.agentPorts, func(c net.Conn) { _ = c.Close() })
 	}
 	if w.other == nil {
@@ -236,11 +234,21 @@ func listen(port int, do func(net.Conn)) (stop func(), err error) {
 	return func() { _ = l.Close() }, nil
 }
 
+// ErrNoNamespace says that no browser can be given a policy of its own here.
+var ErrNoNamespace = errors.New("a mount namespace is refused here: run as root, or allow user namespaces")
+
 // withPolicies is a copy of /etc in which an administrator has allowed the
 // portal in both browsers.
 func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if w.etc != "" {
 		return w.etc, nil
+	}
+	own := []string{"--mount", "true"}
+	if os.Geteuid() != 0 {
+		own = append([]string{"--user", "--map-root-user"}, own...)
+	}
+	if out, err := exec.CommandContext(ctx, "unshare", own...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %w %s", ErrNoNamespace, err, out)
 	}
 	etc := filepath.Join(w.dir, "etc")
 	if err := os.Mkdir(etc, 0o755); err != nil {
