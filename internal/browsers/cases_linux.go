@@ -37,19 +37,19 @@ func cases() []testCase {
 		{name: "question allowed", quick: true, person: (*play).allow},
 		{name: "question allowed, in English", lang: "en", person: (*play).allow},
 		{name: "question blocked", quick: true, person: (*play).block},
-		{name: "question dismissed", quick: true, person: (*play).dismiss},
+		{name: "question dismissed", person: (*play).dismiss},
 		{name: "question dismissed, then allowed", person: func(p *play) error { return p.inTurn((*play).dismiss, (*play).failed, (*play).again, (*play).allow) }},
 		{name: "question allowed late", person: func(p *play) error { return p.inTurn((*play).overdue, (*play).allow) }},
 		{name: "question allowed when the socket has gone", person: func(p *play) error { return p.inTurn((*play).asked, (*play).restart, (*play).allow) }},
-		{name: "question allowed after half a minute", person: func(p *play) error { return p.inTurn((*play).asked, (*play).leave, (*play).allow) }},
+		{name: "question allowed when Firefox's socket has timed out", person: func(p *play) error { return p.inTurn((*play).asked, (*play).leave, (*play).allow) }},
 		{name: "question never answered", person: func(p *play) error { return p.inTurn((*play).asked, (*play).given) }},
-		{name: "no question before Firefox 154", unlike: true, quick: true},
+		{name: "no question before Firefox 154", unlike: true},
 		{name: "policy in force", policy: true, quick: true},
 		{name: "frame with the attribute", behind: true, frame: `allow="loopback-network"`, change: framed, address: outer, person: (*play).allow},
 		{name: "frame without the attribute", behind: true, change: framed, address: outer, quick: true},
 		{name: "page on http", behind: true, address: func(p *proxy) string { return p.plain + "/" }},
-		{name: "page's CSP forbids it", behind: true, change: replaced(" ws://127.0.0.1:*", ""), quick: true},
-		{name: "no agent", agents: func(*play) error { return nil }, quick: true},
+		{name: "page's CSP forbids it", behind: true, change: replaced(" ws://127.0.0.1:*", "")},
+		{name: "no agent", agents: func(*play) error { return nil }},
 		{name: "no agent, in English", lang: "en", agents: func(*play) error { return nil }},
 		{name: "agent on the fourth port", agents: (*play).fourth, person: (*play).allow},
 		{name: "other person's agent first", agents: (*play).second, person: (*play).allow, quick: true},
@@ -236,7 +236,7 @@ func (p *play) again() error {
 // leave leaves the question alone for longer than Firefox leaves a socket.
 func (p *play) leave() error {
 	select {
-	case <-time.After(30 * time.Second):
+	case <-time.After(25 * time.Second):
 		return nil
 	case <-p.ctx.Done():
 		return p.ctx.Err()

@@ -68,6 +68,9 @@ func Run(ctx context.Context, o Options) (rows []Row, err error) {
 			if !row.Want.notApplicable() {
 				w.cell(c, &row)
 			}
+			if err := ctx.Err(); err != nil {
+				return rows, err
+			}
 			rows = append(rows, row)
 			o.Done(row)
 		}

@@ -50,11 +50,13 @@ func newScreen(ctx context.Context, dir string) (_ *screen, err error) {
 		return nil, err
 	}
 	s.display = ":" + number
+	// What the bus starts, the bus of screen readers first, keeps its sockets in
+	// the runtime folder: another session's would take their place there.
+	s.env = append(os.Environ(), "DISPLAY="+s.display, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS=")
 	if s.bus, err = s.daemon(ctx, "dbus-daemon", "--session", "--nofork", "--print-address=3"); err != nil {
 		return nil, err
 	}
-	// The bus of screen readers belongs to the display, and dies with it.
-	s.env = append(os.Environ(), "DISPLAY="+s.display, "DBUS_SESSION_BUS_ADDRESS="+s.bus, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "WAYLAND_DISPLAY=")
+	s.env = append(s.env, "DBUS_SESSION_BUS_ADDRESS="+s.bus)
 	if _, err := s.start(exec.CommandContext(ctx, "openbox"), nil); err != nil {
 		return nil, err
 	}

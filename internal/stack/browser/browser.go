@@ -139,7 +139,9 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 		list = append(list, chromedp.Env("DISPLAY="+o.Display, "LANGUAGE="+lang), chromedp.Flag("window-position", "0,0"))
 	}
 	if o.Bus != "" {
-		list = append(list, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+o.Bus, "ACCESSIBILITY_ENABLED=1"), chromedp.Flag("force-renderer-accessibility", true))
+		// A keyring on that bus would ask for a password of its own.
+		list = append(list, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+o.Bus, "ACCESSIBILITY_ENABLED=1"),
+			chromedp.Flag("force-renderer-accessibility", true), chromedp.Flag("password-store", "basic"))
 	}
 	if os.Geteuid() == 0 || o.Etc != "" { // where /etc is its own, it is root in its namespace
 		list = append(list, chromedp.NoSandbox) // Chromium refuses its sandbox to root
