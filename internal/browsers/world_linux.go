@@ -240,7 +240,7 @@ func listen(port int, do func(net.Conn)) (stop func(), err error) {
 var ErrNoNamespace = errors.New("a mount namespace is refused here: run as root, or allow user namespaces")
 
 // withPolicies is a copy of /etc in which an administrator has allowed the
-// portal in both browsers.
+// portal in both browsers, with the agent's own command.
 func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if w.etc != "" {
 		return w.etc, nil
@@ -252,22 +252,18 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if out, err := exec.CommandContext(ctx, "unshare", own...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %w %s", ErrNoNamespace, err, out)
 	}
-	etc := filepath.Join(w.dir, "etc")
-	if err := os.Mkdir(etc, 0o755); err != nil {
+	root := filepath.Join(w.dir, "root")
+	etc := filepath.Join(root, "etc")
+	if err := os.MkdirAll(etc, 0o755); err != nil {
 		return "", err
 	}
 	// What only root may read is not the browsers'.
 	if out, err := exec.CommandContext(ctx, "cp", "-a", "/etc/.", etc).CombinedOutput(); err != nil && os.Geteuid() == 0 {
 		return "", fmt.Errorf("a copy of /etc: %w\n%s", err, out)
 	}
-	for path, text := range map[string]string{
-		"chromium/policies/managed/cpx-bridge.json": fmt.Sprintf(`{"LoopbackNetworkAllowedForUrls": [%q]}`, w.direct.Origin),
-		"firefox/policies/policies.json":            fmt.Sprintf(`{"policies": {"LocalNetworkAccess": {"SkipDomains": [%q]}}}`, portalHost),
-	} {
-		path = filepath.Join(etc, path)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
-			return "", err
-		}
+	write := w.direct.Command(ctx, "cpx-agent", "policy", "browsers", "--origin", w.direct.Origin, "--dir", root, "--write")
+	if out, err := write.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cpx-agent policy browsers: %w\n%s", err, out)
 	}
 	w.etc = etc
 	return etc, nil
