@@ -1,6 +1,7 @@
 package browsers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -210,13 +211,19 @@ func (p *play) note(v view, q *question) {
 // ending waits until the login has ended, one way or the other.
 func (p *play) ending() error {
 	v, err := p.until(patience, "the login ends", func(v view, q *question) bool {
-		if q != nil && p.row.Question == "" { // nobody was to be asked
-			p.row.Question, p.row.Asks = q.Text, v.Progress
+		if q != nil && p.row.Question == "" { // nobody answers it
+			p.row.Question, p.row.Asked = q.Text, time.Since(p.begun)
+		}
+		if p.row.Want.Asks != "" && p.row.Question == "" {
+			return false
 		}
 		return strings.HasSuffix(v.Address, "/premiere-connexion") && v.Ready || v.State == "error" && v.Title != ""
 	})
 	if err != nil {
 		return err
+	}
+	if p.row.Question != "" && p.row.Asks == "" {
+		p.row.Asks = cmp.Or(v.Title, v.Heading)
 	}
 	p.row.Took = time.Since(p.begun)
 	if !p.answered.IsZero() {

@@ -256,10 +256,10 @@ class Search {
   }
 
   /**
-   * A refused port and a dismissed prompt look the same to a page. But only
-   * ports that listen are asked about, their dials end with the prompt and so
-   * together, and a person takes longer than a refusal: the others are long
-   * over.
+   * A refused port and a dismissed prompt look the same to a page, and Chromium
+   * asks for both. But only dials of ports that listen wait for the answer: they
+   * end with the prompt and so together, and a person takes longer than a
+   * refusal: the others are long over.
    */
   private dismissed(all: Dial[]): boolean {
     const end = Math.max(...all.map((d) => d.ended));
