@@ -15,9 +15,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
 )
 
-// Browsers are the columns.
-var Browsers = []string{"Chromium", "Firefox"}
-
 // play is one cell being played.
 type play struct {
 	ctx    context.Context
@@ -33,17 +30,6 @@ type play struct {
 	q               *question // what the browser asked last
 	begun, answered time.Time
 	history         []string // the states of the page, with their times
-}
-
-// Options say what to play. Dir and Bin are required.
-type Options struct {
-	Dir      string // for everything but the pictures; its name is short, as a socket's is
-	Bin      string // where the programs are
-	Pictures string
-	Quick    bool   // only the cells of `make test`
-	Only     string // cases whose name holds this
-	Browser  string // this one only
-	Done     func(Row)
 }
 
 // Run plays every cell, each with a new browser and a new profile.

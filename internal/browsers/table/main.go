@@ -1,5 +1,3 @@
-//go:build linux
-
 // Command table plays every case in each browser, prints the table and saves
 // pictures. It exits 0 only if every cell is as expected.
 //
