@@ -4,7 +4,7 @@
 #   make demo    the same without a person, in a browser, with pictures
 #   make test    every check and every test
 #   make build   the three programs into build/bin
-#   make conformance, make faults, make bench   the tables of docs/testing.md
+#   make conformance, make faults, make browsers, make bench   the tables of docs/testing.md
 #   make screens pictures of icon, menu and dialogs on a real panel
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
@@ -14,7 +14,7 @@ BIN   := build/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance faults bench screens
+.PHONY: run demo test build check js module clean conformance faults browsers bench screens
 
 build:
 	@mkdir -p $(BIN)
@@ -46,6 +46,11 @@ faults:
 	@scripts/setup faults
 	@$(MAKE) -s build
 	@go run ./internal/faults/table
+
+browsers:
+	@scripts/setup browsers
+	@$(MAKE) -s build
+	@go run ./internal/browsers/table
 
 bench:
 	@scripts/setup test

@@ -3,9 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
@@ -17,9 +15,9 @@ func (s *Stack) makePortal(ctx context.Context) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name = %q\n", "Portail de démonstration")
 	fmt.Fprintf(&b, "origin = %q\n", s.Origin)
-	fmt.Fprintf(&b, "listen = %q\n", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)))
+	fmt.Fprintf(&b, "listen = %q\n", s.portalAddress())
 	fmt.Fprintf(&b, "database = %q\n", s.Path("portal.db"))
-	if s.host != "" {
+	if s.host != "" && s.Inner == "" {
 		fmt.Fprintf(&b, "tls_cert = %q\ntls_key = %q\n", s.Path("portal.pem"), s.Path("portal.key"))
 	}
 	fmt.Fprintf(&b, "revocation = \"off\" # a test group: see below\n")

@@ -45,6 +45,12 @@ type Options struct {
 	AgentOnly bool   // no portal and no account
 	Ask       bool   // any site may ask, none is listed
 	Pinentry  string // a dialog program by path, in place of AutoPIN; for faults
+
+	// Proxied puts the portal behind a proxy of the caller's: the proxy serves
+	// Origin with portal.pem, which is for these names too, and passes on to Inner.
+	Proxied []string
+	// AgentPorts is where the agents listen; 0: where ports are free.
+	AgentPorts int
 }
 
 // Card is one demonstration card as cpx-card describes it.
@@ -59,6 +65,7 @@ const DialogLog = "dialogs.log"
 // Stack is what Prepare made.
 type Stack struct {
 	Origin string
+	Inner  string // host and port of a portal behind a proxy
 	Cards  []Card
 
 	dir, bin    string
@@ -97,16 +104,25 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	if s.port, err = freePort(); err != nil {
 		return nil, err
 	}
-	if s.agentPorts, err = freePort(); err != nil {
-		return nil, err
+	if s.agentPorts = o.AgentPorts; s.agentPorts == 0 {
+		if s.agentPorts, err = freePort(); err != nil {
+			return nil, err
+		}
 	}
 	s.agentPorts = min(s.agentPorts, 65535-agentPortCount)
 	s.Origin = "http://localhost:" + strconv.Itoa(s.port)
 	if o.Host != "" {
 		s.Origin = "https://" + net.JoinHostPort(o.Host, strconv.Itoa(s.port))
-		if err := s.makeTLS(o.Host); err != nil {
+		if err := s.makeTLS(append([]string{o.Host}, o.Proxied...)); err != nil {
 			return nil, err
 		}
+	}
+	if o.Proxied != nil {
+		inner, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		s.Inner = net.JoinHostPort("127.0.0.1", strconv.Itoa(inner))
 	}
 	if err := s.makeCards(ctx, o.Cards); err != nil {
 		return nil, err
@@ -245,7 +261,15 @@ func (s *Stack) StartPortal(ctx context.Context) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answering(ctx, net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)))
+	return p, p.answering(ctx, s.portalAddress())
+}
+
+// portalAddress is where the portal listens.
+func (s *Stack) portalAddress() string {
+	if s.Inner != "" {
+		return s.Inner
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
 }
 
 // StartAgent starts the agent and returns when it answers. With terminal the

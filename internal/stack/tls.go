@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// makeTLS writes ca.pem, portal.pem and portal.key for host into the stack's
+// makeTLS writes ca.pem, portal.pem and portal.key for hosts into the stack's
 // folder. The CA's key is dropped: it signs this one certificate.
-func (s *Stack) makeTLS(host string) error {
+func (s *Stack) makeTLS(hosts []string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (s *Stack) makeTLS(host string) error {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "TEST CPx Bridge demonstration CA"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(7 * 24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
-		PermittedDNSDomains: []string{host}, PermittedDNSDomainsCritical: true,
+		PermittedDNSDomains: hosts, PermittedDNSDomainsCritical: true,
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Stack) makeTLS(host string) error {
 		return err
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: host}, DNSNames: []string{host},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts,
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

@@ -15,6 +15,8 @@ const promptTime = 250_000;
 const overdue = 8000;
 /** What a page needs to show a sentence before the browser asks. */
 const readingTime = 50;
+/** Firefox ends a socket after 20 s, and leaves the question that it asked for it. */
+const leftAlone = 19_000;
 /** Dials that end this close together have ended of one cause. */
 const together = 30;
 
@@ -172,6 +174,7 @@ class Search {
     this.say("searching");
     this.restart(this.limit);
     hurry(true);
+    void this.check(); // the socket may have ended meanwhile
   }
 
   private restart(ms: number): void {
@@ -201,8 +204,10 @@ class Search {
     await new Promise((r) => setTimeout(r));
     const state = await permission();
     if (this.over) return;
-    if (this.pending() && state === "prompt" && performance.now() - this.oldest() < promptTime) {
-      return; // the browser asks, or waits: its answer comes as an event
+    const left = promptTime + this.oldest() - performance.now();
+    if (state === "prompt" && left > 0) {
+      if (this.pending()) return; // the browser asks, or waits: its answer comes as an event
+      if (this.stillAsked()) return this.restart(left); // as above
     }
     if (state === "granted" && this.asked && !this.again) {
       // Granted too late for the socket that asked: one more dial.
@@ -213,6 +218,11 @@ class Search {
     }
     if (!this.expired && (this.pending() || this.toStart > 0)) return;
     this.fail(state);
+  }
+
+  /** Whether the browser's question stands though every socket has ended. */
+  private stillAsked(): boolean {
+    return firefox > 0 && [...this.mine.values()].some((d) => d.ended - d.started > leftAlone);
   }
 
   private oldest(): number {
@@ -239,17 +249,17 @@ class Search {
       // Where the answer can only be no, the browser does not even ask.
       if (forbidden()) reason = "policy_blocked";
       else if (state === "denied") reason = "permission_denied";
-      else if (this.dismissed(all)) reason = "permission_dismissed";
+      else if (this.stillAsked() || this.dismissed(all)) reason = "permission_dismissed";
       if (framed() && reason !== "no_agent") detail = "frame";
     }
     this.reject(new CpxError(reason, { detail }));
   }
 
   /**
-   * A refused port and a dismissed prompt look the same to a page. But only
-   * ports that listen are asked about, their dials end with the prompt and so
-   * together, and a person takes longer than a refusal: the others are long
-   * over.
+   * A refused port and a dismissed prompt look the same to a page, and Chromium
+   * asks for both. But only dials of ports that listen wait for the answer: they
+   * end with the prompt and so together, and a person takes longer than a
+   * refusal: the others are long over.
    */
   private dismissed(all: Dial[]): boolean {
     const end = Math.max(...all.map((d) => d.ended));

@@ -41,9 +41,9 @@ export const texts: Language["texts"] = {
     "L’icône est là : ce site n’est pas autorisé sur ce poste. Demandez-le à votre support informatique.",
     "Poste partagé, et l’icône n’apparaît que chez une autre personne : ouvrez votre propre session et démarrez-y l’agent.",
   ],
-  permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez l’accès aux autres applis et services de cet appareil, puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
-  "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez l’accès aux autres applis et services de cet appareil, puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
-  permission_dismissed: ["La question du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande l’accès aux autres applis et services de cet appareil."],
+  permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez « Applis sur l’appareil » (dans Firefox : « Accéder à cet appareil »), puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
+  "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez « Applis sur l’appareil » (dans Firefox : « Accéder à cet appareil »), puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
+  permission_dismissed: ["La question du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande si ce site peut accéder à d’autres applis et services sur cet appareil."],
   policy_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : son en-tête Permissions-Policy ne doit pas interdire « loopback-network »."],
   "policy_blocked.frame": ["La page qui affiche ce portail l’empêche de joindre l’agent.", "Ouvrez le portail dans son propre onglet, ou prévenez le support du site : son cadre doit porter « allow=\"loopback-network\" »."],
   challenge_expired: ["L’identification a pris trop de temps.", "Par sécurité, elle n’est plus valable. Cliquez une fois pour recommencer."],
@@ -86,7 +86,7 @@ export const texts: Language["texts"] = {
 
 export const progress: Language["progress"] = {
   searching: "Recherche de l’agent sur ce poste…",
-  "permission-prompt": "Votre navigateur peut demander si ce site peut accéder aux autres applis et services de cet appareil. Choisissez « Autoriser » : c’est ainsi que le site joint votre lecteur de carte.",
+  "permission-prompt": "Votre navigateur peut demander si ce site peut accéder à d’autres applis et services sur cet appareil. Choisissez « Autoriser » : c’est ainsi que le site joint votre lecteur de carte.",
   "waiting-for-permission": "Répondez à la question du navigateur, en haut de la fenêtre : choisissez « Autoriser ». C’est ainsi que le site joint votre lecteur de carte.",
   "permission-overdue": "Si votre navigateur pose une question, choisissez « Autoriser ». S’il n’en pose aucune, annulez et vérifiez que l’agent est démarré.",
   "waiting-for-consent": "Autorisez ce site dans la fenêtre qui vient de s’ouvrir.",

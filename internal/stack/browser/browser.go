@@ -60,6 +60,12 @@ type Options struct {
 	// Display is the X display to be seen on. Without one the browser has no
 	// window, and so nothing that a person could answer: it denies by itself.
 	Display string
+	// Bus is the session bus on which its window is described to programs that
+	// read it aloud; "" for none.
+	Bus string
+
+	Hosts []string // more names of this machine
+	Etc   string   // what it finds under /etc, in a mount namespace of its own; "" for the machine's
 }
 
 // Start starts the browser. The returned context is for chromedp; cancel ends
@@ -75,6 +81,11 @@ func Start(ctx context.Context, o Options) (context.Context, context.CancelFunc,
 	}
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, nil, err
+	}
+	if o.Etc != "" {
+		if program, err = withEtc(home, o.Etc, program); err != nil {
+			return nil, nil, err
+		}
 	}
 	if o.CAFile != "" {
 		if err := trust(ctx, home, o.CAFile); err != nil {
@@ -127,16 +138,44 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 		// The window's own words are the system's language.
 		list = append(list, chromedp.Env("DISPLAY="+o.Display, "LANGUAGE="+lang), chromedp.Flag("window-position", "0,0"))
 	}
-	if os.Geteuid() == 0 {
+	if o.Bus != "" {
+		// A keyring on that bus would ask for a password of its own.
+		list = append(list, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+o.Bus, "ACCESSIBILITY_ENABLED=1"),
+			chromedp.Flag("force-renderer-accessibility", true), chromedp.Flag("password-store", "basic"))
+	}
+	if os.Geteuid() == 0 || o.Etc != "" { // where /etc is its own, it is root in its namespace
 		list = append(list, chromedp.NoSandbox) // Chromium refuses its sandbox to root
 	}
-	if name := origin.Hostname(); name != "localhost" {
-		list = append(list, chromedp.Flag("host-resolver-rules", "MAP "+name+" 127.0.0.1"))
+	if names := o.names(origin); len(names) > 0 {
+		list = append(list, chromedp.Flag("host-resolver-rules", "MAP "+strings.Join(names, " 127.0.0.1, MAP ")+" 127.0.0.1"))
 	}
 	if o.Public {
 		list = append(list, chromedp.Flag("ip-address-space-overrides", "127.0.0.1:"+origin.Port()+"=public"))
 	}
 	return list, nil
+}
+
+// names are those of this machine that no resolver knows.
+func (o Options) names(origin *url.URL) []string {
+	if name := origin.Hostname(); name != "localhost" {
+		return append([]string{name}, o.Hosts...)
+	}
+	return o.Hosts
+}
+
+// withEtc makes a program that starts the browser in a mount namespace of its
+// own, where etc stands in the place of /etc. It is for Linux.
+func withEtc(home, etc, program string) (string, error) {
+	if strings.Contains(etc+program, "'") {
+		return "", fmt.Errorf("a quote in the name of %s or %s", etc, program)
+	}
+	user := ""
+	if os.Geteuid() != 0 {
+		user = "--user --map-root-user "
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec unshare %s--mount sh -c 'mount --bind \"$1\" /etc && shift && exec \"$@\"' sh '%s' '%s' \"$@\"\n", user, etc, program)
+	file := filepath.Join(home, "browser-with-etc")
+	return file, os.WriteFile(file, []byte(script), 0o700)
 }
 
 // trust puts the CA into the profile's own certificate store.

@@ -64,6 +64,11 @@ func StartFirefox(ctx context.Context, o Options, prefs map[string]any) (*Firefo
 	if err := makeProfile(ctx, profile, o, prefs); err != nil {
 		return nil, err
 	}
+	if o.Etc != "" {
+		if program, err = withEtc(profile, o.Etc, program); err != nil {
+			return nil, err
+		}
+	}
 	args := []string{"--marionette", "--remote-allow-system-access", "--no-remote", "--profile", profile}
 	if o.Display == "" {
 		args = append(args, "--headless")
@@ -128,10 +133,10 @@ func preferences(o Options) (map[string]any, error) {
 		"browser.shell.checkDefaultBrowser": false, "browser.startup.homepage_override.mstone": "ignore",
 		"datareporting.policy.dataSubmissionEnabled": false, "network.captive-portal-service.enabled": false,
 		"network.connectivity-service.enabled": false, "services.settings.server": "data:,", "toolkit.telemetry.server": "",
-		"intl.accept_languages": lang, "network.proxy.type": 0,
+		"intl.accept_languages": lang, "intl.locale.requested": lang, "network.proxy.type": 0,
 	}
-	if name := origin.Hostname(); name != "localhost" {
-		all["network.dns.localDomains"] = name
+	if names := o.names(origin); len(names) > 0 {
+		all["network.dns.localDomains"] = strings.Join(names, ",")
 	}
 	if o.Public {
 		all["network.lna.address_space.public.override"] = "127.0.0.1:" + origin.Port()
@@ -178,6 +183,19 @@ func (f *Firefox) call(ctx context.Context, command string, params, result any) 
 // Navigate opens an address and waits until it has loaded.
 func (f *Firefox) Navigate(ctx context.Context, address string) error {
 	return f.call(ctx, "WebDriver:Navigate", map[string]any{"url": address}, nil)
+}
+
+// Frame makes the page in a frame the one that is spoken to, until the next
+// address.
+func (f *Firefox) Frame(ctx context.Context, selector string) error {
+	var element map[string]string
+	if err := f.call(ctx, "WebDriver:FindElement", map[string]any{"using": "css selector", "value": selector}, value(&element)); err != nil {
+		return err
+	}
+	for _, id := range element {
+		return f.call(ctx, "WebDriver:SwitchToFrame", map[string]any{"element": id}, nil)
+	}
+	return fmt.Errorf("no %s", selector)
 }
 
 // Evaluate runs an async function's body in the page; result takes what it
