@@ -33,10 +33,11 @@ demo:
 check:
 	@scripts/check
 
+# Most of the tests' time is waiting for browsers, windows and cards, hence -p.
 test:
 	@scripts/setup test
 	@scripts/check
-	@go test -race -count=1 -timeout 9m ./...
+	@go test -race -count=1 -timeout 9m -p 3 ./...
 
 conformance:
 	@scripts/setup conformance
