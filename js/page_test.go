@@ -91,7 +91,7 @@ func startPublic() (string, error) {
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "portal.test"}, DNSNames: []string{"portal.test"},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "portal.test"}, DNSNames: []string{"portal.test", "localhost"},
 		NotBefore: root.NotBefore, NotAfter: root.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

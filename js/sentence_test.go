@@ -12,8 +12,8 @@ var reasons = strings.Fields(`
 	no_certificate no_certificate/expired no_certificate/not_yet_valid no_certificate/not_for_authentication
 	no_certificate/key_without_pin card_changed pin_locked pin_incorrect pin_incorrect/one pin_incorrect/some
 	pin_not_set module_failed no_module prompt_failed internal invalid_params protocol_error
-	no_agent permission_denied permission_denied/frame permission_dismissed policy_blocked policy_blocked/frame challenge_expired challenge_failed challenge_failed/pause
-	aborted insecure_context csp_blocked agent_lost agent_too_old page_too_old
+	no_agent no_agent/safari permission_denied permission_denied/frame permission_dismissed policy_blocked policy_blocked/frame challenge_expired challenge_failed challenge_failed/pause
+	aborted insecure_context csp_blocked csp_blocked/safari agent_lost agent_too_old page_too_old
 	login_refused login_refused/too_many_requests login_refused/unreachable
 	login_refused/malformed_token login_refused/unsupported_format login_refused/malformed_certificate
 	login_refused/nonce_length login_refused/origin_invalid login_refused/wrong_key_usage

@@ -132,9 +132,10 @@ func (p *Portal) Handler() http.Handler {
 	return p.secured(crossOrigin.Handler(mux))
 }
 
-// csp lets a page load its own files only, and dial the agent; permissions lets
+// csp lets a page load its own files only, and dial the agent (in Safari, by
+// wss); permissions lets
 // it ask the person for that, and no frame of another site.
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws://127.0.0.1:*; " +
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws://127.0.0.1:* wss://localhost:*; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
 
 const permissions = "loopback-network=(self), camera=(), microphone=(), geolocation=()"

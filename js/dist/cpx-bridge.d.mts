@@ -3,7 +3,7 @@
 // checks them against the implementation.
 export as namespace CPxBridge;
 
-/** The ports where an agent is looked for; 27720 and 10 unless told otherwise. */
+/** The ports where an agent is looked for. */
 export interface Ports {
   first: number;
   /** 1 to 100: a terminal server has one agent for each person logged in. */
@@ -69,7 +69,10 @@ export interface Options {
   signal?: AbortSignal | undefined;
   /** The language of the agent's dialogs; the page's unless given. */
   lang?: string | undefined;
+  /** 27720 and 10 unless told otherwise. */
   ports?: Ports | undefined;
+  /** Where the agents' encrypted sockets are looked for, in Safari; 27820 and 10 unless told otherwise. */
+  wss?: Ports | undefined;
   onProgress?: ((state: Progress) => void) | undefined;
   /** Where a person gets the agent; comes back in the error, and as sentence()'s link. */
   installUrl?: string | undefined;

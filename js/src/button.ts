@@ -1,4 +1,4 @@
-import type { AuthenticateOptions, Progress } from "./cpx-bridge.mjs";
+import type { AuthenticateOptions, Ports, Progress } from "./cpx-bridge.mjs";
 import type { LoginState } from "./button.mjs";
 import { authenticate, CpxError, progressText, sentence } from "./cpx-bridge.mjs";
 import { language, wanted } from "./language";
@@ -96,14 +96,18 @@ export class CpxLogin extends Base {
 
   private options(signal: AbortSignal): AuthenticateOptions {
     const get = (name: string): string | undefined => this.getAttribute(name) ?? undefined;
-    const first = get("ports-first");
+    const ports = (name: string): Ports | undefined => {
+      const first = get(name + "-first");
+      return first === undefined ? undefined : { first: Number(first), count: Number(get(name + "-count") ?? 10) };
+    };
     return {
       signal,
       lang: this.tongue(),
       challengeUrl: get("challenge-url"),
       loginUrl: get("login-url"),
       installUrl: get("install-url"),
-      ports: first === undefined ? undefined : { first: Number(first), count: Number(get("ports-count") ?? 10) },
+      ports: ports("ports"),
+      wss: ports("wss"),
       onProgress: (state: Progress) => this.become(state),
     };
   }

@@ -9,9 +9,9 @@ const spoken = 1;
 
 export type Outcome = "agent" | "failed" | "agent_too_old" | "page_too_old" | "blocked";
 
-/** One dial of one port, from its start to an agent that answered, or not. */
+/** One dial of one address, from its start to an agent that answered, or not. */
 export class Dial {
-  readonly port: number;
+  readonly url: string;
   readonly started = performance.now();
   /** Set when it has ended. */
   outcome: Outcome | undefined;
@@ -22,14 +22,14 @@ export class Dial {
   private readonly moved: (dial: Dial) => void;
 
   /** moved is called when the socket has opened, and when the dial has ended. */
-  constructor(port: number, moved: (dial: Dial) => void) {
-    this.port = port;
+  constructor(url: string, moved: (dial: Dial) => void) {
+    this.url = url;
     this.moved = moved;
     try {
-      this.socket = new WebSocket(`ws://127.0.0.1:${port}/v1`, "cpx.v1");
+      this.socket = new WebSocket(url, "cpx.v1");
     } catch {
-      // Firefox throws when the page's own policy forbids the address. Told
-      // later, as every other outcome is.
+      // Firefox throws when the page's own policy forbids the address, and Safari
+      // may for any plain one. Told later, as every other outcome is.
       queueMicrotask(() => this.end("blocked"));
       return;
     }
@@ -52,7 +52,7 @@ export class Dial {
   private opened(socket: WebSocket): void {
     if (socket.protocol !== "cpx.v1") return this.close();
     this.moved(this);
-    const link = new Link(socket, this.port);
+    const link = new Link(socket, this.url);
     const late = setTimeout(() => this.close(), answerTime);
     link
       .call("status")

@@ -1,12 +1,12 @@
 import { abortable, CpxError } from "./errors";
 import type { Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
 import { answerTime, Dial, type Outcome } from "./dial";
-import { firefox, forbidden, framed, type Permission, permission } from "./permission";
+import { firefox, forbidden, framed, type Permission, permission, safari } from "./permission";
 import type { Link } from "./rpc";
 
 type Tell = (state: Progress) => void;
 
-const memory = "cpx-bridge.port";
+const memory = "cpx-bridge.last";
 const headStart = 150;
 const step = 50;
 /** Longer than the longest prompt that a browser leaves standing. */
@@ -22,39 +22,42 @@ const together = 30;
 
 // Dials outlive their search: one that waits for the browser's prompt is
 // taken up by the next search instead of being dialled again.
-const dials = new Map<number, Dial>();
+const dials = new Map<string, Dial>();
 let kept: Link | undefined;
 let current: Search | undefined;
 let searches = 0;
 
 /** An open connection to the agent: the kept one, else a search. */
-export async function connect({ ports, signal, onProgress: tell }: Options): Promise<Link> {
-  const range = checked(ports ?? { first: 27720, count: 10 });
+export async function connect({ ports, wss, signal, onProgress: tell }: Options): Promise<Link> {
+  const all = addresses(ports, wss);
   if (!isSecureContext) throw new CpxError("insecure_context");
-  if (kept?.open && within(kept.port, range)) return kept;
+  if (kept?.open && all.includes(kept.url)) return kept;
   tell?.("searching");
-  if (!current || !sameRange(current.range, range)) current = new Search(range);
+  if (!current || String(current.all) !== String(all)) current = new Search(all);
   const search = current;
   if (tell) search.listen(tell);
   return abortable(search.found, signal).finally(() => tell && search.tell.delete(tell));
 }
 
+/** Where an agent may be. Safari's come first: it blocks the others, mostly. */
+function addresses(ports: Ports = { first: 27720, count: 10 }, wss: Ports = { first: 27820, count: 10 }): string[] {
+  const secure = range(wss).map((port) => `wss://localhost:${port}/v1`);
+  return [...(safari() ? secure : []), ...range(ports).map((port) => `ws://127.0.0.1:${port}/v1`)];
+}
+
 /** A page's mistake is told as one, not as an agent that is absent. */
-function checked({ first, count }: Ports): Ports {
+function range({ first, count }: Ports): number[] {
   if (Number.isInteger(first) && Number.isInteger(count) && first > 0 && count > 0 && count <= 100 && first + count <= 65536) {
-    return { first, count };
+    return Array.from({ length: count }, (_, i) => first + i);
   }
   throw new CpxError("invalid_params", {}, `ports: first ${first}, count ${count}`);
 }
 
-const sameRange = (a: Ports, b: Ports): boolean => a.first === b.first && a.count === b.count;
-const within = (port: number, r: Ports): boolean => port >= r.first && port < r.first + r.count;
-
-function lastGood(): number {
+function lastGood(): string {
   try {
-    return Number(localStorage.getItem(memory));
+    return localStorage.getItem(memory) ?? "";
   } catch {
-    return 0; // a page without storage searches each time
+    return ""; // a page without storage searches each time
   }
 }
 
@@ -62,25 +65,17 @@ function keep(link: Link): void {
   if (kept !== link && kept?.open) kept.close();
   kept = link;
   try {
-    localStorage.setItem(memory, String(link.port));
+    localStorage.setItem(memory, link.url);
   } catch {
     // see lastGood
   }
 }
 
-/** Ports in the order of dialling, and whether the first has a head start. */
-function order(r: Ports): { list: number[]; remembered: boolean } {
-  const all = Array.from({ length: r.count }, (_, i) => r.first + i);
-  const good = lastGood();
-  if (!within(good, r)) return { list: all, remembered: false };
-  return { list: [good, ...all.filter((p) => p !== good)], remembered: true };
-}
-
 class Search {
-  readonly range: Ports;
+  readonly all: string[];
   readonly found: Promise<Link>;
   readonly tell = new Set<Tell>();
-  private readonly mine = new Map<number, Dial>();
+  private readonly mine = new Map<string, Dial>();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly limit: number;
   private readonly later: boolean;
@@ -96,10 +91,10 @@ class Search {
   private resolve!: (link: Link) => void;
   private reject!: (error: CpxError) => void;
 
-  constructor(range: Ports) {
-    this.range = range;
+  constructor(all: string[]) {
+    this.all = all;
     this.later = searches++ > 0;
-    this.limit = this.later || range.count > 10 ? 8000 : 3000;
+    this.limit = this.later || all.length > 10 ? 8000 : 3000;
     this.found = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -124,7 +119,7 @@ class Search {
   // Chromium tells a block by the page's policy here, and by an error event
   // that looks like any other.
   private readonly violated = (e: SecurityPolicyViolationEvent): void => {
-    if (e.disposition === "enforce" && e.blockedURI.startsWith("ws://127.0.0.1")) this.blocked = true;
+    if (e.disposition === "enforce" && /^wss?:\/\/(127\.0\.0\.1|localhost)\b/.test(e.blockedURI)) this.blocked = true;
   };
 
   private async begin(): Promise<void> {
@@ -144,26 +139,29 @@ class Search {
   }
 
   private dialAll(): void {
-    const { list, remembered } = order(this.range);
+    const good = lastGood();
+    const remembered = this.all.includes(good);
+    const list = remembered ? [good, ...this.all.filter((url) => url !== good)] : this.all;
     const pause = list.length > 40 ? 2000 / list.length : step;
     this.toStart = list.length;
-    list.forEach((port, i) => {
-      const wait = remembered ? (i && headStart + (i - 1) * pause) : i * pause;
+    list.forEach((url, i) => {
+      // Only the last good one has a head start.
+      const wait = remembered ? i && headStart + (i - 1) * pause : i * pause;
       this.after(wait, () => {
         this.toStart--;
-        this.dial(port);
+        this.dial(url);
       });
     });
   }
 
-  private dial(port: number): void {
-    let dial = dials.get(port);
+  private dial(url: string): void {
+    let dial = dials.get(url);
     if (!dial) {
-      dial = new Dial(port, moved);
-      dials.set(port, dial);
+      dial = new Dial(url, moved);
+      dials.set(url, dial);
       hurry();
     }
-    this.mine.set(port, dial);
+    this.mine.set(url, dial);
   }
 
   private changed(state: Permission): void {
@@ -187,7 +185,7 @@ class Search {
   }
 
   has(dial: Dial): boolean {
-    return this.mine.get(dial.port) === dial;
+    return this.mine.get(dial.url) === dial;
   }
 
   private pending(): boolean {
@@ -242,7 +240,8 @@ class Search {
     const some = (o: Outcome): boolean => all.some((d) => d.outcome === o);
     let reason: Reason = "no_agent";
     let detail: string | undefined;
-    if (this.blocked || some("blocked")) reason = "csp_blocked";
+    // Safari may block every plain socket so: that is no policy of the page.
+    if (this.blocked || (!safari() && some("blocked"))) reason = "csp_blocked";
     else if (some("agent_too_old")) reason = "agent_too_old";
     else if (some("page_too_old")) reason = "page_too_old";
     else if (state === "denied" || state === "prompt") {
@@ -252,6 +251,7 @@ class Search {
       else if (this.stillAsked() || this.dismissed(all)) reason = "permission_dismissed";
       if (framed() && reason !== "no_agent") detail = "frame";
     }
+    if (safari() && /^(no_agent|csp_blocked)$/.test(reason)) detail = "safari";
     this.reject(new CpxError(reason, { detail }));
   }
 
@@ -290,7 +290,7 @@ class Search {
 
 function moved(dial: Dial): void {
   if (dial.outcome) {
-    dials.delete(dial.port);
+    dials.delete(dial.url);
     if (current?.has(dial)) void current.check(dial);
     // Opened after its search had ended: good for the next one.
     else if (dial.link) keep(dial.link);

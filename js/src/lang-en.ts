@@ -4,6 +4,12 @@ const again = "Please try again.";
 const support = "If this keeps happening, tell your IT support.";
 const tell = "Tell your IT support.";
 
+const causes = [
+  "No icon: the agent is not installed, or not running. Start it, or have it installed.",
+  "The icon is there: this site is not allowed on this computer. Ask your IT support for it.",
+  "Shared computer, and only another person has the icon: open a session of your own and start the agent there.",
+] as const;
+
 export const texts: Language["texts"] = {
   // What the agent says.
   cancelled: ["The login was cancelled.", "Nothing was sent. You can start again."],
@@ -34,13 +40,8 @@ export const texts: Language["texts"] = {
   protocol_error: ["The agent’s answer was not understood.", again + " " + support],
 
   // What the page finds.
-  no_agent: [
-    "No agent answered this page.",
-    "Look for the CPx Bridge icon near the clock, then try again.",
-    "No icon: the agent is not installed, or not running. Start it, or have it installed.",
-    "The icon is there: this site is not allowed on this computer. Ask your IT support for it.",
-    "Shared computer, and only another person has the icon: open a session of your own and start the agent there.",
-  ],
+  no_agent: ["No agent answered this page.", "Look for the CPx Bridge icon near the clock, then try again.", ...causes],
+  "no_agent.safari": ["No agent answered this page in Safari.", "Open it in Firefox, Chrome or Edge. Safari needs a setting of this computer: ask your IT support.", ...causes],
   permission_denied: ["The browser does not let this site reach the agent.", "Click left of the site’s address, allow “Apps on device” (in Firefox: “Access this device”), then try again. If the setting is locked, tell your IT support."],
   "permission_denied.frame": ["The browser does not let this page reach the agent.", "Click left of the site’s address, allow “Apps on device” (in Firefox: “Access this device”), then try again. If nothing is set there, open the portal in a tab of its own."],
   permission_dismissed: ["The browser’s question was not answered.", "Try again and choose “Allow” when the browser asks whether this site may access other apps and services on this device."],
@@ -52,6 +53,7 @@ export const texts: Language["texts"] = {
   aborted: ["The login was interrupted.", "Nothing was sent. You can start again."],
   insecure_context: ["This page is not protected.", "Open the portal by its https address, then try again."],
   csp_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Content-Security-Policy must allow “connect-src ws://127.0.0.1:*”."],
+  "csp_blocked.safari": ["The portal’s settings keep it from reaching the agent in Safari.", "Open this page in Firefox, Chrome or Edge, or tell the portal’s support: its Content-Security-Policy must allow “connect-src wss://localhost:*”."],
   agent_lost: ["The connection with the agent was lost.", "Check that the agent is still running, then try again."],
   agent_too_old: ["The agent on this computer is too old for this site.", "Update it, or ask your IT support to, then try again."],
   page_too_old: ["The agent on this computer is newer than this site.", "Tell the portal’s support: its page must be updated."],

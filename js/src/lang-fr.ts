@@ -4,6 +4,12 @@ const again = "Recommencez l’identification.";
 const support = "Si cela se reproduit, prévenez votre support informatique.";
 const installer = "Prévenez votre support informatique.";
 
+const causes = [
+  "Pas d’icône : l’agent n’est pas installé, ou pas démarré. Démarrez-le, ou faites-le installer.",
+  "L’icône est là : ce site n’est pas autorisé sur ce poste. Demandez-le à votre support informatique.",
+  "Poste partagé, et l’icône n’apparaît que chez une autre personne : ouvrez votre propre session et démarrez-y l’agent.",
+] as const;
+
 export const texts: Language["texts"] = {
   // Ce que dit l’agent.
   cancelled: ["L’identification a été annulée.", "Rien n’a été transmis. Vous pouvez recommencer."],
@@ -34,13 +40,8 @@ export const texts: Language["texts"] = {
   protocol_error: ["La réponse de l’agent n’a pas été comprise.", again + " " + support],
 
   // Ce que constate la page.
-  no_agent: [
-    "Aucun agent n’a répondu à cette page.",
-    "Cherchez l’icône de CPx Bridge près de l’horloge, puis recommencez.",
-    "Pas d’icône : l’agent n’est pas installé, ou pas démarré. Démarrez-le, ou faites-le installer.",
-    "L’icône est là : ce site n’est pas autorisé sur ce poste. Demandez-le à votre support informatique.",
-    "Poste partagé, et l’icône n’apparaît que chez une autre personne : ouvrez votre propre session et démarrez-y l’agent.",
-  ],
+  no_agent: ["Aucun agent n’a répondu à cette page.", "Cherchez l’icône de CPx Bridge près de l’horloge, puis recommencez.", ...causes],
+  "no_agent.safari": ["Aucun agent n’a répondu à cette page dans Safari.", "Ouvrez-la dans Firefox, Chrome ou Edge. Safari demande un réglage de ce poste : adressez-vous à votre support informatique.", ...causes],
   permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez « Applis sur l’appareil » (dans Firefox : « Accéder à cet appareil »), puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
   "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez « Applis sur l’appareil » (dans Firefox : « Accéder à cet appareil »), puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
   permission_dismissed: ["La question du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande si ce site peut accéder à d’autres applis et services sur cet appareil."],
@@ -52,6 +53,7 @@ export const texts: Language["texts"] = {
   aborted: ["L’identification a été interrompue.", "Rien n’a été transmis. Vous pouvez recommencer."],
   insecure_context: ["Cette page n’est pas protégée.", "Ouvrez le portail par son adresse en https, puis recommencez."],
   csp_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src ws://127.0.0.1:* »."],
+  "csp_blocked.safari": ["Les réglages du portail empêchent de joindre l’agent dans Safari.", "Ouvrez cette page dans Firefox, Chrome ou Edge, ou prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src wss://localhost:* »."],
   agent_lost: ["La liaison avec l’agent a été perdue.", "Vérifiez que l’agent fonctionne toujours, puis recommencez."],
   agent_too_old: ["L’agent de ce poste est trop ancien pour ce site.", "Mettez-le à jour, ou demandez-le à votre support informatique, puis recommencez."],
   page_too_old: ["L’agent de ce poste est plus récent que ce site.", "Prévenez le support du portail : il doit mettre sa page à jour."],

@@ -10,6 +10,9 @@ const near =
 /** Firefox's version, or 0: two of its habits cannot be asked for. */
 export const firefox = Number(/ Firefox\/(\d+)/.exec(globalThis.navigator?.userAgent)?.[1] ?? 0);
 
+/** Safari, and every browser on an iPhone or iPad: a page on https reaches no plain socket there. */
+export const safari = (): boolean => navigator.vendor.startsWith("Apple");
+
 /** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but says "prompt" before. */
 const asks = (): boolean => !near.test(location.hostname) && !(firefox && firefox < 154);
 

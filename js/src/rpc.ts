@@ -9,7 +9,7 @@ interface Waiting {
 
 /** JSON-RPC 2.0 over one open socket. */
 export class Link {
-  readonly port: number;
+  readonly url: string;
   /** Called when the card of this connection leaves the reader. */
   readonly removed = new Set<() => void>();
   /** Called once when the socket closes. */
@@ -18,9 +18,9 @@ export class Link {
   private readonly waiting = new Map<number, Waiting>();
   private last = 0;
 
-  constructor(socket: WebSocket, port: number) {
+  constructor(socket: WebSocket, url: string) {
     this.socket = socket;
-    this.port = port;
+    this.url = url;
     socket.addEventListener("message", (e) => this.receive(e.data));
     socket.addEventListener("close", () => this.end());
   }
