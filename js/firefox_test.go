@@ -20,7 +20,7 @@ var (
 	firefoxErr  error
 )
 
-// fox opens an address in Firefox.
+// fox opens an address in Firefox; a path is one of the public site.
 func fox(t *testing.T, address string) {
 	t.Helper()
 	starting.Do(func() { tabErr = startBrowser() }) // brings the public site
@@ -36,6 +36,9 @@ func fox(t *testing.T, address string) {
 	})
 	if firefoxErr != nil {
 		t.Fatalf("%v\n(these tests need a real Firefox: apt-get install firefox-esr)", firefoxErr)
+	}
+	if strings.HasPrefix(address, "/") {
+		address = publicSite + address
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
@@ -132,7 +135,7 @@ func TestFirefoxContentSecurityPolicy(t *testing.T) {
 // On https, as a public site, from the click to the portal's answer.
 func TestFirefoxLogin(t *testing.T) {
 	e := newEvents()
-	fox(t, publicSite+"/")
+	fox(t, "/")
 	first, l := freePorts(t, 1)
 	agentOn(t, l[0], "agent", e, goodStatus, signs)
 	if got := inFox(t, strings.Replace(search(first, 1), "cpx.status({", `cpx.authenticate({ nonce: "x".repeat(44),`, 1)); got != "found" {
@@ -169,14 +172,14 @@ func inFirefox(t *testing.T, script string) {
 // asFirefox makes it behave as that release does, and say so.
 func asFirefox(t *testing.T, release int, asks bool) {
 	t.Helper()
-	fox(t, publicSite+"/")
+	fox(t, "/")
 	inFirefox(t, fmt.Sprintf(`Services.prefs.setBoolPref("network.lna.websocket.enabled", %t);
 		Services.prefs.setStringPref("general.useragent.override", "Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/%[2]d.0");`, asks, release))
 	t.Cleanup(func() {
 		_ = firefox.InBrowser(context.Background(), `Services.prefs.clearUserPref("network.lna.websocket.enabled");
 			Services.prefs.clearUserPref("general.useragent.override");`, nil)
 	})
-	fox(t, publicSite+"/")
+	fox(t, "/")
 }
 
 // Before release 154 nothing is asked, though the permission says "prompt": the
@@ -204,7 +207,7 @@ func TestFirefoxAsks(t *testing.T) {
 		{"button", "searching permission-prompt waiting-for-permission searching found"},
 	} {
 		t.Run(c.button, func(t *testing.T) {
-			fox(t, publicSite+"/")
+			fox(t, "/")
 			e := newEvents()
 			first, l := freePorts(t, 2)
 			l[0].Close()

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -108,6 +110,14 @@ func TestRefusals(t *testing.T) {
 			want: failure{Reason: "login_refused", Code: 403, Detail: "untrusted_ca", ProblemDetail: "other", RetryAfter: &seven}},
 		{name: "no json", reply: signs, login: problem(500, `oops`),
 			want: failure{Reason: "login_refused", Code: 500, RetryAfter: &seven}},
+		{name: "redirected", reply: signs, login: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) },
+			want: failure{Reason: "login_refused", Detail: "unexpected_answer"}},
+		{name: "carried on", reply: signs, login: func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
+			want: failure{Reason: "login_refused", Detail: "unexpected_answer"}},
+		{name: "a page", reply: signs, login: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html>") },
+			want: failure{Reason: "login_refused", Code: 200, Detail: "unexpected_answer"}},
 		{name: "no challenge", reply: signs, url: "/auth/broken", want: failure{Reason: "challenge_failed", Code: 502}},
 		{name: "challenge is no json", reply: signs, url: "/", want: failure{Reason: "challenge_failed", Code: 200}},
 	} {
@@ -124,6 +134,65 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("%s, want %s", a, b)
 			}
 		})
+	}
+}
+
+// What answers may be anything: nothing but a token goes to page and portal.
+func TestNoToken(t *testing.T) {
+	for _, result := range []string{`null`, `7`, `[]`, `{}`, `"web-eid:1.0"`, strings.Replace(token, `"c2ln"`, `{}`, 1), strings.Replace(token, `"algorithm"`, `"constructor"`, 1)} {
+		e := newEvents()
+		port := one(t, e, func(send func(string, ...any), r request) {
+			if r.Method == "authenticate" {
+				send(`{"jsonrpc":"2.0","id":%d,"result":%s}`, r.ID, result)
+			}
+		}, accepts)
+		for _, where := range []string{`loginUrl: "/auth/login"`, `nonce: "n".repeat(44)`} {
+			if got := inPage(t, `return cpx.authenticate({ %s, ports: { first: %d, count: 1 } })`, where, port); got.reason() != "protocol_error" {
+				t.Errorf("%s: %s", result, got.reason())
+			}
+		}
+		if slices.Contains(e.all(), "login") {
+			t.Errorf("%s was sent to the portal", result)
+		}
+	}
+}
+
+// A portal may answer with nothing but its cookie; one of another origin gets
+// nothing.
+func TestLoginAddress(t *testing.T) {
+	e := newEvents()
+	port := one(t, e, signs, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		elsewhere.Add(1)
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "*")
+		fmt.Fprint(w, "{}")
+	}))
+	t.Cleanup(other.Close)
+	got := inPage(t, `const ports = { first: %d, count: 1 };
+		const here = await cpx.authenticate({ loginUrl: "/auth/login", ports });
+		const there = await cpx.authenticate({ loginUrl: %q, ports }).catch((e) => e.reason + " " + e.detail);
+		return [here, there]`, port, other.URL)
+	if string(got.Value) != `[{},"login_refused unreachable"]` || elsewhere.Load() > 0 {
+		t.Errorf("%s %s, %d requests elsewhere", got.Value, got.reason(), elsewhere.Load())
+	}
+}
+
+// The page is told of a login what it has words for.
+func TestProgressOfTheAgent(t *testing.T) {
+	e := newEvents()
+	port := one(t, e, func(send func(string, ...any), r request) {
+		for _, state := range []string{`"done"`, `"idle"`, `"error"`, `"searching"`, `"constructor"`, `7`, `null`, `"waiting-for-card"`} {
+			send(`{"jsonrpc":"2.0","method":"progress","params":{"state":%s}}`, state)
+		}
+		signs(send, r)
+	}, nil)
+	got := inPage(t, `const seen = [];
+		await cpx.authenticate({ nonce: "n".repeat(44), ports: { first: %d, count: 1 }, onProgress: (s) => seen.push(s) });
+		return seen.slice(0, 3)`, port)
+	if string(got.Value) != `["searching","waiting-for-card","waiting-for-consent"]` {
+		t.Errorf("%s %s", got.Value, got.reason())
 	}
 }
 

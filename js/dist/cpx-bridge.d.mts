@@ -73,7 +73,8 @@ export interface Options {
   ports?: Ports | undefined;
   /** Where the agents' encrypted sockets are looked for, in Safari; 27820 and 10 unless told otherwise. */
   wss?: Ports | undefined;
-  onProgress?: ((state: Progress) => void) | undefined;
+  /** Where it gives a promise, at "permission-prompt" the browser's question waits for it, 3 s at most. */
+  onProgress?: ((state: Progress) => unknown) | undefined;
   /** Where a person gets the agent; comes back in the error, and as sentence()'s link. */
   installUrl?: string | undefined;
 }

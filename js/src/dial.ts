@@ -5,7 +5,19 @@ import { Link } from "./rpc";
 export const answerTime = 2000;
 
 /** The one version of the protocol that this library speaks. */
-const spoken = 1;
+export const spoken = 1;
+
+/** The version that an agent answers with, in time; NaN of what is no agent. The link is closed where it is late. */
+export async function version(link: Link): Promise<number> {
+  const late = setTimeout(() => link.close(), answerTime);
+  try {
+    return count(members(await link.call("status"))["protocol"]) ?? NaN;
+  } catch {
+    return NaN;
+  } finally {
+    clearTimeout(late);
+  }
+}
 
 export type Outcome = "agent" | "failed" | "agent_too_old" | "page_too_old" | "blocked";
 
@@ -53,19 +65,11 @@ export class Dial {
     if (socket.protocol !== "cpx.v1") return this.close();
     this.moved(this);
     const link = new Link(socket, this.url);
-    const late = setTimeout(() => this.close(), answerTime);
-    link
-      .call("status")
-      .then(
-        (result) => {
-          const protocol = count(members(result)["protocol"]) ?? NaN;
-          if (protocol === spoken) this.link = link;
-          else link.close();
-          this.end(protocol === spoken ? "agent" : protocol < spoken ? "agent_too_old" : protocol > spoken ? "page_too_old" : "failed");
-        },
-        () => this.close(),
-      )
-      .finally(() => clearTimeout(late));
+    void version(link).then((protocol) => {
+      if (protocol === spoken) this.link = link;
+      else link.close();
+      this.end(protocol === spoken ? "agent" : protocol < spoken ? "agent_too_old" : protocol > spoken ? "page_too_old" : "failed");
+    });
   }
 
   private end(outcome: Outcome): void {

@@ -48,6 +48,15 @@ export function fromWire(raw: unknown): CpxError {
 export const aborted = (): CpxError => new CpxError("aborted");
 export const lost = (): CpxError => new CpxError("agent_lost");
 
+/** Calls what the page gave. Its mistake is reported as the page's, and stops nothing here. */
+export function safely<A extends unknown[]>(f: ((...args: A) => unknown) | undefined, ...args: A): unknown {
+  try {
+    return f?.(...args);
+  } catch (e) {
+    return reportError(e);
+  }
+}
+
 /**
  * Settles as p does, or with "aborted" as soon as the signal says so. What p
  * stands for runs on: onAbort ends it where it can be ended.

@@ -1,10 +1,10 @@
-import { abortable, CpxError } from "./errors";
+import { abortable, aborted, CpxError, safely } from "./errors";
 import type { Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
-import { answerTime, Dial, type Outcome } from "./dial";
+import { answerTime, Dial, type Outcome, spoken, version } from "./dial";
 import { firefox, forbidden, framed, type Permission, permission, safari } from "./permission";
 import type { Link } from "./rpc";
 
-type Tell = (state: Progress) => void;
+type Tell = (state: Progress) => unknown;
 
 const memory = "cpx-bridge.last";
 const headStart = 150;
@@ -15,6 +15,8 @@ const promptTime = 250_000;
 const overdue = 8000;
 /** What a page needs to show a sentence before the browser asks. */
 const readingTime = 50;
+/** How long the words themselves, which are loaded for the first time, may hold a dial up. */
+const loadingTime = 3000;
 /** Firefox ends a socket after 20 s, and leaves the question that it asked for it. */
 const leftAlone = 19_000;
 /** Dials that end this close together have ended of one cause. */
@@ -24,19 +26,23 @@ const together = 30;
 // taken up by the next search instead of being dialled again.
 const dials = new Map<string, Dial>();
 let kept: Link | undefined;
-let current: Search | undefined;
+const current = new Set<Search>(); // one for each range that is asked for
 let searches = 0;
 
 /** An open connection to the agent: the kept one, else a search. */
 export async function connect({ ports, wss, signal, onProgress: tell }: Options): Promise<Link> {
   const all = addresses(ports, wss);
+  if (signal?.aborted) throw aborted();
   if (!isSecureContext) throw new CpxError("insecure_context");
-  if (kept?.open && all.includes(kept.url)) return kept;
-  tell?.("searching");
-  if (!current || String(current.all) !== String(all)) current = new Search(all);
-  const search = current;
-  if (tell) search.listen(tell);
-  return abortable(search.found, signal).finally(() => tell && search.tell.delete(tell));
+  const link = kept;
+  if (link?.open && all.includes(link.url)) {
+    // An agent that hangs is told as one that is gone. One at work is not disturbed.
+    if (link.busy || (await abortable(version(link), signal)) === spoken) return link;
+    link.close();
+  }
+  safely(tell, "searching");
+  const search = [...current].find((s) => String(s.all) === String(all)) ?? new Search(all);
+  return search.wanted(signal, tell);
 }
 
 /** Where an agent may be. Safari's come first: it blocks the others, mostly. */
@@ -62,7 +68,7 @@ function lastGood(): string {
 }
 
 function keep(link: Link): void {
-  if (kept !== link && kept?.open) kept.close();
+  if (kept !== link && !kept?.used) kept?.close();
   kept = link;
   try {
     localStorage.setItem(memory, link.url);
@@ -73,8 +79,10 @@ function keep(link: Link): void {
 
 class Search {
   readonly all: string[];
-  readonly found: Promise<Link>;
-  readonly tell = new Set<Tell>();
+  private readonly found: Promise<Link>;
+  private readonly tell = new Set<Tell>();
+  private readonly ending = new AbortController();
+  private callers = 0;
   private readonly mine = new Map<string, Dial>();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
   private readonly limit: number;
@@ -100,20 +108,28 @@ class Search {
       this.reject = reject;
     });
     this.found.catch(() => undefined); // its callers may all have gone
-    document.addEventListener("securitypolicyviolation", this.violated);
+    document.addEventListener("securitypolicyviolation", this.violated, { signal: this.ending.signal });
+    current.add(this);
     void this.begin();
   }
 
-  /** Whoever comes later is told where the search stands. */
-  listen(tell: Tell): void {
-    this.tell.add(tell);
-    if (this.said) tell(this.said);
+  /** What it finds. Whoever comes later is told where it stands; when all have gone it ends. */
+  wanted(signal: AbortSignal | undefined, tell: Tell | undefined): Promise<Link> {
+    this.callers++;
+    const mine: Tell = (state) => safely(tell, state);
+    this.tell.add(mine);
+    if (this.said) mine(this.said);
+    return abortable(this.found, signal).finally(() => {
+      this.tell.delete(mine);
+      if (!--this.callers) this.end();
+    });
   }
 
-  private say(state: Progress): void {
-    if (this.over || this.said === state) return;
+  /** Resolves when all have shown it, where they say when. */
+  private say(state: Progress): Promise<unknown> {
+    const all = this.over || this.said === state ? [] : [...this.tell];
     this.said = state;
-    for (const t of this.tell) t(state);
+    return Promise.allSettled(all.map((tell) => tell(state)));
   }
 
   // Chromium tells a block by the page's policy here, and by an error event
@@ -123,17 +139,18 @@ class Search {
   };
 
   private async begin(): Promise<void> {
-    this.state = await permission((s) => this.changed(s));
+    this.state = await permission((s) => this.changed(s), this.ending.signal);
     this.asked = this.state === "prompt";
     if (this.asked) {
       // The words come before the question they speak of.
-      this.say("permission-prompt");
-      await new Promise((r) => setTimeout(r, readingTime));
+      await Promise.race([this.say("permission-prompt"), pause(loadingTime)]);
+      await pause(readingTime);
       const asking = (ms: number, state: Progress): void =>
-        this.after(ms, () => this.pending() && this.state === "prompt" && this.say(state));
+        this.after(ms, () => this.pending() && this.state === "prompt" && void this.say(state));
       asking(400, "waiting-for-permission");
       asking(overdue, "permission-overdue");
     }
+    if (this.over) return;
     this.dialAll();
     this.restart(this.limit);
   }
@@ -142,11 +159,11 @@ class Search {
     const good = lastGood();
     const remembered = this.all.includes(good);
     const list = remembered ? [good, ...this.all.filter((url) => url !== good)] : this.all;
-    const pause = list.length > 40 ? 2000 / list.length : step;
+    const gap = list.length > 40 ? 2000 / list.length : step;
     this.toStart = list.length;
     list.forEach((url, i) => {
       // Only the last good one has a head start.
-      const wait = remembered ? i && headStart + (i - 1) * pause : i * pause;
+      const wait = remembered ? i && headStart + (i - 1) * gap : i * gap;
       this.after(wait, () => {
         this.toStart--;
         this.dial(url);
@@ -169,7 +186,7 @@ class Search {
     this.state = state;
     if (!answered || this.over) return;
     // The prompt's time was not the agent's: its own begins now.
-    this.say("searching");
+    void this.say("searching");
     this.restart(this.limit);
     hurry(true);
     void this.check(); // the socket may have ended meanwhile
@@ -199,7 +216,7 @@ class Search {
     const running = this.pending() || this.toStart > 0;
     if (running && !this.expired) return;
     // A violation is reported just after the socket's error.
-    await new Promise((r) => setTimeout(r));
+    await pause(0);
     const state = await permission();
     if (this.over) return;
     const left = promptTime + this.oldest() - performance.now();
@@ -230,7 +247,7 @@ class Search {
   private won(link: Link): void {
     this.end();
     keep(link);
-    for (const d of [...dials.values()]) if (d.link !== link) d.close();
+    for (const d of [...dials.values()]) if (d.link !== link && !searching(d).length) d.close();
     this.resolve(link);
   }
 
@@ -283,17 +300,21 @@ class Search {
     this.over = true;
     clearTimeout(this.clock);
     for (const t of this.timers) clearTimeout(t);
-    document.removeEventListener("securitypolicyviolation", this.violated);
-    if (current === this) current = undefined;
+    this.ending.abort();
+    current.delete(this);
   }
 }
+
+const pause = (ms: number): Promise<unknown> => new Promise((r) => setTimeout(r, ms));
+const searching = (dial: Dial): Search[] => [...current].filter((s) => s.has(dial));
 
 function moved(dial: Dial): void {
   if (dial.outcome) {
     dials.delete(dial.url);
-    if (current?.has(dial)) void current.check(dial);
+    const all = searching(dial);
+    for (const s of all) void s.check(dial);
     // Opened after its search had ended: good for the next one.
-    else if (dial.link) keep(dial.link);
+    if (!all.length && dial.link) keep(dial.link);
   }
   hurry();
 }
@@ -313,5 +334,5 @@ function hurry(anew?: boolean): void {
   if (next === head && !anew) return;
   head = next;
   clearTimeout(patience);
-  patience = setTimeout(() => current?.state !== "prompt" && next?.close(), answerTime);
+  patience = setTimeout(() => [...current].some((s) => s.state === "prompt") || next?.close(), answerTime);
 }

@@ -1,30 +1,31 @@
-import { abortable, aborted, count, CpxError, members, text } from "./errors";
+import { abortable, aborted, count, CpxError, members, safely, text } from "./errors";
 import type { AuthenticateOptions, Options, Status, Token } from "./cpx-bridge.mjs";
 import { connect } from "./find";
 import { wanted } from "./language";
 
 const expired = new Set(["nonce_expired", "challenge_expired", "nonce_unknown"]);
 
-/** Same-origin requests that no cache answers; a lost network is told as given. */
+/** Requests within the page's own origin, that no cache answers; a lost network is told as given. */
 async function request(url: string, init: RequestInit, signal: AbortSignal | undefined, reason: string): Promise<Response> {
   try {
-    return await fetch(url, { ...init, credentials: "same-origin", cache: "no-store", signal: signal ?? null });
+    return await fetch(url, { ...init, mode: "same-origin", cache: "no-store", signal: signal ?? null });
   } catch {
     throw signal?.aborted ? aborted() : new CpxError(reason, { detail: "unreachable" });
   }
 }
 
-async function body(response: Response): Promise<Record<string, unknown>> {
+/** The answer's object, empty where there is no body; undefined where it is something else, such as a page for people. */
+async function body(response: Response): Promise<Record<string, unknown> | undefined> {
   try {
-    return members(await response.json());
+    return members(JSON.parse((await response.text()) || "{}"));
   } catch {
-    return {};
+    return;
   }
 }
 
 async function challenge(url: string, signal: AbortSignal | undefined): Promise<string> {
   const response = await request(url, { headers: { accept: "application/json" } }, signal, "challenge_failed");
-  const nonce = response.ok ? text((await body(response))["nonce"]) : undefined;
+  const nonce = response.ok ? text((await body(response))?.["nonce"]) : undefined;
   if (signal?.aborted) throw aborted();
   if (!nonce) throw new CpxError("challenge_failed", { code: response.status, retryAfter: pause(response) });
   return nonce;
@@ -39,27 +40,36 @@ async function send(url: string, token: unknown, signal: AbortSignal | undefined
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json, application/problem+json" },
       body: JSON.stringify({ "auth-token": token }),
+      redirect: "manual", // a page to log in at, mostly: its 200 would be taken for a login
     },
     signal,
     "login_refused",
   );
   const answer = await body(response);
   if (signal?.aborted) throw aborted();
-  if (response.ok) return answer;
-  const detail = text(answer["reason"]);
+  if (response.ok && answer) return answer;
+  const { status } = response;
+  const detail = status < 300 ? "unexpected_answer" : text(answer?.["reason"]);
   throw new CpxError(expired.has(detail ?? "") ? "challenge_expired" : "login_refused", {
-    code: response.status,
-    detail: detail ?? (response.status === 429 ? "too_many_requests" : undefined),
-    problemDetail: text(answer["detail"]),
+    code: status || undefined, // a browser does not tell that of a redirect
+    detail: detail ?? (status === 429 ? "too_many_requests" : undefined),
+    problemDetail: text(answer?.["detail"]),
     retryAfter: pause(response),
   });
 }
 
-/** Gives the failures of p where the agent is had from. */
+const fields = ["format", "unverifiedCertificate", "algorithm", "signature", "appVersion"];
+
+/** What answers may be any program: only what has a token's form goes on to page and portal. */
+function checked(token: unknown): unknown {
+  if (fields.every((name) => text(members(token)[name]) !== undefined)) return token;
+  throw new CpxError("protocol_error");
+}
+
+/** Gives the failures of p where the agent is had from. Others may wait for the same error: each has its own. */
 const helped = <T>(p: Promise<T>, { installUrl }: Options): Promise<T> =>
   p.catch((e: unknown) => {
-    if (e instanceof CpxError) e.installUrl = installUrl;
-    throw e;
+    throw e instanceof CpxError ? new CpxError(e.reason, { ...e, installUrl }, e.message) : e;
   });
 
 /**
@@ -74,20 +84,25 @@ export function authenticate(o: AuthenticateOptions = {}): Promise<unknown> {
 
 async function login(o: AuthenticateOptions): Promise<unknown> {
   const { signal } = o;
-  if (signal?.aborted) throw aborted();
   const link = await connect(o);
   const challengeNonce = o.nonce ?? (await challenge(o.challengeUrl ?? "/auth/challenge", signal));
+  // A login that was cancelled here ends a moment later: until then this one would be one too many.
+  await abortable(Promise.resolve(link.ended), signal);
   const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, (state) => {
-    if (!signal?.aborted) o.onProgress?.(state);
+    if (!signal?.aborted) safely(o.onProgress, state);
   });
-  const token = await abortable(call, signal, () => void link.call("cancel").catch(() => undefined));
+  const answer = await abortable(call, signal, () => {
+    link.ended = call.catch(() => undefined);
+    void link.call("cancel").catch(() => undefined);
+  });
+  const token = checked(answer);
   return o.loginUrl === undefined ? token : send(o.loginUrl, token, signal);
 }
 
 /** What the agent says of itself; an origin not yet allowed learns only the protocol. */
 export function status(o: Options = {}): Promise<Status> {
-  const asked = connect(o).then((link) => abortable(link.call("status") as Promise<Status>, o.signal));
-  return helped(asked, o);
+  const asked = connect(o).then((link) => abortable(link.call("status"), o.signal));
+  return helped(asked.then((result) => members(result) as unknown as Status), o);
 }
 
 /** Watches the card of an earlier login: onRemoved is called once, when it leaves. */
@@ -97,24 +112,25 @@ export async function watch(
   o: Options = {},
 ): Promise<{ present: boolean; stop(): void }> {
   const link = await helped(connect(o), o);
+  let told = false;
   const stop = (): void => {
+    told = true;
     link.removed.delete(removed);
     link.closed.delete(gone);
   };
-  const removed = (): void => {
+  const tell = (why: "removed" | "agent_lost"): void => {
+    if (told) return;
     stop();
-    onRemoved("removed");
+    safely(onRemoved, why);
   };
-  const gone = (): void => {
-    stop();
-    onRemoved("agent_lost");
-  };
+  const removed = (): void => tell("removed");
+  const gone = (): void => tell("agent_lost");
   // Listening begins before the answer: the card may leave in between.
   link.removed.add(removed);
   try {
     const answer = members(await abortable(link.call("watch", { certificate }), o.signal));
-    if (link.open) link.closed.add(gone);
-    else queueMicrotask(gone);
+    if (!link.open) queueMicrotask(gone);
+    else if (!told) link.closed.add(gone);
     return { present: answer["present"] === true, stop };
   } catch (e) {
     stop();

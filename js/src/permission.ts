@@ -16,12 +16,18 @@ export const safari = (): boolean => navigator.vendor.startsWith("Apple");
 /** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but says "prompt" before. */
 const asks = (): boolean => !near.test(location.hostname) && !(firefox && firefox < 154);
 
-/** Asks for the state; browsers that do not know the name throw: "unknown". */
-export async function permission(onChange?: (state: Permission) => void): Promise<Permission> {
+/**
+ * Asks for the state; browsers that do not know the name throw: "unknown".
+ * onChange is called until the signal says so: a browser keeps who listens.
+ */
+export async function permission(onChange?: (state: Permission) => void, until?: AbortSignal): Promise<Permission> {
   try {
     const status = await navigator.permissions.query({ name: name as PermissionName });
     const now = (): Permission => (status.state === "prompt" && !asks() ? "unknown" : status.state);
-    if (onChange) status.onchange = () => onChange(now());
+    if (onChange && !until?.aborted) {
+      status.onchange = () => onChange(now());
+      until?.addEventListener("abort", () => (status.onchange = null));
+    }
     return now();
   } catch {
     return "unknown";

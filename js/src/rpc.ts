@@ -7,6 +7,9 @@ interface Waiting {
   progress: ((state: Progress) => void) | undefined;
 }
 
+/** What an agent says while a login lasts; of others no words would be known. */
+const states = /^(waiting-for-(consent|card|pin)|choosing-certificate|signing)$/;
+
 /** JSON-RPC 2.0 over one open socket. */
 export class Link {
   readonly url: string;
@@ -14,6 +17,8 @@ export class Link {
   readonly removed = new Set<() => void>();
   /** Called once when the socket closes. */
   readonly closed = new Set<() => void>();
+  /** Settles when the login that was cancelled last has ended. */
+  ended: Promise<unknown> | undefined;
   private readonly socket: WebSocket;
   private readonly waiting = new Map<number, Waiting>();
   private last = 0;
@@ -29,6 +34,16 @@ export class Link {
     return this.socket.readyState === WebSocket.OPEN;
   }
 
+  /** Whether an answer is waited for. */
+  get busy(): boolean {
+    return this.waiting.size > 0;
+  }
+
+  /** Whether anybody would miss it. */
+  get used(): boolean {
+    return this.busy || this.removed.size > 0 || this.closed.size > 0;
+  }
+
   call(method: string, params?: object, progress?: (state: Progress) => void): Promise<unknown> {
     if (!this.open) return Promise.reject(lost());
     const id = ++this.last;
@@ -38,8 +53,10 @@ export class Link {
     });
   }
 
+  /** Ends it at once: a browser waits for the other side, which may hang. */
   close(): void {
     this.socket.close();
+    this.end();
   }
 
   private receive(data: unknown): void {
@@ -48,9 +65,7 @@ export class Link {
       m = members(JSON.parse(String(data)));
     } catch {
       // Whoever sends this is no agent, or a broken one.
-      this.socket.close();
-      this.end();
-      return;
+      return this.close();
     }
     if (typeof m["method"] === "string") return this.notified(m["method"], members(m["params"]));
     const w = this.waiting.get(m["id"] as number);
@@ -63,7 +78,7 @@ export class Link {
   private notified(method: string, params: Record<string, unknown>): void {
     if (method === "progress") {
       const state = text(params["state"]);
-      if (state) for (const w of [...this.waiting.values()]) w.progress?.(state as Progress);
+      if (state && states.test(state)) for (const w of [...this.waiting.values()]) w.progress?.(state as Progress);
     } else if (method === "card" && params["event"] === "removed") {
       for (const tell of [...this.removed]) tell();
     }
