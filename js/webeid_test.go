@@ -65,6 +65,24 @@ func TestWebEidAuthenticate(t *testing.T) {
 	}
 }
 
+// What answers as the agent sends the page no message of its own making, and
+// what other scripts say to each other is not the extension's word.
+func TestWebEidKeepsTheAction(t *testing.T) {
+	e := newEvents()
+	webEidPage(t, e, withAgent(t, e, func(send func(string, ...any), r request) {
+		send(`{"jsonrpc":"2.0","id":%d,"result":%s}`, r.ID, strings.Replace(token, "{", `{"action":"other:do-something","__proto__":{"code":"x"},`, 1))
+	}))
+	got := inPage(t, `const heard = [];
+		addEventListener("message", ({ data }) => heard.push(data.action));
+		postMessage({ action: "other:hello-ack" });
+		postMessage({ action: "web-eid:authenticate", challengeNonce: "x".repeat(44) });
+		while (!heard.some((a) => /-success|-failure|do-something/.test(a))) await new Promise((r) => setTimeout(r, 10));
+		return heard`)
+	if want := `["other:hello-ack","web-eid:authenticate","web-eid:authenticate-ack","web-eid:authenticate-success"]`; string(got.Value) != want {
+		t.Errorf("%s %s, want %s", got.Value, got.reason(), want)
+	}
+}
+
 func TestWebEidStatus(t *testing.T) {
 	for name, c := range map[string]struct{ status, native string }{
 		"allowed":     {`{"jsonrpc":"2.0","id":%d,"result":{"protocol":1,"agent":{"name":"CPx Bridge","version":"1.2.3"},"readers":1,"card":"present"}}`, "1.2.3"},
@@ -96,6 +114,7 @@ func TestWebEidFailures(t *testing.T) {
 			reason := strings.TrimRight(r.Params.ChallengeNonce, "-")
 			send(`{"jsonrpc":"2.0","id":%d,"error":{"code":%d,"message":"x","data":{"reason":%q}}}`, r.ID, numbers[reason], reason)
 		}))
+		numbers["constructor"], numbers["__proto__"] = 1999, 1999 // of a newer agent, or of none
 		for reason := range numbers {
 			answer := asWebEid(t, "authenticate", fmt.Sprintf(`{ challengeNonce: %q.padEnd(44, "-"), options: { lang: "en" } }`, reason))
 			failed(t, answer, codes(reason), reason)

@@ -35,7 +35,7 @@ addEventListener("message", ({ source, data }: MessageEvent<Partial<Request> | n
   // Only the page itself is answered: no frame, no opener.
   const action = data?.action;
   if (source !== window || typeof action !== "string") return;
-  if (action.endsWith("-ack") && !mine) extension = true;
+  if (/^web-eid:.*-ack$/.test(action) && !mine) extension = true;
   if (actions.test(action)) void answer(data as Request);
 });
 
@@ -47,7 +47,8 @@ async function answer(request: Request): Promise<void> {
   if (running.has(action)) return fail(action, { code: "ACTION_PENDING", message: "another request of this kind is running" });
   running.add(action);
   try {
-    post({ action: `${action}-success`, ...(await act(request)) });
+    // The action comes last: what the agent answers is not to choose it.
+    post({ ...(await act(request)), action: `${action}-success` });
   } catch (e) {
     fail(action, isFailure(e) ? e : await explained(e, request.options?.lang));
   } finally {
@@ -114,7 +115,7 @@ async function explained(e: unknown, lang: string | undefined): Promise<Failure>
   if (!lib || !(e instanceof lib.CpxError)) return { code: "UNKNOWN_ERROR", message: String(e) };
   const { title, help } = await lib.sentence(e, lang);
   // The rest is the card's or its software's: what the native program would end with.
-  const code = codes[e.reason] ?? "NATIVE_FATAL";
+  const code = (Object.hasOwn(codes, e.reason) && codes[e.reason]) || "NATIVE_FATAL";
   const old = e.reason === "agent_too_old";
   return {
     code,
