@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
@@ -214,6 +215,88 @@ func TestButtonExplains(t *testing.T) {
 	click(t, "button")
 	if got := inPage(t, `while (told.filter((x) => x === "cpx-error no_agent").length < 2) await new Promise((r) => setTimeout(r, 10)); return told.length`); got.Error != nil {
 		t.Error(got.reason())
+	}
+}
+
+// The button has a name, whatever stands between its tags; the site's words
+// take the place of ours.
+func TestButtonHasAName(t *testing.T) {
+	for content, want := range map[string]string{"": "S’identifier par carte CPS", "\n\t": "S’identifier par carte CPS", "<!-- TEST -->\n": "S’identifier par carte CPS", "\nMa carte\n": "Ma carte"} {
+		element(t, newEvents(), 1, "", content)
+		got := inPage(t, `await new Promise(requestAnimationFrame);
+			const [, slot, label] = document.querySelector("cpx-login").shadowRoot.querySelector("button").children;
+			const own = label.checkVisibility() ? label.textContent : "";
+			return own + slot.assignedNodes().map((n) => n.nodeType === Node.TEXT_NODE ? n.textContent : "").join("").trim()`)
+		var name string
+		if err := json.Unmarshal(got.Value, &name); err != nil || name != want {
+			t.Errorf("%q: %q, want %q %s", content, name, want, got.reason())
+		}
+	}
+}
+
+// The element is used by a program before it stands in a page, and after.
+func TestButtonOutsideThePage(t *testing.T) {
+	e := newEvents()
+	element(t, e, withAgent(t, e, signs), "", "")
+	got := inPage(t, `const b = document.createElement("cpx-login"), old = document.querySelector("cpx-login");
+		b.reset();
+		for (const a of old.attributes) if (a.name !== "state") b.setAttribute(a.name, a.value);
+		await b.login();
+		const states = [b.state];
+		document.body.append(b);
+		states.push(b.state);
+		b.reset();
+		return [...states, b.state]`)
+	if string(got.Value) != `["done","done","idle"]` {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+}
+
+// The keyboard goes on from the button when a login ends well, too; what leads
+// nowhere is no failure of it.
+func TestButtonAfterTheEnd(t *testing.T) {
+	e := newEvents()
+	var pin func(string, ...any)
+	var id int
+	port := withAgent(t, e, func(send func(string, ...any), r request) {
+		pin, id = send, r.ID
+		waitsForPIN(send, r)
+	})
+	element(t, e, port, "", "")
+	inPage(t, `window.fetch = async () => new Response(JSON.stringify({ next: "http://[", nonce: "x".repeat(44) }));
+		document.querySelector("cpx-login").setAttribute("login-url", "/auth/login")`)
+	click(t, "button")
+	awaitState(t, "waiting-for-pin")
+	inPage(t, `document.querySelector("cpx-login").shadowRoot.querySelector("[part=cancel]").focus()`)
+	pin(`{"jsonrpc":"2.0","id":%d,"result":%s}`, id, token)
+	if got := awaitState(t, "done"); strings.Contains(got, "cpx-error") {
+		t.Error(got)
+	}
+	if got := inPage(t, `return [document.querySelector("cpx-login").shadowRoot.activeElement?.part.value ?? null, told.at(-1)]`); string(got.Value) != `["button","cpx-success http://["]` {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+}
+
+// The person reads what the browser is going to ask before a dial makes it ask,
+// also where the words come slowly.
+func TestWordsBeforeTheQuestion(t *testing.T) {
+	e := newEvents()
+	port := withAgent(t, e, signs)
+	open(t, e, "", nil) // starts the browser and, with it, the public site
+	setPublic(t, cdpbrowser.PermissionSettingGranted)
+	visit(t, publicSite+"/?body="+url.QueryEscape(fmt.Sprintf(`<cpx-login ports-first="%d" ports-count="1"></cpx-login>`, port)))
+	got := inPage(t, `
+		navigator.permissions.query = async () => ({ state: "prompt" });
+		await import("/slow/button.mjs");
+		const b = document.querySelector("cpx-login"), Real = WebSocket;
+		let read;
+		window.WebSocket = class extends Real {
+			constructor(...how) { super(...how); read ??= b.shadowRoot.querySelector("[part=text]").innerText; }
+		};
+		await b.login();
+		return [b.state, read]`)
+	if !strings.HasPrefix(string(got.Value), `["done","Votre navigateur peut demander`) {
+		t.Errorf("%s %s", got.Value, got.reason())
 	}
 }
 

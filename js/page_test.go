@@ -120,6 +120,13 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/cpx-bridge/", http.StripPrefix("/static/cpx-bridge/", http.FileServerFS(dist)))
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(dist)))
+	// As on a slow network: the words take a while to come.
+	mux.HandleFunc("GET /slow/{file}", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.PathValue("file"), "lang-") {
+			time.Sleep(500 * time.Millisecond)
+		}
+		http.ServeFileFS(w, r, dist, r.PathValue("file"))
+	})
 	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /test.mjs", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")

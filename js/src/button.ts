@@ -36,16 +36,10 @@ export class CpxLogin extends Base {
   error: CpxError | undefined;
   private now: LoginState = "idle";
   private running: AbortController | undefined;
-  private view: ReturnType<typeof view> | undefined;
+  private readonly view = view(this.attachShadow({ mode: "open" }));
 
-  get state(): LoginState {
-    return this.now;
-  }
-
-  connectedCallback(): void {
-    addEventListener("pageshow", this.shown);
-    if (this.view) return;
-    this.view = view(this.attachShadow({ mode: "open" }));
+  constructor() {
+    super();
     const { slot, cancel } = this.view;
     // The button of our own, or the one that the site put in its place.
     slot.onclick = (e) => {
@@ -54,7 +48,15 @@ export class CpxLogin extends Base {
     };
     cancel.onclick = () => this.cancel();
     this.addEventListener("keydown", (e) => e.key === "Escape" && this.cancel());
-    this.become("idle");
+  }
+
+  get state(): LoginState {
+    return this.now;
+  }
+
+  connectedCallback(): void {
+    addEventListener("pageshow", this.shown);
+    if (this.now === "idle") void this.become("idle");
   }
 
   disconnectedCallback(): void {
@@ -71,7 +73,7 @@ export class CpxLogin extends Base {
   reset(): void {
     this.cancel();
     this.error = undefined;
-    if (!this.running) this.become("idle");
+    if (!this.running) void this.become("idle");
   }
 
   cancel(): void {
@@ -82,10 +84,10 @@ export class CpxLogin extends Base {
     if (this.running) return;
     const { signal } = (this.running = new AbortController());
     this.error = undefined;
-    this.become("searching");
+    void this.become("searching");
     try {
       const answer = await authenticate(this.options(signal) as AuthenticateOptions & { loginUrl: string });
-      this.become("done");
+      void this.become("done");
       this.follow(answer);
     } catch (e) {
       this.failed(e);
@@ -95,7 +97,7 @@ export class CpxLogin extends Base {
   }
 
   private options(signal: AbortSignal): AuthenticateOptions {
-    const get = (name: string): string | undefined => this.getAttribute(name) ?? undefined;
+    const get = (name: string): string | undefined => this.getAttribute(name) || undefined;
     const ports = (name: string): Ports | undefined => {
       const first = get(name + "-first");
       return first === undefined ? undefined : { first: Number(first), count: Number(get(name + "-count") ?? 10) };
@@ -120,7 +122,7 @@ export class CpxLogin extends Base {
   private follow(answer: Record<string, unknown>): void {
     const event = new CustomEvent("cpx-success", { detail: answer, bubbles: true, composed: true, cancelable: true });
     const next = answer["next"];
-    if (!this.dispatchEvent(event) || typeof next !== "string") return;
+    if (!this.dispatchEvent(event) || typeof next !== "string" || !URL.canParse(next, location.href)) return;
     // The portal's word leads within the portal, and nowhere else.
     const url = new URL(next, location.href);
     if (url.origin === location.origin) location.assign(url);
@@ -128,39 +130,42 @@ export class CpxLogin extends Base {
 
   private failed(e: unknown): void {
     const error = e instanceof CpxError ? e : new CpxError("unknown", {}, String(e));
-    const focus = this.view!.cancel.matches(":focus");
     if (error.reason === "aborted") {
-      this.become("idle");
+      void this.become("idle");
     } else {
       this.error = error;
-      this.become("error");
+      void this.become("error");
       this.dispatchEvent(new CustomEvent("cpx-error", { detail: error, bubbles: true, composed: true }));
     }
-    // What had the focus is gone: a keyboard goes on from the button.
-    if (focus) this.main().focus();
   }
 
   private main(): HTMLElement {
-    return (this.view!.slot.assignedElements()[0] as HTMLElement | undefined) ?? this.view!.button;
+    return (this.view.slot.assignedElements()[0] as HTMLElement | undefined) ?? this.view.button;
   }
 
-  private become(state: LoginState): void {
+  /** Settles when the state's words stand there. */
+  private become(state: LoginState): Promise<void> {
     const changed = this.now !== state;
+    const { button, slot, cancel } = this.view;
+    const focus = cancel.matches(":focus");
     this.now = state;
     this.setAttribute("state", state);
     const busy = state !== "idle" && state !== "error";
-    for (const b of [this.view!.button, ...this.view!.slot.assignedElements()]) {
+    for (const b of [button, ...slot.assignedElements()]) {
       // Not "disabled", which would take the focus away.
       if (busy) b.setAttribute("aria-disabled", "true");
       else b.removeAttribute("aria-disabled");
     }
-    void this.show(state, busy);
+    const shown = this.show(state, busy);
+    // What had the focus is gone: a keyboard goes on from the button.
+    if (focus && cancel.hidden) this.main().focus();
     if (changed) this.dispatchEvent(new CustomEvent("cpx-progress", { detail: { state }, bubbles: true, composed: true }));
+    return shown;
   }
 
   /** Puts the words in place, when they have been loaded. */
   private async show(state: LoginState, busy: boolean): Promise<void> {
-    const v = this.view!;
+    const v = this.view;
     const lang = this.tongue();
     v.progress.hidden = !busy;
     v.cancel.hidden = !busy || state === "done";
@@ -207,9 +212,14 @@ function view(root: ShadowRoot) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
   root.adoptedStyleSheets = [sheet];
+  // Words of our own where the site gives none. They are not the slot's own
+  // content: a line end between the tags would take their place.
   const label = make("span", "label");
-  const named = make("slot", "", label);
-  const button = make("button", "button", icon(), named);
+  const named = make("slot", "");
+  named.addEventListener("slotchange", () => {
+    label.hidden = named.assignedNodes().some((n) => n.textContent?.trim());
+  });
+  const button = make("button", "button", icon(), named, label);
   const slot = make("slot", "", button);
   slot.name = "button";
   const spinner = make("span", "spinner");

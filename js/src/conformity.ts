@@ -1,5 +1,7 @@
 // Compiled by the type check only: what is exported and what is declared in
-// cpx-bridge.d.ts must fit each other.
+// cpx-bridge.d.mts and button.d.mts must fit each other.
+import type * as declaredButton from "./button.mjs";
+import * as actualButton from "./button";
 import type * as declared from "./cpx-bridge.mjs";
 import * as actual from "./index";
 
@@ -16,3 +18,8 @@ export const status: typeof declared.status = actual.status;
 export const authenticate: typeof declared.authenticate = actual.authenticate;
 export const progressText: typeof declared.progressText = actual.progressText;
 export const sameError = (e: declared.CpxError): actual.CpxError => e;
+
+export type UndeclaredOfTheButton = Nothing<Names<typeof actualButton, typeof declaredButton>>;
+export const CpxLogin: typeof declaredButton.CpxLogin = actualButton.CpxLogin;
+export type MissingOfTheElement = Nothing<Names<actualButton.CpxLogin, declaredButton.CpxLogin & Callbacks>>;
+type Callbacks = Record<"connectedCallback" | "disconnectedCallback", unknown>;

@@ -7,12 +7,12 @@ button{font:inherit;font-weight:600;cursor:pointer;border-radius:var(--_radius)}
 [part=button]:hover{background:var(--cpx-color-hover,#073b4a);border-color:var(--cpx-color-hover,#073b4a)}
 [part=button][aria-disabled]{background:var(--cpx-color-busy,#5f7682);border-color:transparent;cursor:progress}
 [part=icon]{flex:none;width:2em;height:1.5em}
-:focus-visible{outline:3px solid var(--cpx-focus,#f0a202);outline-offset:2px}
+:focus-visible{outline:3px solid var(--cpx-focus,#c26a00);outline-offset:2px}
 [part=progress]{display:flex;gap:.75em;align-items:flex-start;margin:1em 0 .75em}
 [part=spinner]{flex:none;box-sizing:border-box;width:1.3em;height:1.3em;border:3px solid var(--cpx-line,#ccd8e0);border-top-color:var(--_color);border-radius:50%;animation:t 1s linear infinite}
 :host([state=done]) [part=spinner]{animation:none;border-color:var(--cpx-done,#1b7a43);position:relative}
 :host([state=done]) [part=spinner]::after{content:"";position:absolute;left:.3em;top:.02em;width:.22em;height:.5em;border:solid var(--cpx-done,#1b7a43);border-width:0 .16em .16em 0;transform:rotate(45deg)}
-:host([state|=permission]) [part=progress],:host([state=waiting-for-permission]) [part=progress]{padding:.8em 1em;background:var(--cpx-notice-background,#fff6dc);color:var(--cpx-notice-color,#4a3700);border-left:5px solid var(--cpx-focus,#f0a202);border-radius:4px}
+:host([state|=permission]) [part=progress],:host([state=waiting-for-permission]) [part=progress]{padding:.8em 1em;background:var(--cpx-notice-background,#fff6dc);color:var(--cpx-notice-color,#4a3700);border-left:5px solid var(--cpx-focus,#c26a00);border-radius:4px}
 [part=cancel]{padding:.45em 1em;background:0;color:var(--_color);border:1px solid;font-weight:400}
 [part=error]{margin:1em 0 0;padding:.8em 1em;background:var(--cpx-error-background,#fdecea);color:var(--_error);border-left:5px solid var(--_error);border-radius:4px}
 [part=error-title]{font-weight:700;margin:0}
