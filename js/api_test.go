@@ -135,6 +135,75 @@ func TestReasons(t *testing.T) {
 	}
 }
 
+// Both languages have the same sentences, those that are tested and one for
+// what has none; and words for every state that is declared.
+func TestTwins(t *testing.T) {
+	types := read(t, "src/cpx-bridge.d.mts")
+	_, rest, _ := strings.Cut(types, "export type Progress")
+	union, _, _ := strings.Cut(rest, ";")
+	states := append(names(`"([\w-]+)"`, union), "done")
+	slices.Sort(states)
+	tested := append(strings.Split(strings.ReplaceAll(strings.Join(reasons, " "), "/", "."), " "), "unknown")
+	slices.Sort(tested)
+	for _, lang := range []string{"fr", "en"} {
+		texts, progress, found := strings.Cut(read(t, "src/lang-"+lang+".ts"), "export const progress")
+		progress, _, ended := strings.Cut(progress, "};")
+		if !found || !ended {
+			t.Fatalf("lang-%s.ts is not understood", lang)
+		}
+		if keys := names(`(?m)^  "?([\w.]+)"?: \[`, texts); !slices.Equal(keys, tested) {
+			t.Errorf("%s: not tested %v, without words %v", lang, without(keys, tested), without(tested, keys))
+		}
+		if keys := names(`(?m)^  "?([\w-]+)"?: "`, progress); !slices.Equal(keys, states) {
+			t.Errorf("%s: progress %v, declared %v", lang, keys, states)
+		}
+	}
+	// What the verifier refuses for has a sentence of its own.
+	for _, reason := range names(`(?m)^\sReason\w+\s+Reason = "(\w+)"`, read(t, "../authtoken/errors.go")) {
+		if !slices.Contains(reasons, "login_refused/"+reason) {
+			t.Errorf("the verifier's reason %s has no sentence", reason)
+		}
+	}
+}
+
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
+}
+
+// The element's attributes, parts and properties, with their defaults, are
+// those that the document tells.
+func TestElementDocument(t *testing.T) {
+	_, document, _ := strings.Cut(read(t, "API.md"), "## The element")
+	document, _, _ = strings.Cut(document, "### `LoginState`")
+	source, sheet := read(t, "src/button.ts"), read(t, "src/style.ts")
+	written := names(code, document)
+	parts := slices.Concat(names(`make\("\w+", "([\w-]+)"`, source), names(`part: "([\w-]+)"`, source))
+	defaults := map[string]string{}
+	for _, m := range regexp.MustCompile(`var\((--cpx-[\w-]+),([^)]*)\)`).FindAllStringSubmatch(sheet, -1) {
+		if old, known := defaults[m[1]]; known && old != m[2] {
+			t.Errorf("%s has two defaults, %s and %s", m[1], old, m[2])
+		}
+		defaults[m[1]] = m[2]
+	}
+	attributes := slices.Concat(names(`get\("([\w-]+)"\)`, source), []string{"state"})
+	for _, name := range names(`ports\("(\w+)"\)`, source) {
+		attributes = append(attributes, name+"-first", name+"-count")
+	}
+	if len(parts) < 10 || len(defaults) < 10 || len(attributes) < 8 {
+		t.Fatalf("the sources are not understood: %v %v %v", parts, defaults, attributes)
+	}
+	for _, name := range slices.Concat(parts, attributes, slices.Collect(maps.Keys(defaults)), slices.Collect(maps.Values(defaults))) {
+		if !slices.Contains(written, name) {
+			t.Errorf("%s is not documented", name)
+		}
+	}
+	for _, name := range names("`(--cpx-[\\w-]+)`", document) {
+		if _, known := defaults[name]; !known {
+			t.Errorf("%s is documented, and does nothing", name)
+		}
+	}
+}
+
 // agentCodes is the agent's own table, from its source.
 func agentCodes(t *testing.T) map[string]int {
 	t.Helper()
@@ -161,7 +230,7 @@ func agentCodes(t *testing.T) map[string]int {
 // break before what stands alone.
 func TestTypography(t *testing.T) {
 	for _, m := range regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(read(t, "src/lang-fr.ts"), -1) {
-		for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\} s\b`, "no space": `\w[;!?](?: |$)`} {
+		for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\} s\b`, "no space": `\w([;!?]|:)(?: |$)`} {
 			if found := regexp.MustCompile(wrong).FindString(m[1]); found != "" {
 				t.Errorf("%s %q in %q", what, found, m[1])
 			}

@@ -234,3 +234,17 @@ func TestFirefoxAsks(t *testing.T) {
 		})
 	}
 }
+
+// As on a terminal server, where other people's agents hold the first ports.
+func TestFirefoxBehindThirtyForeignAgents(t *testing.T) {
+	e := newEvents()
+	fox(t, site(t, e, nil))
+	first, l := freePorts(t, 31)
+	for _, foreign := range l[:30] {
+		closeOn(foreign)
+	}
+	agentOn(t, l[30], "agent", e, goodStatus, none)
+	if got := inFox(t, search(first, 31)); got != "found" {
+		t.Errorf("%s (%v)", got, e.all())
+	}
+}

@@ -14,7 +14,7 @@ var reasons = strings.Fields(`
 	pin_not_set module_failed no_module prompt_failed internal invalid_params protocol_error
 	no_agent no_agent/safari permission_denied permission_denied/frame permission_dismissed policy_blocked policy_blocked/frame challenge_expired challenge_failed challenge_failed/pause
 	aborted insecure_context csp_blocked csp_blocked/safari agent_lost agent_too_old page_too_old
-	login_refused login_refused/too_many_requests login_refused/unreachable login_refused/unexpected_answer
+	login_refused login_refused/pause login_refused/too_many_requests login_refused/unreachable login_refused/unexpected_answer
 	login_refused/malformed_token login_refused/unsupported_format login_refused/malformed_certificate
 	login_refused/nonce_length login_refused/origin_invalid login_refused/wrong_key_usage
 	login_refused/wrong_extended_key_usage login_refused/refused_policy login_refused/missing_policy

@@ -42,10 +42,14 @@ func (n *nonces) create() (session, nonce string) {
 	return session, nonce
 }
 
-func (n *nonces) take(session string) (string, bool) {
+// take gives the session's nonce, "" where it has none that is still good.
+func (n *nonces) take(session string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w, ok := n.waiting[session]
 	delete(n.waiting, session)
-	return w.nonce, ok && n.now().Before(w.until)
+	if !ok || !n.now().Before(w.until) {
+		return ""
+	}
+	return w.nonce
 }
