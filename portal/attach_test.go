@@ -202,7 +202,7 @@ func TestSeveralCards(t *testing.T) {
 	if len(ids) != 2 {
 		t.Fatalf("cards %v", ids)
 	}
-	b.shows(b.get("/cartes/"+ids[1]+"/detacher"), http.StatusOK, "Détacher cette carte ?", second.Identifier)
+	b.shows(b.get("/cartes/"+ids[1]+"/detacher"), http.StatusOK, "Détacher cette carte\u00a0?", second.Identifier)
 	b.redirected(b.post("/cartes/"+ids[1]+"/detacher"), pathSpace)
 	if next, _ := s.browser(t).login(two); next != pathFirst {
 		t.Errorf("the detached card: %q", next)

@@ -97,7 +97,7 @@ func (p *Portal) render(w http.ResponseWriter, v *view) {
 				if v.Lang == english {
 					return at.Local().Format("2 January 2006, 15:04")
 				}
-				return at.Local().Format("02/01/2006 à 15 h 04")
+				return at.Local().Format("02/01/2006 à 15\u00a0h\u00a004")
 			},
 		}).Execute(&out, v)
 	}

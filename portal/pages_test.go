@@ -64,6 +64,30 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// French as it is set in print, in what the site and its sample of texts say.
+func TestTypography(t *testing.T) {
+	c, err := loadCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := loadTexts("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := slices.Collect(maps.Values(c.byLang[french]))
+	said = append(said, texts.Default.FR, texts.Support.Hours.FR)
+	for _, r := range texts.Regions {
+		said = append(said, r.How.FR)
+	}
+	for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\d h\b| h \d`, "no space": `\w[;:!?](?: |$)`} {
+		for _, text := range said {
+			if found := regexp.MustCompile(wrong).FindString(text); found != "" {
+				t.Errorf("%s %q in %q", what, found, text)
+			}
+		}
+	}
+}
+
 // Every template is a page, and every page is shown in both languages with no
 // word missing: an empty one or a verb that found no argument.
 func TestEveryPageInBothLanguages(t *testing.T) {
