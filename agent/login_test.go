@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,36 @@ func TestConsentDenied(t *testing.T) {
 	p := openPage(t, serve(t, setup{settings: askSettings, cards: cards, person: person}), otherOrigin)
 	p.authenticate(1)
 	want(t, p.answer(), CodeConsentDenied)
+}
+
+// TestPadWithoutDialog: a PIN is typed on the reader's own keys only while a
+// dialog says for which site; where none can be shown, or it dies, nothing is
+// signed.
+func TestPadWithoutDialog(t *testing.T) {
+	for name, c := range map[string]struct {
+		dialog error
+		code   int
+	}{
+		"none can be shown": {fmt.Errorf("%w: TEST", prompt.ErrUnavailable), CodePromptFailed},
+		"cancelled":         {prompt.ErrCancelled, CodeCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cards, person := oneCard(t)
+			cards.snapshot.Certificates[0].Slot.Token.ProtectedPath = true
+			cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
+				card := cards.snapshot.Certificates[0]
+				if _, err := r.PIN(ctx, pkcs11.PINRequest{Certificate: card, Token: *card.Slot.Token}); err != nil {
+					return pkcs11.Signature{}, err
+				}
+				<-ctx.Done() // nobody types on the reader
+				return pkcs11.Signature{}, context.Cause(ctx)
+			}
+			person.pin = func(context.Context, prompt.PIN) ([]byte, error) { return nil, c.dialog }
+			p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+			p.authenticate(1)
+			want(t, p.answer(), c.code)
+		})
+	}
 }
 
 // TestPause: three dialogs cancelled in a row pause the origin, and only it.

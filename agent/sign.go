@@ -118,15 +118,17 @@ func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, last entry) 
 			padEnded = make(chan struct{})
 			go func() {
 				defer close(padEnded)
-				if _, err := l.prompter.PIN(pad, l.lang, dialog); errors.Is(err, prompt.ErrCancelled) {
-					cancel(prompt.ErrCancelled) // the page is answered at once; the reader's login runs out
+				// The page is answered at once, and the reader's login runs out: also
+				// where no dialog says for which site the reader asks.
+				if _, err := l.prompter.PIN(pad, l.lang, dialog); err != nil && pad.Err() == nil {
+					cancel(err)
 				}
 			}()
 			return nil, nil
 		},
 	})
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, prompt.ErrCancelled) {
-		return signature, cause
+	if cause := context.Cause(ctx); errors.Is(cause, prompt.ErrCancelled) || errors.Is(cause, prompt.ErrUnavailable) {
+		return pkcs11.Signature{}, cause // also of a signature that came in the same moment
 	}
 	return signature, removed(ctx, err)
 }
