@@ -14,6 +14,9 @@ import (
 // maxLine is the longest line of the Assuan protocol, without its end.
 const maxLine = 1000
 
+// maxData is more than any PIN.
+const maxData = 4 * maxLine
+
 // Error codes of libgpg-error, of whose values the lower 16 bits count.
 const (
 	codeTimeout      = 62
@@ -44,6 +47,9 @@ func (a *assuan) command(line string) ([]byte, error) {
 	if len(line) > maxLine || strings.ContainsAny(line, "\r\n") {
 		return nil, fmt.Errorf("pinentry: the line %.20q… cannot be sent", line)
 	}
+	if a.r.Buffered() > 0 { // else what comes too early would answer a later question
+		return nil, fmt.Errorf("%w: more answers than questions", errProtocol)
+	}
 	if _, err := io.WriteString(a.w, line+"\n"); err != nil {
 		return nil, err
 	}
@@ -55,6 +61,7 @@ func (a *assuan) answer() ([]byte, error) {
 	for {
 		line, err := a.r.ReadSlice('\n')
 		if err != nil {
+			clear(line) // as below
 			return data, err
 		}
 		word, rest, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(" "))
@@ -64,6 +71,9 @@ func (a *assuan) answer() ([]byte, error) {
 		case "D":
 			data = unescape(data, rest)
 			clear(line) // the reader's own buffer: it may have held the PIN
+			if len(data) > maxData {
+				return data, errProtocol
+			}
 		case "ERR":
 			number, text, _ := strings.Cut(string(rest), " ")
 			code, err := strconv.Atoi(number)

@@ -150,7 +150,7 @@ func TestEndWithOrphan(t *testing.T) {
 	late := false
 	select {
 	case err = <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		late = true
 		t.Error("the dialog outlives its context")
 	}
@@ -304,8 +304,36 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
+// TestTooManyAnswers: what a program says unasked answers nothing.
+func TestTooManyAnswers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a shell script is no program on Windows")
+	}
+	for name, says := range map[string]string{
+		"twice at the beginning": `printf 'OK hello\nOK\n'; while read x; do echo OK; done`,
+		"twice each":             `printf 'OK hello\n'; while read x; do printf 'OK\nOK\n'; done`,
+		"a PIN beforehand":       `printf 'OK hello\nD 1234\nOK\n'; while read x; do echo OK; done`,
+		"data without end":       `printf 'OK hello\n'; while read x; do case $x in GETPIN*|CONFIRM*) yes 'D 1234' ;; *) echo OK;; esac; done`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := filepath.Join(t.TempDir(), "pinentry")
+			if err := os.WriteFile(program, []byte("#!/bin/sh\n"+says+"\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			p := NewPinentry(PinentryOptions{Program: program})
+			if err := p.Consent(t.Context(), "fr", site); !errors.Is(err, ErrUnavailable) {
+				t.Errorf("consent: %v", err)
+			}
+			if pin, err := p.PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp}); !errors.Is(err, ErrUnavailable) || pin != nil {
+				t.Errorf("PIN: %q, %v", pin, err)
+			}
+		})
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	for name, want := range map[string]bool{
+		"QT_PLUGIN_PATH": false, "QT_QPA_PLATFORM_PLUGIN_PATH": false, "QT_QPA_GENERIC_PLUGINS": false, "QT_QPA_PLATFORM": true, "QT_ACCESSIBILITY": true,
 		"DISPLAY": true, "LC_PAPER": true, "QT_SCALE_FACTOR": true, "XDG_DATA_DIRS": true, "GPG_TTY": true,
 		"SSH_AUTH_SOCK": false, "SOFTHSM2_CONF": false, "PINENTRY_USER_DATA": false, "LD_PRELOAD_X": false,
 	} {

@@ -53,8 +53,12 @@ var (
 	kept = []string{
 		"DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "HOME", "PATH", "TERM", "GPG_TTY",
 		"LANG", "LANGUAGE", "GTK_THEME", "GDK_BACKEND", "GDK_SCALE", "GDK_DPI_SCALE", "AT_SPI_BUS_ADDRESS", "SYSTEMROOT",
+		// Of Qt's those that name no library and no folder of libraries.
+		"QT_QPA_PLATFORM", "QT_QPA_PLATFORMTHEME", "QT_STYLE_OVERRIDE", "QT_FONT_DPI", "QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS",
+		"QT_SCALE_FACTOR_ROUNDING_POLICY", "QT_AUTO_SCREEN_SCALE_FACTOR", "QT_ENABLE_HIGHDPI_SCALING", "QT_DEVICE_PIXEL_RATIO",
+		"QT_ACCESSIBILITY", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "QT_IM_MODULE",
 	}
-	keptPrefixes = []string{"LC_", "XDG_", "QT_"}
+	keptPrefixes = []string{"LC_", "XDG_"}
 )
 
 // screenReader lets a screen reader see a program of GTK 2 (pinentry-gtk-2),

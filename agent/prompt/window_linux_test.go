@@ -123,7 +123,7 @@ func TestChooseWindow(t *testing.T) {
 	// its program that tells them apart.
 	first := s.Do("getwindowpid", s.Window(dialogTitle))
 	s.Do("key", "Tab", "Return")
-	for end := time.Now().Add(15 * time.Second); ; {
+	for end := time.Now().Add(testdesk.Patience); ; {
 		if now, err := s.Try("search", "--onlyvisible", "--name", dialogTitle, "getwindowpid"); err == nil && now != "" && now != first {
 			break
 		}
