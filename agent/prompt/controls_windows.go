@@ -2,7 +2,6 @@ package prompt
 
 import (
 	"strings"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
@@ -49,7 +48,7 @@ func (n *native) build() {
 		put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
 	}
 	for _, alert := range r.Alerts {
-		n.colours[put(alert, n.strong, gap)] = alertColour
+		n.colours[put(alert, n.strong, gap)] = alertText()
 	}
 	put(r.Text, n.plain, gap)
 	y = n.buildInput(y)
@@ -126,12 +125,11 @@ func (n *native) control(class, text string, style, id uint32, font uintptr, x, 
 func (n *native) show() {
 	showInFront(n.window)
 	setFocus(n.focus)
+	n.shown = true
 	if n.request.Quiet == 0 {
 		n.takeKeys()
-		return
 	}
-	n.quietUntil = time.Now().Add(dialog.QuietMost * n.quiet())
-	setTimer(n.window, n.request.Quiet)
+	n.waitAnew()
 }
 
 // close takes the dialog away. What was typed is written over in the entry

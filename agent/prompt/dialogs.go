@@ -17,18 +17,23 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 	return answerError(err)
 }
 
-// Always implements Prompter. It comes right after the PIN's own Enter, so it is
-// not asked by a program that takes Enter for yes.
-func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
+// meant fails where a program would ask that takes Enter for yes: after such a
+// question no PIN is asked for, and an Enter may be meant for something else.
+func (p *Pinentry) meant() error {
 	program, err := p.find("CONFIRM")
-	if err != nil {
+	if err == nil && entersYes(program) {
+		err = fmt.Errorf("%w: %s takes Enter for yes", ErrUnavailable, program)
+	}
+	return err
+}
+
+// Always implements Prompter. It comes right after the PIN's own Enter.
+func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
+	if err := p.meant(); err != nil {
 		return err
 	}
-	if entersYes(program) {
-		return fmt.Errorf("%w: %s takes Enter for yes", ErrUnavailable, program)
-	}
 	w := wordsOf(lang)
-	_, err = p.ask(ctx, lang, settings{
+	_, err := p.ask(ctx, lang, settings{
 		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.always},
 		{"SETOK", w.yesAlways}, {"SETCANCEL", w.notAlways},
 	}, "CONFIRM")
@@ -37,6 +42,9 @@ func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
 
 // Confirm implements Prompter.
 func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder) error {
+	if err := p.meant(); err != nil {
+		return err
+	}
 	w := wordsOf(lang)
 	_, err := p.ask(ctx, lang, settings{
 		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.holder(h) + "\n\n" + w.confirm},

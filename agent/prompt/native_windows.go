@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
@@ -25,8 +24,8 @@ type native struct {
 	dpi                  int32
 	colours              map[uintptr]uint32 // of texts that are not in the usual one
 	buttons              []uintptr
-	quietUntil           time.Time
 	focus                uintptr
+	shown                bool
 	ready, done, closed  bool
 	log                  *slog.Logger
 	answer               string
@@ -120,24 +119,40 @@ func (n *native) loop(ctx context.Context) error {
 	return nil
 }
 
-// swallows says that a key or click came too early: whoever types in the browser
-// as the dialog opens must neither allow nor cancel anything.
+// swallows says that a key or click came too early: whoever goes on typing or
+// clicking as the dialog opens, or as it gets the keyboard back, has not read the
+// question yet and must neither allow nor cancel anything.
 func (n *native) swallows(message uint32) bool {
 	if n.ready || !isInput(message) {
 		return false
 	}
-	if message == wmKeyDown && time.Now().Add(n.quiet()).Before(n.quietUntil) {
-		setTimer(n.window, n.request.Quiet) // anew
+	if isPress(message) {
+		n.waitAnew()
 	}
 	return true
 }
 
-func (n *native) quiet() time.Duration { return time.Duration(n.request.Quiet) * time.Millisecond }
+// waitAnew takes no keys and clicks until none has come for a while.
+func (n *native) waitAnew() {
+	if n.request.Quiet == 0 || !n.shown {
+		return
+	}
+	n.ready = false
+	setTimer(n.window, n.request.Quiet) // anew
+}
+
+// wasQuiet is the end of that while. Without the keyboard there is no end: it
+// comes with it.
+func (n *native) wasQuiet() {
+	stopTimer(n.window)
+	if inFront(n.window) {
+		n.takeKeys()
+	}
+}
 
 // takeKeys ends the time in which keys and clicks are swallowed.
 func (n *native) takeKeys() {
 	n.ready = true
-	stopTimer(n.window)
 	n.log.Debug("the dialog takes keys")
 }
 
@@ -172,6 +187,9 @@ func (n *native) press(i int) {
 }
 
 func (n *native) finish(answer string) {
+	if n.done {
+		return
+	}
 	n.answer, n.done = answer, true
 	if answer != dialog.OK {
 		return
@@ -206,8 +224,14 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 		n.command(uint32(w&0xffff), uint32(w>>16&0xffff))
 		return 1
 	case wmTimer:
-		n.takeKeys()
+		n.wasQuiet()
 		return 1
+	case wmActivate: // or the contrary; the system does the rest
+		n.waitAnew()
+		return 0
+	case wmDestroy:
+		forgetNumber(window)
+		return 0
 	case wmEnd:
 		n.done = true
 		n.close()

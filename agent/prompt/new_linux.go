@@ -4,30 +4,77 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"time"
 )
 
 // desktop asks on Linux: for the PIN through pinentry, for all else in a window
-// of our own, and through pinentry where that cannot be shown.
+// of our own, and through pinentry where that cannot be shown. A program of the
+// settings asks everything, unless a stray Enter would be yes in it.
 type desktop struct {
 	pinentry *Pinentry
 	own      shown
 	log      *slog.Logger
+
+	mu       sync.Mutex
+	answered time.Time // when the person last answered a dialog
 }
 
 func newDialogs(o Options) Prompter {
-	d := &desktop{pinentry: NewPinentry(PinentryOptions{Logger: o.Logger}), log: o.Logger}
+	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger}), log: o.Logger}
 	d.own = shown{show: window{command: o.Window}.show, pin: nil} // the PIN is pinentry's alone
 	return d
 }
 
+func newFixed(o Options) Prompter { return newDialogs(o) }
+
+// onlyPinentry says that the settings leave no window of our own.
+func (d *desktop) onlyPinentry() bool {
+	return d.pinentry.program != "" && !entersYes(d.pinentry.program)
+}
+
 // either asks in a window of our own, else through pinentry.
 func either[T any](d *desktop, ask func(p Prompter) (T, error)) (T, error) {
-	answer, err := ask(d.own)
-	if !errors.Is(err, ErrUnavailable) {
-		return answer, err
+	if d.onlyPinentry() {
+		return ask(d.pinentry)
 	}
-	d.log.Info("asking through pinentry", "why", err)
-	return ask(d.pinentry)
+	answer, err := ask(d.own)
+	if errors.Is(err, ErrUnavailable) {
+		d.log.Info("asking through pinentry", "why", err)
+		answer, err = ask(d.pinentry)
+	}
+	d.note(err)
+	return answer, err
+}
+
+// justAnswered: whoever answered a dialog so lately is not typing in the browser.
+const justAnswered = 3 * time.Second
+
+func (d *desktop) note(err error) {
+	if err != nil && !errors.Is(err, ErrCancelled) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.answered = time.Now()
+}
+
+// calm returns when nobody types any more. pinentry takes what is typed as it
+// comes, and an Enter would send to the card, as a PIN, what was meant for the
+// browser. Where our window cannot be shown, nothing holds that off.
+func (d *desktop) calm(ctx context.Context, lang string, c Caller) error {
+	d.mu.Lock()
+	lately := time.Since(d.answered) < justAnswered
+	d.mu.Unlock()
+	if lately || d.onlyPinentry() {
+		return nil
+	}
+	err := d.own.answered(ctx, wordsOf(lang).askNothing(c))
+	if errors.Is(err, ErrUnavailable) {
+		d.log.Info("asking for the PIN at once", "why", err)
+		return nil
+	}
+	return err
 }
 
 func (d *desktop) ask(ask func(p Prompter) error) error {
@@ -58,7 +105,12 @@ func (d *desktop) Choose(ctx context.Context, lang string, c Caller, choices []H
 // PIN implements Prompter.
 func (d *desktop) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
 	if !p.PINPad {
-		return d.pinentry.PIN(ctx, lang, p)
+		if err := d.calm(ctx, lang, p.Caller); err != nil {
+			return nil, err
+		}
+		pin, err := d.pinentry.PIN(ctx, lang, p)
+		d.note(err)
+		return pin, err
 	}
 	return either(d, func(by Prompter) ([]byte, error) { return by.PIN(ctx, lang, p) })
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +65,105 @@ func TestProgramAsksAll(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, log())
 		}
 	}
+}
+
+// TestEnterIsNoYes: a program of the settings in which Enter would be yes is left
+// the PIN alone; and where no window of ours can be shown, it is not asked what
+// no PIN comes after.
+func TestEnterIsNoYes(t *testing.T) {
+	t.Setenv("DISPLAY", ":65000")
+	p, log := answering(t, map[string]any{"confirm": []string{"ok", "ok"}, "pin": []string{"1234"}})
+	program := p.program + "-gnome3"
+	if err := errors.Join(os.Rename(p.program, program), os.Rename(p.program+".json", program+".json")); err != nil {
+		t.Fatal(err)
+	}
+	asker := New(Options{Program: program, Window: []string{"/bin/sh", "-c", `read question; echo '{"answer":"cancel"}'`}})
+	for name, err := range map[string]error{"consent": asker.Consent(t.Context(), "fr", site), "confirm": asker.Confirm(t.Context(), "fr", site, gp)} {
+		if !errors.Is(err, ErrCancelled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if pin, err := asker.PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp}); err != nil || string(pin) != "1234" {
+		t.Errorf("%q, %v", pin, err)
+	}
+	if text := log(); strings.Contains(text, "CONFIRM") || !strings.Contains(text, "GETPIN") {
+		t.Errorf("it was asked for a yes:\n%s", text)
+	}
+	asker = New(Options{Program: program, Window: []string{"/bin/false"}})
+	if err := asker.Confirm(t.Context(), "fr", site, gp); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("confirm without a window: %v", err)
+	}
+}
+
+// TestCalm: before pinentry takes the keyboard, a window of ours stands until
+// nobody types; not where the person has just answered, and nowhere else.
+func TestCalm(t *testing.T) {
+	t.Setenv("DISPLAY", ":65000")
+	for name, c := range map[string]struct {
+		window error
+		lately bool
+		shown  int
+		err    error
+	}{
+		"quiet":           {nil, false, 1, nil},
+		"closed":          {ErrCancelled, false, 1, ErrCancelled},
+		"no such window":  {ErrUnavailable, false, 1, nil},
+		"page went":       {context.Canceled, false, 1, context.Canceled},
+		"just answered":   {nil, true, 0, nil},
+		"answered before": {nil, false, 1, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, _ := answering(t, map[string]any{"pin": []string{"1234"}})
+			asked := func() bool {
+				_, err := os.Stat(filepath.Join(filepath.Dir(p.program), "log"))
+				return err == nil
+			}
+			var shownThen []dialog.Request
+			d := &desktop{log: slog.New(slog.DiscardHandler), own: shown{show: func(_ context.Context, r dialog.Request) (int, error) {
+				if asked() {
+					t.Error("after pinentry")
+				}
+				shownThen = append(shownThen, r)
+				return 0, c.window
+			}}}
+			d.pinentry = &Pinentry{log: d.log} // found on PATH, as without a setting
+			t.Setenv("PATH", pathWith(t, p.program, "pinentry-qt"))
+			switch {
+			case c.lately:
+				d.note(ErrCancelled)
+			case name == "answered before":
+				d.answered = time.Now().Add(-justAnswered)
+			}
+			pin, err := d.PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp})
+			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) || (string(pin) == "1234") != (c.err == nil) {
+				t.Errorf("%q, %v", pin, err)
+			}
+			if len(shownThen) != c.shown {
+				t.Errorf("%d windows", len(shownThen))
+			}
+			for _, r := range shownThen {
+				if !r.Passes || r.Quiet == 0 || r.Origin != site.Origin || len(r.Buttons) > 0 {
+					t.Errorf("%+v", r)
+				}
+			}
+			if asked() != (c.err == nil) {
+				t.Errorf("pinentry started: %t", asked())
+			}
+			if lately := time.Since(d.answered) < justAnswered; c.err == nil && !lately {
+				t.Error("the PIN counts as no answer")
+			}
+		})
+	}
+}
+
+// pathWith makes a PATH on which a program stands under another name.
+func pathWith(t *testing.T, program, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(program, filepath.Join(dir, name)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // TestFallback: what our own window cannot show, pinentry asks, but for what the

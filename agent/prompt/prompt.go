@@ -78,7 +78,8 @@ type Prompter interface {
 // Options make a Prompter.
 type Options struct {
 	// Program is the absolute path of a pinentry program, which then asks
-	// everything; "": the platform's own dialogs.
+	// everything; "": the platform's own dialogs. Of one that takes Enter for yes
+	// only the PIN is asked for, where our window can be shown.
 	Program string
 	// Window starts a window of our own on Linux (see package window); nil: all
 	// is asked through pinentry.
@@ -93,7 +94,7 @@ func New(o Options) Prompter {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Program != "" {
-		return NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger})
+		return newFixed(o)
 	}
 	return newDialogs(o)
 }

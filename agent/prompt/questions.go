@@ -15,7 +15,7 @@ const quiet = 600
 func (w words) about(c Caller) dialog.Request {
 	r := dialog.Request{
 		Title: w.title, Quiet: quiet,
-		Site: strings.TrimSuffix(fmt.Sprintf(w.site, ""), "\n"), Origin: safeOrigin(c.Origin),
+		Site: strings.TrimSuffix(fmt.Sprintf(w.site, ""), "\n"), Origin: safeOrigin(c.Origin), Domain: domainOf(c.Origin),
 	}
 	if c.Program != "" {
 		r.Program = fmt.Sprintf(w.program, safe(c.Program, maxName))
@@ -92,6 +92,14 @@ func (w words) askCard(c Caller) dialog.Request {
 // button cancels.
 func (w words) wait(r dialog.Request) dialog.Request {
 	r.Buttons = []dialog.Button{{Label: w.cancel, Answer: dialog.Cancel, Default: true}}
+	return r
+}
+
+// askNothing stands before a PIN that a window without a quiet time asks for:
+// what is still being typed in the browser goes there.
+func (w words) askNothing(c Caller) dialog.Request {
+	r := w.about(c)
+	r.Title, r.Text, r.Passes = w.title+" …", w.soon, true
 	return r
 }
 

@@ -102,9 +102,8 @@ func safeOrigin(origin string) string {
 	if err != nil {
 		return shorten(clean, maxOrigin)
 	}
-	host := u.Hostname()
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil || len(escape(domain)) > 2*maxOrigin || !isASCII(host) {
+	host, domain := u.Hostname(), domainOf(clean)
+	if domain == "" || len(escape(domain)) > 2*maxOrigin {
 		return shorten(clean, maxOrigin)
 	}
 	end := domain
@@ -120,6 +119,19 @@ func safeOrigin(origin string) string {
 		return short
 	}
 	return shorten(clean, maxOrigin)
+}
+
+// domainOf is the registrable domain of an origin, "" where it has none.
+func domainOf(origin string) string {
+	u, err := url.Parse(origin)
+	if err != nil || !isASCII(u.Hostname()) {
+		return ""
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname())
+	if err != nil {
+		return ""
+	}
+	return domain
 }
 
 func isASCII(text string) bool {

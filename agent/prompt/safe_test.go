@@ -57,6 +57,27 @@ func TestSafeOrigin(t *testing.T) {
 	}
 }
 
+// TestDomain: what stands out in an origin is what a person knows the site by,
+// and stands in what is shown.
+func TestDomain(t *testing.T) {
+	for origin, want := range map[string]string{
+		"https://portail.example.fr:8443":                         "example.fr",
+		"https://portail.example.fr.attaque.asso.fr":              "attaque.asso.fr",
+		"https://portail.example.fr@attaque.fr":                   "attaque.fr",
+		"https://" + strings.Repeat("fr.", 200) + "attaque.co.uk": "attaque.co.uk",
+		"https://xn--prtail-rwa.fr":                               "xn--prtail-rwa.fr",
+		"http://localhost:8000":                                   "",
+		"https://asso.fr":                                         "",
+		"https://é.fr":                                            "",
+		"rubbish %zz":                                             "",
+	} {
+		r := texts["fr"].about(Caller{Origin: origin})
+		if r.Domain != want || !strings.HasSuffix(strings.TrimRight(r.Origin, ":0123456789"), want) {
+			t.Errorf("%q: %q in %q", origin, r.Domain, r.Origin)
+		}
+	}
+}
+
 func FuzzSafeOrigin(f *testing.F) {
 	for _, seed := range []string{"https://portail.example.fr", "https://\u202e.fr", "https://" + strings.Repeat("a.", 200) + "fr", "%"} {
 		f.Add(seed)

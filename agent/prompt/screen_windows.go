@@ -115,6 +115,17 @@ func showInFront(window uintptr) {
 
 const transparent = 1
 
+// alertText is red where that can be read: not on a dark face, as of a theme of
+// high contrast.
+func alertText() uint32 {
+	face, _, _ := procSysColour.Call(colourFace)
+	if face&0xff+face>>8&0xff+face>>16&0xff < 3*0xa0 {
+		text, _, _ := procSysColour.Call(colourFaceText)
+		return uint32(text)
+	}
+	return alertColour
+}
+
 func paintText(dc uintptr, colour uint32) uintptr {
 	_, _, _ = procTextColour.Call(dc, uintptr(colour))
 	_, _, _ = procBkMode.Call(dc, transparent)

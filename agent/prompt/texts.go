@@ -8,7 +8,7 @@ type words struct {
 	chosen, use, next, cancel                           string
 	card, pin, ok, wrongPIN, finalTry, countLow, pinPad string
 	lengths, fixedLength, insert, confirm               string
-	renew, unsure, which, expires                       string
+	renew, unsure, which, expires, soon                 string
 	always, yesAlways, notAlways, copy, copied, close   string
 }
 
@@ -29,6 +29,7 @@ var texts = map[string]words{
 		unsure:  "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
 		insert:  "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
 		which:   "Quel certificat utiliser ?", expires: "expire le %s",
+		soon:      "Votre code porteur va vous être demandé…",
 		always:    "Ce site doit-il toujours pouvoir demander votre identification, sans vous poser la question ? Votre code porteur restera demandé à chaque fois.",
 		yesAlways: "Toujours autoriser", notAlways: "Demander à chaque fois",
 		copy: "Copier", copied: "Copié", close: "Fermer",
@@ -49,6 +50,7 @@ var texts = map[string]words{
 		unsure:  "The reader did not answer in time. Type your PIN once more.",
 		insert:  "Insert your card into the reader. This window closes by itself.",
 		which:   "Which certificate do you want to use?", expires: "expires on %s",
+		soon:      "You are about to be asked for your PIN…",
 		always:    "May this site always ask you to log in, without this question? Your PIN is still asked for each time.",
 		yesAlways: "Always allow", notAlways: "Ask each time",
 		copy: "Copy", copied: "Copied", close: "Close",

@@ -14,8 +14,9 @@ import (
 const (
 	wmEnd, wmSetFont, wmClose, wmInitDialog, wmCommand = 0x8000, 0x30, 0x10, 0x110, 0x111 // wmEnd is ours, WM_APP
 	wmDrawItem, wmMeasureItem, wmColourStatic, wmCopy  = 0x2b, 0x2c, 0x138, 0x301
-	wmTimer                                            = 0x113
+	wmTimer, wmActivate, wmDestroy                     = 0x113, 6, 2
 	wmKeyFirst, wmKeyDown, wmKeyLast                   = 0x100, 0x100, 0x109
+	wmSysKeyDown                                       = 0x104
 	wmMouseFirst, wmMouseLast, wmNCMouse1, wmNCMouseN  = 0x201, 0x20d, 0xa1, 0xa9
 	emSetSelection, emLimitText, dmSetDefault          = 0xb1, 0xc5, 0x401
 	lbAddString, lbSetSelection, lbGetSelection        = 0x180, 0x186, 0x188
@@ -35,7 +36,8 @@ const (
 
 	idOK, idCancel, idList, idEntry, idBody, idButton = 1, 2, 100, 101, 102, 200
 
-	colourFace, colourWindow, colourText               = 15, 5, 8
+	colourFace, colourFaceText                         = 15, 18
+	colourWindow, colourText                           = 5, 8
 	colourHighlight, colourHighlightText               = 13, 14
 	odsSelected, odsFocus                              = 1, 0x10
 	swpNoZOrder, swShow, flashAll, untilInFront        = 4, 5, 3, 12
@@ -62,6 +64,7 @@ var (
 	procGetText         = user32.NewProc("GetWindowTextW")
 	procSetProp         = user32.NewProc("SetPropW")
 	procGetProp         = user32.NewProc("GetPropW")
+	procRemoveProp      = user32.NewProc("RemovePropW")
 	procSetFocus        = user32.NewProc("SetFocus")
 	procShow            = user32.NewProc("ShowWindow")
 	procSetPos          = user32.NewProc("SetWindowPos")
@@ -115,6 +118,15 @@ func send(window uintptr, message uint32, w, l uintptr) uintptr {
 	return answer
 }
 
+// isPress says that a message of isInput is a key or a button that goes down.
+func isPress(m uint32) bool {
+	switch m {
+	case wmKeyDown, wmSysKeyDown, 0x201, 0x203, 0x204, 0x206, 0x207, 0x209, 0x20b, 0x20d, 0xa1, 0xa3, 0xa4, 0xa6, 0xa7, 0xa9:
+		return true // the mouse's: left, right, middle and other buttons, each also twice; then on the frame
+	}
+	return false
+}
+
 // wide is text for the system, which takes no zero in it.
 func wide(text string) *uint16 {
 	p, err := windows.UTF16PtrFromString(text)
@@ -160,6 +172,11 @@ func numberOf(window uintptr) uintptr {
 	return number
 }
 
+// forgetNumber is due before a window goes: the system keeps what is left.
+func forgetNumber(window uintptr) {
+	_, _, _ = procRemoveProp.Call(window, uintptr(unsafe.Pointer(numberName)))
+}
+
 func createDialog(template unsafe.Pointer, number uintptr) (uintptr, error) {
 	window, _, err := procCreateDialog.Call(0, uintptr(template), 0, dialogProcedure, number)
 	return window, err
@@ -176,6 +193,11 @@ const onlyTimer = 1
 func setTimer(window uintptr, ms int) { _, _, _ = procSetTimer.Call(window, onlyTimer, uintptr(ms), 0) }
 
 func stopTimer(window uintptr) { _, _, _ = procKillTimer.Call(window, onlyTimer) }
+
+func inFront(window uintptr) bool {
+	front, _, _ := procForeground.Call()
+	return front == window
+}
 
 func destroy(window uintptr) { _, _, _ = procDestroyWindow.Call(window) }
 

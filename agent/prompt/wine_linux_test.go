@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -36,7 +37,7 @@ type asking struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   bytes.Buffer
-	ready chan struct{} // closed when the dialog takes keys
+	ready chan struct{} // closed when the dialog first takes keys
 }
 
 func (w *windows) ask(q ask.Question) *asking {
@@ -55,9 +56,10 @@ func (w *windows) ask(q ask.Question) *asking {
 		w.T.Fatal(err)
 	}
 	go func() {
+		first := sync.OnceFunc(func() { close(a.ready) })
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			if strings.Contains(lines.Text(), "takes keys") {
-				close(a.ready)
+				first()
 			}
 		}
 	}()

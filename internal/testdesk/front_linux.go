@@ -75,6 +75,19 @@ func (s *Screen) Role(window, role string) {
 	s.watch("-id", window, "WM_WINDOW_ROLE")(role)
 }
 
+// RoleOf is how far a window has come.
+func (s *Screen) RoleOf(window string) string {
+	s.T.Helper()
+	cmd := exec.Command(Needs(s.T, "xprop"), "-id", window, "-notype", "WM_WINDOW_ROLE")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	out, err := cmd.Output()
+	if err != nil {
+		return "" // it has gone
+	}
+	_, role, _ := strings.Cut(strings.TrimSpace(string(out)), `"`)
+	return strings.TrimSuffix(role, `"`)
+}
+
 // find waits for a window of that title. A window that goes while xdotool looks
 // at it makes xdotool fail, so it is asked again and again.
 func (s *Screen) find(title string) string {

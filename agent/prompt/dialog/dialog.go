@@ -21,14 +21,12 @@ const (
 	Copy   = "copy" // copies the body; the window stands on
 )
 
-// QuietMost bounds how often a key extends Request.Quiet.
-const QuietMost = 5
-
 // Request is one window, from top to bottom. Empty parts are left out.
 type Request struct {
 	Title   string   `json:"title"`
 	Site    string   `json:"site,omitempty"`   // the line before the origin
 	Origin  string   `json:"origin,omitempty"` // never shortened by the window
+	Domain  string   `json:"domain,omitempty"` // the part of the origin that stands out; "": all of it
 	Program string   `json:"program,omitempty"`
 	Holder  []string `json:"holder,omitempty"` // the first line stands out
 	Alerts  []string `json:"alerts,omitempty"` // what went wrong, and what could
@@ -36,10 +34,13 @@ type Request struct {
 	Rows    []Row    `json:"rows,omitempty"`   // a list, of which one is chosen
 	Body    string   `json:"body,omitempty"`   // a long text, to be read and copied
 	Buttons []Button `json:"buttons"`
-	// Quiet is how long, in milliseconds, the keyboard must have been quiet
-	// before the window takes keys and clicks. It is QuietMost times as long at
-	// the longest, and 0 for a window that the person opened.
+	// Quiet is how long, in milliseconds, no key or button must have been pressed,
+	// with the keyboard at the window, before it takes keys and clicks. It is 0
+	// for a window that the person opened.
 	Quiet int `json:"quiet,omitempty"`
+	// Passes makes a window without buttons, which answers OK as soon as others
+	// would take keys.
+	Passes bool `json:"passes,omitempty"`
 }
 
 // Row is one entry of the list.

@@ -114,7 +114,7 @@ func TestStays(t *testing.T) {
 		_, err := s.Try("search", "--onlyvisible", "--name", "^Event Tester$")
 		return err != nil
 	})
-	if seen := s.Ready(dialogTitle); seen != window {
+	if seen := s.Window(dialogTitle); seen != window {
 		t.Errorf("window %s in place of %s", seen, window)
 	}
 	a.cancel()

@@ -151,32 +151,113 @@ func role(t *testing.T, request any) (in io.WriteCloser, out *bufio.Reader, cmd 
 	return in, bufio.NewReader(stdout), cmd
 }
 
-// TestTypedTooEarly: keys and clicks that were meant for another window answer
-// nothing. The time in which they count for nothing is so long here that it
-// cannot end by itself.
-func TestTypedTooEarly(t *testing.T) {
-	s := screen(t)
-	s.Manage()
-	const hour = 3600 * 1000
-	_, out, cmd := role(t, dialog.Request{
-		Title: "CPx Bridge", Origin: site.Origin, Text: "?", Quiet: hour, Rows: []dialog.Row{{Name: "TEST", Spoken: "TEST"}},
+// hour is a quiet time that cannot end by itself.
+const hour = 3600 * 1000
+
+// yesOrNo is a question whose quiet time is that long.
+func yesOrNo(quiet int) dialog.Request {
+	return dialog.Request{
+		Title: "CPx Bridge", Origin: site.Origin, Text: "?", Quiet: quiet, Rows: []dialog.Row{{Name: "TEST", Spoken: "TEST"}},
 		Buttons: []dialog.Button{{Label: "_No", Answer: dialog.Cancel}, {Label: "_Yes", Answer: dialog.OK, Default: true}},
-	})
-	window := s.Window(dialogTitle)
-	s.InFront(window)
-	width, height := s.Size(window)
-	s.Do("key", "Return", "space", "alt+y", "Escape", "alt+n", "Tab", "space", "Return")
-	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "1")
-	// Alt+F4 goes to the window manager, which closes the window: it still
-	// stands, and answers only now.
-	s.Do("key", "alt+F4")
+	}
+}
+
+// says waits for a window's answer and its end.
+func says(t *testing.T, out *bufio.Reader, cmd *exec.Cmd, want string) {
+	t.Helper()
 	line, err := out.ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != `{"answer":"cancel","row":0}` {
-		t.Errorf("%q, %v", line, err)
+	if err != nil || strings.TrimSpace(line) != want {
+		t.Errorf("%q, %v; want %s", line, err, want)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
+}
+
+// waits is how often the window's quiet time has begun anew.
+func waits(s *testdesk.Screen, window string) int {
+	s.T.Helper()
+	_, number, ok := strings.Cut(s.RoleOf(window), "cpx-quiet-")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		s.T.Fatalf("the role %q", s.RoleOf(window))
+	}
+	return n
+}
+
+// TestTypedTooEarly: keys and clicks that were meant for another window answer
+// nothing, and whoever goes on with them is waited for.
+func TestTypedTooEarly(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	_, out, cmd := role(t, yesOrNo(hour))
+	window := s.Window(dialogTitle)
+	s.InFront(window)
+	before := 0
+	s.Await("its time has begun", func() bool { return strings.HasPrefix(s.RoleOf(window), "cpx-quiet-") })
+	waitsAnew := func(what string, times int) {
+		t.Helper()
+		s.Await(what+" begins its time anew", func() bool { return waits(s, window) >= before+times })
+		before = waits(s, window)
+	}
+	waitsAnew("the keyboard", 0)
+	width, height := s.Size(window)
+	keys := []string{"Return", "space", "alt+y", "Escape", "alt+n", "Tab", "space", "Return"}
+	s.Do(append([]string{"key"}, keys...)...)
+	waitsAnew("each key", len(keys))
+	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "--repeat", "3", "--delay", "10", "1")
+	waitsAnew("each click", 3)
+	// Alt+F4 goes to the window manager, which closes the window: it still
+	// stands, and answers only now.
+	s.Do("key", "alt+F4")
+	says(t, out, cmd, `{"answer":"cancel","row":0}`)
+}
+
+// TestKeyboardComesBack: a window that lost the keyboard, perhaps to one that
+// stood in front of it, takes nothing until it has been quiet for its time again.
+func TestKeyboardComesBack(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	running(t, &log{}, testdesk.Needs(t, "xev"))
+	other := s.Window("^Event Tester$")
+	_, out, cmd := role(t, yesOrNo(50))
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	s.Do("windowactivate", "--sync", other)
+	s.Await("it takes nothing", func() bool { return strings.HasPrefix(s.RoleOf(window), "cpx-quiet-") })
+	width, height := s.Size(window)
+	lost := waits(s, window)
+	s.Do("windowactivate", "--sync", window)
+	s.Role(window, "cpx-ready")
+	s.InFront(window)
+	s.Do("windowactivate", "--sync", other)
+	s.Await("it takes nothing again", func() bool { return strings.HasPrefix(s.RoleOf(window), "cpx-quiet-") && waits(s, window) >= lost+2 })
+	s.Do("windowactivate", "--sync", window)
+	s.InFront(window)
+	s.Role(window, "cpx-ready")
+	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "1")
+	says(t, out, cmd, `{"answer":"ok","row":0}`)
+}
+
+// TestPasses: a window that stands before a PIN swallows what is typed, and goes
+// by itself when nothing is.
+func TestPasses(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	r := dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: hour, Passes: true}
+	_, out, cmd := role(t, r)
+	window := s.Window("^CPx Bridge …$")
+	s.InFront(window)
+	s.Await("its time has begun", func() bool { return strings.HasPrefix(s.RoleOf(window), "cpx-quiet-") })
+	before := waits(s, window)
+	s.Do("key", "1", "2", "3", "4", "Return", "Escape", "space")
+	s.Await("each key begins its time anew", func() bool { return waits(s, window) >= before+7 })
+	s.Do("key", "alt+F4")
+	says(t, out, cmd, `{"answer":"cancel","row":0}`)
+
+	r.Quiet = 50
+	_, out, cmd = role(t, r)
+	says(t, out, cmd, `{"answer":"ok","row":-1}`)
 }
 
 // TestBadRequest: a process that is asked nonsense says so by its status.

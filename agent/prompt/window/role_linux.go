@@ -43,7 +43,7 @@ func RunChildRole() {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // names of holders are for no core dump
 	in := json.NewDecoder(os.Stdin)
 	var r dialog.Request
-	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 {
+	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 && !r.Passes {
 		os.Exit(dialog.ExitBadRequest)
 	}
 	go func() {
@@ -88,9 +88,10 @@ func (s *strs) free() {
 var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY}
 
 func (s *strs) build(r dialog.Request) {
-	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), C.int(r.Quiet), C.int(r.Quiet*dialog.QuietMost))
+	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), C.int(max(r.Quiet, 0)), flag(r.Passes))
 	if r.Origin != "" {
-		C.cpx_header(s.c(r.Site), s.c(r.Origin), s.c(r.Program))
+		from, to := marked(r)
+		C.cpx_header(s.c(r.Site), s.c(r.Origin), C.int(from), C.int(to), s.c(r.Program))
 	}
 	for i, line := range r.Holder {
 		C.cpx_holder(s.c(line), flag(i == 0))
@@ -113,6 +114,14 @@ func (s *strs) build(r dialog.Request) {
 	for _, b := range r.Buttons {
 		C.cpx_button(s.c(b.Label), s.c(b.Done), answers[b.Answer], flag(b.Default))
 	}
+}
+
+// marked is where the domain stands in the origin, or all of that.
+func marked(r dialog.Request) (from, to int) {
+	if from = strings.LastIndex(r.Origin, r.Domain); r.Domain == "" || from < 0 {
+		return 0, len(r.Origin)
+	}
+	return from, from + len(r.Domain)
 }
 
 // spoken is what a screen reader says of the window as it opens.

@@ -7,8 +7,8 @@
 enum { CPX_CANCEL = 0, CPX_OK = 1, CPX_COPY = 2 };
 
 int cpx_display(void);
-void cpx_begin(const char *title, const char *spoken, int quiet_ms, int quiet_most_ms);
-void cpx_header(const char *site, const char *origin, const char *program);
+void cpx_begin(const char *title, const char *spoken, int quiet_ms, int passes);
+void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program);
 void cpx_holder(const char *line, int first);
 void cpx_alert(const char *text);
 void cpx_text(const char *text);

@@ -11,31 +11,83 @@
 /* The process shows one window. */
 static struct {
 	GtkWidget *window, *box, *holder, *question, *list, *body, *buttons, *first, *preferred;
-	int quiet_ms, quiet_most_ms; /* it takes keys and clicks only after that */
-	guint quiet;                 /* the timer of it, 0 where none runs */
-	gint64 quiet_until;          /* its latest end, in µs */
+	int quiet_ms;           /* it takes keys and clicks only after that */
+	gboolean passes;        /* and then closes by itself */
+	gboolean mapped, takes; /* keys and clicks */
+	guint quiet;            /* the timer, 0 where none runs */
+	int waits;              /* how often it began anew */
+	gboolean answered;
 	int answer, row;
 } w;
 
 static void finish(int answer)
 {
+	if (w.answered)
+		return;
+	w.answered = TRUE;
 	w.answer = answer;
 	gtk_main_quit();
 }
 
 static void ready(void)
 {
-	w.quiet = 0;
+	w.takes = TRUE;
+	if (w.passes) {
+		finish(CPX_OK);
+		return;
+	}
 	gtk_window_set_focus_visible(GTK_WINDOW(w.window), TRUE); /* mapping takes it away */
 	gtk_widget_queue_draw(w.window);
 	gtk_window_set_role(GTK_WINDOW(w.window), "cpx-ready"); /* tests wait for it */
 }
 
+/* Where somebody decides which window has the keyboard, a window without it takes
+   nothing: what is typed is not meant for it, and a click may be meant for what
+   stood in front of it a moment ago. */
+static gboolean has_keyboard(void)
+{
+#ifdef GDK_WINDOWING_X11
+	if (GDK_IS_X11_WINDOW(gtk_widget_get_window(w.window)) &&
+	    !gdk_x11_screen_supports_net_wm_hint(gtk_widget_get_screen(w.window), gdk_atom_intern_static_string("_NET_ACTIVE_WINDOW")))
+		return TRUE;
+#endif
+	return gtk_window_is_active(GTK_WINDOW(w.window));
+}
+
 static gboolean on_quiet(gpointer unused)
 {
 	(void)unused;
-	ready();
+	w.quiet = 0;
+	if (w.passes || has_keyboard())
+		ready();
 	return G_SOURCE_REMOVE;
+}
+
+/* Takes nothing from now on, until it has been quiet for its time. */
+static void wait_anew(void)
+{
+	char *role;
+
+	if (w.quiet_ms == 0 || !w.mapped)
+		return;
+	w.takes = FALSE;
+	role = g_strdup_printf("cpx-quiet-%d", w.waits++); /* tests wait for it too */
+	gtk_window_set_role(GTK_WINDOW(w.window), role);
+	g_free(role);
+	if (w.quiet != 0)
+		g_source_remove(w.quiet);
+	w.quiet = g_timeout_add(w.quiet_ms, on_quiet, NULL);
+}
+
+/* The keyboard comes, perhaps from a window that the person was still typing
+   in, or goes. */
+static gboolean on_focus(GtkWidget *widget, GdkEventFocus *event, gpointer unused)
+{
+	(void)widget;
+	(void)event;
+	(void)unused;
+	wait_anew();
+	return FALSE;
 }
 
 static gboolean is_input(GdkEventType type)
@@ -55,18 +107,17 @@ static gboolean is_input(GdkEventType type)
 	}
 }
 
-/* Sees every event before any widget does. */
+/* Sees every event before any widget does. Whoever goes on typing or clicking
+   has not read the question yet, however long that takes. */
 static void on_event(GdkEvent *event, gpointer unused)
 {
 	(void)unused;
-	if (w.quiet == 0 || !is_input(event->type)) {
+	if (w.takes || w.quiet_ms == 0 || !is_input(event->type)) {
 		gtk_main_do_event(event);
 		return;
 	}
-	if (event->type == GDK_KEY_PRESS && g_get_monotonic_time() + w.quiet_ms * 1000 < w.quiet_until) {
-		g_source_remove(w.quiet);
-		w.quiet = g_timeout_add(w.quiet_ms, on_quiet, NULL);
-	}
+	if (event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
+		wait_anew();
 }
 
 /* GTK's Tab would go through the rows, and choose each on its way. */
@@ -197,7 +248,7 @@ static void add(GtkWidget *widget, gboolean grows)
 	gtk_box_pack_start(GTK_BOX(w.box), widget, grows, TRUE, 0);
 }
 
-void cpx_begin(const char *title, const char *spoken, int quiet_ms, int quiet_most_ms)
+void cpx_begin(const char *title, const char *spoken, int quiet_ms, int passes)
 {
 	AtkObject *a;
 	GdkPixbuf *icon = picture(64);
@@ -223,13 +274,28 @@ void cpx_begin(const char *title, const char *spoken, int quiet_ms, int quiet_mo
 	gtk_button_box_set_layout(GTK_BUTTON_BOX(w.buttons), GTK_BUTTONBOX_END);
 	gtk_box_set_spacing(GTK_BOX(w.buttons), 8);
 	w.quiet_ms = quiet_ms;
-	w.quiet_most_ms = quiet_most_ms;
+	w.passes = passes;
 	gdk_event_handler_set(on_event, NULL, NULL);
 	g_signal_connect(w.window, "key-press-event", G_CALLBACK(on_key), NULL);
 	g_signal_connect(w.window, "delete-event", G_CALLBACK(on_delete), NULL);
 }
 
-void cpx_header(const char *site, const char *origin, const char *program)
+/* Never shortened: the site must be seen whole. The domain in it, by which a
+   person knows a site, stands out where it is known. */
+static GtkWidget *site_line(const char *origin, int domain, int domain_end)
+{
+	GtkWidget *l = wrapped(origin, FALSE, PANGO_SCALE_LARGE, PANGO_WRAP_CHAR);
+	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
+	PangoAttribute *bold = pango_attr_weight_new(PANGO_WEIGHT_BOLD);
+
+	bold->start_index = domain;
+	bold->end_index = domain_end;
+	pango_attr_list_insert(attributes, bold);
+	gtk_label_set_attributes(GTK_LABEL(l), attributes);
+	return l;
+}
+
+void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program)
 {
 	GdkPixbuf *card = picture(ICON_SIZE);
 	GtkWidget *image = gtk_image_new_from_pixbuf(card);
@@ -242,8 +308,7 @@ void cpx_header(const char *site, const char *origin, const char *program)
 	gtk_box_pack_start(GTK_BOX(header), image, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(header), lines, TRUE, TRUE, 0);
 	gtk_box_pack_start(GTK_BOX(lines), wrapped(site, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
-	/* Never shortened: the site must be seen whole. */
-	gtk_box_pack_start(GTK_BOX(lines), wrapped(origin, TRUE, PANGO_SCALE_LARGE, PANGO_WRAP_CHAR), FALSE, FALSE, 0);
+	gtk_box_pack_start(GTK_BOX(lines), site_line(origin, domain, domain_end), FALSE, FALSE, 0);
 	if (program[0] != '\0')
 		gtk_box_pack_start(GTK_BOX(lines), wrapped(program, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 	add(header, FALSE);
@@ -422,13 +487,10 @@ static gboolean on_mapped(GtkWidget *widget, GdkEvent *event, gpointer unused)
 	(void)event;
 	(void)unused;
 	g_signal_handlers_disconnect_by_func(w.window, on_mapped, NULL);
-	if (w.quiet_ms == 0) {
+	w.mapped = TRUE;
+	if (w.quiet_ms == 0)
 		ready();
-		return FALSE;
-	}
-	g_source_remove(w.quiet);
-	w.quiet_until = g_get_monotonic_time() + (gint64)w.quiet_most_ms * 1000;
-	w.quiet = g_timeout_add(w.quiet_ms, on_quiet, NULL);
+	wait_anew();
 	return FALSE;
 }
 
@@ -447,8 +509,8 @@ int cpx_run(int *row)
 		gtk_widget_grab_focus(w.body);
 	}
 	g_signal_connect(w.window, "map-event", G_CALLBACK(on_mapped), NULL);
-	if (w.quiet_ms > 0) /* from before the first event can come; its time runs from when the window is seen */
-		w.quiet = g_timeout_add_seconds(3600, on_quiet, NULL);
+	g_signal_connect(w.window, "focus-in-event", G_CALLBACK(on_focus), NULL);
+	g_signal_connect(w.window, "focus-out-event", G_CALLBACK(on_focus), NULL);
 	show();
 	gtk_main();
 	if (w.body != NULL)
