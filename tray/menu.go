@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/getlantern/systray"
 )
@@ -126,7 +127,32 @@ type item struct {
 	mu     sync.Mutex
 	shown  entry
 	hidden bool
+	means  meaning
 }
+
+// settled is how long an entry must have stood for what it stands for before a
+// click on it counts: the person may have aimed at what was there before.
+const settled = time.Second
+
+// meaning is what an entry has come to stand for.
+type meaning struct {
+	last  string // what it last stood for, shown or not
+	since time.Time
+}
+
+// become notes what the entry stands for from now on. What fills a place that was
+// always empty takes nobody's aim.
+func (m *meaning) become(id string, now time.Time) {
+	if id == "" || id == m.last {
+		return
+	}
+	if m.last != "" {
+		m.since = now
+	}
+	m.last = id
+}
+
+func (m *meaning) settled(now time.Time) bool { return now.Sub(m.since) >= settled }
 
 func (m *menu) top(do string, checkable bool) *item {
 	if checkable {
@@ -165,6 +191,9 @@ func (it *item) clicked() string {
 	if it.checkable && !it.hidden {
 		it.mark()
 	}
+	if !it.means.settled(time.Now()) {
+		return ""
+	}
 	return it.shown.ID
 }
 
@@ -199,6 +228,7 @@ func (it *item) show(e entry) {
 			it.Disable()
 		}
 	}
+	it.means.become(e.ID, time.Now())
 	changed := it.hidden || e.Checked != it.shown.Checked
 	it.shown = e
 	if it.checkable && changed {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -215,6 +216,46 @@ func TestEntries(t *testing.T) {
 		e, ok := m.Find("Language: set by the administrator")
 		return ok && !e.Enabled && len(e.Entries) == 0
 	})
+}
+
+// A click that comes as a place in the menu gets another certificate chooses
+// neither, and one that comes later does.
+func TestClickWhileTheListChanges(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesk.NewTrayHost(t, address)
+	d := newDesk()
+	only := func(id string) func(*agent.State) {
+		return func(s *agent.State) { s.Card, s.Certificates = "present", []agent.CertificateState{held(id)} }
+	}
+	d.set(only("one"))
+	run(t, d, Options{})
+	m := host.Icon()
+	for i := range 30 {
+		id, before := fmt.Sprintf("no%d.", i), time.Now()
+		d.set(only(id))
+		m.Await("the list has changed", func() bool { return m.Has("TEST_" + id) })
+		m.Click("TEST_" + id)
+		m.Click("Diagnostic")
+		got := testdesk.Await(t, d.did)
+		if got == "state" {
+			for { // until it has settled
+				m.Click("TEST_" + id)
+				select {
+				case <-d.did:
+					return
+				case <-time.After(settled / 10):
+				}
+				if time.Since(before) > testdesk.Patience {
+					t.Fatal("a click never chooses")
+				}
+			}
+		}
+		if time.Since(before) < settled {
+			t.Fatalf("the agent was asked to %q", got)
+		}
+		d.says(t, "state") // a machine so slow that the click came late enough
+	}
+	t.Fatal("this machine never clicked in time")
 }
 
 // What goes wrong is said in the menu and in the log, which names the reason.

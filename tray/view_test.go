@@ -167,6 +167,36 @@ func TestLabelsAreSafe(t *testing.T) {
 	}
 }
 
+// A click that may have been aimed at another certificate, or another site, is
+// none.
+func TestMeaning(t *testing.T) {
+	var m meaning
+	now := time.Unix(1e9, 0)
+	after := func(d time.Duration) time.Time { now = now.Add(d); return now }
+	for _, c := range []struct {
+		id      string
+		when    time.Duration // after the last
+		click   time.Duration // after that
+		settled bool
+	}{
+		{"one", 0, 0, true}, // nothing was there before
+		{"one", 0, 0, true},
+		{"two", time.Hour, settled - 1, false},
+		{"two", 0, 1, true},
+		{"", time.Hour, 0, true}, // hidden: it stands for nothing
+		{"two", 0, 0, true},      // the same card again
+		{"", 0, 0, true},
+		{"one", 0, 0, false},
+		{"two", settled, 0, false},
+		{"two", 0, settled, true},
+	} {
+		m.become(c.id, after(c.when))
+		if got := m.settled(after(c.click)); got != c.settled {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
+
 // Many of a kind end in how many more there are.
 func TestMany(t *testing.T) {
 	var s agent.State
