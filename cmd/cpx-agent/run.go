@@ -34,6 +34,9 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr i
 	log, logFile, endLog := journalled(p, state, stderr)
 	defer endLog()
 	warn(p, log)
+	if err := noDumps(); err != nil {
+		log.Warn("a core dump of this process may hold a PIN", "error", err)
+	}
 	defer func() {
 		if err := held.Release(); err != nil {
 			log.Warn("control socket", "error", err)

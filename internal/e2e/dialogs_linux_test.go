@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,7 +19,11 @@ func TestDialogs(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true, Ask: true, Cards: []string{"cps", "cpf"}, Extra: map[string]string{
 		"DISPLAY": screen.Display, "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": testdesk.NewKeyring(t, screen.Display).Bus, "HOME": t.TempDir(), "NO_AT_BRIDGE": "1",
 	}})
-	startAgent(t, s, "--no-tray")
+	agent := startAgent(t, s, "--no-tray")
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", agent.PID()))
+	if !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+		t.Errorf("the agent, through which the PIN passes, may leave a core dump: %v\n%s", err, limits)
+	}
 	p := openAs(t, s, askingSite)
 	const title = "^CPx Bridge$"
 	press := func(keys ...string) func() {
