@@ -31,7 +31,11 @@ func (d *doctor) dialogs(context.Context) []Finding {
 	if err != nil {
 		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: fmt.Sprintf(d.words.NoDialogs, err), Next: d.words.InstallDialogs})
 	}
-	return append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: fmt.Sprintf(d.words.Dialogs, program)})
+	found = append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: fmt.Sprintf(d.words.Dialogs, program)})
+	if prompt.OwnWindow(d.Policy.Pinentry) && (d.Display == nil || d.Display()) {
+		return append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.words.OwnWindow})
+	}
+	return append(found, Finding{Code: "dialog_program_alone", Subject: program, Outcome: Good, Text: d.words.NoWindow})
 }
 
 func (d *doctor) keyring(ctx context.Context) []Finding {

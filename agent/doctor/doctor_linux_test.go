@@ -23,6 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -118,6 +119,40 @@ func reader(change func(*agent.ReaderReport)) func(*Options) {
 
 func withPIN(state string) func(*Options) {
 	return reader(func(r *agent.ReaderReport) { r.PIN = state })
+}
+
+// TestWhoAsks: what asks for the PIN and what asks the rest, as an agent started
+// with the desktop would; a terminal of whoever looks counts for nothing there.
+func TestWhoAsks(t *testing.T) {
+	t.Setenv("WAYLAND_DISPLAY", "")
+	for name, c := range map[string]struct {
+		program, setting, display string
+		answers                   bool
+		want                      string
+	}{
+		"a window of ours":       {"pinentry-gtk-2", "", ":1", true, "dialog_window"},
+		"a display that is gone": {"pinentry-gtk-2", "", ":1", false, "dialog_program_alone"},
+		"the settings name one":  {"pinentry-gtk-2", "pinentry-gtk-2", ":1", true, "dialog_program_alone"},
+		"one of Enter for yes":   {"pinentry-gnome3", "pinentry-gnome3", ":1", true, "dialog_window"},
+		"for terminals alone":    {"pinentry-tty", "", ":1", true, "no_dialog_program"},
+		"none, and a terminal":   {"pinentry-tty", "", "", false, "dialog_program_alone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, c.program), []byte("#!/bin/sh\n"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			t.Setenv("PATH", dir)
+			t.Setenv("DISPLAY", c.display)
+			testdesk.AtTerminal(t)
+			o := healthy(t)
+			o.Display = func() bool { return c.answers }
+			if o.Policy.Pinentry = ""; c.setting != "" {
+				o.Policy.Pinentry = filepath.Join(dir, c.setting)
+			}
+			find(t, Run(t.Context(), o), c.want)
+		})
+	}
 }
 
 // TestFindings plays each fault, and asks for its code and outcome in both

@@ -19,6 +19,7 @@ type words struct {
 	Certificate, CertificateIs, RenewCard       string
 	Display, NoDisplay, NoDisplayNext           string
 	Dialogs, NoDialogs, InstallDialogs          string
+	OwnWindow, NoWindow                         string
 	KeyringOpen, KeyringLocked, UnlockKeyring   string
 	NoKeyring, InstallKeyring                   string
 	KeyringSlow, KeyringRefused, RestartKeyring string
@@ -92,6 +93,8 @@ var texts = map[string]words{
 		NoDisplayNext: "Lancez cet examen dans la session graphique de la personne.",
 
 		Dialogs:        "Programme de saisie du code : %s",
+		OwnWindow:      "Toutes les autres questions : fenêtre de CPx Bridge",
+		NoWindow:       "Ce programme pose aussi toutes les autres questions.",
 		NoDialogs:      "Aucun programme ne peut demander le code porteur (%v).",
 		InstallDialogs: "Installez pinentry-gnome3, pinentry-qt ou pinentry-gtk2.",
 
@@ -200,6 +203,8 @@ var texts = map[string]words{
 		NoDisplayNext: "Run this in the person’s graphical session.",
 
 		Dialogs:        "Program that asks for the PIN: %s",
+		OwnWindow:      "All other questions: CPx Bridge’s own window",
+		NoWindow:       "That program asks all other questions too.",
 		NoDialogs:      "No program can ask for the PIN (%v).",
 		InstallDialogs: "Install pinentry-gnome3, pinentry-qt or pinentry-gtk2.",
 

@@ -28,14 +28,9 @@ func newDialogs(o Options) Prompter {
 
 func newFixed(o Options) Prompter { return newDialogs(o) }
 
-// onlyPinentry says that the settings leave no window of our own.
-func (d *desktop) onlyPinentry() bool {
-	return d.pinentry.program != "" && !entersYes(d.pinentry.program)
-}
-
 // either asks in a window of our own, else through pinentry.
 func either[T any](d *desktop, ask func(p Prompter) (T, error)) (T, error) {
-	if d.onlyPinentry() {
+	if onlyPinentry(d.pinentry.program) {
 		return ask(d.pinentry)
 	}
 	answer, err := ask(d.own)
@@ -66,7 +61,7 @@ func (d *desktop) calm(ctx context.Context, lang string, c Caller) error {
 	d.mu.Lock()
 	lately := time.Since(d.answered) < justAnswered
 	d.mu.Unlock()
-	if lately || d.onlyPinentry() {
+	if lately || onlyPinentry(d.pinentry.program) {
 		return nil
 	}
 	err := d.own.answered(ctx, wordsOf(lang).askNothing(c))

@@ -38,6 +38,10 @@ func NewPinentry(o PinentryOptions) *Pinentry {
 // find returns the program of the settings, else the first that fits the
 // request: a window where there is a display, else the terminal.
 func (p *Pinentry) find(request string) (string, error) {
+	return p.among(request, terminal() != "")
+}
+
+func (p *Pinentry) among(request string, onTerminal bool) (string, error) {
 	if p.program != "" {
 		if _, err := exec.LookPath(p.program); err != nil {
 			return "", fmt.Errorf("%w: the program of the settings: %w", ErrUnavailable, err)
@@ -54,7 +58,7 @@ func (p *Pinentry) find(request string) (string, error) {
 		// person may be typing in the browser.
 		names = append(names, "pinentry-qt", "pinentry-gtk-2", "pinentry-gnome3")
 	}
-	if terminal() != "" {
+	if onTerminal {
 		names = append(names, "pinentry-tty", "pinentry-curses")
 	}
 	for _, name := range names {

@@ -149,6 +149,15 @@ func OnTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 	return &Terminal{T: t, screen: screen}
 }
 
+// AtTerminal makes a new terminal the test program's standard input.
+func AtTerminal(t *testing.T) {
+	t.Helper()
+	_, keyboard := openTerminal(t)
+	before := os.Stdin
+	os.Stdin = keyboard
+	t.Cleanup(func() { os.Stdin = before; _ = keyboard.Close() })
+}
+
 func openTerminal(t *testing.T) (screen, keyboard *os.File) {
 	t.Helper()
 	fd, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
