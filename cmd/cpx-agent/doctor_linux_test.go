@@ -65,7 +65,7 @@ func TestDoctor(t *testing.T) {
 
 	says(t, p.does(exitProblem, "doctor", "--identity"), holders[0])
 	says(t, p.does(exitProblem, "doctor"), "✓ CPx Bridge fonctionne sur le port", "✗ wss ne peut être servi", "✓ Le trousseau de clés est ouvert.")
-	p.w.settings(t, "modules = [%q]\nlang = \"en\"\n", filepath.Join(p.w.dir, "missing.so"))
+	p.w.settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = 10\n", filepath.Join(p.w.dir, "missing.so"), first+50) // where nothing listens
 	says(t, p.does(exitProblem, "doctor"), "✗ Module ", "does not work", "    → Install this module again", "CPx Bridge does not run")
 	p.w.settings(t, "colour = 1\n")
 	says(t, p.does(exitUsage, "doctor"), "colour")
