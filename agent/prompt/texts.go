@@ -15,7 +15,7 @@ type words struct {
 var texts = map[string]words{
 	"fr": {
 		title: "CPx Bridge", site: "Identification demandée par le site\n%s", program: "depuis le programme %s",
-		consent: "Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci ?",
+		consent: "Pour cette fois, autorisez-vous ce site à utiliser votre carte afin de vous identifier ?",
 		allow:   "Autoriser", refuse: "Refuser",
 		chosen: "Quel certificat utiliser ? (%d sur %d)", use: "Utiliser", next: "Suivant", cancel: "Annuler",
 		card: "Carte de %s", pin: "Code porteur :", ok: "Valider",
@@ -24,7 +24,7 @@ var texts = map[string]words{
 		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
 		pinPad:   "Saisissez votre code porteur sur le clavier du lecteur.",
 		lengths:  "Le code porteur compte de %d à %d caractères. Rien n’a été envoyé à la carte.", fixedLength: "Le code porteur compte %d caractères. Rien n’a été envoyé à la carte.",
-		confirm: "Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci ?",
+		confirm: "Votre carte est déjà déverrouillée. Pour cette fois, autorisez-vous ce site à l’utiliser afin de vous identifier ?",
 		renew:   "Cette carte expire le %s : pensez à la faire renouveler.",
 		unsure:  "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
 		insert:  "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",

@@ -62,10 +62,10 @@ func TestScreenReader(t *testing.T) {
 		focus string
 	}{
 		"consent": {append(slices.Clone(asks),
-			"label: Autorisez-vous ce site à utiliser votre carte pour vous identifier, cette fois-ci\u00a0?",
+			"label: Pour cette fois, autorisez-vous ce site à utiliser votre carte afin de vous identifier\u00a0?",
 			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
 		"confirm": {append(slices.Concat(asks, card),
-			"label: Votre carte est déjà déverrouillée. Autorisez-vous ce site à l’utiliser pour vous identifier, cette fois-ci\u00a0?",
+			"label: Votre carte est déjà déverrouillée. Pour cette fois, autorisez-vous ce site à l’utiliser afin de vous identifier\u00a0?",
 			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
 		"choose": {append(slices.Clone(asks),
 			"label: Quel certificat utiliser\u00a0?", "list box: Quel certificat utiliser\u00a0?",

@@ -323,12 +323,28 @@ void cpx_holder(const char *line, int first)
 	gtk_box_pack_start(GTK_BOX(w.holder), wrapped(line, first, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 }
 
-/* In the theme's colour of errors; the words say it all without. */
+/* Themes that write light on dark often have the red of the others, in which
+   nothing can be read there. */
+static gboolean light_on_dark(GtkStyleContext *style)
+{
+	GdkRGBA text;
+
+	return gtk_style_context_lookup_color(style, "theme_fg_color", &text) && text.red + text.green + text.blue > 1.5;
+}
+
+/* In the theme's colour of errors where that can be read; the words say it all
+   without. */
 void cpx_alert(const char *text)
 {
 	GtkWidget *l = wrapped(text, TRUE, 1, PANGO_WRAP_WORD_CHAR);
+	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
 
-	gtk_style_context_add_class(gtk_widget_get_style_context(l), "error");
+	if (light_on_dark(gtk_widget_get_style_context(l))) {
+		pango_attr_list_insert(attributes, pango_attr_foreground_new(0xffff, 0x9999, 0x8f8f));
+		gtk_label_set_attributes(GTK_LABEL(l), attributes);
+	} else {
+		gtk_style_context_add_class(gtk_widget_get_style_context(l), "error");
+	}
 	add(l, FALSE);
 }
 

@@ -1,0 +1,84 @@
+package window
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// picture is a window as the person sees it.
+func picture(s *testdesk.Screen, window string) image.Image {
+	s.T.Helper()
+	cmd := exec.Command(testdesk.Needs(s.T, "import"), "-window", window, "-silent", "png:-")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	out, err := cmd.Output()
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	p, err := png.Decode(bytes.NewReader(out))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return p
+}
+
+// light is a colour's relative luminance, and contrast that of two (WCAG 2.1).
+func light(c color.Color) float64 {
+	part := func(v uint32) float64 {
+		if s := float64(v) / 0xffff; s > 0.04045 {
+			return math.Pow((s+0.055)/1.055, 2.4)
+		}
+		return float64(v) / 0xffff / 12.92
+	}
+	r, g, b, _ := c.RGBA()
+	return 0.2126*part(r) + 0.7152*part(g) + 0.0722*part(b)
+}
+
+func contrast(a, b color.Color) float64 {
+	bright, dark := max(light(a), light(b)), min(light(a), light(b))
+	return (bright + 0.05) / (dark + 0.05)
+}
+
+// TestAlertsCanBeRead: what went wrong stands out and can be read, in light
+// themes and in dark ones.
+func TestAlertsCanBeRead(t *testing.T) {
+	const enough = 4.5 // WCAG 2.1, 1.4.3
+	s := screen(t)
+	s.Manage()
+	for _, theme := range []string{"Adwaita", "Adwaita:dark", "HighContrast", "HighContrastInverse"} {
+		t.Run(theme, func(t *testing.T) {
+			s.T = t
+			t.Setenv("GTK_THEME", theme)
+			q := question("pad", "fr")
+			q.PIN.WrongPIN = true
+			a := begin(t.Context(), dialogs(), q)
+			window := s.Ready(dialogTitle)
+			best := 0.0
+			s.Await("something red", func() bool { // it may not be drawn yet
+				p := picture(s, window)
+				ground := p.At(3, 3)
+				for y := range p.Bounds().Dy() {
+					for x := range p.Bounds().Dx() {
+						if r, g, b, _ := p.At(x, y).RGBA(); r > g+0x4000 && r > b+0x4000 {
+							best = max(best, contrast(p.At(x, y), ground))
+						}
+					}
+				}
+				return best > 0
+			})
+			if best < enough {
+				t.Errorf("contrast %.1f", best)
+			}
+			a.cancel()
+			<-a.answer
+			s.Gone(dialogTitle)
+		})
+	}
+}
