@@ -78,6 +78,9 @@ func (l *login) run(ctx context.Context) (*authtoken.Token, string, error) {
 		if errors.Is(err, prompt.ErrCancelled) {
 			l.queue.refused(l.who.origin, wireError(err))
 		}
+		if errors.Is(err, errPageCancelled) {
+			l.queue.abandoned(l.who.origin)
+		}
 		return nil, "", err
 	}
 	l.queue.succeeded(l.who.origin)

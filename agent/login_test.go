@@ -126,6 +126,48 @@ func TestPause(t *testing.T) {
 	want(t, p.answer(), CodeCancelled)
 }
 
+// TestPageThatComesAndGoes: a page that asks and takes it back again and again,
+// by cancel or by closing its socket, is paused like one that is refused, and
+// only it.
+func TestPageThatComesAndGoes(t *testing.T) {
+	cards, person := oneCard(t)
+	ended := make(chan struct{}, 1)
+	person.consent = func(ctx context.Context, _ prompt.Caller) error {
+		<-ctx.Done()
+		ended <- struct{}{}
+		return ctx.Err()
+	}
+	var shift atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
+	s := serve(t, setup{settings: askSettings, cards: cards, person: person, now: now})
+	standing := func() *testPage {
+		p := openPage(t, s, otherOrigin)
+		p.authenticate(1)
+		p.progress(waitingForConsent)
+		return p
+	}
+	for i := range maxAbandoned {
+		if p := standing(); i%2 == 0 {
+			if err := p.socket.Close(); err != nil {
+				t.Fatal(err)
+			}
+		} else { // the last one too: with its answers it is noted
+			p.send(`{"jsonrpc":"2.0","id":2,"method":"cancel"}`)
+			p.answer()
+			p.answer()
+		}
+		<-ended
+	}
+	p := openPage(t, s, otherOrigin)
+	p.authenticate(1)
+	if a := p.read(); a.Error == nil || a.Error.Code != CodeBusy || a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
+		t.Fatalf("%+v", a)
+	}
+	logIn(t, openPage(t, s, listedOrigin))
+	shift.Store(int64(31 * time.Second))
+	standing()
+}
+
 func TestCancelAndClose(t *testing.T) {
 	cards, person := oneCard(t)
 	ended := make(chan error, 1)

@@ -10,6 +10,7 @@ import (
 const (
 	maxWaiting   = 8    // requests that wait for their turn
 	maxCancelled = 3    // dialogs in a row, then the origin pauses
+	maxAbandoned = 10   // logins in a row that the page itself ended, likewise
 	maxOrigins   = 1024 // whose cancelled dialogs are counted
 )
 
@@ -31,10 +32,12 @@ type turn struct {
 	given  chan error // nil: go on; an error: the request ends with it
 }
 
-// refusals counts the dialogs of an origin that its person cancelled in a row.
+// refusals counts the dialogs of an origin that its person cancelled in a row,
+// and the logins that it took back itself: dialogs that come and go take the
+// keyboard from the person each time.
 type refusals struct {
-	count int
-	until time.Time // the pause's end
+	count, abandoned int
+	until            time.Time // the pause's end
 }
 
 func newQueue(now func() time.Time, limits Limits) *queue {
@@ -144,6 +147,27 @@ func (q *queue) refused(origin string, err error) {
 		}
 		return t.origin == origin
 	})
+	r := q.of(origin)
+	r.count++
+	if r.count >= maxCancelled {
+		r.count, r.until = 0, q.now().Add(q.limits.Pause)
+	}
+}
+
+// abandoned notes that the origin's page took its login back, after the tenth in
+// a row of which the origin pauses. What waits, perhaps in another tab, stays.
+func (q *queue) abandoned(origin string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r := q.of(origin)
+	r.abandoned++
+	if r.abandoned >= maxAbandoned {
+		r.abandoned, r.until = 0, q.now().Add(q.limits.Pause)
+	}
+}
+
+// of is for the holder of the lock.
+func (q *queue) of(origin string) *refusals {
 	r := q.counted[origin]
 	if r == nil {
 		if len(q.counted) >= maxOrigins {
@@ -152,10 +176,7 @@ func (q *queue) refused(origin string, err error) {
 		r = &refusals{}
 		q.counted[origin] = r
 	}
-	r.count++
-	if r.count >= maxCancelled {
-		r.count, r.until = 0, q.now().Add(q.limits.Pause)
-	}
+	return r
 }
 
 // succeeded ends a row of cancelled dialogs.
