@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +228,65 @@ func TestSafeAnswer(t *testing.T) {
 		}
 		if w.tell("", "").Quiet != 0 {
 			t.Error("what the person opened does not take keys at once")
+		}
+	}
+}
+
+// TestNothingIsLeft: hundreds of dialogs, answered, ended and failed, leave no
+// file open, no goroutine and no process behind.
+func TestNothingIsLeft(t *testing.T) {
+	t.Setenv("DISPLAY", ":65000")
+	r := texts["fr"].askConsent(site)
+	round := func() {
+		for _, script := range []string{`echo '{"answer":"ok"}'`, `echo nonsense`, `exit 3`, `kill -9 $$`} {
+			_, _ = window{command: []string{"/bin/sh", "-c", "read question; " + script}}.show(t.Context(), r)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := filepath.Join(t.TempDir(), "begun")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := window{command: []string{"/bin/sh", "-c", "read question; mkfifo " + begun + "; echo >" + begun + "; sleep 1000"}}.show(ctx, r)
+			ended <- err
+		}()
+		for end := time.Now().Add(testdesk.Patience); ; time.Sleep(time.Millisecond) {
+			if text, err := os.ReadFile(begun); err == nil && len(text) > 0 {
+				break
+			} else if time.Now().After(end) {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		if err := testdesk.Await(t, ended); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	count := func() (files, goroutines, children int) {
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks, err := filepath.Glob("/proc/self/task/*/children")
+		if err != nil || len(tasks) == 0 {
+			t.Fatal(tasks, err)
+		}
+		for _, task := range tasks {
+			text, _ := os.ReadFile(task) // a thread may have ended
+			children += len(strings.Fields(string(text)))
+		}
+		return len(open), runtime.NumGoroutine(), children
+	}
+	round()
+	files, goroutines, children := count()
+	for range 40 {
+		round()
+	}
+	for end := time.Now().Add(testdesk.Patience); ; time.Sleep(10 * time.Millisecond) { // the last ones may be ending
+		f, g, c := count()
+		if f <= files && g <= goroutines && c <= children {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d files, %d goroutines, %d processes; before %d, %d, %d", f, g, c, files, goroutines, children)
 		}
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -37,12 +37,12 @@ type asking struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   bytes.Buffer
-	ready chan struct{} // closed when the dialog first takes keys
+	ready chan struct{} // one each time that the dialog begins to take keys
 }
 
 func (w *windows) ask(q ask.Question) *asking {
 	w.T.Helper()
-	a := &asking{w: w, cmd: w.wine.Command(w.program), ready: make(chan struct{})}
+	a := &asking{w: w, cmd: w.wine.Command(w.program), ready: make(chan struct{}, 100)}
 	var err error
 	if a.in, err = a.cmd.StdinPipe(); err != nil {
 		w.T.Fatal(err)
@@ -56,10 +56,9 @@ func (w *windows) ask(q ask.Question) *asking {
 		w.T.Fatal(err)
 	}
 	go func() {
-		first := sync.OnceFunc(func() { close(a.ready) })
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			if strings.Contains(lines.Text(), "takes keys") {
-				first()
+				a.ready <- struct{}{}
 			}
 		}
 	}()
@@ -72,15 +71,7 @@ func (w *windows) ask(q ask.Question) *asking {
 // window waits until the dialog stands in front and takes keys.
 func (a *asking) window() string {
 	a.w.T.Helper()
-	a.w.Await("a dialog that takes keys", func() bool {
-		select {
-		case <-a.ready:
-			return true
-		default:
-			_, _ = a.w.Try("getmouselocation") // takes its time
-			return false
-		}
-	})
+	testdesk.Await(a.w.T, a.ready)
 	id := a.w.Window(dialogTitle)
 	a.w.InFront(id)
 	return id
@@ -160,6 +151,31 @@ func TestWindows(t *testing.T) {
 		q := q
 		q.Kind, q.Seconds = "pin", 0.8
 		if got := w.ask(q).answer(); got != (ask.Answer{Error: "timeout"}) {
+			t.Errorf("got %+v", got)
+		}
+		s.Gone(dialogTitle)
+	})
+	// A dialog that lost the keyboard takes nothing until it has had it back for
+	// its time.
+	t.Run("the keyboard comes back", func(t *testing.T) {
+		s.T = t
+		program := exec.Command(testdesk.Needs(t, "xev"))
+		program.Env = append(os.Environ(), "DISPLAY="+s.Display)
+		if err := program.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = program.Process.Kill(); _ = program.Wait() }()
+		other := s.Window("^Event Tester$")
+		q := q
+		q.Kind = "consent"
+		a := w.ask(q)
+		window := a.window()
+		s.Do("windowactivate", "--sync", other)
+		s.Do("windowactivate", "--sync", window)
+		testdesk.Await(t, a.ready)
+		s.InFront(window)
+		s.Do("key", "Tab", "Return")
+		if got := a.answer(); got != (ask.Answer{}) {
 			t.Errorf("got %+v", got)
 		}
 		s.Gone(dialogTitle)
