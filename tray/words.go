@@ -27,7 +27,7 @@ var texts = map[string]words{
 
 		few: "Un code porteur faux a été saisi : il reste peu d’essais", fewDo: "Vérifiez votre code avant de recommencer",
 		last: "Dernier essai du code porteur avant le blocage", lastDo: "En cas de doute, n’essayez pas : demandez de l’aide",
-		none: "Le code porteur est bloqué", noneDo: "Faites débloquer la carte, auprès de l’organisme qui l’a délivrée",
+		none: "Le code porteur est bloqué", noneDo: "Faites débloquer la carte auprès de l’organisme qui l’a délivrée",
 		unset: "La carte n’a pas encore de code porteur", unsetDo: "Adressez-vous à l’organisme qui l’a délivrée",
 		wss: "Le certificat de ce poste pour Safari expire bientôt", wssDo: "Lancez « cpx-agent wss install »",
 		noPIN: "code porteur bloqué", until: "jusqu’au %s", more: "… et %d autres : voir Diagnostic",
@@ -52,8 +52,8 @@ var texts = map[string]words{
 		few: "A wrong PIN was typed: few tries are left", fewDo: "Make sure of your PIN before you try again",
 		last: "Last try of the PIN before the card is locked", lastDo: "If in doubt, do not try: ask for help",
 		none: "The PIN is locked", noneDo: "Have the card unlocked by the body that issued it",
-		unset: "The card has no PIN yet", unsetDo: "Turn to the body that issued it",
-		wss: "This machine’s certificate for Safari ends soon", wssDo: "Run “cpx-agent wss install”",
+		unset: "The card has no PIN yet", unsetDo: "Contact the body that issued it",
+		wss: "This machine’s certificate for Safari expires soon", wssDo: "Run “cpx-agent wss install”",
 		noPIN: "PIN locked", until: "until %s", more: "… and %d more: see Diagnostics",
 
 		sites: "Allowed sites", noSites: "No site", forgets: "Click on a site to forget it:",
