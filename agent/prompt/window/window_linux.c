@@ -1,6 +1,7 @@
 #include <gdk/gdkx.h>
 #include <gtk/gtk.h>
 
+#include "parts.h"
 #include "window.h"
 
 #define WIDTH 500
@@ -166,83 +167,6 @@ int cpx_display(void)
 	return gtk_init_check(NULL, NULL);
 }
 
-/* A card with its chip, as in the tray. */
-static GdkPixbuf *picture(int size)
-{
-	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size, size);
-	cairo_t *c = cairo_create(surface);
-	GdkPixbuf *pixbuf;
-
-	cairo_scale(c, size / 32.0, size / 32.0);
-	cairo_set_source_rgb(c, 1, 1, 1);
-	cairo_rectangle(c, 1, 5, 30, 22);
-	cairo_fill(c);
-	cairo_set_source_rgb(c, 18 / 255.0, 92 / 255.0, 120 / 255.0);
-	cairo_rectangle(c, 2, 6, 28, 20);
-	cairo_fill(c);
-	cairo_set_source_rgb(c, 240 / 255.0, 205 / 255.0, 110 / 255.0);
-	cairo_rectangle(c, 5, 11, 7, 7);
-	cairo_fill(c);
-	cairo_set_source_rgb(c, 1, 1, 1);
-	cairo_rectangle(c, 15, 20, 12, 2);
-	cairo_fill(c);
-	cairo_destroy(c);
-	pixbuf = gdk_pixbuf_get_from_surface(surface, 0, 0, size, size);
-	cairo_surface_destroy(surface);
-	return pixbuf;
-}
-
-static GtkWidget *label(const char *text, gboolean strong, double scale)
-{
-	GtkWidget *l = gtk_label_new(NULL);
-	PangoAttrList *attributes = pango_attr_list_new();
-
-	gtk_label_set_text(GTK_LABEL(l), text);
-	gtk_label_set_xalign(GTK_LABEL(l), 0);
-	if (strong)
-		pango_attr_list_insert(attributes, pango_attr_weight_new(PANGO_WEIGHT_BOLD));
-	if (scale != 1)
-		pango_attr_list_insert(attributes, pango_attr_scale_new(scale));
-	gtk_label_set_attributes(GTK_LABEL(l), attributes);
-	pango_attr_list_unref(attributes);
-	return l;
-}
-
-static GtkWidget *wrapped(const char *text, gboolean strong, double scale, PangoWrapMode mode)
-{
-	GtkWidget *l = label(text, strong, scale);
-
-	gtk_label_set_line_wrap(GTK_LABEL(l), TRUE);
-	gtk_label_set_line_wrap_mode(GTK_LABEL(l), mode);
-	gtk_label_set_max_width_chars(GTK_LABEL(l), 58);
-	return l;
-}
-
-/* A tip for a line that did not fit, and for no other: it would stand in the way. */
-static gboolean on_tip(GtkWidget *line, gint x, gint y, gboolean keyboard, GtkTooltip *tip, gpointer unused)
-{
-	(void)x;
-	(void)y;
-	(void)keyboard;
-	(void)unused;
-	if (!pango_layout_is_ellipsized(gtk_label_get_layout(GTK_LABEL(line))))
-		return FALSE;
-	gtk_tooltip_set_text(tip, gtk_label_get_text(GTK_LABEL(line)));
-	return TRUE;
-}
-
-/* One line whatever the width. */
-static GtkWidget *one_line(const char *text, gboolean strong)
-{
-	GtkWidget *l = label(text, strong, 1);
-
-	gtk_label_set_ellipsize(GTK_LABEL(l), PANGO_ELLIPSIZE_END);
-	gtk_widget_set_hexpand(l, TRUE);
-	gtk_widget_set_has_tooltip(l, TRUE);
-	g_signal_connect(l, "query-tooltip", G_CALLBACK(on_tip), NULL);
-	return l;
-}
-
 static void add(GtkWidget *widget, gboolean grows)
 {
 	gtk_box_pack_start(GTK_BOX(w.box), widget, grows, TRUE, 0);
@@ -251,7 +175,7 @@ static void add(GtkWidget *widget, gboolean grows)
 void cpx_begin(const char *title, const char *spoken, int quiet_ms, int passes)
 {
 	AtkObject *a;
-	GdkPixbuf *icon = picture(64);
+	GdkPixbuf *icon = cpx_picture(64);
 
 	w.window = gtk_window_new(GTK_WINDOW_TOPLEVEL);
 	gtk_window_set_title(GTK_WINDOW(w.window), title);
@@ -284,7 +208,7 @@ void cpx_begin(const char *title, const char *spoken, int quiet_ms, int passes)
    person knows a site, stands out where it is known. */
 static GtkWidget *site_line(const char *origin, int domain, int domain_end)
 {
-	GtkWidget *l = wrapped(origin, FALSE, PANGO_SCALE_LARGE, PANGO_WRAP_CHAR);
+	GtkWidget *l = cpx_wrapped(origin, FALSE, PANGO_SCALE_LARGE, PANGO_WRAP_CHAR);
 	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
 	PangoAttribute *bold = pango_attr_weight_new(PANGO_WEIGHT_BOLD);
 
@@ -297,7 +221,7 @@ static GtkWidget *site_line(const char *origin, int domain, int domain_end)
 
 void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program)
 {
-	GdkPixbuf *card = picture(ICON_SIZE);
+	GdkPixbuf *card = cpx_picture(ICON_SIZE);
 	GtkWidget *image = gtk_image_new_from_pixbuf(card);
 	GtkWidget *lines = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
 	GtkWidget *header = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
@@ -307,10 +231,10 @@ void cpx_header(const char *site, const char *origin, int domain, int domain_end
 	gtk_widget_set_valign(image, GTK_ALIGN_START);
 	gtk_box_pack_start(GTK_BOX(header), image, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(header), lines, TRUE, TRUE, 0);
-	gtk_box_pack_start(GTK_BOX(lines), wrapped(site, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
+	gtk_box_pack_start(GTK_BOX(lines), cpx_wrapped(site, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(lines), site_line(origin, domain, domain_end), FALSE, FALSE, 0);
 	if (program[0] != '\0')
-		gtk_box_pack_start(GTK_BOX(lines), wrapped(program, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(lines), cpx_wrapped(program, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 	add(header, FALSE);
 }
 
@@ -320,7 +244,7 @@ void cpx_holder(const char *line, int first)
 		w.holder = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
 		add(w.holder, FALSE);
 	}
-	gtk_box_pack_start(GTK_BOX(w.holder), wrapped(line, first, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
+	gtk_box_pack_start(GTK_BOX(w.holder), cpx_wrapped(line, first, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 }
 
 /* Themes that write light on dark often have the red of the others, in which
@@ -336,7 +260,7 @@ static gboolean light_on_dark(GtkStyleContext *style)
    without. */
 void cpx_alert(const char *text)
 {
-	GtkWidget *l = wrapped(text, TRUE, 1, PANGO_WRAP_WORD_CHAR);
+	GtkWidget *l = cpx_wrapped(text, TRUE, 1, PANGO_WRAP_WORD_CHAR);
 	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
 
 	if (light_on_dark(gtk_widget_get_style_context(l))) {
@@ -350,7 +274,7 @@ void cpx_alert(const char *text)
 
 void cpx_text(const char *text)
 {
-	w.question = wrapped(text, FALSE, 1, PANGO_WRAP_WORD_CHAR);
+	w.question = cpx_wrapped(text, FALSE, 1, PANGO_WRAP_WORD_CHAR);
 	add(w.question, FALSE);
 }
 
@@ -394,11 +318,11 @@ void cpx_row(const char *name, const char *detail, const char *note, const char 
 	GtkWidget *lines = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
 
 	gtk_container_set_border_width(GTK_CONTAINER(lines), 8);
-	gtk_box_pack_start(GTK_BOX(lines), one_line(name, TRUE), FALSE, FALSE, 0);
+	gtk_box_pack_start(GTK_BOX(lines), cpx_one_line(name, TRUE), FALSE, FALSE, 0);
 	if (detail[0] != '\0')
-		gtk_box_pack_start(GTK_BOX(lines), one_line(detail, FALSE), FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(lines), cpx_one_line(detail, FALSE), FALSE, FALSE, 0);
 	if (note[0] != '\0')
-		gtk_box_pack_start(GTK_BOX(lines), one_line(note, FALSE), FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(lines), cpx_one_line(note, FALSE), FALSE, FALSE, 0);
 	gtk_container_add(GTK_CONTAINER(row), lines);
 	atk_object_set_name(gtk_widget_get_accessible(row), spoken);
 	gtk_list_box_insert(GTK_LIST_BOX(w.list), row, -1);

@@ -1,0 +1,78 @@
+#include "parts.h"
+
+/* A card with its chip, as in the tray. */
+GdkPixbuf *cpx_picture(int size)
+{
+	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size, size);
+	cairo_t *c = cairo_create(surface);
+	GdkPixbuf *pixbuf;
+
+	cairo_scale(c, size / 32.0, size / 32.0);
+	cairo_set_source_rgb(c, 1, 1, 1);
+	cairo_rectangle(c, 1, 5, 30, 22);
+	cairo_fill(c);
+	cairo_set_source_rgb(c, 18 / 255.0, 92 / 255.0, 120 / 255.0);
+	cairo_rectangle(c, 2, 6, 28, 20);
+	cairo_fill(c);
+	cairo_set_source_rgb(c, 240 / 255.0, 205 / 255.0, 110 / 255.0);
+	cairo_rectangle(c, 5, 11, 7, 7);
+	cairo_fill(c);
+	cairo_set_source_rgb(c, 1, 1, 1);
+	cairo_rectangle(c, 15, 20, 12, 2);
+	cairo_fill(c);
+	cairo_destroy(c);
+	pixbuf = gdk_pixbuf_get_from_surface(surface, 0, 0, size, size);
+	cairo_surface_destroy(surface);
+	return pixbuf;
+}
+
+static GtkWidget *label(const char *text, gboolean strong, double scale)
+{
+	GtkWidget *l = gtk_label_new(NULL);
+	PangoAttrList *attributes = pango_attr_list_new();
+
+	gtk_label_set_text(GTK_LABEL(l), text);
+	gtk_label_set_xalign(GTK_LABEL(l), 0);
+	if (strong)
+		pango_attr_list_insert(attributes, pango_attr_weight_new(PANGO_WEIGHT_BOLD));
+	if (scale != 1)
+		pango_attr_list_insert(attributes, pango_attr_scale_new(scale));
+	gtk_label_set_attributes(GTK_LABEL(l), attributes);
+	pango_attr_list_unref(attributes);
+	return l;
+}
+
+GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWrapMode mode)
+{
+	GtkWidget *l = label(text, strong, scale);
+
+	gtk_label_set_line_wrap(GTK_LABEL(l), TRUE);
+	gtk_label_set_line_wrap_mode(GTK_LABEL(l), mode);
+	gtk_label_set_max_width_chars(GTK_LABEL(l), 58);
+	return l;
+}
+
+/* A tip for a line that did not fit, and for no other: it would stand in the way. */
+static gboolean on_tip(GtkWidget *line, gint x, gint y, gboolean keyboard, GtkTooltip *tip, gpointer unused)
+{
+	(void)x;
+	(void)y;
+	(void)keyboard;
+	(void)unused;
+	if (!pango_layout_is_ellipsized(gtk_label_get_layout(GTK_LABEL(line))))
+		return FALSE;
+	gtk_tooltip_set_text(tip, gtk_label_get_text(GTK_LABEL(line)));
+	return TRUE;
+}
+
+/* One line whatever the width. */
+GtkWidget *cpx_one_line(const char *text, gboolean strong)
+{
+	GtkWidget *l = label(text, strong, 1);
+
+	gtk_label_set_ellipsize(GTK_LABEL(l), PANGO_ELLIPSIZE_END);
+	gtk_widget_set_hexpand(l, TRUE);
+	gtk_widget_set_has_tooltip(l, TRUE);
+	g_signal_connect(l, "query-tooltip", G_CALLBACK(on_tip), NULL);
+	return l;
+}
