@@ -20,7 +20,7 @@ var reasons = strings.Fields(`
 	login_refused/wrong_extended_key_usage login_refused/refused_policy login_refused/missing_policy
 	login_refused/expired login_refused/not_yet_valid login_refused/untrusted_ca login_refused/test_card_refused
 	login_refused/revoked login_refused/revocation_unknown login_refused/algorithm_refused login_refused/weak_key
-	login_refused/bad_signature login_refused/card_attached_elsewhere`)
+	login_refused/bad_signature login_refused/card_attached_elsewhere login_refused/no_session`)
 
 func TestSentences(t *testing.T) {
 	open(t, newEvents(), "", nil)

@@ -49,7 +49,11 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s == nil {
-		p.problem(w, r, http.StatusForbidden, "challenge_expired", errors.New("no session"))
+		reason := "challenge_expired"
+		if _, err := r.Cookie(p.cookieName()); err != nil {
+			reason = "no_session" // the browser takes no cookie here: one more click ends the same
+		}
+		p.problem(w, r, http.StatusForbidden, reason, errors.New("no session"))
 		return
 	}
 	nonces, err := p.takeNonces(r.Context(), s)

@@ -41,7 +41,7 @@ func TestNonces(t *testing.T) {
 	t.Run("of another session", func(t *testing.T) {
 		b, other := s.browser(t), s.browser(t)
 		nonce := other.challenge()
-		refused(t, b, card.token(t, s.origin, nonce), "challenge_expired") // no session at all
+		refused(t, b, card.token(t, s.origin, nonce), "no_session")
 		b.challenge()
 		refused(t, b, card.token(t, s.origin, nonce), "bad_signature") // not one of its own
 		if next, _ := outcome(t, other.send(card.token(t, s.origin, nonce))); next != pathFirst {

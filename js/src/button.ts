@@ -35,6 +35,7 @@ function icon(): SVGElement {
 export class CpxLogin extends Base {
   error: CpxError | undefined;
   private now: LoginState = "idle";
+  private answered = -Infinity; // when the browser's question was
   private running: AbortController | undefined;
   private readonly view = view(this.attachShadow({ mode: "open" }));
 
@@ -47,7 +48,7 @@ export class CpxLogin extends Base {
       if (this.now !== "done") void this.login();
     };
     cancel.onclick = () => this.cancel();
-    this.addEventListener("keydown", (e) => e.key === "Escape" && this.cancel());
+    this.addEventListener("keydown", (e) => e.key === "Escape" && !this.asking() && this.cancel());
   }
 
   get state(): LoginState {
@@ -69,6 +70,12 @@ export class CpxLogin extends Base {
   private readonly shown = (e: PageTransitionEvent): void => {
     if (e.persisted) this.reset();
   };
+
+  // While the browser asks, Escape is the answer to that: Firefox's "Block", which
+  // the page hears of before or after the key itself, and has to tell.
+  private asking(): boolean {
+    return this.now.includes("permission") || performance.now() - this.answered < 1000;
+  }
 
   reset(): void {
     this.cancel();
@@ -148,6 +155,7 @@ export class CpxLogin extends Base {
     const changed = this.now !== state;
     const { button, slot, cancel } = this.view;
     const focus = cancel.matches(":focus");
+    if (changed && this.now.includes("permission")) this.answered = performance.now();
     this.now = state;
     this.setAttribute("state", state);
     const busy = state !== "idle" && state !== "error";

@@ -42,8 +42,8 @@ export const texts: Language["texts"] = {
   // What the page finds.
   no_agent: ["No agent answered this page.", "Look for the CPx Bridge icon near the clock, then try again.", ...causes],
   "no_agent.safari": ["No agent answered this page in Safari.", "Open it in Firefox, Chrome or Edge. Safari needs a setting of this computer: ask your IT support.", ...causes],
-  permission_denied: ["The browser does not let this site reach the agent.", "Click left of the site’s address, allow “Apps on device” (in Firefox: “Access this device”), then try again. If the setting is locked, tell your IT support."],
-  "permission_denied.frame": ["The browser does not let this page reach the agent.", "Click left of the site’s address, allow “Apps on device” (in Firefox: “Access this device”), then try again. If nothing is set there, open the portal in a tab of its own."],
+  permission_denied: ["The browser does not let this site reach the agent.", "Click left of the site’s address and switch on “Apps on device” (in Firefox: click the cross beside “Access this device”), then try again. If the setting is locked, tell your IT support."],
+  "permission_denied.frame": ["The browser does not let this page reach the agent.", "Click left of the site’s address and switch on “Apps on device” (in Firefox: click the cross beside “Access this device”), then try again. If nothing is set there, open the portal in a tab of its own."],
   permission_dismissed: ["The browser’s question was not answered.", "Try again and choose “Allow” when the browser asks whether this site may access other apps and services on this device."],
   policy_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Permissions-Policy header must not forbid “loopback-network”."],
   "policy_blocked.frame": ["The page that shows this portal keeps it from reaching the agent.", "Open the portal in a tab of its own, or tell the site’s support: its frame must carry “allow=\"loopback-network\"”."],
@@ -81,6 +81,7 @@ export const texts: Language["texts"] = {
   "login_refused.malformed_certificate": ["The portal could not read the card’s certificate.", "Tell the portal’s support."],
   "login_refused.unsupported_format": ["The agent on this computer and this portal have versions that do not match.", "Ask your IT support to update the agent."],
   "login_refused.origin_invalid": ["The portal’s address is not the expected one.", "Open the portal by its usual address. If that does not help, tell its support."],
+  "login_refused.no_session": ["The browser did not keep this site’s session.", "If the portal stands in another site’s page, open it in a tab of its own. Else allow this site’s cookies, then try again."],
   "login_refused.nonce_length": ["The portal could not begin the login.", "Tell the portal’s support."],
   "login_refused.card_attached_elsewhere": ["This card is already attached to another account.", "Log in to that account, or ask the portal’s support to detach the card."],
 

@@ -42,8 +42,8 @@ export const texts: Language["texts"] = {
   // Ce que constate la page.
   no_agent: ["Aucun agent n’a répondu à cette page.", "Cherchez l’icône de CPx Bridge près de l’horloge, puis recommencez.", ...causes],
   "no_agent.safari": ["Aucun agent n’a répondu à cette page dans Safari.", "Ouvrez-la dans Firefox, Chrome ou Edge. Safari demande un réglage de ce poste : adressez-vous à votre support informatique.", ...causes],
-  permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez « Applis sur l’appareil » (dans Firefox : « Accéder à cet appareil »), puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
-  "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site, autorisez « Applis sur l’appareil » (dans Firefox : « Accéder à cet appareil »), puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
+  permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site et activez « Applis sur l’appareil » (dans Firefox : cliquez sur la croix à côté de « Accéder à cet appareil »), puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
+  "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site et activez « Applis sur l’appareil » (dans Firefox : cliquez sur la croix à côté de « Accéder à cet appareil »), puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
   permission_dismissed: ["La question du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande si ce site peut accéder à d’autres applis et services sur cet appareil."],
   policy_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : son en-tête Permissions-Policy ne doit pas interdire « loopback-network »."],
   "policy_blocked.frame": ["La page qui affiche ce portail l’empêche de joindre l’agent.", "Ouvrez le portail dans son propre onglet, ou prévenez le support du site : son cadre doit porter « allow=\"loopback-network\" »."],
@@ -81,6 +81,7 @@ export const texts: Language["texts"] = {
   "login_refused.malformed_certificate": ["Le portail n’a pas pu lire le certificat de la carte.", "Prévenez le support du portail."],
   "login_refused.unsupported_format": ["L’agent de ce poste et ce portail n’ont pas des versions compatibles.", "Demandez à votre support informatique de mettre l’agent à jour."],
   "login_refused.origin_invalid": ["L’adresse du portail n’est pas celle qui est attendue.", "Ouvrez le portail par son adresse habituelle. Si cela ne suffit pas, prévenez son support."],
+  "login_refused.no_session": ["Le navigateur n’a pas gardé la session de ce site.", "Si le portail s’affiche dans la page d’un autre site, ouvrez-le dans son propre onglet. Sinon, autorisez les cookies de ce site, puis recommencez."],
   "login_refused.nonce_length": ["Le portail n’a pas pu commencer l’identification.", "Prévenez le support du portail."],
   "login_refused.card_attached_elsewhere": ["Cette carte est déjà rattachée à un autre compte.", "Connectez-vous à ce compte, ou demandez au support du portail de l’en détacher."],
 
