@@ -1,12 +1,14 @@
 package browsers
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,21 +34,30 @@ type testCase struct {
 
 func cases() []testCase {
 	outer := func(p *proxy) string { return p.outer + "/" }
-	framed := replaced("frame-ancestors 'none'", "frame-ancestors https://"+outerHost+":*")
+	other := func(p *proxy) string { return p.other + "/" }
+	const attribute = `allow="loopback-network"`
+	framed := replaced("frame-ancestors 'none'", "frame-ancestors https://"+outerHost+":* https://"+otherHost+":*")
 	return []testCase{
 		{name: "question allowed", quick: true, person: (*play).allow},
 		{name: "question allowed, in English", lang: "en", person: (*play).allow},
 		{name: "question blocked", quick: true, person: (*play).block},
+		{name: "question blocked, in English", lang: "en", person: (*play).block},
+		{name: "block taken back", person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
+		{name: "block taken back, in English", lang: "en", person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
 		{name: "question dismissed", person: (*play).dismiss},
-		{name: "question dismissed, then allowed", person: func(p *play) error { return p.inTurn((*play).dismiss, (*play).failed, (*play).again, (*play).allow) }},
+		{name: "question dismissed, then allowed", person: func(p *play) error { return p.inTurn((*play).dismiss, (*play).dismissed, (*play).again, (*play).allow) }},
+		{name: "Escape while the card button has the keyboard", person: (*play).escape},
 		{name: "question allowed late", person: func(p *play) error { return p.inTurn((*play).overdue, (*play).allow) }},
 		{name: "question allowed when the socket has gone", person: func(p *play) error { return p.inTurn((*play).asked, (*play).restart, (*play).allow) }},
 		{name: "question allowed when Firefox's socket has timed out", person: func(p *play) error { return p.inTurn((*play).asked, (*play).leave, (*play).allow) }},
 		{name: "question never answered", person: func(p *play) error { return p.inTurn((*play).asked, (*play).given) }},
 		{name: "no question before Firefox 154", unlike: true},
 		{name: "policy in force", policy: true, quick: true},
-		{name: "frame with the attribute", behind: true, frame: `allow="loopback-network"`, change: framed, address: outer, person: (*play).allow},
+		{name: "frame with the attribute", behind: true, frame: attribute, change: framed, address: outer, person: (*play).allow},
 		{name: "frame without the attribute", behind: true, change: framed, address: outer, quick: true},
+		{name: "another site's frame with the attribute", behind: true, frame: attribute, change: inTurn(framed, forOtherSites), address: other, person: (*play).allow},
+		{name: "another site's frame without the attribute", behind: true, change: inTurn(framed, forOtherSites), address: other},
+		{name: "another site's frame, cookies for this site alone", behind: true, frame: attribute, change: framed, address: other, person: (*play).allow},
 		{name: "page on http", behind: true, address: func(p *proxy) string { return p.plain + "/" }},
 		{name: "page's CSP forbids it", behind: true, change: replaced(" ws://127.0.0.1:*", "")},
 		{name: "no agent", agents: func(*play) error { return nil }},
@@ -218,19 +229,68 @@ func (p *play) away(what string, do func(q *question) error) error {
 	return fmt.Errorf("after %s the browser's question still stands", what)
 }
 
-// failed waits for the page's sentence, which is not the last one.
-func (p *play) failed() error {
-	_, err := p.until(patience, "the page says what went wrong", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
-	return err
+// blocked and dismissed wait for the page's sentence, which is not the last one:
+// it is that of a case of its own.
+func (p *play) blocked() error   { return p.failedAs("question blocked") }
+func (p *play) dismissed() error { return p.failedAs("question dismissed") }
+
+func (p *play) failedAs(name string) error {
+	if p.c.lang == "en" {
+		name += ", in English"
+	}
+	v, err := p.until(patience, "the page says what went wrong", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
+	if err != nil {
+		return err
+	}
+	if want := p.w.want[name].of(p.row.Browser); v.Title != want.Says || v.Help != want.Help {
+		return fmt.Errorf("the page says %q %q, not what stands in %q", v.Title, v.Help, name)
+	}
+	return nil
+}
+
+// takeBack does what the page's last sentence says: takes the block back, clicks
+// once more, and answers where the browser asks anew.
+func (p *play) takeBack() error {
+	said := plainQuotes(p.v.Help)
+	named := func(name string) bool {
+		name = plainQuotes(name)
+		return name != "" && (strings.Contains(said, "« "+name+" »") || strings.Contains(said, "“"+name+"”"))
+	}
+	if err := p.window.takeBack(p.ctx, named); err != nil {
+		return err
+	}
+	p.answered = time.Now()
+	if p.row.Want.Twice {
+		return p.inTurn((*play).again, (*play).allow)
+	}
+	p.twice = true
+	return p.window.press(p.ctx, p.v)
+}
+
+// plainQuotes makes apostrophes and spaces one kind: programs differ in theirs.
+func plainQuotes(text string) string {
+	return strings.NewReplacer("’", "'", "\u00a0", " ", "\u202f", " ").Replace(text)
 }
 
 // again clicks on the card button once more, and the browser asks once more.
 func (p *play) again() error {
+	p.twice = true
 	if err := p.window.press(p.ctx, p.v); err != nil {
 		return err
 	}
 	_, err := p.until(patience, "the browser asks again", func(_ view, q *question) bool { return q != nil })
 	return err
+}
+
+// escape presses Escape where a click on the card button has left the keyboard.
+func (p *play) escape() error {
+	if err := p.asked(); err != nil {
+		return err
+	}
+	time.Sleep(reading)
+	return p.away("Escape", func(*question) error {
+		return errors.Join(p.window.focus(p.ctx), p.w.screen.press(p.ctx, "Escape"))
+	})
 }
 
 // leave leaves the question alone for longer than Firefox leaves a socket.

@@ -3,10 +3,12 @@ package browsers
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
@@ -22,6 +24,9 @@ type chromium struct {
 
 	mu      sync.Mutex
 	context string // where the portal's page runs its scripts
+
+	frame    context.Context // of the portal's page, where that is another site's frame
+	frameEnd context.CancelFunc
 }
 
 func startChromium(ctx context.Context, s *screen, o browser.Options) (window, error) {
@@ -46,11 +51,20 @@ func startChromium(ctx context.Context, s *screen, o browser.Options) (window, e
 	return c, nil
 }
 
-func (c *chromium) close() { c.end() }
+func (c *chromium) close() {
+	if c.frameEnd != nil {
+		c.frameEnd()
+	}
+	c.end()
+}
 
 // within is the tab for as long as ctx lasts.
 func (c *chromium) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	tab, cancel := context.WithCancel(c.tab)
+	return within(ctx, c.tab)
+}
+
+func within(ctx, tab context.Context) (context.Context, context.CancelFunc) {
+	tab, cancel := context.WithCancel(tab)
 	stop := context.AfterFunc(ctx, cancel)
 	return tab, func() { stop(); cancel() }
 }
@@ -62,15 +76,39 @@ func (c *chromium) open(ctx context.Context, address string) error {
 }
 
 func (c *chromium) look(ctx context.Context) (view, error) {
-	tab, cancel := c.within(ctx)
-	defer cancel()
 	c.mu.Lock()
 	where := c.context
 	c.mu.Unlock()
 	if where == "" {
-		return view{}, errors.New("the portal's page is not there")
+		return c.lookInFrame(ctx)
 	}
+	tab, cancel := c.within(ctx)
+	defer cancel()
 	return chromedp.Run(tab, chromedp.Evaluate[view](looking, func(p *runtime.EvaluateParams) { p.UniqueContextID = where }))
+}
+
+// lookInFrame reads the portal's page in a frame of another site, which Chromium
+// runs in a process of its own.
+func (c *chromium) lookInFrame(ctx context.Context) (view, error) {
+	if c.frame == nil {
+		targets, err := chromedp.Targets(c.tab)
+		if err != nil {
+			return view{}, err
+		}
+		i := slices.IndexFunc(targets, func(t *target.Info) bool { return t.Type == "iframe" && strings.HasPrefix(t.URL, c.origin+"/") })
+		if i < 0 {
+			return view{}, errors.New("the portal's page is not there")
+		}
+		frame, end := chromedp.NewContext(c.tab, chromedp.WithTargetID(targets[i].TargetID))
+		if err := chromedp.Do(frame); err != nil { // attaches, for longer than one look
+			end()
+			return view{}, err
+		}
+		c.frame, c.frameEnd = frame, end
+	}
+	frame, cancel := within(ctx, c.frame)
+	defer cancel()
+	return chromedp.Run(frame, chromedp.Evaluate[view](looking))
 }
 
 func (c *chromium) press(ctx context.Context, v view) error {
@@ -125,3 +163,7 @@ func (c *chromium) wave(ctx context.Context, q *question) error {
 	}
 	return errors.New("the question has no cross to close it")
 }
+
+// focus: Escape says nothing to Chromium's question while the page has the
+// keyboard.
+func (c *chromium) focus(context.Context) error { return errors.ErrUnsupported }

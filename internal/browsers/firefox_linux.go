@@ -96,3 +96,14 @@ func (f *firefox) wave(ctx context.Context, _ *question) error {
 	}
 	return f.screen.press(ctx, "Escape")
 }
+
+// focus clicks on the card button, which is busy and does nothing else.
+func (f *firefox) focus(ctx context.Context) error {
+	var at [2]float64
+	err := f.fox.Evaluate(ctx, `const r = document.querySelector("#card-login").getBoundingClientRect();
+		return [mozInnerScreenX + r.left + r.width / 2, mozInnerScreenY + r.top + r.height / 2];`, &at)
+	if err != nil {
+		return err
+	}
+	return f.click(ctx, at)
+}

@@ -17,11 +17,12 @@ import (
 )
 
 // proxy stands before a portal, on its own https address and, as a proxy may
-// that was not told to send people on, on plain http. It also serves the page
-// of another site that shows the portal in a frame.
+// that was not told to send people on, on plain http. It also serves the pages
+// that show the portal in a frame.
 type proxy struct {
 	origin string // the portal's
-	outer  string // the other site's
+	outer  string // that of a page around the portal's, of the same site
+	other  string // and of another site
 	plain  string // the portal's on plain http
 
 	secure, open *http.Server
@@ -41,7 +42,9 @@ func newProxy(s *stack.Stack) (*proxy, error) {
 		return nil, err
 	}
 	quiet := log.New(io.Discard, "", 0)
-	p := &proxy{origin: s.Origin, outer: "https://" + net.JoinHostPort(outerHost, at.Port())}
+	p := &proxy{
+		origin: s.Origin, outer: "https://" + net.JoinHostPort(outerHost, at.Port()), other: "https://" + net.JoinHostPort(otherHost, at.Port()),
+	}
 	pass := &httputil.ReverseProxy{
 		// The portal must see the name that the person opened.
 		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", s.Inner },
@@ -56,7 +59,7 @@ func newProxy(s *stack.Stack) (*proxy, error) {
 		ErrorLog: quiet,
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.Host, outerHost) {
+		if name, _, _ := strings.Cut(r.Host, ":"); name != portalHost {
 			p.around(w)
 			return
 		}
@@ -78,7 +81,7 @@ func newProxy(s *stack.Stack) (*proxy, error) {
 	return p, nil
 }
 
-// around is the page of the other site.
+// around is the page with the frame.
 func (p *proxy) around(w http.ResponseWriter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,5 +104,22 @@ func replaced(old, with string) func(http.Header) {
 	return func(h http.Header) {
 		const name = "Content-Security-Policy"
 		h.Set(name, strings.Replace(h.Get(name), old, with, 1))
+	}
+}
+
+// inTurn makes several changes.
+func inTurn(changes ...func(http.Header)) func(http.Header) {
+	return func(h http.Header) {
+		for _, change := range changes {
+			change(h)
+		}
+	}
+}
+
+// forOtherSites makes the portal's cookies such that a browser takes them in a
+// frame of another site.
+func forOtherSites(h http.Header) {
+	for i, cookie := range h["Set-Cookie"] {
+		h["Set-Cookie"][i] = strings.Replace(cookie, "SameSite=Lax", "SameSite=None; Partitioned", 1)
 	}
 }

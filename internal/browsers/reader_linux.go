@@ -92,6 +92,37 @@ func (t thing) middle(ctx context.Context) (image.Point, error) {
 	return image.Pt(int(at.X+at.W/2), int(at.Y+at.H/2)), nil
 }
 
+// pressed tells whether a switch is on.
+func (t thing) pressed(ctx context.Context) (bool, error) {
+	var states []uint32
+	if err := t.call(ctx, accessible+".GetState").Store(&states); err != nil || len(states) == 0 {
+		return false, err
+	}
+	const checked, pressed = 4, 20 // AtspiStateType
+	return states[0]&(1<<checked|1<<pressed) != 0, nil
+}
+
+// find goes through all that is in it, but for the page.
+func (t thing) find(ctx context.Context, role string, is func(name string) bool) (thing, bool) {
+	if r, err := t.role(ctx); err != nil || r == "document web" {
+		return t, false
+	} else if r == role {
+		if name, err := t.name(ctx); err == nil && is(name) {
+			return t, true
+		}
+	}
+	children, err := t.children(ctx)
+	if err != nil {
+		return t, false
+	}
+	for _, c := range children {
+		if found, ok := c.find(ctx, role, is); ok {
+			return found, true
+		}
+	}
+	return t, false
+}
+
 // buttons are those in it, by name.
 func (t thing) buttons(ctx context.Context) (map[string]image.Point, error) {
 	found := map[string]image.Point{}

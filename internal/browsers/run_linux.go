@@ -29,6 +29,7 @@ type play struct {
 	v               view      // what the page showed last
 	q               *question // what the browser asked last
 	begun, answered time.Time
+	twice           bool     // the card button was clicked on a second time
 	history         []string // the states of the page, with their times
 }
 
@@ -43,6 +44,7 @@ func Run(ctx context.Context, o Options) (rows []Row, err error) {
 		return nil, err
 	}
 	defer w.close()
+	w.want = want
 	for _, c := range cases() {
 		if o.Quick && !c.quick || !strings.Contains(c.name, o.Only) {
 			continue
@@ -141,7 +143,7 @@ func (p *play) start(address string) (err error) {
 	}
 	o := browser.Options{
 		Home: p.home, Origin: p.stack.Origin, CAFile: p.stack.Path("tls-ca.pem"),
-		Public: true, Lang: p.c.lang, Hosts: []string{outerHost},
+		Public: true, Lang: p.c.lang, Hosts: []string{outerHost, otherHost},
 	}
 	if strings.HasPrefix(address, "http:") {
 		o.Origin = strings.TrimSuffix(address, "/")
@@ -188,6 +190,9 @@ func (p *play) until(d time.Duration, what string, is func(v view, q *question) 
 
 // note keeps what was seen.
 func (p *play) note(v view, q *question) {
+	if p.twice && q != nil {
+		p.row.Twice = true
+	}
 	if !p.begun.IsZero() && (v.State != p.v.State || (q == nil) != (p.q == nil)) {
 		p.history = append(p.history, fmt.Sprintf("%.2f s %s, asked: %t", time.Since(p.begun).Seconds(), v.State, q != nil))
 	}

@@ -19,7 +19,8 @@ import (
 // Names that are nobody's: the browsers take this machine for them.
 const (
 	portalHost = "portail.cpx.test"
-	outerHost  = "intranet.cpx.test" // of the page around a frame
+	outerHost  = "intranet.cpx.test" // of a page around a frame, the same site to a browser
+	otherHost  = "ailleurs.test"     // of one that is another site
 )
 
 // world is what all cells share: a screen, and two portals. The first serves
@@ -27,6 +28,7 @@ const (
 type world struct {
 	ctx        context.Context
 	end        context.CancelFunc
+	want       map[string]expectation
 	dir, bin   string
 	pictures   string
 	screen     *screen
@@ -67,7 +69,7 @@ func newWorld(ctx context.Context, dir, bin, pictures string) (_ *world, err err
 	if w.direct, err = w.portal("p", nil); err != nil {
 		return nil, err
 	}
-	if w.behind, err = w.portal("b", []string{outerHost}); err != nil {
+	if w.behind, err = w.portal("b", []string{outerHost, otherHost}); err != nil {
 		return nil, err
 	}
 	w.proxy, err = newProxy(w.behind)
