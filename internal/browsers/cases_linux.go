@@ -40,9 +40,9 @@ func cases() []testCase {
 	return []testCase{
 		{name: "question allowed", quick: true, person: (*play).allow},
 		{name: "question allowed, in English", lang: "en", person: (*play).allow},
-		{name: "question blocked", quick: true, person: (*play).block},
+		{name: "question blocked", person: (*play).block},
 		{name: "question blocked, in English", lang: "en", person: (*play).block},
-		{name: "block taken back", person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
+		{name: "block taken back", quick: true, person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
 		{name: "block taken back, in English", lang: "en", person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
 		{name: "question dismissed", person: (*play).dismiss},
 		{name: "question dismissed, then allowed", person: func(p *play) error { return p.inTurn((*play).dismiss, (*play).dismissed, (*play).again, (*play).allow) }},

@@ -222,7 +222,7 @@ func (p *play) ending() error {
 	}
 	p.row.Is, p.row.Says = "logged in", v.Heading
 	if v.State == "error" {
-		p.row.Is, p.row.Says, p.row.Help = v.Reason, v.Title, v.Help
+		p.row.Is, p.row.Says, p.row.Help, p.row.Causes = v.Reason, v.Title, v.Help, v.Causes
 	}
 	return p.picture("")
 }

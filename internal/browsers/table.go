@@ -21,12 +21,13 @@ var expectedText []byte
 
 // Cell is what a login must come to.
 type Cell struct {
-	Is     string `toml:"is"`    // "logged in", the library's reason, or "n/a: " and why
-	Says   string `toml:"says"`  // what the person reads in the end
-	Help   string `toml:"help"`  // and what to do next
-	Asks   string `toml:"asks"`  // what the page says while the browser asks; "": it does not ask
-	Twice  bool   `toml:"twice"` // the browser asks anew at the second click
-	Source string `toml:"source"`
+	Is     string   `toml:"is"`     // "logged in", the library's reason, or "n/a: " and why
+	Says   string   `toml:"says"`   // what the person reads in the end
+	Help   string   `toml:"help"`   // and what to do next
+	Causes []string `toml:"causes"` // the list below it
+	Asks   string   `toml:"asks"`   // what the page says while the browser asks; "": it does not ask
+	Twice  bool     `toml:"twice"`  // the browser asks anew at the second click
+	Source string   `toml:"source"`
 }
 
 const notApplicable = "n/a: "
@@ -65,6 +66,7 @@ func expected() (map[string]expectation, error) {
 type Row struct {
 	Case, Browser        string
 	Is, Says, Help, Asks string
+	Causes               []string
 	Twice                bool
 	Question             string        // the browser's own words
 	Asked, Took          time.Duration // click to question; the person's last act to the end
@@ -84,7 +86,7 @@ func (r Row) Good() bool {
 		return true
 	}
 	asks := r.Asks == r.Want.Asks || r.Want.Asks != "" && r.Asks == r.Overdue
-	return asks && r.Twice == r.Want.Twice && r.Is == r.Want.Is && r.Says == r.Want.Says && r.Help == r.Want.Help
+	return asks && r.Twice == r.Want.Twice && r.Is == r.Want.Is && r.Says == r.Want.Says && r.Help == r.Want.Help && slices.Equal(r.Causes, r.Want.Causes)
 }
 
 func (r Row) line() []string {
@@ -155,5 +157,5 @@ func (r Row) why() string {
 	if r.Want.Source == "" {
 		return "expected.toml does not say what it must come to"
 	}
-	return fmt.Sprintf("\n  got  %+v\n  want %+v (%s)", Cell{Is: r.Is, Says: r.Says, Help: r.Help, Asks: r.Asks, Twice: r.Twice}, r.Want, r.Want.Source)
+	return fmt.Sprintf("\n  got  %+v\n  want %+v (%s)", Cell{Is: r.Is, Says: r.Says, Help: r.Help, Causes: r.Causes, Asks: r.Asks, Twice: r.Twice}, r.Want, r.Want.Source)
 }

@@ -46,6 +46,7 @@ type view struct {
 	Ready                   bool
 	State, Reason, Progress string
 	Title, Help             string
+	Causes                  []string
 	At                      *[2]float64 // the card button
 }
 
@@ -61,6 +62,7 @@ const looking = `(() => {
 		Address: location.href, Ready: document.readyState === "complete", Heading: document.querySelector("h1")?.innerText ?? "",
 		State: e?.state ?? "", Reason: e?.error ? [e.error.reason, e.error.detail].filter((x) => x).join(".") : "",
 		Progress: text("text"), Title: text("error-title"), Help: text("error-help"),
+		Causes: [...root?.querySelectorAll("[part=error-list] li") ?? []].map((e) => e.textContent.trim()),
 		At: r && root ? [r.left + r.width / 2, r.top + r.height / 2] : null,
 	};
 })()`

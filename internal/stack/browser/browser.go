@@ -136,7 +136,7 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 		list = append(list, chromedp.Flag("headless", "new"))
 	} else {
 		// The window's own words are the system's language.
-		list = append(list, chromedp.Env("DISPLAY="+o.Display, "LANGUAGE="+lang), chromedp.Flag("window-position", "0,0"))
+		list = append(list, chromedp.Env(append(onX(o.Display), "LANGUAGE="+lang)...), chromedp.Flag("ozone-platform", "x11"), chromedp.Flag("window-position", "0,0"))
 	}
 	if o.Bus != "" {
 		// A keyring on that bus would ask for a password of its own.
@@ -153,6 +153,12 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 		list = append(list, chromedp.Flag("ip-address-space-overrides", "127.0.0.1:"+origin.Port()+"=public"))
 	}
 	return list, nil
+}
+
+// onX is the environment of a window on an X display. A person's own desktop under
+// Wayland would win over it.
+func onX(display string) []string {
+	return []string{"DISPLAY=" + display, "WAYLAND_DISPLAY=", "XDG_SESSION_TYPE=x11", "MOZ_ENABLE_WAYLAND=0"}
 }
 
 // names are those of this machine that no resolver knows.

@@ -74,7 +74,7 @@ func StartFirefox(ctx context.Context, o Options, prefs map[string]any) (*Firefo
 		args = append(args, "--headless")
 	}
 	f := &Firefox{process: exec.Command(program, args...), done: make(chan struct{})}
-	f.process.Env = append(os.Environ(), "HOME="+profile, "MOZ_CRASHREPORTER_DISABLE=1", "DISPLAY="+o.Display)
+	f.process.Env = append(append(os.Environ(), onX(o.Display)...), "HOME="+profile, "MOZ_CRASHREPORTER_DISABLE=1")
 	// Firefox is several processes: they end as one.
 	f.process.SysProcAttr = ownGroup()
 	if err := f.process.Start(); err != nil {
