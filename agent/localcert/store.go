@@ -150,15 +150,28 @@ func (s *Store) addTrust(k known) (stores []string, problems []error) {
 	return stores, problems
 }
 
-// serve makes the pair the one that the agent serves with.
+// serve makes the pair the one that the agent serves with, or leaves the one that
+// was.
 func (s *Store) serve(r *record, p pair) error {
+	before, err := os.ReadFile(s.File())
+	if gone(err) != nil {
+		return err
+	}
+	there, current := err == nil, r.Current
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.leaf})
 	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.ca})...)
 	if err := replace(s.File(), text); err != nil {
 		return err
 	}
 	r.Current = p.id()
-	return s.write(*r)
+	if err = s.write(*r); err == nil {
+		return nil
+	}
+	r.Current = current
+	if there {
+		return errors.Join(err, replace(s.File(), before))
+	}
+	return errors.Join(err, gone(os.Remove(s.File())))
 }
 
 // takeBack removes trust and key of each pair that which says. A pair stays in

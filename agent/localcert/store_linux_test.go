@@ -2,9 +2,7 @@ package localcert
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,146 +15,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 )
-
-// TestMain gives the tests a home of their own: the library finds the browsers'
-// databases by the HOME that the process was started with.
-func TestMain(m *testing.M) {
-	if os.Getenv("CPX_TEST_HOME") != "" {
-		os.Exit(m.Run())
-	}
-	home, err := os.MkdirTemp("", "localcert-home-")
-	if err != nil {
-		panic(err)
-	}
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
-	cmd.Env = append(os.Environ(), "CPX_TEST_HOME="+home, "HOME="+home, "GORACE=atexit_sleep_ms=0")
-	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // what is built stays where it is
-		out, err := exec.Command("go", "env", name).Output()
-		if err != nil {
-			panic(err)
-		}
-		cmd.Env = append(cmd.Env, name+"="+strings.TrimSpace(string(out)))
-	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err = cmd.Run()
-	_ = os.RemoveAll(home)
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
-		os.Exit(failed.ExitCode())
-	}
-	if err != nil {
-		panic(err)
-	}
-	os.Exit(0)
-}
-
-// desk is a person's home with a browser's databases, and a keyring.
-type desk struct {
-	t     *testing.T
-	home  string
-	state string
-	trust *watched
-	store *Store
-}
-
-func newDesk(t *testing.T, databases ...string) *desk {
-	t.Helper()
-	d := bareDesk(t, databases...)
-	testdesk.NewKeyring(t, "").Use()
-	return d
-}
-
-func bareDesk(t *testing.T, databases ...string) *desk {
-	t.Helper()
-	d := &desk{t: t, home: os.Getenv("CPX_TEST_HOME"), state: filepath.Join(t.TempDir(), "state"), trust: &watched{}}
-	t.Cleanup(func() {
-		names, _ := filepath.Glob(filepath.Join(d.home, ".*"))
-		for _, n := range names {
-			_ = os.RemoveAll(n)
-		}
-	})
-	for _, name := range databases {
-		dir := filepath.Join(d.home, name)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command(testdesk.Needs(t, "certutil"), "-N", "-d", "sql:"+dir, "--empty-password").CombinedOutput(); err != nil {
-			t.Fatalf("%v %s", err, out)
-		}
-	}
-	d.store = New(Options{Dir: d.state, Trust: d.trust})
-	return d
-}
-
-// ours are the names of our certificates in a database.
-func (d *desk) ours(database string) (names []string) {
-	d.t.Helper()
-	out, err := exec.Command("certutil", "-L", "-d", "sql:"+filepath.Join(d.home, database)).CombinedOutput()
-	if err != nil {
-		d.t.Fatalf("%v %s", err, out)
-	}
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, name) {
-			names = append(names, strings.TrimSpace(line))
-		}
-	}
-	return names
-}
-
-func (d *desk) install() Result {
-	d.t.Helper()
-	r, err := d.store.Install(d.t.Context())
-	if err != nil || len(r.Problems) > 0 {
-		d.t.Fatalf("%v %v", err, r.Problems)
-	}
-	return r
-}
-
-func (d *desk) files() (names []string) {
-	entries, _ := os.ReadDir(d.state)
-	for _, e := range entries {
-		if e.Name() != lockFile {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
-// watched is the real trust, with a list of what happened and, where a test sets
-// it, a refusal.
-type watched struct {
-	systemTrust
-	mu     sync.Mutex
-	calls  []string
-	refuse func(call string) error
-}
-
-func (w *watched) note(what, store string, ca *x509.Certificate) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	call := fmt.Sprintf("%s %s %s", what, filepath.Base(store), ca.Subject.SerialNumber)
-	w.calls = append(w.calls, call)
-	if w.refuse != nil {
-		return w.refuse(call)
-	}
-	return nil
-}
-
-func (w *watched) Add(store string, ca *x509.Certificate) error {
-	if err := w.note("add", store, ca); err != nil {
-		return err
-	}
-	return w.systemTrust.Add(store, ca)
-}
-
-func (w *watched) Remove(store string, ca *x509.Certificate) error {
-	if err := w.note("remove", store, ca); err != nil {
-		return err
-	}
-	return w.systemTrust.Remove(store, ca)
-}
-
-const nssdb, firefox = ".pki/nssdb", ".mozilla/firefox/[a]x.default"
 
 func TestInstallRenewRemove(t *testing.T) {
 	d := newDesk(t, nssdb, firefox)
@@ -224,6 +82,62 @@ func TestInstallRenewRemove(t *testing.T) {
 	}
 	if r, err := d.store.Remove(t.Context()); err != nil || len(r.Stores) != 0 {
 		t.Errorf("once more: %+v %v", r, err)
+	}
+}
+
+// TestRecordCannotBeWritten: where the new pair cannot be noted as the one that
+// serves, the one before serves on.
+func TestRecordCannotBeWritten(t *testing.T) {
+	d := newDesk(t, nssdb)
+	d.install()
+	before, err := d.store.Certificate(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := filepath.Join(d.state, recordFile)
+	d.trust.refuse = func(call string) error {
+		if !strings.HasPrefix(call, "add ") {
+			return nil
+		}
+		// Nothing takes the place of a folder that is not empty, not even root's.
+		return errors.Join(os.Rename(record, record+".aside"), os.MkdirAll(filepath.Join(record, "full"), 0o700))
+	}
+	if r, err := d.store.Install(t.Context()); err == nil {
+		t.Fatalf("installed without a record: %+v", r)
+	}
+	after, err := d.store.Certificate(t.Context())
+	if err != nil || !after.Leaf.Equal(before.Leaf) {
+		t.Errorf("what was there before does not serve: %v", err)
+	}
+	if names := d.ours(nssdb); len(names) != 1 {
+		t.Errorf("trusted: %v", names)
+	}
+	// Once there is room again, nothing is lost.
+	d.trust.refuse = nil
+	if err := errors.Join(os.RemoveAll(record), os.Rename(record+".aside", record)); err != nil {
+		t.Fatal(err)
+	}
+	d.install()
+	if names := d.ours(nssdb); len(names) != 1 {
+		t.Errorf("trusted: %v", names)
+	}
+}
+
+// TestFirstRecordCannotBeWritten: nor does a certificate stay that nothing notes.
+func TestFirstRecordCannotBeWritten(t *testing.T) {
+	d := newDesk(t, nssdb)
+	record := filepath.Join(d.state, recordFile)
+	d.trust.refuse = func(call string) error {
+		if !strings.HasPrefix(call, "add ") {
+			return nil
+		}
+		return errors.Join(os.Rename(record, record+".aside"), os.MkdirAll(filepath.Join(record, "full"), 0o700))
+	}
+	if r, err := d.store.Install(t.Context()); err == nil {
+		t.Fatalf("installed without a record: %+v", r)
+	}
+	if _, err := d.store.Certificate(t.Context()); !errors.Is(err, ErrNotInstalled) {
+		t.Errorf("a certificate stays: %v", err)
 	}
 }
 
@@ -360,152 +274,6 @@ func TestRefusals(t *testing.T) {
 	if r, err := d.store.Remove(t.Context()); err != nil || len(r.Problems) > 0 || len(d.ours(nssdb)) != 0 || len(d.files()) > 0 {
 		t.Errorf("%+v %v %v", r, err, d.files())
 	}
-}
-
-func TestDamaged(t *testing.T) {
-	d := newDesk(t, nssdb)
-	d.install()
-	path := filepath.Join(d.state, certFile)
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"empty": "", "cut": string(good[:100]), "one": string(good[:strings.LastIndex(string(good), "-----BEGIN")])} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.store.Certificate(t.Context()); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if err := os.WriteFile(path, good, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	later := New(Options{Dir: d.state, Now: func() time.Time { return time.Now().Add(Lifetime) }})
-	if _, err := later.Certificate(t.Context()); !errors.Is(err, ErrExpired) {
-		t.Error(err)
-	}
-	r, err := d.store.read()
-	if err != nil {
-		t.Fatal(err)
-	}
-	account := r.Pairs[0].account()
-	for name, change := range map[string]func() error{
-		"no key":   func() error { return keyring.Ring{}.Delete(t.Context(), account) },
-		"no PKCS8": func() error { return keyring.Ring{}.Set(t.Context(), account, "eA==") },
-		"another": func() error {
-			s := New(Options{Dir: t.TempDir(), Trust: d.trust})
-			if _, err := s.Install(t.Context()); err != nil {
-				return err
-			}
-			r, err := s.read()
-			if err != nil {
-				return err
-			}
-			secret, err := keyring.Ring{}.Get(t.Context(), r.Pairs[0].account())
-			return errors.Join(err, keyring.Ring{}.Set(t.Context(), account, secret))
-		},
-	} {
-		if err := change(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.store.Certificate(t.Context()); !errors.Is(err, ErrKeyLost) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for _, text := range []string{"{", `{"version": 2}`, `{"version": 1, "pairs": [{"id": "00", "ca": "AA=="}]}`} {
-		if err := os.WriteFile(filepath.Join(d.state, recordFile), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := d.store.Install(t.Context()); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: %v", text, err)
-		}
-		if _, err := d.store.Status(t.Context()); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
-}
-
-// TestDamagedRecordIsRemoved: whatever became of the record, trust is taken back,
-// and the next installation goes.
-func TestDamagedRecordIsRemoved(t *testing.T) {
-	d := newDesk(t, nssdb, firefox)
-	pemFile, jsonFile := filepath.Join(d.state, certFile), filepath.Join(d.state, recordFile)
-	bad := func(text []byte) []byte { // a pair of which nothing is whole
-		return []byte(strings.Replace(string(text), `"pairs": [`, `"pairs": [{"id": "00", "ca": "AA=="},`, 1))
-	}
-	for name, c := range map[string]struct {
-		damage  func(record []byte) []byte
-		withPEM bool
-		lost    bool
-	}{
-		"cut, found by the certificate's file": {func([]byte) []byte { return []byte("{") }, true, false},
-		"another version":                      {func([]byte) []byte { return []byte(`{"version": 2}`) }, true, false},
-		"cut at the end, found in its text":    {func(text []byte) []byte { return text[:len(text)-5] }, false, false},
-		"one pair is bad":                      {bad, false, true},
-		"gone":                                 {func([]byte) []byte { return nil }, true, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d.install()
-			text, err := os.ReadFile(jsonFile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = c.damage(text)
-			if err := os.WriteFile(jsonFile, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if text == nil {
-				err = os.Remove(jsonFile)
-			}
-			if !c.withPEM {
-				err = errors.Join(err, os.Remove(pemFile))
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := d.store.Remove(t.Context())
-			if err != nil || len(r.Stores) != 2 || len(d.ours(nssdb))+len(d.ours(firefox)) != 0 {
-				t.Errorf("%+v %v, left %v %v", r, err, d.ours(nssdb), d.ours(firefox))
-			}
-			if c.lost != (len(r.Problems) == 1 && errors.Is(r.Problems[0], ErrLost)) || !c.lost && len(r.Problems) > 0 {
-				t.Errorf("%v", r.Problems)
-			}
-			kept := d.files()
-			if text != nil {
-				if len(kept) != 1 || !strings.HasPrefix(kept[0], "localhost-damaged-") {
-					t.Fatalf("kept: %v", kept)
-				}
-				aside := filepath.Join(d.state, kept[0])
-				if got, err := os.ReadFile(aside); err != nil || string(got) != string(text) {
-					t.Errorf("%q %v", got, err)
-				}
-				if err := os.Remove(aside); err != nil {
-					t.Fatal(err)
-				}
-			} else if len(kept) != 0 {
-				t.Errorf("kept: %v", kept)
-			}
-			d.install()
-			if _, err := d.store.Remove(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
-// TestNothingToRescue: where nothing tells any more what is trusted, that is said,
-// and the way to a new installation is free.
-func TestNothingToRescue(t *testing.T) {
-	d := newDesk(t, nssdb)
-	d.install()
-	if err := errors.Join(os.WriteFile(filepath.Join(d.state, recordFile), []byte("{"), 0o600), os.Remove(filepath.Join(d.state, certFile))); err != nil {
-		t.Fatal(err)
-	}
-	if r, err := d.store.Remove(t.Context()); err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrLost) {
-		t.Errorf("%+v %v", r, err)
-	}
-	d.install()
 }
 
 // TestTwoAtOnce: two that install at the same time leave one certificate.
