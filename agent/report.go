@@ -15,7 +15,9 @@ type Report struct {
 	Version   string   `json:"version"`
 	PID       int      `json:"pid"`
 	Addresses []string `json:"addresses"`
-	Settings  []string `json:"settings"` // the modules that the settings name
+	WSS       []string `json:"wss,omitempty"`      // the addresses of the encrypted socket
+	WSSError  string   `json:"wssError,omitempty"` // in words: why it is not served, though switched on
+	Settings  []string `json:"settings"`           // the modules that the settings name
 	CardReport
 	Reading    bool       `json:"reading,omitempty"`    // the first look has not ended
 	Error      string     `json:"error,omitempty"`      // why the cards cannot be read
@@ -138,6 +140,9 @@ func (s *Server) report() Report {
 	}
 	for _, l := range s.listeners {
 		r.Addresses = append(r.Addresses, l.Addr().String())
+	}
+	if s.wss != nil {
+		r.WSS, r.WSSError = s.wss.served(s.Language())
 	}
 	for _, w := range s.policy.Warnings {
 		r.NotTaken = append(r.NotTaken, NotTaken{File: w.File, Line: w.Line, Key: w.Key, Why: w.Text})

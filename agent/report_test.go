@@ -38,7 +38,7 @@ func everything(t *testing.T) Report {
 	cards := ReportCards(pkcs11.Snapshot{Slots: slots, Certificates: []pkcs11.Certificate{c, expired}}, modules, ChosenOf(c))
 	three := 3
 	return Report{
-		Version: "1.2.3", PID: 42, Addresses: []string{"127.0.0.1:27720", "[::1]:27720"}, CardReport: cards,
+		Version: "1.2.3", PID: 42, Addresses: []string{"127.0.0.1:27720", "[::1]:27720"}, WSS: []string{"127.0.0.1:27820"}, WSSError: "TEST wss", CardReport: cards,
 		Reading: true, Error: "TEST error", Sites: &three, SitesError: "TEST keyring",
 		NotTaken: []NotTaken{{File: "/home/test/config.toml", Line: 3, Key: "ports.first"}}, Log: "/home/test/agent.log",
 	}
@@ -48,7 +48,7 @@ func TestReportInWords(t *testing.T) {
 	r := everything(t)
 	for lang, parts := range map[string][]string{
 		French: {
-			"CPx Bridge 1.2.3 est en marche (processus 42).", "Adresses : 127.0.0.1:27720, [::1]:27720", "/opt/one.so  Maker, Library, Cryptoki 2.20",
+			"CPx Bridge 1.2.3 est en marche (processus 42).", "Adresses : 127.0.0.1:27720, [::1]:27720", "Adresses wss : 127.0.0.1:27820", "wss n’est pas servi. TEST wss", "/opt/one.so  Maker, Library, Cryptoki 2.20",
 			"/opt/two.so  ne se charge pas (", "/opt/three.so  n’est pas un module PKCS#11 (", "/opt/four.so  ne fonctionne pas (",
 			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
 			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur",
@@ -56,7 +56,7 @@ func TestReportInWords(t *testing.T) {
 			"Sites mémorisés : 3", "TEST keyring", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
 		},
 		English: {
-			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "/opt/two.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
+			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
 			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet",
 			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "Remembered sites: 3", "TEST keyring",
 			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",

@@ -10,19 +10,21 @@ import (
 
 // reportWords is the catalogue of the state in words.
 type reportWords struct {
-	running, reading, cardsError                    string
-	addresses, modules, readers, certificates, none string
-	notLoaded, notPKCS11, failed                    string
-	noCard, unknownCard, next                       string
-	countLow, finalTry, locked, notSet              string
-	sites, notTaken, line, log                      string
+	running, reading, cardsError         string
+	addresses, wss, noWSS                string
+	modules, readers, certificates, none string
+	notLoaded, notPKCS11, failed         string
+	noCard, unknownCard, next            string
+	countLow, finalTry, locked, notSet   string
+	sites, notTaken, line, log           string
 }
 
 var reportTexts = map[string]reportWords{
 	French: {
 		running: "CPx Bridge %s est en marche (processus %d).", reading: "Les cartes sont en cours de lecture.",
 		cardsError: "Les cartes ne peuvent pas être lues : %s",
-		addresses:  "Adresses : %s", modules: "Modules :", readers: "Lecteurs :", certificates: "Certificats :", none: "aucun",
+		addresses:  "Adresses : %s", wss: "Adresses wss : %s", noWSS: "wss n’est pas servi. %s",
+		modules: "Modules :", readers: "Lecteurs :", certificates: "Certificats :", none: "aucun",
 		notLoaded: "ne se charge pas", notPKCS11: "n’est pas un module PKCS#11", failed: "ne fonctionne pas",
 		noCard: "sans carte", unknownCard: "carte non reconnue", next: "prochaine connexion",
 		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
@@ -34,7 +36,8 @@ var reportTexts = map[string]reportWords{
 	English: {
 		running: "CPx Bridge %s is running (process %d).", reading: "The cards are being read.",
 		cardsError: "The cards cannot be read: %s",
-		addresses:  "Addresses: %s", modules: "Modules:", readers: "Readers:", certificates: "Certificates:", none: "none",
+		addresses:  "Addresses: %s", wss: "Addresses of wss: %s", noWSS: "wss is not served. %s",
+		modules: "Modules:", readers: "Readers:", certificates: "Certificates:", none: "none",
 		notLoaded: "cannot be loaded", notPKCS11: "is no PKCS#11 module", failed: "does not work",
 		noCard: "no card", unknownCard: "card not recognised", next: "next login",
 		countLow: "Careful: a wrong PIN was typed before, few tries are left.",
@@ -79,6 +82,12 @@ func (r Report) Text(lang string) string {
 		say("  "+w.line, n.File, n.Line, n.Key)
 	}
 	say(w.addresses, strings.Join(r.Addresses, ", "))
+	if len(r.WSS) > 0 {
+		say(w.wss, strings.Join(r.WSS, ", "))
+	}
+	if r.WSSError != "" {
+		say(w.noWSS, r.WSSError)
+	}
 	if r.Log != "" {
 		say(w.log, r.Log)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ type wss struct {
 	mu      sync.Mutex
 	cert    *tls.Certificate
 	port    int
-	why     error // why it is not served
+	at      []string // its addresses
+	why     error    // why it is not served
 	changed time.Time
 }
 
@@ -79,6 +81,9 @@ func (s *Server) listenWSS(ctx context.Context, web *http.Server) error {
 	}
 	s.wss.mu.Lock()
 	s.wss.port = port
+	for _, l := range listeners {
+		s.wss.at = append(s.wss.at, l.Addr().String())
+	}
 	s.wss.mu.Unlock()
 	settings := &tls.Config{GetCertificate: s.wss.get, NextProtos: []string{"http/1.1"}} // WebSocket needs 1.1
 	for _, l := range listeners {
@@ -165,6 +170,20 @@ func (w *wss) listening() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.port
+}
+
+// served are the addresses at which a certificate is shown, or why none is, in
+// words; neither while it is being read.
+func (w *wss) served(lang string) (addresses []string, why string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cert != nil && len(w.at) > 0 {
+		return slices.Clone(w.at), ""
+	}
+	if w.why != nil {
+		why = localcert.Why(w.why, lang)
+	}
+	return nil, why
 }
 
 // untilRenewal is how long nobody has to be asked for a new certificate.

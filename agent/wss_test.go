@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -207,6 +208,9 @@ func TestWSSLater(t *testing.T) {
 	if _, _, err := dialWSS(roots, "localhost", port, http.Header{"Origin": {listedOrigin}}); err != nil {
 		t.Fatal(err)
 	}
+	if r := s.Report(t.Context(), false); !slices.Contains(r.WSS, fmt.Sprintf("127.0.0.1:%d", port)) || r.WSSError != "" {
+		t.Errorf("the report says of wss: %v %q", r.WSS, r.WSSError)
+	}
 	await := func(what string, roots *x509.CertPool, want bool) {
 		t.Helper()
 		changes := s.Changes(t.Context())
@@ -230,6 +234,9 @@ func TestWSSLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	await("taken back", roots, false)
+	if r := s.Report(t.Context(), false); len(r.WSS) != 0 || !strings.Contains(r.WSSError, "wss install") {
+		t.Errorf("taken back, the report says of wss: %v %q", r.WSS, r.WSSError)
+	}
 	openPage(t, s, listedOrigin)
 	if !strings.Contains(log.String(), "no certificate is installed") {
 		t.Errorf("the log does not say why:\n%s", log)
@@ -265,6 +272,9 @@ func TestNoWSS(t *testing.T) {
 			}
 			if s.WSSPort() != 0 || strings.Contains(log.String(), "wss=true") {
 				t.Errorf("wss is served:\n%s", log)
+			}
+			if r := s.Report(t.Context(), false); len(r.WSS) != 0 || (r.WSSError != "") != (c.err != nil) {
+				t.Errorf("the report says of wss: %v %q", r.WSS, r.WSSError)
 			}
 		})
 	}

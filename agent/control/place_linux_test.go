@@ -7,19 +7,15 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
 )
-
-// nobody is a real second account on every Debian and Ubuntu.
-const nobody = 65534
 
 // The roles of this program in another user's hands: a client of the socket, and
 // a server in its place.
@@ -70,32 +66,6 @@ func squat(path string) int {
 	return n
 }
 
-func as(program string, uid uint32, env string) *exec.Cmd {
-	cmd := exec.Command(program)
-	cmd.Dir, cmd.Env = "/", []string{env, "GORACE=atexit_sleep_ms=0"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	return cmd
-}
-
-// publicCopy puts the test program where another user may run it.
-func publicCopy(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.CreateTemp("", "control-test-*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Remove(f.Name()) })
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return f.Name()
-}
-
 // TestOtherUser: a process of another user that reaches the socket all the same
 // is closed without a byte, and does not take an agent of ours for its own.
 func TestOtherUser(t *testing.T) {
@@ -115,9 +85,9 @@ func TestOtherUser(t *testing.T) {
 	if err := os.Chmod(socket, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	program := publicCopy(t)
-	for uid, want := range map[uint32]string{0: `{"v":1,"id":1,"result":` + strconv.Itoa(os.Getpid()) + "}", nobody: ""} {
-		out, err := as(program, uid, knockVariable+"="+socket).Output()
+	program := testdesk.PublicCopy(t)
+	for uid, want := range map[uint32]string{0: `{"v":1,"id":1,"result":` + strconv.Itoa(os.Getpid()) + "}", testdesk.Nobody: ""} {
+		out, err := testdesk.As(program, uid, knockVariable+"="+socket).Output()
 		if err != nil || strings.TrimSpace(string(out)) != want {
 			t.Errorf("user %d got %q, %v; want %q", uid, out, err, want)
 		}
@@ -143,7 +113,7 @@ func TestStranger(t *testing.T) {
 	if err := os.Chmod(p.dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	cmd := as(publicCopy(t), nobody, squatVariable+"="+filepath.Join(p.dir, "control"))
+	cmd := testdesk.As(testdesk.PublicCopy(t), testdesk.Nobody, squatVariable+"="+filepath.Join(p.dir, "control"))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +198,7 @@ func TestForeignFolder(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("giving a folder away needs root: run as root to test that another user's folder is refused")
 	}
-	if err := os.Chown(dir, nobody, nobody); err != nil {
+	if err := os.Chown(dir, testdesk.Nobody, testdesk.Nobody); err != nil {
 		t.Fatal(err)
 	}
 	if h, err := Take(state); err == nil || !strings.Contains(err.Error(), "another user") {
@@ -250,7 +220,7 @@ func TestLongPath(t *testing.T) {
 	}
 }
 
-// TestStaleFiles: what stands in the place of lock and socket stops nobody, and
+// TestStaleFiles: what stands in the place of lock and socket stops testdesk.Nobody, and
 // what is put there is not tidied away.
 func TestStaleFiles(t *testing.T) {
 	state := ownPlace(t)

@@ -70,7 +70,7 @@ type Options struct {
 	Keyring   func(ctx context.Context) error
 	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
 	Cards     func(ctx context.Context) (agent.CardReport, error) // required: a look, as certs has one
-	Answers   func(ctx context.Context) error                     // the running agent, or control.ErrNoAgent; nil: it is not asked
+	Answers   func(ctx context.Context) (agent.Report, error)     // the running agent, or control.ErrNoAgent; nil: it is not asked
 	Sockets   func(ports []int) ([]Socket, error)
 	Now       func() time.Time
 	Limit     time.Duration // of each check; the cards have what the modules' limits add up to

@@ -7,18 +7,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -174,12 +170,22 @@ func TestFindings(t *testing.T) {
 	key := func(err error) func(*Options) {
 		return func(o *Options) { o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", err) } }
 	}
-	noSockets := func(answer error) func(*Options) {
+	answers := func(r agent.Report, err error) func(*Options) {
+		return func(o *Options) { o.Answers = func(context.Context) (agent.Report, error) { return r, err } }
+	}
+	noSockets := func(r agent.Report, err error) func(*Options) {
 		return func(o *Options) {
 			o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets }
-			o.Answers = func(context.Context) error { return answer }
+			answers(r, err)(o)
 		}
 	}
+	withWSS := func(change func(*Options)) func(*Options) {
+		return func(o *Options) { o.Policy.WSS.Enabled = true; change(o) }
+	}
+	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
+	wss := plain
+	wss.Port = 27820
+	atWSS := agent.Report{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
 	start := func(enabled bool, missing string, err error) func(*Options) {
 		return func(o *Options) {
 			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
@@ -213,13 +219,13 @@ func TestFindings(t *testing.T) {
 		{"keyring_open", Good, nil}, {"keyring_locked", Problem, key(keyring.ErrLocked)}, {"no_keyring", Problem, key(keyring.ErrNone)},
 		{"keyring_slow", Problem, key(keyring.ErrSlow)}, {"keyring_refused", Problem, key(keyring.ErrRefused)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
-		{"agent_silent", Problem, func(o *Options) { o.Answers = func(context.Context) error { return errors.New("played") } }},
-		{"agent_runs", Good, func(o *Options) { o.Answers = func(context.Context) error { return nil } }}, {"no_agent", Problem, sockets()},
+		{"agent_silent", Problem, answers(agent.Report{}, errors.New("played"))},
+		{"agent_runs", Good, answers(agent.Report{}, nil)}, {"no_agent", Problem, sockets()},
 		{"agent_replaced", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
-		{"agent_serves_wss", Good, func(o *Options) {
-			o.Policy.WSS.Enabled = true
-			sockets(Socket{Port: 27820, UID: me, Program: "/usr/bin/cpx-agent"})(o)
-		}},
+		{"agent_serves_wss", Good, withWSS(sockets(plain, wss))},
+		{"agent_serves_wss", Good, withWSS(func(o *Options) { sockets(plain, wss)(o); answers(atWSS, nil)(o) })},
+		{"agent_no_wss", Problem, withWSS(sockets(plain))},
+		{"agent_no_wss", Problem, withWSS(func(o *Options) { sockets(plain, wss)(o); answers(agent.Report{WSSError: "TEST why"}, nil)(o) })},
 		{"port_taken", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/other", PID: 7})},
 		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, UID: me})},
 		{"port_other_user", Unknown, sockets(Socket{Port: 27720, UID: me + 1})},
@@ -232,7 +238,9 @@ func TestFindings(t *testing.T) {
 			o.Policy.Ports.Count, o.Policy.WSS.Enabled = 2, true
 			sockets(Socket{Port: 27720, UID: me + 1}, Socket{Port: 27820, UID: me + 1})(o)
 		}},
-		{"agent_answers", Good, noSockets(nil)}, {"no_agent", Problem, noSockets(control.ErrNoAgent)}, {"agent_silent", Problem, noSockets(errors.New("played"))},
+		{"agent_answers", Good, noSockets(atWSS, nil)}, {"no_agent", Problem, noSockets(agent.Report{}, control.ErrNoAgent)},
+		{"agent_silent", Problem, noSockets(agent.Report{}, errors.New("played"))},
+		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(agent.Report{}, nil))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("played"))},
@@ -258,7 +266,7 @@ func TestFindings(t *testing.T) {
 					t.Errorf("%+v", f)
 				}
 				said[f.Text] = true
-				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") { // those say it in the text
+				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") && !strings.Contains(f.Text, "TEST why") { // those say it in the text
 					t.Errorf("nothing to do: %+v", f)
 				}
 				if c.outcome == Problem && r.Outcome != Problem {
@@ -351,208 +359,4 @@ func text(t *testing.T, r Report) string {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-func TestBrowsers(t *testing.T) {
-	bin := t.TempDir()
-	for _, program := range []string{"chromium", "firefox"} {
-		if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", bin)
-	const portals = "[origins]\nallow = [\"https://portail.example.fr\", \"https://*.groupe.example.fr\", \"http://localhost:8443\"]\n"
-	o := healthy(t)
-	o.Policy = load(t, "", portals)
-	r := Run(t.Context(), o)
-	if f := find(t, r, "policy_none"); f.Outcome != Good || strings.Contains(text(t, r), "portail.example.fr") {
-		t.Errorf("a person's own list: %+v", f)
-	}
-	o.Policy = load(t, portals, "")
-	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || strings.Contains(f.Next, "localhost") {
-		t.Errorf("%+v", f)
-	}
-	// One portal is there already: what is proposed keeps it.
-	one, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:1], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range one {
-		if err := c.Apply(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f := find(t, Run(t.Context(), o), "policy_missing")
-	_, proposed, _ := strings.Cut(f.Next, "cpx-agent ")
-	words, err := exec.Command("/bin/sh", "-c", "cd / && printf '%s ' "+proposed).Output()
-	if want := "policy browsers --origin https://portail.example.fr --origin https://*.groupe.example.fr --write "; err != nil || string(words) != want {
-		t.Errorf("a shell makes %q of %q, want %q: %v", words, proposed, want, err)
-	}
-	if proposed != `policy browsers --origin "https://portail.example.fr" --origin "https://*.groupe.example.fr" --write` {
-		t.Errorf("not safe from a shell: %q", proposed)
-	}
-	changes, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:2], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range changes {
-		if err := c.Apply(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r = Run(t.Context(), o)
-	var subjects []string
-	for _, f := range r.Findings {
-		if f.Code == "policy_in_force" {
-			subjects = append(subjects, f.Subject)
-		}
-	}
-	if !slices.Equal(subjects, []string{"chromium", "firefox"}) { // the installed ones
-		t.Errorf("%v in %v", subjects, codes(r))
-	}
-	if err := os.WriteFile(filepath.Join(o.Root, "/etc/firefox/policies/policies.json"), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	find(t, Run(t.Context(), o), "policy_malformed")
-	t.Setenv("PATH", t.TempDir())
-	find(t, Run(t.Context(), o), "no_browser")
-}
-
-// TestSockets reads the real tables.
-func TestSockets(t *testing.T) {
-	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		l, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		self, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		list, err := Sockets([]int{port, 1})
-		if err != nil || len(list) != 1 || list[0] != (Socket{port, os.Getuid(), self, os.Getpid()}) {
-			t.Errorf("%+v %v", list, err)
-		}
-		if dialled, err := net.Dial("tcp", l.Addr().String()); err != nil { // a connection is no listener
-			t.Error(err)
-		} else {
-			defer dialled.Close()
-		}
-		if again, err := Sockets([]int{port}); err != nil || len(again) != 1 {
-			t.Errorf("%+v %v", again, err)
-		}
-	}
-}
-
-// TestSocketAddresses: only what is reached at the agent's own addresses is in its
-// way, whatever the port.
-func TestSocketAddresses(t *testing.T) {
-	for _, c := range []struct {
-		address string
-		want    int
-	}{{"127.0.0.1", 1}, {"0.0.0.0", 1}, {"[::1]", 1}, {"[::]", 1}, {"[::ffff:127.0.0.1]", 1}, {"127.0.0.2", 0}, {"127.1.0.1", 0}, {"[::ffff:127.0.0.2]", 0}} {
-		l, err := listenOn(c.address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list, err := Sockets([]int{l.Addr().(*net.TCPAddr).Port})
-		if err := errors.Join(err, l.Close()); err != nil || len(list) != c.want {
-			t.Errorf("%s: %+v %v, want %d", c.address, list, err, c.want)
-		}
-	}
-}
-
-// listenOn takes an address of the form ::ffff:127.0.0.1 as it is: package net
-// makes an IPv4 socket of it.
-func listenOn(address string) (net.Listener, error) {
-	v4, mapped := strings.CutPrefix(strings.Trim(address, "[]"), "::ffff:")
-	if !mapped {
-		return net.Listen("tcp", address+":0")
-	}
-	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	f := os.NewFile(uintptr(fd), "socket")
-	defer f.Close()
-	to := syscall.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:" + v4).As16()}
-	if err := errors.Join(syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 0), syscall.Bind(fd, &to), syscall.Listen(fd, 1)); err != nil {
-		return nil, err
-	}
-	return net.FileListener(f)
-}
-
-// TestPortOfTwo: where another person holds one of a port's two addresses, both
-// are told, and the agent runs.
-func TestPortOfTwo(t *testing.T) {
-	me := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
-	other := Socket{Port: 27720, UID: os.Getuid() + 1}
-	for _, list := range [][]Socket{{me, me, other}, {other, me, other}} {
-		o := healthy(t)
-		o.Sockets = func([]int) ([]Socket, error) { return list, nil }
-		found := codes(Run(t.Context(), o))
-		for _, code := range []string{"agent_runs", "port_other_user"} {
-			if n := len(slices.DeleteFunc(slices.Clone(found), func(c string) bool { return c != code })); n != 1 {
-				t.Errorf("%d of %s in %v", n, code, found)
-			}
-		}
-		if slices.Contains(found, "no_agent") || slices.Contains(found, "no_free_port") {
-			t.Error(found)
-		}
-	}
-}
-
-// TestOtherUser: of another person's program the user is told, and by number
-// only.
-func TestOtherUser(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("becoming another user needs root: run as root to test what is told of another user")
-	}
-	program := publicCopy(t)
-	cmd := exec.Command(program)
-	cmd.Dir, cmd.Env = "/", []string{listenVariable + "=1"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	stdin, err1 := cmd.StdinPipe()
-	stdout, err2 := cmd.StdoutPipe()
-	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = stdin.Close(); _ = cmd.Wait() }()
-	var port int
-	if _, err := fmt.Fscan(stdout, &port); err != nil {
-		t.Fatal(err)
-	}
-	o := healthy(t)
-	o.Sockets = nil
-	o.Policy.Ports.First, o.Policy.Ports.Count = port, 1
-	r := Run(t.Context(), o)
-	if f := find(t, r, "port_other_user"); !strings.Contains(f.Text, "uid 65534") || strings.Contains(f.Text, "nobody") {
-		t.Errorf("%+v", f)
-	}
-	find(t, r, "no_free_port")
-	o.Identity = true
-	if f := find(t, Run(t.Context(), o), "port_other_user"); !strings.Contains(f.Text, "nobody") {
-		t.Errorf("%+v", f)
-	}
-}
-
-// publicCopy puts this program where another user may run it.
-func publicCopy(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.CreateTemp("", "doctor-test-*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Remove(f.Name()) })
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return f.Name()
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
@@ -36,8 +37,13 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	if err != nil {
 		return append(d.withoutPorts(ctx), Finding{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)})
 	}
+	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
+	var report agent.Report
+	if running && d.Answers != nil {
+		report, err = d.Answers(ctx)
+	}
 	var found []Finding
-	running := false
+	serves := false // wss
 	seen := map[Socket]bool{}
 	taken := map[int]bool{} // of the plain ones
 	for _, s := range sockets {
@@ -49,14 +55,19 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 		if isPlain {
 			taken[s.Port] = true
 		}
-		running = running || ours(s) && isPlain
+		if ours(s) && !isPlain {
+			if report.WSSError != "" { // without a certificate it shows nothing there
+				continue
+			}
+			serves = true
+		}
 		found = append(found, d.socket(s, isPlain))
 	}
 	switch {
-	case running && d.Answers != nil:
-		if err := d.Answers(ctx); err != nil {
-			found = append(found, Finding{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent})
-		}
+	case running && err != nil:
+		found = append(found, d.silent(err))
+	case running && d.Policy.WSS.Enabled && !serves:
+		found = append(found, d.noWSS(report))
 	case running:
 	case len(taken) == len(plain):
 		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: fmt.Sprintf(d.words.NoFreePort, plain[0], plain[len(plain)-1]), Next: d.words.MorePorts})
@@ -66,19 +77,40 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	return found
 }
 
+func (d *doctor) silent(err error) Finding {
+	return Finding{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent}
+}
+
+// noWSS is an agent that does not serve what the settings switch on: it says why,
+// or has not taken them yet.
+func (d *doctor) noWSS(r agent.Report) Finding {
+	f := Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(fmt.Sprintf(d.words.AgentNoWSS, r.WSSError))}
+	if r.WSSError == "" {
+		f.Next = d.words.RestartAgent
+	}
+	return f
+}
+
 // withoutPorts asks the agent itself, where the system does not tell.
 func (d *doctor) withoutPorts(ctx context.Context) []Finding {
 	if d.Answers == nil {
 		return nil
 	}
-	switch err := d.Answers(ctx); {
-	case err == nil:
-		return []Finding{{Code: "agent_answers", Outcome: Good, Text: d.words.AgentAnswers}}
+	r, err := d.Answers(ctx)
+	switch {
 	case errors.Is(err, control.ErrNoAgent):
 		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent}}
-	default:
-		return []Finding{{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent}}
+	case err != nil:
+		return []Finding{d.silent(err)}
 	}
+	found := []Finding{{Code: "agent_answers", Outcome: Good, Text: fmt.Sprintf(d.words.AgentAnswers, strings.Join(r.Addresses, ", "))}}
+	switch {
+	case len(r.WSS) > 0:
+		found = append(found, Finding{Code: "agent_serves_wss", Outcome: Good, Text: fmt.Sprintf(d.words.AgentWSSAt, strings.Join(r.WSS, ", "))})
+	case d.Policy.WSS.Enabled:
+		found = append(found, d.noWSS(r))
+	}
+	return found
 }
 
 func portRange(first, count int) (ports []int) {

@@ -25,7 +25,7 @@ type words struct {
 	KeyringSlow, KeyringRefused, RestartKeyring string
 	AgentRuns, AgentWSS, NoAgent, StartAgent    string
 	AgentReplaced, AgentSilent, RestartAgent    string
-	AgentAnswers                                string
+	AgentAnswers, AgentWSSAt, AgentNoWSS        string
 	NoFreePort, MorePorts, PortsUnknown         string
 	PortTaken, PortTakenNext                    string
 	PortSomebody, PortOther                     string
@@ -112,7 +112,9 @@ var texts = map[string]words{
 		NoAgent:       "CPx Bridge ne fonctionne pas.",
 		StartAgent:    "Lancez « cpx-agent ».",
 		AgentReplaced: "CPx Bridge fonctionne sur le port %d, mais il a été mis à jour depuis.",
-		AgentAnswers:  "CPx Bridge fonctionne.",
+		AgentAnswers:  "CPx Bridge fonctionne : %s",
+		AgentWSSAt:    "CPx Bridge sert aussi wss : %s",
+		AgentNoWSS:    "wss est activé, mais CPx Bridge ne le sert pas. %s",
 		AgentSilent:   "CPx Bridge fonctionne, mais ne répond pas (%v).",
 		RestartAgent:  "Quittez-le par son menu, ou arrêtez son processus, puis lancez « cpx-agent ».",
 		NoFreePort:    "Tous les ports de %d à %d sont pris : CPx Bridge ne peut pas démarrer.",
@@ -222,7 +224,9 @@ var texts = map[string]words{
 		NoAgent:       "CPx Bridge does not run.",
 		StartAgent:    "Run `cpx-agent`.",
 		AgentReplaced: "CPx Bridge runs on port %d, but was upgraded since it started.",
-		AgentAnswers:  "CPx Bridge runs.",
+		AgentAnswers:  "CPx Bridge runs: %s",
+		AgentWSSAt:    "CPx Bridge serves wss too: %s",
+		AgentNoWSS:    "wss is switched on, but CPx Bridge does not serve it. %s",
 		AgentSilent:   "CPx Bridge runs, but does not answer (%v).",
 		RestartAgent:  "Quit it in its menu, or end its process, then run `cpx-agent`.",
 		NoFreePort:    "All ports from %d to %d are taken: CPx Bridge cannot start.",

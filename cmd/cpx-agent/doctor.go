@@ -27,11 +27,10 @@ func examine(ctx context.Context, p *policy.Effective, asJSON, identity bool, st
 			c, err := look(ctx, p, io.Discard)
 			return c.CardReport, err
 		},
-		Answers: func(ctx context.Context) error {
+		Answers: func(ctx context.Context) (agent.Report, error) {
 			ctx, cancel := context.WithTimeout(ctx, askLimit)
 			defer cancel()
-			_, err := remote.State(ctx, dir, false)
-			return err
+			return remote.State(ctx, dir, false)
 		},
 		Autostart: func() (bool, string, string, error) {
 			s, err := autostart.Get()

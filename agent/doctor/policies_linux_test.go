@@ -1,0 +1,77 @@
+package doctor
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+)
+
+func TestBrowsers(t *testing.T) {
+	bin := t.TempDir()
+	for _, program := range []string{"chromium", "firefox"} {
+		if err := os.WriteFile(filepath.Join(bin, program), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin)
+	const portals = "[origins]\nallow = [\"https://portail.example.fr\", \"https://*.groupe.example.fr\", \"http://localhost:8443\"]\n"
+	o := healthy(t)
+	o.Policy = load(t, "", portals)
+	r := Run(t.Context(), o)
+	if f := find(t, r, "policy_none"); f.Outcome != Good || strings.Contains(text(t, r), "portail.example.fr") {
+		t.Errorf("a person's own list: %+v", f)
+	}
+	o.Policy = load(t, portals, "")
+	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || strings.Contains(f.Next, "localhost") {
+		t.Errorf("%+v", f)
+	}
+	// One portal is there already: what is proposed keeps it.
+	one, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:1], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range one {
+		if err := c.Apply(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := find(t, Run(t.Context(), o), "policy_missing")
+	_, proposed, _ := strings.Cut(f.Next, "cpx-agent ")
+	words, err := exec.Command("/bin/sh", "-c", "cd / && printf '%s ' "+proposed).Output()
+	if want := "policy browsers --origin https://portail.example.fr --origin https://*.groupe.example.fr --write "; err != nil || string(words) != want {
+		t.Errorf("a shell makes %q of %q, want %q: %v", words, proposed, want, err)
+	}
+	if proposed != `policy browsers --origin "https://portail.example.fr" --origin "https://*.groupe.example.fr" --write` {
+		t.Errorf("not safe from a shell: %q", proposed)
+	}
+	changes, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:2], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range changes {
+		if err := c.Apply(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r = Run(t.Context(), o)
+	var subjects []string
+	for _, f := range r.Findings {
+		if f.Code == "policy_in_force" {
+			subjects = append(subjects, f.Subject)
+		}
+	}
+	if !slices.Equal(subjects, []string{"chromium", "firefox"}) { // the installed ones
+		t.Errorf("%v in %v", subjects, codes(r))
+	}
+	if err := os.WriteFile(filepath.Join(o.Root, "/etc/firefox/policies/policies.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	find(t, Run(t.Context(), o), "policy_malformed")
+	t.Setenv("PATH", t.TempDir())
+	find(t, Run(t.Context(), o), "no_browser")
+}

@@ -1,0 +1,180 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+)
+
+// TestSockets reads the real tables.
+func TestSockets(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		list, err := Sockets([]int{port, 1})
+		if err != nil || len(list) != 1 || list[0] != (Socket{port, os.Getuid(), self, os.Getpid()}) {
+			t.Errorf("%+v %v", list, err)
+		}
+		if dialled, err := net.Dial("tcp", l.Addr().String()); err != nil { // a connection is no listener
+			t.Error(err)
+		} else {
+			defer dialled.Close()
+		}
+		if again, err := Sockets([]int{port}); err != nil || len(again) != 1 {
+			t.Errorf("%+v %v", again, err)
+		}
+	}
+}
+
+// TestSocketAddresses: only what is reached at the agent's own addresses is in its
+// way, whatever the port.
+func TestSocketAddresses(t *testing.T) {
+	for _, c := range []struct {
+		address string
+		want    int
+	}{{"127.0.0.1", 1}, {"0.0.0.0", 1}, {"[::1]", 1}, {"[::]", 1}, {"[::ffff:127.0.0.1]", 1}, {"127.0.0.2", 0}, {"127.1.0.1", 0}, {"[::ffff:127.0.0.2]", 0}} {
+		l, err := listenOn(c.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := Sockets([]int{l.Addr().(*net.TCPAddr).Port})
+		if err := errors.Join(err, l.Close()); err != nil || len(list) != c.want {
+			t.Errorf("%s: %+v %v, want %d", c.address, list, err, c.want)
+		}
+	}
+}
+
+// listenOn takes an address of the form ::ffff:127.0.0.1 as it is: package net
+// makes an IPv4 socket of it.
+func listenOn(address string) (net.Listener, error) {
+	v4, mapped := strings.CutPrefix(strings.Trim(address, "[]"), "::ffff:")
+	if !mapped {
+		return net.Listen("tcp", address+":0")
+	}
+	fd, err := syscall.Socket(syscall.AF_INET6, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close()
+	to := syscall.SockaddrInet6{Addr: netip.MustParseAddr("::ffff:" + v4).As16()}
+	if err := errors.Join(syscall.SetsockoptInt(fd, syscall.IPPROTO_IPV6, syscall.IPV6_V6ONLY, 0), syscall.Bind(fd, &to), syscall.Listen(fd, 1)); err != nil {
+		return nil, err
+	}
+	return net.FileListener(f)
+}
+
+// TestPortOfTwo: where another person holds one of a port's two addresses, both
+// are told, and the agent runs.
+func TestPortOfTwo(t *testing.T) {
+	me := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
+	other := Socket{Port: 27720, UID: os.Getuid() + 1}
+	for _, list := range [][]Socket{{me, me, other}, {other, me, other}} {
+		o := healthy(t)
+		o.Sockets = func([]int) ([]Socket, error) { return list, nil }
+		found := codes(Run(t.Context(), o))
+		for _, code := range []string{"agent_runs", "port_other_user"} {
+			if n := len(slices.DeleteFunc(slices.Clone(found), func(c string) bool { return c != code })); n != 1 {
+				t.Errorf("%d of %s in %v", n, code, found)
+			}
+		}
+		if slices.Contains(found, "no_agent") || slices.Contains(found, "no_free_port") {
+			t.Error(found)
+		}
+	}
+}
+
+// TestOtherUser: of another person's program the user is told, and by number
+// only.
+func TestOtherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("becoming another user needs root: run as root to test what is told of another user")
+	}
+	cmd := testdesk.As(testdesk.PublicCopy(t), testdesk.Nobody, listenVariable+"=1")
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stdin.Close(); _ = cmd.Wait() }()
+	var port int
+	if _, err := fmt.Fscan(stdout, &port); err != nil {
+		t.Fatal(err)
+	}
+	o := healthy(t)
+	o.Sockets = nil
+	o.Policy.Ports.First, o.Policy.Ports.Count = port, 1
+	r := Run(t.Context(), o)
+	if f := find(t, r, "port_other_user"); !strings.Contains(f.Text, "uid 65534") || strings.Contains(f.Text, "nobody") {
+		t.Errorf("%+v", f)
+	}
+	find(t, r, "no_free_port")
+	o.Identity = true
+	if f := find(t, Run(t.Context(), o), "port_other_user"); !strings.Contains(f.Text, "nobody") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestWSSAddress: where wss is switched on, its address is told, from the socket or
+// by the agent itself; one behind which no certificate stands is not served.
+func TestWSSAddress(t *testing.T) {
+	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
+	wss := plain
+	wss.Port = 27820
+	served := agent.Report{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820", "[::1]:27820"}}
+	for name, c := range map[string]struct {
+		sockets []Socket
+		report  agent.Report
+		served  bool
+		text    string
+	}{
+		"served":                  {[]Socket{plain, wss}, served, true, "27820"},
+		"sockets are not told":    {nil, served, true, "127.0.0.1:27820, [::1]:27820"},
+		"no socket":               {[]Socket{plain}, agent.Report{WSSError: "TEST why"}, false, "TEST why"},
+		"no certificate":          {[]Socket{plain, wss}, agent.Report{WSSError: "TEST why"}, false, "TEST why"},
+		"not told, not served":    {nil, agent.Report{WSSError: "TEST why"}, false, "TEST why"},
+		"settings newer than it":  {[]Socket{plain}, agent.Report{}, false, ""},
+		"another program's there": {[]Socket{plain, {Port: 27820, UID: os.Getuid(), Program: "/usr/bin/other", PID: 8}}, agent.Report{}, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := healthy(t)
+			o.Policy.WSS.Enabled = true
+			o.Answers = func(context.Context) (agent.Report, error) { return c.report, nil }
+			o.Sockets = func([]int) ([]Socket, error) {
+				if c.sockets == nil {
+					return nil, ErrNoSockets
+				}
+				return c.sockets, nil
+			}
+			r := Run(t.Context(), o)
+			code, other := "agent_no_wss", "agent_serves_wss"
+			if c.served {
+				code, other = other, code
+			}
+			if f := find(t, r, code); !strings.Contains(f.Text, c.text) || !c.served && c.text == "" && f.Next == "" {
+				t.Errorf("%+v", f)
+			}
+			if slices.Contains(codes(r), other) {
+				t.Error(codes(r))
+			}
+		})
+	}
+}
