@@ -50,6 +50,7 @@ var Systems = []string{Linux, Windows, MacOS}
 const (
 	loopbackPolicy = "LoopbackNetworkAllowedForUrls"
 	blockedPolicy  = "LoopbackNetworkBlockedForUrls"
+	olderBlocked   = "LocalNetworkAccessBlockedForUrls"
 	// olderPolicy is what Edge before 146 knows. It also lets the origins reach
 	// the devices of the local network.
 	olderPolicy = "LocalNetworkAccessAllowedForUrls"

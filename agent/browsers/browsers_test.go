@@ -403,8 +403,11 @@ func TestInForce(t *testing.T) {
 	}
 	write(t, root, chromiumDir+"zz.json", `{"LoopbackNetworkAllowedForUrls": ["portail.example.fr"]}`)
 	write(t, root, "/etc/opt/edge/policies/managed/zz.json", `{"LoopbackNetworkBlockedForUrls": ["https://portail.example.fr:443"]}`)
-	if m := missing(); !slices.Equal(m[Chromium], portals[1:]) || !slices.Equal(m[Edge], portals[:1]) || len(m[Chrome]) != 0 {
-		t.Errorf("hidden or blocked by another file: %v", m)
+	if m := missing(); !slices.Equal(m[Chromium], portals[1:]) || len(m[Edge]) != 0 || len(m[Chrome]) != 0 {
+		t.Errorf("hidden by another file: %v", m)
+	}
+	if states, err := InForce(root, portals); err != nil || !slices.Equal(states[1].Blocked, portals[:1]) || len(states[0].Blocked) != 0 {
+		t.Errorf("blocked by another file: %+v %v", states, err)
 	}
 	write(t, root, firefoxFile, "{")
 	states, err := InForce(root, portals)

@@ -128,6 +128,14 @@ func TestRegistryLists(t *testing.T) {
 	if len(h[key]) != 1 || h[key]["1"] != "theirs" {
 		t.Errorf("%v", h)
 	}
+	// What is no text (a number: values tells none of it) is moved by nobody.
+	h = fakeHive{}
+	put(h, Firefox, "a")
+	h[key]["2"], h[key]["3"] = "theirs", ""
+	put(h, Firefox)
+	if _, stays := h[key]["3"]; !stays || h[key]["1"] != "theirs" || len(h[key]) != 2 {
+		t.Errorf("%v", h)
+	}
 	h = fakeHive{}
 	if c := put(h, Chrome, "a"); c.Shared || c.Text != "1 = a\n" {
 		t.Errorf("%+v", c)

@@ -15,7 +15,38 @@ type State struct {
 	Installed bool
 	Where     string   // the file or key that counts, "" where there is none
 	Missing   []string // origins for which the browser asks the person
+	Blocked   []string // origins that a policy forbids, all or a part
 	Err       error    // why it is not known
+}
+
+// effect is what a browser does with an entry.
+type effect func(entry) string
+
+const (
+	allows  = "allows"
+	asks    = "asks"
+	forbids = "forbids"
+)
+
+// effect of the lists.
+func (l chromiumLists) effect(e entry) string {
+	switch {
+	case l.blocks(e):
+		return forbids
+	case l.allows(e):
+		return allows
+	}
+	return asks
+}
+
+// firefoxEffect is that of SkipDomains.
+func firefoxEffect(domains []string) effect {
+	return func(e entry) string {
+		if coveredBy(domains, firefoxCovers)(e) {
+			return allows
+		}
+		return asks
+	}
 }
 
 // InForce tells for each browser whether the machine's policies cover all of the
@@ -28,11 +59,14 @@ func InForce(root string, origins []string) ([]State, error) {
 	var out []State
 	for _, b := range All {
 		s := State{Browser: b, Installed: installed(b)}
-		var covers func(entry) bool
-		if s.Where, covers, s.Err = inForce(root, b); s.Err == nil {
+		var of effect
+		if s.Where, of, s.Err = inForce(root, b); s.Err == nil {
 			for _, e := range entries {
-				if !covers(e) {
+				switch of(e) {
+				case asks:
 					s.Missing = append(s.Missing, e.text)
+				case forbids:
+					s.Blocked = append(s.Blocked, e.text)
 				}
 			}
 		}

@@ -11,32 +11,41 @@ import (
 func onWindows(Browser) bool { return false }
 
 // inForce reads the policies as the browser does. Of Chromium's two folders each
-// that exists has to cover: which one counts depends on how it was installed.
-func inForce(root string, b Browser) (where string, covers func(entry) bool, err error) {
+// that exists has to allow: which one counts depends on how it was installed.
+func inForce(root string, b Browser) (where string, of effect, err error) {
 	in := func(path string) string { return filepath.Join("/", root, path) }
 	if b == Firefox {
 		return firefoxInForce(in)
 	}
-	var all []func(entry) bool
+	var all []chromiumLists
 	for _, dir := range managed(root, b) {
-		file, covers, err := managedInForce(in(dir))
+		file, lists, err := managedInForce(in(dir))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return in(dir), nil, err
 		}
-		where, all = file, append(all, covers)
+		where, all = file, append(all, lists)
 	}
-	return where, func(e entry) bool {
-		return len(all) > 0 && !slices.ContainsFunc(all, func(covers func(entry) bool) bool { return !covers(e) })
+	return where, func(e entry) string {
+		worst := allows
+		if len(all) == 0 {
+			worst = asks
+		}
+		for _, l := range all {
+			if now := l.effect(e); now == forbids || worst == allows {
+				worst = now
+			}
+		}
+		return worst
 	}, nil
 }
 
-func managedInForce(dir string) (where string, covers func(entry) bool, err error) {
+func managedInForce(dir string) (where string, l chromiumLists, err error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
-		return "", nil, err
+		return "", l, err
 	}
 	patterns := map[string][]string{}
 	for _, n := range names { // the last by name counts
@@ -49,19 +58,18 @@ func managedInForce(dir string) (where string, covers func(entry) bool, err erro
 		if err != nil {
 			continue // nor does the browser take it
 		}
-		for _, policy := range []string{loopbackPolicy, olderPolicy, blockedPolicy} {
+		for _, policy := range []string{loopbackPolicy, olderPolicy, blockedPolicy, olderBlocked} {
 			if list, exists, err := doc.strings([]string{policy}); err == nil && exists {
 				patterns[policy], where = list, path
 			}
 		}
 	}
-	return where, func(e entry) bool {
-		return coveredBy(append(patterns[loopbackPolicy], patterns[olderPolicy]...), chromiumCovers)(e) &&
-			!slices.Contains(patterns[blockedPolicy], e.chromium()) // a wider block gives way to a narrower permission
+	return where, chromiumLists{
+		allowed: slices.Concat(patterns[loopbackPolicy], patterns[olderPolicy]), blocked: slices.Concat(patterns[blockedPolicy], patterns[olderBlocked]),
 	}, nil
 }
 
-func firefoxInForce(in func(string) string) (string, func(entry) bool, error) {
+func firefoxInForce(in func(string) string) (string, effect, error) {
 	for _, path := range append([]string{firefoxFile}, firefoxElsewhere...) {
 		text, err := os.ReadFile(in(path))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +82,7 @@ func firefoxInForce(in func(string) string) (string, func(entry) bool, error) {
 				domains, _, err = doc.strings(firefoxList)
 			}
 		}
-		return in(path), coveredBy(domains, firefoxCovers), err
+		return in(path), firefoxEffect(domains), err
 	}
-	return "", coveredBy(nil, firefoxCovers), nil
+	return "", firefoxEffect(nil), nil
 }

@@ -4,4 +4,4 @@ package browsers
 
 func onWindows(Browser) bool { return false }
 
-func inForce(string, Browser) (string, func(entry) bool, error) { return "", nil, ErrUnknown }
+func inForce(string, Browser) (string, effect, error) { return "", nil, ErrUnknown }

@@ -25,23 +25,28 @@ func onWindows(b Browser) bool {
 
 // inForce reads the machine's policies, and the person's where the machine has
 // none, as the browsers do.
-func inForce(_ string, b Browser) (where string, covers func(entry) bool, err error) {
-	match := chromiumCovers
-	if b == Firefox {
-		match = firefoxCovers
-	}
-	var patterns []string
-	for _, l := range registryLists(Request{OlderEdge: true}, b, nil) {
+func inForce(_ string, b Browser) (where string, of effect, err error) {
+	read := func(list string) (found []string) {
 		for _, root := range []registry.Key{registry.LOCAL_MACHINE, registry.CURRENT_USER} {
-			values, err := keyValues(root, l.policy)
-			if err != nil {
-				return "", nil, err
+			values, readErr := keyValues(root, list)
+			if readErr != nil {
+				err = readErr
+				return nil
 			}
 			if values != nil {
-				where, patterns = l.policy, append(patterns, slices.Collect(maps.Values(values))...)
-				break
+				where = list
+				return slices.Collect(maps.Values(values))
 			}
 		}
+		return nil
 	}
-	return where, coveredBy(patterns, match), nil
+	if b == Firefox {
+		domains := read(registryLists(Request{}, b, nil)[0].policy)
+		return where, firefoxEffect(domains), err
+	}
+	key := policyKeys[b] + `\`
+	l := chromiumLists{
+		allowed: slices.Concat(read(key+loopbackPolicy), read(key+olderPolicy)), blocked: slices.Concat(read(key+blockedPolicy), read(key+olderBlocked)),
+	}
+	return where, l.effect, err
 }

@@ -64,37 +64,79 @@ func (e entry) firefox() string {
 	return e.Host
 }
 
+// pattern is one of the Chromium-based browsers'. What is not understood is none.
+type pattern struct {
+	host string // "*" stands for all
+	wild bool   // the host and all below it
+	port string // "": every one
+}
+
+func parsePattern(text string) (p pattern, ok bool) {
+	if text == "*" {
+		return pattern{host: "*"}, true
+	}
+	if scheme, rest, has := strings.Cut(text, "://"); has {
+		if scheme != "https" && scheme != "*" {
+			return p, false
+		}
+		text = rest
+	}
+	text, _, _ = strings.Cut(text, "/")
+	p.host = text
+	// A colon inside brackets is part of an address, [*.] has none.
+	if i := strings.LastIndexByte(text, ':'); i > strings.LastIndexByte(text, ']') {
+		p.host, p.port = text[:i], text[i+1:]
+	}
+	if p.port == "*" {
+		p.port = ""
+	}
+	if domain, has := strings.CutPrefix(p.host, "[*.]"); has {
+		p.host, p.wild = domain, true
+	} else if address, has := strings.CutPrefix(p.host, "["); has {
+		p.host = strings.TrimSuffix(address, "]")
+	}
+	p.host = strings.ToLower(p.host)
+	return p, p.host != ""
+}
+
+func (p pattern) onPortOf(e entry) bool { return p.port == "" || p.port == strconv.Itoa(e.Port) }
+
 // chromiumCovers tells whether a pattern in someone's list stands for all of the
 // entry. What it does not understand covers nothing.
-func chromiumCovers(pattern string, e entry) bool {
-	if pattern == "*" {
-		return true
-	}
-	if scheme, rest, ok := strings.Cut(pattern, "://"); ok {
-		if scheme != "https" && scheme != "*" {
-			return false
-		}
-		pattern = rest
-	}
-	pattern, _, _ = strings.Cut(pattern, "/")
-	host, port := pattern, ""
-	// A colon inside brackets is part of an address, [*.] has none.
-	if i := strings.LastIndexByte(pattern, ':'); i > strings.LastIndexByte(pattern, ']') {
-		host, port = pattern[:i], pattern[i+1:]
-	}
-	if port != "" && port != "*" && port != strconv.Itoa(e.Port) {
+func chromiumCovers(text string, e entry) bool {
+	p, ok := parsePattern(text)
+	switch {
+	case !ok || !p.onPortOf(e):
 		return false
-	}
-	if host == "*" {
+	case p.host == "*":
 		return true
+	case p.wild:
+		return under(e, p.host)
 	}
-	if domain, ok := strings.CutPrefix(host, "[*.]"); ok {
-		return under(e, domain)
-	}
-	if address, ok := strings.CutPrefix(host, "["); ok {
-		host = strings.TrimSuffix(address, "]")
-	}
-	return !e.Wildcard && strings.EqualFold(host, e.Host)
+	return !e.Wildcard && p.host == e.Host
+}
+
+// chromiumTouches tells whether a pattern stands for all or a part of the entry.
+func chromiumTouches(text string, e entry) bool {
+	p, ok := parsePattern(text)
+	return ok && p.onPortOf(e) && (chromiumCovers(text, e) || e.Wildcard && (strings.HasSuffix(p.host, "."+e.Host) || p.wild && p.host == e.Host))
+}
+
+// chromiumLists are what policies say of a Chromium-based browser.
+type chromiumLists struct{ allowed, blocked []string }
+
+// allows tells whether a list permits all of the entry.
+func (l chromiumLists) allows(e entry) bool { return coveredBy(l.allowed, chromiumCovers)(e) }
+
+// blocks tells whether a list may forbid some of the entry. Of two patterns the
+// narrower one counts, of two that are the same the block: so our own pattern
+// counts before each that is wider. Of others' permissions that is not said here.
+func (l chromiumLists) blocks(e entry) bool {
+	ours := slices.Contains(l.allowed, e.chromium())
+	return slices.ContainsFunc(l.blocked, func(text string) bool {
+		wider := chromiumCovers(text, e) && strings.TrimSuffix(text, "/") != e.chromium()
+		return chromiumTouches(text, e) && !(ours && wider)
+	})
 }
 
 // firefoxCovers is chromiumCovers for SkipDomains.

@@ -109,10 +109,13 @@ func free(values map[string]string) string {
 }
 
 // beginWithOne: Firefox takes a key's values as a list only where one is named
-// 1. When ours was, another one takes the name.
+// 1. When ours was, another one takes the name; what is no text stays where it is.
 func beginWithOne(values map[string]string) {
-	names := numbers(values)
-	if len(names) == 0 || names[0] == 1 {
+	if _, there := values["1"]; there {
+		return
+	}
+	names := slices.DeleteFunc(numbers(values), func(n int) bool { return values[strconv.Itoa(n)] == "" })
+	if len(names) == 0 {
 		return
 	}
 	last := strconv.Itoa(names[len(names)-1])

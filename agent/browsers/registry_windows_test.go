@@ -1,7 +1,9 @@
 package browsers
 
 import (
+	"errors"
 	"maps"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/windows/registry"
@@ -48,6 +50,16 @@ func TestRegistry(t *testing.T) {
 		if len(s.Missing) > 0 || s.Where == "" || s.Err != nil {
 			t.Errorf("%+v", s)
 		}
+	}
+	const block = `SOFTWARE\Policies\Google\Chrome\` + blockedPolicy
+	if err := h.set(block, "1", "https://portail.example.fr:443"); err != nil {
+		t.Fatal(err)
+	}
+	if states, err = InForce("", portals); err != nil || !slices.Equal(states[0].Blocked, portals[:1]) || len(states[1].Blocked) != 0 {
+		t.Errorf("blocked: %+v %v", states, err)
+	}
+	if err := errors.Join(h.remove(block, "1"), h.drop(block)); err != nil {
+		t.Fatal(err)
 	}
 	apply(t, Request{System: Windows})
 	if got := keysNow(t, chrome); !maps.Equal(got, theirs) {

@@ -102,6 +102,9 @@ func (d *doctor) browser(s browsers.State) Finding {
 		f.Code, f.Outcome, f.Text, f.Next = "policy_malformed", Problem, fmt.Sprintf(d.words.PolicyMalformed, s.Browser.Name(), s.Where), d.words.MendPolicy
 	case s.Err != nil:
 		f.Code, f.Outcome, f.Text = "policy_unknown", Unknown, fmt.Sprintf(d.words.PolicyUnknown, s.Browser.Name(), s.Err)
+	case len(s.Blocked) > 0:
+		f.Code, f.Outcome = "policy_blocks", Problem
+		f.Text, f.Next = fmt.Sprintf(d.words.PolicyBlocks, s.Browser.Name(), len(s.Blocked), s.Where), d.words.UnblockPolicy
 	case len(s.Missing) > 0 && d.Policy.Managed():
 		f.Code, f.Outcome = "policy_missing", Problem
 		f.Text, f.Next = fmt.Sprintf(d.words.PolicyMissing, s.Browser.Name(), strings.Join(s.Missing, ", ")), fmt.Sprintf(d.words.WritePolicy, d.originOptions())

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 func TestBrowsers(t *testing.T) {
@@ -67,6 +68,18 @@ func TestBrowsers(t *testing.T) {
 	}
 	if !slices.Equal(subjects, []string{"chromium", "firefox"}) { // the installed ones
 		t.Errorf("%v in %v", subjects, codes(r))
+	}
+	block := filepath.Join(o.Root, "/etc/chromium/policies/managed/block.json")
+	if err := os.WriteFile(block, []byte(`{"LoopbackNetworkBlockedForUrls": ["https://portail.example.fr:443"]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Also where only the person names the portal, it is no question that comes.
+	for _, p := range []*policy.Effective{o.Policy, load(t, "", portals)} {
+		o := o
+		o.Policy = p
+		if f := find(t, Run(t.Context(), o), "policy_blocks"); f.Outcome != Problem || f.Subject != "chromium" || strings.Contains(f.Text, "portail") {
+			t.Errorf("%+v", f)
+		}
 	}
 	if err := os.WriteFile(filepath.Join(o.Root, "/etc/firefox/policies/policies.json"), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ type words struct {
 	AutostartBroken, AutostartUnknown           string
 	NoPortals, NoBrowser, PolicyInForce         string
 	PolicyMissing, WritePolicy, BrowserAsks     string
+	PolicyBlocks, UnblockPolicy                 string
 	PolicyMalformed, MendPolicy, PolicyUnknown  string
 	WSSOff, WSSReady, WSSEnds, WSSInstall       string
 	WSSFailed, WSSNotTrusted, WSSLeft           string
@@ -137,6 +138,8 @@ var texts = map[string]words{
 		PolicyMissing:   "%s : le navigateur posera sa question pour %s",
 		WritePolicy:     "Écrivez la règle, avec les droits d’administrateur ; elle remplace la précédente : cpx-agent policy browsers %s --write",
 		BrowserAsks:     "%s : pas de règle de l’administrateur ; le navigateur demande une fois par site.",
+		PolicyBlocks:    "%s : une règle du navigateur interdit l’agent à des portails des réglages : %d (%s).",
+		UnblockPolicy:   "Faites-les retirer, par l’administrateur, de LoopbackNetworkBlockedForUrls ou LocalNetworkAccessBlockedForUrls.",
 		PolicyMalformed: "%s : le fichier de règles %s est mal formé ; le navigateur n’en lit rien.",
 		MendPolicy:      "Corrigez ce fichier.",
 		PolicyUnknown:   "%s : les règles du navigateur ne peuvent être lues ici (%v).",
@@ -249,6 +252,8 @@ var texts = map[string]words{
 		PolicyMissing:   "%s: the browser will ask its question for %s",
 		WritePolicy:     "Write the policy, as an administrator; it takes the place of the one before: cpx-agent policy browsers %s --write",
 		BrowserAsks:     "%s: no policy of an administrator; the browser asks once for each site.",
+		PolicyBlocks:    "%s: a policy of the browser forbids the agent to portals of the settings: %d (%s).",
+		UnblockPolicy:   "Have an administrator take them out of LoopbackNetworkBlockedForUrls or LocalNetworkAccessBlockedForUrls.",
 		PolicyMalformed: "%s: the policy file %s is malformed; the browser reads nothing of it.",
 		MendPolicy:      "Mend this file.",
 		PolicyUnknown:   "%s: the browser’s policies cannot be read here (%v).",

@@ -1,0 +1,77 @@
+package browsers
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The lists of one policy file, without brackets, what the real Chromium does with
+// pages of one entry of ours, and whether that is told as blocked.
+type blockCase struct {
+	allowed, older, blocked, olderBlocked string
+	pages                                 []visit
+	told                                  bool
+}
+
+func (c blockCase) policy() string {
+	var lists []string
+	for name, values := range map[string]string{loopbackPolicy: c.allowed, olderPolicy: c.older, blockedPolicy: c.blocked, olderBlocked: c.olderBlocked} {
+		if values != "" {
+			lists = append(lists, `"`+name+`": [`+values+`]`)
+		}
+	}
+	return "{" + strings.Join(lists, ", ") + "}"
+}
+
+const (
+	namedEntry, groupEntry     = "https://named.test", "https://*.grp.test"
+	namedPattern, groupPattern = `"https://named.test:443"`, `"https://[*.]grp.test:443"`
+)
+
+func blockCases() map[string]blockCase {
+	named := func(open bool) []visit { return []visit{{namedEntry, open}} }
+	return map[string]blockCase{
+		"older list":                         {older: namedPattern, pages: named(true)},
+		"ours within a wider block":          {allowed: namedPattern, blocked: `"[*.]test"`, pages: named(true)},
+		"ours against a block of all":        {allowed: namedPattern, blocked: `"*"`, pages: named(true)},
+		"ours against it without port":       {allowed: namedPattern, blocked: `"https://named.test"`, pages: named(true)},
+		"ours against the same":              {allowed: namedPattern, blocked: namedPattern, pages: named(false), told: true},
+		"all against it":                     {allowed: `"*"`, blocked: `"named.test"`, pages: named(false), told: true},
+		"all against all":                    {allowed: `"*"`, blocked: `"*"`, pages: named(false), told: true},
+		"nothing against it":                 {blocked: `"https://[*.]named.test"`, pages: named(false), told: true},
+		"a part of ours":                     {allowed: groupPattern, blocked: `"https://a.grp.test"`, pages: []visit{{"https://a.grp.test", false}, {"https://b.a.grp.test", true}}, told: true},
+		"ours against the older block":       {allowed: namedPattern, olderBlocked: `"*"`, pages: named(true)},
+		"all against the older block":        {allowed: `"*"`, olderBlocked: namedPattern, pages: named(false), told: true},
+		"older against the older block":      {older: namedPattern, olderBlocked: namedPattern, pages: named(false), told: true},
+		"older against a wider block":        {older: namedPattern, blocked: `"*"`, pages: named(true)},
+		"a block of another port, or scheme": {allowed: namedPattern, blocked: `"https://named.test:8443", "http://named.test"`, pages: named(true)},
+	}
+}
+
+// TestChromiumBlocks: what a policy blocks is never told as allowed. Each set of
+// lists is read by the real Chromium and by InForce.
+func TestChromiumBlocks(t *testing.T) {
+	if !withOwnEtc(t) {
+		return
+	}
+	write(t, "/", "/etc/hosts", "127.0.0.1 localhost "+strings.Join(siteNames, " ")+"\n")
+	s := newSite(t, siteNames...)
+	for name, c := range blockCases() {
+		write(t, "/", chromiumDir+"site.json", c.policy())
+		s.visit(t, name, c.pages, func(v visit) bool { return v.open })
+		states, err := InForce("/", []string{namedEntry, groupEntry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := states[slices.Index(All, Chromium)]
+		entry := groupEntry
+		if c.pages[0].origin == namedEntry {
+			entry = namedEntry
+		}
+		open := !slices.ContainsFunc(c.pages, func(v visit) bool { return !v.open })
+		if blocked := slices.Contains(told.Blocked, entry); blocked != c.told || open && slices.Contains(told.Missing, entry) {
+			t.Errorf("%s: %s opens %v; told as blocked %v, as missing %v", name, entry, open, told.Blocked, told.Missing)
+		}
+	}
+}
