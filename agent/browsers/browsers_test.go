@@ -374,7 +374,8 @@ func TestPatterns(t *testing.T) {
 }
 
 func TestInForce(t *testing.T) {
-	root := t.TempDir()
+	root, home := t.TempDir(), t.TempDir()
+	t.Setenv("HOME", home)
 	missing := func() map[Browser][]string {
 		t.Helper()
 		states, err := InForce(root, append(portals, "http://localhost:8080"))
@@ -408,6 +409,12 @@ func TestInForce(t *testing.T) {
 	}
 	if states, err := InForce(root, portals); err != nil || !slices.Equal(states[1].Blocked, portals[:1]) || len(states[0].Blocked) != 0 {
 		t.Errorf("blocked by another file: %+v %v", states, err)
+	}
+	write(t, root, "/var/lib/flatpak/exports/bin/org.mozilla.firefox", "")
+	write(t, home, ".local/share/flatpak/exports/bin/org.chromium.Chromium", "")
+	if states, err := InForce(root, portals); err != nil || len(states) != len(All)+2 ||
+		states[4].Browser != Chromium || !errors.Is(states[4].Err, ErrFlatpak) || states[5].Browser != Firefox || !errors.Is(states[5].Err, ErrFlatpak) {
+		t.Errorf("%+v %v", states, err)
 	}
 	write(t, root, firefoxFile, "{")
 	states, err := InForce(root, portals)

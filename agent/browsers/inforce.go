@@ -9,6 +9,10 @@ import (
 // ErrUnknown says that this system's policies cannot be read.
 var ErrUnknown = errors.New("browsers: the policies of this system are not read")
 
+// ErrFlatpak says that a browser came as a Flatpak, in whose sandbox /etc is
+// another: what is written for its kind may not reach it.
+var ErrFlatpak = errors.New("browsers: a Flatpak may not read the policies of this system")
+
 // State is what a browser on this machine does with the given origins.
 type State struct {
 	Browser   Browser
@@ -49,8 +53,8 @@ func firefoxEffect(domains []string) effect {
 	}
 }
 
-// InForce tells for each browser whether the machine's policies cover all of the
-// origins. root is as in a Request.
+// InForce tells for each browser what the machine's policies do with the origins,
+// then of each browser that came as a Flatpak that it is not known. root is as in a Request.
 func InForce(root string, origins []string) ([]State, error) {
 	entries, err := parseEntries(Sayable(origins))
 	if err != nil {
@@ -71,6 +75,9 @@ func InForce(root string, origins []string) ([]State, error) {
 			}
 		}
 		out = append(out, s)
+	}
+	for _, b := range flatpaks(root) {
+		out = append(out, State{Browser: b, Installed: true, Err: ErrFlatpak})
 	}
 	return out, nil
 }

@@ -10,6 +10,30 @@ import (
 
 func onWindows(Browser) bool { return false }
 
+// sandboxed are the Flatpaks that bring policies of their own. Chrome's takes
+// those of the system in.
+var sandboxed = []struct {
+	name string
+	of   Browser
+}{{"com.microsoft.Edge", Edge}, {"org.chromium.Chromium", Chromium}, {"org.mozilla.firefox", Firefox}}
+
+// flatpaks are those of them that are there, for everyone or for this person.
+func flatpaks(root string) (found []Browser) {
+	places := []string{filepath.Join("/", root, "/var/lib/flatpak")}
+	if home, err := os.UserHomeDir(); err == nil {
+		places = append(places, filepath.Join(home, ".local/share/flatpak"))
+	}
+	for _, s := range sandboxed {
+		if slices.ContainsFunc(places, func(place string) bool {
+			_, err := os.Lstat(filepath.Join(place, "exports/bin", s.name))
+			return err == nil
+		}) {
+			found = append(found, s.of)
+		}
+	}
+	return found
+}
+
 // inForce reads the policies as the browser does. Of Chromium's two folders each
 // that exists has to allow: which one counts depends on how it was installed.
 func inForce(root string, b Browser) (where string, of effect, err error) {

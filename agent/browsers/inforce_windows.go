@@ -23,6 +23,8 @@ func onWindows(b Browser) bool {
 	return false
 }
 
+func flatpaks(string) []Browser { return nil }
+
 // inForce reads the machine's policies, and the person's where the machine has
 // none, as the browsers do.
 func inForce(_ string, b Browser) (where string, of effect, err error) {

@@ -100,6 +100,8 @@ func (d *doctor) browser(s browsers.State) Finding {
 	switch {
 	case errors.Is(s.Err, browsers.ErrMalformed):
 		f.Code, f.Outcome, f.Text, f.Next = "policy_malformed", Problem, fmt.Sprintf(d.words.PolicyMalformed, s.Browser.Name(), s.Where), d.words.MendPolicy
+	case errors.Is(s.Err, browsers.ErrFlatpak):
+		f.Code, f.Outcome, f.Text, f.Next = "policy_flatpak", Unknown, fmt.Sprintf(d.words.PolicyFlatpak, s.Browser.Name()), d.words.FlatpakNext
 	case s.Err != nil:
 		f.Code, f.Outcome, f.Text = "policy_unknown", Unknown, fmt.Sprintf(d.words.PolicyUnknown, s.Browser.Name(), s.Err)
 	case len(s.Blocked) > 0:

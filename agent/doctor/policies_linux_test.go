@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ func TestBrowsers(t *testing.T) {
 		}
 	}
 	t.Setenv("PATH", bin)
+	t.Setenv("HOME", t.TempDir())
 	const portals = "[origins]\nallow = [\"https://portail.example.fr\", \"https://*.groupe.example.fr\", \"http://localhost:8443\"]\n"
 	o := healthy(t)
 	o.Policy = load(t, "", portals)
@@ -87,4 +89,11 @@ func TestBrowsers(t *testing.T) {
 	find(t, Run(t.Context(), o), "policy_malformed")
 	t.Setenv("PATH", t.TempDir())
 	find(t, Run(t.Context(), o), "no_browser")
+	exports := filepath.Join(o.Root, "/var/lib/flatpak/exports/bin")
+	if err := errors.Join(os.MkdirAll(exports, 0o755), os.WriteFile(filepath.Join(exports, "org.mozilla.firefox"), nil, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if f := find(t, Run(t.Context(), o), "policy_flatpak"); f.Outcome != Unknown || f.Subject != "firefox" || f.Next == "" {
+		t.Errorf("%+v", f)
+	}
 }

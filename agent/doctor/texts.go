@@ -34,6 +34,7 @@ type words struct {
 	NoPortals, NoBrowser, PolicyInForce         string
 	PolicyMissing, WritePolicy, BrowserAsks     string
 	PolicyBlocks, UnblockPolicy                 string
+	PolicyFlatpak, FlatpakNext                  string
 	PolicyMalformed, MendPolicy, PolicyUnknown  string
 	WSSOff, WSSReady, WSSEnds, WSSInstall       string
 	WSSFailed, WSSNotTrusted, WSSLeft           string
@@ -140,6 +141,8 @@ var texts = map[string]words{
 		BrowserAsks:     "%s : pas de règle de l’administrateur ; le navigateur demande une fois par site.",
 		PolicyBlocks:    "%s : une règle du navigateur interdit l’agent à des portails des réglages : %d (%s).",
 		UnblockPolicy:   "Faites-les retirer, par l’administrateur, de LoopbackNetworkBlockedForUrls ou LocalNetworkAccessBlockedForUrls.",
+		PolicyFlatpak:   "%s, installé par Flatpak : il peut ne pas lire les règles du poste, et demander alors une fois par site.",
+		FlatpakNext:     "Vérifiez dans ce navigateur (about:policies ou chrome://policy), ou installez-le par les paquets du système.",
 		PolicyMalformed: "%s : le fichier de règles %s est mal formé ; le navigateur n’en lit rien.",
 		MendPolicy:      "Corrigez ce fichier.",
 		PolicyUnknown:   "%s : les règles du navigateur ne peuvent être lues ici (%v).",
@@ -254,6 +257,8 @@ var texts = map[string]words{
 		BrowserAsks:     "%s: no policy of an administrator; the browser asks once for each site.",
 		PolicyBlocks:    "%s: a policy of the browser forbids the agent to portals of the settings: %d (%s).",
 		UnblockPolicy:   "Have an administrator take them out of LoopbackNetworkBlockedForUrls or LocalNetworkAccessBlockedForUrls.",
+		PolicyFlatpak:   "%s, installed as a Flatpak: it may not read the policies of this workstation, and then asks once for each site.",
+		FlatpakNext:     "Look in this browser (about:policies or chrome://policy), or install it from the system’s packages.",
 		PolicyMalformed: "%s: the policy file %s is malformed; the browser reads nothing of it.",
 		MendPolicy:      "Mend this file.",
 		PolicyUnknown:   "%s: the browser’s policies cannot be read here (%v).",
