@@ -305,6 +305,18 @@ type Status struct {
 // Renew tells that it is time for a new one.
 func (st Status) Renew(now time.Time) bool { return st.Installed && now.After(st.End.Add(-Renewal)) }
 
+// trusts tells whether a store trusts the certificate: in some it can be there and
+// not be trusted any more.
+func (s *Store) trusts(store string, ca *x509.Certificate) (bool, error) {
+	there, err := s.trust.Has(store, ca)
+	if t, ok := s.trust.(interface {
+		Trusts(store string, ca *x509.Certificate) (bool, error)
+	}); ok && there && err == nil {
+		return t.Trusts(store, ca)
+	}
+	return there, err
+}
+
 // Status looks at the stores.
 func (s *Store) Status(context.Context) (Status, error) {
 	r, err := s.read()
@@ -324,7 +336,7 @@ func (s *Store) Status(context.Context) (Status, error) {
 		_, err = os.Stat(s.File())
 		st.Installed, st.End = err == nil, k.End
 		for _, store := range k.Stores {
-			if there, err := s.trust.Has(store, ca); err == nil && there {
+			if good, err := s.trusts(store, ca); err == nil && good {
 				st.Trusted = append(st.Trusted, store)
 			} else {
 				st.Missing = append(st.Missing, store)

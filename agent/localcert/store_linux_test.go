@@ -85,6 +85,25 @@ func TestInstallRenewRemove(t *testing.T) {
 	}
 }
 
+// TestTrustTakenByHand: a certificate that is there and no longer trusted is told,
+// and is still one to take out.
+func TestTrustTakenByHand(t *testing.T) {
+	d := newDesk(t, nssdb, firefox)
+	d.install()
+	store := filepath.Join(d.home, nssdb)
+	name := strings.TrimSpace(strings.TrimSuffix(d.ours(nssdb)[0], "C,,"))
+	if out, err := exec.Command("certutil", "-M", "-d", "sql:"+store, "-n", name, "-t", ",,").CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	st, err := d.store.Status(t.Context())
+	if err != nil || !slices.Equal(st.Missing, []string{store}) || len(st.Trusted) != 1 {
+		t.Errorf("%+v %v", st, err)
+	}
+	if r, err := d.store.Remove(t.Context()); err != nil || len(r.Problems) > 0 || len(d.ours(nssdb)) > 0 {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
 // TestRecordCannotBeWritten: where the new pair cannot be noted as the one that
 // serves, the one before serves on.
 func TestRecordCannotBeWritten(t *testing.T) {

@@ -112,3 +112,19 @@ func (systemTrust) Has(store string, ca *x509.Certificate) (bool, error) {
 	}
 	return string(out) == string(ca.Raw), nil
 }
+
+// Trusts reads the certificate's flags: a person can take them away and leave it
+// where it is.
+func (systemTrust) Trusts(store string, ca *x509.Certificate) (bool, error) {
+	out, err := exec.Command("certutil", "-L", "-d", "sql:"+store).Output()
+	if err != nil {
+		return false, fmt.Errorf("certutil: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if flags, ok := strings.CutPrefix(line, libraryName(ca)+" "); ok {
+			servers, _, _ := strings.Cut(strings.TrimSpace(flags), ",")
+			return strings.Contains(servers, "C"), nil
+		}
+	}
+	return false, nil
+}
