@@ -10,12 +10,11 @@ import (
 
 func onWindows(Browser) bool { return false }
 
-// sandboxed are the Flatpaks that bring policies of their own. Chrome's takes
-// those of the system in.
+// sandboxed are the browsers' Flatpaks.
 var sandboxed = []struct {
 	name string
 	of   Browser
-}{{"com.microsoft.Edge", Edge}, {"org.chromium.Chromium", Chromium}, {"org.mozilla.firefox", Firefox}}
+}{{"com.google.Chrome", Chrome}, {"com.microsoft.Edge", Edge}, {"org.chromium.Chromium", Chromium}, {"org.mozilla.firefox", Firefox}}
 
 // flatpaks are those of them that are there, for everyone or for this person.
 func flatpaks(root string) (found []Browser) {

@@ -256,7 +256,7 @@ func (p *play) takeBack() error {
 		name = plainQuotes(name)
 		return name != "" && (strings.Contains(said, "« "+name+" »") || strings.Contains(said, "“"+name+"”"))
 	}
-	if err := p.window.takeBack(p.ctx, named); err != nil {
+	if err := p.window.takeBack(p.ctx, named, func() error { return p.picture("-settings") }); err != nil {
 		return err
 	}
 	p.answered = time.Now()

@@ -13,11 +13,11 @@ var siteNames = []string{"Afficher des informations à propos du site", "View si
 
 // takeBack switches the site's setting on, in what opens at the left of the
 // address.
-func (c *chromium) takeBack(ctx context.Context, named func(string) bool) error {
+func (c *chromium) takeBack(ctx context.Context, named func(string) bool, shown func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := c.switchOn(ctx, named)
-	for ; err != nil; err = c.switchOn(ctx, named) {
+	err := c.switchOn(ctx, named, shown)
+	for ; err != nil; err = c.switchOn(ctx, named, shown) {
 		select {
 		case <-ctx.Done():
 			return err
@@ -33,14 +33,14 @@ const settling = 500 * time.Millisecond
 var errNotYet = errors.New("the site's settings are being opened")
 
 // switchOn does the next step, and fails until all is done.
-func (c *chromium) switchOn(ctx context.Context, named func(string) bool) error {
+func (c *chromium) switchOn(ctx context.Context, named func(string) bool, shown func() error) error {
 	programs, err := c.screen.programs(ctx)
 	if err != nil {
 		return err
 	}
 	for _, program := range programs {
 		if toggle, ok := program.find(ctx, "toggle button", named); ok {
-			return c.flip(ctx, program, toggle)
+			return c.flip(ctx, program, toggle, shown)
 		}
 	}
 	for _, program := range programs {
@@ -51,9 +51,9 @@ func (c *chromium) switchOn(ctx context.Context, named func(string) bool) error 
 	return errors.New("neither the site's setting that the page names nor the button beside the address is there")
 }
 
-func (c *chromium) flip(ctx context.Context, program, toggle thing) error {
+func (c *chromium) flip(ctx context.Context, program, toggle thing, shown func() error) error {
 	if on, err := toggle.pressed(ctx); err != nil || !on {
-		return errors.Join(errNotYet, err, c.clickOn(ctx, toggle))
+		return errors.Join(errNotYet, err, shown(), c.clickOn(ctx, toggle))
 	}
 	windows, err := program.children(ctx)
 	if err != nil {

@@ -33,7 +33,7 @@ func (f *firefox) permissions(ctx context.Context) (p permissions, err error) {
 
 // takeBack clicks on the cross beside the site's setting, in what opens at the
 // left of the address: Firefox has no other answer there.
-func (f *firefox) takeBack(ctx context.Context, named func(string) bool) error {
+func (f *firefox) takeBack(ctx context.Context, named func(string) bool, shown func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	taken := false
@@ -50,7 +50,7 @@ func (f *firefox) takeBack(ctx context.Context, named func(string) bool) error {
 			err = fmt.Errorf("the page names none of Firefox's settings for this site: %+v", p.Items)
 			for _, item := range p.Items {
 				if named(item.Name) {
-					taken, err = true, f.click(ctx, item.Cross)
+					taken, err = true, errors.Join(shown(), f.click(ctx, item.Cross))
 				}
 			}
 		}

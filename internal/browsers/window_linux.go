@@ -17,8 +17,9 @@ type window interface {
 	// wave is the person's way to be rid of the question without an answer.
 	wave(ctx context.Context, q *question) error
 	// takeBack undoes the site's block in the browser's own settings, beside the
-	// address: named tells whether the page named the setting so.
-	takeBack(ctx context.Context, named func(string) bool) error
+	// address: named tells whether the page named the setting so, and shown is
+	// called once it is seen.
+	takeBack(ctx context.Context, named func(string) bool, shown func() error) error
 	// focus gives the keyboard to the card button.
 	focus(ctx context.Context) error
 	close()
