@@ -93,12 +93,15 @@ func (s *site) challenge(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *site) login(w http.ResponseWriter, r *http.Request) {
+	session, err := r.Cookie(cookie)
+	if err != nil {
+		// The browser keeps no cookie of ours here: one more click ends the same.
+		answer(w, http.StatusForbidden, map[string]string{"reason": "no_session"})
+		return
+	}
 	// Taken before anything is verified: a nonce serves one attempt. A session that
 	// is gone has none: to the person both are a login that took too long.
-	var nonce string
-	if session, err := r.Cookie(cookie); err == nil {
-		nonce = s.nonces.take(session.Value)
-	}
+	nonce := s.nonces.take(session.Value)
 	if nonce == "" {
 		answer(w, http.StatusForbidden, map[string]string{"reason": "challenge_expired"})
 		return

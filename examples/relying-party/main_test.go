@@ -142,7 +142,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("answer %v", body)
 	}
 	wantReason(login(t, handler, cookies, good, http.StatusForbidden), "challenge_expired")
-	wantReason(login(t, handler, nil, good, http.StatusForbidden), "challenge_expired")
+	wantReason(login(t, handler, nil, good, http.StatusForbidden), "no_session")
 
 	nonce, cookies = challenge()
 	wantReason(login(t, handler, cookies, c.token(t, "https://evil.example", nonce), http.StatusForbidden), "bad_signature")
