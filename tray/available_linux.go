@@ -46,5 +46,9 @@ func Available() bool { return C.display_answers() != 0 }
 func makeReady() bool {
 	name := C.CString(agent.Name)
 	defer C.free(unsafe.Pointer(name))
-	return C.make_ready(name, statusAnew) != 0
+	if C.make_ready(name, statusAnew) == 0 {
+		return false
+	}
+	oneIcon()
+	return true
 }
