@@ -9,6 +9,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
@@ -49,7 +50,7 @@ func (a *actor) ShowState(context.Context)               {}
 // holder is a person of the demonstration, as dialogs and menu show them.
 func holder(kind string, n int, lang string, end time.Time) prompt.Holder {
 	h := demopki.NewHolder(kind, n)
-	return prompt.Holder{Name: h.GivenName + " " + h.Surname, Identifier: h.Identifier, Profession: h.Profession, Kind: h.Kind, NotAfter: agent.Date(end, lang)}
+	return prompt.Holder{Name: h.GivenName + " " + h.Surname, Identifier: h.Identifier, Profession: cps.ProfessionIn(lang, h.Profession), Kind: h.Kind, NotAfter: agent.Date(end, lang)}
 }
 
 // The dates of the pictures stand still, so that two runs differ in nothing.
@@ -106,4 +107,5 @@ func full(lang string) agent.State {
 	}
 }
 
-const version = "1.0"
+// version is what an agent says that was built without one.
+const version = "dev"

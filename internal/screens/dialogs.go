@@ -25,7 +25,7 @@ func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard
 // told stands for the state in words, which differs from machine to machine.
 var told = map[string]string{
 	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
-	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30 June 2029)",
+	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacist, 30 June 2029)",
 }
 
 // pin is the PIN dialog in one of its forms.

@@ -59,10 +59,11 @@ func main() {
 	fmt.Println("pictures:", *folder)
 }
 
-// published are the pictures of docs/desktop.md.
+// published are the pictures of docs/desktop.md and of the professionals' pages.
 var published = []string{
 	"icons", "menu-fr-light", "menu-en-dark", "menu-sites-fr-light",
 	"dialog-consent-fr", "dialog-always-fr", "dialog-choice-fr", "dialog-insert-fr", "dialog-pin-fr", "dialog-pin-wrong-fr",
+	"dialog-consent-en", "dialog-pin-en",
 }
 
 func publish(from, to string) error {

@@ -69,6 +69,13 @@ func (d *desk) takeIcons(a *actor, folder, theme string) (icons []*image.RGBA, e
 		if err != nil {
 			return nil, fmt.Errorf("icon %s, %s: %w", s.name, theme, err)
 		}
+		// The toolkit must not put a second icon beside ours.
+		empty := image.NewRGBA(picture.Rect)
+		beside := image.Rect(iconFrame(picture.Rect).Min.X-60, picture.Rect.Max.Y-25, picture.Rect.Max.X-28, picture.Rect.Max.Y-5)
+		draw.Draw(empty, picture.Rect, image.NewUniform(picture.At(beside.Min.X, beside.Min.Y)), image.Point{}, draw.Src)
+		if !bounds(picture, empty, beside).Empty() {
+			return nil, fmt.Errorf("icon %s, %s: something stands beside it", s.name, theme)
+		}
 		before = picture
 		icons = append(icons, cut(picture, iconFrame(picture.Rect)))
 		if err := save(icons[len(icons)-1], folder, "icon-"+s.name+"-"+theme); err != nil {
@@ -91,40 +98,60 @@ var menus = []openMenu{
 	{"menu-language", []string{"Up", "Up", "Right"}},
 }
 
+// takeMenu opens the menu, and the submenu, again where a key went astray.
 func (d *desk) takeMenu(m openMenu, folder, name string) error {
 	closed, err := d.settled(func(*image.RGBA) bool { return true })
 	if err != nil {
 		return err
 	}
 	at := iconFrame(closed.Bounds())
+	for tries := 3; ; tries-- {
+		picture, whole, err := d.open(m, closed, at)
+		if err != nil {
+			return err
+		}
+		if whole {
+			shown := bounds(picture, closed, work(picture)).Inset(-margin).Union(at).Intersect(picture.Bounds())
+			err = save(cut(picture, shown), folder, name)
+		} else if tries == 1 {
+			err = errors.New("the submenu never opens")
+		}
+		if err := errors.Join(err, d.shut(closed)); err != nil || whole {
+			return err
+		}
+	}
+}
+
+// open opens the menu and goes on by its keys; whole is false where they led
+// elsewhere.
+func (d *desk) open(m openMenu, closed *image.RGBA, at image.Rectangle) (picture *image.RGBA, whole bool, err error) {
 	if _, err := d.tool("xdotool", "mousemove", strconv.Itoa(at.Min.X+20), strconv.Itoa(at.Min.Y+15), "click", "3"); err != nil {
-		return err
+		return nil, false, err
 	}
-	picture, err := d.settled(func(now *image.RGBA) bool { return !bounds(now, closed, work(now)).Empty() })
-	if err != nil {
-		return err
+	picture, err = d.settled(func(now *image.RGBA) bool { return !bounds(now, closed, work(now)).Empty() })
+	if err != nil || len(m.keys) == 0 {
+		return picture, true, err
 	}
-	if len(m.keys) > 0 {
-		menu := bounds(picture, closed, work(picture))
-		if _, err := d.tool("xdotool", append([]string{"key"}, m.keys...)...); err != nil {
-			return err
+	menu := bounds(picture, closed, work(picture))
+	for _, key := range m.keys {
+		if _, err := d.tool("xdotool", "key", key); err != nil {
+			return nil, false, err
 		}
-		// The submenu is beside the menu.
-		wider := func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Dx() > menu.Dx()+20 }
-		if picture, err = d.settled(wider); err != nil {
-			return err
+		if picture, err = d.settled(func(*image.RGBA) bool { return true }); err != nil {
+			return nil, false, err
 		}
 	}
-	shown := bounds(picture, closed, work(picture)).Inset(-margin).Union(at).Intersect(picture.Bounds())
-	if err := save(cut(picture, shown), folder, name); err != nil {
-		return err
-	}
+	// The submenu is beside the menu.
+	return picture, bounds(picture, closed, work(picture)).Dx() > menu.Dx()+20, nil
+}
+
+func (d *desk) shut(closed *image.RGBA) error {
 	for range 3 {
 		if _, err := d.tool("xdotool", "key", "Escape"); err != nil {
 			return err
 		}
 	}
-	_, err = d.settled(func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Empty() })
+	_, err := d.settled(func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Empty() })
 	return err
 }
 
