@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
@@ -156,7 +157,7 @@ func (w reportWords) pin(state string) string {
 
 func (w reportWords) details(c CertificateReport, lang string) string {
 	var parts []string
-	for _, part := range []string{c.Kind, c.Profession, Date(c.NotAfter, lang), ReasonText(pkcs11.Reason(c.Reason), lang)} {
+	for _, part := range []string{c.Kind, cps.ProfessionIn(lang, c.Profession), Date(c.NotAfter, lang), ReasonText(pkcs11.Reason(c.Reason), lang)} {
 		if part != "" {
 			parts = append(parts, part)
 		}

@@ -60,7 +60,7 @@ func Holder(c pkcs11.Certificate, lang string) prompt.Holder {
 	// that knowing them costs nothing.
 	p := cps.Parse(c.X509, cps.DemoRules())
 	return prompt.Holder{
-		Name: p.DisplayName(), Identifier: p.Identifier, Profession: p.Profession, Kind: p.Kind,
+		Name: p.DisplayName(), Identifier: p.Identifier, Profession: cps.ProfessionIn(lang, p.Profession), Kind: p.Kind,
 		NotAfter: Date(c.X509.NotAfter, lang), Renew: c.Reason == pkcs11.Usable && time.Until(c.X509.NotAfter) < renewal,
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/cpx-bridge/cpx-bridge/cps"
 )
 
 //go:embed web/templates web/static lang
@@ -75,7 +77,7 @@ func loadPages() (*pages, error) {
 		// The functions of a language are put in place at each use.
 		t := template.New("layout.html").Funcs(template.FuncMap{
 			"t": func(string, ...any) string { return "" }, "how": func(Region) string { return "" },
-			"date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
+			"profession": func(string) string { return "" }, "date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
 		})
 		if t, err = t.ParseFS(files, "web/templates/layout.html", "web/templates/"+name+".html"); err != nil {
 			return nil, err
@@ -90,9 +92,10 @@ func (p *Portal) render(w http.ResponseWriter, v *view) {
 	var out bytes.Buffer
 	if err == nil {
 		err = t.Funcs(template.FuncMap{
-			"t":   func(key string, args ...any) string { return p.words.text(v.Lang, key, args...) },
-			"how": func(r Region) string { return p.settings.texts.how(r, v.Lang, p.settings.Name) },
-			"in":  func(b Bilingual) string { return b.in(v.Lang) },
+			"t":          func(key string, args ...any) string { return p.words.text(v.Lang, key, args...) },
+			"how":        func(r Region) string { return p.settings.texts.how(r, v.Lang, p.settings.Name) },
+			"in":         func(b Bilingual) string { return b.in(v.Lang) },
+			"profession": func(title string) string { return cps.ProfessionIn(v.Lang, title) },
 			"date": func(at time.Time) string {
 				if v.Lang == english {
 					return at.Local().Format("2 January 2006, 15:04")
