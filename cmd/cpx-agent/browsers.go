@@ -105,7 +105,7 @@ func browserPolicy(p *policy.Effective, o browserOptions, stdout, stderr io.Writ
 			fmt.Fprintln(stderr, "cpx-agent:", w.refusal(c, r, err))
 			continue
 		}
-		fmt.Fprintf(stdout, "%s: %s\n", w.done(c), c.Place)
+		fmt.Fprintf(stdout, "%s"+w.Colon+"%s\n", w.done(c), c.Place)
 		if c.Shared && c.Changed && r.System == browsers.Linux {
 			fmt.Fprintln(stdout, "  "+w.Others)
 		}
@@ -123,7 +123,7 @@ func browserPolicy(p *policy.Effective, o browserOptions, stdout, stderr io.Writ
 // that it can be sent into a file.
 func show(c browsers.Change, r browsers.Request, stdout io.Writer, w browserText) {
 	if r.System == browsers.Linux || c.Browser != "" {
-		fmt.Fprintf(stdout, "# %s: %s: %s\n", c.Browser.Name(), w.planned(c), c.Place)
+		fmt.Fprintf(stdout, "# %s"+w.Colon+"%s"+w.Colon+"%s\n", c.Browser.Name(), w.planned(c), c.Place)
 	}
 	fmt.Fprint(stdout, c.Text)
 	if c.Text != "" && !strings.HasSuffix(c.Text, "\n") {
@@ -133,6 +133,7 @@ func show(c browsers.Change, r browsers.Request, stdout io.Writer, w browserText
 
 // browserText is what `policy browsers` says to a person.
 type browserText struct {
+	Colon                               string
 	New, Change, Same, Gone             string
 	Written, Unchanged, Removed         string
 	Others, Backup                      string
@@ -140,12 +141,13 @@ type browserText struct {
 	Malformed, Shadowed, Unsayable      string
 	Record                              string
 	OnlyImported, Wildcard, FirefoxWide string
-	OlderEdge, NumberOn, Import, Reload string
+	OlderEdge, NumberOn, Reload         string
+	ImportKeys, ImportMac               string
 }
 
 var browserWords = map[string]browserText{
 	agent.French: {
-		New: "à écrire", Change: "sera modifié", Same: "est déjà ainsi", Gone: "à supprimer",
+		Colon: " : ", New: "à écrire", Change: "sera modifié", Same: "est déjà ainsi", Gone: "à supprimer",
 		Written: "écrit", Unchanged: "inchangé", Removed: "supprimé",
 		Others:       "Les autres entrées restent.",
 		Backup:       "Le fichier tel qu’il était sans CPx Bridge est gardé : %s",
@@ -154,18 +156,19 @@ var browserWords = map[string]browserText{
 		NoRight:      "%s : les droits d’administrateur sont nécessaires.",
 		Malformed:    "%s : ce fichier est mal formé et a été laissé tel quel. Corrigez-le, puis recommencez. (%v)",
 		Shadowed:     "%s : écrire ce fichier en cacherait un autre, que Firefox ne lirait plus. Déplacez-le d’abord ici. (%v)",
-		Unsayable:    "Une page servie par ce poste n’est jamais questionnée par les navigateurs : il n’y a rien à écrire. (%v)",
+		Unsayable:    "Pour une page servie par ce poste, les navigateurs ne posent pas de question : il n’y a rien à écrire. (%v)",
 		Record:       "Le suivi de nos entrées ne peut être lu : rien n’a été changé. Avec les droits d’administrateur, recommencez ; s’il est abîmé, remettez-le d’une sauvegarde, ou renommez-le et recommencez : nos fichiers cpx-bridge.json sont reconnus à leur nom, et dans les fichiers des autres nos entrées se retirent alors à la main. (%v)",
 		OnlyImported: "%s : ce système ne s’écrit pas d’ici. Affichez le contenu sans --write, ou donnez un dossier avec --dir.",
 		Wildcard:     "Un « *. » vaut aussi, dans les navigateurs, pour le domaine lui-même : ils ne savent pas dire moins.",
 		FirefoxWide:  "Firefox ne connaît que des domaines : la règle y vaut pour tous les ports, et ces sites peuvent aussi joindre le réseau local sans question.",
 		OlderEdge:    "--older-edge : ces sites peuvent aussi joindre les appareils du réseau local sans question. Retirez-le quand il n’y a plus d’Edge avant 146.",
-		NumberOn:     "Firefox sous Windows : si d’autres entrées existent déjà sous SkipDomains, continuez leur numérotation, sinon elles seraient remplacées.",
-		Import:       "Importez ce contenu par votre gestion de parc.",
+		NumberOn:     "Firefox sous Windows : ce fichier numérote depuis 1. Si SkipDomains contient déjà des entrées, changez ces numéros pour des numéros libres, sinon les leurs seraient remplacées.",
+		ImportKeys:   "Importez ce fichier avec « reg import », ou reprenez ses valeurs dans une stratégie de groupe.",
+		ImportMac:    "Distribuez ce profil avec l’outil qui administre vos Mac (MDM).",
 		Reload:       "Les navigateurs ouverts prennent la règle en quelques minutes ou au redémarrage ; « cpx-agent doctor » le vérifie.",
 	},
 	agent.English: {
-		New: "to be written", Change: "will be changed", Same: "stands there already", Gone: "to be removed",
+		Colon: ": ", New: "to be written", Change: "will be changed", Same: "stands there already", Gone: "to be removed",
 		Written: "written", Unchanged: "unchanged", Removed: "removed",
 		Others:       "Others’ entries stay.",
 		Backup:       "The file as it was without CPx Bridge is kept: %s",
@@ -180,8 +183,9 @@ var browserWords = map[string]browserText{
 		Wildcard:     "In browsers “*.” stands for the domain itself too: they cannot say less.",
 		FirefoxWide:  "Firefox knows domains only: there the policy holds for every port, and these sites may reach the local network too, without a question.",
 		OlderEdge:    "--older-edge: these sites may reach devices of the local network too, without a question. Leave it out once no Edge before 146 is left.",
-		NumberOn:     "Firefox on Windows: where other entries stand under SkipDomains already, number ours on from theirs, or they are replaced.",
-		Import:       "Import this through your device management.",
+		NumberOn:     "Firefox on Windows: this file numbers from 1. Where SkipDomains has entries already, change these numbers to free ones, or theirs are replaced.",
+		ImportKeys:   "Import this file with “reg import”, or put its values into a group policy.",
+		ImportMac:    "Send this profile out with what manages your Macs (MDM).",
 		Reload:       "Open browsers take the policy within minutes or when restarted; `cpx-agent doctor` checks it.",
 	},
 }
@@ -250,7 +254,8 @@ func (w browserText) notes(r browsers.Request, o browserOptions, changes []brows
 	add(adding && firefox, w.FirefoxWide)
 	add(adding && o.olderEdge && slices.Contains(r.Browsers, browsers.Edge), w.OlderEdge)
 	add(adding && firefox && imported && r.System == browsers.Windows, w.NumberOn)
-	add(adding && r.System != browsers.Linux && imported, w.Import)
+	add(adding && r.System == browsers.Windows && imported, w.ImportKeys)
+	add(adding && r.System == browsers.MacOS && imported, w.ImportMac)
 	add(!o.write && changed && !imported, w.NotWritten)
 	add(o.write && changed && !imported, w.Reload)
 	return notes

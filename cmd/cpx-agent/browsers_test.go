@@ -32,7 +32,7 @@ func TestPolicyBrowsers(t *testing.T) {
 		return w.cpxAgent(t, exit, append([]string{"policy", "browsers", "--os", "linux", "--dir", root}, args...)...)
 	}
 	out, errs := run(exitGood, append(portal, "--origin", "https://*.groupe.example.fr", "--older-edge")...)
-	says(t, out, "# Chromium: à écrire: "+chromium, `"https://portail.example.fr:443"`, `"https://[*.]groupe.example.fr:443"`, `"*.groupe.example.fr"`, "LocalNetworkAccessAllowedForUrls")
+	says(t, out, "# Chromium\u00a0: à écrire\u00a0: "+chromium, `"https://portail.example.fr:443"`, `"https://[*.]groupe.example.fr:443"`, `"*.groupe.example.fr"`, "LocalNetworkAccessAllowedForUrls")
 	says(t, errs, "le domaine lui-même", "tous les ports", "Edge avant 146")
 	if _, err := os.Stat(root); err == nil {
 		t.Error("printing wrote something")
@@ -45,7 +45,7 @@ func TestPolicyBrowsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errs = run(exitProblem, append(portal, "--write")...)
-	says(t, out, "écrit: "+chromium)
+	says(t, out, "écrit\u00a0: "+chromium)
 	says(t, errs, firefox+" : ce fichier est mal formé")
 	if err := os.WriteFile(firefox, []byte(`{"policies": {"DisableTelemetry": true}}`), 0o644); err != nil {
 		t.Fatal(err)
@@ -103,13 +103,13 @@ func TestPolicyBrowsersElsewhere(t *testing.T) {
 	if !strings.HasPrefix(out, "Windows Registry Editor Version 5.00\r\n") { // it goes into a file as it stands
 		t.Error(out)
 	}
-	says(t, errs, "numérotation", "gestion de parc")
+	says(t, errs, "numérote depuis 1", "reg import")
 	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--browser", "edge")...)
 	if !strings.HasPrefix(out, "<?xml ") || strings.Contains(out, "firefox") {
 		t.Error(out)
 	}
 	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--write", "--dir", w.dir)...)
-	says(t, out, "écrit: "+filepath.Join(w.dir, "cpx-bridge-browsers.mobileconfig"))
+	says(t, out, "écrit\u00a0: "+filepath.Join(w.dir, "cpx-bridge-browsers.mobileconfig"))
 	_, errs = w.cpxAgent(t, exitProblem, append(portal, "--os", "windows", "--write")...)
 	says(t, errs, "--dir")
 }
@@ -121,7 +121,7 @@ func TestPolicyBrowsersMisused(t *testing.T) {
 		"leave --origin out":           {"policy", "browsers", "--remove", "--origin", "https://a.fr"},
 		"where it was imported":        {"policy", "browsers", "--remove", "--os", "windows"},
 		"not an origin":                {"policy", "browsers", "--origin", "https://a.fr/x"},
-		"jamais questionnée":           {"policy", "browsers", "--origin", "http://localhost:8080"},
+		"ne posent pas de question":    {"policy", "browsers", "--origin", "http://localhost:8080"},
 		"safari":                       {"policy", "browsers", "--origin", "https://a.fr", "--browser", "safari"},
 		"the systems are":              {"policy", "browsers", "--origin", "https://a.fr", "--os", "beos"},
 		"--write belongs to policy":    {"certs", "--write"},
