@@ -13,6 +13,7 @@ import (
 // view is what a template gets.
 type view struct {
 	Page    string
+	Title   string // of a message, a key of the catalogue
 	Lang    string
 	Name    string // the site's
 	Test    bool
@@ -32,6 +33,7 @@ type view struct {
 	Form      form
 	Elsewhere bool
 	Changed   bool
+	LoggedOut bool // by the person
 	Removed   bool // the card was taken out, which ended the session
 
 	// Watch is the certificate of the card that this page stands on, hex SHA-256;
@@ -66,7 +68,7 @@ func (p *Portal) page(do action) http.HandlerFunc {
 		}
 		if err != nil {
 			p.log.Error("page failed", "path", r.URL.Path, "error", err)
-			v = &view{Page: "message", Lang: p.lang(r), Name: p.settings.Name, Path: "/", Status: http.StatusInternalServerError, Texts: p.settings.texts}
+			v = &view{Page: "message", Title: "message.internal", Lang: p.lang(r), Name: p.settings.Name, Path: "/", Status: http.StatusInternalServerError, Texts: p.settings.texts}
 			v.Error = p.words.text(v.Lang, "error.internal")
 		}
 		if v != nil {
@@ -97,7 +99,7 @@ func (p *Portal) home(w http.ResponseWriter, r *http.Request, _ *session, v *vie
 	if v.Account != nil {
 		return redirect(w, r, pathSpace)
 	}
-	v.Page, v.Removed = "home", r.URL.Query().Get("carte") == "retiree"
+	v.Page, v.Removed, v.LoggedOut = "home", r.URL.Query().Get("carte") == "retiree", r.URL.Query().Get("session") == "fermee"
 	return v, nil
 }
 
@@ -108,7 +110,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) (*view, error) 
 
 // expired is the page of whoever comes too late, or without a card.
 func (p *Portal) expired(v *view) (*view, error) {
-	v.Page, v.Status, v.Error = "message", http.StatusForbidden, p.words.text(v.Lang, "error.pending_expired")
+	v.Page, v.Title, v.Status, v.Error = "message", "message.expired", http.StatusForbidden, p.words.text(v.Lang, "error.pending_expired")
 	return v, nil
 }
 
@@ -214,14 +216,14 @@ func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, s *session, v *
 
 // notMine drops the card that waits, with its session.
 func (p *Portal) notMine(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
-	return p.leave(w, r, s, v)
+	return p.leave(w, r, s, v, "/")
 }
 
 func (p *Portal) logout(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
-	return p.leave(w, r, s, v)
+	return p.leave(w, r, s, v, pathLoggedOut)
 }
 
-func (p *Portal) leave(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+func (p *Portal) leave(w http.ResponseWriter, r *http.Request, s *session, v *view, to string) (*view, error) {
 	if s != nil {
 		if err := p.drop(r.Context(), s); err != nil {
 			return v, err
@@ -231,5 +233,5 @@ func (p *Portal) leave(w http.ResponseWriter, r *http.Request, s *session, v *vi
 		Name: p.cookieName(), Path: "/", HttpOnly: true, Secure: p.settings.https(), SameSite: http.SameSiteLaxMode, MaxAge: -1,
 		Expires: time.Unix(1, 0),
 	})
-	return redirect(w, r, "/")
+	return redirect(w, r, to)
 }

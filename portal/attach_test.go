@@ -35,7 +35,8 @@ func TestAttachOnceThenOneClick(t *testing.T) {
 	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
 	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur", holder.Identifier, holder.Surname, "CPS", holder.Profession, "utilisée maintenant")
 	b.redirected(b.get("/"), pathSpace)
-	b.redirected(b.post("/deconnexion"), "/")
+	b.redirected(b.post("/deconnexion"), pathLoggedOut)
+	b.shows(b.get(pathLoggedOut), http.StatusOK, "Vous êtes déconnecté. N’oubliez pas votre carte")
 	b.loggedOut()
 
 	b.entered(card, "Dr TEST Testeur")
@@ -208,7 +209,7 @@ func TestSeveralCards(t *testing.T) {
 		t.Errorf("the detached card: %q", next)
 	}
 	b.shows(b.get("/cartes/"+ids[0]+"/detacher"), http.StatusOK, "vous serez déconnecté")
-	b.redirected(b.post("/cartes/"+ids[0]+"/detacher"), "/")
+	b.redirected(b.post("/cartes/"+ids[0]+"/detacher"), pathLoggedOut)
 	b.loggedOut()
 	if next, _ := b.login(one); next != pathFirst {
 		t.Errorf("the card of the login, detached: %q", next)

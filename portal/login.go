@@ -108,6 +108,8 @@ const (
 	pathFirst = "/premiere-connexion"
 	// pathLogout is also where a page goes by itself when its card leaves.
 	pathLogout = "/deconnexion"
+	// pathLoggedOut is the home page that says so.
+	pathLoggedOut = "/?session=fermee"
 )
 
 // enter logs the card's account in, or keeps the card for five minutes in a new

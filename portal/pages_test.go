@@ -36,7 +36,7 @@ func TestCatalogue(t *testing.T) {
 	}
 	used := map[string]bool{}
 	// In the templates every word of ours is asked by t; in Go by its whole key.
-	inTemplate, inGo := regexp.MustCompile(`\bt "([a-z._0-9]+)"`), regexp.MustCompile(`"((?:error|problem)\.[a-z_]+)"`)
+	inTemplate, inGo := regexp.MustCompile(`\bt "([a-z._0-9]+)"`), regexp.MustCompile(`"((?:error|problem|message)\.[a-z_]+)"`)
 	for _, name := range append(slices.Clone(pageNames), "layout") {
 		text, err := files.ReadFile("web/templates/" + name + ".html")
 		if err != nil {
@@ -218,4 +218,19 @@ func source(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestInstall: the support page says how to get the agent, in the operator's words
+// where there are some, and the home page's sentence leads there.
+func TestInstall(t *testing.T) {
+	s := newSite(t, func(text string) string { return text + "\n[card_login]\ninstall_url = \"/assistance#agent\"\n" })
+	b := s.browser(t)
+	b.shows(b.get("/assistance"), http.StatusOK, "C’est le service informatique de votre établissement qui l’installe")
+	if raw := b.get("/").raw; !strings.Contains(raw, `install-url="/assistance#agent"`) {
+		t.Errorf("the home page leads nowhere:\n%s", raw)
+	}
+	s.settings.texts.Install = Bilingual{FR: "Au guichet TEST.", EN: "At the TEST desk."}
+	b.shows(b.get("/assistance"), http.StatusOK, "Au guichet TEST.")
+	b.header.Set("Accept-Language", "en")
+	b.shows(b.get("/assistance"), http.StatusOK, "At the TEST desk.")
 }

@@ -60,11 +60,11 @@ func TestSessionEnds(t *testing.T) {
 		s := newSite(t)
 		b, _ := loggedIn(t, s)
 		old := b.cookie()
-		b.redirected(b.post("/deconnexion"), "/")
+		b.redirected(b.post("/deconnexion"), pathLoggedOut)
 		again := s.browser(t)
 		again.header.Set("Cookie", old.String())
 		again.loggedOut()
-		b.redirected(b.post("/deconnexion"), "/") // twice is no error
+		b.redirected(b.post("/deconnexion"), pathLoggedOut) // twice is no error
 	})
 }
 

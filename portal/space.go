@@ -60,7 +60,7 @@ func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	}
 	p.log.Info("card detached", "account", v.Account.ID, "card", id)
 	if id == s.Card {
-		return p.leave(w, r, s, v)
+		return p.leave(w, r, s, v, pathLoggedOut)
 	}
 	return redirect(w, r, pathSpace)
 }
@@ -71,6 +71,6 @@ func (p *Portal) support(_ http.ResponseWriter, _ *http.Request, _ *session, v *
 }
 
 func (p *Portal) missing(_ http.ResponseWriter, _ *http.Request, _ *session, v *view) (*view, error) {
-	v.Page, v.Status, v.Error = "message", http.StatusNotFound, p.words.text(v.Lang, "error.not_found")
+	v.Page, v.Title, v.Status, v.Error = "message", "message.not_found", http.StatusNotFound, p.words.text(v.Lang, "error.not_found")
 	return v, nil
 }

@@ -15,6 +15,7 @@ var sampleTexts []byte
 // and contacts. They are data, not code.
 type Texts struct {
 	Support  Contact   `toml:"support"`
+	Install  Bilingual `toml:"install"` // how to get the agent; "": the site's own words
 	Default  Bilingual `toml:"default"` // how to obtain an account where a region does not say
 	Services []string  `toml:"services"`
 	Regions  []Region  `toml:"region"`

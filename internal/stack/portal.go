@@ -20,8 +20,8 @@ func (s *Stack) makePortal(ctx context.Context) error {
 	if s.host != "" && s.Inner == "" {
 		fmt.Fprintf(&b, "tls_cert = %q\ntls_key = %q\n", s.Path("portal.pem"), s.Path("portal.key"))
 	}
-	fmt.Fprintf(&b, "revocation = \"off\" # a test group: see below\n")
-	fmt.Fprintf(&b, "\n[card_login]\nports_first = %d\nports_count = %d\n", s.agentPorts, agentPortCount)
+	b.WriteString("revocation = \"off\" # taken for test groups only\n")
+	fmt.Fprintf(&b, "\n[card_login]\nports_first = %d\nports_count = %d\ninstall_url = \"/assistance#agent\"\n", s.agentPorts, agentPortCount)
 	fmt.Fprintf(&b, "\n[[trust_group]]\nname = \"test\"\ntest = true\nroots = [%q]\nintermediates = [%q]\n",
 		s.Path("card/ca/root.pem"), s.Path("card/ca/intermediate.pem"))
 	fmt.Fprintf(&b, "required_policies = [%q]\n", demopki.PolicyAuthentication)
