@@ -1,6 +1,6 @@
-// Command relying-party is the least site that lets people in by card: a
-// challenge, a login, and nothing of an application. It shows how authtoken is
-// used from another module; it is not to be deployed.
+// Command relying-party is the least site that lets people in by card: a page
+// with the button, a challenge, a login, and who is in. It shows how authtoken
+// is used from another module; it is not to be deployed.
 package main
 
 import (
@@ -12,33 +12,59 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/cps"
 )
 
 func main() {
-	address := flag.String("listen", "127.0.0.1:8080", "address to serve")
+	log.SetFlags(0)
 	origin := flag.String("origin", "http://localhost:8080", "the site's origin, as browsers show it")
-	cas := flag.String("ca", "", "PEM file of test authorities: a root first, then its intermediates")
+	listen := flag.String("listen", "", "address to serve; the origin's port on this machine where not given")
+	cert := flag.String("cert", "", "PEM file of the site's certificate, for an https origin")
+	key := flag.String("key", "", "PEM file of its key")
+	var authorities []*x509.Certificate
+	flag.Func("ca", "PEM `file` of the cards' authorities, the root's first; again for each", func(path string) error {
+		more, err := readPEM(path)
+		authorities = append(authorities, more...)
+		return err
+	})
 	flag.Parse()
-	certificates, err := readPEM(*cas)
-	if err != nil {
-		log.Fatal(err)
+	if err := serve(*origin, *listen, *cert, *key, authorities); err != nil {
+		log.Fatal("relying-party: ", err)
 	}
-	handler, err := newHandler(*origin, certificates, time.Now)
-	if err != nil {
-		log.Fatal(err)
+}
+
+func serve(origin, listen, cert, key string, authorities []*x509.Certificate) error {
+	if len(authorities) == 0 {
+		return errors.New("whose cards are let in? Name their authorities with -ca FILE, the root's first")
 	}
-	server := &http.Server{Addr: *address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	handler, err := newHandler(origin, authorities, time.Now)
+	if err != nil {
+		return err
+	}
+	if listen == "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Port() == "" {
+			return fmt.Errorf("the origin %s names no port: say with -listen where to serve it", origin)
+		}
+		listen = "127.0.0.1:" + u.Port()
+	}
+	server := &http.Server{Addr: listen, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
+	log.Printf("Open %s in a browser on this machine. Ctrl-C ends it.", origin)
+	if cert != "" {
+		return server.ListenAndServeTLS(cert, key)
+	}
+	return server.ListenAndServe()
 }
 
 func readPEM(path string) ([]*x509.Certificate, error) {
 	rest, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("authorities: %w", err)
+		return nil, err
 	}
 	var certificates []*x509.Certificate
 	for {
@@ -48,7 +74,7 @@ func readPEM(path string) ([]*x509.Certificate, error) {
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("authorities in %s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		certificates = append(certificates, cert)
 	}
@@ -58,21 +84,28 @@ func readPEM(path string) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// newHandler accepts the test cards of one root. A site for real cards names a
+// newVerifier accepts the test cards of one root. A site for real cards names a
 // group that is not Test, and must give a Revocation that checks.
-func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (http.Handler, error) {
-	verifier, err := authtoken.NewVerifier(authtoken.Config{
+func newVerifier(origin string, cas []*x509.Certificate, now func() time.Time) (*authtoken.Verifier, error) {
+	return authtoken.NewVerifier(authtoken.Config{
 		Origin: origin, AllowLoopbackHTTP: true, Now: now,
 		Revocation: authtoken.RevocationOff,
 		Profile: authtoken.Profile{AllowTestCards: true, TrustGroups: []authtoken.TrustGroup{{
 			Name: "test", Test: true, Roots: cas[:1], Intermediates: cas[1:], RequireEKU: true,
 		}}},
 	})
+}
+
+func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (http.Handler, error) {
+	verifier, err := newVerifier(origin, cas, now)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{verifier: verifier, nonces: newNonces(now)}
+	s := &site{verifier: verifier, nonces: newNonces(now), people: newPeople(now)}
 	mux := http.NewServeMux()
+	mux.Handle("GET /static/cpx-bridge/", library())
+	mux.HandleFunc("GET /{$}", s.page)
+	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("GET /auth/challenge", s.challenge)
 	mux.HandleFunc("POST /auth/login", s.login)
 	return http.NewCrossOriginProtection().Handler(mux), nil
@@ -81,29 +114,25 @@ func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (h
 type site struct {
 	verifier *authtoken.Verifier
 	nonces   *nonces
+	people   *people
 }
 
 func (s *site) challenge(w http.ResponseWriter, _ *http.Request) {
 	session, nonce := s.nonces.create()
-	// Secure goes for localhost too: browsers count it as a safe place.
-	http.SetCookie(w, &http.Cookie{
-		Name: cookie, Value: session, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
-	})
+	setCookie(w, session)
 	answer(w, http.StatusOK, map[string]string{"nonce": nonce})
 }
 
 func (s *site) login(w http.ResponseWriter, r *http.Request) {
 	session, err := r.Cookie(cookie)
 	if err != nil {
-		// The browser keeps no cookie of ours here: one more click ends the same.
-		answer(w, http.StatusForbidden, map[string]string{"reason": "no_session"})
+		refuse(w, http.StatusForbidden, "no_session") // the browser keeps none: one more click ends the same
 		return
 	}
-	// Taken before anything is verified: a nonce serves one attempt. A session that
-	// is gone has none: to the person both are a login that took too long.
+	// Taken before anything is verified: a nonce serves one attempt.
 	nonce := s.nonces.take(session.Value)
 	if nonce == "" {
-		answer(w, http.StatusForbidden, map[string]string{"reason": "challenge_expired"})
+		refuse(w, http.StatusForbidden, "challenge_expired")
 		return
 	}
 	var body struct {
@@ -111,27 +140,44 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 	}
 	limited := http.MaxBytesReader(w, r.Body, 2*authtoken.MaxTokenSize)
 	if err := json.NewDecoder(limited).Decode(&body); err != nil {
-		answer(w, http.StatusBadRequest, map[string]string{"reason": string(authtoken.ReasonMalformedToken)})
+		refuse(w, http.StatusBadRequest, string(authtoken.ReasonMalformedToken))
 		return
 	}
 	result, err := s.verifier.Verify(r.Context(), body.Token, nonce)
 	if refusal := (*authtoken.Error)(nil); errors.As(err, &refusal) {
 		log.Print(refusal)
-		answer(w, http.StatusForbidden, map[string]string{"reason": string(refusal.Reason)})
+		refuse(w, http.StatusForbidden, string(refusal.Reason))
 		return
 	} else if err != nil {
-		answer(w, http.StatusInternalServerError, map[string]string{"reason": "internal"})
+		log.Print(err)
+		refuse(w, http.StatusInternalServerError, "internal")
 		return
 	}
-	// Here an application would open a session of its own for this person.
-	answer(w, http.StatusOK, map[string]string{"identifier": result.Certificate.Subject.CommonName})
+	// A session of its own: the one of the challenge is known to whoever saw it begin.
+	setCookie(w, s.people.enter(cps.Parse(result.Certificate, cps.DemoRules())))
+	answer(w, http.StatusOK, map[string]string{"next": "/"})
 }
 
-func answer(w http.ResponseWriter, status int, body map[string]string) {
-	w.Header().Set("Content-Type", "application/json")
+// setCookie is Secure for localhost too: browsers count it as a safe place.
+func setCookie(w http.ResponseWriter, session string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookie, Value: session, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(body); err != nil {
 		log.Print(err)
 	}
+}
+
+// refuse answers as RFC 9457 says. The page's library has words for the reason.
+func refuse(w http.ResponseWriter, status int, reason string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	answer(w, status, map[string]any{"title": http.StatusText(status), "status": status, "reason": reason})
 }

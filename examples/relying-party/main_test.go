@@ -10,11 +10,13 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,21 +92,21 @@ func (c card) token(t *testing.T, site, nonce string) authtoken.Token {
 	return token
 }
 
-func ask(t *testing.T, handler http.Handler, r *http.Request, want int) (map[string]string, []*http.Cookie) {
+func ask(t *testing.T, handler http.Handler, r *http.Request, want int) (map[string]any, []*http.Cookie) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	if w.Code != want {
 		t.Fatalf("%s %s: %d %s, want %d", r.Method, r.URL, w.Code, w.Body, want)
 	}
-	var body map[string]string
+	var body map[string]any
 	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}
 	return body, w.Result().Cookies()
 }
 
-func login(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token, want int) map[string]string {
+func loginRequest(t *testing.T, cookies []*http.Cookie, token authtoken.Token) *http.Request {
 	t.Helper()
 	raw, err := json.Marshal(map[string]authtoken.Token{"auth-token": token})
 	if err != nil {
@@ -114,8 +116,31 @@ func login(t *testing.T, handler http.Handler, cookies []*http.Cookie, token aut
 	for _, c := range cookies {
 		r.AddCookie(c)
 	}
-	body, _ := ask(t, handler, r, want)
+	return r
+}
+
+// login is one that must be refused.
+func login(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token, want int) map[string]any {
+	t.Helper()
+	body, _ := ask(t, handler, loginRequest(t, cookies, token), want)
 	return body
+}
+
+// enter is a login that must succeed: where it leads, and the session.
+func enter(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token) (next string, in []*http.Cookie) {
+	t.Helper()
+	body, in := ask(t, handler, loginRequest(t, cookies, token), http.StatusOK)
+	return fmt.Sprint(body["next"]), in
+}
+
+func page(handler http.Handler, cookies []*http.Cookie) string {
+	r := httptest.NewRequest(http.MethodGet, origin+"/", nil)
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w.Body.String()
 }
 
 func TestLogin(t *testing.T) {
@@ -127,9 +152,9 @@ func TestLogin(t *testing.T) {
 	}
 	challenge := func() (string, []*http.Cookie) {
 		body, cookies := ask(t, handler, httptest.NewRequest(http.MethodGet, origin+"/auth/challenge", nil), http.StatusOK)
-		return body["nonce"], cookies
+		return fmt.Sprint(body["nonce"]), cookies
 	}
-	wantReason := func(body map[string]string, want string) {
+	wantReason := func(body map[string]any, want string) {
 		t.Helper()
 		if body["reason"] != want {
 			t.Errorf("reason %q, want %q", body["reason"], want)
@@ -138,8 +163,12 @@ func TestLogin(t *testing.T) {
 
 	nonce, cookies := challenge()
 	good := c.token(t, origin, nonce)
-	if body := login(t, handler, cookies, good, http.StatusOK); body["identifier"] != "899700075122" {
-		t.Errorf("answer %v", body)
+	next, in := enter(t, handler, cookies, good)
+	if page := page(handler, in); next != "/" || !strings.Contains(page, "899700075122") || strings.Contains(page, "<cpx-login") {
+		t.Errorf("next %q, then %s", next, page)
+	}
+	if page := page(handler, cookies); strings.Contains(page, "899700075122") || !strings.Contains(page, "<cpx-login") {
+		t.Errorf("the session of the challenge opens %s", page)
 	}
 	wantReason(login(t, handler, cookies, good, http.StatusForbidden), "challenge_expired")
 	wantReason(login(t, handler, nil, good, http.StatusForbidden), "no_session")
@@ -153,6 +182,20 @@ func TestLogin(t *testing.T) {
 	nonce, cookies = challenge()
 	now = now.Add(nonceLifetime)
 	wantReason(login(t, handler, cookies, c.token(t, origin, nonce), http.StatusForbidden), "challenge_expired")
+}
+
+// TestServe: what is missing is said.
+func TestServe(t *testing.T) {
+	c := newCard(t)
+	for want, err := range map[string]error{
+		"-ca FILE":  serve(origin, "", "", "", nil),
+		"-listen":   serve("https://site.example", "", "", "", []*x509.Certificate{c.root}),
+		"authtoken": serve("ftp://site.example:1", "", "", "", []*x509.Certificate{c.root}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
 }
 
 func TestReadPEM(t *testing.T) {

@@ -74,8 +74,19 @@ func TestPolicyOfTheDocuments(t *testing.T) {
 }
 
 func runBlock(t *testing.T, b Block, home string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
+	out, err := reader(t, ctx, b, home).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s:%d\n%s\n%v\n%s", b.File, b.Line, b.Script, err, out)
+	}
+	t.Logf("%s", out)
+}
+
+// reader is a block as a reader types it, not started.
+func reader(t *testing.T, ctx context.Context, b Block, home string) *exec.Cmd {
+	t.Helper()
 	bin, err := filepath.Abs(filepath.Join(root, "build", "bin"))
 	if err != nil {
 		t.Fatal(err)
@@ -90,11 +101,7 @@ func runBlock(t *testing.T, b Block, home string) {
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true",
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"),
 		"HOME="+home, "XDG_CONFIG_HOME="+home+"/.config", "XDG_STATE_HOME="+home+"/.local/state", "XDG_RUNTIME_DIR="+home+"/run")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s:%d\n%s\n%v\n%s", b.File, b.Line, b.Script, err, out)
-	}
-	t.Logf("%s", out)
+	return cmd
 }
 
 func goEnv(t *testing.T, name string) string {
