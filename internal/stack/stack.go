@@ -28,6 +28,8 @@ const (
 	Display  = "Compte TEST de démonstration"
 	Service  = "SERVICE TEST"
 	Region   = "nouvelle-aquitaine"
+
+	RegionName = "Nouvelle-Aquitaine" // as the portal's sample of texts has it
 )
 
 // Options say what to set up. Dir and Bin are required.

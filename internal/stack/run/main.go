@@ -1,6 +1,6 @@
 // Command run is `make run`: it sets up a demonstration card and account under
 // build/run, starts portal and agent, prints what to do, and ends both on
-// Ctrl-C. It touches nothing outside build/.
+// Ctrl-C. It writes nothing outside build/.
 package main
 
 import (
@@ -72,9 +72,11 @@ CPx Bridge is running. Open this address in a browser on this machine:
     Card       %s, PIN %s
     User name  %s
     Password   %s
+    Region     %s and
+    service    %s: both may be left empty
 
 %s
 Logs are in %s. Ctrl-C ends everything.
 
-`, s.Origin, s.Cards[0].Holder, s.Cards[0].PIN, stack.Username, stack.Password, where, s.Dir())
+`, s.Origin, s.Cards[0].Holder, s.Cards[0].PIN, stack.Username, stack.Password, stack.RegionName, stack.Service, where, s.Dir())
 }

@@ -1,0 +1,76 @@
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// catalogues hold what a person reads, by their files; %s is the language.
+var catalogues = []string{"js/src/lang-%s.ts", "portal/lang/%s.toml", "agent/prompt/texts.go", "agent/sites/texts.go", "tray/words.go"}
+
+// onScreen is all that the screens of a language can say, one text a line.
+func onScreen(t *testing.T, lang string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, name := range catalogues {
+		text, err := os.ReadFile(filepath.Join(root, strings.Replace(name, "%s", lang, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, ".toml") {
+			words := map[string]string{}
+			if err := toml.Unmarshal(text, &words); err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range words {
+				all.WriteString(`"` + word + "\"\n")
+			}
+			continue
+		}
+		all.Write(text)
+	}
+	return plain(all.String())
+}
+
+// plain is a text with one kind of space, on one line.
+func plain(text string) string {
+	return strings.Join(strings.Fields(strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(text)), " ")
+}
+
+// TestSentencesOfTheScreens: what the professionals' pages quote, and the buttons
+// they name in bold, are on the screens.
+func TestSentencesOfTheScreens(t *testing.T) {
+	for file, page := range map[string]struct {
+		lang   string
+		quoted *regexp.Regexp
+		least  int
+	}{
+		"professionals.md":    {"fr", regexp.MustCompile(`« ?([^»]+?) ?»|\*\*(.+?)\*\*`), 40},
+		"professionals.en.md": {"en", regexp.MustCompile(`“([^”]+)”|\*\*(.+?)\*\*`), 40},
+	} {
+		text, err := os.ReadFile(filepath.Join(root, "docs", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		screens := onScreen(t, page.lang)
+		// Marks of the pages themselves.
+		ours := map[string]bool{"": true, "en gras": true, "in bold": true, "code porteur": true}
+		n := 0
+		for _, m := range page.quoted.FindAllStringSubmatch(plain(string(text)), -1) {
+			n++
+			said := strings.TrimSpace(m[1] + m[2])
+			whole := m[2] == "" && !strings.Contains(screens, said) || m[2] != "" && !strings.Contains(screens, `"`+said+`"`)
+			if whole && !ours[said] {
+				t.Errorf("%s: no screen says %q", file, said)
+			}
+		}
+		if n < page.least {
+			t.Errorf("%s quotes %d texts", file, n)
+		}
+	}
+}
