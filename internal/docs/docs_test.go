@@ -100,7 +100,8 @@ func reader(t *testing.T, ctx context.Context, b Block, home string) *exec.Cmd {
 	// The caches of Go stay where they are: a new home would build all again.
 	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "CI=true",
 		"GOCACHE="+goEnv(t, "GOCACHE"), "GOMODCACHE="+goEnv(t, "GOMODCACHE"),
-		"HOME="+home, "XDG_CONFIG_HOME="+home+"/.config", "XDG_STATE_HOME="+home+"/.local/state", "XDG_RUNTIME_DIR="+home+"/run")
+		"HOME="+home, "XDG_CONFIG_HOME="+home+"/.config", "XDG_STATE_HOME="+home+"/.local/state", "XDG_RUNTIME_DIR="+home+"/run",
+		"DESTDIR="+home+"/image") // never the system itself
 	return cmd
 }
 
