@@ -13,25 +13,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// readers is what the PC/SC service tells at once.
-func readers(ctx context.Context) ([]pcsc.Reader, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	first := make(chan pcsc.Event, 1)
-	go pcsc.Watch(ctx, func(e pcsc.Event) {
-		select {
-		case first <- e:
-		default:
-		}
-	})
-	select {
-	case e := <-first:
-		return e.Readers, e.Err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
 func (d *doctor) pcsc(ctx context.Context) []Finding {
 	list, err := d.Readers(ctx)
 	switch {

@@ -134,7 +134,7 @@ func (o Options) withDefaults() Options {
 		o.Keyring = keyring.Ring{}.Check
 	}
 	if o.Readers == nil {
-		o.Readers = readers
+		o.Readers = pcsc.Readers
 	}
 	if o.Sockets == nil {
 		o.Sockets = Sockets

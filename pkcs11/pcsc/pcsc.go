@@ -107,6 +107,26 @@ func Watch(ctx context.Context, changed func(Event)) {
 	}
 }
 
+// Readers is what the service tells now: ErrNoLibrary, ErrNoService, or the error
+// of ctx. It costs no wait for a change.
+func Readers(ctx context.Context) ([]Reader, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	first := make(chan Event, 1)
+	go Watch(ctx, func(e Event) {
+		select {
+		case first <- e:
+		default:
+		}
+	})
+	select {
+	case e := <-first:
+		return e.Readers, e.Err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // session watches until the service goes away; reached tells whether it was
 // there.
 func session(ctx context.Context, restarted bool, changed func(Event)) (reached bool, err error) {
@@ -129,6 +149,11 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 			return reached, err
 		}
 		states := merge(known, names)
+		if known == nil && len(names) == 0 {
+			// No wait would tell that there is no reader.
+			changed(event(nil, restarted))
+			known, restarted, reached = states, false, true
+		}
 		if known != nil && len(event(states[1:], false).Readers) < len(event(known[1:], false).Readers) {
 			// A reader went while nobody waited: no wait would tell.
 			changed(event(states[1:], restarted))

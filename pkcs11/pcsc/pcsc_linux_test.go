@@ -132,6 +132,44 @@ func TestWatch(t *testing.T) {
 	expect(t, events, "R:true")
 }
 
+// TestNoReader: a service without any reader says so, at once and after it was
+// away, and does not keep who asks waiting until one comes.
+func TestNoReader(t *testing.T) {
+	listen := func() *vreader.Service {
+		t.Helper()
+		s, err := vreader.Listen(socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s := listen()
+	if list, err := Readers(ctx); err != nil || len(list) != 0 {
+		t.Errorf("%v %v, want no reader", list, err)
+	}
+	events := watch(t)
+	expect(t, events, "")
+	if _, err := s.Plug("R", vreader.ReaderOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "R:false")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "away")
+	if _, err := Readers(ctx); !errors.Is(err, ErrNoService) {
+		t.Error(err)
+	}
+	s = listen()
+	expect(t, events, "restarted")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, events, "away")
+}
+
 // A card taken out and put back between two looks is not the card that was
 // there: the count of insertions tells.
 func TestQuickSwap(t *testing.T) {
