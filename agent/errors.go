@@ -38,6 +38,10 @@ const (
 	CodePromptFailed    = 1303
 )
 
+// detailNoService goes with CodeNoReader where the PC/SC service does not answer,
+// so that nobody knows which readers there are.
+const detailNoService = "no_service"
+
 // Error is an error as a page gets it.
 type Error struct {
 	Code    int        `json:"code"`

@@ -146,10 +146,15 @@ func (l *login) consent(ctx context.Context) error {
 }
 
 // card looks for a card, and waits for one with the person where there is none.
+// Where there is no reader that it could come in, or none any more, it says so at
+// once: nobody can follow a dialog that asks for the card then.
 func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	snapshot, err := l.looks.list(ctx)
 	if err != nil || hasCard(snapshot) {
 		return snapshot, err
+	}
+	if none := l.readers.missing(snapshot); none != nil {
+		return snapshot, none
 	}
 	l.progress(waitingForCard)
 	waiting, cancel := context.WithTimeout(ctx, l.limits.Insert)
@@ -158,6 +163,11 @@ func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	go func() { answer <- l.prompter.InsertCard(waiting, l.lang, l.caller()) }()
 	for {
 		next := l.looks.next()
+		if none := l.readers.missing(snapshot); none != nil {
+			cancel()
+			<-answer
+			return snapshot, none
+		}
 		var tick <-chan time.Time // only where no event would tell
 		if !l.readers.tell(snapshot) {
 			tick = time.After(l.limits.Look)

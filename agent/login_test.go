@@ -11,6 +11,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 const askSettings = "[origins]\nmode = \"ask\"\nallow = [\"" + listedOrigin + "\"]\n"
@@ -252,29 +253,75 @@ func TestQueue(t *testing.T) {
 	}
 }
 
+var emptySlot = pkcs11.Slot{Description: "TEST reader", Hardware: true}
+
 func TestNoCard(t *testing.T) {
-	reader := pkcs11.Slot{Description: "TEST reader", Hardware: true}
+	cards, person := oneCard(t)
+	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
+	person.insert = waitDone
+	p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}}), listedOrigin)
+	p.authenticate(1)
+	p.progress(waitingForCard)
+	want(t, p.answer(), CodeNoCard)
+}
+
+// TestNoReader: nobody is asked for a card where there is nothing to put it in,
+// and the page learns whether that is known.
+func TestNoReader(t *testing.T) {
+	stale := []pkcs11.Slot{emptySlot} // a module goes on naming a reader that has left
 	for name, c := range map[string]struct {
-		slots []pkcs11.Slot
-		code  int
-	}{"no card": {[]pkcs11.Slot{reader}, CodeNoCard}, "no reader": {nil, CodeNoReader}} {
+		slots  []pkcs11.Slot
+		events []pcsc.Event
+		detail string
+	}{
+		"no reader":                  {nil, []pcsc.Event{{}}, ""},
+		"unplugged":                  {stale, []pcsc.Event{empty(1), {}}, ""},
+		"no service":                 {nil, []pcsc.Event{{Err: pcsc.ErrNoService}}, detailNoService},
+		"the service was stopped":    {stale, []pcsc.Event{empty(1), {Err: pcsc.ErrNoService}}, detailNoService},
+		"the service came back bare": {stale, []pcsc.Event{{Err: pcsc.ErrNoService}, {Restarted: true}}, ""},
+	} {
 		t.Run(name, func(t *testing.T) {
 			cards, person := oneCard(t)
 			cards.snapshot = pkcs11.Snapshot{Slots: c.slots}
-			person.insert = waitDone
-			p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}}), listedOrigin)
+			person.insert = func(context.Context) error { t.Error("a card is asked for"); return prompt.ErrCancelled }
+			events := make(chan pcsc.Event)
+			s := serve(t, setup{cards: cards, person: person, events: events})
+			for _, e := range append(c.events, c.events[len(c.events)-1]) { // the last but one is done with
+				events <- e
+			}
+			p := openPage(t, s, listedOrigin)
 			p.authenticate(1)
-			p.progress(waitingForCard)
-			want(t, p.answer(), c.code)
+			a := p.answer()
+			if want(t, a, CodeNoReader); a.Error.Data.Detail != c.detail {
+				t.Errorf("%+v", a.Error.Data)
+			}
 		})
 	}
+}
+
+// TestReaderLeavesWhileWaiting: the dialog that asks for a card closes by itself.
+func TestReaderLeavesWhileWaiting(t *testing.T) {
+	cards, person := oneCard(t)
+	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
+	events := make(chan pcsc.Event)
+	asked, closed := make(chan struct{}), make(chan struct{})
+	person.insert = func(ctx context.Context) error { close(asked); <-ctx.Done(); close(closed); return ctx.Err() }
+	s := serve(t, setup{cards: cards, person: person, events: events})
+	events <- empty(1)
+	events <- empty(1)
+	p := openPage(t, s, listedOrigin)
+	p.authenticate(1)
+	<-asked
+	events <- pcsc.Event{}
+	want(t, p.answer(), CodeNoReader)
+	<-closed
 }
 
 // TestCardComes: the dialog closes by itself and the login goes on.
 func TestCardComes(t *testing.T) {
 	cards, person := oneCard(t)
 	with := cards.snapshot
-	cards.snapshot = pkcs11.Snapshot{}
+	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
 	closed := make(chan struct{})
 	person.insert = func(ctx context.Context) error {
 		cards.set(with)
@@ -292,7 +339,7 @@ func TestCardComes(t *testing.T) {
 
 func TestInsertCancelled(t *testing.T) {
 	cards, person := oneCard(t)
-	cards.snapshot = pkcs11.Snapshot{}
+	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
 	person.insert = func(context.Context) error { return prompt.ErrCancelled }
 	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
 	p.authenticate(1)

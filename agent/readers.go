@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type readers struct {
 	mu    sync.Mutex
 	known bool // the service answers
+	away  bool // it was asked and does not answer
 	ever  bool // it has answered since the agent's start
 	list  []pcsc.Reader
 	past  map[string]bool // names of readers that were there: their slots are readers too
@@ -47,7 +49,7 @@ func (r *readers) take(e pcsc.Event) (left []string, differs bool) {
 		}
 		r.left[name] = true
 	}
-	r.known, r.list = e.Err == nil, e.Readers
+	r.known, r.away, r.list = e.Err == nil, e.Err != nil, e.Readers
 	for _, reader := range e.Readers {
 		if r.past == nil || len(r.past) >= maxPast {
 			r.past = map[string]bool{}
@@ -197,11 +199,52 @@ func (r *readers) count(s pkcs11.Snapshot) int {
 	defer r.mu.Unlock()
 	n := len(r.list)
 	for _, slot := range s.Slots {
-		if !r.has(slot) && (slot.Token != nil || slot.Hardware && !r.ever) {
+		if !r.has(slot) && r.counts(slot) {
 			n++
 		}
 	}
 	return n
+}
+
+// counts tells whether a slot stands for something that is there now: a module
+// may go on naming a reader that was unplugged. The lock is held.
+func (r *readers) counts(slot pkcs11.Slot) bool {
+	return r.has(slot) || slot.Token != nil || slot.Hardware && !r.ever
+}
+
+// there is what was read, without the cards and readers that have gone since.
+func (r *readers) there(read pkcs11.Snapshot) pkcs11.Snapshot {
+	now, _ := r.overlay(read)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now.Slots = slices.DeleteFunc(slices.Clone(now.Slots), func(slot pkcs11.Slot) bool { return !r.counts(slot) })
+	return now
+}
+
+// missing is why no card can come: there is no reader, and nothing else that a
+// card could be in. nil while PC/SC was not heard yet.
+func (r *readers) missing(s pkcs11.Snapshot) *Error {
+	r.mu.Lock()
+	known, away := r.known, r.away
+	r.mu.Unlock()
+	if !known && !away || r.count(s) > 0 {
+		return nil
+	}
+	e := fail(CodeNoReader)
+	if away {
+		e.Data.Detail = detailNoService
+	}
+	return e
+}
+
+// service is what is wrong with PC/SC itself, "" where it answers.
+func (r *readers) service() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away {
+		return detailNoService
+	}
+	return ""
 }
 
 // watchReaders follows PC/SC until ctx ends.

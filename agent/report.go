@@ -7,6 +7,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // Report is the agent's state for the person's other programs: the command
@@ -29,6 +30,7 @@ type Report struct {
 
 // CardReport is what `cpx-agent certs --json` prints.
 type CardReport struct {
+	PCSC         string              `json:"pcsc,omitempty"` // no_service: it does not answer, so readers may be missing
 	Modules      []ModuleReport      `json:"modules"`
 	Readers      []ReaderReport      `json:"readers"`
 	Certificates []CertificateReport `json:"certificates"`
@@ -48,6 +50,13 @@ const (
 	PINFinalTry = "final_try"
 	PINLocked   = "locked"
 	PINNotSet   = "not_set"
+)
+
+// Why a certificate that a login could use is not usable for now: its card's PIN.
+// More than the module's own reasons, which are of the certificate alone.
+const (
+	ReasonPINLocked pkcs11.Reason = "pin_locked"
+	ReasonPINNotSet pkcs11.Reason = "pin_not_set"
 )
 
 // ReaderReport is a reader and the card in it.
@@ -72,6 +81,7 @@ type CertificateReport struct {
 	Usable     bool      `json:"usable"`
 	Reason     string    `json:"reason,omitempty"`
 	Chosen     bool      `json:"chosen"`
+	Reader     string    `json:"reader"`
 	Renew      bool      `json:"renew"` // it expires within sixty days
 }
 
@@ -88,7 +98,9 @@ const reportLimit = 5 * time.Second
 
 // Report is the state once the first look has ended. With refresh, or where no
 // event tells and the last look is old, it looks anew, through the modules that
-// are open. Where the cards do not answer in time, Error says so.
+// are open: what other programs did to a card's PIN no event tells. A login that
+// has its turn is not disturbed. Where the cards do not answer in time, Error
+// says so.
 func (s *Server) Report(ctx context.Context, refresh bool) Report {
 	ctx, cancel := context.WithTimeout(ctx, reportLimit)
 	defer cancel()
@@ -102,6 +114,7 @@ func (s *Server) Report(ctx context.Context, refresh bool) Report {
 		case <-next:
 		case <-ctx.Done():
 		}
+	case s.queue.taken():
 	case refresh, !s.readers.tell(snapshot) && s.looks.olderThan(s.limits.Stale):
 		if _, err := s.looks.list(ctx); err != nil && ctx.Err() != nil {
 			late = err
@@ -114,9 +127,14 @@ func (s *Server) Report(ctx context.Context, refresh bool) Report {
 	return r
 }
 
-// FullReport is the state as it is now, with what is remembered. It never waits.
-func (s *Server) FullReport(lang string) Report {
-	r := s.report()
+// showLimit bounds what a person waits for who wants to see the state.
+const showLimit = 2 * time.Second
+
+// FullReport is the state as it is now, with what is remembered.
+func (s *Server) FullReport(ctx context.Context, lang string) Report {
+	looking, cancel := context.WithTimeout(ctx, showLimit)
+	defer cancel()
+	r := s.Report(looking, true)
 	if list, err := s.Sites(); err != nil {
 		r.SitesError = sites.Why(err, lang)
 	} else if s.remembered.store != nil {
@@ -133,7 +151,7 @@ func (s *Server) report() Report {
 	known, err := s.looks.state()
 	r := Report{
 		Version: s.version, PID: os.Getpid(), Settings: s.policy.Modules, Reading: !known, Log: s.logFile,
-		CardReport: ReportCards(snapshot, s.cards.Modules(), chosen),
+		CardReport: s.readers.report(snapshot, s.cards.Modules(), chosen),
 	}
 	if err != nil {
 		r.Error = err.Error()
@@ -150,7 +168,21 @@ func (s *Server) report() Report {
 	return r
 }
 
-// ReportCards says what a look showed.
+// ReportLook says what a look showed, without the readers that a module still
+// names and PC/SC does not.
+func ReportLook(s pkcs11.Snapshot, modules []pkcs11.ModuleState, chosen Chosen, now pcsc.Event) CardReport {
+	var r readers
+	r.take(now)
+	return r.report(s, modules, chosen)
+}
+
+func (r *readers) report(s pkcs11.Snapshot, modules []pkcs11.ModuleState, chosen Chosen) CardReport {
+	report := ReportCards(r.there(s), modules, chosen)
+	report.PCSC = r.service()
+	return report
+}
+
+// ReportCards says what was read.
 func ReportCards(s pkcs11.Snapshot, modules []pkcs11.ModuleState, chosen Chosen) CardReport {
 	r := CardReport{Modules: []ModuleReport{}, Readers: []ReaderReport{}, Certificates: []CertificateReport{}}
 	for _, m := range modules {
@@ -170,13 +202,28 @@ func ReportCards(s pkcs11.Snapshot, modules []pkcs11.ModuleState, chosen Chosen)
 		if c.Slot.Token != nil {
 			card = c.Slot.Token.Label
 		}
+		reason := reasonNow(c)
 		r.Certificates = append(r.Certificates, CertificateReport{
 			ID: c.ID, Holder: h.Name, Identifier: h.Identifier, Profession: h.Profession, Kind: h.Kind,
 			NotBefore: c.X509.NotBefore, NotAfter: c.X509.NotAfter, Card: card,
-			Usable: c.Reason == pkcs11.Usable, Reason: string(c.Reason), Chosen: c.ID == use.ID, Renew: h.Renew,
+			Usable: reason == pkcs11.Usable, Reason: string(reason), Chosen: c.ID == use.ID, Renew: h.Renew, Reader: c.Slot.Description,
 		})
 	}
 	return r
+}
+
+// reasonNow is why no login can use the certificate now: no try is spent on a card
+// that says it would take none.
+func reasonNow(c pkcs11.Certificate) pkcs11.Reason {
+	switch t := c.Slot.Token; {
+	case c.Reason != pkcs11.Usable || t == nil:
+		return c.Reason
+	case t.PINLocked:
+		return ReasonPINLocked
+	case t.PINNotSet:
+		return ReasonPINNotSet
+	}
+	return pkcs11.Usable
 }
 
 func reportModule(m pkcs11.ModuleState) ModuleReport {

@@ -13,6 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 func TestReportTexts(t *testing.T) { catalogue.Check(t, reportTexts) }
@@ -134,6 +135,7 @@ func TestReportLooks(t *testing.T) {
 	cards, _ := oneCard(t)
 	clock := &testClock{t: time.Now()}
 	s := &Server{policy: &policy.Effective{}, cards: cards, now: clock.now, limits: Limits{}.withDefaults()}
+	s.queue = newQueue(clock.now, s.limits)
 	s.looks = newLooks(cards, clock.now, nil)
 	if _, err := s.looks.list(t.Context()); err != nil {
 		t.Fatal(err)
@@ -158,6 +160,80 @@ func TestReportLooks(t *testing.T) {
 	r := s.Report(ctx, true)
 	if r.Error != context.Canceled.Error() || len(r.Certificates) != 1 {
 		t.Errorf("a module that hangs: %+v", r)
+	}
+}
+
+// TestReportSeesALock: what another program did to the PIN is seen by a look that
+// was asked for, in words too, and during a login nothing is looked at.
+func TestReportSeesALock(t *testing.T) {
+	cards, person := oneCard(t)
+	s := serve(t, setup{cards: cards, person: person, choice: NewChoice(t.TempDir())})
+	if r := s.Report(t.Context(), false); len(r.Certificates) != 1 || !r.Certificates[0].Usable {
+		t.Fatalf("%+v", r)
+	}
+	if err := s.Use(cards.snapshot.Certificates[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	read, _ := cards.Snapshot()
+	for reason, token := range map[pkcs11.Reason]pkcs11.Token{ReasonPINLocked: {PINLocked: true}, ReasonPINNotSet: {PINNotSet: true}} {
+		slot := read.Slots[0]
+		slot.Token = &token
+		c := read.Certificates[0]
+		c.Slot = slot
+		cards.set(pkcs11.Snapshot{Slots: []pkcs11.Slot{slot}, Certificates: []pkcs11.Certificate{c}})
+		r := s.FullReport(t.Context(), French)
+		if got := r.Certificates[0]; got.Usable || got.Reason != string(reason) || !got.Chosen {
+			t.Errorf("%s: %+v", reason, got)
+		}
+		for _, lang := range []string{French, English} {
+			if text := r.Text(lang); !strings.Contains(text, ReasonText(reason, lang)+")") || strings.Contains(text, "←") || ReasonText(reason, lang) == "" {
+				t.Errorf("%s: %s", reason, text)
+			}
+		}
+	}
+	if err := s.queue.enter(t.Context(), listedOrigin); err != nil {
+		t.Fatal(err)
+	}
+	before := cards.looks()
+	s.Report(t.Context(), true)
+	if n := cards.looks(); n != before {
+		t.Errorf("%d looks during a login", n-before)
+	}
+	s.queue.leave()
+}
+
+// TestReportOfReaders: a reader that has left is named no more, and a service
+// that does not answer is told where there is no reader.
+func TestReportOfReaders(t *testing.T) {
+	read := pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
+	const said = "PC/SC"
+	for name, c := range map[string]struct {
+		read    pkcs11.Snapshot
+		now     pcsc.Event
+		readers int
+		pcsc    string
+	}{
+		"there":             {read, empty(1), 1, ""},
+		"unplugged":         {read, pcsc.Event{}, 0, ""},
+		"no service":        {pkcs11.Snapshot{}, pcsc.Event{Err: pcsc.ErrNoService}, 0, detailNoService},
+		"the module's word": {read, pcsc.Event{Err: pcsc.ErrNoLibrary}, 1, detailNoService},
+	} {
+		r := ReportLook(c.read, nil, Chosen{}, c.now)
+		if len(r.Readers) != c.readers || r.PCSC != c.pcsc {
+			t.Errorf("%s: %+v", name, r)
+		}
+		for _, lang := range []string{French, English} {
+			if text := r.Text(lang); strings.Contains(text, said) != (c.pcsc != "" && c.readers == 0) {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+	}
+	s := &Server{policy: &policy.Effective{}, cards: &fakeCards{snapshot: read}, queue: newQueue(time.Now, Limits{})}
+	s.looks = newLooks(s.cards, time.Now, nil)
+	s.readers.take(empty(1))
+	s.readers.take(pcsc.Event{Err: pcsc.ErrNoService}) // it was stopped
+	if r := s.report(); len(r.Readers) != 0 || r.PCSC != detailNoService {
+		t.Errorf("%+v", r)
 	}
 }
 

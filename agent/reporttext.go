@@ -11,13 +11,13 @@ import (
 
 // reportWords is the catalogue of the state in words.
 type reportWords struct {
-	running, reading, cardsError         string
-	addresses, wss, noWSS                string
-	modules, readers, certificates, none string
-	notLoaded, notPKCS11, failed         string
-	noCard, unknownCard, next            string
-	countLow, finalTry, locked, notSet   string
-	sites, notTaken, line, log           string
+	running, reading, cardsError          string
+	addresses, wss, noWSS                 string
+	modules, readers, certificates, none  string
+	notLoaded, notPKCS11, failed          string
+	noCard, unknownCard, next             string
+	countLow, finalTry, locked, notSet    string
+	sites, notTaken, line, log, noService string
 }
 
 var reportTexts = map[string]reportWords{
@@ -31,8 +31,9 @@ var reportTexts = map[string]reportWords{
 		countLow: "Attention : un code faux a déjà été saisi, il reste peu d’essais.",
 		finalTry: "Attention : dernier essai avant le blocage de la carte.",
 		locked:   "Attention : le code porteur est bloqué.", notSet: "Attention : cette carte n’a pas encore de code porteur.",
-		sites:    "Sites mémorisés : %d",
-		notTaken: "Réglages non pris (« cpx-agent policy » dit pourquoi) :", line: "%s, ligne %d : %s", log: "Journal : %s",
+		noService: "Le service des lecteurs de cartes (PC/SC) ne répond pas : « cpx-agent doctor » dit que faire.",
+		sites:     "Sites mémorisés : %d",
+		notTaken:  "Réglages non pris (« cpx-agent policy » dit pourquoi) :", line: "%s, ligne %d : %s", log: "Journal : %s",
 	},
 	English: {
 		running: "CPx Bridge %s is running (process %d).", reading: "The cards are being read.",
@@ -44,8 +45,9 @@ var reportTexts = map[string]reportWords{
 		countLow: "Careful: a wrong PIN was typed before, few tries are left.",
 		finalTry: "Careful: this is the last try before the card is locked.",
 		locked:   "Careful: the PIN is locked.", notSet: "Careful: this card has no PIN yet.",
-		sites:    "Remembered sites: %d",
-		notTaken: "Settings not taken (“cpx-agent policy” says why):", line: "%s, line %d: %s", log: "Log: %s",
+		noService: "The service for card readers (PC/SC) does not answer: “cpx-agent doctor” says what to do.",
+		sites:     "Remembered sites: %d",
+		notTaken:  "Settings not taken (“cpx-agent policy” says why):", line: "%s, line %d: %s", log: "Log: %s",
 	},
 }
 
@@ -131,6 +133,9 @@ func (r CardReport) Text(lang string) string {
 	if len(r.Readers) == 0 {
 		say("", w.none)
 	}
+	if len(r.Readers) == 0 && r.PCSC == detailNoService {
+		say("", w.noService)
+	}
 	say(w.certificates)
 	for _, c := range r.Certificates {
 		say("", c.ID[:min(12, len(c.ID))], c.Holder, c.Identifier, w.details(c, lang))
@@ -163,7 +168,7 @@ func (w reportWords) details(c CertificateReport, lang string) string {
 		}
 	}
 	text := "(" + strings.Join(parts, ", ") + ")"
-	if c.Chosen {
+	if c.Chosen && c.Usable {
 		text += " ← " + w.next
 	}
 	if c.Renew {

@@ -64,7 +64,7 @@ func (s *Server) nextWindow(ctx context.Context) context.Context {
 func (s *Server) tell(ctx context.Context) {
 	s.log.Info("the state is shown")
 	lang := s.State().Lang
-	if err := s.prompter.Tell(ctx, lang, Name, s.FullReport(lang).Text(lang)); err != nil && ctx.Err() == nil {
+	if err := s.prompter.Tell(ctx, lang, Name, s.FullReport(ctx, lang).Text(lang)); err != nil && ctx.Err() == nil {
 		s.log.Info("the state cannot be shown", "error", err)
 	}
 }

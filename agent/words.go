@@ -72,10 +72,12 @@ var (
 		French: {
 			pkcs11.Usable: "utilisable", pkcs11.Expired: "expiré", pkcs11.NotYetValid: "pas encore valide",
 			pkcs11.NotForAuthentication: "ne sert pas à s’identifier", pkcs11.KeyWithoutPIN: "clé sans code porteur, refusée",
+			ReasonPINLocked: "code porteur bloqué", ReasonPINNotSet: "code porteur pas encore défini",
 		},
 		English: {
 			pkcs11.Usable: "usable", pkcs11.Expired: "expired", pkcs11.NotYetValid: "not yet valid",
 			pkcs11.NotForAuthentication: "not for logging in", pkcs11.KeyWithoutPIN: "key without a PIN, refused",
+			ReasonPINLocked: "PIN locked", ReasonPINNotSet: "PIN not set yet",
 		},
 	}
 	soon = map[string]string{French: "expire bientôt, à renouveler", English: "expires soon, have it renewed"}

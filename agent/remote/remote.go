@@ -17,7 +17,7 @@ import (
 // Agent is what the socket serves; *agent.Server is one.
 type Agent interface {
 	Report(ctx context.Context, refresh bool) agent.Report
-	FullReport(lang string) agent.Report
+	FullReport(ctx context.Context, lang string) agent.Report
 	ShowState(ctx context.Context)
 	Use(id string) error
 	Sites() ([]sites.Site, error)
@@ -68,7 +68,7 @@ func Methods(life context.Context, a Agent, makePlace func(context.Context) bool
 				return nil, &control.Error{Code: control.CodeEnding, Message: "this agent can ask nobody"}
 			}
 			a.ShowState(life)
-			return a.FullReport(p.Lang), nil
+			return a.FullReport(ctx, p.Lang), nil
 		}),
 		methodSites: method(func(context.Context, struct{}) (any, error) {
 			list, err := a.Sites()

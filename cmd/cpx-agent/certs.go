@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 const (
@@ -38,7 +40,7 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (cards, er
 		return cards{}, err
 	}
 	c := cards{state: state}
-	running, err := c.ask(ctx, p, false)
+	running, err := c.ask(ctx, p, true)
 	if running {
 		return c, err
 	}
@@ -70,18 +72,31 @@ func (c *cards) ask(ctx context.Context, p *policy.Effective, refresh bool) (boo
 	return true, err
 }
 
-// ownLook reads all cards once, without a PIN.
+// ownLook reads all cards once, without a PIN, and asks PC/SC which readers there
+// are: a module may name others.
 func ownLook(ctx context.Context, p *policy.Effective, choice *agent.Choice, stderr io.Writer) (agent.CardReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: logger(p, stderr)})
+	var now pcsc.Event
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: p.Modules, Limits: pkcs11.Limits(p.Limits), Logger: looker(p, stderr)})
 	if err != nil {
-		return agent.ReportCards(pkcs11.Snapshot{}, nil, agent.Chosen{}), err
+		return agent.ReportLook(pkcs11.Snapshot{}, nil, agent.Chosen{}, now), err
 	}
 	defer pool.Close()
 	snapshot, err := pool.List(ctx)
+	now.Readers, now.Err = pcsc.Readers(ctx)
 	chosen, _ := choice.Get()
-	return agent.ReportCards(snapshot, pool.Modules(), chosen), err
+	return agent.ReportLook(snapshot, pool.Modules(), chosen, now), err
+}
+
+// looker is the log of a look from the command line: what went wrong, among the
+// answer's lines, and no more unless the settings ask for more.
+func looker(p *policy.Effective, w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	if p.Log.Level == "debug" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 func certs(ctx context.Context, p *policy.Effective, asJSON bool, stdout, stderr io.Writer) int {
@@ -122,11 +137,6 @@ func (c cards) beginning(prefix string) []agent.CertificateReport {
 func useCertificate(ctx context.Context, p *policy.Effective, prefix string, stdout, stderr io.Writer) int {
 	c, err := look(ctx, p, stderr)
 	found := c.beginning(prefix)
-	if c.running && err == nil && len(found) == 0 {
-		// Perhaps put in since the agent's last look.
-		_, err = c.ask(ctx, p, true)
-		found = c.beginning(prefix)
-	}
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
