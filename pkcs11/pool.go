@@ -90,7 +90,7 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 	}
 	paths := o.Modules
 	if len(paths) == 0 {
-		paths = firstKnown()
+		paths = DefaultModules()
 	}
 	for _, path := range paths {
 		p.modules = append(p.modules, &module{path: path, turn: make(chan struct{}, 1), state: ModuleState{Path: path}})
@@ -99,7 +99,9 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 	return p, err
 }
 
-func firstKnown() []string {
+// DefaultModules are the modules where the settings name none: the first of
+// KnownPlaces that exists.
+func DefaultModules() []string {
 	for _, path := range KnownPlaces() {
 		if _, err := os.Stat(path); err == nil {
 			return []string{path}

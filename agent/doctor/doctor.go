@@ -10,6 +10,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -124,6 +125,20 @@ func Run(ctx context.Context, o Options) Report {
 		}
 	}
 	return r
+}
+
+// BadSettings is the report of a workstation whose settings cannot be read: that
+// alone is told, because all else hangs on them.
+func BadSettings(err error, lang, version string, identity bool) Report {
+	o := Options{Lang: lang, Agent: version, Identity: identity}.withDefaults()
+	d := &doctor{Options: o, words: texts[o.Lang]}
+	d.home, _ = os.UserHomeDir()
+	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Text: d.discreet(fmt.Sprintf(d.words.SettingsBad, err)), Next: d.words.MendSettings}
+	var where *policy.SettingsError
+	if errors.As(err, &where) {
+		f.Subject = where.Key
+	}
+	return Report{Version: 1, Agent: version, System: runtime.GOOS, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
 }
 
 func (o Options) withDefaults() Options {

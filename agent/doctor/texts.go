@@ -5,6 +5,7 @@ package doctor
 type words struct {
 	Failed, Report, Late, LateNext, LateKeyring string
 	SettingsTaken, SettingNotTaken, SettingNext string
+	SettingsBad, MendSettings                   string
 	NoPCSCLibrary, InstallPCSC, NoPCSC          string
 	StartPCSC, NoReader, PlugReader, PCSCRuns   string
 	ReaderEmpty, ReaderCard                     string
@@ -51,6 +52,8 @@ var texts = map[string]words{
 
 		SettingsTaken:   "Tous les réglages sont appliqués.",
 		SettingNotTaken: "Réglage non appliqué : %s, ligne %d, %s : %s",
+		SettingsBad:     "Les réglages ne peuvent être lus, et CPx Bridge ne démarre pas : %v",
+		MendSettings:    "Corrigez ce fichier, ou faites-le corriger par votre administrateur.",
 		SettingNext:     "Retirez cette ligne, ou demandez à votre administrateur.",
 
 		NoPCSCLibrary: "La bibliothèque des lecteurs de cartes (PC/SC) manque.",
@@ -167,6 +170,8 @@ var texts = map[string]words{
 
 		SettingsTaken:   "All settings are taken.",
 		SettingNotTaken: "A setting is not taken: %s, line %d, %s: %s",
+		SettingsBad:     "The settings cannot be read, and CPx Bridge does not start: %v",
+		MendSettings:    "Mend this file, or have your administrator do so.",
 		SettingNext:     "Take this line out, or ask your administrator.",
 
 		NoPCSCLibrary: "The library for card readers (PC/SC) is missing.",

@@ -110,12 +110,13 @@ func (e *Effective) Describe() []Setting {
 	}
 	list := make([]Setting, len(keys))
 	for i, key := range keys {
-		list[i] = Setting{key, show(values[key]), e.Sources[key]}
+		list[i] = Setting{key, Show(values[key]), e.Sources[key]}
 	}
 	return list
 }
 
-func show(v any) string {
+// Show is a value as Describe shows it.
+func Show(v any) string {
 	switch v := v.(type) {
 	case string:
 		return fmt.Sprintf("%q", v)

@@ -30,10 +30,14 @@ func (f *fake) Report(_ context.Context, refresh bool) agent.Report {
 	}
 	return r
 }
-func (f *fake) FullReport(_ context.Context, lang string) agent.Report { r := f.report; r.SitesError = lang; return r }
-func (f *fake) ShowState(context.Context)           { f.shown++ }
-func (f *fake) Use(id string) error                 { f.used = id; return nil }
-func (f *fake) Sites() ([]sites.Site, error)        { return f.list, f.err }
+func (f *fake) FullReport(_ context.Context, lang string) agent.Report {
+	r := f.report
+	r.SitesError = lang
+	return r
+}
+func (f *fake) ShowState(context.Context)    { f.shown++ }
+func (f *fake) Use(id string) error          { f.used = id; return nil }
+func (f *fake) Sites() ([]sites.Site, error) { return f.list, f.err }
 
 func (f *fake) Forget(origin string) error {
 	f.list = slices.DeleteFunc(f.list, func(s sites.Site) bool { return s.Origin == origin })

@@ -7,11 +7,10 @@ import (
 	"os"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 // startWithDesktop is the command autostart: status, enable or disable.
-func startWithDesktop(p *policy.Effective, action string, stdout, stderr io.Writer) int {
+func startWithDesktop(p settings, action string, stdout, stderr io.Writer) int {
 	w := texts[language(p, stderr)]
 	var err error
 	switch action {

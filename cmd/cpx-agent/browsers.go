@@ -12,7 +12,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 // browserOptions are of `policy browsers` alone.
@@ -80,11 +79,11 @@ func (o *browserOptions) request() (browsers.Request, error) {
 }
 
 // browserPolicy prints or writes the browsers' policies.
-func browserPolicy(p *policy.Effective, o browserOptions, stdout, stderr io.Writer) int {
+func browserPolicy(p settings, o browserOptions, stdout, stderr io.Writer) int {
 	w := browserWords[language(p, stderr)]
 	r, err := o.request()
 	if err != nil {
-		return misused(stderr, err.Error())
+		return misused(stderr, []string{"policy"}, err.Error())
 	}
 	changes, err := browsers.Plan(r)
 	if err != nil {

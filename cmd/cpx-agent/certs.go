@@ -13,7 +13,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
@@ -34,7 +33,7 @@ type cards struct {
 	running bool
 }
 
-func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (cards, error) {
+func look(ctx context.Context, p settings, stderr io.Writer) (cards, error) {
 	state, err := agent.StateDir()
 	if err != nil {
 		return cards{}, err
@@ -53,7 +52,7 @@ func look(ctx context.Context, p *policy.Effective, stderr io.Writer) (cards, er
 
 // ask is false where there is no agent that reads these modules; then an error
 // says that one is there and does not answer.
-func (c *cards) ask(ctx context.Context, p *policy.Effective, refresh bool) (bool, error) {
+func (c *cards) ask(ctx context.Context, p settings, refresh bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	r, err := remote.State(ctx, c.state, refresh)
@@ -74,7 +73,7 @@ func (c *cards) ask(ctx context.Context, p *policy.Effective, refresh bool) (boo
 
 // ownLook reads all cards once, without a PIN, and asks PC/SC which readers there
 // are: a module may name others.
-func ownLook(ctx context.Context, p *policy.Effective, choice *agent.Choice, stderr io.Writer) (agent.CardReport, error) {
+func ownLook(ctx context.Context, p settings, choice *agent.Choice, stderr io.Writer) (agent.CardReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	var now pcsc.Event
@@ -91,7 +90,7 @@ func ownLook(ctx context.Context, p *policy.Effective, choice *agent.Choice, std
 
 // looker is the log of a look from the command line: what went wrong, among the
 // answer's lines, and no more unless the settings ask for more.
-func looker(p *policy.Effective, w io.Writer) *slog.Logger {
+func looker(p settings, w io.Writer) *slog.Logger {
 	level := slog.LevelWarn
 	if p.Log.Level == "debug" {
 		level = slog.LevelDebug
@@ -99,7 +98,7 @@ func looker(p *policy.Effective, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-func certs(ctx context.Context, p *policy.Effective, asJSON bool, stdout, stderr io.Writer) int {
+func certs(ctx context.Context, p settings, asJSON bool, stdout, stderr io.Writer) int {
 	c, err := look(ctx, p, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
@@ -134,7 +133,7 @@ func (c cards) beginning(prefix string) []agent.CertificateReport {
 }
 
 // useCertificate takes an ID or an unambiguous beginning of one.
-func useCertificate(ctx context.Context, p *policy.Effective, prefix string, stdout, stderr io.Writer) int {
+func useCertificate(ctx context.Context, p settings, prefix string, stdout, stderr io.Writer) int {
 	c, err := look(ctx, p, stderr)
 	found := c.beginning(prefix)
 	if err != nil {

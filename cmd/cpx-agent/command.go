@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // Exit statuses of protocol.md.
@@ -20,51 +23,31 @@ const (
 	exitUsage   = 2
 )
 
-const usage = `Usage: cpx-agent [COMMAND] [OPTIONS]
-
-  run                 serve the browser on this machine (the default); --no-tray
-                      where one runs already, show its state
-  certs [--json]      list readers, cards and certificates; asks for no PIN
-  certs use ID        the certificate that the next logins use
-  sites [--json]      the sites that you always allow
-  sites forget SITE   ask you again at this site
-  autostart [status|enable|disable]
-                      whether the agent starts with your desktop
-  doctor [--json]     what is wrong on this workstation and what to do; changes
-                      nothing, asks for no PIN; --identity names holders too
-  policy              the settings in force, each with where it comes from
-  policy browsers     what lets the portals named with --origin (again for each)
-                      reach the agent without the browser's question; --write
-                      writes it, --remove takes it away again, --os linux, windows
-                      or macos, --browser chrome,edge,chromium,firefox, --dir
-                      FOLDER in place of the system, --older-edge for Edge 140-145
-  wss install         make the certificate for wss (Safari), have it trusted, take
-                      the one before back; wss remove takes all of it back,
-                      wss status says how it stands
-  version
-
-Every command takes --config FILE, in place of your own settings file.
-`
-
 // options are what may stand before or after a command's words.
 type options struct {
 	config string
+	lang   string
 	noTray bool
 	json   bool
 	whole  bool // --identity
+	help   bool
 	words  []string
 
 	browsers browserOptions
 }
 
+// parse reads the options; where it fails, the words before the error are known.
 func parse(args []string) (options, error) {
 	var o options
 	set := flag.NewFlagSet("cpx-agent", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.StringVar(&o.config, "config", "", "")
+	set.StringVar(&o.lang, "lang", "", "")
 	set.BoolVar(&o.noTray, "no-tray", false, "")
 	set.BoolVar(&o.json, "json", false, "")
 	set.BoolVar(&o.whole, "identity", false, "")
+	set.BoolVar(&o.help, "help", false, "")
+	set.BoolVar(&o.help, "h", false, "")
 	o.browsers.register(set)
 	for {
 		if err := set.Parse(args); err != nil {
@@ -76,52 +59,79 @@ func parse(args []string) (options, error) {
 		o.words = append(o.words, set.Arg(0))
 		args = set.Args()[1:]
 	}
+	if o.help {
+		return o, nil
+	}
 	if len(o.words) == 0 {
 		o.words = []string{"run"}
 	}
-	if o.json && !slices.Contains([]string{"certs", "sites", "doctor"}, o.words[0]) {
-		return o, errors.New("--json belongs to certs, sites and doctor")
+	for name, given := range map[string]bool{"json": o.json, "identity": o.whole, "no-tray": o.noTray} {
+		if given && !takes(o.words[0], name) {
+			return o, fmt.Errorf("--%s belongs to %s", name, owners(name))
+		}
 	}
-	if o.whole && o.words[0] != "doctor" {
-		return o, errors.New("--identity belongs to doctor")
-	}
-	if o.noTray && o.words[0] != "run" {
-		return o, errors.New("--no-tray belongs to run")
+	switch {
+	case o.lang != "" && o.lang != agent.French && o.lang != agent.English:
+		return o, fmt.Errorf("--lang %q: the languages are fr and en", o.lang)
+	case o.lang != "" && o.words[0] == "run":
+		return o, errors.New("--lang is for what a command prints; the agent's language is the setting lang")
 	}
 	return o, o.browsers.misplaced(set, o.words)
 }
 
+func takes(command, flag string) bool {
+	s, known := specOf(command)
+	return !known || slices.Contains(s.flags, flag) // an unknown command is told first
+}
+
+// owners are the commands that take an option.
+func owners(flag string) string {
+	var names []string
+	for _, s := range specs {
+		if slices.Contains(s.flags, flag) {
+			names = append(names, s.name)
+		}
+	}
+	if n := len(names); n > 1 {
+		names = []string{strings.Join(names[:n-1], ", "), names[n-1]}
+	}
+	return strings.Join(names, " and ")
+}
+
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, usage)
-		return exitGood
-	}
 	if err != nil {
-		return misused(stderr, err.Error())
+		return misused(stderr, o.words, err.Error())
 	}
-	one := len(o.words) == 1
-	switch {
-	case o.words[0] == "help" && one:
-		fmt.Fprint(stdout, usage)
-		return exitGood
-	case o.words[0] == "version" && one:
+	if done, exit := help(o, stdout, stderr); done {
+		return exit
+	}
+	if wrong := misuse(o.words); wrong != "" {
+		return misused(stderr, o.words, wrong)
+	}
+	if o.words[0] == "version" {
 		fmt.Fprintln(stdout, "cpx-agent", version)
 		return exitGood
-	case !known(o.words):
-		return misused(stderr, fmt.Sprintf("unknown command %q", strings.Join(o.words, " ")))
 	}
 	p, err := load(o)
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
+		if o.words[0] == "doctor" && o.json {
+			badSettings(o, err, stdout, stderr)
+		}
 		return exitUsage
 	}
+	return do(ctx, p, o, stdout, stderr)
+}
+
+// do runs a command whose words were checked.
+func do(ctx context.Context, p settings, o options, stdout, stderr io.Writer) int {
 	switch o.words[0] {
 	case "policy":
 		if len(o.words) == 2 {
 			return browserPolicy(p, o.browsers, stdout, stderr)
 		}
-		return showPolicy(p, stdout)
+		return showPolicy(p, stdout, stderr)
 	case "autostart":
 		return startWithDesktop(p, append(o.words, "status")[1], stdout, stderr)
 	case "doctor":
@@ -139,48 +149,92 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return run(ctx, p, o.noTray, stdout, stderr)
 }
 
-func known(words []string) bool {
-	switch len(words) {
-	case 1:
-		return slices.Contains([]string{"run", "certs", "sites", "policy", "autostart", "doctor"}, words[0])
-	case 2:
-		return (words[0] == "policy" && words[1] == "browsers") ||
-			(words[0] == "autostart" && slices.Contains([]string{"status", "enable", "disable"}, words[1])) ||
-			(words[0] == "wss" && slices.Contains([]string{"install", "remove", "status"}, words[1]))
-	case 3:
-		return (words[0] == "certs" && words[1] == "use") || (words[0] == "sites" && words[1] == "forget")
+// help answers --help, help and help COMMAND.
+func help(o options, stdout, stderr io.Writer) (done bool, exit int) {
+	words := o.words
+	if len(words) > 0 && words[0] == "help" {
+		o.help, words = true, words[1:]
 	}
-	return false
+	if !o.help {
+		return false, 0
+	}
+	text := usage
+	if len(words) > 0 {
+		s, ok := specOf(words[0])
+		if !ok {
+			return true, misused(stderr, words, misuse(words))
+		}
+		text = s.help
+	}
+	fmt.Fprint(stdout, text)
+	return true, exitGood
 }
 
-func misused(stderr io.Writer, what string) int {
-	fmt.Fprintf(stderr, "cpx-agent: %s\n\n%s", what, usage)
+func misused(stderr io.Writer, words []string, what string) int {
+	fmt.Fprintf(stderr, "cpx-agent: %s\n`%s` says how it is used.\n", what, more(words))
 	return exitUsage
 }
 
-func load(o options) (*policy.Effective, error) {
+// settings are those in force, and the language that was asked for on the command
+// line, "" for none.
+type settings struct {
+	*policy.Effective
+	asked string
+}
+
+func load(o options) (settings, error) {
 	paths := policy.DefaultPaths()
 	if o.config != "" {
 		paths.User, paths.UserRequired = o.config, true
 	}
-	return policy.Load(paths)
+	p, err := policy.Load(paths)
+	return settings{p, o.lang}, err
 }
 
-func logger(p *policy.Effective, w io.Writer) *slog.Logger {
+func logger(p settings, w io.Writer) *slog.Logger {
 	level := slog.LevelInfo
 	_ = level.UnmarshalText([]byte(p.Log.Level)) // the settings were checked
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
-func warn(p *policy.Effective, log *slog.Logger) {
+func warn(p settings, log *slog.Logger) {
 	for _, w := range p.Warnings {
 		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text)
 	}
 }
 
-func showPolicy(p *policy.Effective, stdout io.Writer) int {
+// inForce fills in what the default stands for here.
+func inForce(p settings, s *policy.Setting, stderr io.Writer) {
+	switch s.Key {
+	case "modules":
+		if found := pkcs11.DefaultModules(); len(p.Modules) == 0 && len(found) > 0 {
+			s.Value, s.From = policy.Show(found), s.From+", the first known place that exists"
+		}
+	case "pinentry":
+		if program, err := prompt.Program(""); p.Pinentry == "" && err == nil && program != "" {
+			s.Value, s.From = policy.Show(program), s.From+", found on PATH"
+		}
+	case "lang":
+		p.asked = ""
+		s.Value = policy.Show(language(p, stderr))
+		dir, err := agent.StateDir()
+		if err != nil {
+			return
+		}
+		if chosen, _ := agent.NewLanguageChoice(dir).Get(); chosen != "" && !p.Fixed("lang") {
+			s.From = "chosen in the menu"
+		} else if p.Lang == "" {
+			s.From += ", the desktop's"
+		}
+	}
+}
+
+// showPolicy shows what is in force: where no file says it, what is found on this
+// machine now.
+func showPolicy(p settings, stdout, stderr io.Writer) int {
 	for _, s := range p.Describe() {
-		fmt.Fprintf(stdout, "%-15s %-40s %s\n", s.Key, s.Value, s.From)
+		inForce(p, &s, stderr)
+		fmt.Fprintf(stdout, "%-16s %-40s %s\n", s.Key, s.Value, s.From)
 	}
 	for _, w := range p.Warnings {
 		fmt.Fprintf(stdout, "not taken: %s:%d: %s: %s\n", w.File, w.Line, w.Key, w.Text)

@@ -15,14 +15,14 @@ import (
 )
 
 // examine looks at the workstation. A running agent is left alone.
-func examine(ctx context.Context, p *policy.Effective, asJSON, identity bool, stdout, stderr io.Writer) int {
+func examine(ctx context.Context, p settings, asJSON, identity bool, stdout, stderr io.Writer) int {
 	dir, err := agent.StateDir()
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
 	r := doctor.Run(ctx, doctor.Options{
-		Policy: p, Lang: language(p, stderr), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
+		Policy: p.Effective, Lang: language(p, stderr), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
 		Cards: func(ctx context.Context) (agent.CardReport, error) {
 			c, err := look(ctx, p, io.Discard)
 			return c.CardReport, err
@@ -37,20 +37,32 @@ func examine(ctx context.Context, p *policy.Effective, asJSON, identity bool, st
 			return s.Enabled, s.Where, s.Missing, err
 		},
 	})
-	if asJSON {
-		text, err := json.MarshalIndent(r, "", "  ")
-		if err != nil {
-			fmt.Fprintln(stderr, "cpx-agent:", err)
-			return exitProblem
-		}
-		fmt.Fprintln(stdout, string(text))
-	} else {
+	if !asJSON {
 		printReport(stdout, r)
+	} else if !printDoctorJSON(r, stdout, stderr) {
+		return exitProblem
 	}
 	if r.Outcome == doctor.Problem {
 		return exitProblem
 	}
 	return exitGood
+}
+
+func printDoctorJSON(r doctor.Report, stdout, stderr io.Writer) bool {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		fmt.Fprintln(stderr, "cpx-agent:", err)
+		return false
+	}
+	fmt.Fprintln(stdout, string(text))
+	return true
+}
+
+// badSettings is the report where settings stop everything else: who collects
+// reports gets one from every workstation.
+func badSettings(o options, err error, stdout, stderr io.Writer) {
+	p := settings{&policy.Effective{}, o.lang}
+	printDoctorJSON(doctor.BadSettings(err, language(p, stderr), version, o.whole), stdout, stderr)
 }
 
 func printReport(w io.Writer, r doctor.Report) {

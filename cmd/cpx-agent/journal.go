@@ -5,13 +5,12 @@ import (
 	"log/slog"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 // journalled is the log of an agent that runs: on standard error, and in the
 // file that the tray opens. Each is written whatever becomes of the other. An
 // agent without such a file runs, and says so.
-func journalled(p *policy.Effective, state string, stderr io.Writer) (log *slog.Logger, path string, end func()) {
+func journalled(p settings, state string, stderr io.Writer) (log *slog.Logger, path string, end func()) {
 	log = logger(p, stderr)
 	file, path, err := journal.Open(state)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
@@ -21,7 +20,7 @@ import (
 
 // run makes this process the person's agent, or has the one that runs already
 // show its state.
-func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr io.Writer) int {
+func run(ctx context.Context, p settings, noTray bool, stdout, stderr io.Writer) int {
 	state, err := agent.StateDir()
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
@@ -53,7 +52,7 @@ func run(ctx context.Context, p *policy.Effective, noTray bool, stdout, stderr i
 }
 
 // serve serves until ctx ends or the person quits in the tray.
-func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, held *control.Held, log *slog.Logger, logFile string) error {
+func serve(ctx context.Context, p settings, state string, noTray bool, held *control.Held, log *slog.Logger, logFile string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	socket := control.NewServer(held, log)
 	socketEnded := make(chan struct{})
@@ -66,7 +65,7 @@ func serve(ctx context.Context, p *policy.Effective, state string, noTray bool, 
 	}
 	defer cards.Close()
 	server, err := agent.New(agent.Options{
-		Policy: p, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state), Sites: sites.New(sites.Options{Dir: state}),
+		Policy: p.Effective, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(state), Sites: sites.New(sites.Options{Dir: state}),
 		LocalCertificate: localcert.New(localcert.Options{Dir: state}), Language: agent.NewLanguageChoice(state), LogFile: logFile,
 		Prompter: prompt.New(prompt.Options{Program: p.Pinentry, Window: window.Command(), Logger: log}),
 	})

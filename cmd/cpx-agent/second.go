@@ -10,7 +10,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 )
 
@@ -57,7 +56,7 @@ func hold(ctx context.Context, state, lang string) (*control.Held, agent.Report,
 }
 
 // second ends a start that found another agent.
-func second(p *policy.Effective, first agent.Report, err error, stdout, stderr io.Writer) int {
+func second(p settings, first agent.Report, err error, stdout, stderr io.Writer) int {
 	lang := language(p, stderr)
 	var running *control.RunningError
 	switch {

@@ -45,7 +45,7 @@ type reportSite struct {
 
 // rememberedSites lists the sites, or forgets one. A running agent notices by
 // itself. A locked keyring may ask the person, who waits here, but never a script.
-func rememberedSites(ctx context.Context, p *policy.Effective, o options, stdout, stderr io.Writer) int {
+func rememberedSites(ctx context.Context, p settings, o options, stdout, stderr io.Writer) int {
 	dir, err := agent.StateDir()
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
@@ -107,7 +107,7 @@ func exitOfForget(err error) int {
 	return exitGood
 }
 
-func showSites(p *policy.Effective, list sites.List, err error, asJSON bool, stdout, stderr io.Writer) int {
+func showSites(p settings, list sites.List, err error, asJSON bool, stdout, stderr io.Writer) int {
 	lang := language(p, stderr)
 	exit := exitGood
 	if err != nil {
@@ -124,7 +124,7 @@ func showSites(p *policy.Effective, list sites.List, err error, asJSON bool, std
 	return exit
 }
 
-func printJSON(p *policy.Effective, list []sites.Site, err error, message string, stdout, stderr io.Writer) int {
+func printJSON(p settings, list []sites.Site, err error, message string, stdout, stderr io.Writer) int {
 	r := siteReport{Sites: []reportSite{}, Problem: sites.Reason(err), Message: message}
 	for _, s := range list {
 		d := p.Decide(s.Origin)
@@ -139,7 +139,7 @@ func printJSON(p *policy.Effective, list []sites.Site, err error, message string
 	return exitGood
 }
 
-func printSites(p *policy.Effective, list []sites.Site, lang string, w io.Writer) {
+func printSites(p settings, list []sites.Site, lang string, w io.Writer) {
 	words := siteTexts[lang]
 	fmt.Fprintln(w, words.sites)
 	for _, s := range list {

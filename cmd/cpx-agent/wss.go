@@ -12,7 +12,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
 // wssText is what `wss` says to a person.
@@ -59,7 +58,7 @@ func localCertificate() (*localcert.Store, error) {
 	return localcert.New(localcert.Options{Dir: dir, Keys: keyring.Ring{Unlock: true}}), nil
 }
 
-func wss(ctx context.Context, p *policy.Effective, what string, stdout, stderr io.Writer) int {
+func wss(ctx context.Context, p settings, what string, stdout, stderr io.Writer) int {
 	lang := language(p, stderr)
 	store, err := localCertificate()
 	if err == nil {
@@ -82,7 +81,7 @@ func wssFailed(err error, lang string, stderr io.Writer) int {
 	return exitProblem
 }
 
-func wssInstall(ctx context.Context, p *policy.Effective, store *localcert.Store, lang string, stdout, stderr io.Writer) int {
+func wssInstall(ctx context.Context, p settings, store *localcert.Store, lang string, stdout, stderr io.Writer) int {
 	w := wssWords[lang]
 	if runtime.GOOS != "linux" {
 		fmt.Fprintln(stderr, w.Asks)
@@ -133,7 +132,7 @@ func wssRemove(ctx context.Context, store *localcert.Store, lang string, stdout,
 	return exitGood
 }
 
-func wssStatus(p *policy.Effective, st localcert.Status, lang string, stdout io.Writer) int {
+func wssStatus(p settings, st localcert.Status, lang string, stdout io.Writer) int {
 	w := wssWords[lang]
 	exit := exitGood
 	problem := func(format string, args ...any) {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -48,9 +49,50 @@ func Decode(path string, text []byte, v any) (Lines, error) {
 		return nil, &Error{File: path, Line: row, Key: strings.Join(unknown.Errors[0].Key(), "."), Text: "unknown key"}
 	case errors.As(err, &bad):
 		row, _ := bad.Position()
-		return nil, &Error{File: path, Line: row, Key: strings.Join(bad.Key(), "."), Text: strings.TrimPrefix(bad.Error(), "toml: ")}
+		return nil, &Error{File: path, Line: row, Key: strings.Join(bad.Key(), "."), Text: plain(strings.TrimPrefix(bad.Error(), "toml: "))}
 	}
 	return nil, &Error{File: path, Text: err.Error()}
+}
+
+// mistyped is how the library says that a value has the wrong type, which names
+// our own structures.
+var mistyped = regexp.MustCompile(`(?s)^cannot decode TOML (.+?) into .* of type (.+)$`)
+
+// plain says what is wrong with a value as people who write settings know it.
+func plain(text string) string {
+	if m := mistyped.FindStringSubmatch(text); m != nil {
+		given := map[string]string{"string": "text in quotes", "integer": "a number", "float": "a number", "boolean": "true or false", "array": "a list"}[m[1]]
+		if given == "" {
+			given = "a " + m[1]
+		}
+		return "must be " + wanted(m[2]) + ", not " + given
+	}
+	switch {
+	case strings.HasPrefix(text, "cannot store a table in "):
+		return "must be a value, not a table in [ ]"
+	case strings.HasPrefix(text, "cannot store an array table in "):
+		return "must be a table in [ ], not in [[ ]]"
+	case strings.HasPrefix(text, "decimal number is too large"):
+		return "this number is too large"
+	}
+	return text
+}
+
+// wanted is a Go type in words.
+func wanted(kind string) string {
+	switch {
+	case kind == "bool":
+		return "true or false, without quotes"
+	case kind == "int", kind == "int64":
+		return "a whole number, without quotes"
+	case kind == "string":
+		return "text in quotes"
+	case kind == "[]string":
+		return `a list of texts, such as ["a", "b"]`
+	case strings.HasPrefix(kind, "struct"), strings.HasPrefix(kind, "map"):
+		return "a table in [ ]"
+	}
+	return "another kind of value"
 }
 
 // lines is for messages about values that are well-formed TOML and still wrong.
