@@ -26,6 +26,14 @@ type Report struct {
 	SitesError string     `json:"sitesError,omitempty"` // in words
 	NotTaken   []NotTaken `json:"notTaken,omitempty"`
 	Log        string     `json:"log,omitempty"`
+	Desk       *Desk      `json:"desk,omitempty"` // where asked
+}
+
+// Desk is what only the agent's own session tells: whoever looks from afar, over
+// ssh, has another.
+type Desk struct {
+	Display bool   `json:"display"`           // a window can be shown
+	Keyring string `json:"keyring,omitempty"` // why nothing is remembered, by name: see sites.Reason
 }
 
 // CardReport is what `cpx-agent certs --json` prints.
@@ -134,7 +142,8 @@ const showLimit = 2 * time.Second
 func (s *Server) FullReport(ctx context.Context, lang string) Report {
 	looking, cancel := context.WithTimeout(ctx, showLimit)
 	defer cancel()
-	r := s.Report(looking, true)
+	s.Report(looking, true) // one that is late says nothing about the cards
+	r := s.report()
 	if list, err := s.Sites(); err != nil {
 		r.SitesError = sites.Why(err, lang)
 	} else if s.remembered.store != nil {

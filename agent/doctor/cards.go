@@ -40,6 +40,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		next := fmt.Sprintf(d.words.InstallModule, strings.Join(pkcs11.KnownPlaces(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.words.NoModule, Next: next}}
 	}
+	usable := slices.ContainsFunc(r.Certificates, func(c agent.CertificateReport) bool { return c.Usable })
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
@@ -47,12 +48,20 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
 	}
+	numbers := map[string]int{} // of each reader's certificates: no name tells them apart
 	for _, c := range r.Certificates {
-		found = append(found, d.certificate(c))
+		numbers[c.Reader]++
+		found = append(found, d.certificate(c, numbers[c.Reader]))
+	}
+	for i := range found {
+		// Another card serves: what is wrong with this one keeps nobody from logging in.
+		if usable && found[i].Outcome == Problem && found[i].Code != "module_failed" && found[i].Code != "module_not_pkcs11" {
+			found[i].Outcome = Notice
+		}
 	}
 	unknown := slices.ContainsFunc(r.Readers, func(r agent.ReaderReport) bool { return r.Unknown })
 	switch {
-	case slices.ContainsFunc(r.Certificates, func(c agent.CertificateReport) bool { return c.Usable }):
+	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.words.CardUsable})
 	case err != nil: // the module's finding says it
 	case slices.ContainsFunc(r.Readers, func(r agent.ReaderReport) bool { return r.Card != "" }):
@@ -89,6 +98,7 @@ func (d *doctor) card(r agent.ReaderReport) []Finding {
 		say("pin_not_set", d.words.PINNotSet, d.words.PINNotSetNext)
 	case r.PIN == agent.PINFinalTry:
 		say("pin_final_try", d.words.PINFinalTry, d.words.PINFinalTryNext)
+		f.Outcome = Notice
 	case r.PIN == agent.PINCountLow:
 		say("pin_count_low", d.words.PINCountLow, "")
 		f.Outcome = Good
@@ -98,7 +108,8 @@ func (d *doctor) card(r agent.ReaderReport) []Finding {
 	return []Finding{f}
 }
 
-func (d *doctor) certificate(c agent.CertificateReport) Finding {
+// certificate is the n-th of its reader.
+func (d *doctor) certificate(c agent.CertificateReport, n int) Finding {
 	what := c.Kind
 	if what == "" {
 		what = d.words.Certificate
@@ -106,15 +117,28 @@ func (d *doctor) certificate(c agent.CertificateReport) Finding {
 	if d.Identity {
 		what = strings.TrimSpace(what + " " + c.Holder + " " + c.Identifier)
 	}
-	reason := pkcs11.Reason(c.Reason)
-	f := Finding{Code: "certificate_usable", Outcome: Good, Text: fmt.Sprintf(d.words.CertificateIs, prompt.Visible(what), agent.ReasonText(reason, d.Lang), agent.Date(c.NotAfter, d.Lang))}
-	switch {
-	case reason == pkcs11.Expired:
-		f.Code, f.Outcome, f.Next = "certificate_expired", Problem, d.words.RenewCard
-	case reason != pkcs11.Usable: // every card has some that are for other things
+	reader := prompt.Visible(c.Reader)
+	f := Finding{Code: "certificate_usable", Subject: reader, Outcome: Good}
+	how := fmt.Sprintf(d.words.Until, agent.ReasonText(pkcs11.Reason(c.Reason), d.Lang), agent.Date(c.NotAfter, d.Lang))
+	if c.Reason != "" { // every card has some that are for other things
 		f.Code = "certificate_" + c.Reason
-	case c.Renew:
-		f.Code, f.Outcome, f.Next = "certificate_ends_soon", Problem, d.words.RenewCard
 	}
+	switch pkcs11.Reason(c.Reason) {
+	case pkcs11.Usable:
+		if c.Renew {
+			f.Code, f.Outcome, f.Next = "certificate_ends_soon", Notice, d.words.RenewCard
+		}
+	case pkcs11.Expired:
+		f.Outcome, f.Next = Problem, d.words.RenewCard
+		how = fmt.Sprintf(d.words.ExpiredOn, agent.Date(c.NotAfter, d.Lang))
+	case pkcs11.NotYetValid:
+		f.Outcome = Notice
+		how = fmt.Sprintf(d.words.ValidFrom, agent.Date(c.NotBefore, d.Lang))
+	case pkcs11.NotForAuthentication:
+		how = d.words.OtherUse
+	case agent.ReasonPINLocked, agent.ReasonPINNotSet:
+		f.Outcome = Notice // the reader's own line says what to do
+	}
+	f.Text = fmt.Sprintf(d.words.CertificateIs, reader, n, prompt.Visible(what), how)
 	return f
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -17,29 +19,79 @@ import (
 
 func (d *doctor) dialogs(context.Context) []Finding {
 	var found []Finding
+	own := d.Display == nil || d.Display()
+	agents := !own && d.agentsDisplay()
 	if d.Display != nil {
-		if d.Display() {
-			found = append(found, Finding{Code: "display_answers", Outcome: Good, Text: d.words.Display})
-		} else {
-			found = append(found, Finding{Code: "no_display", Outcome: Problem, Text: d.words.NoDisplay, Next: d.words.NoDisplayNext})
-		}
+		found = append(found, d.display(own, agents))
 	}
 	if runtime.GOOS != "linux" {
 		return found // the system's own dialogs
 	}
 	program, err := prompt.Program(d.Policy.Pinentry)
+	if !hasDisplay() { // another session than the one in which people are asked, or a terminal's
+		if installed, installedErr := prompt.Installed(d.Policy.Pinentry); installedErr == nil {
+			program, err = installed, nil
+		} else if agents || program == "" {
+			program, err = "", installedErr
+		}
+	}
 	if err != nil {
-		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: fmt.Sprintf(d.words.NoDialogs, err), Next: d.words.InstallDialogs})
+		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.words.NoDialogs, Next: d.dialogsNext()})
 	}
 	found = append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: fmt.Sprintf(d.words.Dialogs, program)})
-	if prompt.OwnWindow(d.Policy.Pinentry) && (d.Display == nil || d.Display()) {
+	switch {
+	case agents && !prompt.AsksAll(d.Policy.Pinentry), own && prompt.OwnWindow(d.Policy.Pinentry):
 		return append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.words.OwnWindow})
+	case !own && !agents && !hasDisplay() && !onTerminal(program):
+		return found // who asks the rest, only a desktop would tell
 	}
 	return append(found, Finding{Code: "dialog_program_alone", Subject: program, Outcome: Good, Text: d.words.NoWindow})
 }
 
+// display says where a window can be shown. Where this program has no display, as
+// over ssh, the running agent's counts; without one it cannot be told.
+func (d *doctor) display(own, agents bool) Finding {
+	switch {
+	case own:
+		return Finding{Code: "display_answers", Outcome: Good, Text: d.words.Display}
+	case agents:
+		return Finding{Code: "display_answers", Outcome: Good, Text: d.words.AgentsDisplay}
+	case !hasDisplay():
+		return Finding{Code: "no_display", Outcome: Unknown, Text: d.words.DisplayUnknown, Next: d.words.NoDisplayNext}
+	}
+	return Finding{Code: "no_display", Outcome: Problem, Text: d.words.NoDisplay, Next: d.words.NoDisplayNext}
+}
+
+func (d *doctor) agentsDisplay() bool {
+	r, err := d.running()
+	return err == nil && r.Desk != nil && r.Desk.Display
+}
+
+func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
+
+func onTerminal(program string) bool {
+	return strings.HasSuffix(program, "-tty") || strings.HasSuffix(program, "-curses")
+}
+
+// dialogsNext never tells to install what the settings do not take.
+func (d *doctor) dialogsNext() string {
+	if d.Policy.Pinentry != "" {
+		return fmt.Sprintf(d.words.MendPinentry, d.Policy.Pinentry)
+	}
+	return d.words.InstallDialogs
+}
+
+// keyring: logins work without one, and nothing is remembered, so it is never a
+// problem. The running agent's word counts where this program reaches none.
 func (d *doctor) keyring(ctx context.Context) []Finding {
 	err := d.Keyring(ctx)
+	if err != nil && d.Policy.Origins.Mode != policy.ModeListed { // there the agent never asks it
+		if r, agentErr := d.running(); agentErr == nil && r.Desk != nil {
+			err = keyringOf(r.Desk.Keyring)
+		} else if errors.Is(err, keyring.ErrNone) && noSession() {
+			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.words.KeyringUnknown, Next: d.words.NoDisplayNext}}
+		}
+	}
 	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.words.KeyringOpen}
 	switch {
 	case err == nil:
@@ -53,10 +105,29 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 	default:
 		f = Finding{Code: "keyring_refused", Text: d.words.KeyringRefused, Next: d.words.RestartKeyring}
 	}
-	if f.Outcome = Problem; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
+	if f.Outcome = Notice; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
 		f.Outcome, f.Next = Good, "" // there nothing is kept in it
 	}
 	return []Finding{f}
+}
+
+// keyringOf is what the agent says of the keyring; a list that is damaged says
+// that it opened.
+func keyringOf(reason string) error {
+	return map[string]error{
+		"no_keyring": keyring.ErrNone, "keyring_locked": keyring.ErrLocked, "keyring_slow": keyring.ErrSlow, "keyring_refused": keyring.ErrRefused,
+	}[reason]
+}
+
+// noSession tells that this program belongs to no desktop session of which a
+// keyring could be reached.
+func noSession() bool {
+	if runtime.GOOS != "linux" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
+		return false
+	}
+	dir := os.Getenv("XDG_RUNTIME_DIR")
+	_, err := os.Stat(filepath.Join(dir, "bus"))
+	return dir == "" || err != nil
 }
 
 func (d *doctor) autostart(context.Context) []Finding {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -31,9 +32,13 @@ type Outcome string
 // The outcomes.
 const (
 	Good    Outcome = "good"
+	Notice  Outcome = "notice" // good to know or to do, and no login fails by it
 	Problem Outcome = "problem"
 	Unknown Outcome = "unknown" // it cannot be told here and now
 )
+
+// rank orders the outcomes, the worst last.
+var rank = map[Outcome]int{Good: 0, Notice: 1, Unknown: 2, Problem: 3}
 
 // Finding is one thing that was looked at. Check and Code are for programs and
 // stay as they are; Text and Next are for people, in the report's language.
@@ -52,7 +57,7 @@ type Report struct {
 	Agent    string    `json:"agent"`
 	System   string    `json:"system"`
 	Lang     string    `json:"lang"`
-	Outcome  Outcome   `json:"outcome"` // the worst: problem, else unknown, else good
+	Outcome  Outcome   `json:"outcome"` // the worst: problem, else unknown, else notice, else good
 	Findings []Finding `json:"findings"`
 }
 
@@ -93,6 +98,8 @@ type doctor struct {
 	Options
 	words words
 	home  string
+	// running is what the person's running agent says of itself, asked once.
+	running func() (agent.Report, error)
 }
 
 // Run looks at everything and returns when all has answered, or is late.
@@ -100,6 +107,14 @@ func Run(ctx context.Context, o Options) Report {
 	d := &doctor{Options: o.withDefaults()}
 	d.words = texts[d.Lang]
 	d.home, _ = os.UserHomeDir()
+	d.running = sync.OnceValues(func() (agent.Report, error) {
+		if d.Answers == nil {
+			return agent.Report{}, control.ErrNoAgent
+		}
+		ctx, cancel := context.WithTimeout(ctx, shortLimit)
+		defer cancel()
+		return d.Answers(ctx)
+	})
 	checks := []check{
 		{"settings", shortLimit, d.settings}, {"pcsc", shortLimit, d.pcsc}, {"cards", cardsLimit, d.cards},
 		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"agent", shortLimit, d.agent},
@@ -119,7 +134,7 @@ func Run(ctx context.Context, o Options) Report {
 		for _, f := range list {
 			f.Text, f.Next, f.Subject = d.discreet(f.Text), d.discreet(f.Next), d.discreet(f.Subject)
 			r.Findings = append(r.Findings, f)
-			if f.Outcome == Problem || f.Outcome == Unknown && r.Outcome == Good {
+			if rank[f.Outcome] > rank[r.Outcome] {
 				r.Outcome = f.Outcome
 			}
 		}

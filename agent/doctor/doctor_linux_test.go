@@ -192,6 +192,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	me := os.Getuid()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere") // a session, whose keyring the cases play
 	for _, c := range []struct {
 		code    string
 		outcome Outcome
@@ -212,16 +213,21 @@ func TestFindings(t *testing.T) {
 		{"card_unknown", Problem, reader(func(r *agent.ReaderReport) { r.Card, r.Unknown = "", true })},
 		{"no_usable_certificate", Problem, withPIN("")},
 		{"pin_locked", Problem, withPIN(agent.PINLocked)}, {"pin_not_set", Problem, withPIN(agent.PINNotSet)},
-		{"pin_final_try", Problem, withPIN(agent.PINFinalTry)}, {"pin_count_low", Good, withPIN(agent.PINCountLow)},
-		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) { o.Display = func() bool { return false } }},
+		{"pin_final_try", Notice, func(o *Options) {
+			twoCards(o, agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: agent.PINFinalTry}, "not_for_authentication")
+		}}, {"pin_count_low", Good, withPIN(agent.PINCountLow)},
+		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) {
+			t.Setenv("DISPLAY", ":99999")
+			o.Display = func() bool { return false }
+		}},
 		{"no_dialog_program", Problem, func(o *Options) { o.Policy.Pinentry = "/nowhere/pinentry" }},
 		{"dialog_program", Good, func(o *Options) { o.Policy.Pinentry = "/bin/sh" }},
-		{"keyring_open", Good, nil}, {"keyring_locked", Problem, key(keyring.ErrLocked)}, {"no_keyring", Problem, key(keyring.ErrNone)},
-		{"keyring_slow", Problem, key(keyring.ErrSlow)}, {"keyring_refused", Problem, key(keyring.ErrRefused)},
+		{"keyring_open", Good, nil}, {"keyring_locked", Notice, key(keyring.ErrLocked)}, {"no_keyring", Notice, key(keyring.ErrNone)},
+		{"keyring_slow", Notice, key(keyring.ErrSlow)}, {"keyring_refused", Notice, key(keyring.ErrRefused)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
-		{"agent_silent", Problem, answers(agent.Report{}, errors.New("played"))},
+		{"agent_silent", Problem, answers(agent.Report{}, control.ErrNoAnswer)},
 		{"agent_runs", Good, answers(agent.Report{}, nil)}, {"no_agent", Problem, sockets()},
-		{"agent_replaced", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
+		{"agent_replaced", Notice, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_serves_wss", Good, withWSS(sockets(plain, wss))},
 		{"agent_serves_wss", Good, withWSS(func(o *Options) { sockets(plain, wss)(o); answers(atWSS, nil)(o) })},
 		{"agent_no_wss", Problem, withWSS(sockets(plain))},
@@ -239,7 +245,9 @@ func TestFindings(t *testing.T) {
 			sockets(Socket{Port: 27720, UID: me + 1}, Socket{Port: 27820, UID: me + 1})(o)
 		}},
 		{"agent_answers", Good, noSockets(atWSS, nil)}, {"no_agent", Problem, noSockets(agent.Report{}, control.ErrNoAgent)},
-		{"agent_silent", Problem, noSockets(agent.Report{}, errors.New("played"))},
+		{"agent_silent", Problem, noSockets(agent.Report{}, control.ErrNoAnswer)},
+		{"agent_not_asked", Unknown, answers(agent.Report{}, control.ErrNoAgent)}, {"agent_not_asked", Unknown, answers(agent.Report{}, control.ErrStranger)},
+		{"agent_starting", Unknown, answers(agent.Report{}, &control.Error{Code: control.CodeStarting})},
 		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(agent.Report{}, nil))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
@@ -268,6 +276,9 @@ func TestFindings(t *testing.T) {
 				said[f.Text] = true
 				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") && !strings.Contains(f.Text, "TEST why") { // those say it in the text
 					t.Errorf("nothing to do: %+v", f)
+				}
+				if c.outcome == Notice && (f.Next == "" || r.Outcome == Problem) {
+					t.Errorf("the report is %s: %+v", r.Outcome, f)
 				}
 				if c.outcome == Problem && r.Outcome != Problem {
 					t.Errorf("the report is %s", r.Outcome)

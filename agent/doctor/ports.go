@@ -27,7 +27,7 @@ type Socket struct {
 // ErrNoSockets says that this system does not tell who listens.
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
-func (d *doctor) agent(ctx context.Context) []Finding {
+func (d *doctor) agent(context.Context) []Finding {
 	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
 	ports := plain
 	if d.Policy.WSS.Enabled {
@@ -35,12 +35,12 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	}
 	sockets, err := d.Sockets(ports)
 	if err != nil {
-		return append(d.withoutPorts(ctx), Finding{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)})
+		return append(d.withoutPorts(), Finding{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)})
 	}
 	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
 	var report agent.Report
 	if running && d.Answers != nil {
-		report, err = d.Answers(ctx)
+		report, err = d.running()
 	}
 	var found []Finding
 	serves := false // wss
@@ -77,7 +77,16 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	return found
 }
 
+// silent is an agent that runs and does not say how it stands. Only one that was
+// reached and hangs is to be ended: where it cannot be reached from here, as with
+// another runtime folder than its own, nothing is wrong with it.
 func (d *doctor) silent(err error) Finding {
+	if errors.Is(err, &control.Error{Code: control.CodeStarting}) {
+		return Finding{Code: "agent_starting", Outcome: Unknown, Text: d.words.AgentStarting, Next: d.words.AskAgain}
+	}
+	if !errors.Is(err, control.ErrNoAnswer) {
+		return Finding{Code: "agent_not_asked", Outcome: Unknown, Text: d.words.AgentNotAsked, Next: d.words.AskInSession}
+	}
 	return Finding{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent}
 }
 
@@ -86,17 +95,17 @@ func (d *doctor) silent(err error) Finding {
 func (d *doctor) noWSS(r agent.Report) Finding {
 	f := Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(fmt.Sprintf(d.words.AgentNoWSS, r.WSSError))}
 	if r.WSSError == "" {
-		f.Next = d.words.RestartAgent
+		f.Next = d.words.StartAnew
 	}
 	return f
 }
 
 // withoutPorts asks the agent itself, where the system does not tell.
-func (d *doctor) withoutPorts(ctx context.Context) []Finding {
+func (d *doctor) withoutPorts() []Finding {
 	if d.Answers == nil {
 		return nil
 	}
-	r, err := d.Answers(ctx)
+	r, err := d.running()
 	switch {
 	case errors.Is(err, control.ErrNoAgent):
 		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent}}
@@ -135,7 +144,7 @@ func (d *doctor) socket(s Socket, plain bool) Finding {
 	f := Finding{Subject: strconv.Itoa(s.Port), Outcome: Good}
 	switch {
 	case ours(s) && strings.HasSuffix(s.Program, deleted):
-		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Problem, fmt.Sprintf(d.words.AgentReplaced, s.Port), d.words.RestartAgent
+		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Notice, fmt.Sprintf(d.words.AgentReplaced, s.Port), d.words.StartAnew
 	case ours(s) && plain:
 		f.Code, f.Text = "agent_runs", fmt.Sprintf(d.words.AgentRuns, s.Port)
 	case ours(s):

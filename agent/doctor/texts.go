@@ -18,8 +18,13 @@ type words struct {
 	PINNotSet, PINNotSetNext                    string
 	PINFinalTry, PINFinalTryNext, PINCountLow   string
 	Certificate, CertificateIs, RenewCard       string
+	Until, ExpiredOn, ValidFrom, OtherUse       string
 	Display, NoDisplay, NoDisplayNext           string
+	AgentsDisplay, DisplayUnknown               string
 	Dialogs, NoDialogs, InstallDialogs          string
+	MendPinentry                                string
+	AgentNotAsked, AskInSession, StartAnew      string
+	KeyringUnknown, AgentStarting, AskAgain     string
 	OwnWindow, NoWindow                         string
 	KeyringOpen, KeyringLocked, UnlockKeyring   string
 	NoKeyring, InstallKeyring                   string
@@ -89,18 +94,25 @@ var texts = map[string]words{
 		PINFinalTryNext: "Retrouvez le code avant de le saisir.",
 		PINCountLow:     "Lecteur %s : un code faux a été saisi ; un code juste remet le compte à zéro.",
 
-		Certificate:   "Certificat",
-		CertificateIs: "%s : %s, valable jusqu’au %s.",
+		Certificate:   "certificat",
+		CertificateIs: "Lecteur %s, certificat %d (%s) : %s.",
+		Until:         "%s, valable jusqu’au %s",
+		ExpiredOn:     "a expiré le %s",
+		ValidFrom:     "n’est valable qu’à partir du %s",
+		OtherUse:      "sert à autre chose qu’à s’identifier, comme signer ; c’est normal",
 		RenewCard:     "Demandez le renouvellement de la carte.",
 
-		Display:       "Un écran répond.",
-		NoDisplay:     "Aucun écran ne répond : ni menu, ni fenêtre.",
-		NoDisplayNext: "Lancez cet examen dans la session graphique de la personne.",
+		Display:        "Un écran répond.",
+		NoDisplay:      "Aucun écran ne répond : ni menu, ni fenêtre.",
+		AgentsDisplay:  "CPx Bridge, en marche, a un écran ; cet examen n’en a pas.",
+		DisplayUnknown: "Cet examen n’a pas d’écran, et aucun CPx Bridge en marche n’en a : on ne peut dire d’ici si les fenêtres s’ouvrent.",
+		NoDisplayNext:  "Lancez cet examen dans la session graphique de la personne, sous son nom ; à distance : sudo -u PERSONNE XDG_RUNTIME_DIR=/run/user/UID DISPLAY=:0 cpx-agent doctor",
 
 		Dialogs:        "Programme de saisie du code : %s",
 		OwnWindow:      "Toutes les autres questions : fenêtre de CPx Bridge",
 		NoWindow:       "Ce programme pose aussi toutes les autres questions.",
-		NoDialogs:      "Aucun programme ne peut demander le code porteur (%v).",
+		NoDialogs:      "Aucun programme ne peut demander le code porteur.",
+		MendPinentry:   "Le programme « pinentry » des réglages, %s, n’existe pas : corrigez ce réglage ou retirez-le.",
 		InstallDialogs: "Installez pinentry-gnome3, pinentry-qt ou pinentry-gtk2.",
 
 		KeyringOpen:    "Le trousseau de clés est ouvert.",
@@ -108,6 +120,7 @@ var texts = map[string]words{
 		UnlockKeyring:  "Déverrouillez-le, ou ouvrez la session par mot de passe.",
 		NoKeyring:      "Ce poste n’a pas de trousseau de clés : aucun site n’est mémorisé.",
 		InstallKeyring: "Installez gnome-keyring ou KWallet, puis rouvrez la session.",
+		KeyringUnknown: "Cet examen n’appartient à aucune session : on ne peut dire d’ici si un trousseau de clés est ouvert.",
 		KeyringSlow:    "Le trousseau de clés ne répond pas.",
 		KeyringRefused: "Le trousseau de clés refuse l’accès.",
 		RestartKeyring: "Rouvrez la session.",
@@ -120,7 +133,12 @@ var texts = map[string]words{
 		AgentAnswers:  "CPx Bridge fonctionne : %s",
 		AgentWSSAt:    "CPx Bridge sert aussi wss : %s",
 		AgentNoWSS:    "wss est activé, mais CPx Bridge ne le sert pas. %s",
+		AgentStarting: "CPx Bridge est en train de démarrer.",
+		AskAgain:      "Relancez cet examen.",
 		AgentSilent:   "CPx Bridge fonctionne, mais ne répond pas (%v).",
+		AgentNotAsked: "CPx Bridge fonctionne, mais ne peut être interrogé d’ici : il appartient à une autre session, ou à un autre dossier XDG_RUNTIME_DIR.",
+		AskInSession:  "Ne l’arrêtez pas. Lancez cet examen dans la session de la personne, ou avec son dossier : XDG_RUNTIME_DIR=/run/user/UID cpx-agent doctor",
+		StartAnew:     "Quittez-le par son menu quand personne ne s’identifie, puis lancez « cpx-agent ».",
 		RestartAgent:  "Quittez-le par son menu, ou arrêtez son processus, puis lancez « cpx-agent ».",
 		NoFreePort:    "Tous les ports de %d à %d sont pris : CPx Bridge ne peut pas démarrer.",
 		MorePorts:     "Augmentez « count » dans [ports] des réglages, ou arrêtez les programmes qui les tiennent.",
@@ -207,18 +225,25 @@ var texts = map[string]words{
 		PINFinalTryNext: "Find the PIN before you type it.",
 		PINCountLow:     "Reader %s: a wrong PIN was typed; a right one sets the count back.",
 
-		Certificate:   "Certificate",
-		CertificateIs: "%s: %s, valid until %s.",
+		Certificate:   "certificate",
+		CertificateIs: "Reader %s, certificate %d (%s): %s.",
+		Until:         "%s, valid until %s",
+		ExpiredOn:     "expired on %s",
+		ValidFrom:     "is valid from %s only",
+		OtherUse:      "is for something other than logging in, such as signing; that is as it should be",
 		RenewCard:     "Have the card renewed.",
 
-		Display:       "A display answers.",
-		NoDisplay:     "No display answers: there is neither menu nor window.",
-		NoDisplayNext: "Run this in the person’s graphical session.",
+		Display:        "A display answers.",
+		NoDisplay:      "No display answers: there is neither menu nor window.",
+		AgentsDisplay:  "CPx Bridge, which runs, has a display; this check has none.",
+		DisplayUnknown: "This check has no display, and no CPx Bridge that runs has one: from here it cannot be told whether windows open.",
+		NoDisplayNext:  "Run this in the person’s graphical session, as that person; from afar: sudo -u PERSON XDG_RUNTIME_DIR=/run/user/UID DISPLAY=:0 cpx-agent doctor",
 
 		Dialogs:        "Program that asks for the PIN: %s",
 		OwnWindow:      "All other questions: CPx Bridge’s own window",
 		NoWindow:       "That program asks all other questions too.",
-		NoDialogs:      "No program can ask for the PIN (%v).",
+		NoDialogs:      "No program can ask for the PIN.",
+		MendPinentry:   "The program “pinentry” of the settings, %s, does not exist: mend that setting or take it out.",
 		InstallDialogs: "Install pinentry-gnome3, pinentry-qt or pinentry-gtk2.",
 
 		KeyringOpen:    "The keyring is open.",
@@ -226,6 +251,7 @@ var texts = map[string]words{
 		UnlockKeyring:  "Unlock it, or log in to the desktop with the password.",
 		NoKeyring:      "This workstation has no keyring: no site is remembered.",
 		InstallKeyring: "Install gnome-keyring or KWallet, then log in to the desktop again.",
+		KeyringUnknown: "This check belongs to no session: from here it cannot be told whether a keyring is open.",
 		KeyringSlow:    "The keyring does not answer.",
 		KeyringRefused: "The keyring refuses access.",
 		RestartKeyring: "Log in to the desktop again.",
@@ -238,7 +264,12 @@ var texts = map[string]words{
 		AgentAnswers:  "CPx Bridge runs: %s",
 		AgentWSSAt:    "CPx Bridge serves wss too: %s",
 		AgentNoWSS:    "wss is switched on, but CPx Bridge does not serve it. %s",
+		AgentStarting: "CPx Bridge is starting.",
+		AskAgain:      "Run this again.",
 		AgentSilent:   "CPx Bridge runs, but does not answer (%v).",
+		AgentNotAsked: "CPx Bridge runs, but cannot be asked from here: it belongs to another session, or to another XDG_RUNTIME_DIR.",
+		AskInSession:  "Do not end it. Run this in the person’s session, or with its folder: XDG_RUNTIME_DIR=/run/user/UID cpx-agent doctor",
+		StartAnew:     "Quit it in its menu while nobody logs in, then run `cpx-agent`.",
 		RestartAgent:  "Quit it in its menu, or end its process, then run `cpx-agent`.",
 		NoFreePort:    "All ports from %d to %d are taken: CPx Bridge cannot start.",
 		MorePorts:     "Raise “count” under [ports] in the settings, or end the programs that hold them.",

@@ -42,24 +42,33 @@ func (p *Pinentry) find(request string) (string, error) {
 }
 
 func (p *Pinentry) among(request string, onTerminal bool) (string, error) {
+	var names []string
+	if hasDisplay() {
+		names = onDisplay(request)
+	}
+	if onTerminal {
+		names = append(names, "pinentry-tty", "pinentry-curses")
+	}
+	return p.first(names)
+}
+
+// onDisplay are the programs with windows, the first choice first.
+func onDisplay(request string) []string {
+	if request == "GETPIN" {
+		return []string{"pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2"}
+	}
+	// The one of GNOME takes Enter for yes as soon as it stands, and the person may
+	// be typing in the browser.
+	return []string{"pinentry-qt", "pinentry-gtk-2", "pinentry-gnome3"}
+}
+
+// first is the program of the settings, or the first of the names that is there.
+func (p *Pinentry) first(names []string) (string, error) {
 	if p.program != "" {
 		if _, err := exec.LookPath(p.program); err != nil {
 			return "", fmt.Errorf("%w: the program of the settings: %w", ErrUnavailable, err)
 		}
 		return p.program, nil
-	}
-	var names []string
-	switch {
-	case !hasDisplay():
-	case request == "GETPIN":
-		names = append(names, "pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2")
-	default:
-		// The one of GNOME takes Enter for yes as soon as it stands, and the
-		// person may be typing in the browser.
-		names = append(names, "pinentry-qt", "pinentry-gtk-2", "pinentry-gnome3")
-	}
-	if onTerminal {
-		names = append(names, "pinentry-tty", "pinentry-curses")
 	}
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {

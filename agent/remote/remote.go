@@ -35,6 +35,7 @@ const (
 
 type stateParams struct {
 	Refresh bool `json:"refresh,omitempty"`
+	Desk    bool `json:"desk,omitempty"`
 }
 
 // showParams are a second start's: its language, and whether it stands on a
@@ -54,11 +55,17 @@ type forgetParams struct {
 
 // Methods are the agent's. What a method leaves running, the window of show,
 // ends with life. makePlace is asked where a second start stands on a desktop:
-// an agent that can ask nobody ends then, and says true.
-func Methods(life context.Context, a Agent, makePlace func(context.Context) bool) map[string]control.Method {
+// an agent that can ask nobody ends then, and says true. display tells whether it
+// can show a window.
+func Methods(life context.Context, a Agent, makePlace, display func(context.Context) bool) map[string]control.Method {
 	return map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
-			return a.Report(ctx, p.Refresh), nil
+			r := a.Report(ctx, p.Refresh)
+			if p.Desk {
+				_, err := a.Sites()
+				r.Desk = &agent.Desk{Display: display(ctx), Keyring: sites.Reason(err)}
+			}
+			return r, nil
 		}),
 		methodUse: method(func(ctx context.Context, p useParams) (any, error) {
 			return struct{}{}, use(ctx, a, p.ID)
@@ -109,7 +116,14 @@ func use(ctx context.Context, a Agent, id string) error {
 // State is the running agent's view of the cards.
 func State(ctx context.Context, stateDir string, refresh bool) (agent.Report, error) {
 	var r agent.Report
-	err := control.Call(ctx, stateDir, methodState, stateParams{refresh}, &r)
+	err := control.Call(ctx, stateDir, methodState, stateParams{Refresh: refresh}, &r)
+	return r, err
+}
+
+// Desk is State with what the agent's own session tells.
+func Desk(ctx context.Context, stateDir string) (agent.Report, error) {
+	var r agent.Report
+	err := control.Call(ctx, stateDir, methodState, stateParams{Desk: true}, &r)
 	return r, err
 }
 

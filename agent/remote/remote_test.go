@@ -44,6 +44,9 @@ func (f *fake) Forget(origin string) error {
 	return f.err
 }
 
+// seen says that the agent under test has a display.
+var seen bool
+
 // leaves says that the agent under test can ask nobody.
 var leaves bool
 
@@ -57,12 +60,32 @@ func running(t *testing.T, a Agent) string {
 		t.Fatal(err, h)
 	}
 	s := control.NewServer(h, slog.New(slog.DiscardHandler))
-	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return leaves }))
+	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return leaves }, func(context.Context) bool { return seen }))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended; _ = h.Release() })
 	return dir
+}
+
+// TestDesk: what only the agent's session tells is told where it is asked for.
+func TestDesk(t *testing.T) {
+	f := &fake{report: agent.Report{PID: 7}}
+	dir := running(t, f)
+	defer func() { seen = false }()
+	for _, c := range []struct {
+		seen bool
+		err  error
+		want agent.Desk
+	}{{true, nil, agent.Desk{Display: true}}, {false, sites.ErrLocked, agent.Desk{Keyring: "keyring_locked"}}} {
+		seen, f.err = c.seen, c.err
+		if r, err := Desk(t.Context(), dir); err != nil || r.PID != 7 || r.Desk == nil || *r.Desk != c.want {
+			t.Errorf("%+v %v", r.Desk, err)
+		}
+	}
+	if r, err := State(t.Context(), dir, false); err != nil || r.Desk != nil {
+		t.Errorf("%+v %v", r.Desk, err)
+	}
 }
 
 func TestMethods(t *testing.T) {

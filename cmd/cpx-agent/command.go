@@ -211,7 +211,7 @@ func inForce(p settings, s *policy.Setting, stderr io.Writer) {
 			s.Value, s.From = policy.Show(found), s.From+", the first known place that exists"
 		}
 	case "pinentry":
-		if program, err := prompt.Program(""); p.Pinentry == "" && err == nil && program != "" {
+		if program, err := prompt.Installed(""); p.Pinentry == "" && err == nil && program != "" {
 			s.Value, s.From = policy.Show(program), s.From+", found on PATH"
 		}
 	case "lang":

@@ -30,7 +30,7 @@ func examine(ctx context.Context, p settings, asJSON, identity bool, stdout, std
 		Answers: func(ctx context.Context) (agent.Report, error) {
 			ctx, cancel := context.WithTimeout(ctx, askLimit)
 			defer cancel()
-			return remote.State(ctx, dir, false)
+			return remote.Desk(ctx, dir)
 		},
 		Autostart: func() (bool, string, string, error) {
 			s, err := autostart.Get()
@@ -66,7 +66,7 @@ func badSettings(o options, err error, stdout, stderr io.Writer) {
 }
 
 func printReport(w io.Writer, r doctor.Report) {
-	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Problem: "✗", doctor.Unknown: "?"}
+	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Notice: "!", doctor.Problem: "✗", doctor.Unknown: "?"}
 	for _, f := range r.Findings {
 		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], agent.Printable(f.Text))
 		if f.Next != "" {

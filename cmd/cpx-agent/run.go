@@ -79,7 +79,7 @@ func serve(ctx context.Context, p settings, state string, noTray bool, held *con
 		log.Info("no dialog can be shown here any more: ending for an agent on a desktop")
 		cancel()
 		return true
-	}))
+	}, displayAnswers))
 	if p.Notifications {
 		notified := notifications(ctx, server, state, log)
 		defer func() { cancel(); <-notified }()

@@ -1,0 +1,206 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+)
+
+// twoCards are a good card and another one, as a look reports them.
+func twoCards(o *Options, other agent.ReaderReport, reason string) {
+	const good = "TEST reader"
+	o.Cards = func(context.Context) (agent.CardReport, error) {
+		return agent.CardReport{
+			Modules: []agent.ModuleReport{{Path: "/opt/test.so", Info: "TEST"}},
+			Readers: []agent.ReaderReport{{Name: good, Card: "CPS TEST"}, other},
+			Certificates: []agent.CertificateReport{
+				{ID: "01", Kind: "CPS", Reader: good, Reason: "not_for_authentication"},
+				{ID: "02", Kind: "CPS", Reader: good, Usable: true, NotAfter: time.Date(2029, 1, 2, 0, 0, 0, 0, time.UTC)},
+				{ID: "03", Kind: "CPS", Reader: other.Name, Reason: reason, NotAfter: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
+			},
+		}, nil
+	}
+}
+
+// TestAnotherCard: what is wrong with a card beside a good one is no problem, and
+// is one where there is no good one.
+func TestAnotherCard(t *testing.T) {
+	for reason, c := range map[string]struct {
+		code  string
+		other agent.ReaderReport
+	}{
+		"expired":     {"certificate_expired", agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST"}},
+		"pin_locked":  {"pin_locked", agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: agent.PINLocked}},
+		"pin_not_set": {"pin_not_set", agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: agent.PINNotSet}},
+	} {
+		o := healthy(t)
+		twoCards(&o, c.other, reason)
+		r := Run(t.Context(), o)
+		if f := find(t, r, c.code); f.Outcome != Notice || f.Next == "" || r.Outcome != Notice {
+			t.Errorf("%s beside a good card: %+v, the report is %s", reason, f, r.Outcome)
+		}
+		find(t, r, "card_usable")
+		all := o.Cards
+		o.Cards = func(ctx context.Context) (agent.CardReport, error) {
+			list, err := all(ctx)
+			list.Readers, list.Certificates = list.Readers[1:], list.Certificates[2:]
+			return list, err
+		}
+		r = Run(t.Context(), o)
+		if f := find(t, r, c.code); f.Outcome != Problem || r.Outcome != Problem || slices.Contains(codes(r), "card_usable") {
+			t.Errorf("%s alone: %+v, the report is %s", reason, f, r.Outcome)
+		}
+	}
+}
+
+// TestCertificateLines: each can be told from the others without a name, and none
+// contradicts itself.
+func TestCertificateLines(t *testing.T) {
+	for lang, want := range map[string][]string{
+		"fr": {"Lecteur TEST reader, certificat 1 (CPS) : sert à autre chose", "Lecteur TEST reader, certificat 2 (CPS) : utilisable, valable jusqu’au 02/01/2029", "Lecteur OTHER reader, certificat 1 (CPS) : a expiré le 02/01/2026."},
+		"en": {"Reader TEST reader, certificate 1 (CPS): is for something other", "certificate 2 (CPS): usable, valid until 2 January 2029", "Reader OTHER reader, certificate 1 (CPS): expired on 2 January 2026."},
+	} {
+		o := healthy(t)
+		o.Lang = lang
+		twoCards(&o, agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST"}, "expired")
+		var lines []string
+		for _, f := range Run(t.Context(), o).Findings {
+			if strings.HasPrefix(f.Code, "certificate_") {
+				lines = append(lines, f.Text)
+			}
+		}
+		for i, part := range want {
+			if len(lines) != 3 || !strings.HasPrefix(lines[i], part) && !strings.Contains(lines[i], part) || slices.Index(lines, lines[i]) != i {
+				t.Errorf("%s: %q is not in %q", lang, part, lines)
+			}
+		}
+	}
+}
+
+// afar is a workstation looked at from a shell that belongs to no session.
+func afar(t *testing.T, desk *agent.Desk) Options {
+	t.Helper()
+	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} {
+		t.Setenv(name, "")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "pinentry-qt"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir)
+	o := healthy(t)
+	twoCards(&o, agent.ReaderReport{Name: "OTHER reader"}, "not_for_authentication")
+	o.Policy.Pinentry = ""
+	o.Display = func() bool { return false }
+	o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", keyring.ErrNone) }
+	o.Answers = func(context.Context) (agent.Report, error) { return agent.Report{PID: 7, Desk: desk}, nil }
+	return o
+}
+
+// TestFromAfar: what only the person's session tells, the running agent tells;
+// without one it is unknown, never a fault, and nothing is advised that is there.
+func TestFromAfar(t *testing.T) {
+	o := afar(t, &agent.Desk{Display: true})
+	r := Run(t.Context(), o)
+	for _, code := range []string{"display_answers", "dialog_program", "dialog_window", "keyring_open", "agent_runs"} {
+		if f := find(t, r, code); f.Outcome != Good {
+			t.Errorf("%+v", f)
+		}
+	}
+	if r.Outcome != Good {
+		t.Errorf("%s: %s", r.Outcome, text(t, r))
+	}
+	for reason, code := range map[string]string{"keyring_locked": "keyring_locked", "no_keyring": "no_keyring", "keyring_slow": "keyring_slow", "keyring_refused": "keyring_refused", "list_damaged": "keyring_open"} {
+		find(t, Run(t.Context(), afar(t, &agent.Desk{Display: true, Keyring: reason})), code)
+	}
+	// Nobody is logged in, or the agent has no display either.
+	for _, answers := range []func(context.Context) (agent.Report, error){
+		nil, func(context.Context) (agent.Report, error) { return agent.Report{}, errors.New("played") },
+	} {
+		o = afar(t, nil)
+		o.Answers = answers
+		r = Run(t.Context(), o)
+		for _, code := range []string{"no_display", "keyring_unknown"} {
+			if f := find(t, r, code); f.Outcome != Unknown || !strings.Contains(f.Next, "XDG_RUNTIME_DIR") {
+				t.Errorf("%+v", f)
+			}
+		}
+		find(t, r, "dialog_program")
+		if strings.Contains(text(t, r), "pinentry-gnome3") || r.Outcome == Problem {
+			t.Errorf("installing what is there is advised: %s", text(t, r))
+		}
+	}
+	o = afar(t, nil)
+	t.Setenv("PATH", t.TempDir())
+	find(t, Run(t.Context(), o), "no_dialog_program")
+	o.Policy.Pinentry = "/nowhere/pinentry"
+	if f := find(t, Run(t.Context(), o), "no_dialog_program"); strings.Contains(f.Next, "gnome3") || !strings.Contains(f.Next, "/nowhere/pinentry") {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestNoHarm: only an agent that was reached and hangs is to be ended.
+func TestNoHarm(t *testing.T) {
+	harm := func(o Options) bool {
+		t.Helper()
+		found := text(t, Run(t.Context(), o))
+		return strings.Contains(found, "end its process") || strings.Contains(found, "arrêtez son processus")
+	}
+	for _, lang := range []string{"fr", "en"} {
+		for _, c := range []struct {
+			err  error
+			harm bool
+		}{
+			{nil, false}, {control.ErrNoAgent, false}, {control.ErrStranger, false}, {&control.Error{Code: control.CodeStarting}, false},
+			{fmt.Errorf("played: %w", control.ErrNoAnswer), true},
+		} {
+			o := healthy(t)
+			o.Lang = lang
+			o.Answers = func(context.Context) (agent.Report, error) { return agent.Report{}, c.err }
+			if harm(o) != c.harm {
+				t.Errorf("%s, %v: told to end it: %v", lang, c.err, !c.harm)
+			}
+		}
+		o := healthy(t)
+		o.Lang = lang
+		o.Sockets = func([]int) ([]Socket, error) {
+			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent (deleted)"}}, nil
+		}
+		if harm(o) {
+			t.Errorf("%s: an agent that was upgraded is to be killed", lang)
+		}
+	}
+}
+
+// TestBadSettings: who collects reports gets one, with file, line and key and
+// without a personal folder.
+func TestBadSettings(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	file := filepath.Join(home, "config.toml")
+	if err := os.WriteFile(file, []byte("\n[wss]\nenabled = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := policy.Load(policy.Paths{User: file})
+	for _, lang := range []string{"fr", "en"} {
+		r := BadSettings(err, lang, "1.2", false)
+		if len(r.Findings) != 1 || r.Outcome != Problem || r.Agent != "1.2" || r.Lang != lang || r.Version != 1 {
+			t.Fatalf("%+v", r)
+		}
+		f := r.Findings[0]
+		if f.Check != "settings" || f.Code != "settings_bad" || f.Subject != "wss.enabled" || f.Next == "" || !strings.Contains(f.Text, "~/config.toml:3") {
+			t.Errorf("%+v", f)
+		}
+	}
+}
