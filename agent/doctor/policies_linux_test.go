@@ -29,6 +29,14 @@ func TestBrowsers(t *testing.T) {
 	if f := find(t, r, "policy_none"); f.Outcome != Good || strings.Contains(text(t, r), "portail.example.fr") {
 		t.Errorf("a person's own list: %+v", f)
 	}
+	// Of this machine's own pages nobody is asked, whatever the policy.
+	for _, machine := range []string{"", "[origins]\nallow = [\"http://localhost:8460\"]\n"} {
+		o.Policy = load(t, machine, "[origins]\nallow = [\"http://localhost:8460\"]\n")
+		r = Run(t.Context(), o)
+		if f := find(t, r, "portals_local"); f.Outcome != Good || slices.Contains(codes(r), "policy_in_force") {
+			t.Errorf("%+v in %v", f, codes(r))
+		}
+	}
 	o.Policy = load(t, portals, "")
 	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || strings.Contains(f.Next, "localhost") {
 		t.Errorf("%+v", f)

@@ -38,6 +38,7 @@ type words struct {
 	Autostarts, NoAutostart, AutostartNext      string
 	AutostartBroken, AutostartUnknown           string
 	NoPortals, NoBrowser, PolicyInForce         string
+	PortalsLocal                                string
 	PolicyMissing, WritePolicy, BrowserAsks     string
 	PolicyBlocks, UnblockPolicy                 string
 	PolicyFlatpak, FlatpakNext                  string
@@ -155,6 +156,7 @@ var texts = map[string]words{
 		AutostartUnknown: "On ne peut pas dire si CPx Bridge démarre avec la session (%v).",
 
 		NoPortals:       "Les réglages ne nomment aucun portail : les navigateurs demandent une fois par site.",
+		PortalsLocal:    "Tous les portails des réglages sont servis par ce poste : les navigateurs ne posent pas de question pour eux.",
 		NoBrowser:       "Aucun navigateur connu n’est installé.",
 		PolicyInForce:   "%s : la règle du navigateur couvre tous les portails des réglages.",
 		PolicyMissing:   "%s : le navigateur posera sa question pour %s",
@@ -286,6 +288,7 @@ var texts = map[string]words{
 		AutostartUnknown: "It cannot be told whether CPx Bridge starts with the desktop (%v).",
 
 		NoPortals:       "The settings name no portal: browsers ask once for each site.",
+		PortalsLocal:    "All portals of the settings are served by this machine: browsers ask no question for them.",
 		NoBrowser:       "No browser that is known is installed.",
 		PolicyInForce:   "%s: the browser’s policy covers all portals of the settings.",
 		PolicyMissing:   "%s: the browser will ask its question for %s",
