@@ -12,6 +12,7 @@ package browsers
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -123,6 +124,11 @@ func Plan(r Request) ([]Change, error) {
 	entries, err := parseEntries(r.Origins)
 	if err != nil {
 		return nil, err
+	}
+	if r.Root != "" { // relative to where the person is, in each system's form
+		if r.Root, err = filepath.Abs(r.Root); err != nil {
+			return nil, err
+		}
 	}
 	switch {
 	case r.System == Linux:

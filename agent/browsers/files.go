@@ -314,10 +314,26 @@ func (f *files) apply(c *fileChange, text []byte, backup string) error {
 	if err := f.record.write(f.in(recordFile)); err != nil || len(c.ours) > 0 {
 		return err
 	}
-	if err := os.Remove(backupOf(path)); !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(backupOf(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	f.tidy(path)
+	f.tidy(f.in(recordFile))
 	return nil
+}
+
+// tidy takes away the folders that are empty now, below a root that stands for a
+// system. On a system itself they may be a package's.
+func (f *files) tidy(path string) {
+	if f.root == "" {
+		return
+	}
+	inside := f.in("/") + string(filepath.Separator)
+	for dir := filepath.Dir(path); strings.HasPrefix(dir, inside); dir = filepath.Dir(dir) {
+		if os.Remove(dir) != nil { // not empty
+			return
+		}
+	}
 }
 
 func backupOf(path string) string {

@@ -21,6 +21,36 @@ func says(t *testing.T, text string, parts ...string) {
 	}
 }
 
+// TestPolicyBrowsersHere: a folder is the one that a person means who stands
+// somewhere, and is left as it was before.
+func TestPolicyBrowsersHere(t *testing.T) {
+	w := newWorkstation(t)
+	here := filepath.Join(w.dir, "here")
+	if err := os.Mkdir(here, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(here)
+	for system, file := range map[string]string{"linux": "pol/etc/chromium/policies/managed/cpx-bridge.json", "windows": "pol/cpx-bridge-browsers.reg"} {
+		args := []string{"policy", "browsers", "--os", system, "--dir", "pol", "--write"}
+		out, _ := w.cpxAgent(t, exitGood, append(args, "--origin", "https://portail.example.fr")...)
+		says(t, out, filepath.Join(here, file))
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.WriteFile("pol/etc/mine", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.cpxAgent(t, exitGood, "policy", "browsers", "--os", "linux", "--dir", "pol", "--remove", "--write")
+	left, err := os.ReadDir("pol/etc")
+	if err != nil || len(left) != 1 || left[0].Name() != "mine" {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+	if _, err := os.Stat("/pol"); err == nil {
+		t.Error("it wrote into the root")
+	}
+}
+
 func TestPolicyBrowsers(t *testing.T) {
 	w := newWorkstation(t)
 	root := filepath.Join(w.dir, "root")
