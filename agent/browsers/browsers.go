@@ -85,6 +85,17 @@ var (
 	ErrNotHere = errors.New("browsers: this system's policies can only be printed or written into a folder")
 )
 
+// ShadowedError is the ErrShadowed of a file: Firefox reads Other only while By
+// does not exist.
+type ShadowedError struct{ Other, By string }
+
+func (e *ShadowedError) Error() string {
+	return fmt.Sprintf("%v: Firefox reads %s only while %s does not exist; move it there first", ErrShadowed, e.Other, e.By)
+}
+
+// Is makes it an ErrShadowed.
+func (e *ShadowedError) Is(target error) bool { return target == ErrShadowed }
+
 // Change is what happens at one place.
 type Change struct {
 	Browser Browser

@@ -105,7 +105,7 @@ func (f *files) planFirefox(values []string) {
 	if c.before == nil && len(values) > 0 {
 		for _, other := range firefoxElsewhere {
 			if _, err := os.Stat(f.in(other)); err == nil {
-				c.err = fmt.Errorf("%w: Firefox reads %s only while %s does not exist; move it there first", ErrShadowed, f.in(other), f.in(firefoxFile))
+				c.err = &ShadowedError{Other: f.in(other), By: f.in(firefoxFile)}
 				return
 			}
 		}

@@ -85,10 +85,10 @@ func (d *doctor) dialogsNext() string {
 // problem. The running agent's word counts where this program reaches none.
 func (d *doctor) keyring(ctx context.Context) []Finding {
 	err := d.Keyring(ctx)
-	if err != nil && d.Policy.Origins.Mode != policy.ModeListed { // there the agent never asks it
+	if errors.Is(err, keyring.ErrNone) && d.Policy.Origins.Mode != policy.ModeListed { // there the agent never asks it
 		if r, agentErr := d.running(); agentErr == nil && r.Desk != nil {
 			err = keyringOf(r.Desk.Keyring)
-		} else if errors.Is(err, keyring.ErrNone) && noSession() {
+		} else if noSession() {
 			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.words.KeyringUnknown, Next: d.words.NoDisplayNext}}
 		}
 	}

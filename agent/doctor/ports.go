@@ -35,7 +35,7 @@ func (d *doctor) agent(context.Context) []Finding {
 	}
 	sockets, err := d.Sockets(ports)
 	if err != nil {
-		return append(d.withoutPorts(), Finding{Code: "ports_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PortsUnknown, err)})
+		return append(d.withoutPorts(), Finding{Code: "ports_unknown", Outcome: Unknown, Text: d.portsUnknown(err)})
 	}
 	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
 	var report agent.Report
@@ -87,7 +87,7 @@ func (d *doctor) silent(err error) Finding {
 	if !errors.Is(err, control.ErrNoAnswer) {
 		return Finding{Code: "agent_not_asked", Outcome: Unknown, Text: d.words.AgentNotAsked, Next: d.words.AskInSession}
 	}
-	return Finding{Code: "agent_silent", Outcome: Problem, Text: fmt.Sprintf(d.words.AgentSilent, err), Next: d.words.RestartAgent}
+	return Finding{Code: "agent_silent", Outcome: Problem, Text: d.words.AgentSilent, Next: d.words.RestartAgent}
 }
 
 // noWSS is an agent that does not serve what the settings switch on: it says why,
@@ -120,6 +120,13 @@ func (d *doctor) withoutPorts() []Finding {
 		found = append(found, d.noWSS(r))
 	}
 	return found
+}
+
+func (d *doctor) portsUnknown(err error) string {
+	if errors.Is(err, ErrNoSockets) {
+		return d.words.PortsUnknown + "."
+	}
+	return fmt.Sprintf("%s (%v).", d.words.PortsUnknown, err)
 }
 
 func portRange(first, count int) (ports []int) {

@@ -46,6 +46,22 @@ var texts = map[string]words{
 	},
 }
 
+// Detail is what Why leaves out of an error and IT support needs, "" where the
+// words say all.
+func Detail(err error) string {
+	for _, kind := range []error{
+		ErrNotInstalled, ErrExpired, ErrKeyLost, ErrNoStore, ErrNoTool, keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused,
+	} {
+		if errors.Is(err, kind) {
+			return ""
+		}
+	}
+	if Why(err, "en") == err.Error() {
+		return "" // said already
+	}
+	return err.Error()
+}
+
 // Why puts an error of this package into words for a person; lang is "fr" or
 // "en".
 func Why(err error, lang string) string {

@@ -87,7 +87,7 @@ func browserPolicy(p settings, o browserOptions, stdout, stderr io.Writer) int {
 	}
 	changes, err := browsers.Plan(r)
 	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", w.wrong(err))
+		fmt.Fprintln(stderr, "cpx-agent:", w.wrong(r, err))
 		if errors.Is(err, browsers.ErrRecord) {
 			return exitProblem
 		}
@@ -153,10 +153,10 @@ var browserWords = map[string]browserText{
 		Nothing:      "Il n’y a aucune entrée de CPx Bridge.",
 		NotWritten:   "Rien n’a été écrit : ajoutez --write, avec les droits d’administrateur.",
 		NoRight:      "%s : les droits d’administrateur sont nécessaires.",
-		Malformed:    "%s : ce fichier est mal formé et a été laissé tel quel. Corrigez-le, puis recommencez. (%v)",
-		Shadowed:     "%s : écrire ce fichier en cacherait un autre, que Firefox ne lirait plus. Déplacez-le d’abord ici. (%v)",
-		Unsayable:    "Pour une page servie par ce poste, les navigateurs ne posent pas de question : il n’y a rien à écrire. (%v)",
-		Record:       "Le suivi de nos entrées ne peut être lu : rien n’a été changé. Avec les droits d’administrateur, recommencez ; s’il est abîmé, remettez-le d’une sauvegarde, ou renommez-le et recommencez : nos fichiers cpx-bridge.json sont reconnus à leur nom, et dans les fichiers des autres nos entrées se retirent alors à la main. (%v)",
+		Malformed:    "%s : ce fichier est mal formé et a été laissé tel quel. Corrigez-le, puis recommencez.%s",
+		Shadowed:     "%s : écrire ce fichier en cacherait un autre, %s, que Firefox ne lirait plus. Déplacez d’abord celui-ci à cet endroit.",
+		Unsayable:    "%s est une page servie par ce poste : les navigateurs ne posent pas de question pour elle, il n’y a rien à écrire.",
+		Record:       "Le suivi de nos entrées ne peut être lu : rien n’a été changé. Avec les droits d’administrateur, recommencez ; s’il est abîmé, remettez-le d’une sauvegarde, ou renommez-le et recommencez : nos fichiers cpx-bridge.json sont reconnus à leur nom, et dans les fichiers des autres nos entrées se retirent alors à la main.%s",
 		OnlyImported: "%s : ce système ne s’écrit pas d’ici. Affichez le contenu sans --write, ou donnez un dossier avec --dir.",
 		Wildcard:     "Un « *. » vaut aussi, dans les navigateurs, pour le domaine lui-même : ils ne savent pas dire moins.",
 		FirefoxWide:  "Firefox ne connaît que des domaines : la règle y vaut pour tous les ports, et ces sites peuvent aussi joindre le réseau local sans question.",
@@ -174,10 +174,10 @@ var browserWords = map[string]browserText{
 		Nothing:      "There is no entry of CPx Bridge.",
 		NotWritten:   "Nothing was written: add --write, as an administrator.",
 		NoRight:      "%s: only an administrator may write there.",
-		Malformed:    "%s: this file is malformed and was left as it is. Mend it, then run this again. (%v)",
-		Shadowed:     "%s: writing this file would hide another one from Firefox. Move that one here first. (%v)",
-		Unsayable:    "Browsers never ask about a page that this machine serves: there is nothing to write. (%v)",
-		Record:       "The record of our entries cannot be read: nothing was changed. Run this again as an administrator; where it is damaged, put it back from a backup, or rename it and run this again: our files cpx-bridge.json are known by their name, and in others’ files our entries are then to be taken out by hand. (%v)",
+		Malformed:    "%s: this file is malformed and was left as it is. Mend it, then run this again.%s",
+		Shadowed:     "%s: writing this file would hide another one, %s, from Firefox. Move that one here first.",
+		Unsayable:    "%s is a page that this machine serves: browsers ask no question for it, and there is nothing to write.",
+		Record:       "The record of our entries cannot be read: nothing was changed. Run this again as an administrator; where it is damaged, put it back from a backup, or rename it and run this again: our files cpx-bridge.json are known by their name, and in others’ files our entries are then to be taken out by hand.%s",
 		OnlyImported: "%s: this system’s policies are not written from here. Print them without --write, or name a folder with --dir.",
 		Wildcard:     "In browsers “*.” stands for the domain itself too: they cannot say less.",
 		FirefoxWide:  "Firefox knows domains only: there the policy holds for every port, and these sites may reach the local network too, without a question.",
@@ -212,26 +212,37 @@ func (w browserText) done(c browsers.Change) string {
 }
 
 func (w browserText) refusal(c browsers.Change, r browsers.Request, err error) string {
+	var shadowed *browsers.ShadowedError
 	switch {
 	case errors.Is(err, browsers.ErrNotHere):
 		return fmt.Sprintf(w.OnlyImported, r.System)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf(w.NoRight, c.Place)
 	case errors.Is(err, browsers.ErrMalformed):
-		return fmt.Sprintf(w.Malformed, c.Place, err)
-	case errors.Is(err, browsers.ErrShadowed):
-		return fmt.Sprintf(w.Shadowed, c.Place, err)
+		return fmt.Sprintf(w.Malformed, c.Place, because(err, browsers.ErrMalformed))
+	case errors.As(err, &shadowed):
+		return fmt.Sprintf(w.Shadowed, c.Place, shadowed.Other)
 	}
 	return fmt.Sprintf("%s: %s: %v", c.Browser.Name(), c.Place, err)
 }
 
+// because is what an error says beyond what it is, for who mends the file.
+func because(err, kind error) string {
+	detail := strings.TrimLeft(strings.Replace(err.Error(), kind.Error(), "", 1), ": ")
+	if detail == "" {
+		return ""
+	}
+	return " (" + agent.Printable(detail) + ")"
+}
+
 // wrong is a request that cannot be planned.
-func (w browserText) wrong(err error) string {
+func (w browserText) wrong(r browsers.Request, err error) string {
 	switch {
 	case errors.Is(err, browsers.ErrUnsayable):
-		return fmt.Sprintf(w.Unsayable, err)
+		own := slices.DeleteFunc(slices.Clone(r.Origins), func(o string) bool { return len(browsers.Sayable([]string{o})) > 0 })
+		return fmt.Sprintf(w.Unsayable, strings.Join(own, ", "))
 	case errors.Is(err, browsers.ErrRecord):
-		return fmt.Sprintf(w.Record, err)
+		return fmt.Sprintf(w.Record, because(err, browsers.ErrRecord))
 	}
 	return err.Error()
 }

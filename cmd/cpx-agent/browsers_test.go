@@ -147,11 +147,11 @@ func TestPolicyBrowsersElsewhere(t *testing.T) {
 func TestPolicyBrowsersMisused(t *testing.T) {
 	w := newWorkstation(t)
 	for says, args := range map[string][]string{
-		"name each portal":             {"policy", "browsers"},
-		"leave --origin out":           {"policy", "browsers", "--remove", "--origin", "https://a.fr"},
-		"where it was imported":        {"policy", "browsers", "--remove", "--os", "windows"},
-		"not an origin":                {"policy", "browsers", "--origin", "https://a.fr/x"},
-		"ne posent pas de question":    {"policy", "browsers", "--origin", "http://localhost:8080"},
+		"name each portal":      {"policy", "browsers"},
+		"leave --origin out":    {"policy", "browsers", "--remove", "--origin", "https://a.fr"},
+		"where it was imported": {"policy", "browsers", "--remove", "--os", "windows"},
+		"not an origin":         {"policy", "browsers", "--origin", "https://a.fr/x"},
+		"http://localhost:8080 est une page servie par ce poste": {"policy", "browsers", "--origin", "http://localhost:8080"},
 		"safari":                       {"policy", "browsers", "--origin", "https://a.fr", "--browser", "safari"},
 		"the systems are":              {"policy", "browsers", "--origin", "https://a.fr", "--os", "beos"},
 		"--write belongs to policy":    {"certs", "--write"},

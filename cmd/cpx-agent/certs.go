@@ -44,7 +44,7 @@ func look(ctx context.Context, p settings, stderr io.Writer) (cards, error) {
 		return c, err
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "cpx-agent: "+texts[language(p, stderr)].noAnswer+"\n", err)
+		fmt.Fprintln(stderr, "cpx-agent:", texts[language(p, stderr)].noAnswer)
 	}
 	c.CardReport, err = ownLook(ctx, p, agent.NewChoice(state), stderr)
 	return c, err
@@ -140,15 +140,17 @@ func useCertificate(ctx context.Context, p settings, prefix string, stdout, stde
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		return exitProblem
 	}
+	w, wrong := texts[language(p, stderr)], ""
 	switch {
 	case len(found) == 0:
-		fmt.Fprintf(stderr, "cpx-agent: no certificate on a card begins with %q; `cpx-agent certs` lists them\n", prefix)
-		return exitProblem
+		wrong = fmt.Sprintf(w.noCertificate, agent.Printable(prefix))
 	case len(found) > 1:
-		fmt.Fprintf(stderr, "cpx-agent: %q is the beginning of %d certificates; give more of it\n", prefix, len(found))
-		return exitProblem
+		wrong = fmt.Sprintf(w.ambiguous, agent.Printable(prefix), len(found))
 	case !found[0].Usable:
-		fmt.Fprintf(stderr, "cpx-agent: this certificate cannot be used for a login: %s\n", agent.ReasonText(pkcs11.Reason(found[0].Reason), language(p, stderr)))
+		wrong = fmt.Sprintf(w.notForLogin, agent.ReasonText(pkcs11.Reason(found[0].Reason), language(p, stderr)))
+	}
+	if wrong != "" {
+		fmt.Fprintln(stderr, "cpx-agent:", wrong)
 		return exitProblem
 	}
 	if err := c.use(ctx, found[0]); err != nil {

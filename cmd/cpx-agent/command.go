@@ -51,7 +51,7 @@ func parse(args []string) (options, error) {
 	o.browsers.register(set)
 	for {
 		if err := set.Parse(args); err != nil {
-			return o, err
+			return o, unknownOption(err)
 		}
 		if set.NArg() == 0 {
 			break
@@ -77,6 +77,17 @@ func parse(args []string) (options, error) {
 		return o, errors.New("--lang is for what a command prints; the agent's language is the setting lang")
 	}
 	return o, o.browsers.misplaced(set, o.words)
+}
+
+// unknownOption says it with the two hyphens that the help has.
+func unknownOption(err error) error {
+	text := err.Error()
+	for library, ours := range map[string]string{"flag provided but not defined: -": "unknown option --", "flag needs an argument: -": "a value is missing after --"} {
+		if name, ok := strings.CutPrefix(text, library); ok {
+			return errors.New(ours + name)
+		}
+	}
+	return err
 }
 
 func takes(command, flag string) bool {

@@ -150,7 +150,7 @@ func TestCertsUse(t *testing.T) {
 	if out, _ := w.cpxAgent(t, exitGood, "certs"); !strings.Contains(out, "← prochaine connexion") {
 		t.Error(out)
 	}
-	for arg, says := range map[string]string{"zz": "no certificate on a card begins with", expired: "expiré", "": "no certificate"} {
+	for arg, says := range map[string]string{"zz": "ne commence par « zz »", expired: "expiré", "": "ne commence par"} {
 		if _, errs := w.cpxAgent(t, exitProblem, "certs", "use", arg); !strings.Contains(errs, says) {
 			t.Errorf("%q: %s", arg, errs)
 		}
@@ -205,21 +205,160 @@ func TestUsage(t *testing.T) {
 		{[]string{"version"}, exitGood, "cpx-agent dev"},
 		{[]string{"help"}, exitGood, "Usage: cpx-agent"},
 		{[]string{"-h"}, exitGood, "Usage: cpx-agent"},
-		{[]string{"fly"}, exitUsage, `unknown command "fly"`},
-		{[]string{"certs", "use"}, exitUsage, "unknown command"},
-		{[]string{"sites", "forget"}, exitUsage, "unknown command"},
-		{[]string{"sites", "list", "all"}, exitUsage, "unknown command"},
-		{[]string{"autostart", "now"}, exitUsage, "unknown command"},
-		{[]string{"autostart", "enable", "now"}, exitUsage, "unknown command"},
-		{[]string{"version", "now"}, exitUsage, "unknown command"},
-		{[]string{"policy", "--json"}, exitUsage, "--json belongs to certs"},
+		{[]string{"--help"}, exitGood, "Exit status: 0 good, 1 a problem was found"},
+		{[]string{"help", "wss"}, exitGood, "Usage: cpx-agent wss"},
+		{[]string{"help", "fly"}, exitUsage, `unknown command "fly"`},
+		{[]string{"fly", "--help"}, exitUsage, `unknown command "fly"`},
+		{[]string{"fly"}, exitUsage, `unknown command "fly"; there are run, certs, `},
+		{[]string{"fly", "--json"}, exitUsage, `unknown command "fly"`},
+		{[]string{"certs", "use"}, exitUsage, "certs use needs the certificate"},
+		{[]string{"certs", "list"}, exitUsage, `certs takes use, not "list"`},
+		{[]string{"certs", "use", "3f", "2a"}, exitUsage, `"2a" is too much`},
+		{[]string{"sites", "forget"}, exitUsage, "sites forget needs the site"},
+		{[]string{"sites", "list", "all"}, exitUsage, `sites takes forget, not "list"`},
+		{[]string{"autostart", "now"}, exitUsage, `autostart takes status, enable, disable, not "now"`},
+		{[]string{"autostart", "enable", "now"}, exitUsage, `"now" is too much`},
+		{[]string{"wss"}, exitUsage, "wss needs one of install, remove, status"},
+		{[]string{"wss", "renew"}, exitUsage, `not "renew"`},
+		{[]string{"doctor", "now"}, exitUsage, `doctor takes nothing more: "now"`},
+		{[]string{"version", "now"}, exitUsage, `version takes nothing more: "now"`},
+		{[]string{"policy", "--json"}, exitUsage, "--json belongs to certs, sites and doctor"},
 		{[]string{"certs", "--identity"}, exitUsage, "--identity belongs to doctor"},
 		{[]string{"certs", "--no-tray"}, exitUsage, "--no-tray belongs to run"},
-		{[]string{"--colour"}, exitUsage, "colour"},
+		{[]string{"certs", "--lang", "de"}, exitUsage, "the languages are fr and en"},
+		{[]string{"run", "--lang", "fr"}, exitUsage, "the setting lang"},
+		{[]string{"--colour"}, exitUsage, "unknown option --colour"},
+		{[]string{"certs", "--config"}, exitUsage, "a value is missing after --config"},
 	} {
 		var out, errs bytes.Buffer
 		if got := command(t.Context(), c.args, &out, &errs); got != c.exit || !strings.Contains(out.String()+errs.String(), c.says) {
 			t.Errorf("%v: exit %d, %q %q", c.args, got, out.String(), errs.String())
+		}
+		if c.exit == exitUsage && (strings.Count(errs.String(), "\n") != 2 || !strings.Contains(errs.String(), "--help` says") || out.Len() > 0) {
+			t.Errorf("%v: the line that helps is not alone: %s", c.args, errs.String())
+		}
+	}
+}
+
+// TestHelp: each command's help is its own, and tells the exit statuses.
+func TestHelp(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range specs {
+		var out, errs bytes.Buffer
+		if got := command(t.Context(), []string{s.name, "--help"}, &out, &errs); got != exitGood || errs.Len() > 0 {
+			t.Errorf("%s: exit %d %s", s.name, got, errs.String())
+		}
+		text := out.String()
+		if seen[text] || !strings.HasPrefix(text, "Usage: cpx-agent ") || s.name != "version" && !strings.Contains(text, "Exit status: 0") {
+			t.Errorf("%s: %s", s.name, text)
+		}
+		seen[text] = true
+		for _, option := range s.flags {
+			if !strings.Contains(text, "--"+option) {
+				t.Errorf("%s does not tell of --%s", s.name, option)
+			}
+		}
+		for _, line := range strings.Split(text, "\n") {
+			if len(line) > 82 {
+				t.Errorf("%s: too long for a terminal: %s", s.name, line)
+			}
+		}
+	}
+}
+
+// TestLang: --lang wins over settings, menu and desktop, for what a command prints;
+// where the desktop says nothing, it is French.
+func TestLang(t *testing.T) {
+	w := newWorkstation(t)
+	w.settings(t, "")
+	t.Setenv("LC_ALL", "")
+	t.Setenv("LC_MESSAGES", "")
+	for _, c := range []struct{ env, settings, option, says string }{
+		{"C", "", "", "ne démarre pas"}, {"C.UTF-8", "", "", "ne démarre pas"}, {"POSIX", "", "", "ne démarre pas"}, {"", "", "", "ne démarre pas"},
+		{"fr_FR.UTF-8", "", "", "ne démarre pas"}, {"en_GB.UTF-8", "", "", "does not start"}, {"de_DE.UTF-8", "", "", "does not start"},
+		{"C", "", "en", "does not start"}, {"en_GB.UTF-8", "", "fr", "ne démarre pas"}, {"C", "lang = \"en\"", "fr", "ne démarre pas"}, {"C", "lang = \"en\"", "", "does not start"},
+	} {
+		t.Setenv("LANG", c.env)
+		w.settings(t, "%s", c.settings)
+		args := []string{"autostart"}
+		if c.option != "" {
+			args = append(args, "--lang", c.option)
+		}
+		if out, _ := w.cpxAgent(t, exitGood, args...); !strings.Contains(out, c.says) {
+			t.Errorf("%+v: %s", c, out)
+		}
+	}
+}
+
+// TestPolicyInForce: what no file says is shown as it is on this machine.
+func TestPolicyInForce(t *testing.T) {
+	w := newWorkstation(t)
+	w.settings(t, "")
+	bin := t.TempDir()
+	pinentry := filepath.Join(bin, "pinentry-qt")
+	if err := os.WriteFile(pinentry, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "LC_ALL", "LC_MESSAGES"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("LANG", "en_GB.UTF-8")
+	line := func(key string) string {
+		t.Helper()
+		out, _ := w.cpxAgent(t, exitGood, "policy")
+		for _, l := range strings.Split(out, "\n") {
+			if strings.HasPrefix(l, key+" ") {
+				return l
+			}
+		}
+		t.Fatalf("no %s in %s", key, out)
+		return ""
+	}
+	says(t, line("pinentry"), pinentry, "found on PATH")
+	says(t, line("lang"), `"en"`, "the desktop's")
+	if found := pkcs11.DefaultModules(); len(found) > 0 {
+		says(t, line("modules"), found[0], "default")
+	}
+	dir, err := agent.StateDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := agent.NewLanguageChoice(dir).Set("fr"); err != nil {
+		t.Fatal(err)
+	}
+	says(t, line("lang"), `"fr"`, "chosen in the menu")
+	w.settings(t, "lang = \"en\"\npinentry = \"/opt/x/pinentry\"\nmodules = [\"/opt/x.so\"]\n")
+	says(t, line("pinentry"), "/opt/x/pinentry", w.config)
+	says(t, line("modules"), "/opt/x.so", w.config)
+}
+
+// TestOwnWords: what a command says to a person is in the person's language, and
+// no log stands among it.
+func TestOwnWords(t *testing.T) {
+	w := newWorkstation(t, "cps", "cpf")
+	for lang, c := range map[string][3]string{
+		"fr": {"aucun certificat d’une carte", "Aucun certificat", "servie par ce poste"},
+		"en": {"no certificate on a card", "No certificate", "this machine serves"},
+	} {
+		_, errs := w.cpxAgent(t, exitProblem, "certs", "use", "zz", "--lang", lang)
+		says(t, errs, c[0])
+		if strings.Contains(errs, "level=") || strings.Count(errs, "\n") != 1 {
+			t.Error(errs)
+		}
+		out, errs := w.cpxAgent(t, exitGood, "certs", "--lang", lang)
+		if strings.Contains(out+errs, "level=") || errs != "" {
+			t.Error(out, errs)
+		}
+		out, errs = w.cpxAgent(t, exitProblem, "wss", "status", "--lang", lang)
+		says(t, out, c[1])
+		if strings.Contains(out+errs, "localcert") {
+			t.Error(out, errs)
+		}
+		_, errs = w.cpxAgent(t, exitUsage, "policy", "browsers", "--origin", "http://localhost:8080", "--lang", lang)
+		says(t, errs, c[2])
+		if strings.Contains(errs, "browsers:") {
+			t.Error(errs)
 		}
 	}
 }

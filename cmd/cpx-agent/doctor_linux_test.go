@@ -70,7 +70,6 @@ func TestDoctor(t *testing.T) {
 	p.w.settings(t, "colour = 1\n")
 	says(t, p.does(exitUsage, "doctor"), "colour")
 	p.w.settings(t, "lang = \"en\"\n")
-	says(t, p.does(exitUsage, "doctor", "now"), "unknown command")
 }
 
 // fromBrace leaves out what a log said before.

@@ -26,7 +26,7 @@ var wssWords = map[string]wssText{
 		Installed:    "Certificat installé, valable jusqu’au %s. Reconnu par : %s",
 		Removed:      "Certificat retiré de : %s",
 		NothingThere: "Il n’y a aucun certificat à retirer.",
-		NotRemoved:   "Pas encore retiré : %s (%v)",
+		NotRemoved:   "Pas encore retiré : %s",
 		Asks:         "Le système va demander votre accord pour changer ses certificats.",
 		Off:          "wss n’est pas activé : mettez enabled = true dans [wss] des réglages.",
 		Ends:         "Certificat valable jusqu’au %s.",
@@ -39,7 +39,7 @@ var wssWords = map[string]wssText{
 		Installed:    "Certificate installed, valid until %s. Trusted by: %s",
 		Removed:      "Certificate taken out of: %s",
 		NothingThere: "There is no certificate to take out.",
-		NotRemoved:   "Not taken out yet: %s (%v)",
+		NotRemoved:   "Not taken out yet: %s",
 		Asks:         "The system will ask whether its certificates may be changed.",
 		Off:          "wss is not switched on: put enabled = true under [wss] in the settings.",
 		Ends:         "Certificate valid until %s.",
@@ -77,8 +77,16 @@ func wss(ctx context.Context, p settings, what string, stdout, stderr io.Writer)
 }
 
 func wssFailed(err error, lang string, stderr io.Writer) int {
-	fmt.Fprintf(stderr, "cpx-agent: %s (%v)\n", localcert.Why(err, lang), err)
+	fmt.Fprintln(stderr, "cpx-agent:", localcert.Why(err, lang)+wssDetail(err, lang))
 	return exitProblem
+}
+
+// wssDetail is what IT support needs beyond the words.
+func wssDetail(err error, lang string) string {
+	if d := localcert.Detail(err); d != "" {
+		return " " + fmt.Sprintf(texts[lang].detail, agent.Printable(d))
+	}
+	return ""
 }
 
 func wssInstall(ctx context.Context, p settings, store *localcert.Store, lang string, stdout, stderr io.Writer) int {
@@ -121,7 +129,7 @@ func wssRemove(ctx context.Context, store *localcert.Store, lang string, stdout,
 				wssFailed(err, lang, stderr)
 				continue
 			}
-			fmt.Fprintf(stderr, "cpx-agent: "+w.NotRemoved+"\n", localcert.Why(err, lang), err)
+			fmt.Fprintf(stderr, "cpx-agent: "+w.NotRemoved+"%s\n", localcert.Why(err, lang), wssDetail(err, lang))
 		}
 		return exitProblem
 	case len(r.Stores) == 0:

@@ -192,6 +192,6 @@ func TestWSSInEnglish(t *testing.T) {
 	}
 	says(t, p.does(exitProblem, "wss", "status"), "Not trusted any more by: ")
 	says(t, p.does(exitGood, "wss", "remove"), "Certificate taken out of: ")
-	says(t, p.does(exitUsage, "wss"), "unknown command")
-	says(t, p.does(exitUsage, "wss", "renew"), "unknown command")
+	says(t, p.does(exitUsage, "wss"), "wss needs one of")
+	says(t, p.does(exitUsage, "wss", "renew"), "not \"renew\"")
 }
