@@ -7,6 +7,9 @@
 #define WIDTH 500
 #define LIST_HEIGHT 320
 #define BODY_HEIGHT 320
+#define BODY_WIDE 900 /* a certificate's line at the usual size of letters */
+#define BODY_TALL 600
+#define HANGING 32
 #define ICON_SIZE 48
 
 /* The process shows one window. */
@@ -330,6 +333,20 @@ void cpx_row(const char *name, const char *detail, const char *note, const char 
 		w.first = row;
 }
 
+/* As large as a long text wants, and no larger than the screen. */
+static void widen(void)
+{
+	GdkRectangle free = { 0, 0, BODY_WIDE, BODY_TALL };
+	GdkMonitor *monitor = gdk_display_get_primary_monitor(gdk_display_get_default());
+
+	if (monitor == NULL) /* Wayland knows no first one */
+		monitor = gdk_display_get_monitor(gdk_display_get_default(), 0);
+	if (monitor != NULL)
+		gdk_monitor_get_workarea(monitor, &free);
+	gtk_window_set_default_size(GTK_WINDOW(w.window), MAX(WIDTH, MIN(BODY_WIDE, free.width * 9 / 10)),
+		MIN(BODY_TALL, free.height * 9 / 10));
+}
+
 void cpx_body(const char *text)
 {
 	GtkWidget *s;
@@ -344,12 +361,14 @@ void cpx_body(const char *text)
 	gtk_text_view_set_editable(GTK_TEXT_VIEW(w.body), FALSE);
 	gtk_text_view_set_accepts_tab(GTK_TEXT_VIEW(w.body), FALSE); /* Tab leaves it */
 	gtk_text_view_set_wrap_mode(GTK_TEXT_VIEW(w.body), GTK_WRAP_WORD_CHAR);
+	gtk_text_view_set_indent(GTK_TEXT_VIEW(w.body), -HANGING); /* where a line ends and goes on */
 	gtk_text_view_set_left_margin(GTK_TEXT_VIEW(w.body), 8);
 	gtk_text_view_set_right_margin(GTK_TEXT_VIEW(w.body), 8);
 	gtk_text_view_set_top_margin(GTK_TEXT_VIEW(w.body), 8);
 	gtk_text_view_set_bottom_margin(GTK_TEXT_VIEW(w.body), 8);
 	atk_object_set_name(gtk_widget_get_accessible(w.body), gtk_window_get_title(GTK_WINDOW(w.window)));
 	gtk_window_set_resizable(GTK_WINDOW(w.window), TRUE);
+	widen();
 	s = scrolled(w.body, BODY_HEIGHT);
 	gtk_scrolled_window_set_min_content_height(GTK_SCROLLED_WINDOW(s), BODY_HEIGHT / 2);
 	add(s, TRUE);
