@@ -23,7 +23,8 @@ build:
 run:
 	@scripts/setup run
 	@$(MAKE) -s build
-	@go run ./internal/stack/run
+	@go build -o $(BIN)/run ./internal/stack/run
+	@exec $(BIN)/run # go run makes an error of Ctrl-C
 
 demo:
 	@scripts/setup demo

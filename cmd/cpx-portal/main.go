@@ -26,7 +26,7 @@ const usage = `Usage: cpx-portal COMMAND [OPTIONS]
 
   serve    --config FILE
   user add --config FILE --name LOGIN --display NAME --service SERVICE [--region ID]
-           the password is read from standard input
+           the password, of at least 10 characters, is read from standard input
   version
 `
 
@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case *config == "":
 		return misused("--config is missing")
 	}
-	err := do(ctx, command, *config, n, stdin, stderr)
+	err := do(ctx, command, *config, n, stdin, stdout, stderr)
 	if err == nil {
 		return 0
 	}
@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return 1
 }
 
-func do(ctx context.Context, command, config string, n portal.NewAccount, stdin io.Reader, stderr io.Writer) error {
+func do(ctx context.Context, command, config string, n portal.NewAccount, stdin io.Reader, stdout, stderr io.Writer) error {
 	settings, err := portal.LoadSettings(config)
 	if err != nil {
 		return err
@@ -107,7 +107,11 @@ func do(ctx context.Context, command, config string, n portal.NewAccount, stdin 
 	if n.Password, err = password(stdin, stderr); err != nil {
 		return err
 	}
-	return p.AddAccount(ctx, n)
+	if err := p.AddAccount(ctx, n); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "The account %q can log in.\n", n.Name)
+	return nil
 }
 
 // password reads one line, without echo where a person types it.

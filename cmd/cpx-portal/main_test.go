@@ -63,6 +63,11 @@ func TestUserAdd(t *testing.T) {
 			"--name", name, "--display", "TEST Personne", "--service", service)
 	}
 	add(0, "a long TEST password", "test.personne", "SERVICE TEST")
+	var said, errs bytes.Buffer
+	args := []string{"user", "add", "--config", config, "--name", "test.seconde", "--display", "TEST Seconde", "--service", "SERVICE TEST"}
+	if got := run(t.Context(), args, strings.NewReader("a long TEST password\n"), &said, &errs); got != 0 || said.String() != "The account \"test.seconde\" can log in.\n" {
+		t.Errorf("exit %d, %q %s", got, said.String(), errs.String())
+	}
 	for _, c := range [][4]string{
 		{"a long TEST password", "test.personne", "SERVICE TEST", "exists"}, // twice
 		{"a long TEST password", "TEST.Personne", "SERVICE TEST", "exists"}, // the same name to a person

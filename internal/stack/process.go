@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,6 +44,8 @@ func (s *Stack) startWith(ctx context.Context, name string, first func(string), 
 	cmd.Stderr = logFile
 	if terminal {
 		cmd.Stdin = os.Stdin
+	} else {
+		cmd.SysProcAttr = apart() // Ctrl-C is for the caller, who ends it in order
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -91,16 +94,43 @@ func (p *Process) Failure() error {
 	return fmt.Errorf("%s ended: %v\n%s\n(the whole log: %s)", p.name, p.err, strings.Join(lines, "\n"), p.log)
 }
 
-// answering waits until the address takes connections or the process ends.
-func (p *Process) answering(ctx context.Context, address string) error {
+// connects is the least that a server does.
+func connects(_ context.Context, address string) error {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// serves asks the agent for its page: of a connection that comes and goes it would
+// log that nobody knows whose it was.
+func serves(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
+	if err != nil {
+		return err
+	}
+	r.Close = true
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, answer.Body)
+	return errors.Join(err, answer.Body.Close())
+}
+
+// answering waits until the address answers or the process ends.
+func (p *Process) answering(ctx context.Context, address string, asked func(context.Context, string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
+		err := asked(ctx, address)
 		if err == nil {
-			return conn.Close()
+			return nil
 		}
 		select {
 		case <-p.done:
@@ -117,7 +147,11 @@ func (s *Stack) run(ctx context.Context, stdin string, name string, args ...stri
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	cmd.Env = s.Env()
 	cmd.Stdin = strings.NewReader(stdin)
+	cmd.SysProcAttr = apart()
 	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return string(out), context.Cause(ctx)
+	}
 	if err != nil {
 		return string(out), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}

@@ -263,7 +263,7 @@ func (s *Stack) StartPortal(ctx context.Context) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answering(ctx, s.portalAddress())
+	return p, p.answering(ctx, s.portalAddress(), connects)
 }
 
 // portalAddress is where the portal listens.
@@ -282,7 +282,7 @@ func (s *Stack) StartAgent(ctx context.Context, terminal bool, more ...string) (
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answering(ctx, s.AgentAddress())
+	return p, p.answering(ctx, s.AgentAddress(), serves)
 }
 
 // AgentAddress is where the stack's agent listens.

@@ -26,18 +26,26 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
+	err := serve(ctx, stop)
+	if errors.Is(err, context.Canceled) {
+		return nil // Ctrl-C, before all was ready
+	}
+	return err
+}
+
+func serve(ctx context.Context, stop context.CancelFunc) error {
 	s, err := stack.Prepare(ctx, stack.Options{Dir: "build/run", Bin: "build/bin"})
 	if err != nil {
 		return err
 	}
 	portal, err := s.StartPortal(ctx)
 	if err != nil {
-		return err
+		return errors.Join(ctx.Err(), err)
 	}
 	display := tray.Available()
 	agent, err := s.StartAgent(ctx, !display)
 	if err != nil {
-		return err
+		return errors.Join(ctx.Err(), err)
 	}
 	announce(s, display)
 
