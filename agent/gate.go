@@ -224,6 +224,8 @@ func (s *Server) judge(r *http.Request, owner peer.Identity) (caller, string) {
 		return caller{}, "origin_blocked"
 	case policy.NotListed:
 		return caller{}, "origin_not_listed"
+	case policy.Plain:
+		return caller{}, "origin_http_not_listed" // in mode ask there is a list for http alone
 	default:
 		return caller{}, "origin_malformed"
 	}

@@ -40,6 +40,22 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// TestPlainHTTP: in mode ask nobody is asked of a page on http, and the log says
+// that it is for that.
+func TestPlainHTTP(t *testing.T) {
+	const page, listed = "http://localhost:8080", "http://localhost:8081"
+	for mode, reason := range map[string]string{"ask": "origin_http_not_listed", "listed": "origin_not_listed"} {
+		cards, person := oneCard(t)
+		log := &lockedBuffer{}
+		s := serve(t, setup{cards: cards, person: person, logTo: log, settings: fmt.Sprintf("[origins]\nmode = %q\nallow = [%q]\n", mode, listed)})
+		_, answer, err := connect(s, http.Header{"Origin": {page}})
+		if err == nil || answer == nil || answer.StatusCode != http.StatusForbidden || !strings.Contains(log.String(), "reason="+reason+" ") {
+			t.Errorf("%s: %v %s", mode, err, log.String())
+		}
+		openPage(t, s, listed)
+	}
+}
+
 func TestGateRefuses(t *testing.T) {
 	cards, person := oneCard(t)
 	log := &lockedBuffer{}

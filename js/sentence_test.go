@@ -8,7 +8,7 @@ import (
 
 // Every reason of the wire, of the library and of the verifier.
 var reasons = strings.Fields(`
-	cancelled consent_denied timeout busy busy/pause no_reader no_card card_unsupported card_removed
+	cancelled consent_denied timeout busy busy/pause no_reader no_reader/no_service no_card card_unsupported card_removed
 	no_certificate no_certificate/expired no_certificate/not_yet_valid no_certificate/not_for_authentication
 	no_certificate/key_without_pin card_changed pin_locked pin_incorrect pin_incorrect/one pin_incorrect/some
 	pin_not_set module_failed no_module prompt_failed internal invalid_params protocol_error

@@ -178,6 +178,7 @@ const (
 	NotListed
 	Allowed // as if the person had answered "always"
 	Ask     // may connect; each authenticate begins with a consent dialog
+	Plain   // http on this machine, of which nobody is asked: only where allow lists exactly it
 )
 
 // Decide judges the Origin header of a handshake.
@@ -193,10 +194,10 @@ func (e *Effective) Decide(origin string) Decision {
 	switch {
 	case allowed:
 		return Allowed
-	case o.loopback:
-		return NotListed // only where allow lists exactly it
 	case e.Origins.Mode == ModeListed:
 		return NotListed
+	case o.loopback:
+		return Plain
 	}
 	return Ask
 }

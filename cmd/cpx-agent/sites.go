@@ -143,7 +143,7 @@ func printSites(p settings, list []sites.Site, lang string, w io.Writer) {
 	words := siteTexts[lang]
 	fmt.Fprintln(w, words.sites)
 	for _, s := range list {
-		mark := map[policy.Decision]string{policy.Blocked: words.blocked, policy.NotListed: words.notListed, policy.Allowed: words.noEffect}[p.Decide(s.Origin)]
+		mark := map[policy.Decision]string{policy.Blocked: words.blocked, policy.NotListed: words.notListed, policy.Plain: words.notListed, policy.Allowed: words.noEffect}[p.Decide(s.Origin)]
 		if mark != "" {
 			mark = " (" + mark + ")"
 		}
