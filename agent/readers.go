@@ -250,10 +250,10 @@ func (r *readers) service() string {
 // watchReaders follows PC/SC until ctx ends.
 func (s *Server) watchReaders(ctx context.Context) {
 	s.watch(ctx, func(e pcsc.Event) {
+		left, differs := s.readers.take(e)
 		if e.Err != nil && !errors.Is(e.Err, pcsc.ErrNoLibrary) {
 			s.log.Info("no PC/SC service; looking for it again", "error", e.Err)
 		}
-		left, differs := s.readers.take(e)
 		for _, name := range left {
 			s.cardLeft(ctx, name)
 		}

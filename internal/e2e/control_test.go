@@ -167,7 +167,7 @@ func TestKilledAgent(t *testing.T) {
 			}
 		}
 	}
-	if got := finish(t, cpxAgent(t, s, french, "certs")); got.exit != 0 || !strings.Contains(got.stderr, "module opened") {
+	if got := finish(t, cpxAgent(t, s, french, "certs")); got.exit != 0 || !strings.Contains(got.stdout, s.Cards[0].Identifier) {
 		t.Errorf("without an agent: %+v", got)
 	}
 	p := first(t, s)
@@ -321,7 +321,8 @@ func chosenOf(t *testing.T, out string) (chosen string, usable []string) {
 // TestCertsThroughAgent: the running agent answers, so that the module is not
 // opened a second time; certs use works with and without it.
 func TestCertsThroughAgent(t *testing.T) {
-	s := prepare(t, stack.Options{AgentOnly: true, Cards: []string{"cps", "cpf"}})
+	// With this level a command that opens a module itself says so.
+	s := prepare(t, stack.Options{AgentOnly: true, Cards: []string{"cps", "cpf"}, Settings: "[log]\nlevel = \"debug\"\n"})
 	alone := finish(t, cpxAgent(t, s, french, "certs", "--json"))
 	if !strings.Contains(alone.stderr, "module opened") {
 		t.Fatalf("%+v", alone)

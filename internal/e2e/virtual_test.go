@@ -14,6 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/stack"
 	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 	"github.com/cpx-bridge/cpx-bridge/internal/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
 )
@@ -51,6 +52,57 @@ func pki(t testing.TB, s *stack.Stack) *demopki.PKI {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// TestNoCardNoReader: a page learns apart that the person gave no card, that there
+// is no reader, and that its service does not answer; without a reader nobody is
+// asked for a card.
+func TestNoCardNoReader(t *testing.T) {
+	s, d := virtualStack(t, stack.Options{AgentOnly: true, AutoPIN: map[string]any{"pin": []string{"1234"}, "insert": "cancel"}}, virtual.CardOptions{}, virtual.DeskOptions{})
+	d.Remove()
+	start(t, s)
+	p := open(t, s)
+	refused := func(reason, detail string) {
+		t.Helper()
+		a := p.call("authenticate", map[string]any{"challengeNonce": nonce(t)})
+		if a.Error == nil || a.Error.Data.Reason != reason || a.Error.Data.Detail != detail {
+			t.Errorf("%+v, want %s %q", a.Error, reason, detail)
+		}
+	}
+	counts := func(want float64) {
+		t.Helper()
+		for end := time.Now().Add(testdesk.Patience); ; time.Sleep(10 * time.Millisecond) {
+			var got struct{ Readers float64 }
+			if err := json.Unmarshal(p.call("status", nil).Result, &got); err != nil {
+				t.Fatal(err)
+			}
+			if got.Readers == want {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%v readers, want %v", got.Readers, want)
+			}
+		}
+	}
+	counts(1)
+	refused("cancelled", "")
+	asked := len(dialogs(t, s))
+	d.Unplug()
+	counts(0)
+	refused("no_reader", "")
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	// The service's end is told in its own time, and nothing counts it.
+	for end := time.Now().Add(testdesk.Patience); !strings.Contains(agentLog(t, s), "no PC/SC service"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(agentLog(t, s))
+		}
+	}
+	refused("no_reader", "no_service")
+	if n := len(dialogs(t, s)); n != asked {
+		t.Errorf("a card was asked for without a reader: %s", dialogs(t, s))
+	}
 }
 
 // TestCardLeavesInBrowser is the reference portal that logs out when its card
