@@ -116,7 +116,7 @@ type fakePerson struct {
 	consent func(ctx context.Context, c prompt.Caller) error
 	choose  func(ctx context.Context, holders []prompt.Holder) (int, error)
 	pin     func(ctx context.Context, p prompt.PIN) ([]byte, error)
-	insert  func(ctx context.Context) error
+	insert  func(ctx context.Context, reader bool) error
 	confirm func(ctx context.Context, c prompt.Caller, h prompt.Holder) error
 	always  func(ctx context.Context, c prompt.Caller) error
 }
@@ -143,8 +143,8 @@ func (f fakePerson) Confirm(ctx context.Context, _ string, c prompt.Caller, h pr
 
 func (fakePerson) Tell(context.Context, string, string, string) error { return nil }
 
-func (f fakePerson) InsertCard(ctx context.Context, _ string, _ prompt.Caller) error {
-	return f.insert(ctx)
+func (f fakePerson) InsertCard(ctx context.Context, _ string, _ prompt.Caller, reader bool) error {
+	return f.insert(ctx, reader)
 }
 
 // holder makes a certificate and the signing that goes with it.

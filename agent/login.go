@@ -146,34 +146,29 @@ func (l *login) consent(ctx context.Context) error {
 }
 
 // card looks for a card, and waits for one with the person where there is none.
-// Where there is no reader that it could come in, or none any more, it says so at
-// once: nobody can follow a dialog that asks for the card then.
 func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	snapshot, err := l.looks.list(ctx)
 	if err != nil || hasCard(snapshot) {
 		return snapshot, err
 	}
-	if none := l.readers.missing(snapshot); none != nil {
-		return snapshot, none
-	}
 	l.progress(waitingForCard)
 	waiting, cancel := context.WithTimeout(ctx, l.limits.Insert)
 	defer cancel()
-	answer := make(chan error, 1)
-	go func() { answer <- l.prompter.InsertCard(waiting, l.lang, l.caller()) }()
+	dialog := l.askCard(waiting, snapshot)
 	for {
 		next := l.looks.next()
-		if none := l.readers.missing(snapshot); none != nil {
-			cancel()
-			<-answer
-			return snapshot, none
+		if dialog.reader == l.readers.none(snapshot) {
+			if err := dialog.close(); errors.Is(err, prompt.ErrCancelled) {
+				return snapshot, err
+			}
+			dialog = l.askCard(waiting, snapshot)
 		}
 		var tick <-chan time.Time // only where no event would tell
 		if !l.readers.tell(snapshot) {
 			tick = time.After(l.limits.Look)
 		}
 		select {
-		case err := <-answer:
+		case err := <-dialog.answer:
 			if errors.Is(err, prompt.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
 				return snapshot, l.noCard(snapshot)
 			}
@@ -191,18 +186,43 @@ func (l *login) card(ctx context.Context) (pkcs11.Snapshot, error) {
 			continue // the dialog ends with it and says how
 		}
 		if snapshot = found; err != nil || hasCard(snapshot) {
-			cancel()
-			<-answer // the dialog is gone before the next one comes
+			_ = dialog.close() // it is gone before the next one comes
 			return snapshot, err
 		}
 	}
 }
 
+// cardDialog is the dialog that asks for a card: in the reader that there is, or
+// with the reader that there is not.
+type cardDialog struct {
+	reader bool
+	answer chan error
+	cancel context.CancelFunc
+}
+
+func (l *login) askCard(ctx context.Context, s pkcs11.Snapshot) cardDialog {
+	d := cardDialog{reader: !l.readers.none(s), answer: make(chan error, 1)}
+	ctx, d.cancel = context.WithCancel(ctx)
+	go func() {
+		defer d.cancel()
+		d.answer <- l.prompter.InsertCard(ctx, l.lang, l.caller(), d.reader)
+	}()
+	return d
+}
+
+// close returns once it is gone, with what was answered at the last moment.
+func (d cardDialog) close() error {
+	d.cancel()
+	return <-d.answer
+}
+
 func (l *login) noCard(s pkcs11.Snapshot) error {
-	if l.readers.count(s) == 0 {
-		return fail(CodeNoReader)
+	if l.readers.count(s) > 0 {
+		return fail(CodeNoCard)
 	}
-	return fail(CodeNoCard)
+	e := fail(CodeNoReader)
+	e.Data.Detail = l.readers.service()
+	return e
 }
 
 // choose returns the certificate of the login: the one chosen beforehand, the

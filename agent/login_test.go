@@ -258,15 +258,20 @@ var emptySlot = pkcs11.Slot{Description: "TEST reader", Hardware: true}
 func TestNoCard(t *testing.T) {
 	cards, person := oneCard(t)
 	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
-	person.insert = waitDone
+	person.insert = func(ctx context.Context, reader bool) error {
+		if !reader {
+			t.Error("a reader is asked for")
+		}
+		return waitDone(ctx)
+	}
 	p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}}), listedOrigin)
 	p.authenticate(1)
 	p.progress(waitingForCard)
 	want(t, p.answer(), CodeNoCard)
 }
 
-// TestNoReader: nobody is asked for a card where there is nothing to put it in,
-// and the page learns whether that is known.
+// TestNoReader: the dialog asks for the reader too, and the page learns whether
+// it is known that there is none.
 func TestNoReader(t *testing.T) {
 	stale := []pkcs11.Slot{emptySlot} // a module goes on naming a reader that has left
 	for name, c := range map[string]struct {
@@ -283,14 +288,20 @@ func TestNoReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cards, person := oneCard(t)
 			cards.snapshot = pkcs11.Snapshot{Slots: c.slots}
-			person.insert = func(context.Context) error { t.Error("a card is asked for"); return prompt.ErrCancelled }
+			person.insert = func(ctx context.Context, reader bool) error {
+				if reader {
+					t.Error("a card is asked for, and no reader")
+				}
+				return waitDone(ctx)
+			}
 			events := make(chan pcsc.Event)
-			s := serve(t, setup{cards: cards, person: person, events: events})
+			s := serve(t, setup{cards: cards, person: person, events: events, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}})
 			for _, e := range append(c.events, c.events[len(c.events)-1]) { // the last but one is done with
 				events <- e
 			}
 			p := openPage(t, s, listedOrigin)
 			p.authenticate(1)
+			p.progress(waitingForCard)
 			a := p.answer()
 			if want(t, a, CodeNoReader); a.Error.Data.Detail != c.detail {
 				t.Errorf("%+v", a.Error.Data)
@@ -299,22 +310,37 @@ func TestNoReader(t *testing.T) {
 	}
 }
 
-// TestReaderLeavesWhileWaiting: the dialog that asks for a card closes by itself.
-func TestReaderLeavesWhileWaiting(t *testing.T) {
+// TestReaderComesAndGoes: the dialog asks for what lacks, and what is answered as
+// it changes is not lost.
+func TestReaderComesAndGoes(t *testing.T) {
 	cards, person := oneCard(t)
 	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
-	events := make(chan pcsc.Event)
-	asked, closed := make(chan struct{}), make(chan struct{})
-	person.insert = func(ctx context.Context) error { close(asked); <-ctx.Done(); close(closed); return ctx.Err() }
+	events, asked := make(chan pcsc.Event), make(chan bool)
+	n := 0
+	person.insert = func(ctx context.Context, reader bool) error {
+		asked <- reader
+		<-ctx.Done()
+		if n++; n == 3 {
+			return prompt.ErrCancelled
+		}
+		return ctx.Err()
+	}
 	s := serve(t, setup{cards: cards, person: person, events: events})
 	events <- empty(1)
 	events <- empty(1)
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	<-asked
-	events <- pcsc.Event{}
-	want(t, p.answer(), CodeNoReader)
-	<-closed
+	for _, step := range []struct {
+		reader bool
+		then   pcsc.Event
+	}{{true, pcsc.Event{}}, {false, empty(1)}, {true, pcsc.Event{}}} {
+		if got := <-asked; got != step.reader {
+			t.Errorf("reader %v, want %v", got, step.reader)
+		}
+		events <- step.then
+	}
+	p.progress(waitingForCard)
+	want(t, p.answer(), CodeCancelled)
 }
 
 // TestCardComes: the dialog closes by itself and the login goes on.
@@ -323,7 +349,7 @@ func TestCardComes(t *testing.T) {
 	with := cards.snapshot
 	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
 	closed := make(chan struct{})
-	person.insert = func(ctx context.Context) error {
+	person.insert = func(ctx context.Context, _ bool) error {
 		cards.set(with)
 		<-ctx.Done()
 		close(closed)
@@ -340,7 +366,7 @@ func TestCardComes(t *testing.T) {
 func TestInsertCancelled(t *testing.T) {
 	cards, person := oneCard(t)
 	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
-	person.insert = func(context.Context) error { return prompt.ErrCancelled }
+	person.insert = func(context.Context, bool) error { return prompt.ErrCancelled }
 	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
 	p.authenticate(1)
 	want(t, p.answer(), CodeCancelled)

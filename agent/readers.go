@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -16,9 +17,9 @@ import (
 // the modules know.
 type readers struct {
 	mu    sync.Mutex
-	known bool // the service answers
-	away  bool // it was asked and does not answer
-	ever  bool // it has answered since the agent's start
+	known bool  // the service answers
+	err   error // why it does not answer, once it was asked
+	ever  bool  // it has answered since the agent's start
 	list  []pcsc.Reader
 	past  map[string]bool // names of readers that were there: their slots are readers too
 	left  map[string]bool // readers whose card left and that were not read since
@@ -49,7 +50,7 @@ func (r *readers) take(e pcsc.Event) (left []string, differs bool) {
 		}
 		r.left[name] = true
 	}
-	r.known, r.away, r.list = e.Err == nil, e.Err != nil, e.Readers
+	r.known, r.err, r.list = e.Err == nil, e.Err, e.Readers
 	for _, reader := range e.Readers {
 		if r.past == nil || len(r.past) >= maxPast {
 			r.past = map[string]bool{}
@@ -221,30 +222,28 @@ func (r *readers) there(read pkcs11.Snapshot) pkcs11.Snapshot {
 	return now
 }
 
-// missing is why no card can come: there is no reader, and nothing else that a
-// card could be in. nil while PC/SC was not heard yet.
-func (r *readers) missing(s pkcs11.Snapshot) *Error {
+// none tells that there is nothing a card could be put in, as far as was heard.
+func (r *readers) none(s pkcs11.Snapshot) bool {
 	r.mu.Lock()
-	known, away := r.known, r.away
+	heard := r.known || r.err != nil
 	r.mu.Unlock()
-	if !known && !away || r.count(s) > 0 {
-		return nil
-	}
-	e := fail(CodeNoReader)
-	if away {
-		e.Data.Detail = detailNoService
-	}
-	return e
+	return heard && r.count(s) == 0
+}
+
+// onDemand tells a service that is not there because no reader is: Windows ends its
+// own with the last reader.
+func onDemand(err error) bool {
+	return runtime.GOOS == "windows" && errors.Is(err, pcsc.ErrNoService)
 }
 
 // service is what is wrong with PC/SC itself, "" where it answers.
 func (r *readers) service() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.away {
-		return detailNoService
+	if r.err == nil || onDemand(r.err) {
+		return ""
 	}
-	return ""
+	return detailNoService
 }
 
 // watchReaders follows PC/SC until ctx ends.

@@ -161,7 +161,7 @@ func TestWaitingForEvents(t *testing.T) {
 	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{{Description: "TEST reader", Hardware: true}}}
 	events := make(chan pcsc.Event)
 	asked := make(chan struct{})
-	person.insert = func(ctx context.Context) error { close(asked); <-ctx.Done(); return ctx.Err() }
+	person.insert = func(ctx context.Context, _ bool) error { close(asked); <-ctx.Done(); return ctx.Err() }
 	s := serve(t, setup{cards: cards, person: person, events: events, limits: Limits{Look: time.Millisecond}})
 	events <- empty(1)
 	events <- empty(1) // the first is done with

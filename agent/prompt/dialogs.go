@@ -106,10 +106,10 @@ func (p *Pinentry) PIN(ctx context.Context, lang string, d PIN) ([]byte, error) 
 }
 
 // InsertCard implements Prompter.
-func (p *Pinentry) InsertCard(ctx context.Context, lang string, c Caller) error {
+func (p *Pinentry) InsertCard(ctx context.Context, lang string, c Caller, reader bool) error {
 	w := wordsOf(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.insert}, {"SETOK", w.cancel},
+		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.forCard(reader)}, {"SETOK", w.cancel},
 	}, "CONFIRM --one-button")
 	return cancelButton(err)
 }

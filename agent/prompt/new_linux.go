@@ -111,8 +111,8 @@ func (d *desktop) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
 }
 
 // InsertCard implements Prompter.
-func (d *desktop) InsertCard(ctx context.Context, lang string, c Caller) error {
-	return d.ask(func(p Prompter) error { return p.InsertCard(ctx, lang, c) })
+func (d *desktop) InsertCard(ctx context.Context, lang string, c Caller, reader bool) error {
+	return d.ask(func(p Prompter) error { return p.InsertCard(ctx, lang, c, reader) })
 }
 
 // Tell implements Prompter.

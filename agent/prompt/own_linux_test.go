@@ -215,7 +215,7 @@ func TestSafeAnswer(t *testing.T) {
 	for lang, w := range texts {
 		for name, r := range map[string]dialog.Request{
 			"consent": w.askConsent(site), "confirm": w.askConfirm(site, gp), "always": w.askAlways(site),
-			"insert": w.askCard(site), "pad": w.askPad(PIN{Caller: site, Holder: gp}),
+			"insert": w.askCard(site, true), "connect": w.askCard(site, false), "pad": w.askPad(PIN{Caller: site, Holder: gp}),
 		} {
 			for _, b := range r.Buttons {
 				if b.Default != (b.Answer == dialog.Cancel) {

@@ -18,7 +18,8 @@ func TestAnswers(t *testing.T) {
 		_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp})
 		return err
 	}
-	insert := func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site) }
+	insert := func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site, true) }
+	connect := func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site, false) }
 	pad := func(ctx context.Context, p *Pinentry) error {
 		_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp, PINPad: true})
 		return err
@@ -38,6 +39,7 @@ func TestAnswers(t *testing.T) {
 		"PIN given":            {map[string]any{"pin": []string{"1234"}}, pin, nil},
 		"PIN cancelled":        {map[string]any{"pin": []string{"cancel"}}, pin, ErrCancelled},
 		"PIN program dies":     {map[string]any{"pin": []string{"die"}}, pin, ErrUnavailable},
+		"reader cancelled":     {map[string]any{"insert": "cancel"}, connect, ErrCancelled},
 		"insert cancelled":     {map[string]any{"insert": "cancel"}, insert, ErrCancelled},
 		"PIN pad cancelled":    {map[string]any{"insert": "cancel"}, pad, ErrCancelled},
 	} {
@@ -106,7 +108,7 @@ func TestEnd(t *testing.T) {
 			_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp})
 			return err
 		},
-		"insert": func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site) },
+		"insert": func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site, true) },
 	}
 	for name, ask := range asks {
 		t.Run(name, func(t *testing.T) {

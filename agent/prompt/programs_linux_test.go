@@ -48,7 +48,7 @@ func TestPrograms(t *testing.T) {
 			}
 			asks := map[string]func(ctx context.Context) answer{
 				"consent": func(ctx context.Context) answer { return answer{err: p.Consent(ctx, "fr", site)} },
-				"insert":  func(ctx context.Context) answer { return answer{err: p.InsertCard(ctx, "fr", site)} },
+				"insert":  func(ctx context.Context) answer { return answer{err: p.InsertCard(ctx, "fr", site, true)} },
 				"choose": func(ctx context.Context) answer {
 					i, err := p.Choose(ctx, "fr", site, both)
 					return answer{index: i, err: err}

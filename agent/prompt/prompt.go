@@ -69,8 +69,8 @@ type Prompter interface {
 	// PIN returns what was typed; the caller overwrites it after use.
 	PIN(ctx context.Context, lang string, p PIN) ([]byte, error)
 	// InsertCard asks for a card until ctx ends (then ctx's error) or the
-	// person cancels.
-	InsertCard(ctx context.Context, lang string, c Caller) error
+	// person cancels; without a reader also for that.
+	InsertCard(ctx context.Context, lang string, c Caller, reader bool) error
 	// Tell shows a text until the person closes it.
 	Tell(ctx context.Context, lang, title, text string) error
 }

@@ -82,10 +82,17 @@ func (w words) aboutPIN(p PIN) dialog.Request {
 	return r
 }
 
-func (w words) askCard(c Caller) dialog.Request {
+func (w words) askCard(c Caller, reader bool) dialog.Request {
 	r := w.about(c)
-	r.Text = w.insert
+	r.Text = w.forCard(reader)
 	return w.wait(r)
+}
+
+func (w words) forCard(reader bool) string {
+	if !reader {
+		return w.connect
+	}
+	return w.insert
 }
 
 // wait makes a dialog that stands until something else has happened; its one

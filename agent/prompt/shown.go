@@ -56,8 +56,8 @@ func (s shown) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
 }
 
 // InsertCard implements Prompter.
-func (s shown) InsertCard(ctx context.Context, lang string, c Caller) error {
-	return s.answered(ctx, wordsOf(lang).askCard(c))
+func (s shown) InsertCard(ctx context.Context, lang string, c Caller, reader bool) error {
+	return s.answered(ctx, wordsOf(lang).askCard(c, reader))
 }
 
 // Tell implements Prompter.

@@ -7,7 +7,7 @@ type words struct {
 	title, site, program, consent, allow, refuse        string
 	chosen, use, next, cancel                           string
 	card, pin, ok, wrongPIN, finalTry, countLow, pinPad string
-	lengths, fixedLength, insert, confirm               string
+	lengths, fixedLength, insert, connect, confirm      string
 	renew, unsure, which, expires, soon                 string
 	always, yesAlways, notAlways, copy, copied, close   string
 }
@@ -28,6 +28,7 @@ var texts = map[string]words{
 		renew:   "Cette carte expire le %s : pensez à la faire renouveler.",
 		unsure:  "Le lecteur n’a pas répondu à temps. Saisissez de nouveau votre code porteur.",
 		insert:  "Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.",
+		connect: "Aucun lecteur de cartes n’est détecté. Branchez le lecteur et insérez-y votre carte. Cette fenêtre se fermera d’elle-même.",
 		which:   "Quel certificat utiliser ?", expires: "expire le %s",
 		soon:      "Votre code porteur va vous être demandé…",
 		always:    "Autoriser dès maintenant ce site à utiliser votre carte à chaque fois, sans vous demander votre accord ? Votre code porteur, lui, vous sera toujours demandé.",
@@ -49,6 +50,7 @@ var texts = map[string]words{
 		renew:   "This card expires on %s: have it renewed.",
 		unsure:  "The reader did not answer in time. Type your PIN once more.",
 		insert:  "Insert your card into the reader. This window closes by itself.",
+		connect: "No card reader is found. Connect the reader and insert your card into it. This window closes by itself.",
 		which:   "Which certificate do you want to use?", expires: "expires on %s",
 		soon:      "You are about to be asked for your PIN…",
 		always:    "Allow this site to use your card from now on, without asking you first? Your PIN is still asked for each time.",

@@ -47,7 +47,7 @@ func TestWindow(t *testing.T) {
 	}
 	asks := map[string]func(context.Context, string) answer{
 		"consent": func(ctx context.Context, lang string) answer { return answer{err: p.Consent(ctx, lang, site)} },
-		"insert":  func(ctx context.Context, lang string) answer { return answer{err: p.InsertCard(ctx, lang, site)} },
+		"insert":  func(ctx context.Context, lang string) answer { return answer{err: p.InsertCard(ctx, lang, site, true)} },
 		"choose": func(ctx context.Context, lang string) answer {
 			i, err := p.Choose(ctx, lang, site, []Holder{gp, nurse})
 			return answer{index: i, err: err}

@@ -13,7 +13,7 @@ import (
 
 // Question is what to ask.
 type Question struct {
-	Kind    string // consent, confirm, always, choose, pin, insert or tell
+	Kind    string // consent, confirm, always, choose, pin, insert, connect or tell
 	Lang    string
 	Seconds float64 // 0: no limit
 	Caller  prompt.Caller
@@ -49,7 +49,9 @@ func Put(ctx context.Context, asker prompt.Prompter, q Question) (a Answer) {
 		pin, err = asker.PIN(ctx, q.Lang, q.PIN)
 		a.PIN = string(pin)
 	case "insert":
-		err = asker.InsertCard(ctx, q.Lang, q.Caller)
+		err = asker.InsertCard(ctx, q.Lang, q.Caller, true)
+	case "connect":
+		err = asker.InsertCard(ctx, q.Lang, q.Caller, false)
 	case "tell":
 		err = asker.Tell(ctx, q.Lang, q.Title, q.Text)
 	default:

@@ -41,7 +41,7 @@ func TestBadInput(t *testing.T) {
 		"key that needs no PIN":       {options: stack.Options{Cards: []string{"technical"}, AutoPIN: script("1234")}, code: 1105, reason: "no_certificate", detail: "key_without_pin"},
 		"no module":                   {options: stack.Options{Modules: []string{"/nonexistent/module.so"}, AutoPIN: script("1234")}, code: 1302, reason: "no_module"},
 		"module that is text":         {options: stack.Options{Modules: []string{text}, AutoPIN: script("1234")}, code: 1302, reason: "no_module", detail: "not_pkcs11"},
-		"neither card nor PC/SC":      {options: stack.Options{Extra: noTokens(t), AutoPIN: script("1234")}, code: 1101, reason: "no_reader", detail: "no_service"},
+		"no card, the person stops":   {options: stack.Options{Extra: noTokens(t), AutoPIN: map[string]any{"pin": []string{"1234"}, "insert": "cancel"}}, code: 1001, reason: "cancelled"},
 		"PIN of an impossible length": {options: stack.Options{AutoPIN: script("1", "cancel")}, code: 1001, reason: "cancelled", entries: 1},
 	} {
 		t.Run(name, func(t *testing.T) {

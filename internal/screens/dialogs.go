@@ -48,7 +48,12 @@ var dialogs = []dialog{
 		_, err := p.Choose(ctx, lang, site, []prompt.Holder{person(lang), holder("CPE", 1, lang, endOfCard), holder("CPF", 1, lang, endOfCard)})
 		return err
 	}},
-	{"insert", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.InsertCard(ctx, lang, site) }},
+	{"insert", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		return p.InsertCard(ctx, lang, site, true)
+	}},
+	{"connect", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		return p.InsertCard(ctx, lang, site, false)
+	}},
 	{"pin", pin(func(*prompt.PIN) {})},
 	{"pin-wrong", pin(func(d *prompt.PIN) { d.WrongPIN, d.CountLow = true, true })},
 	{"pin-last", pin(func(d *prompt.PIN) { d.FinalTry = true })},
