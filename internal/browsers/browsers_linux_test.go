@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -76,6 +77,33 @@ func TestExpectations(t *testing.T) {
 	}
 	for name := range all {
 		t.Errorf("%s is expected and no case", name)
+	}
+}
+
+// Sentences that were changed are changed here too, before the whole table is
+// played: it plays in English where the quick cells do not.
+func TestSentencesThatAreShown(t *testing.T) {
+	var shown strings.Builder
+	for _, name := range []string{"js/src/lang-fr.ts", "js/src/lang-en.ts", "portal/lang/fr.toml", "portal/lang/en.toml"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown.Write(text)
+	}
+	all, err := expected()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range all {
+		for _, browser := range Browsers {
+			cell := e.of(browser)
+			for _, sentence := range append([]string{cell.Says, cell.Asks}, cell.Causes...) {
+				if !strings.Contains(shown.String(), sentence) {
+					t.Errorf("%s, %s: nothing says %q", name, browser, sentence)
+				}
+			}
+		}
 	}
 }
 
