@@ -109,13 +109,14 @@ func TestSentencesThatAreShown(t *testing.T) {
 
 // A cell in which anything that the person reads differs is told as a failure.
 func TestRowsThatDiffer(t *testing.T) {
-	want := Cell{Is: "no_agent", Says: "title", Help: "help", Asks: "answer", Causes: []string{"one", "two"}, Source: "TEST"}
-	good := Row{Is: "no_agent", Says: "title", Help: "help", Asks: "answer", Causes: []string{"one", "two"}, Want: want, Overdue: "late"}
+	want := Cell{Is: "no_agent", Says: "title", Help: "help", Asks: "answer", Causes: []string{"one", "two"}, Link: "more: /a", Source: "TEST"}
+	good := Row{Is: "no_agent", Says: "title", Help: "help", Asks: "answer", Causes: []string{"one", "two"}, Link: "more: /a", Want: want, Overdue: "late"}
 	for what, change := range map[string]func(*Row){
 		"outcome":           func(r *Row) { r.Is = "logged in" },
 		"sentence":          func(r *Row) { r.Says = "another" },
 		"help":              func(r *Row) { r.Help = "" },
 		"causes":            func(r *Row) { r.Causes = r.Causes[:1] },
+		"link":              func(r *Row) { r.Link = "" },
 		"asked twice":       func(r *Row) { r.Twice = true },
 		"asked, other":      func(r *Row) { r.Asks = "another" },
 		"not asked":         func(r *Row) { r.Asks = "" },

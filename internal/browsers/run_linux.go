@@ -222,7 +222,7 @@ func (p *play) ending() error {
 	}
 	p.row.Is, p.row.Says = "logged in", v.Heading
 	if v.State == "error" {
-		p.row.Is, p.row.Says, p.row.Help, p.row.Causes = v.Reason, v.Title, v.Help, v.Causes
+		p.row.Is, p.row.Says, p.row.Help, p.row.Causes, p.row.Link = v.Reason, v.Title, v.Help, v.Causes, v.Link
 	}
 	return p.picture("")
 }

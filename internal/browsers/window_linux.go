@@ -48,6 +48,7 @@ type view struct {
 	State, Reason, Progress string
 	Title, Help             string
 	Causes                  []string
+	Link                    string
 	At                      *[2]float64 // the card button
 }
 
@@ -64,6 +65,7 @@ const looking = `(() => {
 		State: e?.state ?? "", Reason: e?.error ? [e.error.reason, e.error.detail].filter((x) => x).join(".") : "",
 		Progress: text("text"), Title: text("error-title"), Help: text("error-help"),
 		Causes: [...root?.querySelectorAll("[part=error-list] li") ?? []].map((e) => e.textContent.trim()),
+		Link: [...root?.querySelectorAll("[part=error-link]") ?? []].map((a) => a.textContent + ": " + a.href.replace(location.origin, "")).join(),
 		At: r && root ? [r.left + r.width / 2, r.top + r.height / 2] : null,
 	};
 })()`
