@@ -2,10 +2,10 @@
 
 package pkcs11
 
-import "golang.org/x/sys/unix"
+import "github.com/cpx-bridge/cpx-bridge/internal/nodump"
 
 // hardenChild keeps the PIN out of core dumps.
 func hardenChild() {
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	_ = nodump.Set()
 	undumpable()
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -33,7 +34,7 @@ func run(ctx context.Context, p settings, noTray bool, stdout, stderr io.Writer)
 	log, logFile, endLog := journalled(p, state, stderr)
 	defer endLog()
 	warn(p, log)
-	if err := noDumps(); err != nil {
+	if err := nodump.Set(); err != nil {
 		log.Warn("a core dump of this process may hold a PIN", "error", err)
 	}
 	defer func() {

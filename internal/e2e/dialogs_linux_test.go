@@ -21,7 +21,7 @@ func TestDialogs(t *testing.T) {
 	}})
 	agent := startAgent(t, s, "--no-tray")
 	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", agent.PID()))
-	if !regexp.MustCompile(`Max core file size +0 +0 `).Match(limits) {
+	if !regexp.MustCompile(`Max core file size +1 `).Match(limits) {
 		t.Errorf("the agent, through which the PIN passes, may leave a core dump: %v\n%s", err, limits)
 	}
 	p := openAs(t, s, askingSite)

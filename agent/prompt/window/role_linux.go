@@ -17,9 +17,8 @@ import (
 	"strings"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 )
 
 // Command starts this program as a window's process, for prompt.Options. It is
@@ -39,8 +38,8 @@ func RunChildRole() {
 	if len(os.Args) != 2 || os.Args[1] != dialog.Role {
 		return
 	}
-	runtime.LockOSThread()                               // the toolkit is for one thread
-	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}) // names of holders are for no core dump
+	runtime.LockOSThread() // the toolkit is for one thread
+	_ = nodump.Set()       // names of holders are for no core dump
 	in := json.NewDecoder(os.Stdin)
 	var r dialog.Request
 	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 && !r.Passes {
