@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,10 +104,19 @@ func connects(_ context.Context, address string) error {
 	return conn.Close()
 }
 
+// listens looks into the agent's log: others may hold its first ports. Where the
+// log is too quiet for that, the agent is asked.
+func (p *Process) listens(ctx context.Context, address string) error {
+	if text, err := os.ReadFile(p.log); err == nil && bytes.Contains(text, []byte("msg=listening")) {
+		return nil
+	}
+	return serves(ctx, address)
+}
+
 // serves asks the agent for its page: of a connection that comes and goes it would
 // log that nobody knows whose it was.
 func serves(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // who holds the port may be silent
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
 	if err != nil {

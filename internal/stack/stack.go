@@ -282,7 +282,7 @@ func (s *Stack) StartAgent(ctx context.Context, terminal bool, more ...string) (
 	if err != nil {
 		return nil, err
 	}
-	return p, p.answering(ctx, s.AgentAddress(), serves)
+	return p, p.answering(ctx, s.AgentAddress(), p.listens)
 }
 
 // AgentAddress is where the stack's agent listens.
