@@ -61,7 +61,7 @@ var mistyped = regexp.MustCompile(`(?s)^cannot decode TOML (.+?) into .* of type
 // plain says what is wrong with a value as people who write settings know it.
 func plain(text string) string {
 	if m := mistyped.FindStringSubmatch(text); m != nil {
-		given := map[string]string{"string": "text in quotes", "integer": "a number", "float": "a number", "boolean": "true or false", "array": "a list"}[m[1]]
+		given := map[string]string{"string": "text in quotes", "integer": "a number", "float": "a number", "boolean": "true or false", "array": "a list", "inline table": "a table in { }"}[m[1]]
 		if given == "" {
 			given = "a " + m[1]
 		}

@@ -24,6 +24,7 @@ func TestWords(t *testing.T) {
 	for text, want := range map[string]string{
 		`flag = "x"`:                          "f:1: flag: must be true or false, without quotes, not text in quotes",
 		`flag = 1`:                            "must be true or false, without quotes, not a number",
+		`flag = {a = 1}`:                      "must be true or false, without quotes, not a table in { }",
 		"\n[part]\nflag = \"yes\"":            "f:3: part.flag: must be true or false",
 		`number = "x"`:                        "number: must be a whole number, without quotes, not text in quotes",
 		`number = 1.5`:                        "not a number",
