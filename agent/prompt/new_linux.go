@@ -17,7 +17,8 @@ type desktop struct {
 	log      *slog.Logger
 
 	mu       sync.Mutex
-	answered time.Time // when the person last answered a dialog
+	answered time.Time // when the person last answered a dialog that leads to a PIN
+	origin   string    // and for which site
 }
 
 func newDialogs(o Options) Prompter {
@@ -38,30 +39,38 @@ func either[T any](d *desktop, ask func(p Prompter) (T, error)) (T, error) {
 		d.log.Info("asking through pinentry", "why", err)
 		answer, err = ask(d.pinentry)
 	}
-	d.note(err)
 	return answer, err
 }
 
-// justAnswered: whoever answered a dialog so lately is not typing in the browser.
+// justAnswered: whoever said yes to a dialog so lately waits for the next one, and
+// is not typing in the browser.
 const justAnswered = 3 * time.Second
 
-func (d *desktop) note(err error) {
-	if err != nil && !errors.Is(err, ErrCancelled) {
+func (d *desktop) note(c Caller, err error) {
+	if err != nil {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.answered = time.Now()
+	d.answered, d.origin = time.Now(), c.Origin
+}
+
+// awaited tells whether the person waits for this PIN: after a yes to the same
+// site, which counts once, or after an entry that was none. A page that was told
+// no, or has its token, and asks anew at once finds the person typing.
+func (d *desktop) awaited(p PIN) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lately := d.origin == p.Caller.Origin && time.Since(d.answered) < justAnswered
+	d.answered = time.Time{}
+	return lately || p.WrongPIN || p.LengthHint
 }
 
 // calm returns when nobody types any more. pinentry takes what is typed as it
 // comes, and an Enter would send to the card, as a PIN, what was meant for the
 // browser. Where our window cannot be shown, nothing holds that off.
 func (d *desktop) calm(ctx context.Context, lang string, c Caller) error {
-	d.mu.Lock()
-	lately := time.Since(d.answered) < justAnswered
-	d.mu.Unlock()
-	if lately || onlyPinentry(d.pinentry.program) {
+	if onlyPinentry(d.pinentry.program) {
 		return nil
 	}
 	err := d.own.answered(ctx, wordsOf(lang).askNothing(c))
@@ -79,7 +88,9 @@ func (d *desktop) ask(ask func(p Prompter) error) error {
 
 // Consent implements Prompter.
 func (d *desktop) Consent(ctx context.Context, lang string, c Caller) error {
-	return d.ask(func(p Prompter) error { return p.Consent(ctx, lang, c) })
+	err := d.ask(func(p Prompter) error { return p.Consent(ctx, lang, c) })
+	d.note(c, err)
+	return err
 }
 
 // Confirm implements Prompter.
@@ -94,20 +105,22 @@ func (d *desktop) Always(ctx context.Context, lang string, c Caller) error {
 
 // Choose implements Prompter.
 func (d *desktop) Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error) {
-	return either(d, func(p Prompter) (int, error) { return p.Choose(ctx, lang, c, choices) })
+	row, err := either(d, func(p Prompter) (int, error) { return p.Choose(ctx, lang, c, choices) })
+	d.note(c, err)
+	return row, err
 }
 
 // PIN implements Prompter.
 func (d *desktop) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
-	if !p.PINPad {
+	if p.PINPad {
+		return either(d, func(by Prompter) ([]byte, error) { return by.PIN(ctx, lang, p) })
+	}
+	if !d.awaited(p) {
 		if err := d.calm(ctx, lang, p.Caller); err != nil {
 			return nil, err
 		}
-		pin, err := d.pinentry.PIN(ctx, lang, p)
-		d.note(err)
-		return pin, err
 	}
-	return either(d, func(by Prompter) ([]byte, error) { return by.PIN(ctx, lang, p) })
+	return d.pinentry.PIN(ctx, lang, p)
 }
 
 // InsertCard implements Prompter.

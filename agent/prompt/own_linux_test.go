@@ -78,7 +78,8 @@ func TestEnterIsNoYes(t *testing.T) {
 	if err := errors.Join(os.Rename(p.program, program), os.Rename(p.program+".json", program+".json")); err != nil {
 		t.Fatal(err)
 	}
-	asker := New(Options{Program: program, Window: []string{"/bin/sh", "-c", `read question; echo '{"answer":"cancel"}'`}})
+	const answers = `read question; case "$question" in *passes*) echo '{"answer":"ok"}' ;; *) echo '{"answer":"cancel"}' ;; esac`
+	asker := New(Options{Program: program, Window: []string{"/bin/sh", "-c", answers}})
 	for name, err := range map[string]error{"consent": asker.Consent(t.Context(), "fr", site), "confirm": asker.Confirm(t.Context(), "fr", site, gp)} {
 		if !errors.Is(err, ErrCancelled) {
 			t.Errorf("%s: %v", name, err)
@@ -97,21 +98,28 @@ func TestEnterIsNoYes(t *testing.T) {
 }
 
 // TestCalm: before pinentry takes the keyboard, a window of ours stands until
-// nobody types; not where the person has just answered, and nowhere else.
+// nobody types; not where the person has just said yes to the same site, once, or
+// typed what was no PIN, and nowhere else.
 func TestCalm(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
 	for name, c := range map[string]struct {
 		window error
-		lately bool
+		before func(d *desktop)
+		pin    PIN
 		shown  int
 		err    error
 	}{
-		"quiet":           {nil, false, 1, nil},
-		"closed":          {ErrCancelled, false, 1, ErrCancelled},
-		"no such window":  {ErrUnavailable, false, 1, nil},
-		"page went":       {context.Canceled, false, 1, context.Canceled},
-		"just answered":   {nil, true, 0, nil},
-		"answered before": {nil, false, 1, nil},
+		"quiet":                 {nil, nil, PIN{}, 1, nil},
+		"closed":                {ErrCancelled, nil, PIN{}, 1, ErrCancelled},
+		"no such window":        {ErrUnavailable, nil, PIN{}, 1, nil},
+		"page went":             {context.Canceled, nil, PIN{}, 1, context.Canceled},
+		"just allowed":          {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil},
+		"just refused":          {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
+		"another site allowed":  {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
+		"allowed and asked":     {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
+		"allowed a while ago":   {nil, func(d *desktop) { d.note(site, nil); d.answered = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
+		"after a wrong PIN":     {nil, nil, PIN{WrongPIN: true}, 0, nil},
+		"after one that is not": {nil, nil, PIN{LengthHint: true}, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := answering(t, map[string]any{"pin": []string{"1234"}})
@@ -129,13 +137,11 @@ func TestCalm(t *testing.T) {
 			}}}
 			d.pinentry = &Pinentry{log: d.log} // found on PATH, as without a setting
 			t.Setenv("PATH", pathWith(t, p.program, "pinentry-qt"))
-			switch {
-			case c.lately:
-				d.note(ErrCancelled)
-			case name == "answered before":
-				d.answered = time.Now().Add(-justAnswered)
+			if c.before != nil {
+				c.before(d)
 			}
-			pin, err := d.PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp})
+			c.pin.Caller, c.pin.Holder = site, gp
+			pin, err := d.PIN(t.Context(), "fr", c.pin)
 			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) || (string(pin) == "1234") != (c.err == nil) {
 				t.Errorf("%q, %v", pin, err)
 			}
@@ -150,8 +156,8 @@ func TestCalm(t *testing.T) {
 			if asked() != (c.err == nil) {
 				t.Errorf("pinentry started: %t", asked())
 			}
-			if lately := time.Since(d.answered) < justAnswered; c.err == nil && !lately {
-				t.Error("the PIN counts as no answer")
+			if d.awaited(PIN{Caller: site}) {
+				t.Error("the PIN itself counts as a yes")
 			}
 		})
 	}

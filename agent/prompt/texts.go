@@ -31,7 +31,7 @@ var texts = map[string]words{
 		connect: "Aucun lecteur de cartes n’est détecté. Branchez le lecteur et insérez-y votre carte. Cette fenêtre se fermera d’elle-même.",
 		which:   "Quel certificat utiliser ?", expires: "expire le %s",
 		soon:      "Votre code porteur va vous être demandé…",
-		always:    "Autoriser dès maintenant ce site à utiliser votre carte à chaque fois, sans vous demander votre accord ? Votre code porteur, lui, vous sera toujours demandé.",
+		always:    "Autoriser désormais ce site à utiliser votre carte à chaque fois, sans vous demander votre accord ? Votre code porteur, lui, vous sera toujours demandé.",
 		yesAlways: "Toujours autoriser", notAlways: "Demander à chaque fois",
 		copy: "Copier", copied: "Copié", close: "Fermer",
 	},

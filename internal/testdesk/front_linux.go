@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -15,8 +16,25 @@ import (
 // front and has the keyboard.
 func (s *Screen) Manage() {
 	s.T.Helper()
+	s.manage()
+}
+
+// ManageWithoutFocus starts one that leaves the keyboard where it is when a window
+// opens.
+func (s *Screen) ManageWithoutFocus() {
+	s.T.Helper()
+	config := filepath.Join(s.T.TempDir(), "rc.xml")
+	const text = `<openbox_config xmlns="http://openbox.org/3.4/rc"><focus><focusNew>no</focusNew></focus></openbox_config>`
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		s.T.Fatal(err)
+	}
+	s.manage("--config-file", config)
+}
+
+func (s *Screen) manage(args ...string) {
+	s.T.Helper()
 	managed := s.watch("-root")
-	cmd := exec.Command(Needs(s.T, "openbox"), "--sm-disable")
+	cmd := exec.Command(Needs(s.T, "openbox"), append([]string{"--sm-disable"}, args...)...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	if err := cmd.Start(); err != nil {
 		s.T.Fatal(err)
@@ -64,7 +82,7 @@ func (s *Screen) watch(args ...string) func(text string) {
 // and returns its number. It does not touch who has the keyboard.
 func (s *Screen) Ready(title string) string {
 	s.T.Helper()
-	id := s.find(title)
+	id := s.Find(title)
 	s.Role(id, "cpx-ready")
 	return id
 }
@@ -88,9 +106,10 @@ func (s *Screen) RoleOf(window string) string {
 	return strings.TrimSuffix(role, `"`)
 }
 
-// find waits for a window of that title. A window that goes while xdotool looks
-// at it makes xdotool fail, so it is asked again and again.
-func (s *Screen) find(title string) string {
+// Find waits for a window of that title and leaves the keyboard where it is. A
+// window that goes while xdotool looks at it makes xdotool fail, so it is asked
+// again and again.
+func (s *Screen) Find(title string) string {
 	s.T.Helper()
 	var id string
 	var err error

@@ -111,7 +111,7 @@ func (s *Screen) Try(args ...string) (string, error) {
 // keyboard and returns its number.
 func (s *Screen) Window(title string) string {
 	s.T.Helper()
-	id := s.find(title)
+	id := s.Find(title)
 	s.Do("windowfocus", "--sync", id)
 	return id
 }

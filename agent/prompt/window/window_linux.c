@@ -20,6 +20,7 @@ static struct {
 	gboolean mapped, takes; /* keys and clicks */
 	guint quiet;            /* the timer, 0 where none runs */
 	int waits;              /* how often it began anew */
+	int unseen;             /* how often it ended without the keyboard */
 	gboolean answered;
 	int answer, row;
 } w;
@@ -58,12 +59,22 @@ static gboolean has_keyboard(void)
 	return gtk_window_is_active(GTK_WINDOW(w.window));
 }
 
+/* A window that passes and has not got the keyboard yet does not see what is typed.
+   Where it never gets it, on a locked screen say, it does not stand for ever. */
+#define UNSEEN 6
+
+static void wait_anew(void);
+
 static gboolean on_quiet(gpointer unused)
 {
 	(void)unused;
 	w.quiet = 0;
-	if (w.passes || has_keyboard())
+	if (has_keyboard() || (w.passes && w.unseen == UNSEEN))
 		ready();
+	else if (w.passes) {
+		w.unseen++;
+		wait_anew();
+	}
 	return G_SOURCE_REMOVE;
 }
 
