@@ -119,6 +119,7 @@ func TestRowsThatDiffer(t *testing.T) {
 		"link":              func(r *Row) { r.Link = "" },
 		"asked twice":       func(r *Row) { r.Twice = true },
 		"asked, other":      func(r *Row) { r.Asks = "another" },
+		"told early":        func(r *Row) { r.Asks = r.Says },
 		"not asked":         func(r *Row) { r.Asks = "" },
 		"asked, unforeseen": func(r *Row) { r.Want.Asks, r.Asks = "", "late" },
 		"no source":         func(r *Row) { r.Want.Source = "" },
@@ -130,6 +131,11 @@ func TestRowsThatDiffer(t *testing.T) {
 		if bad, err := Table(&table, []Row{good, r}); bad != 1 || err != nil {
 			t.Errorf("%s: %d bad, %v\n%s", what, bad, err, table.String())
 		}
+	}
+	early := good
+	early.Want.Early, early.Asks = true, early.Says
+	if !early.Good() {
+		t.Error("an end that comes while the browser asks fails")
 	}
 	late := good
 	late.Asks = late.Overdue

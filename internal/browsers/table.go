@@ -27,6 +27,7 @@ type Cell struct {
 	Causes []string `toml:"causes"` // the list below it
 	Link   string   `toml:"link"`   // and where that leads to which mends it
 	Asks   string   `toml:"asks"`   // what the page says while the browser asks; "": it does not ask
+	Early  bool     `toml:"early"`  // the end may be told while the browser still asks
 	Twice  bool     `toml:"twice"`  // the browser asks anew at the second click
 	Source string   `toml:"source"`
 }
@@ -89,6 +90,7 @@ func (r Row) Good() bool {
 	}
 	reads := r.Says == r.Want.Says && r.Help == r.Want.Help && slices.Equal(r.Causes, r.Want.Causes) && r.Link == r.Want.Link
 	asks := r.Asks == r.Want.Asks || r.Want.Asks != "" && r.Asks == r.Overdue
+	asks = asks || r.Want.Early && r.Asks == r.Want.Says
 	return reads && asks && r.Twice == r.Want.Twice && r.Is == r.Want.Is
 }
 
