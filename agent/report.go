@@ -20,7 +20,6 @@ type Report struct {
 	WSSError  string   `json:"wssError,omitempty"` // in words: why it is not served, though switched on
 	Settings  []string `json:"settings"`           // the modules that the settings name
 	CardReport
-	Reading    bool       `json:"reading,omitempty"`    // the first look has not ended
 	Error      string     `json:"error,omitempty"`      // why the cards cannot be read
 	Sites      *int       `json:"sites,omitempty"`      // how many are remembered, where asked and known
 	SitesError string     `json:"sitesError,omitempty"` // in words
@@ -38,7 +37,9 @@ type Desk struct {
 
 // CardReport is what `cpx-agent certs --json` prints.
 type CardReport struct {
-	PCSC         string              `json:"pcsc,omitempty"` // no_service: it does not answer, so readers may be missing
+	PCSC         string              `json:"pcsc,omitempty"`    // no_service: it does not answer, so readers may be missing
+	Reading      bool                `json:"reading,omitempty"` // the first look has not ended
+	Late         bool                `json:"late,omitempty"`    // a look was asked for and is not in: this is the last one
 	Modules      []ModuleReport      `json:"modules"`
 	Readers      []ReaderReport      `json:"readers"`
 	Certificates []CertificateReport `json:"certificates"`
@@ -106,33 +107,40 @@ const reportLimit = 5 * time.Second
 
 // Report is the state once the first look has ended. With refresh, or where no
 // event tells and the last look is old, it looks anew, through the modules that
-// are open: what other programs did to a card's PIN no event tells. A login that
-// has its turn is not disturbed. Where the cards do not answer in time, Error
-// says so.
+// are open: what other programs did to a card's PIN no event tells. Where a login
+// has its turn none is begun; a login that comes while one is under way waits for
+// it at the card. A look that was asked for and is not in is no error: Late says
+// that the report is of the last one.
 func (s *Server) Report(ctx context.Context, refresh bool) Report {
 	ctx, cancel := context.WithTimeout(ctx, reportLimit)
 	defer cancel()
 	next := s.looks.next() // before the question: the look may end meanwhile
 	known, _ := s.looks.state()
 	snapshot, _ := s.cards.Snapshot()
-	var late error
+	late := false
 	switch {
 	case !known:
 		select {
 		case <-next:
 		case <-ctx.Done():
 		}
-	case s.queue.taken():
+	case s.queue.atLogin():
+		late = refresh
 	case refresh, !s.readers.tell(snapshot) && s.looks.olderThan(s.limits.Stale):
-		if _, err := s.looks.list(ctx); err != nil && ctx.Err() != nil {
-			late = err
-		}
+		_, err := s.looks.list(ctx)
+		late = err != nil && ctx.Err() != nil
 	}
 	r := s.report()
-	if late != nil {
-		r.Error = late.Error()
-	}
+	r.Late = late
 	return r
+}
+
+// atLogin tells whether a login has the turn, or waits for one that is only lent:
+// a question that stands after a login uses no card.
+func (q *queue) atLogin() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.busy && (q.yield == nil || len(q.waiting) > 0)
 }
 
 // showLimit bounds what a person waits for who wants to see the state.
@@ -142,8 +150,7 @@ const showLimit = 2 * time.Second
 func (s *Server) FullReport(ctx context.Context, lang string) Report {
 	looking, cancel := context.WithTimeout(ctx, showLimit)
 	defer cancel()
-	s.Report(looking, true) // one that is late says nothing about the cards
-	r := s.report()
+	r := s.Report(looking, true)
 	if list, err := s.Sites(); err != nil {
 		r.SitesError = sites.Why(err, lang)
 	} else if s.remembered.store != nil {
@@ -159,10 +166,10 @@ func (s *Server) report() Report {
 	chosen, _ := s.choice.Get()
 	known, err := s.looks.state()
 	r := Report{
-		Version: s.version, PID: os.Getpid(), Settings: s.policy.Modules, Reading: !known, Log: s.logFile,
+		Version: s.version, PID: os.Getpid(), Settings: s.policy.Modules, Log: s.logFile,
 		CardReport: s.readers.report(snapshot, s.cards.Modules(), chosen),
 	}
-	if err != nil {
+	if r.Reading = !known; err != nil {
 		r.Error = err.Error()
 	}
 	for _, l := range s.listeners {

@@ -37,10 +37,11 @@ func everything(t *testing.T) Report {
 		{Path: "/opt/four.so", Err: &pkcs11.Error{Op: "start", Kind: pkcs11.ErrModuleFailed}},
 	}
 	cards := ReportCards(pkcs11.Snapshot{Slots: slots, Certificates: []pkcs11.Certificate{c, expired}}, modules, ChosenOf(c))
+	cards.Reading = true
 	three := 3
 	return Report{
 		Version: "1.2.3", PID: 42, Addresses: []string{"127.0.0.1:27720", "[::1]:27720"}, WSS: []string{"127.0.0.1:27820"}, WSSError: "TEST wss", CardReport: cards,
-		Reading: true, Error: "TEST error", Sites: &three, SitesError: "TEST keyring",
+		Error: "TEST error", Sites: &three, SitesError: "TEST keyring",
 		NotTaken: []NotTaken{{File: "/home/test/config.toml", Line: 3, Key: "ports.first"}}, Log: "/home/test/agent.log",
 	}
 }
@@ -158,13 +159,18 @@ func TestReportLooks(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-h.asked; cancel() }()
 	r := s.Report(ctx, true)
-	if r.Error != context.Canceled.Error() || len(r.Certificates) != 1 {
+	if r.Error != "" || !r.Late || len(r.Certificates) != 1 {
 		t.Errorf("a module that hangs: %+v", r)
+	}
+	for lang, want := range map[string]string{French: "date de la dernière lecture", English: "from the last look"} {
+		if text := r.Text(lang); !strings.Contains(text, want) || strings.Contains(text, "context") {
+			t.Errorf("%s: %s", lang, text)
+		}
 	}
 }
 
 // TestReportSeesALock: what another program did to the PIN is seen by a look that
-// was asked for, in words too, and during a login nothing is looked at.
+// was asked for, in words too, and for a login nothing is looked at.
 func TestReportSeesALock(t *testing.T) {
 	cards, person := oneCard(t)
 	s := serve(t, setup{cards: cards, person: person, choice: NewChoice(t.TempDir())})
@@ -186,7 +192,7 @@ func TestReportSeesALock(t *testing.T) {
 			t.Errorf("%s: %+v", reason, got)
 		}
 		for _, lang := range []string{French, English} {
-			if text := r.Text(lang); !strings.Contains(text, ReasonText(reason, lang)+")") || strings.Contains(text, "←") || ReasonText(reason, lang) == "" {
+			if text := r.Text(lang); !strings.Contains(text, ReasonText(reason, lang)+") ← ") || ReasonText(reason, lang) == "" {
 				t.Errorf("%s: %s", reason, text)
 			}
 		}
@@ -195,10 +201,24 @@ func TestReportSeesALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := cards.looks()
-	s.Report(t.Context(), true)
-	if n := cards.looks(); n != before {
-		t.Errorf("%d looks during a login", n-before)
+	r := s.Report(t.Context(), true)
+	if n := cards.looks(); n != before || !r.Late {
+		t.Errorf("%d looks during a login, told as late: %v", n-before, r.Late)
 	}
+	s.queue.leave()
+	lent, free := s.queue.lend(t.Context())
+	if r = s.Report(t.Context(), true); !free || cards.looks() != before+1 || r.Late || lent.Err() != nil {
+		t.Errorf("free %v, %d looks while a turn is lent: %+v", free, cards.looks()-before, r)
+	}
+	wants, giveUp := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.queue.enter(wants, listedOrigin) }()
+	<-lent.Done() // a login waits for it
+	if r = s.Report(t.Context(), true); cards.looks() != before+1 || !r.Late {
+		t.Errorf("%d looks before a login that wants the turn: %+v", cards.looks()-before, r)
+	}
+	giveUp()
+	<-ended
 	s.queue.leave()
 }
 

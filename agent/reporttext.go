@@ -11,7 +11,7 @@ import (
 
 // reportWords is the catalogue of the state in words.
 type reportWords struct {
-	running, reading, cardsError          string
+	running, reading, late, cardsError    string
 	addresses, wss, noWSS                 string
 	modules, readers, certificates, none  string
 	notLoaded, notPKCS11, failed          string
@@ -23,6 +23,7 @@ type reportWords struct {
 var reportTexts = map[string]reportWords{
 	French: {
 		running: "CPx Bridge %s est en marche (processus %d).", reading: "Les cartes sont en cours de lecture.",
+		late:       "Les cartes sont occupées ou tardent à répondre : ce qui est dit d’elles ici date de la dernière lecture.",
 		cardsError: "Les cartes ne peuvent pas être lues : %s",
 		addresses:  "Adresses : %s", wss: "Adresses wss : %s", noWSS: "wss n’est pas servi. %s",
 		modules: "Modules :", readers: "Lecteurs :", certificates: "Certificats :", none: "aucun",
@@ -37,6 +38,7 @@ var reportTexts = map[string]reportWords{
 	},
 	English: {
 		running: "CPx Bridge %s is running (process %d).", reading: "The cards are being read.",
+		late:       "The cards are busy or slow to answer: what is said of them here is from the last look.",
 		cardsError: "The cards cannot be read: %s",
 		addresses:  "Addresses: %s", wss: "Addresses of wss: %s", noWSS: "wss is not served. %s",
 		modules: "Modules:", readers: "Readers:", certificates: "Certificates:", none: "none",
@@ -59,9 +61,6 @@ func (r Report) Text(lang string) string {
 	say := func(format string, args ...any) { b.WriteString(oneLine(fmt.Sprintf(format, args...))) }
 	say(w.running, r.Version, r.PID)
 	b.WriteString(r.CardReport.Text(lang))
-	if r.Reading {
-		say("%s", w.reading)
-	}
 	if r.Error != "" {
 		say(w.cardsError, r.Error)
 	}
@@ -118,11 +117,25 @@ func (w reportWords) module(m ModuleReport) string {
 	return what + " (" + m.Error + ")"
 }
 
+// Behind says that a report is not of now, "" where it is.
+func (r CardReport) Behind(lang string) string {
+	switch w := reportTexts[lang]; {
+	case r.Reading:
+		return w.reading
+	case r.Late:
+		return w.late
+	}
+	return ""
+}
+
 // Text is readers and certificates in words: what `cpx-agent certs` prints.
 func (r CardReport) Text(lang string) string {
 	w := reportTexts[lang]
 	var b strings.Builder
 	say := func(parts ...string) { b.WriteString(oneLine(strings.Join(parts, "  "))) }
+	if behind := r.Behind(lang); behind != "" {
+		say(behind)
+	}
 	say(w.readers)
 	for _, reader := range r.Readers {
 		say("", reader.Name, w.card(reader))
@@ -168,7 +181,7 @@ func (w reportWords) details(c CertificateReport, lang string) string {
 		}
 	}
 	text := "(" + strings.Join(parts, ", ") + ")"
-	if c.Chosen && c.Usable {
+	if c.Chosen { // also where its PIN is locked: the login takes it, and fails
 		text += " ← " + w.next
 	}
 	if c.Renew {

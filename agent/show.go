@@ -11,6 +11,7 @@ type window struct {
 	mu      sync.Mutex
 	opened  time.Time
 	open    bool
+	looking bool // the cards are, and the window comes
 	anew    bool
 	ended   bool
 	close   context.CancelFunc
@@ -23,12 +24,13 @@ const windowPause = time.Second
 
 // ShowState shows the state in a window until the person closes it or ctx
 // ends, and returns at once. There is one such window at most: where it stands
-// already, perhaps behind others, it makes place for a new one.
+// already, perhaps behind others, it makes place for a new one. One that waits for
+// the cards to be looked at comes anyway: who clicks again would only put it off.
 func (s *Server) ShowState(ctx context.Context) {
 	w := &s.window
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended || !w.opened.IsZero() && s.now().Sub(w.opened) < windowPause {
+	if w.ended || w.looking || !w.opened.IsZero() && s.now().Sub(w.opened) < windowPause {
 		return
 	}
 	if w.open {
@@ -57,16 +59,25 @@ func (s *Server) ShowState(ctx context.Context) {
 // nextWindow is for the holder of the lock.
 func (s *Server) nextWindow(ctx context.Context) context.Context {
 	ctx, s.window.close = context.WithCancel(ctx)
-	s.window.opened, s.window.anew = s.now(), false
+	s.window.looking, s.window.anew = true, false
 	return ctx
 }
 
 func (s *Server) tell(ctx context.Context) {
 	s.log.Info("the state is shown")
 	lang := s.State().Lang
-	if err := s.prompter.Tell(ctx, lang, Name, s.FullReport(ctx, lang).Text(lang)); err != nil && ctx.Err() == nil {
+	text := s.FullReport(ctx, lang).Text(lang)
+	s.window.stands(s.now())
+	if err := s.prompter.Tell(ctx, lang, Name, text); err != nil && ctx.Err() == nil {
 		s.log.Info("the state cannot be shown", "error", err)
 	}
+}
+
+// stands notes that the window is being opened.
+func (w *window) stands(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.looking, w.opened = false, now
 }
 
 // end closes the window, and waits for it to be gone: nothing is left behind on

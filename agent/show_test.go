@@ -88,3 +88,29 @@ func TestShowState(t *testing.T) {
 		t.Errorf("a window after the agent's end: %d", n)
 	}
 }
+
+// TestShowStateWhileLooking: clicks while the module hangs end no look and keep no
+// window away.
+func TestShowStateWhileLooking(t *testing.T) {
+	cards, person := oneCard(t)
+	clock := &testClock{t: time.Now()}
+	h := hanging{cards, make(chan struct{}, 100)}
+	s := serve(t, setup{cards: cards, over: h, person: person, now: clock.now, settings: "lang = \"en\"\n"})
+	s.Report(t.Context(), false) // the first look has ended
+	p := &telling{fakePerson: person, shown: make(chan string, 100)}
+	s.prompter = p
+	s.ShowState(t.Context())
+	<-h.asked
+	for range 3 {
+		clock.advance(windowPause)
+		s.ShowState(t.Context())
+	}
+	shown := <-p.shown
+	if err := (*p.first.Load()).Err(); err != nil || p.all.Load() != 1 || len(h.asked) != 0 {
+		t.Errorf("%v: %d windows, %d more looks", err, p.all.Load(), len(h.asked))
+	}
+	if !strings.Contains(shown, "from the last look") {
+		t.Error(shown)
+	}
+	s.window.end()
+}

@@ -36,6 +36,10 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 
 func (d *doctor) cards(ctx context.Context) []Finding {
 	r, err := d.Cards(ctx)
+	late := Finding{Code: "cards_late", Outcome: Unknown, Text: r.Behind(d.Lang), Next: d.words.AskAgain}
+	if r.Reading {
+		return []Finding{late}
+	}
 	if len(r.Modules) == 0 {
 		next := fmt.Sprintf(d.words.InstallModule, strings.Join(pkcs11.KnownPlaces(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.words.NoModule, Next: next}}
@@ -53,23 +57,58 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		numbers[c.Reader]++
 		found = append(found, d.certificate(c, numbers[c.Reader]))
 	}
-	for i := range found {
-		// Another card serves: what is wrong with this one keeps nobody from logging in.
-		if usable && found[i].Outcome == Problem && found[i].Code != "module_failed" && found[i].Code != "module_not_pkcs11" {
-			found[i].Outcome = Notice
-		}
+	chosen, fails := stuck(r)
+	if usable {
+		d.spare(found, chosen, fails)
 	}
-	unknown := slices.ContainsFunc(r.Readers, func(r agent.ReaderReport) bool { return r.Unknown })
+	if r.Late {
+		found = append(found, late)
+	}
+	has := func(is func(agent.ReaderReport) bool) bool { return slices.ContainsFunc(r.Readers, is) }
 	switch {
+	case usable && fails: // the certificate's line says what the next login does
 	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.words.CardUsable})
-	case err != nil: // the module's finding says it
-	case slices.ContainsFunc(r.Readers, func(r agent.ReaderReport) bool { return r.Card != "" }):
+	case err != nil, r.Late: // another finding says it
+	case has(func(r agent.ReaderReport) bool { return r.Card != "" }):
 		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.words.NoUsable, Next: d.words.NoUsableNext})
-	case !unknown:
+	case !has(func(r agent.ReaderReport) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
 		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.words.NoCard, Next: d.words.InsertCard})
 	}
 	return found
+}
+
+// stuck is the certificate that the next login takes and cannot use.
+func stuck(r agent.CardReport) (agent.CertificateReport, bool) {
+	i := slices.IndexFunc(r.Certificates, func(c agent.CertificateReport) bool { return c.Chosen && !c.Usable })
+	if i < 0 {
+		return agent.CertificateReport{}, false
+	}
+	return r.Certificates[i], true
+}
+
+// spare makes a notice of what is wrong with a card where another one serves: it
+// keeps nobody from logging in. Of the chosen card it does: no other is tried.
+func (d *doctor) spare(found []Finding, chosen agent.CertificateReport, fails bool) {
+	reader := prompt.Visible(chosen.Reader)
+	for i := range found {
+		f := &found[i]
+		switch {
+		case f.Code == "module_failed", f.Code == "module_not_pkcs11":
+		case fails && f.Subject == reader && f.Code == "certificate_"+chosen.Reason:
+			f.Outcome, f.Next = Problem, d.words.ChosenNext
+		case fails && f.Subject == reader && f.Code == chosen.Reason: // the reader's own line
+		case f.Outcome == Problem:
+			f.Outcome = Notice
+		}
+	}
+}
+
+// anyReader asks PC/SC, for a module may name no reader without a card. Where there
+// is none, or no service, the finding on PC/SC says so.
+func (d *doctor) anyReader(ctx context.Context) bool {
+	list, err := d.Readers(ctx)
+	return err == nil && len(list) > 0
 }
 
 func (d *doctor) module(m agent.ModuleReport) Finding {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,7 +37,7 @@ func (d *doctor) dialogs(context.Context) []Finding {
 		}
 	}
 	if err != nil {
-		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.words.NoDialogs, Next: d.dialogsNext()})
+		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.words.NoDialogs, Next: d.dialogsNext(err)})
 	}
 	found = append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: fmt.Sprintf(d.words.Dialogs, program)})
 	switch {
@@ -74,11 +75,14 @@ func onTerminal(program string) bool {
 }
 
 // dialogsNext never tells to install what the settings do not take.
-func (d *doctor) dialogsNext() string {
-	if d.Policy.Pinentry != "" {
+func (d *doctor) dialogsNext(err error) string {
+	switch {
+	case d.Policy.Pinentry == "":
+		return d.words.InstallDialogs
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf(d.words.MendPinentry, d.Policy.Pinentry)
 	}
-	return d.words.InstallDialogs
+	return fmt.Sprintf(d.words.RunPinentry, d.Policy.Pinentry)
 }
 
 // keyring: logins work without one, and nothing is remembered, so it is never a

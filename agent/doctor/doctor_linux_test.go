@@ -78,7 +78,10 @@ func healthy(t *testing.T) Options {
 			return []pcsc.Reader{{Name: "TEST reader", Present: true}}, nil
 		},
 		Cards: func(context.Context) (agent.CardReport, error) {
-			return agent.CardReport{Modules: []agent.ModuleReport{{Path: "/opt/test.so", Info: "TEST"}}}, nil
+			return agent.CardReport{
+				Modules: []agent.ModuleReport{{Path: "/opt/test.so", Info: "TEST"}},
+				Readers: []agent.ReaderReport{{Module: "/opt/test.so", Name: "TEST reader"}},
+			}, nil
 		},
 		Sockets: func([]int) ([]Socket, error) {
 			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}}, nil
@@ -219,6 +222,19 @@ func TestFindings(t *testing.T) {
 		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) {
 			t.Setenv("DISPLAY", ":99999")
 			o.Display = func() bool { return false }
+		}},
+		{"no_card", Unknown, func(o *Options) { // PC/SC has a reader of which the module knows nothing
+			o.Cards = func(context.Context) (agent.CardReport, error) {
+				return agent.CardReport{Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}}, nil
+			}
+		}},
+		{"cards_late", Unknown, func(o *Options) {
+			o.Cards = func(context.Context) (agent.CardReport, error) {
+				return agent.CardReport{Late: true, Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}}, nil
+			}
+		}},
+		{"cards_late", Unknown, func(o *Options) {
+			o.Cards = func(context.Context) (agent.CardReport, error) { return agent.CardReport{Reading: true}, nil }
 		}},
 		{"no_dialog_program", Problem, func(o *Options) { o.Policy.Pinentry = "/nowhere/pinentry" }},
 		{"dialog_program", Good, func(o *Options) { o.Policy.Pinentry = "/bin/sh" }},

@@ -15,6 +15,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // twoCards are a good card and another one, as a look reports them.
@@ -60,6 +61,86 @@ func TestAnotherCard(t *testing.T) {
 		r = Run(t.Context(), o)
 		if f := find(t, r, c.code); f.Outcome != Problem || r.Outcome != Problem || slices.Contains(codes(r), "card_usable") {
 			t.Errorf("%s alone: %+v, the report is %s", reason, f, r.Outcome)
+		}
+	}
+}
+
+// TestChosenCard: the next login takes the chosen card, so one whose PIN is locked
+// is a problem, whatever other card there is.
+func TestChosenCard(t *testing.T) {
+	for reason, pin := range map[string]string{"pin_locked": agent.PINLocked, "pin_not_set": agent.PINNotSet} {
+		for _, lang := range []string{"fr", "en"} {
+			o := healthy(t)
+			o.Lang = lang
+			twoCards(&o, agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: pin}, reason)
+			all := o.Cards
+			o.Cards = func(ctx context.Context) (agent.CardReport, error) {
+				list, err := all(ctx)
+				list.Certificates[2].Chosen = true
+				return list, err
+			}
+			r := Run(t.Context(), o)
+			f := find(t, r, "certificate_"+reason)
+			if f.Outcome != Problem || !strings.Contains(f.Next, "cpx-agent certs use") || r.Outcome != Problem || slices.Contains(codes(r), "card_usable") {
+				t.Errorf("%s, %s: %+v in %v", lang, reason, f, codes(r))
+			}
+			if f := find(t, r, reason); f.Outcome != Problem {
+				t.Errorf("%s: %+v", lang, f)
+			}
+			two := o.Cards
+			o.Cards = func(ctx context.Context) (agent.CardReport, error) { // no other would serve
+				list, err := two(ctx)
+				list.Readers, list.Certificates = list.Readers[1:], list.Certificates[2:]
+				return list, err
+			}
+			r = Run(t.Context(), o)
+			if f := find(t, r, "certificate_"+reason); strings.Contains(f.Next, "certs use") || find(t, r, reason).Outcome != Problem {
+				t.Errorf("%s, %s: %+v", lang, reason, f)
+			}
+		}
+	}
+}
+
+// TestNoCardInNothing: to insert a card is advised only where a reader could take it.
+func TestNoCardInNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		list []pcsc.Reader
+		err  error
+		pcsc string
+	}{
+		"no reader":  {},
+		"no service": {nil, pcsc.ErrNoService, "no_service"},
+		"no library": {nil, pcsc.ErrNoLibrary, "no_service"},
+	} {
+		o := healthy(t)
+		o.Readers = func(context.Context) ([]pcsc.Reader, error) { return c.list, c.err }
+		o.Cards = func(context.Context) (agent.CardReport, error) {
+			return agent.CardReport{PCSC: c.pcsc, Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}}, nil
+		}
+		if r := Run(t.Context(), o); slices.Contains(codes(r), "no_card") || r.Outcome != Problem {
+			t.Errorf("%s: %v", name, codes(r))
+		}
+	}
+}
+
+// TestPinentryOfTheSettings: one that is there and cannot be run is not said to be
+// missing.
+func TestPinentryOfTheSettings(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pinentry")
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for lang, missing := range map[string]string{"fr": "n’existe pas", "en": "does not exist"} {
+		for _, display := range []string{"", ":99999"} {
+			t.Setenv("WAYLAND_DISPLAY", "")
+			t.Setenv("DISPLAY", display)
+			for program, gone := range map[string]bool{file: false, filepath.Dir(file): false, file + "-gone": true} {
+				o := healthy(t)
+				o.Lang, o.Policy.Pinentry = lang, program
+				if f := find(t, Run(t.Context(), o), "no_dialog_program"); strings.Contains(f.Next, missing) != gone || !strings.Contains(f.Next, program) {
+					t.Errorf("%s, %q: %+v", lang, display, f)
+				}
+			}
 		}
 	}
 }

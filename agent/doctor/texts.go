@@ -12,6 +12,7 @@ type words struct {
 	NoModule, InstallModule, ModuleWorks        string
 	ModuleFailed, ModuleNext, ModuleOther       string
 	CardUsable, NoUsable, NoUsableNext          string
+	ChosenNext                                  string
 	NoCard, InsertCard                          string
 	CardUnknown, CardUnknownNext                string
 	PINLocked, PINLockedNext                    string
@@ -22,7 +23,7 @@ type words struct {
 	Display, NoDisplay, NoDisplayNext           string
 	AgentsDisplay, DisplayUnknown               string
 	Dialogs, NoDialogs, InstallDialogs          string
-	MendPinentry                                string
+	MendPinentry, RunPinentry                   string
 	AgentNotAsked, AskInSession, StartAnew      string
 	KeyringUnknown, AgentStarting, AskAgain     string
 	OwnWindow, NoWindow                         string
@@ -82,6 +83,7 @@ var texts = map[string]words{
 		CardUsable:      "Une carte permet de s’identifier.",
 		NoUsable:        "Aucun certificat de cette carte ne permet de s’identifier.",
 		NoUsableNext:    "Essayez une autre carte, ou demandez à l’organisme qui l’a remise.",
+		ChosenNext:      "La prochaine connexion prendra ce certificat et échouera, bien qu’un autre soit utilisable : choisissez l’autre avec « cpx-agent certs use », ou par le menu, ou rendez celui-ci utilisable.",
 		NoCard:          "Aucune carte n’est insérée.",
 		InsertCard:      "Insérez une carte, puis relancez cet examen.",
 		CardUnknown:     "Lecteur %s : le module ne reconnaît pas cette carte.",
@@ -114,6 +116,7 @@ var texts = map[string]words{
 		NoWindow:       "Ce programme pose aussi toutes les autres questions.",
 		NoDialogs:      "Aucun programme ne peut demander le code porteur.",
 		MendPinentry:   "Le programme « pinentry » des réglages, %s, n’existe pas : corrigez ce réglage ou retirez-le.",
+		RunPinentry:    "Le programme « pinentry » des réglages, %s, ne peut pas être lancé : rendez-le exécutable pour tous, corrigez ce réglage ou retirez-le.",
 		InstallDialogs: "Installez pinentry-gnome3, pinentry-qt ou pinentry-gtk2.",
 
 		KeyringOpen:    "Le trousseau de clés est ouvert.",
@@ -214,6 +217,7 @@ var texts = map[string]words{
 		CardUsable:      "A card can be used to log in.",
 		NoUsable:        "No certificate on this card can be used to log in.",
 		NoUsableNext:    "Try another card, or ask who issued it.",
+		ChosenNext:      "The next login will take this certificate and fail, though another one is usable: choose the other one with `cpx-agent certs use`, or in the menu, or make this one usable.",
 		NoCard:          "No card is inserted.",
 		InsertCard:      "Insert a card, then run this again.",
 		CardUnknown:     "Reader %s: the module does not know this card.",
@@ -246,6 +250,7 @@ var texts = map[string]words{
 		NoWindow:       "That program asks all other questions too.",
 		NoDialogs:      "No program can ask for the PIN.",
 		MendPinentry:   "The program “pinentry” of the settings, %s, does not exist: mend that setting or take it out.",
+		RunPinentry:    "The program “pinentry” of the settings, %s, cannot be run: make it executable for everyone, or mend that setting or take it out.",
 		InstallDialogs: "Install pinentry-gnome3, pinentry-qt or pinentry-gtk2.",
 
 		KeyringOpen:    "The keyring is open.",

@@ -33,13 +33,13 @@ type cards struct {
 	running bool
 }
 
-func look(ctx context.Context, p settings, stderr io.Writer) (cards, error) {
+func look(ctx context.Context, p settings, refresh bool, stderr io.Writer) (cards, error) {
 	state, err := agent.StateDir()
 	if err != nil {
 		return cards{}, err
 	}
 	c := cards{state: state}
-	running, err := c.ask(ctx, p, true)
+	running, err := c.ask(ctx, p, refresh)
 	if running {
 		return c, err
 	}
@@ -88,6 +88,14 @@ func ownLook(ctx context.Context, p settings, choice *agent.Choice, stderr io.Wr
 	return agent.ReportLook(snapshot, pool.Modules(), chosen, now), err
 }
 
+// unread says why the cards could not be read.
+func unread(err error, lang string) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return texts[lang].cardsLate
+	}
+	return err.Error()
+}
+
 // looker is the log of a look from the command line: what went wrong, among the
 // answer's lines, and no more unless the settings ask for more.
 func looker(p settings, w io.Writer) *slog.Logger {
@@ -99,9 +107,9 @@ func looker(p settings, w io.Writer) *slog.Logger {
 }
 
 func certs(ctx context.Context, p settings, asJSON bool, stdout, stderr io.Writer) int {
-	c, err := look(ctx, p, stderr)
+	c, err := look(ctx, p, true, stderr)
 	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
+		fmt.Fprintln(stderr, "cpx-agent:", unread(err, language(p, stderr)))
 	}
 	if asJSON {
 		text, jsonErr := json.MarshalIndent(c.CardReport, "", "  ")
@@ -132,24 +140,38 @@ func (c cards) beginning(prefix string) []agent.CertificateReport {
 	return found
 }
 
-// useCertificate takes an ID or an unambiguous beginning of one.
-func useCertificate(ctx context.Context, p settings, prefix string, stdout, stderr io.Writer) int {
-	c, err := look(ctx, p, stderr)
+// usable is the one certificate that prefix means, where a login can use it.
+func (c cards) usable(prefix string) bool {
 	found := c.beginning(prefix)
-	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
+	return len(found) == 1 && found[0].Usable
+}
+
+// useCertificate takes an ID or an unambiguous beginning of one. The running agent
+// looks anew only where what it knows is not enough: a card may be slow.
+func useCertificate(ctx context.Context, p settings, prefix string, stdout, stderr io.Writer) int {
+	c, err := look(ctx, p, false, stderr)
+	if c.running && !c.usable(prefix) {
+		_, err = c.ask(ctx, p, true)
+	}
+	lang := language(p, stderr)
+	if err != nil && !c.usable(prefix) {
+		fmt.Fprintln(stderr, "cpx-agent:", unread(err, lang))
 		return exitProblem
 	}
-	w, wrong := texts[language(p, stderr)], ""
+	found := c.beginning(prefix)
+	w, wrong := texts[lang], ""
 	switch {
 	case len(found) == 0:
 		wrong = fmt.Sprintf(w.noCertificate, agent.Printable(prefix))
 	case len(found) > 1:
 		wrong = fmt.Sprintf(w.ambiguous, agent.Printable(prefix), len(found))
 	case !found[0].Usable:
-		wrong = fmt.Sprintf(w.notForLogin, agent.ReasonText(pkcs11.Reason(found[0].Reason), language(p, stderr)))
+		wrong = fmt.Sprintf(w.notForLogin, agent.ReasonText(pkcs11.Reason(found[0].Reason), lang))
 	}
 	if wrong != "" {
+		if behind := c.Behind(lang); behind != "" {
+			fmt.Fprintln(stderr, "cpx-agent:", behind)
+		}
 		fmt.Fprintln(stderr, "cpx-agent:", wrong)
 		return exitProblem
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -222,7 +223,10 @@ func inForce(p settings, s *policy.Setting, stderr io.Writer) {
 			s.Value, s.From = policy.Show(found), s.From+", the first known place that exists"
 		}
 	case "pinentry":
-		if program, err := prompt.Installed(""); p.Pinentry == "" && err == nil && program != "" {
+		if runtime.GOOS != "linux" || p.Pinentry != "" {
+			return // elsewhere the system's own dialogs ask
+		}
+		if program, err := prompt.Installed(""); err == nil && program != "" {
 			s.Value, s.From = policy.Show(program), s.From+", found on PATH"
 		}
 	case "lang":

@@ -24,7 +24,7 @@ func examine(ctx context.Context, p settings, asJSON, identity bool, stdout, std
 	r := doctor.Run(ctx, doctor.Options{
 		Policy: p.Effective, Lang: language(p, stderr), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
 		Cards: func(ctx context.Context) (agent.CardReport, error) {
-			c, err := look(ctx, p, io.Discard)
+			c, err := look(ctx, p, true, io.Discard)
 			return c.CardReport, err
 		},
 		Answers: func(ctx context.Context) (agent.Report, error) {

@@ -14,8 +14,9 @@ import (
 
 // TestDoctor is the command with a real card, keyring and agent.
 func TestDoctor(t *testing.T) {
-	first := 20000 + os.Getpid()%20000
-	p := newPerson(t, "lang = \"fr\"\n[ports]\nfirst = %d\ncount = 100\n[wss]\nenabled = true\nfirst = %d\ncount = 100\n", first, first+100)
+	const count = 5
+	first := freePorts(t, 3*count)
+	p := newPerson(t, "lang = \"fr\"\n[ports]\nfirst = %d\ncount = %d\n[wss]\nenabled = true\nfirst = %d\ncount = %d\n", first, count, first+count, count)
 	p.newDatabase()
 	var cards agent.CardReport
 	if err := json.Unmarshal(fromBrace(p.does(exitGood, "certs", "--json")), &cards); err != nil {
@@ -65,7 +66,7 @@ func TestDoctor(t *testing.T) {
 
 	says(t, p.does(exitProblem, "doctor", "--identity"), holders[0])
 	says(t, p.does(exitProblem, "doctor"), "✓ CPx Bridge fonctionne sur le port", "✗ wss ne peut être servi", "✓ Le trousseau de clés est ouvert.")
-	p.w.settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = 10\n", filepath.Join(p.w.dir, "missing.so"), first+50) // where nothing listens
+	p.w.settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = %d\n", filepath.Join(p.w.dir, "missing.so"), first+2*count, count) // where nothing listens
 	says(t, p.does(exitProblem, "doctor"), "✗ Module ", "does not work", "    → Install this module again", "CPx Bridge does not run")
 	p.w.settings(t, "colour = 1\n")
 	says(t, p.does(exitUsage, "doctor"), "colour")

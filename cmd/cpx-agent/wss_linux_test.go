@@ -143,8 +143,9 @@ func TestWSS(t *testing.T) {
 	}))
 	defer pages.Close()
 	origin := fmt.Sprintf("http://localhost:%d", pages.Listener.Addr().(*net.TCPAddr).Port)
-	first := 20000 + os.Getpid()%20000
-	p := newPerson(t, "lang = \"fr\"\n[origins]\nallow = [%q]\n[ports]\nfirst = %d\ncount = 100\n[wss]\nenabled = true\nfirst = %d\ncount = 100\n", origin, first, first+100)
+	const count = 5
+	first := freePorts(t, 2*count)
+	p := newPerson(t, "lang = \"fr\"\n[origins]\nallow = [%q]\n[ports]\nfirst = %d\ncount = %d\n[wss]\nenabled = true\nfirst = %d\ncount = %d\n", origin, first, count, first+count, count)
 	says(t, p.does(exitProblem, "wss", "install"), "Ouvrez une fois Chromium ou Firefox")
 	p.newDatabase()
 	says(t, p.does(exitProblem, "wss", "status"), "Aucun certificat n’est installé")
