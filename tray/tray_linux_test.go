@@ -1,7 +1,6 @@
 package tray
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,35 +31,17 @@ func desktop(t testing.TB) (x *testdesk.XServer, address string) {
 	return x, address
 }
 
-// log collects what is logged.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // running is the tray as the agent runs it, and how it ended.
 type running struct {
 	quit chan bool
 	end  context.CancelFunc
-	log  *log
+	log  *testdesk.Output
 }
 
 func run(t testing.TB, a Agent, o Options) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{quit: make(chan bool, 1), end: cancel, log: &log{}}
+	r := &running{quit: make(chan bool, 1), end: cancel, log: &testdesk.Output{}}
 	o.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ended := make(chan struct{})
 	go func() {
@@ -355,7 +335,7 @@ func TestNoDisplay(t *testing.T) {
 func TestProcessEndsWithItsAgent(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesk.NewTrayHost(t, address)
-	toolkit := &log{}
+	toolkit := &testdesk.Output{}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the toolkit says:\n%s", toolkit)

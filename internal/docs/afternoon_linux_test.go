@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 )
 
 const (
@@ -175,31 +174,13 @@ func person(t *testing.T, home string) string {
 	return path
 }
 
-// said collects what a program prints.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // begin starts a command that runs until Ctrl-C, which comes with the test's end,
 // and waits until it serves.
 func (c *chapter) begin(t *testing.T, b Block, port int) {
 	t.Helper()
 	cmd := reader(t, context.Background(), b, c.home)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out := &said{}
+	out := &testdesk.Output{}
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -14,9 +14,14 @@ import (
 )
 
 // TestRunInterrupted: Ctrl-C ends `make run` as it says, without a word of errors,
-// also before all is ready, and the agent's log tells of no strange connection.
+// also before all is ready, and so does its terminal's end; the agent's log tells
+// of no strange connection.
 func TestRunInterrupted(t *testing.T) {
-	for _, ready := range []bool{true, false} {
+	for _, c := range []struct {
+		ready  bool
+		signal syscall.Signal
+	}{{true, syscall.SIGINT}, {false, syscall.SIGINT}, {true, syscall.SIGHUP}} {
+		ready := c.ready
 		cmd, dir := makeRun(t, "DISPLAY=", "XDG_RUNTIME_DIR="+t.TempDir())
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's: all of it gets the signal
 		var errs bytes.Buffer
@@ -40,13 +45,13 @@ func TestRunInterrupted(t *testing.T) {
 				t.Fatal("no card is ever made")
 			}
 		}
-		if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		if err := syscall.Kill(-cmd.Process.Pid, c.signal); err != nil {
 			t.Fatal(err)
 		}
 		for lines.Scan() {
 		}
 		if err := cmd.Wait(); err != nil || errs.Len() > 0 {
-			t.Errorf("ready %v: %v, %s", ready, err, errs.String())
+			t.Errorf("ready %v, %v: %v, %s", ready, c.signal, err, errs.String())
 		}
 		if !ready {
 			continue

@@ -1,12 +1,10 @@
 package window
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/ask"
@@ -14,26 +12,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
 )
 
-// log collects what a program prints.
-type log struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // running starts a program with a window and ends it with the test.
-func running(t *testing.T, out *log, program string, args ...string) {
+func running(t *testing.T, out *testdesk.Output, program string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Stdout = out
@@ -52,7 +32,7 @@ func TestInFront(t *testing.T) {
 	s := screen(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesk.Bus(t)) // for the dialog of GNOME, which is a service
 	s.Manage()
-	var keys log
+	var keys testdesk.Output
 	running(t, &keys, testdesk.Needs(t, "xev"), "-event", "keyboard")
 	other := s.Window("^Event Tester$")
 	for _, c := range []struct {
@@ -102,7 +82,7 @@ func TestInFront(t *testing.T) {
 func TestStays(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	running(t, &log{}, testdesk.Needs(t, "xev"))
+	running(t, &testdesk.Output{}, testdesk.Needs(t, "xev"))
 	other := s.Window("^Event Tester$")
 	a := begin(t.Context(), dialogs(), question("consent", "fr"))
 	window := s.Ready(dialogTitle)
@@ -211,7 +191,7 @@ func startBrowser(t *testing.T, s *testdesk.Screen) string {
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox")
 	}
-	running(t, &log{}, program, args...)
+	running(t, &testdesk.Output{}, program, args...)
 	window := s.Window("^page")
 	s.InFront(window)
 	return window

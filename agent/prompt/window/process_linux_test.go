@@ -218,7 +218,7 @@ func TestTypedTooEarly(t *testing.T) {
 func TestKeyboardComesBack(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	running(t, &log{}, testdesk.Needs(t, "xev"))
+	running(t, &testdesk.Output{}, testdesk.Needs(t, "xev"))
 	other := s.Window("^Event Tester$")
 	_, out, cmd := role(t, yesOrNo(50))
 	window := s.Ready(dialogTitle)
