@@ -18,18 +18,18 @@ LDFLAGS := -X main.version=$(VERSION)
 
 build:
 	@mkdir -p $(BIN)
-	@go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/... ./internal/autopin
+	@go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/... ./internal/lab/autopin
 
 run:
 	@scripts/setup run
 	@$(MAKE) -s build
-	@go build -o $(BIN)/run ./internal/stack/run
+	@go build -o $(BIN)/run ./internal/lab/stack/run
 	@exec $(BIN)/run # go run makes an error of Ctrl-C
 
 demo:
 	@scripts/setup demo
 	@$(MAKE) -s build
-	@go run ./internal/stack/demo
+	@go run ./internal/lab/stack/demo
 
 check:
 	@scripts/check
@@ -42,25 +42,25 @@ test:
 
 conformance:
 	@scripts/setup conformance
-	@go run ./internal/conformance/table
+	@go run ./internal/lab/conformance/table
 
 faults:
 	@scripts/setup faults
 	@$(MAKE) -s build
-	@go run ./internal/faults/table
+	@go run ./internal/lab/faults/table
 
 browsers:
 	@scripts/setup browsers
 	@$(MAKE) -s build
-	@go run ./internal/browsers/table
+	@go run ./internal/lab/browserlab/table
 
 bench:
 	@scripts/setup test
-	@go test -run "^$$" -bench . ./pkcs11 ./tray ./internal/e2e
+	@go test -run "^$$" -bench . ./pkcs11 ./tray ./internal/lab/e2e
 
 screens:
 	@scripts/setup screens
-	@go run ./internal/screens
+	@go run ./internal/lab/screens
 
 js:
 	@go run ./js/build

@@ -27,7 +27,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -39,7 +39,7 @@ const (
 )
 
 // The fakes stand for what cannot be had otherwise: a card that comes and goes
-// at a given moment, a person who waits. The real ones are in internal/e2e.
+// at a given moment, a person who waits. The real ones are in internal/lab/e2e.
 
 type fakeCards struct {
 	mu        sync.Mutex

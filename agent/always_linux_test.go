@@ -12,7 +12,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // answers is a person who is asked for consent and for "always": what was asked,
@@ -59,7 +59,7 @@ func (a *answers) person(p fakePerson) fakePerson {
 // until waits for a dialog.
 func (a *answers) until(t *testing.T, what string) {
 	t.Helper()
-	for testdesk.Await(t, a.seen) != what {
+	for testdesktop.Await(t, a.seen) != what {
 	}
 }
 
@@ -67,7 +67,7 @@ func (a *answers) until(t *testing.T, what string) {
 // declined: the dialog's own end comes a moment before.
 func (a *asking) declines(origin string) {
 	a.t.Helper()
-	for end := time.Now().Add(testdesk.Patience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(time.Millisecond) {
 		a.remembered.mu.Lock()
 		declined := a.remembered.declined[origin]
 		a.remembered.mu.Unlock()
@@ -85,14 +85,14 @@ type asking struct {
 	*Server
 	*answers
 	t       *testing.T
-	keyring *testdesk.Keyring
+	keyring *testdesktop.Keyring
 	store   *sites.Store // another process's, as it were
 	log     *lockedBuffer
 }
 
 func newAsking(t *testing.T, settings string, prepare ...func(a *asking)) *asking {
 	t.Helper()
-	a := &asking{t: t, keyring: testdesk.NewKeyring(t, ""), log: &lockedBuffer{}}
+	a := &asking{t: t, keyring: testdesktop.NewKeyring(t, ""), log: &lockedBuffer{}}
 	a.keyring.Use()
 	dir := filepath.Join(t.TempDir(), "state")
 	a.store = sites.New(sites.Options{Dir: dir})
@@ -107,7 +107,7 @@ func (a *asking) serve(settings string, limits Limits) {
 	a.t.Helper()
 	a.answers = &answers{always: make(chan error, 1), seen: make(chan string, 100)}
 	cards, person := oneCard(a.t)
-	limits.Sites = testdesk.Patience // a loaded machine may take longer than a person would wait
+	limits.Sites = testdesktop.Patience // a loaded machine may take longer than a person would wait
 	a.Server = serve(a.t, setup{settings: settings, cards: cards, person: a.person(person), logTo: a.log, limits: limits,
 		choice: NewChoice(filepath.Dir(a.store.File())), sites: sites.New(sites.Options{Dir: filepath.Dir(a.store.File())})})
 }
@@ -130,7 +130,7 @@ func (a *asking) status(p *testPage) int {
 // remembers waits until the agent's list is so.
 func (a *asking) remembers(origins ...string) {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), testdesk.Patience)
+	ctx, cancel := context.WithTimeout(a.t.Context(), testdesktop.Patience)
 	defer cancel()
 	changes := a.Changes(ctx)
 	for {
@@ -336,7 +336,7 @@ func TestStateFolderWatched(t *testing.T) {
 		}
 		select {
 		case <-changes:
-		case <-time.After(testdesk.Patience):
+		case <-time.After(testdesktop.Patience):
 			t.Errorf("%s: nobody is told", name)
 		}
 	}
@@ -442,7 +442,7 @@ func TestKeyringOpensLater(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 			a.keyring.Unlock()
-			end := time.Now().Add(testdesk.Patience)
+			end := time.Now().Add(testdesktop.Patience)
 			for !noticed(a, p) {
 				if time.Now().After(end) {
 					t.Fatal("never noticed")

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 // Another implementation agrees on what was signed: the token's certificate and

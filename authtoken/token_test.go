@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 // The parts of the official vector, hashed by another implementation.

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/cps"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 func TestProfessionIn(t *testing.T) {

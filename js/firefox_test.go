@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
 // One Firefox serves the tests that name it.

@@ -26,7 +26,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
 const patience = 20 * time.Second

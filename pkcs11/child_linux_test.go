@@ -14,7 +14,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 )
 
 // running is a pool with the process of its one module.

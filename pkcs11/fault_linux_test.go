@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
-	"github.com/cpx-bridge/cpx-bridge/internal/faultmodule"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
 )
 
 var faultModule = sync.OnceValues(func() (faultmodule.Module, error) {

@@ -13,7 +13,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 )
 
 // verify uses the standard library alone, not the package's own check.

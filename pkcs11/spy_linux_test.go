@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/vcard"
-	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
 
 const spyModule = "/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so"

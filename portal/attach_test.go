@@ -8,7 +8,7 @@ import (
 
 	"crypto/x509"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 const credentialsText = "Nom d’utilisateur ou mot de passe incorrect"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 func TestNonces(t *testing.T) {

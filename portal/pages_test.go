@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 // Every sentence has both languages, is used somewhere, and takes the same

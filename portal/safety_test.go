@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 // No form works from another site, whatever the browser tells of itself.

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 func loggedIn(t *testing.T, s *site) (*browser, testCard) {

@@ -26,7 +26,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 const (

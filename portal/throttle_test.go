@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
 // Failures of one account from one address are slowed, never for good: the

@@ -18,14 +18,14 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // driven is a reader whose card the test puts in and takes out as fast as it
-// likes, which no real module can follow. The real one is in internal/e2e.
+// likes, which no real module can follow. The real one is in internal/lab/e2e.
 type driven struct {
 	mu      sync.Mutex
 	in      bool
@@ -96,10 +96,10 @@ func (d *driven) Sign(context.Context, pkcs11.Request) (pkcs11.Signature, error)
 }
 
 // agentOn serves a real agent on the driven reader, with its tray.
-func agentOn(t testing.TB, d *driven) *testdesk.TrayIcon {
+func agentOn(t testing.TB, d *driven) *testdesktop.TrayIcon {
 	t.Helper()
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	file := filepath.Join(t.TempDir(), "config.toml")
 	if err := os.WriteFile(file, []byte("lang = \"fr\"\n[ports]\nfirst = 41000\ncount = 100\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func agentOn(t testing.TB, d *driven) *testdesk.TrayIcon {
 }
 
 // shows waits for the menu to follow the card.
-func shows(m *testdesk.TrayIcon, in bool) {
+func shows(m *testdesktop.TrayIcon, in bool) {
 	m.T.Helper()
 	want := "Aucune carte"
 	if in {

@@ -3,7 +3,7 @@ package tray
 import (
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestPanelThere: the icon of the old kind is for panels that take no other. That
@@ -13,7 +13,7 @@ func TestPanelThere(t *testing.T) {
 	if panelThere() {
 		t.Error("a panel where there is none")
 	}
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	if !panelThere() {
 		t.Error("no panel where there is one")
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 }
 
 // desk is an agent whose state the test sets, and which says what it was asked
-// to do. The real one is in internal/e2e.
+// to do. The real one is in internal/lab/e2e.
 type desk struct {
 	mu      sync.Mutex
 	state   agent.State

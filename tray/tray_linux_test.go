@@ -15,13 +15,13 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // desktop gives the test's menu a display and a session bus of its own.
-func desktop(t testing.TB) (x *testdesk.XServer, address string) {
+func desktop(t testing.TB) (x *testdesktop.XServer, address string) {
 	t.Helper()
-	x, address = testdesk.NewXServer(t), testdesk.Bus(t)
+	x, address = testdesktop.NewXServer(t), testdesktop.Bus(t)
 	for name, value := range map[string]string{
 		"DISPLAY": x.Display, "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": address, "NO_AT_BRIDGE": "1",
 		"HOME": t.TempDir(), "XDG_RUNTIME_DIR": t.TempDir(),
@@ -35,13 +35,13 @@ func desktop(t testing.TB) (x *testdesk.XServer, address string) {
 type running struct {
 	quit chan bool
 	end  context.CancelFunc
-	log  *testdesk.Output
+	log  *testdesktop.Output
 }
 
 func run(t testing.TB, a Agent, o Options) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &running{quit: make(chan bool, 1), end: cancel, log: &testdesk.Output{}}
+	r := &running{quit: make(chan bool, 1), end: cancel, log: &testdesktop.Output{}}
 	o.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	ended := make(chan struct{})
 	go func() {
@@ -68,7 +68,7 @@ func (d *desk) says(t testing.TB, want string) {
 		if got != want {
 			t.Fatalf("the agent was asked to %q, want %q", got, want)
 		}
-	case <-time.After(testdesk.Patience):
+	case <-time.After(testdesktop.Patience):
 		t.Fatalf("the agent was not asked to %q", want)
 	}
 }
@@ -80,7 +80,7 @@ var emptyMenu = []string{
 
 func TestMenuOnARealBus(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	d := newDesk()
 	r := run(t, d, Options{LogFile: "/TEST/agent.log"})
 	m := host.Icon()
@@ -132,7 +132,7 @@ func TestMenuOnARealBus(t *testing.T) {
 		if !quit {
 			t.Error("Run does not say that the person quit")
 		}
-	case <-time.After(testdesk.Patience):
+	case <-time.After(testdesktop.Patience):
 		t.Fatal("the tray does not end")
 	}
 }
@@ -140,7 +140,7 @@ func TestMenuOnARealBus(t *testing.T) {
 // Every other entry does what it says.
 func TestEntries(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	bin, opened := t.TempDir(), filepath.Join(t.TempDir(), "opened")
 	script := "#!/bin/sh\nprintf %s \"$1\" >'" + opened + ".part' && mv '" + opened + ".part' '" + opened + "'\n"
 	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o700); err != nil {
@@ -173,7 +173,7 @@ func TestEntries(t *testing.T) {
 		t.Errorf("%+v, %v", e, ok)
 	}
 	m.Click("Journal")
-	for end := time.Now().Add(testdesk.Patience); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(time.Millisecond) {
 		if text, err := os.ReadFile(opened); err == nil {
 			if string(text) != "/TEST/agent.log" {
 				t.Errorf("opened %q", text)
@@ -202,7 +202,7 @@ func TestEntries(t *testing.T) {
 // neither, and one that comes later does.
 func TestClickWhileTheListChanges(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	d := newDesk()
 	only := func(id string) func(*agent.State) {
 		return func(s *agent.State) { s.Card, s.Certificates = "present", []agent.CertificateState{held(id)} }
@@ -216,7 +216,7 @@ func TestClickWhileTheListChanges(t *testing.T) {
 		m.Await("the list has changed", func() bool { return m.Has("TEST_" + id) })
 		m.Click("TEST_" + id)
 		m.Click("Diagnostic")
-		got := testdesk.Await(t, d.did)
+		got := testdesktop.Await(t, d.did)
 		if got == "state" {
 			for { // until it has settled
 				m.Click("TEST_" + id)
@@ -225,7 +225,7 @@ func TestClickWhileTheListChanges(t *testing.T) {
 					return
 				case <-time.After(settled / 10):
 				}
-				if time.Since(before) > testdesk.Patience {
+				if time.Since(before) > testdesktop.Patience {
 					t.Fatal("a click never chooses")
 				}
 			}
@@ -241,8 +241,8 @@ func TestClickWhileTheListChanges(t *testing.T) {
 // What goes wrong is said in the menu and in the log, which names the reason.
 func TestNotices(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
-	t.Setenv("PATH", filepath.Dir(testdesk.Needs(t, "Xvfb"))+"/nowhere") // no xdg-open
+	host := testdesktop.NewTrayHost(t, address)
+	t.Setenv("PATH", filepath.Dir(testdesktop.Needs(t, "Xvfb"))+"/nowhere") // no xdg-open
 	d := newDesk()
 	d.set(func(s *agent.State) { present(s); s.PINSession, s.Sites = true, []sites.Site{testSite} })
 	d.fails = true
@@ -271,7 +271,7 @@ func TestNotices(t *testing.T) {
 // The panel may come late, and go and come back: the icon is there when it is.
 func TestHostComesAndGoes(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	host.Go()
 	d := newDesk()
 	r := run(t, d, Options{})
@@ -295,7 +295,7 @@ func TestHostComesAndGoes(t *testing.T) {
 // the display.
 func TestDisplayGoes(t *testing.T) {
 	x, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	d := newDesk()
 	r := run(t, d, Options{})
 	host.Icon()
@@ -309,7 +309,7 @@ func TestDisplayGoes(t *testing.T) {
 
 func logged(t *testing.T, r *running, text string) {
 	t.Helper()
-	for end := time.Now().Add(testdesk.Patience); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testdesktop.Patience); !strings.Contains(r.log.String(), text); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%q is not in the log", text)
 		}
@@ -334,8 +334,8 @@ func TestNoDisplay(t *testing.T) {
 // wrote along.
 func TestProcessEndsWithItsAgent(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
-	toolkit := &testdesk.Output{}
+	host := testdesktop.NewTrayHost(t, address)
+	toolkit := &testdesktop.Output{}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the toolkit says:\n%s", toolkit)
@@ -354,7 +354,7 @@ func TestProcessEndsWithItsAgent(t *testing.T) {
 	}
 	select {
 	case <-p.ended:
-	case <-time.After(testdesk.Patience):
+	case <-time.After(testdesktop.Patience):
 		t.Fatal("it stays")
 	}
 	if _, err := os.Stat(p.folder); !errors.Is(err, os.ErrNotExist) {
@@ -367,7 +367,7 @@ func TestProcessEndsWithItsAgent(t *testing.T) {
 // started again.
 func TestKilledProcess(t *testing.T) {
 	_, address := desktop(t)
-	host := testdesk.NewTrayHost(t, address)
+	host := testdesktop.NewTrayHost(t, address)
 	d := newDesk()
 	r := run(t, d, Options{})
 	host.Icon()

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
-	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
 // home gives the test a person's and a machine's autostart folder.
@@ -106,7 +106,7 @@ func TestDisabledBeforeInstalled(t *testing.T) {
 // TestEntryOnTheDesktop has GLib, which GNOME and others start entries with,
 // start a program whose path has all that the quoting is for.
 func TestEntryOnTheDesktop(t *testing.T) {
-	gio, validate := testdesk.Needs(t, "gio"), testdesk.Needs(t, "desktop-file-validate")
+	gio, validate := testdesktop.Needs(t, "gio"), testdesktop.Needs(t, "desktop-file-validate")
 	for _, odd := range []string{"plain", "a b", `q"q`, "d$HOME", "b`id`b", `s\s\\s`, "é’", `all "of" $HOME \"u\` + "`", "a;b&c|d>e~f#g(h)*?'i"} {
 		dir := filepath.Join(t.TempDir(), odd)
 		do(t, os.Mkdir(dir, 0o700))
@@ -132,7 +132,7 @@ func TestEntryOnTheDesktop(t *testing.T) {
 // await reads a file that another process renames into place.
 func await(t *testing.T, path string) string {
 	t.Helper()
-	for end := time.Now().Add(testdesk.Patience); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(5 * time.Millisecond) {
 		text, err := os.ReadFile(path)
 		if err == nil {
 			return string(text)

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // startPatience is how long a browser may take to start, and a page to load.
@@ -42,7 +42,7 @@ func opensInFirefox(t *testing.T, f *browser.Firefox, origin string) bool {
 	if err := f.Navigate(ctx, origin+"/"); err != nil {
 		t.Fatalf("%s: %v", origin, err)
 	}
-	for end := time.Now().Add(testdesk.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(testdesktop.Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var state string
 		var asked bool
 		if err := f.Evaluate(ctx, `return document.querySelector("#state").textContent`, &state); err != nil {

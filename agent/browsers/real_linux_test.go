@@ -25,8 +25,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/gorilla/websocket"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // namespaceVariable marks the process that runs in namespaces of its own.
@@ -230,7 +230,7 @@ func opens(t *testing.T, tab context.Context, origin string) bool {
 	if _, err := chromedp.Run(tab, chromedp.Navigate(origin+"/")); err != nil {
 		t.Fatalf("%s: %v", origin, err)
 	}
-	if err := browser.Within(tab, testdesk.Patience, browser.Shows("#state", "socket ")); err != nil {
+	if err := browser.Within(tab, testdesktop.Patience, browser.Shows("#state", "socket ")); err != nil {
 		t.Fatalf("%s: %v\n%s", origin, err, browser.PageText(tab))
 	}
 	return strings.Contains(browser.PageText(tab), "socket open")

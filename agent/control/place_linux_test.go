@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
-	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
 // The roles of this program in another user's hands: a client of the socket, and
@@ -85,9 +85,9 @@ func TestOtherUser(t *testing.T) {
 	if err := os.Chmod(socket, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	program := testdesk.PublicCopy(t)
-	for uid, want := range map[uint32]string{0: `{"v":1,"id":1,"result":` + strconv.Itoa(os.Getpid()) + "}", testdesk.Nobody: ""} {
-		out, err := testdesk.As(program, uid, knockVariable+"="+socket).Output()
+	program := testdesktop.PublicCopy(t)
+	for uid, want := range map[uint32]string{0: `{"v":1,"id":1,"result":` + strconv.Itoa(os.Getpid()) + "}", testdesktop.Nobody: ""} {
+		out, err := testdesktop.As(program, uid, knockVariable+"="+socket).Output()
 		if err != nil || strings.TrimSpace(string(out)) != want {
 			t.Errorf("user %d got %q, %v; want %q", uid, out, err, want)
 		}
@@ -113,7 +113,7 @@ func TestStranger(t *testing.T) {
 	if err := os.Chmod(p.dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	cmd := testdesk.As(testdesk.PublicCopy(t), testdesk.Nobody, squatVariable+"="+filepath.Join(p.dir, "control"))
+	cmd := testdesktop.As(testdesktop.PublicCopy(t), testdesktop.Nobody, squatVariable+"="+filepath.Join(p.dir, "control"))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -198,7 +198,7 @@ func TestForeignFolder(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("giving a folder away needs root: run as root to test that another user's folder is refused")
 	}
-	if err := os.Chown(dir, testdesk.Nobody, testdesk.Nobody); err != nil {
+	if err := os.Chown(dir, testdesktop.Nobody, testdesktop.Nobody); err != nil {
 		t.Fatal(err)
 	}
 	if h, err := Take(state); err == nil || !strings.Contains(err.Error(), "another user") {
@@ -220,7 +220,7 @@ func TestLongPath(t *testing.T) {
 	}
 }
 
-// TestStaleFiles: what stands in the place of lock and socket stops testdesk.Nobody, and
+// TestStaleFiles: what stands in the place of lock and socket stops testdesktop.Nobody, and
 // what is put there is not tidied away.
 func TestStaleFiles(t *testing.T) {
 	state := ownPlace(t)

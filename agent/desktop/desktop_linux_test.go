@@ -8,7 +8,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 const sessionPath = dbus.ObjectPath("/org/freedesktop/login1/session/TEST")
@@ -52,13 +52,13 @@ func expect(t *testing.T, reasons chan string, want string) {
 		if got != want {
 			t.Errorf("left because of %q, want %q", got, want)
 		}
-	case <-time.After(testdesk.Patience):
+	case <-time.After(testdesktop.Patience):
 		t.Fatalf("nothing told, want %q", want)
 	}
 }
 
 func TestSystem(t *testing.T) {
-	address := testdesk.Bus(t)
+	address := testdesktop.Bus(t)
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	l := logind{connect(t, address, login1)}
@@ -86,7 +86,7 @@ func TestSystem(t *testing.T) {
 func TestScreenSaver(t *testing.T) {
 	for _, saver := range screenSavers {
 		t.Run(saver, func(t *testing.T) {
-			address := testdesk.Bus(t)
+			address := testdesktop.Bus(t)
 			t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
 			t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 			l := logind{connect(t, address, saver)}
@@ -103,7 +103,7 @@ func TestScreenSaver(t *testing.T) {
 
 // At the desktop's start the agent may come before the screen saver.
 func TestScreenSaverComesLater(t *testing.T) {
-	system, session := testdesk.Bus(t), testdesk.Bus(t)
+	system, session := testdesktop.Bus(t), testdesktop.Bus(t)
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", system)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", session)
 	l := logind{connect(t, system, login1)}
@@ -123,7 +123,7 @@ func TestScreenSaverComesLater(t *testing.T) {
 // and a bus on which no screen saver is.
 func TestCannotTell(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
-	for name, address := range map[string]string{"no bus": "", "no screen saver": testdesk.Bus(t)} {
+	for name, address := range map[string]string{"no bus": "", "no screen saver": testdesktop.Bus(t)} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 		if err := Watch(t.Context(), func(string) {}); !errors.Is(err, ErrCannotTell) {
 			t.Errorf("%s: %v", name, err)
@@ -137,7 +137,7 @@ func TestBusGoes(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
 	reasons, f := left(t)
 	t.Run("bus", func(t *testing.T) {
-		address := testdesk.Bus(t)
+		address := testdesktop.Bus(t)
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 		connect(t, address, screenSavers[0])
 		if err := Watch(context.Background(), f); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -143,7 +143,7 @@ func TestWhoAsks(t *testing.T) {
 			}
 			t.Setenv("PATH", dir)
 			t.Setenv("DISPLAY", c.display)
-			testdesk.AtTerminal(t)
+			testdesktop.AtTerminal(t)
 			o := healthy(t)
 			o.Display = func() bool { return c.answers }
 			if o.Policy.Pinentry = ""; c.setting != "" {

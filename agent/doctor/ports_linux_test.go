@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestSockets reads the real tables.
@@ -108,7 +108,7 @@ func TestOtherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("becoming another user needs root: run as root to test what is told of another user")
 	}
-	cmd := testdesk.As(testdesk.PublicCopy(t), testdesk.Nobody, listenVariable+"=1")
+	cmd := testdesktop.As(testdesktop.PublicCopy(t), testdesktop.Nobody, listenVariable+"=1")
 	stdin, err1 := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestRing is the ring with a real keyring, open and locked. What hangs and what
 // is missing is tested where it is used, in agent/sites.
 func TestRing(t *testing.T) {
-	k := testdesk.NewKeyring(t, "")
+	k := testdesktop.NewKeyring(t, "")
 	k.Use()
 	ctx, r := t.Context(), Ring{}
 	if err := r.Check(ctx); err != nil {

@@ -17,7 +17,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
 // TestChromiumConstraints: the real Chromium, which trusts the CA, takes it for

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestMain gives the tests a home of their own: the library finds the browsers'
@@ -58,7 +58,7 @@ type desk struct {
 func newDesk(t *testing.T, databases ...string) *desk {
 	t.Helper()
 	d := bareDesk(t, databases...)
-	testdesk.NewKeyring(t, "").Use()
+	testdesktop.NewKeyring(t, "").Use()
 	return d
 }
 
@@ -76,7 +76,7 @@ func bareDesk(t *testing.T, databases ...string) *desk {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command(testdesk.Needs(t, "certutil"), "-N", "-d", "sql:"+dir, "--empty-password").CombinedOutput(); err != nil {
+		if out, err := exec.Command(testdesktop.Needs(t, "certutil"), "-N", "-d", "sql:"+dir, "--empty-password").CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 func TestInstallRenewRemove(t *testing.T) {
@@ -204,7 +204,7 @@ func TestNoKeyring(t *testing.T) {
 
 func TestKeyringLocked(t *testing.T) {
 	d := bareDesk(t, nssdb)
-	k := testdesk.NewKeyring(t, "")
+	k := testdesktop.NewKeyring(t, "")
 	k.Use()
 	d.install()
 	k.Lock()

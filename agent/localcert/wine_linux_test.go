@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
 // TestWindows runs the test of the root store in a Windows of its own.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // notes is a notification server that keeps what it is shown.
@@ -40,7 +40,7 @@ func (n *notes) Notify(program string, _ uint32, _, title, body string, _ []stri
 // nil.
 func onBus(t *testing.T, n *notes) (address string) {
 	t.Helper()
-	address = testdesk.Bus(t)
+	address = testdesktop.Bus(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 	if n == nil {
 		return address
@@ -80,7 +80,7 @@ func TestSend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := &notes{abilities: c.abilities, shown: make(chan [3]string, 1)}
 			onBus(t, n)
-			if err := Send(within(t, testdesk.Patience), Note{hostile, hostile}); err != nil {
+			if err := Send(within(t, testdesktop.Patience), Note{hostile, hostile}); err != nil {
 				t.Fatal(err)
 			}
 			want := [3]string{"CPx Bridge", `<b>Dr</b> & "Co"` + "\uFFFD\uFFFD[31m", c.body}
@@ -97,12 +97,12 @@ func TestNobody(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	for _, bus := range []string{"", "unix:path=/nonexistent/bus", "rubbish"} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", bus)
-		if err := Send(within(t, testdesk.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
+		if err := Send(within(t, testdesktop.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("bus %q: %v", bus, err)
 		}
 	}
 	onBus(t, nil)
-	if err := Send(within(t, testdesk.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
+	if err := Send(within(t, testdesktop.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("a bus alone: %v", err)
 	}
 	n := &notes{hang: make(chan struct{}), shown: make(chan [3]string, 1)}
@@ -116,9 +116,9 @@ func TestNobody(t *testing.T) {
 // TestRealServer has dunst show a note, and asks it what it shows: markup that
 // it reads is not taken for ours.
 func TestRealServer(t *testing.T) {
-	dunst, dunstctl := testdesk.Needs(t, "dunst"), testdesk.Needs(t, "dunstctl")
+	dunst, dunstctl := testdesktop.Needs(t, "dunst"), testdesktop.Needs(t, "dunstctl")
 	address := onBus(t, nil)
-	env := []string{"DISPLAY=" + testdesk.Display(t), "DBUS_SESSION_BUS_ADDRESS=" + address, "HOME=" + t.TempDir(), "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	env := []string{"DISPLAY=" + testdesktop.Display(t), "DBUS_SESSION_BUS_ADDRESS=" + address, "HOME=" + t.TempDir(), "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	daemon := exec.Command(dunst)
 	daemon.Env = env
 	conn, err := dbus.Connect(address)
@@ -137,14 +137,14 @@ func TestRealServer(t *testing.T) {
 	t.Cleanup(func() { _ = daemon.Process.Kill(); _ = daemon.Wait() })
 	select {
 	case <-owned:
-	case <-time.After(testdesk.Patience):
+	case <-time.After(testdesktop.Patience):
 		t.Fatal("dunst does not come")
 	}
-	if err := Send(within(t, testdesk.Patience), Note{"CPx Bridge est prêt", `<b>Dr</b> TEST & "Co"`}); err != nil {
+	if err := Send(within(t, testdesktop.Patience), Note{"CPx Bridge est prêt", `<b>Dr</b> TEST & "Co"`}); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(args ...string) []byte {
-		cmd := exec.CommandContext(within(t, testdesk.Patience), dunstctl, args...)
+		cmd := exec.CommandContext(within(t, testdesktop.Patience), dunstctl, args...)
 		cmd.Env = env
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -154,7 +154,7 @@ func TestRealServer(t *testing.T) {
 	}
 	counts := func(what string) {
 		t.Helper()
-		for end := time.Now().Add(testdesk.Patience); strings.TrimSpace(string(ask("count", what))) != "1"; {
+		for end := time.Now().Add(testdesktop.Patience); strings.TrimSpace(string(ask("count", what))) != "1"; {
 			if time.Now().After(end) {
 				t.Fatalf("dunst counts none %s", what)
 			}

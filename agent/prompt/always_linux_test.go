@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestAlwaysWindow: "always" is never the answer of a key that was meant for the
@@ -15,7 +15,7 @@ import (
 func TestAlwaysWindow(t *testing.T) {
 	s := newScreen(t)
 	for _, name := range []string{"pinentry-gtk-2", "pinentry-qt"} {
-		p := NewPinentry(PinentryOptions{Program: testdesk.Needs(t, name)})
+		p := NewPinentry(PinentryOptions{Program: testdesktop.Needs(t, name)})
 		for keys, want := range map[string]error{"Return": ErrCancelled, "Escape": ErrCancelled, "Tab Return": nil} {
 			t.Run(name+" "+keys, func(t *testing.T) {
 				s.T = t
@@ -23,7 +23,7 @@ func TestAlwaysWindow(t *testing.T) {
 				go func() { done <- p.Always(t.Context(), "fr", site) }()
 				s.Window(dialogTitle)
 				s.Do(append([]string{"key", "--clearmodifiers"}, strings.Fields(keys)...)...)
-				if err := testdesk.Await(t, done); !errors.Is(err, want) {
+				if err := testdesktop.Await(t, done); !errors.Is(err, want) {
 					t.Errorf("%v, want %v", err, want)
 				}
 				s.Gone(dialogTitle)
@@ -36,7 +36,7 @@ func TestAlwaysWindow(t *testing.T) {
 // another name.
 func TestAlwaysIsNotAskedByGNOME(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "pinentry")
-	if err := os.Symlink(testdesk.Needs(t, "pinentry-gnome3"), link); err != nil {
+	if err := os.Symlink(testdesktop.Needs(t, "pinentry-gnome3"), link); err != nil {
 		t.Fatal(err)
 	}
 	p := NewPinentry(PinentryOptions{Program: link})

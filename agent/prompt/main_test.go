@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 	if runtime.GOOS == "windows" {
 		autopinBuilt += ".exe"
 	}
-	if out, err := exec.Command("go", "build", "-o", autopinBuilt, "../../internal/autopin").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", autopinBuilt, "../../internal/lab/autopin").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "autopin: %v\n%s", err, out)
 		return 1
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestWindowLies: a window's process that does not answer as it should is no
@@ -176,7 +176,7 @@ func pathWith(t *testing.T, program, name string) string {
 // TestFallback: what our own window cannot show, pinentry asks, but for what the
 // person or the time has ended.
 func TestFallback(t *testing.T) {
-	testdesk.Needs(t, "pinentry-tty")
+	testdesktop.Needs(t, "pinentry-tty")
 	t.Setenv("DISPLAY", "")
 	t.Setenv("WAYLAND_DISPLAY", "")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -254,7 +254,7 @@ func TestNothingIsLeft(t *testing.T) {
 			_, err := window{command: []string{"/bin/sh", "-c", "read question; mkfifo " + begun + "; echo >" + begun + "; sleep 1000"}}.show(ctx, r)
 			ended <- err
 		}()
-		for end := time.Now().Add(testdesk.Patience); ; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(time.Millisecond) {
 			if text, err := os.ReadFile(begun); err == nil && len(text) > 0 {
 				break
 			} else if time.Now().After(end) {
@@ -262,7 +262,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 		}
 		cancel()
-		if err := testdesk.Await(t, ended); !errors.Is(err, context.Canceled) {
+		if err := testdesktop.Await(t, ended); !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 	}
@@ -286,7 +286,7 @@ func TestNothingIsLeft(t *testing.T) {
 	for range 40 {
 		round()
 	}
-	for end := time.Now().Add(testdesk.Patience); ; time.Sleep(10 * time.Millisecond) { // the last ones may be ending
+	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(10 * time.Millisecond) { // the last ones may be ending
 		f, g, c := count()
 		if f <= files && g <= goroutines && c <= children {
 			return

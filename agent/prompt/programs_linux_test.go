@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // TestPrograms: the pinentry programs of Qt and of GNOME, each with its own keys.
 func TestPrograms(t *testing.T) {
 	s := newScreen(t)
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesk.Bus(t)) // the dialog of GNOME is a service
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // the dialog of GNOME is a service
 	s.Manage()
 	both := []Holder{gp, nurse}
 	for _, c := range []struct {
@@ -40,7 +40,7 @@ func TestPrograms(t *testing.T) {
 	} {
 		t.Run(c.program+" "+c.ask+" "+c.keys, func(t *testing.T) {
 			s.T = t
-			p := NewPinentry(PinentryOptions{Program: testdesk.Needs(t, c.program)})
+			p := NewPinentry(PinentryOptions{Program: testdesktop.Needs(t, c.program)})
 			type answer struct {
 				pin   string
 				index int
@@ -83,7 +83,7 @@ func TestPrograms(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Setenv("DISPLAY", ":1")
 	for _, name := range []string{"pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2"} {
-		testdesk.Needs(t, name)
+		testdesktop.Needs(t, name)
 	}
 	dir := onPath(t, "pinentry-gnome3", "pinentry-gtk-2")
 	for request, want := range map[string]string{"GETPIN": "pinentry-gnome3", "CONFIRM": "pinentry-gtk-2", "CONFIRM --one-button": "pinentry-gtk-2"} {
@@ -98,7 +98,7 @@ func onPath(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range names {
-		if err := os.Symlink(testdesk.Needs(t, name), filepath.Join(dir, name)); err != nil {
+		if err := os.Symlink(testdesktop.Needs(t, name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // terminalHelper makes the test program ask once on its terminal: it names the
@@ -47,7 +47,7 @@ func askOnTerminal() int {
 }
 
 // onTerminal asks once on a terminal of its own.
-func onTerminal(t *testing.T, program string, env ...string) *testdesk.Terminal {
+func onTerminal(t *testing.T, program string, env ...string) *testdesktop.Terminal {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -55,7 +55,7 @@ func onTerminal(t *testing.T, program string, env ...string) *testdesk.Terminal 
 	}
 	cmd := exec.Command(self)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TERM=xterm", "LANG=C.UTF-8", terminalHelper + "=" + program}, env...)
-	r := testdesk.OnTerminal(t, cmd)
+	r := testdesktop.OnTerminal(t, cmd)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -65,7 +65,7 @@ func onTerminal(t *testing.T, program string, env ...string) *testdesk.Terminal 
 
 func TestTerminal(t *testing.T) {
 	for _, name := range []string{"pinentry-tty", "pinentry-curses"} {
-		program := testdesk.Needs(t, name)
+		program := testdesktop.Needs(t, name)
 		t.Run(name+"/typed", func(t *testing.T) {
 			r := onTerminal(t, program)
 			shown := r.Until("Code porteur")
@@ -91,7 +91,7 @@ func TestTerminal(t *testing.T) {
 
 // TestTerminalFound: without a display and with a terminal, one is found.
 func TestTerminalFound(t *testing.T) {
-	testdesk.Needs(t, "pinentry-tty")
+	testdesktop.Needs(t, "pinentry-tty")
 	r := onTerminal(t, findProgram)
 	r.Until("Code porteur")
 	r.Enter("4321\r")

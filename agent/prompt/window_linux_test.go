@@ -8,16 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 const dialogTitle = "^CPx Bridge$"
 
 // newScreen starts a screen and makes it the display of this process.
-func newScreen(t *testing.T) *testdesk.Screen {
+func newScreen(t *testing.T) *testdesktop.Screen {
 	t.Helper()
-	testdesk.Needs(t, "pinentry-gtk-2")
-	s := testdesk.NewScreen(t)
+	testdesktop.Needs(t, "pinentry-gtk-2")
+	s := testdesktop.NewScreen(t)
 	t.Setenv("DISPLAY", s.Display)
 	t.Setenv("WAYLAND_DISPLAY", "")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
@@ -110,7 +110,7 @@ func TestWindow(t *testing.T) {
 // TestChooseWindow: the button "Suivant" shows the next certificate.
 func TestChooseWindow(t *testing.T) {
 	s := newScreen(t)
-	gtk := testdesk.Needs(t, "pinentry-gtk-2")
+	gtk := testdesktop.Needs(t, "pinentry-gtk-2")
 	done := make(chan int, 1)
 	go func() {
 		i, err := NewPinentry(PinentryOptions{Program: gtk}).Choose(t.Context(), "fr", site, []Holder{gp, nurse})
@@ -123,7 +123,7 @@ func TestChooseWindow(t *testing.T) {
 	// its program that tells them apart.
 	first := s.Do("getwindowpid", s.Window(dialogTitle))
 	s.Do("key", "Tab", "Return")
-	for end := time.Now().Add(testdesk.Patience); ; {
+	for end := time.Now().Add(testdesktop.Patience); ; {
 		if now, err := s.Try("search", "--onlyvisible", "--name", dialogTitle, "getwindowpid"); err == nil && now != "" && now != first {
 			break
 		}
@@ -141,7 +141,7 @@ func TestChooseWindow(t *testing.T) {
 
 // TestNoSuchDisplay: a display that does not answer is an error, not a wait.
 func TestNoSuchDisplay(t *testing.T) {
-	gtk := testdesk.Needs(t, "pinentry-gtk-2")
+	gtk := testdesktop.Needs(t, "pinentry-gtk-2")
 	t.Setenv("DISPLAY", ":65000")
 	t.Setenv("WAYLAND_DISPLAY", "")
 	_, err := NewPinentry(PinentryOptions{Program: gtk}).PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp})

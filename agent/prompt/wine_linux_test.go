@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/internal/ask"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
-	"github.com/cpx-bridge/cpx-bridge/internal/winetest"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
 const dialogTitle = "^CPx Bridge$"
@@ -26,7 +26,7 @@ var (
 
 // windows asks on a Windows of the test's own.
 type windows struct {
-	*testdesk.Screen
+	*testdesktop.Screen
 	wine    *winetest.Wine
 	program string
 }
@@ -71,7 +71,7 @@ func (w *windows) ask(q ask.Question) *asking {
 // window waits until the dialog stands in front and takes keys.
 func (a *asking) window() string {
 	a.w.T.Helper()
-	testdesk.Await(a.w.T, a.ready)
+	testdesktop.Await(a.w.T, a.ready)
 	id := a.w.Window(dialogTitle)
 	a.w.InFront(id)
 	return id
@@ -90,9 +90,9 @@ func (a *asking) answer() (got ask.Answer) {
 
 // TestWindows drives the dialogs of Windows with keys and the mouse.
 func TestWindows(t *testing.T) {
-	s := testdesk.NewScreen(t)
+	s := testdesktop.NewScreen(t)
 	s.Manage()
-	w := &windows{s, winetest.New(t, "DISPLAY="+s.Display), winetest.Build(t, "../../internal/ask/program")}
+	w := &windows{s, winetest.New(t, "DISPLAY="+s.Display), winetest.Build(t, "../../internal/lab/ask/program")}
 	third := prompt.Holder{Name: "TEST <b>Alix</b> & \u202eESSAI " + strings.Repeat("très long ", 500), Identifier: "810000000021"}
 	q := ask.Question{Lang: "fr", Caller: site, Holders: []prompt.Holder{gp, nurse, third}, Title: "CPx Bridge", Text: "Carte : présente"}
 	for _, c := range []struct {
@@ -159,7 +159,7 @@ func TestWindows(t *testing.T) {
 	// its time.
 	t.Run("the keyboard comes back", func(t *testing.T) {
 		s.T = t
-		program := exec.Command(testdesk.Needs(t, "xev"))
+		program := exec.Command(testdesktop.Needs(t, "xev"))
 		program.Env = append(os.Environ(), "DISPLAY="+s.Display)
 		if err := program.Start(); err != nil {
 			t.Fatal(err)
@@ -172,7 +172,7 @@ func TestWindows(t *testing.T) {
 		window := a.window()
 		s.Do("windowactivate", "--sync", other)
 		s.Do("windowactivate", "--sync", window)
-		testdesk.Await(t, a.ready)
+		testdesktop.Await(t, a.ready)
 		s.InFront(window)
 		s.Do("key", "Tab", "Return")
 		if got := a.answer(); got != (ask.Answer{}) {

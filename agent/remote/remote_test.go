@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 )
 
-// fake is an agent that does what the test says. Real ones are in internal/e2e.
+// fake is an agent that does what the test says. Real ones are in internal/lab/e2e.
 type fake struct {
 	report agent.Report
 	used   string

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // program makes this program one that uses a store, as a second process does:
@@ -162,9 +162,9 @@ func (d desk) aside() int {
 	return len(found)
 }
 
-func withKeyring(t *testing.T, display string) (desk, *testdesk.Keyring) {
+func withKeyring(t *testing.T, display string) (desk, *testdesktop.Keyring) {
 	t.Helper()
-	k := testdesk.NewKeyring(t, display)
+	k := testdesktop.NewKeyring(t, display)
 	return desk{t, filepath.Join(t.TempDir(), "state", "cpx-bridge"), k.Env}, k
 }
 
@@ -325,11 +325,11 @@ func TestKeyringLocked(t *testing.T) {
 
 // TestUnlocking: only whoever waits for it is asked to unlock the keyring.
 func TestUnlocking(t *testing.T) {
-	screen := testdesk.NewScreen(t)
+	screen := testdesktop.NewScreen(t)
 	d, k := withKeyring(t, screen.Display)
 	d.want(nil, []string{one}, "add", one)
 	k.Lock()
-	prompter := testdesk.OwnerChanges(t, testdesk.OnBus(t, k.Bus), "org.gnome.keyring.SystemPrompter")
+	prompter := testdesktop.OwnerChanges(t, testdesktop.OnBus(t, k.Bus), "org.gnome.keyring.SystemPrompter")
 	d.want(ErrLocked, nil, "list")
 	select {
 	case <-prompter:
@@ -343,13 +343,13 @@ func TestUnlocking(t *testing.T) {
 		go func() { got <- asking.run("list") }()
 		screen.Window(".")
 		screen.Do(append([]string{"key", "--clearmodifiers"}, keys...)...)
-		return testdesk.Await(t, got)
+		return testdesktop.Await(t, got)
 	}
 	if got := answer("Escape"); !got.is(ErrLocked) {
 		t.Errorf("refused: %+v", got)
 	}
 	screen.Gone(".")
-	if got := answer(append(strings.Split(testdesk.KeyringPassword, ""), "Return")...); !got.is(nil) || len(got.Sites) != 1 {
+	if got := answer(append(strings.Split(testdesktop.KeyringPassword, ""), "Return")...); !got.is(nil) || len(got.Sites) != 1 {
 		t.Errorf("unlocked: %+v", got)
 	}
 	d.want(nil, []string{one}, "list")
@@ -358,7 +358,7 @@ func TestUnlocking(t *testing.T) {
 func TestNoKeyring(t *testing.T) {
 	dir := t.TempDir()
 	for name, env := range map[string]string{
-		"no bus": "unix:path=" + filepath.Join(dir, "nowhere"), "nonsense for a bus": "disabled:", "nothing on the bus": testdesk.BareBus(t, nil),
+		"no bus": "unix:path=" + filepath.Join(dir, "nowhere"), "nonsense for a bus": "disabled:", "nothing on the bus": testdesktop.BareBus(t, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := onBus(t, env)
@@ -374,7 +374,7 @@ func TestNoKeyring(t *testing.T) {
 
 func TestKeyringRefuses(t *testing.T) {
 	for _, reads := range []bool{false, true} {
-		bus, answer := testdesk.DeadKeyring(t, reads)
+		bus, answer := testdesktop.DeadKeyring(t, reads)
 		answer()
 		d := onBus(t, bus)
 		d.want(ErrRefused, nil, "list")
@@ -390,7 +390,7 @@ func TestKeyringRefuses(t *testing.T) {
 func TestKeyringHangs(t *testing.T) {
 	for name, reads := range map[string]bool{"at once": false, "in go-keyring": true} {
 		t.Run(name, func(t *testing.T) {
-			bus, answer := testdesk.DeadKeyring(t, reads)
+			bus, answer := testdesktop.DeadKeyring(t, reads)
 			d := onBus(t, bus)
 			cmd := d.command("hang", fmt.Sprint(reads))
 			out, err := cmd.StdoutPipe()

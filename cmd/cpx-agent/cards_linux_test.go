@@ -12,9 +12,9 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
-	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // freePorts is the first of n neighbouring ports that are free, below those that
@@ -97,7 +97,7 @@ func (p *person) cards(exit int) agent.CardReport {
 // test what PC/SC tells, and reads them in its own time.
 func (p *person) cardsBecome(so func(agent.CardReport) bool) agent.CardReport {
 	p.t.Helper()
-	for end := time.Now().Add(testdesk.Patience); ; {
+	for end := time.Now().Add(testdesktop.Patience); ; {
 		text, _ := p.command("certs", "--json").Output()
 		var r agent.CardReport
 		err := json.Unmarshal(text, &r)

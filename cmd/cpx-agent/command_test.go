@@ -14,7 +14,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // notes is the desktop's notification server.
@@ -25,7 +25,7 @@ func (n *notes) Notify(_ string, _ uint32, _, title, _ string, _ []string, _ map
 // TestRunNotifies: an agent that runs tells once that it is ready, and not at all
 // where the settings say so.
 func TestRunNotifies(t *testing.T) {
-	address := testdesk.Bus(t)
+	address := testdesktop.Bus(t)
 	conn, err := dbus.Connect(address)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestRunNotifies(t *testing.T) {
 		defer stop()
 		select {
 		case got = <-n.titles:
-		case <-time.After(testdesk.Patience):
+		case <-time.After(testdesktop.Patience):
 		}
 	})
 	run("", nil)

@@ -9,7 +9,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 func TestSiteWords(t *testing.T) { catalogue.Check(t, siteTexts) }
@@ -41,7 +41,7 @@ func TestSites(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
-	keyring := testdesk.NewKeyring(t, "")
+	keyring := testdesktop.NewKeyring(t, "")
 	keyring.Use()
 	w.says(t, exitGood, nil, "Sites toujours autorisés :", "aucun")
 	dir, err := agent.StateDir()

@@ -19,8 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 func TestWSSWords(t *testing.T) { catalogue.Check(t, wssWords) }
@@ -30,12 +30,12 @@ func TestWSSWords(t *testing.T) { catalogue.Check(t, wssWords) }
 type person struct {
 	t       *testing.T
 	w       workstation
-	keyring *testdesk.Keyring
+	keyring *testdesktop.Keyring
 }
 
 func newPerson(t *testing.T, settings string, args ...any) *person {
 	t.Helper()
-	p := &person{t: t, w: newWorkstation(t, "cps"), keyring: testdesk.NewKeyring(t, "")}
+	p := &person{t: t, w: newWorkstation(t, "cps"), keyring: testdesktop.NewKeyring(t, "")}
 	p.w.settings(t, "modules = [%q]\n"+settings, append([]any{p.w.module}, args...)...)
 	return p
 }
@@ -97,7 +97,7 @@ func (p *person) starts() (await func(pattern string) []string) {
 			}
 			select {
 			case <-lines:
-			case <-time.After(testdesk.Patience):
+			case <-time.After(testdesktop.Patience):
 				p.t.Fatalf("the log never says %s:\n%s", pattern, text)
 			}
 		}
@@ -111,7 +111,7 @@ func (p *person) newDatabase() {
 	if err := os.MkdirAll(p.database(), 0o700); err != nil {
 		p.t.Fatal(err)
 	}
-	if out, err := exec.Command(testdesk.Needs(p.t, "certutil"), "-N", "-d", "sql:"+p.database(), "--empty-password").CombinedOutput(); err != nil {
+	if out, err := exec.Command(testdesktop.Needs(p.t, "certutil"), "-N", "-d", "sql:"+p.database(), "--empty-password").CombinedOutput(); err != nil {
 		p.t.Fatalf("%v %s", err, out)
 	}
 }
@@ -163,7 +163,7 @@ func TestWSS(t *testing.T) {
 		if _, err := chromedp.Run(tab, chromedp.Navigate(origin+"/?port="+port)); err != nil {
 			t.Error(err)
 		}
-		if err := browser.Within(tab, testdesk.Patience, browser.Shows("#state", want)); err != nil {
+		if err := browser.Within(tab, testdesktop.Patience, browser.Shows("#state", want)); err != nil {
 			t.Errorf("%v\n%s", err, browser.PageText(tab))
 		}
 		stop()

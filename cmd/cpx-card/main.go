@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
-	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
 
 // version is set by the build.

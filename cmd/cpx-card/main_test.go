@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/cps"
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/democard"
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
-	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
 
 type virtualOptions struct {

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/demopki"
-	"github.com/cpx-bridge/cpx-bridge/internal/vcard"
-	"github.com/cpx-bridge/cpx-bridge/internal/virtual"
-	"github.com/cpx-bridge/cpx-bridge/internal/vreader"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vreader"
 )
 
 // socket is one for the whole process: the real client library reads its name

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
 )
 
 var (

@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/ask"
-	"github.com/cpx-bridge/cpx-bridge/internal/stack/browser"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // running starts a program with a window and ends it with the test.
-func running(t *testing.T, out *testdesk.Output, program string, args ...string) {
+func running(t *testing.T, out *testdesktop.Output, program string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Stdout = out
@@ -30,10 +30,10 @@ func running(t *testing.T, out *testdesk.Output, program string, args ...string)
 // no key meant for it goes there. The window is one that prints its keys.
 func TestInFront(t *testing.T) {
 	s := screen(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesk.Bus(t)) // for the dialog of GNOME, which is a service
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // for the dialog of GNOME, which is a service
 	s.Manage()
-	var keys testdesk.Output
-	running(t, &keys, testdesk.Needs(t, "xev"), "-event", "keyboard")
+	var keys testdesktop.Output
+	running(t, &keys, testdesktop.Needs(t, "xev"), "-event", "keyboard")
 	other := s.Window("^Event Tester$")
 	for _, c := range []struct {
 		kind, pinentry string
@@ -82,7 +82,7 @@ func TestInFront(t *testing.T) {
 func TestStays(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	running(t, &testdesk.Output{}, testdesk.Needs(t, "xev"))
+	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
 	other := s.Window("^Event Tester$")
 	a := begin(t.Context(), dialogs(), question("consent", "fr"))
 	window := s.Ready(dialogTitle)
@@ -106,7 +106,7 @@ func onlyPinentry(t *testing.T, name string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, tool := range []string{name, "xdotool", "xprop"} {
-		if err := os.Symlink(testdesk.Needs(t, tool), filepath.Join(dir, tool)); err != nil {
+		if err := os.Symlink(testdesktop.Needs(t, tool), filepath.Join(dir, tool)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,7 +158,7 @@ func TestBrowser(t *testing.T) {
 }
 
 // pasted copies what a window tells into the page, while the window stands.
-func pasted(t *testing.T, s *testdesk.Screen, onPage string) {
+func pasted(t *testing.T, s *testdesktop.Screen, onPage string) {
 	q := question("tell", "fr")
 	q.Text = "Carte : présente"
 	a := begin(t.Context(), dialogs(), q)
@@ -177,7 +177,7 @@ func pasted(t *testing.T, s *testdesk.Screen, onPage string) {
 }
 
 // startBrowser shows the page in a window of its own and returns it.
-func startBrowser(t *testing.T, s *testdesk.Screen) string {
+func startBrowser(t *testing.T, s *testdesktop.Screen) string {
 	t.Helper()
 	program, err := browser.Find()
 	if err != nil {
@@ -191,7 +191,7 @@ func startBrowser(t *testing.T, s *testdesk.Screen) string {
 	if os.Geteuid() == 0 {
 		args = append(args, "--no-sandbox")
 	}
-	running(t, &testdesk.Output{}, program, args...)
+	running(t, &testdesktop.Output{}, program, args...)
 	window := s.Window("^page")
 	s.InFront(window)
 	return window

@@ -10,13 +10,13 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // picture is a window as the person sees it.
-func picture(s *testdesk.Screen, window string) image.Image {
+func picture(s *testdesktop.Screen, window string) image.Image {
 	s.T.Helper()
-	cmd := exec.Command(testdesk.Needs(s.T, "import"), "-window", window, "-silent", "png:-")
+	cmd := exec.Command(testdesktop.Needs(s.T, "import"), "-window", window, "-silent", "png:-")
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	out, err := cmd.Output()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/internal/ask"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // askRole makes this program an agent that asks one question of that kind.
@@ -43,9 +43,9 @@ func question(kind, lang string) ask.Question {
 }
 
 // screen starts a screen of the test's own and makes it this program's display.
-func screen(t *testing.T) *testdesk.Screen {
+func screen(t *testing.T) *testdesktop.Screen {
 	t.Helper()
-	s := testdesk.NewScreen(t)
+	s := testdesktop.NewScreen(t)
 	t.Setenv("DISPLAY", s.Display)
 	t.Setenv("WAYLAND_DISPLAY", "")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")

@@ -15,12 +15,12 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
-	"github.com/cpx-bridge/cpx-bridge/internal/ask"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // windowProcess is the process of the window that stands.
-func windowProcess(s *testdesk.Screen, window string) int {
+func windowProcess(s *testdesktop.Screen, window string) int {
 	s.T.Helper()
 	pid, err := strconv.Atoi(s.Do("getwindowpid", window))
 	if err != nil {
@@ -175,7 +175,7 @@ func says(t *testing.T, out *bufio.Reader, cmd *exec.Cmd, want string) {
 }
 
 // waits is how often the window's quiet time has begun anew.
-func waits(s *testdesk.Screen, window string) int {
+func waits(s *testdesktop.Screen, window string) int {
 	s.T.Helper()
 	_, number, ok := strings.Cut(s.RoleOf(window), "cpx-quiet-")
 	n, err := strconv.Atoi(number)
@@ -218,7 +218,7 @@ func TestTypedTooEarly(t *testing.T) {
 func TestKeyboardComesBack(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	running(t, &testdesk.Output{}, testdesk.Needs(t, "xev"))
+	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
 	other := s.Window("^Event Tester$")
 	_, out, cmd := role(t, yesOrNo(50))
 	window := s.Ready(dialogTitle)

@@ -7,23 +7,23 @@ import (
 	"unicode"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/internal/testdesk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // reader starts a screen that a screen reader sees.
-func reader(t *testing.T) (*testdesk.Screen, *testdesk.Reader) {
+func reader(t *testing.T) (*testdesktop.Screen, *testdesktop.Reader) {
 	t.Helper()
 	s := screen(t)
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir()) // the accessibility bus has its socket there
-	bus := testdesk.Bus(t)
+	bus := testdesktop.Bus(t)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", bus)
-	r := testdesk.NewReader(t, bus)
-	testdesk.ScreenReader(t, bus)
+	r := testdesktop.NewReader(t, bus)
+	testdesktop.ScreenReader(t, bus)
 	return s, r
 }
 
 // read are the things that a person can read or use, in their order.
-func read(window testdesk.Thing) (list []string) {
+func read(window testdesktop.Thing) (list []string) {
 	inRow := false
 	for _, thing := range window.All() {
 		switch thing.Role {
@@ -35,16 +35,16 @@ func read(window testdesk.Thing) (list []string) {
 		if thing.Role == "label" && inRow || thing.Role == "redundant object" || strings.HasPrefix(thing.Role, "scroll") {
 			continue
 		}
-		if thing.Name != "" || thing.Is(testdesk.StateFocusable) {
+		if thing.Name != "" || thing.Is(testdesktop.StateFocusable) {
 			list = append(list, thing.Role+": "+thing.Name)
 		}
 	}
 	return list
 }
 
-func focused(window testdesk.Thing) string {
+func focused(window testdesktop.Thing) string {
 	for _, thing := range window.All() {
-		if thing.Is(testdesk.StateFocused) {
+		if thing.Is(testdesktop.StateFocused) {
 			return thing.Role + ": " + thing.Name
 		}
 	}
@@ -89,7 +89,9 @@ func TestScreenReader(t *testing.T) {
 			q.PIN.WrongPIN, q.PIN.FinalTry = true, true
 			a := begin(t.Context(), dialogs(), q)
 			s.Ready(dialogTitle)
-			window := r.Window(func(w testdesk.Thing) bool { return w.Role == "dialog" && w.Name == "CPx Bridge" && focused(w) != "" })
+			window := r.Window(func(w testdesktop.Thing) bool {
+				return w.Role == "dialog" && w.Name == "CPx Bridge" && focused(w) != ""
+			})
 			if got := read(window)[1:]; !slices.Equal(got, want.reads) {
 				t.Errorf("it reads\n%s\nwant\n%s\n\n%s", strings.Join(got, "\n"), strings.Join(want.reads, "\n"), window.Outline())
 			}
@@ -100,8 +102,8 @@ func TestScreenReader(t *testing.T) {
 				t.Errorf("as it opens, it says %q", window.Description)
 			}
 			for _, thing := range window.All() {
-				if thing.Role == "list box" && !slices.Equal(thing.Relations[testdesk.Labelled], []string{"Quel certificat utiliser\u00a0?"}) {
-					t.Errorf("the list is labelled by %q", thing.Relations[testdesk.Labelled])
+				if thing.Role == "list box" && !slices.Equal(thing.Relations[testdesktop.Labelled], []string{"Quel certificat utiliser\u00a0?"}) {
+					t.Errorf("the list is labelled by %q", thing.Relations[testdesktop.Labelled])
 				}
 			}
 			a.cancel()
@@ -123,7 +125,7 @@ func TestHostileRead(t *testing.T) {
 			q.Caller.Origin = "https://" + strings.Repeat("banque.", 50) + "attaque.example.fr:8443"
 			a := begin(t.Context(), dialogs(), q)
 			s.Ready(dialogTitle)
-			window := r.Window(func(w testdesk.Thing) bool { return w.Name == "CPx Bridge" && focused(w) != "" })
+			window := r.Window(func(w testdesktop.Thing) bool { return w.Name == "CPx Bridge" && focused(w) != "" })
 			origin, row := "", ""
 			for _, thing := range window.All() {
 				if strings.HasPrefix(thing.Name, "https://") {
@@ -167,7 +169,7 @@ func TestPINRead(t *testing.T) {
 			q.PIN = prompt.PIN{WrongPIN: true, FinalTry: true}
 			a := begin(t.Context(), dialogs(), q)
 			s.Window(dialogTitle)
-			window := r.Window(func(w testdesk.Thing) bool {
+			window := r.Window(func(w testdesktop.Thing) bool {
 				return w.Name == "CPx Bridge" && strings.Contains(w.Outline(), "Valider") && focused(w) != ""
 			})
 			if got := focused(window); !strings.HasPrefix(got, "password text:") {

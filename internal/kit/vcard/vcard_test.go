@@ -1,0 +1,269 @@
+package vcard_test
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/hex"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+)
+
+// card makes one, with the identities on it.
+func card(t *testing.T, kind string) (vcard.Card, []*vcard.Identity) {
+	t.Helper()
+	pki, err := demopki.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := virtual.Identities(pki.Intermediate, virtual.CardOptions{Type: virtual.PIV})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := vcard.NewPIN("1234", 3)
+	content := vcard.CPSContent{Serial: "12345678", Label: "CPS4v1-TEST", Authentication: ids[0], Signature: ids[1]}
+	var c vcard.Card
+	switch kind {
+	case "cps3":
+		c, err = vcard.NewCPS3(content, pin)
+	case "cps4":
+		c, err = vcard.NewCPS4(content, pin)
+	default:
+		c, err = vcard.NewPIV(vcard.PIVContent{Authentication: ids[0], Signature: ids[1]}, pin)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Reset()
+	return c, ids
+}
+
+// send sends commands in hex and gives the last answer's data and status.
+func send(t *testing.T, c vcard.Card, commands ...string) (data []byte, status string) {
+	t.Helper()
+	var answer []byte
+	for _, command := range commands {
+		raw, err := hex.DecodeString(strings.ReplaceAll(command, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer = c.Transmit(raw); len(answer) < 2 {
+			t.Fatalf("%s: %x", command, answer)
+		}
+	}
+	return answer[:len(answer)-2], hex.EncodeToString(answer[len(answer)-2:])
+}
+
+// whole fetches a long answer with GET RESPONSE.
+func whole(t *testing.T, c vcard.Card, class string, data []byte, status string) []byte {
+	t.Helper()
+	for strings.HasPrefix(status, "61") {
+		var more []byte
+		more, status = send(t, c, class+"c0000000")
+		data = append(data, more...)
+	}
+	if status != "9000" {
+		t.Fatalf("status %s", status)
+	}
+	return data
+}
+
+func TestTries(t *testing.T) {
+	for kind, verify := range map[string][3]string{
+		"cps3": {"00200001", "0020000104 39393939", "0020000104 31323334"},
+		"cps4": {"01200001", "0120000104 39393939", "0120000104 31323334"},
+		"piv":  {"00200080", "0020008008 39393939ffffffff", "0020008008 31323334ffffffff"},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			c, _ := card(t, kind)
+			if kind == "piv" {
+				send(t, c, "00a4040009a00000030800001000")
+			}
+			for _, step := range []struct {
+				command, status string
+				left            int
+			}{
+				{verify[0], "63c3", 3}, {verify[1], "63c2", 2}, {verify[0], "63c2", 2}, {verify[2], "9000", 3}, {verify[0], "9000", 3},
+				{verify[1], "63c2", 2}, {verify[0], "63c2", 2}, {verify[1], "63c1", 1}, {verify[1], "6983", 0}, {verify[2], "6983", 0}, {verify[0], "6983", 0},
+			} {
+				if _, status := send(t, c, step.command); status != step.status || c.PIN().Left() != step.left {
+					t.Fatalf("%s: %s, %d left, want %s, %d", step.command, status, c.PIN().Left(), step.status, step.left)
+				}
+			}
+			if c.PIN().Tries() != 5 {
+				t.Errorf("%d tries counted", c.PIN().Tries())
+			}
+			c.PIN().SetLeft(3)
+			send(t, c, verify[2])
+			if !c.PIN().Verified() {
+				t.Error("the right PIN after unlocking")
+			}
+			c.Reset()
+			if c.PIN().Verified() {
+				t.Error("open after a reset")
+			}
+		})
+	}
+}
+
+// A CPS4 as the map of the card has it: the module pads and chains.
+func TestCPS4(t *testing.T) {
+	c, ids := card(t, "cps4")
+	if got := hex.EncodeToString(c.ATR()); got != "3b9b188001001225006480040100109044" || c.Protocol() != 1 {
+		t.Errorf("ATR %s, T=%d", got, c.Protocol())
+	}
+	if _, status := send(t, c, "01a4040c08 8025000001ff0100"); status != "9000" {
+		t.Fatalf("SELECT: %s", status)
+	}
+	data, status := send(t, c, "01a4080004 0001d10a 00")
+	if status != "9000" || data[0] != 0x6F {
+		t.Fatalf("SELECT of the certificate: %x %s", data, status)
+	}
+	cert, status := send(t, c, "01b0000020")
+	if status != "9000" || string(cert) != string(ids[0].Cert.Raw[:32]) {
+		t.Errorf("certificate: %x %s", cert, status)
+	}
+
+	block := append([]byte{0, 1}, make([]byte, 254)...)
+	for i := 2; i < 204; i++ {
+		block[i] = 0xFF
+	}
+	sum := sha256.Sum256([]byte("TEST"))
+	prefix, err := hex.DecodeString("3031300d060960864801650304020105000420")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(block[205:], prefix)
+	copy(block[224:], sum[:])
+	first, last := "112a8086ff"+hex.EncodeToString(block[:255]), "012a808601"+hex.EncodeToString(block[255:])+"00"
+	if _, status := send(t, c, "012241b803830120", first, last); status != "6982" {
+		t.Errorf("without the PIN: %s", status)
+	}
+	data, status = send(t, c, "0120000104 31323334", "012241b803830120", first, last)
+	signed := whole(t, c, "01", data, status)
+	if err := rsa.VerifyPKCS1v15(ids[0].Cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, sum[:], signed); err != nil {
+		t.Errorf("authentication: %v", err)
+	}
+	data, status = send(t, c, "012281b604 91022881", "012a9e9a20"+hex.EncodeToString(sum[:])+"00")
+	signed = whole(t, c, "01", data, status)
+	if err := rsa.VerifyPKCS1v15(ids[1].Cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, sum[:], signed); err != nil {
+		t.Errorf("signature: %v", err)
+	}
+	data, status = send(t, c, "012281b604 91022c81", "012a9e9a20"+hex.EncodeToString(sum[:])+"00")
+	signed = whole(t, c, "01", data, status)
+	if err := rsa.VerifyPSS(ids[1].Cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, sum[:], signed, nil); err != nil {
+		t.Errorf("PSS: %v", err)
+	}
+	if _, status := send(t, c, "00a4040c08 8025000001ff0100"); status != "6e00" {
+		t.Errorf("class 00: %s", status)
+	}
+}
+
+// The signature key of a CPS3, which OpenSC does not use: over a hash, and over
+// data of which the host has hashed the beginning.
+func TestCPS3Signature(t *testing.T) {
+	c, ids := card(t, "cps3")
+	key := ids[1].Cert.PublicKey.(*rsa.PublicKey)
+	sum := sha256.Sum256([]byte("TEST"))
+	set := "002241b606 800142 840181"
+	if _, status := send(t, c, set, "002a9e9a20"+hex.EncodeToString(sum[:])); status != "6982" {
+		t.Errorf("without the PIN: %s", status)
+	}
+	data, status := send(t, c, "0020000104 31323334", set, "002a9e9a20"+hex.EncodeToString(sum[:]))
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], whole(t, c, "00", data, status)); err != nil {
+		t.Errorf("over a hash: %v", err)
+	}
+
+	text := strings.Repeat("TEST", 40) // 160 bytes: two whole blocks and a rest
+	h := sha256.New()
+	h.Write([]byte(text[:128]))
+	state, err := h.(interface{ MarshalBinary() ([]byte, error) }).MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := hex.EncodeToString(state[4:36]) + "0000000000000400" // 1024 bits
+	hash := "9028" + begun + "8020" + hex.EncodeToString([]byte(text[128:]))
+	data, status = send(t, c, "002241aa03 800140", "002a90a0"+hex.EncodeToString([]byte{byte(len(hash) / 2)})+hash, set, "002a9e9a00")
+	sum = sha256.Sum256([]byte(text))
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], whole(t, c, "00", data, status)); err != nil {
+		t.Errorf("over data: %v", err)
+	}
+}
+
+func TestCPS3Reading(t *testing.T) {
+	c, ids := card(t, "cps3")
+	for _, step := range []struct{ command, status string }{
+		{"00a4090c04 3f002f00", "9000"}, {"00b00000e7", "6c"}, // less than asked for
+		{"00b0010001", "6b00"}, {"00a4090c06 3f000001ffff", "6a82"}, {"00a4030c02 3f00", "6a86"},
+		{"80b0000001", "6e00"}, {"00ff0000", "6d00"}, {"00a40904043f00", "6700"}, {"00", "6700"},
+		{"00b09c000c", "9000"}, {"00b0850001", "6a82"}, {"00a4020c02 3f00", "9000"}, {"00b0000001", "6985"},
+		{"0088000001 00", "6985"}, {"002241a406 800102 840199", "6a88"}, {"0020000200", "6a88"}, {"00cb3fff02 4d00", "6a80"},
+	} {
+		if _, status := send(t, c, step.command); !strings.HasPrefix(status, step.status) {
+			t.Errorf("%s: %s, want %s", step.command, status, step.status)
+		}
+	}
+	send(t, c, "00a4090c06 3f000001d10a")
+	var cert []byte
+	for len(cert) < len(ids[0].Cert.Raw) {
+		n := min(0xE7, len(ids[0].Cert.Raw)-len(cert))
+		part, status := send(t, c, hex.EncodeToString([]byte{0, 0xB0, byte(len(cert) >> 8), byte(len(cert)), byte(n)}))
+		if status != "9000" {
+			t.Fatalf("at %d: %s", len(cert), status)
+		}
+		cert = append(cert, part...)
+	}
+	if string(cert) != string(ids[0].Cert.Raw) {
+		t.Error("another certificate")
+	}
+}
+
+// Content that no card can have is refused when the card is made.
+func TestRefusedContent(t *testing.T) {
+	_, ids := card(t, "piv")
+	small := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(15), E: 3}}
+	for name, content := range map[string]vcard.CPSContent{
+		"serial": {Serial: "1", Authentication: ids[0]}, "key": {Serial: "12345678", Authentication: &vcard.Identity{Key: small, Cert: ids[0].Cert}},
+	} {
+		if _, err := vcard.NewCPS3(content, vcard.NewPIN("1234", 3)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := vcard.NewPIV(vcard.PIVContent{Authentication: &vcard.Identity{Key: small, Cert: ids[0].Cert}}, vcard.NewPIN("1234", 3)); err == nil {
+		t.Error("a key that PIV does not know: accepted")
+	}
+}
+
+// Whatever is sent, a card answers with a status word.
+func FuzzTransmit(f *testing.F) {
+	f.Add([]byte{0, 0xA4, 4, 0, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0}, []byte{0, 0x87, 7, 0x9A, 2, 0x7C, 0})
+	f.Add([]byte{0, 0xCB, 0x3F, 0xFF, 0x0A, 0x4D, 8, 0x70, 6, 0xBF, 0x81, 1, 2, 0xA0, 0x80}, []byte{0, 0x2A, 0x90, 0xA0, 2, 0x90, 0x28})
+	pki, err := demopki.New(time.Now())
+	if err != nil {
+		f.Fatal(err)
+	}
+	var cards []vcard.Card
+	for _, kind := range virtual.Types() {
+		c, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: kind})
+		if err != nil {
+			f.Fatal(err)
+		}
+		cards = append(cards, c)
+	}
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		for _, c := range cards {
+			c.Reset()
+			for _, command := range [][]byte{one, two, one} {
+				if answer := c.Transmit(command); len(answer) < 2 || len(answer) > 258 {
+					t.Fatalf("%x: %d bytes", command, len(answer))
+				}
+			}
+		}
+	})
+}

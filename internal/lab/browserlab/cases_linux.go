@@ -1,0 +1,310 @@
+package browserlab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// testCase is one row for each browser.
+type testCase struct {
+	name  string
+	lang  string // "": French
+	quick bool   // also part of `make test`
+
+	unlike bool // Firefox as it comes, which does not ask before release 154
+	policy bool // an administrator has allowed the portal
+	behind bool // the portal behind the proxy
+	frame  string
+	change func(http.Header)
+	// address is what is opened; nil: the portal's.
+	address func(p *proxy) string
+
+	// agents stand on the ports before the click; nil: the person's own on the first.
+	agents func(p *play) error
+	// person is what the person does after the click on the card button.
+	person func(p *play) error
+}
+
+func cases() []testCase {
+	outer := func(p *proxy) string { return p.outer + "/" }
+	other := func(p *proxy) string { return p.other + "/" }
+	const attribute = `allow="loopback-network"`
+	framed := replaced("frame-ancestors 'none'", "frame-ancestors https://"+outerHost+":* https://"+otherHost+":*")
+	return []testCase{
+		{name: "question allowed", quick: true, person: (*play).allow},
+		{name: "question allowed, in English", lang: "en", person: (*play).allow},
+		{name: "question blocked", person: (*play).block},
+		{name: "question blocked, in English", lang: "en", person: (*play).block},
+		{name: "block taken back", quick: true, person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
+		{name: "block taken back, in English", lang: "en", person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
+		{name: "question dismissed", person: (*play).dismiss},
+		{name: "question dismissed, then allowed", person: func(p *play) error { return p.inTurn((*play).dismiss, (*play).dismissed, (*play).again, (*play).allow) }},
+		{name: "Escape while the card button has the keyboard", person: (*play).escape},
+		{name: "question allowed late", person: func(p *play) error { return p.inTurn((*play).overdue, (*play).allow) }},
+		{name: "question allowed when the socket has gone", person: func(p *play) error { return p.inTurn((*play).asked, (*play).restart, (*play).allow) }},
+		{name: "question allowed when Firefox's socket has timed out", person: func(p *play) error { return p.inTurn((*play).asked, (*play).leave, (*play).allow) }},
+		{name: "question never answered", person: func(p *play) error { return p.inTurn((*play).asked, (*play).given) }},
+		{name: "no question before Firefox 154", unlike: true},
+		{name: "policy in force", policy: true, quick: true},
+		{name: "frame with the attribute", behind: true, frame: attribute, change: framed, address: outer, person: (*play).allow},
+		{name: "frame without the attribute", behind: true, change: framed, address: outer, quick: true},
+		{name: "another site's frame with the attribute", behind: true, frame: attribute, change: inTurn(framed, forOtherSites), address: other, person: (*play).allow},
+		{name: "another site's frame without the attribute", behind: true, change: inTurn(framed, forOtherSites), address: other},
+		{name: "another site's frame, cookies for this site alone", behind: true, frame: attribute, change: framed, address: other, person: (*play).allow},
+		{name: "page on http", behind: true, address: func(p *proxy) string { return p.plain + "/" }},
+		{name: "page's CSP forbids it", behind: true, change: replaced(" ws://127.0.0.1:*", "")},
+		{name: "no agent", agents: func(*play) error { return nil }},
+		{name: "no agent, in English", lang: "en", agents: func(*play) error { return nil }},
+		{name: "agent on the fourth port", agents: (*play).fourth, person: (*play).allow},
+		{name: "other person's agent first", agents: (*play).second, person: (*play).allow, quick: true},
+		{name: "only another person's agent", agents: (*play).foreign, person: (*play).allow},
+		{name: "silent squatter first", agents: (*play).squatted, person: (*play).allow},
+	}
+}
+
+// own starts the person's agent.
+func (p *play) own(port int) error {
+	stop, err := p.w.agent(p.w.ctx, p.stack, port)
+	if err == nil {
+		p.keep(stop)
+	}
+	return err
+}
+
+func (p *play) keep(stop func()) { p.stops = append(p.stops, stop) }
+
+// fourth puts other programs on three ports: one answers http, one nonsense,
+// one closes.
+func (p *play) fourth() error {
+	for i, do := range []func(net.Conn){
+		func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+			_ = c.Close()
+		},
+		func(c net.Conn) { _, _ = io.WriteString(c, "220 TEST\r\n"); _ = c.Close() },
+		func(c net.Conn) { _ = c.Close() },
+	} {
+		stop, err := listen(p.w.agentPorts+i, do)
+		if err != nil {
+			return err
+		}
+		p.keep(stop)
+	}
+	return p.own(p.w.agentPorts + 3)
+}
+
+func (p *play) foreign() error {
+	if os.Geteuid() != 0 {
+		p.row.Note = "not root: the other person's agent is a listener that closes what it accepts, as that agent does"
+	}
+	stop, err := p.w.otherAgent(p.w.ctx)
+	if err == nil {
+		p.keep(stop)
+	}
+	return err
+}
+
+func (p *play) second() error {
+	if err := p.foreign(); err != nil {
+		return err
+	}
+	return p.own(p.w.agentPorts + 1)
+}
+
+func (p *play) squatted() error {
+	held := make(chan net.Conn, 1000)
+	stop, err := listen(p.w.agentPorts, func(c net.Conn) { held <- c })
+	if err != nil {
+		return err
+	}
+	p.keep(func() {
+		stop()
+		for len(held) > 0 {
+			_ = (<-held).Close()
+		}
+	})
+	return p.own(p.w.agentPorts + 1)
+}
+
+// restart ends the agent while the browser asks, and starts it anew.
+func (p *play) restart() error {
+	stop := p.stops[0]
+	p.stops = p.stops[1:]
+	stop()
+	return p.own(p.w.agentPorts)
+}
+
+// inTurn is what the person does, one after the other.
+func (p *play) inTurn(steps ...func(*play) error) error {
+	for _, step := range steps {
+		if err := step(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asked waits for the browser's question and for what the page says meanwhile.
+func (p *play) asked() error {
+	if p.row.Question != "" {
+		return nil
+	}
+	if _, err := p.until(patience, "the browser asks", func(_ view, q *question) bool { return q != nil }); err != nil {
+		return err
+	}
+	p.row.Question, p.row.Asked = p.q.Text, time.Since(p.begun)
+	return p.reads(p.row.Want.Asks, p.row.Overdue)
+}
+
+// reads waits until the page shows one of the sentences beside the question, and
+// keeps what it shows, also where that is another one.
+func (p *play) reads(sentences ...string) error {
+	v, _ := p.until(patience, "", func(v view, _ *question) bool { return slices.Contains(sentences, v.Progress) })
+	p.row.Asks = v.Progress
+	return p.picture("-question")
+}
+
+// overdue waits until the page has lost its patience with the person.
+func (p *play) overdue() error {
+	if err := p.asked(); err != nil {
+		return err
+	}
+	return p.reads(p.row.Overdue)
+}
+
+func (p *play) allow() error { return p.answer(answersIn(p.c.lang).allow) }
+func (p *play) block() error { return p.answer(answersIn(p.c.lang).block) }
+
+// answer clicks on a button of the browser's question until it has gone: no
+// browser takes a click on a question that has only just appeared.
+func (p *play) answer(button string) error {
+	if err := p.asked(); err != nil {
+		return err
+	}
+	return p.away("a click on "+button, func(q *question) error {
+		at, ok := q.Buttons[button]
+		if !ok {
+			return fmt.Errorf("no button %q in the browser's question: %v", button, q.Buttons)
+		}
+		return p.w.screen.click(p.ctx, at)
+	})
+}
+
+// reading is what a person takes at least to see the question and be rid of it.
+const reading = 2 * time.Second
+
+func (p *play) dismiss() error {
+	if err := p.asked(); err != nil {
+		return err
+	}
+	time.Sleep(reading)
+	return p.away("waving it away", func(q *question) error { return p.window.wave(p.ctx, q) })
+}
+
+// away does something to the question, and again, until it stands no more.
+func (p *play) away(what string, do func(q *question) error) error {
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		q, err := p.window.question(p.ctx)
+		if err != nil {
+			return err
+		}
+		if q == nil {
+			return nil
+		}
+		p.answered = time.Now()
+		if err := do(q); err != nil {
+			return err
+		}
+		if _, err := p.until(time.Second, "", func(_ view, q *question) bool { return q == nil }); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("after %s the browser's question still stands", what)
+}
+
+// blocked and dismissed wait for the page's sentence, which is not the last one:
+// it is that of a case of its own.
+func (p *play) blocked() error   { return p.failedAs("question blocked") }
+func (p *play) dismissed() error { return p.failedAs("question dismissed") }
+
+func (p *play) failedAs(name string) error {
+	if p.c.lang == "en" {
+		name += ", in English"
+	}
+	v, err := p.until(patience, "the page says what went wrong", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
+	if err != nil {
+		return err
+	}
+	if want := p.w.want[name].of(p.row.Browser); v.Title != want.Says || v.Help != want.Help {
+		return fmt.Errorf("the page says %q %q, not what stands in %q", v.Title, v.Help, name)
+	}
+	return nil
+}
+
+// takeBack does what the page's last sentence says: takes the block back, clicks
+// once more, and answers where the browser asks anew.
+func (p *play) takeBack() error {
+	said := plainQuotes(p.v.Help)
+	named := func(name string) bool {
+		name = plainQuotes(name)
+		return name != "" && (strings.Contains(said, "« "+name+" »") || strings.Contains(said, "“"+name+"”"))
+	}
+	if err := p.window.takeBack(p.ctx, named, func() error { return p.picture("-settings") }); err != nil {
+		return err
+	}
+	p.answered = time.Now()
+	if p.row.Want.Twice {
+		return p.inTurn((*play).again, (*play).allow)
+	}
+	p.twice = true
+	return p.window.press(p.ctx, p.v)
+}
+
+// plainQuotes makes apostrophes and spaces one kind: programs differ in theirs.
+func plainQuotes(text string) string {
+	return strings.NewReplacer("’", "'", "\u00a0", " ", "\u202f", " ").Replace(text)
+}
+
+// again clicks on the card button once more, and the browser asks once more.
+func (p *play) again() error {
+	p.twice = true
+	if err := p.window.press(p.ctx, p.v); err != nil {
+		return err
+	}
+	_, err := p.until(patience, "the browser asks again", func(_ view, q *question) bool { return q != nil })
+	return err
+}
+
+// escape presses Escape where a click on the card button has left the keyboard.
+func (p *play) escape() error {
+	if err := p.asked(); err != nil {
+		return err
+	}
+	time.Sleep(reading)
+	return p.away("Escape", func(*question) error {
+		return errors.Join(p.window.focus(p.ctx), p.w.screen.press(p.ctx, "Escape"))
+	})
+}
+
+// leave leaves the question alone for longer than Firefox leaves a socket.
+func (p *play) leave() error {
+	select {
+	case <-time.After(25 * time.Second):
+		return nil
+	case <-p.ctx.Done():
+		return p.ctx.Err()
+	}
+}
+
+// given waits as long as the browser leaves its question, and the page waits.
+func (p *play) given() error {
+	_, err := p.until(6*time.Minute, "the page gives up", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
+	return err
+}

@@ -1,0 +1,109 @@
+package browserlab
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"net/url"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+)
+
+// firefox is a window of Firefox's. Its question is found through the browser's
+// own scripts, and clicked on with the mouse.
+type firefox struct {
+	screen *screen
+	fox    *browser.Firefox
+	host   string // of the portal, whose page may stand in a frame
+	framed bool
+}
+
+// asking makes an older Firefox do as that release does, and say so.
+func asking() map[string]any {
+	return map[string]any{
+		"network.lna.enabled": true, "network.lna.blocking": true, "network.lna.websocket.enabled": true,
+		"general.useragent.override": fmt.Sprintf("Mozilla/5.0 (X11; Linux x86_64; rv:%d.0) Gecko/20100101 Firefox/%[1]d.0", release),
+	}
+}
+
+func startFirefox(ctx context.Context, s *screen, o browser.Options, prefs map[string]any) (window, error) {
+	origin, err := url.Parse(o.Origin)
+	if err != nil {
+		return nil, err
+	}
+	o.Display = s.display
+	fox, err := browser.StartFirefox(ctx, o, prefs)
+	if err != nil {
+		return nil, err
+	}
+	return &firefox{screen: s, fox: fox, host: origin.Host}, nil
+}
+
+func (f *firefox) close() { f.fox.Close() }
+
+func (f *firefox) open(ctx context.Context, address string) error {
+	if err := f.fox.Navigate(ctx, address); err != nil {
+		return err
+	}
+	at, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	if f.framed = at.Host != f.host; f.framed {
+		return f.fox.Frame(ctx, "iframe")
+	}
+	return nil
+}
+
+func (f *firefox) look(ctx context.Context) (v view, err error) {
+	return v, f.fox.Evaluate(ctx, "return "+looking, &v)
+}
+
+func (f *firefox) press(ctx context.Context, _ view) error { return f.fox.Click(ctx, "#card-login") }
+
+func (f *firefox) question(ctx context.Context) (*question, error) {
+	var q *struct {
+		Text    string
+		Buttons map[string][2]float64
+	}
+	err := f.fox.InBrowser(ctx, `const w = Services.wm.getMostRecentWindow("navigator:browser");
+		const { panel } = w.PopupNotifications, n = panel.firstElementChild;
+		if (panel.state !== "open" || n?.id !== "loopback-network-notification") return null;
+		const Buttons = {};
+		for (const b of [n.button, n.secondaryButton]) {
+			const r = b.getBoundingClientRect();
+			Buttons[b.getAttribute("label")] = [b.screenX + r.width / 2, b.screenY + r.height / 2];
+		}
+		return { Text: n.querySelector(".popup-notification-description").textContent.trim(), Buttons };`, &q)
+	if err != nil || q == nil {
+		return nil, err
+	}
+	found := &question{q.Text, map[string]image.Point{}}
+	for name, at := range q.Buttons {
+		found.Buttons[name] = image.Pt(int(at[0]), int(at[1]))
+	}
+	return found, nil
+}
+
+// margin is a place of the portal's page where nothing is.
+var margin = image.Pt(60, 700)
+
+// wave presses Escape, which is Firefox's "Block": its question has no cross. The
+// keyboard is the window's once it has been clicked on, as a person has done.
+func (f *firefox) wave(ctx context.Context, _ *question) error {
+	if err := f.screen.click(ctx, margin); err != nil {
+		return err
+	}
+	return f.screen.press(ctx, "Escape")
+}
+
+// focus clicks on the card button, which is busy and does nothing else.
+func (f *firefox) focus(ctx context.Context) error {
+	var at [2]float64
+	err := f.fox.Evaluate(ctx, `const r = document.querySelector("#card-login").getBoundingClientRect();
+		return [mozInnerScreenX + r.left + r.width / 2, mozInnerScreenY + r.top + r.height / 2];`, &at)
+	if err != nil {
+		return err
+	}
+	return f.click(ctx, at)
+}

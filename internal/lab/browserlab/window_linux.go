@@ -1,0 +1,71 @@
+package browserlab
+
+import (
+	"context"
+	"image"
+)
+
+// window is a browser's, with one page.
+type window interface {
+	open(ctx context.Context, address string) error
+	// look reads the portal's page, also where it stands in a frame.
+	look(ctx context.Context) (view, error)
+	// press clicks on the page's card button.
+	press(ctx context.Context, v view) error
+	// question is the browser's own, nil where none stands.
+	question(ctx context.Context) (*question, error)
+	// wave is the person's way to be rid of the question without an answer.
+	wave(ctx context.Context, q *question) error
+	// takeBack undoes the site's block in the browser's own settings, beside the
+	// address: named tells whether the page named the setting so, and shown is
+	// called once it is seen.
+	takeBack(ctx context.Context, named func(string) bool, shown func() error) error
+	// focus gives the keyboard to the card button.
+	focus(ctx context.Context) error
+	close()
+}
+
+// question is what the browser asks, and where on the screen its buttons are.
+type question struct {
+	Text    string
+	Buttons map[string]image.Point
+}
+
+// answers are the buttons' names, as our sentences call them.
+type answers struct{ allow, block string }
+
+func answersIn(lang string) answers {
+	if lang == "en" {
+		return answers{"Allow", "Block"}
+	}
+	return answers{"Autoriser", "Bloquer"}
+}
+
+// view is what the portal's page shows.
+type view struct {
+	Address, Heading        string
+	Ready                   bool
+	State, Reason, Progress string
+	Title, Help             string
+	Causes                  []string
+	Link                    string
+	At                      *[2]float64 // the card button
+}
+
+// looking is the script that reads it: an expression.
+const looking = `(() => {
+	const e = document.querySelector("cpx-login"), root = e?.shadowRoot;
+	const text = (part) => {
+		const p = root?.querySelector("[part=" + part + "]");
+		return p?.getClientRects().length ? p.textContent.trim() : "";
+	};
+	const r = document.querySelector("#card-login")?.getBoundingClientRect();
+	return {
+		Address: location.href, Ready: document.readyState === "complete", Heading: document.querySelector("h1")?.innerText ?? "",
+		State: e?.state ?? "", Reason: e?.error ? [e.error.reason, e.error.detail].filter((x) => x).join(".") : "",
+		Progress: text("text"), Title: text("error-title"), Help: text("error-help"),
+		Causes: [...root?.querySelectorAll("[part=error-list] li") ?? []].map((e) => e.textContent.trim()),
+		Link: [...root?.querySelectorAll("[part=error-link]") ?? []].map((a) => a.textContent + ": " + a.href.replace(location.origin, "")).join(),
+		At: r && root ? [r.left + r.width / 2, r.top + r.height / 2] : null,
+	};
+})()`

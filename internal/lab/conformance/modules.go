@@ -1,0 +1,241 @@
+package conformance
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// module is one column of the table.
+type module struct {
+	name string
+	// file is the module's, looked for in the system's library folders, and
+	// pack the Debian package that brings it.
+	file, pack string
+	open       func(ctx context.Context, dir string, n needs) (*lab, error)
+	why        func() string // more reasons to be missing
+}
+
+// missing says why the module cannot be had here, "" where it can.
+func (m module) missing() string {
+	if m.why != nil {
+		return m.why()
+	}
+	if m.file == "" {
+		return ""
+	}
+	if path := find(m.file); path == "" {
+		return fmt.Sprintf("no %s; package %s brings it", m.file, m.pack)
+	}
+	return ""
+}
+
+// vendorVariable names the vendor's own module, where a machine has it.
+const vendorVariable = "CPX_VENDOR_MODULE"
+
+func find(file string) string {
+	if filepath.IsAbs(file) {
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+		return ""
+	}
+	// The folders of an architecture (x86_64-linux-gnu), and not a program's own: a
+	// browser's copy of NSS loads only beside the browser.
+	for _, pattern := range []string{"/usr/lib/*-linux-gnu*/" + file, "/usr/lib/*-linux-gnu*/nss/" + file, "/usr/lib/" + file} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return found[0]
+		}
+	}
+	return ""
+}
+
+const openSC = "opensc-pkcs11.so"
+
+func modules() []module {
+	list := []module{
+		{name: "softhsm", file: "", pack: "softhsm2", open: softHSM},
+		{name: "opensc cps3", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.CPS3, "", virtual.PIN)},
+		{name: "opensc piv", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIV, "", virtual.PIN)},
+		{name: "opensc piv p256", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIVP256, "", virtual.PIN)},
+		{name: "opensc piv p384", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIVP384, "", virtual.PIN)},
+		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onDesk("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it takes six characters or more
+		{name: "nss", file: "libsoftokn3.so", pack: "libnss3", open: nss},
+		{name: "opencryptoki", open: opencryptoki, why: opencryptokiMissing},
+	}
+	vendor := os.Getenv(vendorVariable)
+	if vendor == "" {
+		vendor = "/opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so"
+	}
+	return append(list, module{name: "vendor cps3", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onDesk(vendor, virtual.CPS3, "", virtual.PIN)},
+		module{name: "vendor cps4", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onDesk(vendor, virtual.CPS4, "", virtual.PIN)})
+}
+
+// lab is a card with a pool on the module that is tried.
+type lab struct {
+	pool  *pkcs11.Pool
+	pin   string
+	lacks string // why the card has not what the case needs
+
+	// Nil for tokens in software.
+	desk *virtual.Desk
+	card vcard.Card
+	kind string
+
+	ended func() error // cleans up after the pool was closed
+}
+
+func (l *lab) close() error {
+	err := l.pool.Close()
+	if l.ended != nil {
+		err = errors.Join(err, l.ended())
+	}
+	if l.desk != nil {
+		err = errors.Join(err, l.desk.Stop())
+	}
+	return err
+}
+
+var testPKI = sync.OnceValues(func() (*demopki.PKI, error) { return demopki.New(time.Now()) })
+
+// socket is one for the whole process: the client library reads its name once.
+var socket = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "cpx")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "pcscd")
+	return path, os.Setenv("PCSCLITE_CSOCK_NAME", path)
+})
+
+// onDesk is a virtual card on a virtual reader.
+func onDesk(file, kind, reader, pin string) func(context.Context, string, needs) (*lab, error) {
+	return func(ctx context.Context, _ string, n needs) (*lab, error) {
+		pki, err := testPKI()
+		if err != nil {
+			return nil, err
+		}
+		path, err := socket()
+		if err != nil {
+			return nil, err
+		}
+		o := virtual.CardOptions{Type: kind, PIN: pin}
+		l := &lab{pin: pin, kind: kind}
+		piv := strings.HasPrefix(kind, virtual.PIV)
+		switch {
+		case n.always && piv:
+			o.WithoutAuthentication, o.SignatureForLogin = true, true
+		case n.always:
+			l.lacks = "no key of a CPS card has CKA_ALWAYS_AUTHENTICATE"
+		case n.open && piv:
+			o.WithoutAuthentication, o.WithoutSignature, o.CardAuthentication = true, true, true
+		case n.open:
+			l.lacks = "the virtual CPS card has its contact keys only, and all want the PIN"
+		}
+		if l.card, err = virtual.NewCard(pki.Intermediate, o); err != nil {
+			return nil, err
+		}
+		if l.desk, err = virtual.NewDesk(virtual.DeskOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
+			return nil, err
+		}
+		l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{find(file)}})
+		return l, err
+	}
+}
+
+// another is another holder's card of the same type.
+func (l *lab) another() (vcard.Card, error) {
+	pki, err := testPKI()
+	if err != nil {
+		return nil, err
+	}
+	return virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: l.kind, Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
+}
+
+func softHSM(ctx context.Context, dir string, n needs) (*lab, error) {
+	name := "cps"
+	l := &lab{pin: democard.PIN}
+	switch {
+	case n.always:
+		l.lacks = "the demonstration card has no key with CKA_ALWAYS_AUTHENTICATE"
+	case n.open:
+		name = "technical"
+	}
+	cards, err := democard.Make(dir, []string{name}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Setenv("SOFTHSM2_CONF", filepath.Join(dir, "softhsm2.conf")); err != nil {
+		return nil, err
+	}
+	l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{cards[0].Module}})
+	return l, err
+}
+
+// nss is NSS's own token in a database: it wants an init string.
+func nss(ctx context.Context, dir string, n needs) (*lab, error) {
+	l := &lab{pin: virtual.PIN}
+	if n.always || n.open {
+		l.lacks = "NSS's database knows neither keys without a PIN nor CKA_ALWAYS_AUTHENTICATE"
+	}
+	pki, err := testPKI()
+	if err != nil {
+		return nil, err
+	}
+	identities, err := virtual.Identities(pki.Intermediate, virtual.CardOptions{Type: virtual.PIV})
+	if err != nil {
+		return nil, err
+	}
+	db := "sql:" + dir
+	pin := filepath.Join(dir, "pin")
+	if err := os.WriteFile(pin, []byte(l.pin+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	if err := tool(ctx, "certutil", "-N", "-d", db, "-f", pin); err != nil {
+		return nil, err
+	}
+	for i, identity := range identities {
+		key, err := x509.MarshalPKCS8PrivateKey(identity.Key)
+		if err != nil {
+			return nil, err
+		}
+		both := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: identity.Cert.Raw})...)
+		in, out := filepath.Join(dir, fmt.Sprintf("%d.pem", i)), filepath.Join(dir, fmt.Sprintf("%d.p12", i))
+		if err := os.WriteFile(in, both, 0o600); err != nil {
+			return nil, err
+		}
+		if err := errors.Join(
+			tool(ctx, "openssl", "pkcs12", "-export", "-in", in, "-out", out, "-passout", "pass:x", "-name", fmt.Sprintf("TEST %d", i)),
+			tool(ctx, "pk12util", "-i", out, "-d", db, "-k", pin, "-W", "x"),
+		); err != nil {
+			return nil, err
+		}
+	}
+	path := find("libsoftokn3.so")
+	l.pool, err = pkcs11.Open(ctx, pkcs11.Options{
+		Modules:     []string{path},
+		InitStrings: map[string]string{path: "configdir='" + db + "' certPrefix='' keyPrefix='' secmod='secmod.db' flags="},
+	})
+	return l, err
+}
+
+func tool(ctx context.Context, name string, args ...string) error {
+	if out, err := exec.CommandContext(ctx, name, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, args[0], err, out)
+	}
+	return nil
+}

@@ -1,0 +1,255 @@
+package docs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+)
+
+const (
+	patience   = 90 * time.Second
+	dialogsLog = "dialogs.log"
+)
+
+// chapter is the developers' way from nothing to a login, with ports of its own.
+type chapter struct {
+	home                       string
+	text                       string
+	blocks                     []Block
+	http, https, agents, again int
+}
+
+func readChapter(t *testing.T) *chapter {
+	t.Helper()
+	file := filepath.Join(root, "docs", "portal-developers.md")
+	all, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(all), "\n## Your own site, from nothing\n")
+	text, _, ends := strings.Cut(rest, "\n## ")
+	if !found || !ends {
+		t.Fatal("docs/portal-developers.md has no such chapter")
+	}
+	first := strings.Count(before, "\n") + 2
+	blocks, err := Blocks(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &chapter{home: t.TempDir(), text: text, http: freePort(t), https: freePort(t), agents: freePort(t), again: freePort(t)}
+	for _, b := range blocks {
+		if b.Line > first && b.Line < first+strings.Count(text, "\n")+1 {
+			b.Script = strings.NewReplacer("localhost:8080", fmt.Sprint("localhost:", c.http), "localhost:8443", fmt.Sprint("localhost:", c.https),
+				"go run . -ca", fmt.Sprint("go run . -origin http://localhost:", c.http, " -ca")).Replace(b.Script)
+			c.blocks = append(c.blocks, b)
+		}
+	}
+	return c
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// long is the block with that text, which runs until Ctrl-C.
+func (c *chapter) long(t *testing.T, part string) Block {
+	t.Helper()
+	for _, b := range c.blocks {
+		if b.Manual == "runs until Ctrl-C" && strings.Contains(b.Script, part) {
+			return b
+		}
+	}
+	t.Fatalf("no command with %q", part)
+	return Block{}
+}
+
+// TestYourOwnSite follows the chapter to the login, in a browser. Only the
+// person's fingers are played, and the ports are free ones.
+func TestYourOwnSite(t *testing.T) {
+	if out, err := exec.Command("make", "-s", "-C", root, "build").CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
+	c := readChapter(t)
+	for _, b := range c.blocks {
+		if b.Manual == "" {
+			runBlock(t, b, c.home)
+		}
+	}
+	cards, err := democard.Load(filepath.Join(c.home, "cpx-dev", "cards"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinentry := person(t, c.home)
+	for name, way := range map[string]struct {
+		settings, site, origin, ca string
+		port, agents               int
+	}{
+		"allowed": {"agent.toml", "-origin http:", fmt.Sprint("http://localhost:", c.http), "", c.http, c.agents},
+		"asked":   {"ask.toml", "-origin https:", fmt.Sprint("https://localhost:", c.https), filepath.Join(c.home, "cpx-dev", "site.pem"), c.https, c.again},
+	} {
+		t.Run(name, func(t *testing.T) {
+			more := fmt.Sprintf("\n[ports]\nfirst = %d\ncount = 1\n", way.agents)
+			settings := filepath.Join(c.home, "cpx-dev", way.settings)
+			text, err := os.ReadFile(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(fmt.Appendf(nil, "pinentry = %q\n", pinentry), append(text, more...)...)
+			if err := os.WriteFile(settings, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.begin(t, c.long(t, "cpx-dev/"+way.settings), way.agents)
+			c.begin(t, c.long(t, way.site), way.port)
+			if err := os.RemoveAll(filepath.Join(c.home, dialogsLog)); err != nil {
+				t.Fatal(err)
+			}
+			c.login(t, way.origin, way.ca, way.agents, cards[0].Identifier)
+			dialogs, err := os.ReadFile(filepath.Join(c.home, dialogsLog))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if asked := strings.Contains(string(dialogs), "CONFIRM"); asked != (name == "asked") {
+				t.Errorf("consent asked for: %v\n%s", asked, dialogs)
+			}
+		})
+	}
+}
+
+func (c *chapter) login(t *testing.T, origin, ca string, agents int, identifier string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	tab, end, err := browser.Start(ctx, browser.Options{Home: t.TempDir(), Origin: origin, CAFile: ca, Lang: "fr"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	press := fmt.Sprintf(`(() => { const e = document.querySelector("cpx-login"); e.setAttribute("ports-first", %q); e.setAttribute("ports-count", "1"); e.shadowRoot.querySelector("button").click(); })()`,
+		strconv.Itoa(agents))
+	err = browser.Within(tab, patience, chromedp.Navigate(origin+"/"), browser.Visible("cpx-login[state=idle]"),
+		chromedp.Evaluate[chromedp.Void](press), browser.Visible("#who"), browser.Shows("#who", identifier))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, browser.PageText(tab))
+	}
+}
+
+// person makes a pinentry that answers, and returns its program.
+func person(t *testing.T, home string) string {
+	t.Helper()
+	program, err := os.ReadFile(filepath.Join(root, "build", "bin", "autopin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := json.Marshal(map[string]any{"pin": []string{democard.PIN}, "confirm": []string{"ok"}, "log": filepath.Join(home, dialogsLog)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(home, "autopin")
+	for name, text := range map[string][]byte{path: program, path + ".json": answers} {
+		if err := os.WriteFile(name, text, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+// begin starts a command that runs until Ctrl-C, which comes with the test's end,
+// and waits until it serves.
+func (c *chapter) begin(t *testing.T, b Block, port int) {
+	t.Helper()
+	cmd := reader(t, context.Background(), b, c.home)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out := &testdesktop.Output{}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			t.Errorf("%s:%d does not end by Ctrl-C\n%s", b.File, b.Line, out)
+		}
+		if t.Failed() {
+			t.Logf("%s\n%s", b.Script, out)
+		}
+	})
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	for end := time.Now().Add(patience); ; {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("%s:%d ended: %v\n%s", b.File, b.Line, err, out)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%s:%d does not serve %s\n%s", b.File, b.Line, address, out)
+		}
+	}
+}
+
+// TestGoOfTheDocument compiles the lines of Go in the module that the chapter makes.
+func TestGoOfTheDocument(t *testing.T) {
+	c := readChapter(t)
+	for _, b := range c.blocks {
+		if b.Manual == "" && strings.Contains(b.Script, "go mod init") {
+			runBlock(t, b, c.home)
+		}
+	}
+	parts := strings.Split(c.text, "```go\n")
+	if len(parts) != 3 {
+		t.Fatalf("%d blocks of Go, want the verifier and the login", len(parts)-1)
+	}
+	lines := func(part string) string { code, _, _ := strings.Cut(part, "```"); return code }
+	if n := strings.Count(lines(parts[1]), "\n"); n > 12 {
+		t.Errorf("the verifier takes %d lines", n)
+	}
+	program := `package main
+import ("crypto/x509"; "encoding/json"; "net/http"
+"github.com/cpx-bridge/cpx-bridge/authtoken"; "github.com/cpx-bridge/cpx-bridge/cps")
+func newVerifier(roots, intermediates []*x509.Certificate) (*authtoken.Verifier, error) {
+` + lines(parts[1]) + `return verifier, err
+}
+func login(w http.ResponseWriter, r *http.Request, verifier *authtoken.Verifier, nonce string) (string, error) {
+` + lines(parts[2]) + `}
+func main() { _, _ = newVerifier, login }
+`
+	site := filepath.Join(c.home, "cpx-dev", "site")
+	if err := os.WriteFile(filepath.Join(site, "main.go"), []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "vet", ".")
+	cmd.Dir = site
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, program)
+	}
+}

@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+)
+
+// TestLoginInBrowser is the main job as a person does it, in Chromium, on plain
+// http://localhost as `make run` serves it; `make demo` does it on https.
+func TestLoginInBrowser(t *testing.T) {
+	s := prepare(t, stack.Options{AutoPIN: script("1234")})
+	tab := openBrowser(t, s)
+	for _, step := range stack.LoginSteps(s) {
+		if err := step.Do(tab); err != nil {
+			log, _ := os.ReadFile(s.Path("cpx-portal.log"))
+			t.Fatalf("%s: %v\n%s\n%s", step.Name, err, browser.PageText(tab), log)
+		}
+	}
+	if n := asked(t, s); n != 2 {
+		t.Errorf("the PIN was asked %d times, want 2: once for each login", n)
+	}
+}
+
+// TestAgentThatComesLate: four clicks find no agent, and each time the person is
+// told why that may be; then the agent is started, and one click gets in. The
+// browser delays dials after so many that failed.
+func TestAgentThatComesLate(t *testing.T) {
+	s := prepare(t, stack.Options{AutoPIN: script("1234")})
+	tab := openPortal(t, s)
+	if err := browser.Within(tab, patient, chromedp.Navigate(s.Origin+"/"), browser.Visible("#card-login")); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		reason, err := failingClick(tab)
+		if err != nil || reason != "no_agent" {
+			t.Fatalf("%q, %v\n%s", reason, err, browser.PageText(tab))
+		}
+	}
+	start(t, s)
+	if err := browser.Within(tab, patient, browser.Click("#card-login"), browser.Visible("#attach-form")); err != nil {
+		t.Fatalf("%v\n%s", err, browser.PageText(tab))
+	}
+}
+
+// patient is how long a page may take to show what must come.
+const patient = 30 * time.Second
+
+// failingClick clicks on the card button and gives the reason that the page is
+// told.
+func failingClick(tab context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(tab, patient)
+	defer cancel()
+	const listen = `window.failure = new Promise((r) => addEventListener("cpx-error", (e) => r(e.detail.reason), { once: true })); true`
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](listen)); err != nil {
+		return "", err
+	}
+	if err := chromedp.Do(ctx, browser.Click("#card-login")); err != nil {
+		return "", err
+	}
+	return chromedp.Run(ctx, chromedp.Evaluate[string]("window.failure", chromedp.EvalAwaitPromise))
+}
+
+// openBrowser starts portal, agent and Chromium, and ends them with the test.
+func openBrowser(t *testing.T, s *stack.Stack) context.Context {
+	t.Helper()
+	tab := openPortal(t, s)
+	start(t, s)
+	return tab
+}
+
+// openPortal is openBrowser without an agent.
+func openPortal(t *testing.T, s *stack.Stack) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	portal, err := s.StartPortal(ctx)
+	t.Cleanup(func() {
+		cancel()
+		if portal != nil {
+			_ = portal.Wait()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab, end, err := browser.Start(ctx, browser.Options{Home: s.Path("browser"), Origin: s.Origin, Lang: "fr"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	return tab
+}

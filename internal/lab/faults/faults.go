@@ -1,0 +1,310 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
+)
+
+// fault is one row.
+type fault struct {
+	name  string
+	place place
+	// person is what the dialogs answer meanwhile; nil: as in a good login.
+	person map[string]any
+	// want are the right outcomes: more than one where the moment decides.
+	want []string
+	// tries is how many PIN tries a person made at most, and on a card that
+	// came in its place none.
+	tries int
+	play  func(w *world) string
+}
+
+var (
+	waits  = map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}}
+	errGot = errors.New("another outcome")
+)
+
+func at(state string, do func()) map[string]func() { return map[string]func(){state: do} }
+
+func faults() []fault {
+	list := []fault{
+		{"card pulled while one is waited for", onReader, nil, []string{"ok", "card_removed"}, 1, func(w *world) string {
+			w.desk.Remove()
+			defer w.desk.Insert()
+			return w.login(at(waitingForCard, func() { w.desk.Insert(); w.desk.Remove(); w.desk.Insert() }))
+		}},
+		{"card pulled while choosing", onTwo, waits, []string{"card_removed"}, 0, func(w *world) string {
+			defer w.desk.Insert()
+			return w.login(at(choosing, w.desk.Remove))
+		}},
+		{"card pulled in the PIN dialog", onReader, waits, []string{"card_removed"}, 0, func(w *world) string {
+			defer w.desk.Insert()
+			return w.login(at(waitingForPIN, w.desk.Remove))
+		}},
+		{"card pulled while it signs", onReader, nil, []string{"card_removed"}, 1, func(w *world) string {
+			w.desk.SetDelay(20 * time.Millisecond)
+			defer func() { w.desk.SetDelay(0); w.desk.Insert() }()
+			return w.login(at(signing, w.desk.Remove))
+		}},
+		{"card swapped in the PIN dialog", onReader, waits, []string{"card_removed", "card_changed"}, 0, func(w *world) string {
+			mine := w.desk.Card()
+			other, err := virtual.NewCard(w.pki.Intermediate, virtual.CardOptions{Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
+			if err != nil {
+				return err.Error()
+			}
+			got := w.login(at(waitingForPIN, func() { w.desk.Put(other) }))
+			if other.PIN().Tries() > 0 {
+				got += ", and the other card saw the PIN"
+			}
+			w.desk.Put(mine)
+			return got
+		}},
+		{"reader unplugged in the PIN dialog", onReader, waits, []string{"card_removed"}, 0, func(w *world) string {
+			defer func() { _ = w.desk.Plug() }()
+			return w.login(at(waitingForPIN, w.desk.Unplug))
+		}},
+		{"reader unplugged while the card signs", onReader, nil, []string{"card_removed"}, 1, func(w *world) string {
+			w.desk.SetDelay(20 * time.Millisecond)
+			defer func() { w.desk.SetDelay(0); _ = w.desk.Plug() }()
+			return w.login(at(signing, w.desk.Unplug))
+		}},
+		{"PC/SC service killed and restarted", onReader, waits, []string{"card_removed"}, 0, func(w *world) string {
+			got := w.login(at(waitingForPIN, func() { _ = w.desk.Stop() }))
+			if err := w.desk.Start(); err != nil {
+				return err.Error()
+			}
+			return got + w.seesCard()
+		}},
+		{"module's process killed while idle", onReader, nil, []string{"ok"}, 1, func(w *world) string {
+			w.killModule()
+			return w.login(nil)
+		}},
+		{"module's process killed in the PIN dialog", onReader, nil, []string{"ok"}, 1, func(w *world) string {
+			return w.login(at(waitingForPIN, w.killModule))
+		}},
+		{"module's process killed while the card signs", onReader, nil, []string{"module_failed"}, 1, func(w *world) string {
+			w.desk.SetDelay(20 * time.Millisecond)
+			defer w.desk.SetDelay(0)
+			return w.login(at(signing, w.killModule))
+		}},
+		{"agent killed in the PIN dialog", onReader, waits, []string{"closed"}, 0, func(w *world) string { return w.killAgent(waitingForPIN) }},
+		{"agent killed while the card signs", onReader, nil, []string{"closed"}, 1, func(w *world) string {
+			w.desk.SetDelay(20 * time.Millisecond)
+			defer w.desk.SetDelay(0)
+			return w.killAgent(signing)
+		}},
+		{"PIN wrong, then given up", onReader, map[string]any{"pin": []string{"9999", "cancel"}}, []string{"pin_incorrect"}, 1, func(w *world) string { return w.login(nil) }},
+		{"PIN locked", onReader, nil, []string{"pin_locked"}, 0, func(w *world) string {
+			w.pin().SetLeft(0)
+			defer w.pin().SetLeft(vcard.DefaultTries)
+			return w.login(nil)
+		}},
+		{"PIN dialog cancelled", onReader, map[string]any{"pin": []string{"cancel"}}, []string{"cancelled"}, 0, func(w *world) string { return w.login(nil) }},
+		{"dialog program killed", onReader, map[string]any{"pin": []string{"die"}}, []string{"prompt_failed"}, 0, func(w *world) string { return w.login(nil) }},
+		{"cancelled on the reader's pad", onPad, waits, []string{"cancelled"}, 0, func(w *world) string {
+			reader := w.desk.Reader()
+			return w.login(at(waitingForPIN, func() { go reader.CancelPad(patience) }))
+		}},
+		{"nobody at the reader's pad", onPad, waits, []string{"cancelled", "timeout"}, 0, func(w *world) string {
+			reader := w.desk.Reader()
+			return w.login(at(waitingForPIN, func() { go reader.LeavePad(patience) }))
+		}},
+		{"page closed in the PIN dialog", onReader, waits, []string{"closed"}, 0, func(w *world) string {
+			p, err := w.page()
+			if err != nil {
+				return err.Error()
+			}
+			return p.authenticate(at(waitingForPIN, func() { _ = p.socket.Close() }))
+		}},
+		{"two pages at once", onReader, nil, []string{"ok, ok"}, 2, func(w *world) string {
+			var got [2]string
+			var both sync.WaitGroup
+			for i := range got {
+				both.Go(func() { got[i] = w.login(nil) })
+			}
+			both.Wait()
+			return got[0] + ", " + got[1]
+		}},
+		{"machine asleep in the PIN dialog", onReader, nil, []string{"ok"}, 1, func(w *world) string {
+			return w.login(at(waitingForPIN, func() {
+				_ = w.agent.Signal(syscall.SIGSTOP)
+				time.Sleep(200 * time.Millisecond) // the machine's sleep
+				_ = w.agent.Signal(syscall.SIGCONT)
+			}))
+		}},
+	}
+	for _, function := range faultmodule.Functions() {
+		list = append(list, inCall("crash", function), inCall("hang", function))
+	}
+	return list
+}
+
+// inCall is a module that crashes or hangs in a call.
+func inCall(how, function string) fault {
+	want := []string{"module_failed"}
+	switch function {
+	case "C_Logout": // the signature is made by then
+		want = []string{"ok"}
+	case "C_Initialize", "C_GetInfo":
+		want = append(want, "no_module")
+	}
+	return fault{"module: " + how + " in " + function, inModule, nil, want, 0, func(w *world) string {
+		if err := w.module.Fail(function, how); err != nil {
+			return err.Error()
+		}
+		if function == "C_Initialize" || function == "C_GetInfo" { // called at the start only
+			w.killModule()
+		}
+		got := w.login(nil)
+		if err := w.module.Heal(); err != nil {
+			return err.Error()
+		}
+		return got
+	}}
+}
+
+// killAgent kills the agent at a state and starts it anew. The module's process
+// must end by itself, and leave the card locked.
+func (w *world) killAgent(state string) string {
+	var modules []int
+	got := w.login(at(state, func() {
+		modules = w.children()
+		_ = w.agent.Signal(syscall.SIGKILL)
+	}))
+	_ = w.agent.Wait()
+	for end := time.Now().Add(patience); len(modules) > 0; {
+		modules = slices.DeleteFunc(modules, func(pid int) bool { return syscall.Kill(pid, 0) != nil })
+		if time.Now().After(end) {
+			return got + ", and the module's process lives on"
+		}
+		time.Sleep(10 * time.Millisecond) // nobody is told of a stranger's child's end
+	}
+	if w.pin().Verified() {
+		got += ", and the card is open"
+	}
+	if err := w.start(); err != nil {
+		return err.Error()
+	}
+	return got
+}
+
+// seesCard waits until the agent knows of the card again.
+func (w *world) seesCard() string {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if p, err := w.page(); err == nil {
+			card := p.status()
+			_ = p.socket.Close()
+			if card == "present" {
+				return ""
+			}
+		}
+	}
+	return ", and the card is not seen again"
+}
+
+func (p *page) status() string {
+	var m struct{ Result struct{ Card string } }
+	if p.socket.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "status"}) != nil || p.socket.ReadJSON(&m) != nil {
+		return "closed"
+	}
+	return m.Result.Card
+}
+
+// Row is one fault's result.
+type Row struct {
+	Fault               string
+	Rounds, Right, Next int
+	Tries, Made         int // PIN tries spent, and those that a person made at most
+	Notes               []string
+}
+
+// Good tells whether every round was right and cost no try that nobody made.
+func (r Row) Good() bool { return r.Right == r.Rounds && r.Next == r.Rounds && r.Tries <= r.Made }
+
+// Run plays the faults whose name contains a text, so many rounds each.
+func Run(ctx context.Context, dir, bin, only string, rounds int, done func(Row)) error {
+	worlds := map[string]*world{}
+	var errs []error
+	for _, f := range faults() {
+		if !strings.Contains(f.name, only) {
+			continue
+		}
+		w := worlds[f.place.name]
+		if w == nil {
+			var err error
+			if w, err = f.place.open(ctx, dir, bin); err != nil {
+				return fmt.Errorf("%s: %w", f.place.name, err)
+			}
+			worlds[f.place.name] = w
+			defer func() { errs = append(errs, w.close()) }()
+			// The first login waits for the first look to end.
+			if err := w.recovered(); err != nil {
+				return fmt.Errorf("%s: %w", f.place.name, err)
+			}
+		}
+		done(f.rounds(w, rounds))
+	}
+	return errors.Join(errs...)
+}
+
+func (f fault) rounds(w *world, n int) Row {
+	r := Row{Fault: f.name, Rounds: n, Made: n * f.tries}
+	person := f.person
+	if person == nil {
+		person = settle
+	}
+	for range n {
+		before := w.pin().Tries()
+		err := w.stack.Person(person)
+		if err == nil {
+			if got := f.play(w); slices.Contains(f.want, got) {
+				r.Right++
+			} else {
+				err = fmt.Errorf("%w: %q, want %s", errGot, got, strings.Join(f.want, " or "))
+			}
+		}
+		r.Tries += w.pin().Tries() - before
+		if next := w.recovered(); next == nil {
+			r.Next++
+		} else {
+			err = errors.Join(err, next)
+		}
+		if err != nil {
+			r.Notes = append(r.Notes, err.Error())
+		}
+	}
+	return r
+}
+
+// Table prints rows.
+func Table(w io.Writer, rows []Row) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "fault\trounds\tright error\tnext login works\tPIN tries spent\t")
+	for _, r := range rows {
+		mark := ""
+		if !r.Good() {
+			mark = "FAIL"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d of %d made\t%s\n", r.Fault, r.Rounds, r.Right, r.Next, r.Tries, r.Made, mark)
+	}
+	err := t.Flush()
+	for _, r := range rows {
+		for _, note := range slices.Compact(r.Notes) {
+			fmt.Fprintf(w, "%s: %s\n", r.Fault, note)
+		}
+	}
+	return err
+}

@@ -1,0 +1,252 @@
+// Package faults plays every fault that a card, a reader, a module, a dialog or
+// a page can have against the agent as it is built, round after round, and looks
+// whether each round ended in the right error, cost no PIN try that nobody
+// made, and left an agent that logs in.
+//
+// It is for one caller at a time.
+package faults
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+)
+
+// patience bounds every wait; none is expected to last.
+const patience = 40 * time.Second
+
+// place is where faults happen: which card on which reader.
+type place struct {
+	name     string
+	software bool // a SoftHSM token behind the module that fails on demand
+	pinPad   bool
+	card     virtual.CardOptions
+}
+
+var (
+	onReader = place{name: "cps3"}
+	onTwo    = place{name: "two certificates", card: virtual.CardOptions{Type: virtual.PIV, SignatureForLogin: true}}
+	onPad    = place{name: "pad", pinPad: true}
+	inModule = place{name: "module", software: true}
+)
+
+// world is a running agent with its card.
+type world struct {
+	stack  *stack.Stack
+	desk   *virtual.Desk // nil in software
+	module faultmodule.Module
+	pki    *demopki.PKI
+	agent  *stack.Process
+	end    context.CancelFunc
+	ctx    context.Context
+}
+
+// settle is the person of a login that goes well.
+var settle = map[string]any{"pin": []string{virtual.PIN}, "confirm": []string{"ok"}}
+
+// shortLimits let a module that hangs be found out soon.
+const shortLimits = "[limits]\npin_pad = \"20s\"\ncard = \"1s\"\nother = \"1s\"\n"
+
+func (p place) open(ctx context.Context, dir, bin string) (*world, error) {
+	dir, err := os.MkdirTemp(dir, "w")
+	if err != nil {
+		return nil, err
+	}
+	socket := filepath.Join(dir, "pcscd")
+	o := stack.Options{Dir: dir, Bin: bin, AgentOnly: true, AutoPIN: settle, Extra: map[string]string{"PCSCLITE_CSOCK_NAME": socket}, Settings: shortLimits}
+	w := &world{}
+	if p.software {
+		if w.module, err = faultmodule.Build(ctx, dir); err != nil {
+			return nil, err
+		}
+		real, err := democard.Module()
+		if err != nil {
+			return nil, err
+		}
+		o.Modules = []string{w.module.Path}
+		for key, value := range w.module.Env(real) {
+			o.Extra[key] = value
+		}
+	} else {
+		found, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
+		if err != nil || len(found) == 0 {
+			return nil, errors.New("OpenSC's module is not installed (package opensc-pkcs11)")
+		}
+		o.Modules = found[:1]
+	}
+	if w.stack, err = stack.Prepare(ctx, o); err != nil {
+		return nil, err
+	}
+	if w.pki, err = democard.OpenPKI(w.stack.Path("card/ca"), time.Now()); err != nil {
+		return nil, err
+	}
+	if !p.software {
+		card, err := virtual.NewCard(w.pki.Intermediate, p.card)
+		if err != nil {
+			return nil, err
+		}
+		if w.desk, err = virtual.NewDesk(virtual.DeskOptions{Socket: socket, PINPad: p.pinPad, Card: card}); err != nil {
+			return nil, err
+		}
+	}
+	w.ctx, w.end = context.WithCancel(ctx)
+	return w, w.start()
+}
+
+func (w *world) start() (err error) {
+	w.agent, err = w.stack.StartAgent(w.ctx, false, "--no-tray")
+	return err
+}
+
+func (w *world) close() error {
+	w.end()
+	_ = w.agent.Wait() // ended by us
+	if w.desk != nil {
+		return w.desk.Stop()
+	}
+	return nil
+}
+
+// card is the one on the desk; in software there is none to count tries on.
+func (w *world) pin() *vcard.PIN {
+	if w.desk == nil {
+		return vcard.NewPIN("", 1)
+	}
+	return w.desk.Card().PIN()
+}
+
+// children are the agent's module processes.
+func (w *world) children() []int {
+	pid := strconv.Itoa(w.agent.PID())
+	text, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+	var list []int
+	// Each thread has children of its own.
+	tasks, _ := filepath.Glob("/proc/" + pid + "/task/*/children")
+	for _, task := range tasks {
+		more, _ := os.ReadFile(task)
+		text = append(append(text, ' '), more...)
+	}
+	for _, field := range strings.Fields(string(text)) {
+		if n, err := strconv.Atoi(field); err == nil {
+			if line, _ := os.ReadFile("/proc/" + field + "/cmdline"); strings.Contains(string(line), "pkcs11-module") {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+func (w *world) killModule() {
+	for _, pid := range w.children() {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// page is a page's socket.
+type page struct{ socket *websocket.Conn }
+
+func (w *world) page() (*page, error) {
+	d := websocket.Dialer{Subprotocols: []string{"cpx.v1"}, HandshakeTimeout: patience}
+	socket, _, err := d.Dial("ws://"+w.stack.AgentAddress()+"/v1", http.Header{"Origin": {w.stack.Origin}})
+	return &page{socket}, err
+}
+
+// authenticate asks for a token; at a progress state it does what is given. It
+// gives "ok", the reason of the error, or "closed".
+func (p *page) authenticate(at map[string]func()) string {
+	nonce := make([]byte, 32)
+	_, _ = rand.Read(nonce)
+	err := p.socket.WriteJSON(map[string]any{
+		"jsonrpc": "2.0", "id": 1, "method": "authenticate", "params": map[string]string{"challengeNonce": base64.StdEncoding.EncodeToString(nonce)},
+	})
+	if err != nil {
+		return "closed"
+	}
+	_ = p.socket.SetReadDeadline(time.Now().Add(2 * patience))
+	for {
+		var m struct {
+			Method string
+			Params struct{ State string }
+			Result struct{ Format string }
+			Error  *struct{ Data struct{ Reason string } }
+		}
+		switch err := p.socket.ReadJSON(&m); {
+		case err != nil && strings.Contains(err.Error(), "timeout"):
+			return "no answer"
+		case err != nil:
+			return "closed"
+		case m.Method == "progress":
+			if do := at[m.Params.State]; do != nil {
+				delete(at, m.Params.State)
+				do()
+			}
+		case m.Method != "":
+		case m.Error != nil:
+			return m.Error.Data.Reason
+		case m.Result.Format == "web-eid:1.0":
+			return "ok"
+		default:
+			return "an answer without a token"
+		}
+	}
+}
+
+// login is one page's login.
+func (w *world) login(at map[string]func()) string {
+	p, err := w.page()
+	if err != nil {
+		return "no agent: " + err.Error()
+	}
+	defer p.socket.Close()
+	return p.authenticate(at)
+}
+
+// recovered logs in once more. An agent that waits before it starts a module
+// anew is given that time.
+func (w *world) recovered() error {
+	if err := w.stack.Person(settle); err != nil {
+		return err
+	}
+	end := time.Now().Add(patience)
+	for {
+		at := map[string]func(){}
+		if w.desk != nil && w.desk.Reader() != nil {
+			reader := w.desk.Reader()
+			at[waitingForPIN] = func() { go reader.Type(virtual.PIN, time.Second) }
+		}
+		got := w.login(at)
+		if got == "ok" {
+			return nil
+		}
+		if got != "module_failed" || time.Now().After(end) {
+			return fmt.Errorf("the next login: %s", got)
+		}
+		time.Sleep(100 * time.Millisecond) // the agent's own pause before the next start
+	}
+}
+
+// The states of a login.
+const (
+	waitingForCard = "waiting-for-card"
+	choosing       = "choosing-certificate"
+	waitingForPIN  = "waiting-for-pin"
+	signing        = "signing"
+)

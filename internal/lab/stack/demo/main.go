@@ -1,0 +1,85 @@
+// Command demo is `make demo`: the whole way of a login without a person, in a
+// real browser, with nothing of the way faked but the person: a pinentry that
+// answers stands for the fingers. It attaches a demonstration card to an
+// account, logs out, logs in with one click, saves a picture of each step under
+// build/demo and prints each step with its time. It exits 0 only if every step
+// happened.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
+)
+
+// host is a made-up name; the browser resolves it to this machine.
+const host = "portail.cpx.test"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	defer cancel()
+	if err := run(ctx, "build/demo", "build/bin"); err != nil {
+		fmt.Fprintln(os.Stderr, "make demo:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, dir, bin string) (err error) {
+	// Every run begins with a new card and an empty portal.
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	begun := time.Now()
+	s, err := stack.Prepare(ctx, stack.Options{Dir: dir, Bin: bin, Host: host, AutoPIN: stack.DemoPIN()})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	portal, err := s.StartPortal(ctx)
+	if err != nil {
+		cancel()
+		return err
+	}
+	defer portal.Wait()
+	agent, err := s.StartAgent(ctx, false, "--no-tray")
+	if err != nil {
+		cancel()
+		return err
+	}
+	defer agent.Wait()
+	defer cancel()
+	fmt.Printf("%-58s %8s\n", "card, account, portal and agent are ready", round(time.Since(begun)))
+
+	tab, end, err := browser.Start(ctx, browser.Options{
+		Home: s.Path("browser"), Origin: s.Origin, CAFile: s.Path("tls-ca.pem"), Public: true, Grant: true, Lang: "fr",
+	})
+	if err != nil {
+		return err
+	}
+	defer end()
+	for i, step := range stack.LoginSteps(s) {
+		stepBegun := time.Now()
+		if err := step.Do(tab); err != nil {
+			_ = browser.Picture(tab, s.Path(fmt.Sprintf("%d-failed.png", i+1)))
+			return fmt.Errorf("step %d, %s: %w\n%s", i+1, step.Name, err, browser.PageText(tab))
+		}
+		took := time.Since(stepBegun)
+		picture := s.Path(fmt.Sprintf("%d-%s.png", i+1, step.File))
+		if err := browser.Picture(tab, picture); err != nil {
+			return err
+		}
+		fmt.Printf("%d. %-55s %8s\n", i+1, step.Name, round(took))
+	}
+	fmt.Printf("All of it happened. Pictures: %s\n", s.Dir())
+	return nil
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }

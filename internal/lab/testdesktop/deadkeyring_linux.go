@@ -1,0 +1,57 @@
+package testdesktop
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// DeadKeyring is a bus with a keyring that answers nothing, or nothing but what
+// is read of it: a fault that a real one cannot be made to have. With answer it
+// answers from then on, that it refuses.
+func DeadKeyring(t *testing.T, reads bool) (bus string, answer func()) {
+	t.Helper()
+	bus = BareBus(t, nil)
+	conn := OnBus(t, bus)
+	dead := &deadKeyring{answers: make(chan struct{}), reads: reads}
+	for _, path := range []dbus.ObjectPath{"/org/freedesktop/secrets", loginKeyring} {
+		for _, face := range []string{"org.freedesktop.DBus.Properties", "org.freedesktop.Secret.Service"} {
+			if err := conn.Export(dead, path, face); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if r, err := conn.RequestName(Secrets, dbus.NameFlagDoNotQueue); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatal(r, err)
+	}
+	answer = sync.OnceFunc(func() { close(dead.answers) })
+	t.Cleanup(answer)
+	return bus, answer
+}
+
+type deadKeyring struct {
+	answers chan struct{} // closed: it answers
+	reads   bool
+}
+
+func (d *deadKeyring) refuse() *dbus.Error {
+	<-d.answers
+	return dbus.NewError("org.freedesktop.Secret.Error.NoSession", []any{"played"})
+}
+
+// Get is of org.freedesktop.DBus.Properties.
+func (d *deadKeyring) Get(_, property string) (dbus.Variant, *dbus.Error) {
+	switch {
+	case !d.reads:
+		return dbus.Variant{}, d.refuse()
+	case property == "Collections":
+		return dbus.MakeVariant([]dbus.ObjectPath{loginKeyring}), nil
+	}
+	return dbus.MakeVariant(false), nil
+}
+
+// Unlock is of org.freedesktop.Secret.Service.
+func (d *deadKeyring) Unlock([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+	return nil, "/", d.refuse()
+}

@@ -1,0 +1,231 @@
+package testdesktop
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Manage starts a window manager, which decides on its own which window is in
+// front and has the keyboard.
+func (s *Screen) Manage() {
+	s.T.Helper()
+	s.manage()
+}
+
+// ManageWithoutFocus starts one that leaves the keyboard where it is when a window
+// opens.
+func (s *Screen) ManageWithoutFocus() {
+	s.T.Helper()
+	config := filepath.Join(s.T.TempDir(), "rc.xml")
+	const text = `<openbox_config xmlns="http://openbox.org/3.4/rc"><focus><focusNew>no</focusNew></focus></openbox_config>`
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		s.T.Fatal(err)
+	}
+	s.manage("--config-file", config)
+}
+
+func (s *Screen) manage(args ...string) {
+	s.T.Helper()
+	managed := s.watch("-root")
+	cmd := exec.Command(Needs(s.T, "openbox"), append([]string{"--sm-disable"}, args...)...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	if err := cmd.Start(); err != nil {
+		s.T.Fatal(err)
+	}
+	s.T.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	managed("_NET_CLIENT_LIST(WINDOW)") // the last that it says before it serves
+}
+
+// watch follows the properties of a window, with the arguments of xprop. The
+// function returned waits until a property's line holds text.
+func (s *Screen) watch(args ...string) func(text string) {
+	s.T.Helper()
+	ctx, cancel := context.WithTimeout(s.T.Context(), Patience)
+	cmd := exec.CommandContext(ctx, Needs(s.T, "xprop"), append([]string{"-spy"}, args...)...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.T.Fatal(err)
+	}
+	end := func() {
+		cancel()
+		_ = cmd.Wait()
+	}
+	s.T.Cleanup(end)
+	return func(text string) {
+		s.T.Helper()
+		defer end()
+		var last string
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if last = lines.Text(); strings.Contains(last, text) {
+				return
+			}
+		}
+		s.T.Fatalf("xprop %v: no %q, the last is %q", args, text, last)
+	}
+}
+
+// Ready waits for a window of our own of that title that takes keys and clicks,
+// and returns its number. It does not touch who has the keyboard.
+func (s *Screen) Ready(title string) string {
+	s.T.Helper()
+	id := s.Find(title)
+	s.Role(id, "cpx-ready")
+	return id
+}
+
+// Role waits until a window says that it has come so far.
+func (s *Screen) Role(window, role string) {
+	s.T.Helper()
+	s.watch("-id", window, "WM_WINDOW_ROLE")(role)
+}
+
+// RoleOf is how far a window has come.
+func (s *Screen) RoleOf(window string) string {
+	s.T.Helper()
+	cmd := exec.Command(Needs(s.T, "xprop"), "-id", window, "-notype", "WM_WINDOW_ROLE")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	out, err := cmd.Output()
+	if err != nil {
+		return "" // it has gone
+	}
+	_, role, _ := strings.Cut(strings.TrimSpace(string(out)), `"`)
+	return strings.TrimSuffix(role, `"`)
+}
+
+// Find waits for a window of that title and leaves the keyboard where it is. A
+// window that goes while xdotool looks at it makes xdotool fail, so it is asked
+// again and again.
+func (s *Screen) Find(title string) string {
+	s.T.Helper()
+	var id string
+	var err error
+	for end := time.Now().Add(Patience); ; {
+		if id, err = s.Try("search", "--onlyvisible", "--limit", "1", "--name", title); err == nil && id != "" {
+			return id
+		}
+		if time.Now().After(end) {
+			all, _ := s.Try("search", "--name", ".", "getwindowname", "%@")
+			s.T.Fatalf("no window %q: %v\n%s\nbut these:\n%s", title, err, id, all)
+		}
+	}
+}
+
+// Size is a window's, in pixels.
+func (s *Screen) Size(window string) (width, height int) {
+	s.T.Helper()
+	for line := range strings.Lines(s.Do("getwindowgeometry", "--shell", window)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		number, _ := strconv.Atoi(value)
+		switch name {
+		case "WIDTH":
+			width = number
+		case "HEIGHT":
+			height = number
+		}
+	}
+	return width, height
+}
+
+// InFront waits until the window manager has put a window in front of all others
+// and given it the keyboard.
+func (s *Screen) InFront(window string) {
+	s.T.Helper()
+	for end := time.Now().Add(Patience); ; {
+		active, _ := s.Try("getactivewindow")
+		focus, _ := s.Try("getwindowfocus")
+		if active == window && focus == window && s.Top() == window {
+			return
+		}
+		if time.Now().After(end) {
+			s.T.Fatalf("window %s is not in front: active is %s, the keyboard is at %s, on top is %s", window, active, focus, s.Top())
+		}
+	}
+}
+
+// Top is the window that no other covers.
+func (s *Screen) Top() string {
+	s.T.Helper()
+	cmd := exec.Command(Needs(s.T, "xprop"), "-root", "-notype", "_NET_CLIENT_LIST_STACKING")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	out, err := cmd.Output()
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	last := out[strings.LastIndexAny(string(out), " #")+1:]
+	return decimal(strings.TrimSpace(string(last)))
+}
+
+// decimal is a window's number as xdotool writes it.
+func decimal(hex string) string {
+	number, err := strconv.ParseUint(hex, 0, 64)
+	if err != nil {
+		return hex
+	}
+	return strconv.FormatUint(number, 10)
+}
+
+// Other waits for a window of that title of another process than the one given.
+func (s *Screen) Other(title string, than int) string {
+	s.T.Helper()
+	for end := time.Now().Add(Patience); ; {
+		found, err := s.Try("search", "--onlyvisible", "--name", title)
+		if err != nil {
+			found = "" // none, or one that just went: then it holds a complaint
+		}
+		for _, id := range strings.Fields(found) {
+			if pid, err := s.Try("getwindowpid", id); err == nil && pid != strconv.Itoa(than) {
+				return id
+			}
+		}
+		if time.Now().After(end) {
+			s.T.Fatalf("no other window %q", title)
+		}
+	}
+}
+
+// Front waits until some window of that title is in front with the keyboard.
+func (s *Screen) Front(title string) {
+	s.T.Helper()
+	like := regexp.MustCompile(title)
+	s.Await("in front: "+title, func() bool {
+		name, err := s.Try("getactivewindow", "getwindowname")
+		if err != nil || !like.MatchString(name) {
+			return false
+		}
+		name, err = s.Try("getwindowfocus", "getwindowname")
+		return err == nil && like.MatchString(name)
+	})
+}
+
+// Titled waits for a window's title.
+func (s *Screen) Titled(window, title string) {
+	s.T.Helper()
+	s.Await("the title "+title, func() bool {
+		name, err := s.Try("getwindowname", window)
+		return err == nil && name == title
+	})
+}
+
+// Await asks until it is so.
+func (s *Screen) Await(what string, so func() bool) {
+	s.T.Helper()
+	for end := time.Now().Add(Patience); !so(); {
+		if time.Now().After(end) {
+			s.T.Fatalf("never: %s", what)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package testdesktop
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// XServer is a display that a test takes away and brings back.
+type XServer struct {
+	T       testing.TB
+	Display string
+	cmd     *exec.Cmd
+}
+
+// NewXServer starts one. Its number is far from those that servers choose by
+// themselves, so that nobody takes it while it is away.
+func NewXServer(t testing.TB) *XServer {
+	t.Helper()
+	x := &XServer{T: t}
+	var err error
+	for range 5 {
+		x.Display = fmt.Sprintf(":%d", 2000+rand.IntN(50000))
+		if err = x.start(); err == nil {
+			t.Cleanup(x.end)
+			return x
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// Start starts it again under the same name.
+func (x *XServer) Start() {
+	x.T.Helper()
+	if err := x.start(); err != nil {
+		x.T.Fatal(err)
+	}
+}
+
+func (x *XServer) start() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	x.cmd = exec.Command(Needs(x.T, "Xvfb"), x.Display, "-displayfd", "3", "-screen", "0", "900x600x24", "-nolisten", "tcp", "-noreset")
+	x.cmd.ExtraFiles = []*os.File{w}
+	err = x.cmd.Start()
+	_ = w.Close()
+	if err != nil {
+		return err
+	}
+	_ = r.SetReadDeadline(time.Now().Add(Patience))
+	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil { // said once it takes connections
+		x.Kill()
+		return fmt.Errorf("display %s: %w", x.Display, err)
+	}
+	return nil
+}
+
+// end lets it take its socket and its lock away.
+func (x *XServer) end() {
+	_ = x.cmd.Process.Signal(syscall.SIGTERM)
+	_ = x.cmd.Wait()
+	for _, left := range []string{"/tmp/.X11-unix/X" + x.Display[1:], "/tmp/.X" + x.Display[1:] + "-lock"} {
+		_ = os.Remove(left) // of one that was killed and not started again
+	}
+}
+
+// Kill ends it without a word, and waits for it to be gone.
+func (x *XServer) Kill() {
+	_ = x.cmd.Process.Kill()
+	_ = x.cmd.Wait()
+}
