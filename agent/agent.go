@@ -44,7 +44,7 @@ type Cards interface {
 	Modules() []pkcs11.ModuleState
 	Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
 	Restart(ctx context.Context) error
-	Kept(certificateID string) bool
+	HasCardSession(certificateID string) bool
 	Lock(ctx context.Context) error
 }
 

@@ -84,7 +84,7 @@ func (f *fakeCards) Restart(context.Context) error {
 	return nil
 }
 
-func (f *fakeCards) Kept(id string) bool {
+func (f *fakeCards) HasCardSession(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.kept != "" && f.kept == id

@@ -21,14 +21,14 @@ func kept(t *testing.T) (cards *fakeCards, person fakePerson, asked map[string]i
 	asked = map[string]int{}
 	cards = &fakeCards{snapshot: pkcs11.Snapshot{Slots: []pkcs11.Slot{c.Slot}, Certificates: []pkcs11.Certificate{c}}, locked: make(chan struct{}, 10)}
 	cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
-		if r.Kept {
-			if !cards.Kept(c.ID) {
-				return pkcs11.Signature{}, pkcs11.ErrNotKept
+		if r.UseCardSession {
+			if !cards.HasCardSession(c.ID) {
+				return pkcs11.Signature{}, pkcs11.ErrNoCardSession
 			}
 			r.PIN = func(context.Context, pkcs11.PINRequest) ([]byte, error) { return []byte("1234"), nil }
 		}
 		s, err := sign(ctx, r)
-		if err == nil && r.Keep {
+		if err == nil && r.OpenCardSession {
 			cards.mu.Lock()
 			cards.kept = c.ID
 			cards.mu.Unlock()
@@ -138,7 +138,7 @@ func TestNoPINSession(t *testing.T) {
 			cards, person, asked := kept(t)
 			sign := cards.sign
 			cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
-				if r.Keep {
+				if r.OpenCardSession {
 					t.Error("the card is asked to stay open")
 				}
 				return sign(ctx, r)

@@ -286,7 +286,7 @@ func (s *Server) cardLeft(ctx context.Context, reader string) {
 	s.tellRemoved(on)
 	s.waits.left(on)
 	for _, c := range snapshot.Certificates {
-		if on(c.ID) && s.cards.Kept(c.ID) {
+		if on(c.ID) && s.cards.HasCardSession(c.ID) {
 			go s.lock(ctx, "the card was removed")
 		}
 	}

@@ -14,9 +14,9 @@ import (
 // at most one try on the card; after a wrong PIN the person is asked anew, and
 // whoever then stops gets pin_incorrect.
 func (l *login) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
-	if l.keeps() && l.cards.Kept(c.ID) {
+	if l.keeps() && l.cards.HasCardSession(c.ID) {
 		signature, err := l.signKept(ctx, c)
-		if !errors.Is(err, pkcs11.ErrNotKept) {
+		if !errors.Is(err, pkcs11.ErrNoCardSession) {
 			return signature, err
 		}
 	}
@@ -25,7 +25,7 @@ func (l *login) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signatur
 	for {
 		signature, err := l.signOnce(ctx, c, asked)
 		switch {
-		case err == nil && l.cards.Kept(c.ID):
+		case err == nil && l.cards.HasCardSession(c.ID):
 			l.kept(ctx)
 			return signature, nil
 		case errors.Is(err, pkcs11.ErrOutcomeUnknown) && !asked.unsure:
@@ -80,7 +80,7 @@ func (l *login) signKept(ctx context.Context, c pkcs11.Certificate) (pkcs11.Sign
 		return pkcs11.Signature{}, removed(ctx, err)
 	}
 	signature, err := l.cards.Sign(ctx, pkcs11.Request{
-		CertificateID: c.ID, Message: l.message, Kept: true, Signing: func() { l.progress(signing) },
+		CertificateID: c.ID, Message: l.message, UseCardSession: true, Signing: func() { l.progress(signing) },
 	})
 	return signature, removed(ctx, err)
 }
@@ -104,7 +104,7 @@ func (l *login) signOnce(ctx context.Context, c pkcs11.Certificate, last entry) 
 		}
 	}()
 	signature, err := l.cards.Sign(ctx, pkcs11.Request{
-		CertificateID: c.ID, Message: l.message, Keep: l.keeps(),
+		CertificateID: c.ID, Message: l.message, OpenCardSession: l.keeps(),
 		Signing: func() { endPad(); l.progress(signing) },
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
 			l.progress(waitingForPIN)

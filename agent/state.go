@@ -91,7 +91,7 @@ func (s *Server) State() State {
 		state.Certificates = append(state.Certificates, CertificateState{
 			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.ID == use.ID, Tries: triesOf(c.Slot.Token),
 		})
-		state.PINSession = state.PINSession || s.cards.Kept(c.ID)
+		state.PINSession = state.PINSession || s.cards.HasCardSession(c.ID)
 	}
 	return state
 }

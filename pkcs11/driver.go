@@ -12,7 +12,7 @@ import (
 )
 
 // driver is the part of PKCS#11 that this package uses, and the only door to a
-// module: remote is one in a process of its own, cgoDriver the one inside that
+// module: moduleProcess is one in a process of its own, cgoDriver the one inside that
 // process. Errors are typed already.
 type driver interface {
 	Info() (p11.Info, error)

@@ -21,7 +21,7 @@ var (
 	ErrUnsupported   = errors.New("pkcs11: the card offers no mechanism that fits")
 	ErrKeyWithoutPIN = errors.New("pkcs11: the key can be used without a PIN")
 	ErrNoKey         = errors.New("pkcs11: no private key goes with the certificate")
-	ErrNotKept       = errors.New("pkcs11: no login of this card was kept")
+	ErrNoCardSession = errors.New("pkcs11: there is no session of this card")
 	ErrCancelled     = errors.New("pkcs11: cancelled on the reader")
 )
 

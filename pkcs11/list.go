@@ -12,26 +12,26 @@ import (
 	p11 "github.com/miekg/pkcs11"
 )
 
-// List looks at all modules. It fails with ErrNoModule where none works, and
+// List reads all modules. It fails with ErrNoModule where none works, and
 // with the module's own error where the only one fails.
 func (p *Pool) List(ctx context.Context) (Snapshot, error) {
 	views := make([]view, len(p.modules))
 	done := make(chan struct{})
 	var err error
-	go func() { // a look that nobody waits for any more still becomes the snapshot
+	go func() { // a reading that nobody waits for any more still becomes the snapshot
 		defer close(done)
 		err = p.each(context.WithoutCancel(ctx), func(m *module) {
 			for i := range p.modules {
 				if p.modules[i] == m {
-					views[i] = p.look(m)
+					views[i] = p.read(m)
 				}
 			}
 		})
 		if err == nil {
-			s, lookErr := merge(views)
-			err = lookErr
+			s, mergeErr := merge(views)
+			err = mergeErr
 			p.mu.Lock()
-			p.snapshot, p.looked = s, true
+			p.snapshot, p.known = s, true
 			p.mu.Unlock()
 		}
 	}()
@@ -51,23 +51,23 @@ type view struct {
 	err          error
 }
 
-// look lists a module's slots and certificates. Under turn.
-func (p *Pool) look(m *module) view {
+// read lists a module's slots and certificates. With the lease held.
+func (p *Pool) read(m *module) view {
 	if err := p.ready(m); err != nil {
 		return view{err: err}
 	}
-	v := p.lookAt(m)
+	v := p.readSlots(m)
 	if m.driver.Gone() && !errors.Is(v.err, errLimit) {
-		// A process that ended, perhaps before this look began. A look sends
+		// A process that ended, perhaps before this reading began. A reading sends
 		// nothing that counts, so it may be made again, once.
 		p.setAside(m)
 		if err := p.ready(m); err != nil {
 			return view{err: errors.Join(v.err, err)}
 		}
-		v = p.lookAt(m)
+		v = p.readSlots(m)
 	}
 	if v.err == nil && p.now().Sub(m.opened) > lastRestart {
-		m.worked() // a look alone proves little: a module may crash in each login
+		m.worked() // a reading alone proves little: a module may crash in each login
 	}
 	return v
 }
@@ -99,7 +99,7 @@ func merge(views []view) (Snapshot, error) {
 	return s, errors.Join(errs...)
 }
 
-func (p *Pool) lookAt(m *module) (v view) {
+func (p *Pool) readSlots(m *module) (v view) {
 	ids, err := m.driver.Slots()
 	if err != nil {
 		return view{err: err}
@@ -116,7 +116,7 @@ func (p *Pool) lookAt(m *module) (v view) {
 			v.certificates = append(v.certificates, found...)
 		}
 		if m.driver.Gone() {
-			return view{err: errors.Join(&Error{Op: "the module's process ended during a look", Path: m.path, Kind: ErrModuleFailed}, err)}
+			return view{err: errors.Join(&Error{Op: "the module's process ended during a reading", Path: m.path, Kind: ErrModuleFailed}, err)}
 		}
 		if err != nil {
 			failed = err

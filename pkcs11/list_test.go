@@ -29,7 +29,7 @@ func TestListKnowsCertificatesByKeyUsage(t *testing.T) {
 		}
 	}
 	if f.record() != "" {
-		t.Errorf("a look logged in: %q", f.record())
+		t.Errorf("a reading logged in: %q", f.record())
 	}
 }
 
@@ -48,8 +48,8 @@ func TestNotYetValid(t *testing.T) {
 // The free slot of SoftHSM is neither a reader nor a card.
 func TestSlots(t *testing.T) {
 	p, _ := pool(t)
-	if _, looked := p.Snapshot(); looked {
-		t.Error("a snapshot before the first look")
+	if _, known := p.Snapshot(); known {
+		t.Error("a snapshot before the first reading")
 	}
 	s, err := p.List(t.Context())
 	if err != nil {
@@ -60,9 +60,9 @@ func TestSlots(t *testing.T) {
 			t.Errorf("%+v", slot)
 		}
 	}
-	kept, looked := p.Snapshot()
-	if !looked || len(kept.Certificates) != len(s.Certificates) || len(kept.Slots) != len(s.Slots) {
-		t.Error("the snapshot is not the last look")
+	last, known := p.Snapshot()
+	if !known || len(last.Certificates) != len(s.Certificates) || len(last.Slots) != len(s.Slots) {
+		t.Error("the snapshot is not the last reading")
 	}
 }
 
@@ -80,7 +80,7 @@ func TestTwoModules(t *testing.T) {
 	other := filepath.Join(t.TempDir(), "again.so")
 	second := &faulty{}
 	p, err := open(t.Context(), Options{Modules: []string{softHSM, other}}, func(path string) (driver, error) {
-		d, err := startRemote(softHSM, "", DefaultLimits())
+		d, err := startModuleProcess(softHSM, "", DefaultLimits())
 		if path == other {
 			second.driver = d
 			return second, err
@@ -147,7 +147,7 @@ func TestModuleAppears(t *testing.T) {
 		if missing {
 			path = "/nowhere/module.so"
 		}
-		return startRemote(path, "", DefaultLimits())
+		return startModuleProcess(path, "", DefaultLimits())
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := p.List(t.Context()); err == nil {
-		t.Error("a closed pool looked")
+		t.Error("a closed pool read")
 	}
 }
 

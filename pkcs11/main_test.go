@@ -173,7 +173,7 @@ func pool(t *testing.T) (*Pool, *faulty) {
 	t.Helper()
 	f := &faulty{}
 	p, err := open(t.Context(), Options{Modules: []string{softHSM}}, func(path string) (driver, error) {
-		d, err := startRemote(path, "", DefaultLimits())
+		d, err := startModuleProcess(path, "", DefaultLimits())
 		f.driver = d
 		return f, err
 	})

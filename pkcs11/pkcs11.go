@@ -5,7 +5,7 @@
 // process of its own, which is this program in another role ([RunChildRole]);
 // what a module does there, a crash included, is an error of one call. All
 // methods may be called concurrently; calls that touch a module queue up for it
-// and give up when their context ends. No turn is held while a person is asked
+// and give up when their context ends. No lease is held while a person is asked
 // for a PIN.
 //
 // The package never keeps a PIN, never logs one, and never sends one to a card
@@ -80,12 +80,13 @@ type Request struct {
 	// the callback, because the message depends on it.
 	Message func(Algorithm) ([]byte, error)
 	PIN     PINFunc
-	// Keep leaves the card logged in after the signature, for requests with
-	// Kept, until Lock. Keys that want the PIN for each use are never kept.
-	Keep bool
-	// Kept signs with a login that was kept; PIN is not called. ErrNotKept where
-	// there is none.
-	Kept bool
+	// OpenCardSession leaves the card logged in after the signature, for requests
+	// with UseCardSession, until Lock. A key that wants the PIN for each use opens
+	// none.
+	OpenCardSession bool
+	// UseCardSession signs in the session that is open; PIN is not called.
+	// ErrNoCardSession where there is none.
+	UseCardSession bool
 	// Signing, when not nil, is called when the PIN is in and the card works.
 	Signing func()
 }

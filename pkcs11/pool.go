@@ -46,27 +46,27 @@ type Pool struct {
 	mu       sync.Mutex
 	closed   bool
 	snapshot Snapshot
-	looked   bool
+	known    bool // snapshot is one
 }
 
-// module is one configured module. Each has a turn of its own, so that one that
+// module is one configured module. Each has a lease of its own, so that one that
 // hangs holds nobody up but its own callers.
 type module struct {
 	path string
-	// turn is held while the module is called, and never while a person is
+	// lease is held while the module is called, and never while a person is
 	// asked. A channel, so that waiting for it ends with a context.
-	turn chan struct{}
+	lease chan struct{}
 
-	// Under turn.
-	driver   driver // nil until it opened, and after its process ended
-	failures int    // in a row
-	opened   time.Time
-	retry    time.Time
-	kept     *kept
+	// With the lease held.
+	driver      driver // nil until it opened, and after its process ended
+	failures    int    // in a row
+	opened      time.Time
+	retry       time.Time
+	cardSession *cardSession
 
-	mu     sync.Mutex
-	state  ModuleState
-	keptID string // the certificate of kept, for who must not wait
+	mu            sync.Mutex
+	state         ModuleState
+	cardSessionOf string // its certificate, for who must not wait
 }
 
 // Open opens the modules, each in a process of its own: see RunChildRole. A
@@ -77,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 	if limits == (Limits{}) {
 		limits = DefaultLimits()
 	}
-	return open(ctx, o, func(path string) (driver, error) { return startRemote(path, o.InitStrings[path], limits) })
+	return open(ctx, o, func(path string) (driver, error) { return startModuleProcess(path, o.InitStrings[path], limits) })
 }
 
 func open(ctx context.Context, o Options, driverOf func(string) (driver, error)) (*Pool, error) {
@@ -93,7 +93,7 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 		paths = DefaultModules()
 	}
 	for _, path := range paths {
-		p.modules = append(p.modules, &module{path: path, turn: make(chan struct{}, 1), state: ModuleState{Path: path}})
+		p.modules = append(p.modules, &module{path: path, lease: make(chan struct{}, 1), state: ModuleState{Path: path}})
 	}
 	err := p.each(ctx, func(m *module) { _ = p.ready(m) })
 	return p, err
@@ -112,15 +112,15 @@ func DefaultModules() []string {
 
 var errClosed = errors.New("pkcs11: the pool is closed")
 
-// take waits for the turn at a module.
-func (p *Pool) take(ctx context.Context, m *module) error {
+// acquire waits for the lease of a module.
+func (p *Pool) acquire(ctx context.Context, m *module) error {
 	select {
-	case m.turn <- struct{}{}:
+	case m.lease <- struct{}{}:
 		p.mu.Lock()
 		closed := p.closed
 		p.mu.Unlock()
 		if closed {
-			<-m.turn
+			<-m.lease
 			return errClosed
 		}
 		p.setAside(m)
@@ -130,33 +130,33 @@ func (p *Pool) take(ctx context.Context, m *module) error {
 	}
 }
 
-// give ends a turn. A module whose process has ended is set aside.
-func (p *Pool) give(m *module) {
+// release ends a lease. A module whose process has ended is set aside.
+func (p *Pool) release(m *module) {
 	p.setAside(m)
-	<-m.turn
+	<-m.lease
 }
 
 // setAside closes a module whose process has ended, by a call or between two.
-// Under turn.
+// With the lease held.
 func (p *Pool) setAside(m *module) {
 	if m.driver != nil && m.driver.Gone() {
 		_ = m.driver.Close()
 		m.driver = nil
-		m.keep(nil)
+		m.setCardSession(nil)
 		m.failed(p.now())
 		p.log.Warn("the module's process ended", "path", m.path, "failures", m.failures)
 	}
 }
 
-// each runs f for every module at once, each under its turn, and waits for all
+// each runs f for every module at once, each under its lease, and waits for all
 // or for ctx. What is not waited for runs to its end.
 func (p *Pool) each(ctx context.Context, f func(*module)) error {
 	done := make(chan error, len(p.modules))
 	for _, m := range p.modules {
 		go func() {
-			err := p.take(ctx, m)
+			err := p.acquire(ctx, m)
 			if err == nil {
-				func() { defer p.give(m); f(m) }()
+				func() { defer p.release(m); f(m) }()
 			}
 			done <- err
 		}()
@@ -190,7 +190,7 @@ func (m *module) failed(now time.Time) {
 // worked forgets the failures.
 func (m *module) worked() { m.failures, m.retry = 0, time.Time{} }
 
-// ready opens the module where it is not open. Under turn.
+// ready opens the module where it is not open. With the lease held.
 func (p *Pool) ready(m *module) error {
 	if m.driver != nil {
 		return nil
@@ -240,14 +240,14 @@ func (p *Pool) Modules() []ModuleState {
 	return states
 }
 
-// Snapshot is the last look; false before the first. It never waits.
+// Snapshot is the last reading; false before the first. It never waits.
 func (p *Pool) Snapshot() (Snapshot, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.snapshot, p.looked
+	return p.snapshot, p.known
 }
 
-// Restart closes the modules, after what runs in them, and lets the next look
+// Restart closes the modules, after what runs in them, and lets the next reading
 // open them anew: after a restart of the PC/SC service the vendor's module
 // knows no reader until it is initialised again.
 func (p *Pool) Restart(ctx context.Context) error {
@@ -269,8 +269,8 @@ func (p *Pool) Close() error {
 	errs := make(chan error, len(p.modules))
 	for _, m := range p.modules {
 		go func() {
-			m.turn <- struct{}{}
-			defer func() { <-m.turn }()
+			m.lease <- struct{}{}
+			defer func() { <-m.lease }()
 			var err error
 			if m.driver != nil {
 				p.lock(m)

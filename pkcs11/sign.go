@@ -23,7 +23,7 @@ func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 		return Signature{}, err
 	}
 	var pin []byte
-	if !r.Kept {
+	if !r.UseCardSession {
 		if pin, err = askPIN(ctx, r, chosen); err != nil {
 			return Signature{}, err
 		}
@@ -56,7 +56,7 @@ func (t Token) possible(length int) bool {
 	return length > 0 && length >= t.MinPIN && (t.MaxPIN == 0 || length <= t.MaxPIN)
 }
 
-// prepare finds the certificate with a fresh look, and what must be known
+// prepare finds the certificate with a fresh reading, and what must be known
 // before a person is asked.
 func (p *Pool) prepare(ctx context.Context, id string) (Certificate, mechanism, error) {
 	snapshot, err := p.List(ctx)
@@ -79,10 +79,10 @@ func (p *Pool) prepare(ctx context.Context, id string) (Certificate, mechanism, 
 		return c, mechanism{}, failed("token", ErrPINNotSet)
 	}
 	m := p.module(c.Slot.Module)
-	if err := p.take(ctx, m); err != nil {
+	if err := p.acquire(ctx, m); err != nil {
 		return c, mechanism{}, err
 	}
-	defer p.give(m)
+	defer p.release(m)
 	if err := p.ready(m); err != nil {
 		return c, mechanism{}, err
 	}
@@ -136,7 +136,7 @@ type job struct {
 // run does the job in a goroutine of its own, because neither C_Login nor
 // C_Sign can be interrupted: whoever gives up leaves it to run out.
 func (j *job) run() ([]byte, error) {
-	if err := j.pool.take(j.ctx, j.module); err != nil {
+	if err := j.pool.acquire(j.ctx, j.module); err != nil {
 		clear(j.pin)
 		return nil, err
 	}
@@ -148,7 +148,7 @@ func (j *job) run() ([]byte, error) {
 	go func() {
 		var r result
 		func() {
-			defer j.pool.give(j.module)
+			defer j.pool.release(j.module)
 			defer clear(j.pin)
 			r.value, r.err = j.sign()
 		}()
@@ -162,10 +162,10 @@ func (j *job) run() ([]byte, error) {
 	}
 }
 
-// sign looks once more, because the card may have been changed while the
-// person typed: the PIN of one card is never sent to another. Under turn.
+// sign reads once more, because the card may have been changed while the
+// person typed: the PIN of one card is never sent to another. With the lease held.
 func (j *job) sign() ([]byte, error) {
-	v := j.pool.look(j.module)
+	v := j.pool.read(j.module)
 	if v.err != nil {
 		return nil, v.err
 	}
@@ -183,8 +183,8 @@ func (j *job) sign() ([]byte, error) {
 	}
 	if errors.Is(err, ErrModuleFailed) && !d.Gone() {
 		// Modules tell of a pulled card with GENERAL_ERROR and worse: see.
-		slot, ok, lookErr := readSlot(j.module, now.Slot.ID)
-		gone := lookErr != nil || !ok || slot.Token == nil
+		slot, ok, readErr := readSlot(j.module, now.Slot.ID)
+		gone := readErr != nil || !ok || slot.Token == nil
 		if !gone { // some go on showing it
 			present, err := j.pool.present(now.Slot.Description)
 			gone = err == nil && !present
@@ -196,22 +196,22 @@ func (j *job) sign() ([]byte, error) {
 	return value, err
 }
 
-// session opens, logs in, signs and logs out; with a kept login it signs only.
+// session opens, logs in, signs and logs out; in a card session it signs only.
 func (j *job) session(d driver, c Certificate) (value []byte, err error) {
 	if j.ctx.Err() != nil {
 		return nil, context.Cause(j.ctx)
 	}
-	if j.request.Kept {
-		return j.signKept(d, c)
+	if j.request.UseCardSession {
+		return j.signInCardSession(d, c)
 	}
-	j.pool.lock(j.module) // a new entry ends a login that was kept
+	j.pool.lock(j.module) // a new entry ends a card session
 	session, err := d.OpenSession(c.Slot.ID)
 	if err != nil {
 		return nil, err
 	}
-	keep := false
+	stays := false
 	defer func() {
-		if !keep {
+		if !stays {
 			_ = d.CloseSession(session)
 		}
 	}()
@@ -230,7 +230,7 @@ func (j *job) session(d driver, c Certificate) (value []byte, err error) {
 		return nil, wrongPIN(j.module, c, err)
 	}
 	defer func() {
-		if !keep {
+		if !stays {
 			_ = d.Logout(session)
 			j.pool.reset(c.Slot)
 		}
@@ -242,9 +242,9 @@ func (j *job) session(d driver, c Certificate) (value []byte, err error) {
 		j.request.Signing()
 	}
 	value, again, err := j.signWith(d, session, c)
-	if err == nil && j.request.Keep && !again {
-		keep = true
-		j.module.keep(&kept{session: session, certificate: c})
+	if err == nil && j.request.OpenCardSession && !again {
+		stays = true
+		j.module.setCardSession(&cardSession{session: session, certificate: c})
 	}
 	return value, err
 }
@@ -255,7 +255,7 @@ func wrongPIN(m *module, c Certificate, err error) error {
 		return err
 	}
 	pin := &PINError{Locked: errors.Is(err, ErrPINLocked)}
-	if slot, _, lookErr := readSlot(m, c.Slot.ID); lookErr == nil && slot.Token != nil {
+	if slot, _, readErr := readSlot(m, c.Slot.ID); readErr == nil && slot.Token != nil {
 		pin.FinalTry, pin.CountLow = slot.Token.PINFinalTry, slot.Token.PINCountLow
 		pin.Locked = pin.Locked || slot.Token.PINLocked
 	}

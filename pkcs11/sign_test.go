@@ -400,7 +400,7 @@ func TestCancelDuringLogin(t *testing.T) {
 	short, stop := context.WithCancel(t.Context())
 	stop()
 	if _, err := p.List(short); !errors.Is(err, context.Canceled) {
-		t.Errorf("a look did not wait for the card: %v", err)
+		t.Errorf("a reading did not wait for the card: %v", err)
 	}
 	close(release)
 	s, err := p.Sign(t.Context(), request(c, democard.PIN, new(int)))
@@ -428,7 +428,7 @@ func TestCancelWhileAsked(t *testing.T) {
 	}
 }
 
-// Nobody waits for a person: while one is asked, another look goes through.
+// Nobody waits for a person: while one is asked, another reading goes through.
 func TestNoLockWhileAsked(t *testing.T) {
 	p, _ := pool(t)
 	r := request(authentication(t, p, "cps"), "", new(int))
@@ -451,8 +451,8 @@ func TestPINIsWiped(t *testing.T) {
 		r := request(authentication(t, p, "cps"), "", new(int))
 		r.PIN = func(context.Context, PINRequest) ([]byte, error) { return held, nil }
 		_, _ = p.Sign(t.Context(), r)
-		if m := p.modules[0]; p.take(t.Context(), m) == nil { // after the card's work
-			p.give(m)
+		if m := p.modules[0]; p.acquire(t.Context(), m) == nil { // after the card's work
+			p.release(m)
 		}
 		for _, b := range held {
 			if b != 0 {

@@ -78,7 +78,7 @@ func TestTrace(t *testing.T) {
 		c := usable(t, p)
 		signed := signatures(d)
 		if got := calls(); got != "" {
-			t.Errorf("a look: %s", got)
+			t.Errorf("a reading: %s", got)
 		}
 		if _, err := p.Sign(t.Context(), request(c, "1234", nil)); err != nil {
 			t.Fatal(err)

@@ -354,27 +354,27 @@ func TestVirtualPINPad(t *testing.T) {
 	}
 }
 
-// The PIN was changed elsewhere after the login was kept: the card is not shown
+// The PIN was changed elsewhere after the card session began: the card is not shown
 // the old one again.
-func TestVirtualKeptAndPINChanged(t *testing.T) {
+func TestVirtualCardSessionAndPINChanged(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{})
 	p, _ := desk(t, card, virtual.DeskOptions{})
 	c := usable(t, p)
 	r := request(c, "1234", nil)
-	r.Keep = true
+	r.OpenCardSession = true
 	if _, err := p.Sign(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
-	if !p.Kept(c.ID) || !card.PIN().Verified() {
-		t.Fatalf("kept %v, card open %v", p.Kept(c.ID), card.PIN().Verified())
+	if !p.HasCardSession(c.ID) || !card.PIN().Verified() {
+		t.Fatalf("card session %v, card open %v", p.HasCardSession(c.ID), card.PIN().Verified())
 	}
 	card.PIN().Change("5678")
-	r = Request{CertificateID: c.ID, Message: r.Message, Kept: true}
+	r = Request{CertificateID: c.ID, Message: r.Message, UseCardSession: true}
 	if _, err := p.Sign(t.Context(), r); err == nil {
 		t.Error("signed with a PIN that is no longer the card's")
 	}
-	if p.Kept(c.ID) {
-		t.Error("the login is still kept")
+	if p.HasCardSession(c.ID) {
+		t.Error("there is still a card session")
 	}
 	if n := card.PIN().Tries(); n > 2 { // the module shows its own copy once; that cannot be kept from it
 		t.Errorf("%d tries", n)

@@ -9,28 +9,30 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// kept is a login left open for the next signature, with its session.
-type kept struct {
+// cardSession is a login left open for the next signature, with its session.
+type cardSession struct {
 	session     p11.SessionHandle
 	certificate Certificate
 }
 
-// keep notes the login; Kept reads it without waiting for the module.
-func (m *module) keep(k *kept) {
-	m.kept = k
+// setCardSession notes it; HasCardSession reads that without waiting for the
+// module. With the lease held.
+func (m *module) setCardSession(k *cardSession) {
+	m.cardSession = k
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keptID = ""
+	m.cardSessionOf = ""
 	if k != nil {
-		m.keptID = k.certificate.ID
+		m.cardSessionOf = k.certificate.ID
 	}
 }
 
-// Kept tells whether a login with that certificate was kept. It never waits.
-func (p *Pool) Kept(certificateID string) bool {
+// HasCardSession reports whether there is a card session of that certificate.
+// It never waits.
+func (p *Pool) HasCardSession(certificateID string) bool {
 	for _, m := range p.modules {
 		m.mu.Lock()
-		id := m.keptID
+		id := m.cardSessionOf
 		m.mu.Unlock()
 		if id != "" && id == certificateID {
 			return true
@@ -39,19 +41,19 @@ func (p *Pool) Kept(certificateID string) bool {
 	return false
 }
 
-// Lock ends every login that was kept. The cards are reset, so that no other
+// Lock ends every card session. The cards are reset, so that no other
 // program finds them open.
 func (p *Pool) Lock(ctx context.Context) error {
 	return p.each(ctx, p.lock)
 }
 
-// lock ends the module's kept login. Under turn.
+// lock ends the module's card session. With the lease held.
 func (p *Pool) lock(m *module) {
-	k := m.kept
+	k := m.cardSession
 	if k == nil {
 		return
 	}
-	m.keep(nil)
+	m.setCardSession(nil)
 	if m.driver != nil {
 		_ = m.driver.Logout(k.session)
 		_ = m.driver.CloseSession(k.session)
@@ -59,18 +61,18 @@ func (p *Pool) lock(m *module) {
 	p.reset(k.certificate.Slot)
 }
 
-// signKept signs with the login that was kept. Whatever goes wrong ends it, and
-// nothing is tried again: a module that kept the PIN itself would show it to
+// signInCardSession signs in the card session. Whatever goes wrong ends it,
+// and nothing is tried again: a module that kept the PIN itself would show it to
 // the card once more and cost a try.
-func (j *job) signKept(d driver, c Certificate) ([]byte, error) {
-	k := j.module.kept
+func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
+	k := j.module.cardSession
 	if k == nil || k.certificate.ID != c.ID || k.certificate.Slot.Token.Serial != c.Slot.Token.Serial {
-		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNotKept}
+		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}
 	}
 	state, err := d.SessionState(k.session)
 	if err != nil || (state != p11.CKS_RO_USER_FUNCTIONS && state != p11.CKS_RW_USER_FUNCTIONS) {
 		j.pool.lock(j.module)
-		return nil, errors.Join(&Error{Op: "login", Path: c.Slot.Module, Kind: ErrNotKept}, err)
+		return nil, errors.Join(&Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}, err)
 	}
 	if j.request.Signing != nil {
 		j.request.Signing()

@@ -18,10 +18,10 @@ import (
 )
 
 // running is a pool with the process of its one module.
-func running(t *testing.T) (*Pool, *faulty, *remote) {
+func running(t *testing.T) (*Pool, *faulty, *moduleProcess) {
 	t.Helper()
 	p, f := pool(t)
-	r, ok := f.driver.(*remote)
+	r, ok := f.driver.(*moduleProcess)
 	if !ok {
 		t.Fatalf("the module runs in this process: %T", f.driver)
 	}
@@ -76,7 +76,7 @@ func TestKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify(t, s)
-	if f.driver.(*remote) == r || asked != 1 {
+	if f.driver.(*moduleProcess) == r || asked != 1 {
 		t.Errorf("asked %d", asked)
 	}
 }
@@ -135,7 +135,7 @@ func TestRestartsBackOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	look := func(want int) {
+	read := func(want int) {
 		t.Helper()
 		_, err := p.List(t.Context())
 		mustBe(t, err, ErrModuleFailed)
@@ -143,18 +143,18 @@ func TestRestartsBackOff(t *testing.T) {
 			t.Errorf("started %d times, want %d", started, want)
 		}
 	}
-	look(2) // again at once
-	look(2)
+	read(2) // again at once
+	read(2)
 	now = now.Add(firstRestart)
-	look(3)
+	read(3)
 	now = now.Add(firstRestart)
-	look(3)
+	read(3)
 	now = now.Add(lastRestart)
-	look(4)
+	read(4)
 	if err := p.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	look(5)
+	read(5)
 }
 
 // The agent that dies leaves no process behind, and a login that ran is logged
@@ -201,24 +201,24 @@ func TestPINIsNotInTheHead(t *testing.T) {
 	}
 }
 
-func TestKept(t *testing.T) {
+func TestCardSession(t *testing.T) {
 	p, f := pool(t)
 	resets := 0
 	p.resetCard = func(string) error { resets++; return nil }
 	c := authentication(t, p, "cps")
 	var asked int
 	first := request(c, democard.PIN, &asked)
-	first.Keep = true
+	first.OpenCardSession = true
 	again := request(c, "", &asked)
-	again.Kept = true
+	again.UseCardSession = true
 
 	_, err := p.Sign(t.Context(), again)
-	mustBe(t, err, ErrNotKept)
+	mustBe(t, err, ErrNoCardSession)
 	if _, err := p.Sign(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	if !p.Kept(c.ID) || resets != 0 {
-		t.Fatalf("kept %v, %d resets", p.Kept(c.ID), resets)
+	if !p.HasCardSession(c.ID) || resets != 0 {
+		t.Fatalf("card session %v, %d resets", p.HasCardSession(c.ID), resets)
 	}
 	s, err := p.Sign(t.Context(), again)
 	if err != nil {
@@ -232,20 +232,20 @@ func TestKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed(t, f, c)
-	if p.Kept(c.ID) || resets != 1 {
-		t.Errorf("kept %v, %d resets", p.Kept(c.ID), resets)
+	if p.HasCardSession(c.ID) || resets != 1 {
+		t.Errorf("card session %v, %d resets", p.HasCardSession(c.ID), resets)
 	}
 	_, err = p.Sign(t.Context(), again)
-	mustBe(t, err, ErrNotKept)
+	mustBe(t, err, ErrNoCardSession)
 }
 
-// A failed signature ends the kept login: some modules would show the card the
+// A failed signature ends the card session: some modules would show the card the
 // PIN that they kept themselves.
-func TestKeptEndsWithAnError(t *testing.T) {
+func TestCardSessionEndsWithAnError(t *testing.T) {
 	p, f := pool(t)
 	c := authentication(t, p, "cps")
 	first := request(c, democard.PIN, new(int))
-	first.Keep = true
+	first.OpenCardSession = true
 	if _, err := p.Sign(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -253,11 +253,11 @@ func TestKeptEndsWithAnError(t *testing.T) {
 		return nil, wrap("C_Sign", softHSM, p11.Error(p11.CKR_USER_NOT_LOGGED_IN))
 	}
 	again := request(c, "", new(int))
-	again.Kept = true
+	again.UseCardSession = true
 	_, err := p.Sign(t.Context(), again)
 	mustBe(t, err, ErrModuleFailed)
-	if p.Kept(c.ID) || f.record() != "login1 sign sign logout" {
-		t.Errorf("kept %v, calls %q", p.Kept(c.ID), f.record())
+	if p.HasCardSession(c.ID) || f.record() != "login1 sign sign logout" {
+		t.Errorf("card session %v, calls %q", p.HasCardSession(c.ID), f.record())
 	}
 }
 
@@ -305,7 +305,7 @@ func BenchmarkCallHere(b *testing.B) {
 }
 
 func BenchmarkCallInProcess(b *testing.B) {
-	d, err := startRemote(softHSM, "", DefaultLimits())
+	d, err := startModuleProcess(softHSM, "", DefaultLimits())
 	if err != nil {
 		b.Fatal(err)
 	}

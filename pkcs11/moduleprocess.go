@@ -31,9 +31,9 @@ func DefaultLimits() Limits {
 // during C_Login: the card may have taken the PIN or counted a wrong one.
 var ErrOutcomeUnknown = errors.New("pkcs11: whether the card took the PIN is not known")
 
-// remote is a module in a process of its own. Its methods are called under its
-// module's turn, one at a time.
-type remote struct {
+// moduleProcess is a module in a process of its own. Its methods are called under its
+// module's lease, one at a time.
+type moduleProcess struct {
 	path   string
 	limits Limits
 	cmd    *exec.Cmd
@@ -47,8 +47,8 @@ type remote struct {
 	why  string // why it was ended, when we did it
 }
 
-// startRemote starts this program again in the role of the module's process.
-func startRemote(path, initString string, limits Limits) (driver, error) {
+// startModuleProcess starts this program again in the role of the module's process.
+func startModuleProcess(path, initString string, limits Limits) (driver, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func startRemote(path, initString string, limits Limits) (driver, error) {
 	if err != nil {
 		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
 	}
-	r := &remote{
+	r := &moduleProcess{
 		path: path, limits: limits, cmd: cmd, pipe: &pipe{r: fromChild, w: toChild},
 		ends: [2]io.Closer{toChild, fromChild}, ended: make(chan struct{}),
 	}
@@ -81,7 +81,7 @@ func startRemote(path, initString string, limits Limits) (driver, error) {
 }
 
 // Gone tells that the process has ended and no further call can succeed.
-func (r *remote) Gone() bool {
+func (r *moduleProcess) Gone() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	select {
@@ -93,7 +93,7 @@ func (r *remote) Gone() bool {
 }
 
 // kill ends the process at once.
-func (r *remote) kill(why string) {
+func (r *moduleProcess) kill(why string) {
 	r.mu.Lock()
 	if !r.gone && r.why == "" {
 		r.why = why
@@ -107,7 +107,7 @@ func (r *remote) kill(why string) {
 }
 
 // Close lets the process log out, finalise and end; it is killed if it does not.
-func (r *remote) Close() error {
+func (r *moduleProcess) Close() error {
 	r.once.Do(func() { _ = r.ends[0].Close() }) // the end of its calls
 	select {
 	case <-r.ended:
@@ -124,7 +124,7 @@ func (r *remote) Close() error {
 
 // do makes one call. A process that does not answer within limit is ended, and
 // so is one that answers nonsense: its module has run wild in it.
-func (r *remote) do(c call, tail []byte, limit time.Duration) (reply, []byte, error) {
+func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []byte, error) {
 	if r.Gone() {
 		return reply{}, nil, &Error{Op: c.Op + ": the module's process has ended", Path: r.path, Kind: ErrModuleFailed}
 	}
@@ -157,7 +157,7 @@ const limitPassed = "no answer in"
 var errLimit = errors.New("pkcs11: the limit of a call passed")
 
 // broken says how the process ended.
-func (r *remote) broken(op string, cause error) error {
+func (r *moduleProcess) broken(op string, cause error) error {
 	r.kill("")
 	<-r.ended
 	r.mu.Lock()
@@ -179,7 +179,7 @@ func (r *remote) broken(op string, cause error) error {
 	return err
 }
 
-func (r *remote) Info() (p11.Info, error) {
+func (r *moduleProcess) Info() (p11.Info, error) {
 	a, _, err := r.do(call{Op: "C_GetInfo"}, nil, r.limits.Other)
 	return value(a.Info), err
 }
@@ -191,22 +191,22 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-func (r *remote) Slots() ([]uint, error) {
+func (r *moduleProcess) Slots() ([]uint, error) {
 	a, _, err := r.do(call{Op: "C_GetSlotList"}, nil, r.limits.Other)
 	return a.IDs, err
 }
 
-func (r *remote) SlotInfo(slot uint) (p11.SlotInfo, error) {
+func (r *moduleProcess) SlotInfo(slot uint) (p11.SlotInfo, error) {
 	a, _, err := r.do(call{Op: "C_GetSlotInfo", Slot: slot}, nil, r.limits.Other)
 	return value(a.SlotInfo), err
 }
 
-func (r *remote) TokenInfo(slot uint) (p11.TokenInfo, error) {
+func (r *moduleProcess) TokenInfo(slot uint) (p11.TokenInfo, error) {
 	a, _, err := r.do(call{Op: "C_GetTokenInfo", Slot: slot}, nil, r.limits.Other)
 	return value(a.TokenInfo), err
 }
 
-func (r *remote) Mechanisms(slot uint) (map[uint]bool, error) {
+func (r *moduleProcess) Mechanisms(slot uint) (map[uint]bool, error) {
 	a, _, err := r.do(call{Op: "C_GetMechanismList", Slot: slot}, nil, r.limits.Other)
 	offered := map[uint]bool{}
 	for _, id := range a.IDs {
@@ -215,22 +215,22 @@ func (r *remote) Mechanisms(slot uint) (map[uint]bool, error) {
 	return offered, err
 }
 
-func (r *remote) OpenSession(slot uint) (p11.SessionHandle, error) {
+func (r *moduleProcess) OpenSession(slot uint) (p11.SessionHandle, error) {
 	a, _, err := r.do(call{Op: "C_OpenSession", Slot: slot}, nil, r.limits.Other)
 	return p11.SessionHandle(a.Value), err
 }
 
-func (r *remote) CloseSession(s p11.SessionHandle) error {
+func (r *moduleProcess) CloseSession(s p11.SessionHandle) error {
 	_, _, err := r.do(call{Op: "C_CloseSession", Session: uint(s)}, nil, r.limits.Other)
 	return err
 }
 
-func (r *remote) SessionState(s p11.SessionHandle) (uint, error) {
+func (r *moduleProcess) SessionState(s p11.SessionHandle) (uint, error) {
 	a, _, err := r.do(call{Op: "C_GetSessionInfo", Session: uint(s)}, nil, r.limits.Other)
 	return a.Value, err
 }
 
-func (r *remote) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
+func (r *moduleProcess) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
 	c := call{Op: "C_FindObjects", Session: uint(s)}
 	for _, a := range template {
 		c.Template = append(c.Template, wireAttr{a.Type, a.Value})
@@ -243,7 +243,7 @@ func (r *remote) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.Obj
 	return found, err
 }
 
-func (r *remote) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
+func (r *moduleProcess) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
 	a, _, err := r.do(call{Op: "C_GetAttributeValue", Session: uint(s), Object: uint(o), Types: types}, nil, r.limits.Other)
 	if err == nil && len(a.Values) != len(types) {
 		err = &Error{Op: "C_GetAttributeValue: too few values", Path: r.path, Kind: ErrModuleFailed}
@@ -252,7 +252,7 @@ func (r *remote) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...ui
 }
 
 // Login waits longer where the PIN is typed on the reader: there it is nil.
-func (r *remote) Login(s p11.SessionHandle, user uint, pin []byte) error {
+func (r *moduleProcess) Login(s p11.SessionHandle, user uint, pin []byte) error {
 	limit := r.limits.Card
 	if pin == nil {
 		limit = r.limits.PINPad
@@ -261,18 +261,18 @@ func (r *remote) Login(s p11.SessionHandle, user uint, pin []byte) error {
 	return err
 }
 
-func (r *remote) Logout(s p11.SessionHandle) error {
+func (r *moduleProcess) Logout(s p11.SessionHandle) error {
 	_, _, err := r.do(call{Op: "C_Logout", Session: uint(s)}, nil, r.limits.Other)
 	return err
 }
 
-func (r *remote) SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error {
+func (r *moduleProcess) SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error {
 	c := call{Op: "C_SignInit", Session: uint(s), Object: uint(key), Mechanism: m.Mechanism, Parameter: m.Parameter}
 	_, _, err := r.do(c, nil, r.limits.Other)
 	return err
 }
 
-func (r *remote) Sign(s p11.SessionHandle, data []byte) ([]byte, error) {
+func (r *moduleProcess) Sign(s p11.SessionHandle, data []byte) ([]byte, error) {
 	_, signature, err := r.do(call{Op: "C_Sign", Session: uint(s)}, data, r.limits.Card)
 	return signature, err
 }
