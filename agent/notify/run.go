@@ -2,9 +2,10 @@ package notify
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // State is what notes are about.
@@ -35,22 +36,6 @@ const (
 	retry = time.Hour
 )
 
-// words is the catalogue of the notes.
-type words struct{ ready, readyBody, expires, expiresBody, keyring string }
-
-var texts = map[string]words{
-	"fr": {
-		ready: "CPx Bridge est prêt", readyBody: "Vous pouvez vous identifier par carte sur les sites qui le proposent.",
-		expires: "Votre carte expire bientôt", expiresBody: "La carte de %s expire le %s : pensez à la faire renouveler.",
-		keyring: "Les sites ne sont pas mémorisés",
-	},
-	"en": {
-		ready: "CPx Bridge is ready", readyBody: "You can log in by card on the sites that offer it.",
-		expires: "Your card expires soon", expiresBody: "The card of %s expires on %s: have it renewed.",
-		keyring: "Sites are not remembered",
-	},
-}
-
 // Run tells what is to be told until ctx ends.
 func Run(ctx context.Context, o Options) {
 	if o.Send == nil {
@@ -77,14 +62,14 @@ type teller struct {
 }
 
 func (t *teller) tell(ctx context.Context, s State) {
-	w, now := texts[s.Lang], t.Now()
-	if t.told.Ready.IsZero() && t.send(ctx, Note{w.ready, w.readyBody}) {
+	say, now := texts.In(s.Lang), t.Now()
+	if t.told.Ready.IsZero() && t.send(ctx, Note{say.Text("notify.ready"), say.Text("notify.ready_body")}) {
 		t.told.Ready = now
 		t.keep()
 	}
 	for _, c := range s.Cards {
 		last := t.told.Cards[c.ID]
-		if now.Sub(last) >= week && t.send(ctx, Note{w.expires, fmt.Sprintf(w.expiresBody, c.Holder, c.NotAfter)}) {
+		if now.Sub(last) >= week && t.send(ctx, Note{say.Text("notify.expires"), say.Text("notify.expires_body", c.Holder, c.NotAfter)}) {
 			t.told.Cards[c.ID] = now
 			t.keep()
 		}
@@ -96,7 +81,7 @@ func (t *teller) tell(ctx context.Context, s State) {
 	case s.Keyring == "" && !first && !t.told.Worked:
 		t.told.Worked = true
 		t.keep()
-	case s.Keyring != "" && (first || t.told.Worked && now.Sub(t.told.Keyring) >= week) && t.send(ctx, Note{w.keyring, s.Keyring}):
+	case s.Keyring != "" && (first || t.told.Worked && now.Sub(t.told.Keyring) >= week) && t.send(ctx, Note{say.Text("notify.keyring"), s.Keyring}):
 		t.told.Keyring, t.told.Worked = now, false
 		t.keep()
 	}

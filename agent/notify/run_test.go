@@ -9,11 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 )
-
-func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
 
 // desk is a desktop that shows notes, or does not.
 type desk struct {

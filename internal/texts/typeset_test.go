@@ -1,0 +1,107 @@
+package texts
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestTypeset: the whole catalogue is written as it should be.
+func TestTypeset(t *testing.T) {
+	texts := all(t)
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		for _, fault := range faults(key, texts[key]) {
+			t.Errorf("%s: %s", key, fault)
+		}
+	}
+}
+
+// written is how a key is written.
+var written = regexp.MustCompile(`^[a-z]+(\.[a-z0-9_]+)+$`)
+
+// verbs of package fmt that take one value each, in their order.
+var verbs = regexp.MustCompile(`%[a-z]`)
+
+// unbroken are the rooms whose French has the no-break spaces of print: they
+// show their texts in windows and pages, the others in menus, lists, terminals.
+var unbroken = []string{"dialog", "portal"}
+
+// wrongFrench is what French is not written with.
+var wrongFrench = map[string]*regexp.Regexp{
+	"a straight apostrophe":  regexp.MustCompile(`'`),
+	"no space":               regexp.MustCompile(`\w[;:!?](?: |$)`),
+	"a space that may break": regexp.MustCompile(`« | »| [;:!?](?: |$)|\d h\b| h \d`),
+}
+
+// faults tells what is wrong with how a text is written.
+func faults(key Key, text text) (list []string) {
+	room, _, _ := strings.Cut(string(key), ".")
+	if !written.MatchString(string(key)) {
+		list = append(list, "a key is written like room.what_it_says")
+	}
+	want := verbs.FindAllString(text[french].other, -1)
+	for _, form := range []string{text[french].one, text[french].other, text[english].one, text[english].other} {
+		if form == "" {
+			continue
+		}
+		if strings.TrimSpace(form) == "" {
+			list = append(list, "nothing is said")
+		}
+		if got := verbs.FindAllString(form, -1); !slices.Equal(got, want) || strings.Count(form, "%") != len(got) {
+			list = append(list, fmt.Sprintf("%q takes %v, not %v", form, got, want))
+		}
+		if text[french].one != "" && !strings.Contains(form, "%d") {
+			list = append(list, fmt.Sprintf("%q does not say how many", form))
+		}
+		// GTK makes a shortcut of it.
+		if room == "dialog" && strings.Contains(form, "_") {
+			list = append(list, fmt.Sprintf("an underscore in %q", form))
+		}
+	}
+	for _, form := range []string{text[french].one, text[french].other} {
+		for what, wrong := range wrongFrench {
+			if what == "a space that may break" && !slices.Contains(unbroken, room) {
+				continue
+			}
+			if found := wrong.FindString(form); found != "" {
+				list = append(list, fmt.Sprintf("%s, %q, in %q", what, found, form))
+			}
+		}
+	}
+	return list
+}
+
+// TestFaults: each fault is found, and none where there is none.
+func TestFaults(t *testing.T) {
+	simple := func(fr, en string) text { return text{{other: fr}, {other: en}} }
+	for name, c := range map[string]struct {
+		key  Key
+		text text
+		want string
+	}{
+		"good":                  {"tray.hello", simple("l’accord de %s : %d", "the consent of %s: %d"), ""},
+		"good, unbroken":        {"dialog.hello", simple("«\u00a0oui\u00a0»\u00a0?", "yes?"), ""},
+		"good, of numbers":      {"tray.more", text{{"%d carte", "%d cartes"}, {"%d card", "%d cards"}}, ""},
+		"good, an address":      {"tray.address", simple("par exemple https://portail.example.fr", "such as https://portail.example.fr"), ""},
+		"key":                   {"tray.Hello", simple("oui", "yes"), "key"},
+		"blank":                 {"tray.hello", simple("oui", " "), "nothing"},
+		"values":                {"tray.hello", simple("%s", "%d"), "takes"},
+		"order of values":       {"tray.hello", simple("%s %d", "%d %s"), "takes"},
+		"values of a form":      {"tray.more", text{{"%d carte", "%d cartes"}, {"one card", "%d cards"}}, "takes"},
+		"a sign that is a verb": {"tray.hello", simple("100 % sûr", "100 % sure"), "takes"},
+		"how many":              {"tray.more", text{{"une carte", "des cartes"}, {"one card", "cards"}}, "how many"},
+		"apostrophe":            {"tray.hello", simple("l'an", "the year"), "apostrophe"},
+		"space":                 {"tray.hello", simple("oui?", "yes?"), "no space"},
+		"breaking space":        {"portal.hello", simple("oui ?", "yes?"), "may break"},
+		"breaking hour":         {"portal.hello", simple("à 8 h", "at 8"), "may break"},
+		"shortcut":              {"dialog.hello", simple("a_b", "a_b"), "underscore"},
+	} {
+		found := strings.Join(faults(c.key, c.text), "; ")
+		if (found == "") != (c.want == "") || !strings.Contains(found, c.want) {
+			t.Errorf("%s: %q, want %q", name, found, c.want)
+		}
+	}
+}
