@@ -1,0 +1,19 @@
+package language
+
+import "time"
+
+// Date is a day as people write it in lang, where they are.
+func Date(t time.Time, lang string) string {
+	if lang == English {
+		return t.Local().Format("2 January 2006")
+	}
+	return t.Local().Format("02/01/2006")
+}
+
+// DateTime is a day and its time to the minute.
+func DateTime(t time.Time, lang string) string {
+	if lang == English {
+		return t.Local().Format("2 January 2006, 15:04")
+	}
+	return t.Local().Format("02/01/2006 à 15\u00a0h\u00a004")
+}

@@ -1,0 +1,116 @@
+package language
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMatch(t *testing.T) {
+	for tag, want := range map[string]string{
+		// What pages, settings and desktops say.
+		"fr": French, "FR": French, "fr-FR": French, "fr-CA": French, "fr_FR": French, "fr-": French, "fr-x-private": French,
+		"en": English, "En": English, "en-US": English, "en_GB": English, "EN-gb": English,
+		"fr_FR.UTF-8": French, "fr.UTF-8": French, "fr_FR@euro": French, "en_GB.ISO-8859-1": English, "en@shaw": English,
+		"fra": French, "eng": English, "und-FR": French,
+		// Who reads these reads ours.
+		"br": French, "oc": French, "co_FR.UTF-8": French, "ht": French, "wo-SN": French, "cy": English,
+		// None of ours.
+		"": "", "de": "", "de-FR": "", "zh": "", "enx": "", "frank": "", "und": "", "mul": "", "x-fr": "", "C": "", "*": "", ".fr": "",
+		"\x00": "", "français": "",
+		"fr-" + strings.Repeat("a", 1<<16): French, strings.Repeat("-", 1<<16): "",
+	} {
+		if got := Match(tag); got != want {
+			t.Errorf("%.40q: %q, want %q", tag, got, want)
+		}
+	}
+}
+
+func TestAccept(t *testing.T) {
+	for header, want := range map[string]string{
+		"": "", "de": "", "enx": "", "*": "", "en": English, "fr": French,
+		"de,en;q=0.8": English, "en-US,fr": English, "fr-CA,en": French, "en-GB,en;q=0.9,fr;q=0.8": English,
+		"fr;q=0.5,en":                      English, // by weight, not by place
+		"de;q=1, fr;q=0.5,en;q=0.7":        English,
+		"en;q=0,fr":                        French, // 0 is "not this one"
+		"fr;q=0":                           "",
+		"br,en;q=0.9":                      French,
+		"de,*;q=0.5":                       "",
+		"?!,fr":                            French, // what is malformed is passed over
+		"fr;q=much,en":                     English,
+		" ,, ,fr-FR ; q=0.3 ,":             French,
+		strings.Repeat("de,", 1000) + "fr": "",
+		strings.Repeat("-", 1<<16) + ",fr": French,
+	} {
+		if got := Accept(header); got != want {
+			t.Errorf("%.60q: %q, want %q", header, got, want)
+		}
+	}
+}
+
+func TestDesktop(t *testing.T) {
+	for name, c := range map[string]struct{ all, messages, lang, want string }{
+		"none":            {"", "", "", French},
+		"C":               {"", "", "C", French},
+		"C.UTF-8":         {"C.UTF-8", "", "", French},
+		"POSIX":           {"", "POSIX", "", French},
+		"French":          {"", "", "fr_FR.UTF-8", French},
+		"English":         {"", "", "en_GB.UTF-8", English},
+		"Breton":          {"", "", "br_FR.UTF-8", French},
+		"German":          {"", "", "de_DE.UTF-8", English},
+		"messages":        {"", "en_US.UTF-8", "fr_FR.UTF-8", English},
+		"all":             {"fr_FR.UTF-8", "en_US.UTF-8", "en_US.UTF-8", French},
+		"C, then English": {"C", "", "en_US.UTF-8", English},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("LC_ALL", c.all)
+			t.Setenv("LC_MESSAGES", c.messages)
+			t.Setenv("LANG", c.lang)
+			if got := Desktop(); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+			if got := Or("de"); got != c.want {
+				t.Errorf("%s where the setting is not ours, want %s", got, c.want)
+			}
+			for _, lang := range []string{French, English} {
+				if got := Or(lang); got != lang {
+					t.Errorf("%s where the setting is %s", got, lang)
+				}
+			}
+		})
+	}
+}
+
+func TestDate(t *testing.T) {
+	at := time.Date(2027, time.March, 4, 5, 6, 0, 0, time.Local)
+	for lang, want := range map[string][2]string{
+		French:  {"04/03/2027", "04/03/2027 à 05\u00a0h\u00a006"},
+		English: {"4 March 2027", "4 March 2027, 05:06"},
+		"de":    {"04/03/2027", "04/03/2027 à 05\u00a0h\u00a006"},
+	} {
+		if got := [2]string{Date(at, lang), DateTime(at, lang)}; got != want {
+			t.Errorf("%s: %q, want %q", lang, got, want)
+		}
+	}
+}
+
+// A day begins where the person is.
+func TestDateIsLocal(t *testing.T) {
+	at := time.Date(2027, time.March, 4, 23, 30, 0, 0, time.UTC)
+	if got, want := Date(at.In(time.FixedZone("", 3600)), English), Date(at, English); got != want {
+		t.Errorf("%q and %q are the same moment", got, want)
+	}
+}
+
+func FuzzAccept(f *testing.F) {
+	for _, seed := range []string{"fr", "en-GB,en;q=0.9,fr;q=0.8", "*;q=0", "und-419,sgn-fr,i-default", "fr--,;q=,\x00", "fr_FR.UTF-8@euro"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, got := range []string{Accept(text), Match(text)} {
+			if got != "" && !Known(got) {
+				t.Errorf("%q gives %q", text, got)
+			}
+		}
+	})
+}
