@@ -12,6 +12,7 @@
 SHELL := /bin/bash
 BIN   := build/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+ROUNDS ?= 20
 LDFLAGS := -X main.version=$(VERSION)
 
 .PHONY: run demo test build check js module clean conformance faults browsers bench screens
@@ -47,7 +48,7 @@ conformance:
 faults:
 	@scripts/setup faults
 	@$(MAKE) -s build
-	@go run ./internal/lab/faults/table
+	@go run ./internal/lab/faults/table -rounds $(ROUNDS)
 
 browsers:
 	@scripts/setup browsers

@@ -51,6 +51,8 @@ func run(o browserlab.Options) error {
 		return err
 	case tableErr != nil:
 		return tableErr
+	case len(rows) == 0:
+		return fmt.Errorf("no cell of %q", o.Browser+" "+o.Only)
 	case bad > 0:
 		return fmt.Errorf("%d cells are not as expected", bad)
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -33,6 +34,9 @@ func run(dir string) (int, error) {
 	results, missing, err := conformance.Run(context.Background(), dir, strings.Join(os.Args[1:], " "))
 	if err != nil {
 		return 0, err
+	}
+	if len(results) == 0 {
+		return 0, errors.New("no module to run against")
 	}
 	return conformance.Table(os.Stdout, results, missing)
 }

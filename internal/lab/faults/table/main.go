@@ -48,6 +48,9 @@ func run(rounds int, bin, only string) error {
 	if tableErr := faults.Table(os.Stdout, rows); tableErr != nil || err != nil {
 		return fmt.Errorf("%w", firstOf(err, tableErr))
 	}
+	if len(rows) == 0 {
+		return fmt.Errorf("no fault has %q in its name", only)
+	}
 	if bad > 0 {
 		return fmt.Errorf("%d faults of %d did not end as they should", bad, len(rows))
 	}
