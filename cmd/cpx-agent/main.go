@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/command"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
@@ -23,5 +24,9 @@ func main() {
 	runDisplayRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(program().Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func program() command.Program {
+	return command.Program{Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve}
 }

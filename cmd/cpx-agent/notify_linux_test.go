@@ -10,6 +10,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
 // notes is the desktop's notification server.
@@ -39,10 +40,10 @@ func TestRunNotifies(t *testing.T) {
 	if _, err := conn.RequestName(name, dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
-	w := newWorkstation(t, "cps")
+	w := workstation.New(t, "cps")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 	run := func(settings string, until func(stop context.CancelFunc)) {
-		w.settings(t, "modules = [%q]\nlang = \"fr\"\n%s", w.module, settings)
+		w.Settings(t, "modules = [%q]\nlang = \"fr\"\n%s", w.Module, settings)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		ended := make(chan int, 1)
@@ -53,9 +54,9 @@ func TestRunNotifies(t *testing.T) {
 			go until(stop)
 		}
 		go func() {
-			ended <- command(ctx, []string{"--config", w.config, "run", "--no-tray"}, &bytes.Buffer{}, log)
+			ended <- program().Run(ctx, []string{"--config", w.Config, "run", "--no-tray"}, &bytes.Buffer{}, log)
 		}()
-		if code := <-ended; code != exitGood {
+		if code := <-ended; code != 0 {
 			t.Fatalf("exit %d: %s", code, log.text.String())
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -28,12 +28,12 @@ const (
 //
 // An agent that can ask nobody, because its desktop session has ended, makes
 // place for one that stands on a desktop.
-func hold(ctx context.Context, state, lang string) (*control.Held, agent.Report, error) {
+func hold(ctx context.Context, p settings, state, lang string) (*control.Held, agent.Report, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(firstLimit, func() { cancel(context.DeadlineExceeded) })
 	defer patience.Stop()
-	desktop := sync.OnceValue(func() bool { return displayAnswers(ctx) })
+	desktop := sync.OnceValue(func() bool { return p.program.DisplayAnswers(ctx) })
 	for {
 		held, err := control.Take(state)
 		var running *control.RunningError

@@ -1,87 +1,50 @@
-package main
+package command
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"net"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-// asProgram makes the test program cpx-agent itself, in a process of its own.
-const asProgram = "CPX_TEST_AS_PROGRAM"
+// program is the command line without the agent behind it.
+var program = Program{
+	Version: "dev", Display: func() bool { return false }, DisplayAnswers: func(context.Context) bool { return false },
+	Serve: func(context.Context, Start) error { return errors.New("no agent in these tests") },
+}
 
 func TestMain(m *testing.M) {
-	pkcs11.RunChildRole()
-	runDisplayRole()
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	// The race detector sleeps for a second at each process's end.
-	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
-		panic(err)
-	}
-	os.Exit(m.Run())
+	workstation.Main(m, func() { os.Exit(program.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) })
 }
 
-// workstation is a home of its own with real cards and a settings file.
-type workstation struct {
-	dir, config, module string
-}
+// station is a workstation at which commands are run in this process.
+type station struct{ *workstation.Workstation }
 
-func newWorkstation(t *testing.T, cards ...string) workstation {
+func newStation(t *testing.T, cards ...string) station {
 	t.Helper()
-	w := workstation{dir: t.TempDir()}
-	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"} {
-		dir := filepath.Join(w.dir, strings.ToLower(name))
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv(name, dir)
-	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // the tester's own keyring and desktop are no part of it
-	made, err := democard.Make(filepath.Join(w.dir, "cards"), cards, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("SOFTHSM2_CONF", filepath.Join(w.dir, "cards", "softhsm2.conf"))
-	w.module = "/nowhere/module.so"
-	if len(made) > 0 {
-		w.module = made[0].Module
-	}
-	w.settings(t, "modules = [%q]\nlang = \"fr\"\n", w.module)
-	return w
-}
-
-func (w *workstation) settings(t *testing.T, format string, args ...any) {
-	t.Helper()
-	w.config = filepath.Join(w.dir, "config.toml")
-	if err := os.WriteFile(w.config, fmt.Appendf(nil, format, args...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return station{workstation.New(t, cards...)}
 }
 
 // cpxAgent runs the command with the workstation's settings.
-func (w workstation) cpxAgent(t *testing.T, want int, args ...string) (string, string) {
+func (w station) cpxAgent(t *testing.T, want int, args ...string) (string, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if got := command(t.Context(), append([]string{"--config", w.config}, args...), &out, &errs); got != want {
+	if got := program.Run(t.Context(), append([]string{"--config", w.Config}, args...), &out, &errs); got != want {
 		t.Fatalf("cpx-agent %v: exit %d, want %d\n%s%s", args, got, want, out.String(), errs.String())
 	}
 	return out.String(), errs.String()
 }
 
-func (w workstation) report(t *testing.T, want int) agent.CardReport {
+func (w station) report(t *testing.T, want int) agent.CardReport {
 	t.Helper()
 	out, _ := w.cpxAgent(t, want, "certs", "--json")
 	var r agent.CardReport
@@ -92,14 +55,14 @@ func (w workstation) report(t *testing.T, want int) agent.CardReport {
 }
 
 func TestCerts(t *testing.T) {
-	w := newWorkstation(t, "cps", "expired", "technical")
+	w := newStation(t, "cps", "expired", "technical")
 	out, _ := w.cpxAgent(t, exitGood, "certs")
 	for _, part := range []string{"Lecteurs :", "Certificats :", "utilisable", "expiré", "ne sert pas à s’identifier", "clé sans code porteur", "CPS"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing:\n%s", part, out)
 		}
 	}
-	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
+	w.Settings(t, "modules = [%q]\nlang = \"en\"\n", w.Module)
 	out, _ = w.cpxAgent(t, exitGood, "certs")
 	for _, part := range []string{"Readers:", "usable", "expired", "not for logging in", "key without a PIN"} {
 		if !strings.Contains(out, part) {
@@ -122,7 +85,7 @@ func TestCerts(t *testing.T) {
 }
 
 func TestCertsUse(t *testing.T) {
-	w := newWorkstation(t, "cps", "cpf", "expired")
+	w := newStation(t, "cps", "cpf", "expired")
 	chosen := func() (ids []string) {
 		for _, c := range w.report(t, exitGood).Certificates {
 			if c.Chosen {
@@ -161,7 +124,7 @@ func TestCertsUse(t *testing.T) {
 }
 
 func TestCertsWithoutCardOrModule(t *testing.T) {
-	w := newWorkstation(t)
+	w := newStation(t)
 	_, errs := w.cpxAgent(t, exitProblem, "certs")
 	if !strings.Contains(errs, "/nowhere/module.so") {
 		t.Error(errs)
@@ -174,23 +137,23 @@ func TestCertsWithoutCardOrModule(t *testing.T) {
 }
 
 func TestPolicy(t *testing.T) {
-	w := newWorkstation(t)
+	w := newStation(t)
 	out, _ := w.cpxAgent(t, exitGood, "policy")
-	for _, part := range []string{"modules", "/nowhere/module.so", w.config, "lang"} {
+	for _, part := range []string{"modules", "/nowhere/module.so", w.Config, "lang"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is missing:\n%s", part, out)
 		}
 	}
-	w.settings(t, "modules = \"one\"\n")
+	w.Settings(t, "modules = \"one\"\n")
 	_, errs := w.cpxAgent(t, exitUsage, "policy")
-	if !strings.Contains(errs, w.config+":1: modules") {
+	if !strings.Contains(errs, w.Config+":1: modules") {
 		t.Error(errs)
 	}
-	w.settings(t, "colour = \"red\"\n")
+	w.Settings(t, "colour = \"red\"\n")
 	if _, errs := w.cpxAgent(t, exitUsage, "run"); !strings.Contains(errs, "colour") {
 		t.Error(errs)
 	}
-	w.config = filepath.Join(w.dir, "missing.toml")
+	w.Config = filepath.Join(w.Dir, "missing.toml")
 	if _, errs := w.cpxAgent(t, exitUsage, "policy"); !strings.Contains(errs, "missing.toml") {
 		t.Error(errs)
 	}
@@ -231,7 +194,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"certs", "--config"}, exitUsage, "a value is missing after --config"},
 	} {
 		var out, errs bytes.Buffer
-		if got := command(t.Context(), c.args, &out, &errs); got != c.exit || !strings.Contains(out.String()+errs.String(), c.says) {
+		if got := program.Run(t.Context(), c.args, &out, &errs); got != c.exit || !strings.Contains(out.String()+errs.String(), c.says) {
 			t.Errorf("%v: exit %d, %q %q", c.args, got, out.String(), errs.String())
 		}
 		if c.exit == exitUsage && (strings.Count(errs.String(), "\n") != 2 || !strings.Contains(errs.String(), "--help` says") || out.Len() > 0) {
@@ -245,7 +208,7 @@ func TestHelp(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range specs {
 		var out, errs bytes.Buffer
-		if got := command(t.Context(), []string{s.name, "--help"}, &out, &errs); got != exitGood || errs.Len() > 0 {
+		if got := program.Run(t.Context(), []string{s.name, "--help"}, &out, &errs); got != exitGood || errs.Len() > 0 {
 			t.Errorf("%s: exit %d %s", s.name, got, errs.String())
 		}
 		text := out.String()
@@ -269,8 +232,8 @@ func TestHelp(t *testing.T) {
 // TestLang: --lang wins over settings, menu and desktop, for what a command prints;
 // where the desktop says nothing, it is French.
 func TestLang(t *testing.T) {
-	w := newWorkstation(t)
-	w.settings(t, "")
+	w := newStation(t)
+	w.Settings(t, "")
 	t.Setenv("LC_ALL", "")
 	t.Setenv("LC_MESSAGES", "")
 	for _, c := range []struct{ env, settings, option, says string }{
@@ -279,7 +242,7 @@ func TestLang(t *testing.T) {
 		{"C", "", "en", "does not start"}, {"en_GB.UTF-8", "", "fr", "ne démarre pas"}, {"C", "lang = \"en\"", "fr", "ne démarre pas"}, {"C", "lang = \"en\"", "", "does not start"},
 	} {
 		t.Setenv("LANG", c.env)
-		w.settings(t, "%s", c.settings)
+		w.Settings(t, "%s", c.settings)
 		args := []string{"autostart"}
 		if c.option != "" {
 			args = append(args, "--lang", c.option)
@@ -292,8 +255,8 @@ func TestLang(t *testing.T) {
 
 // TestPolicyInForce: what no file says is shown as it is on this machine.
 func TestPolicyInForce(t *testing.T) {
-	w := newWorkstation(t)
-	w.settings(t, "")
+	w := newStation(t)
+	w.Settings(t, "")
 	bin := t.TempDir()
 	pinentry := filepath.Join(bin, "pinentry-qt")
 	if err := os.WriteFile(pinentry, []byte("#!/bin/sh\n"), 0o700); err != nil {
@@ -315,10 +278,10 @@ func TestPolicyInForce(t *testing.T) {
 		t.Fatalf("no %s in %s", key, out)
 		return ""
 	}
-	says(t, line("pinentry"), pinentry, "found on PATH")
-	says(t, line("lang"), `"en"`, "the desktop's")
+	workstation.Contains(t, line("pinentry"), pinentry, "found on PATH")
+	workstation.Contains(t, line("lang"), `"en"`, "the desktop's")
 	if found := pkcs11.DefaultModules(); len(found) > 0 {
-		says(t, line("modules"), found[0], "default")
+		workstation.Contains(t, line("modules"), found[0], "default")
 	}
 	dir, err := agent.StateDir()
 	if err != nil {
@@ -327,22 +290,22 @@ func TestPolicyInForce(t *testing.T) {
 	if err := agent.NewLanguageChoice(dir).Set("fr"); err != nil {
 		t.Fatal(err)
 	}
-	says(t, line("lang"), `"fr"`, "chosen in the menu")
-	w.settings(t, "lang = \"en\"\npinentry = \"/opt/x/pinentry\"\nmodules = [\"/opt/x.so\"]\n")
-	says(t, line("pinentry"), "/opt/x/pinentry", w.config)
-	says(t, line("modules"), "/opt/x.so", w.config)
+	workstation.Contains(t, line("lang"), `"fr"`, "chosen in the menu")
+	w.Settings(t, "lang = \"en\"\npinentry = \"/opt/x/pinentry\"\nmodules = [\"/opt/x.so\"]\n")
+	workstation.Contains(t, line("pinentry"), "/opt/x/pinentry", w.Config)
+	workstation.Contains(t, line("modules"), "/opt/x.so", w.Config)
 }
 
 // TestOwnWords: what a command says to a person is in the person's language, and
 // no log stands among it.
 func TestOwnWords(t *testing.T) {
-	w := newWorkstation(t, "cps", "cpf")
+	w := newStation(t, "cps", "cpf")
 	for lang, c := range map[string][3]string{
 		"fr": {"aucun certificat d’une carte", "Aucun certificat", "servie par ce poste"},
 		"en": {"no certificate on a card", "No certificate", "this machine serves"},
 	} {
 		_, errs := w.cpxAgent(t, exitProblem, "certs", "use", "zz", "--lang", lang)
-		says(t, errs, c[0])
+		workstation.Contains(t, errs, c[0])
 		if strings.Contains(errs, "level=") || strings.Count(errs, "\n") != 1 {
 			t.Error(errs)
 		}
@@ -351,12 +314,12 @@ func TestOwnWords(t *testing.T) {
 			t.Error(out, errs)
 		}
 		out, errs = w.cpxAgent(t, exitProblem, "wss", "status", "--lang", lang)
-		says(t, out, c[1])
+		workstation.Contains(t, out, c[1])
 		if strings.Contains(out+errs, "localcert") {
 			t.Error(out, errs)
 		}
 		_, errs = w.cpxAgent(t, exitUsage, "policy", "browsers", "--origin", "http://localhost:8080", "--lang", lang)
-		says(t, errs, c[2])
+		workstation.Contains(t, errs, c[2])
 		if strings.Contains(errs, "browsers:") {
 			t.Error(errs)
 		}
@@ -366,14 +329,14 @@ func TestOwnWords(t *testing.T) {
 func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
 
 func TestAutostart(t *testing.T) {
-	w := newWorkstation(t)
-	t.Setenv("XDG_CONFIG_DIRS", filepath.Join(w.dir, "xdg"))
+	w := newStation(t)
+	t.Setenv("XDG_CONFIG_DIRS", filepath.Join(w.Dir, "xdg"))
 	entry := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "autostart", "cpx-bridge.desktop")
 	for lang, words := range map[string][3]string{
 		"fr": {"CPx Bridge ne démarre pas avec votre session.", "CPx Bridge démarre avec votre session : ", "n’existe pas"},
 		"en": {"CPx Bridge does not start with your desktop.", "CPx Bridge starts with your desktop: ", "does not exist"},
 	} {
-		w.settings(t, "lang = %q\n", lang)
+		w.Settings(t, "lang = %q\n", lang)
 		if err := os.RemoveAll(entry); err != nil {
 			t.Fatal(err)
 		}
@@ -393,44 +356,5 @@ func TestAutostart(t *testing.T) {
 		if out, _ := w.cpxAgent(t, exitProblem, "autostart"); !strings.Contains(out, words[2]) || !strings.Contains(out, "/nonexistent/x") {
 			t.Error(out)
 		}
-	}
-}
-
-// started is a log that ends the agent as soon as it serves.
-type started struct {
-	text bytes.Buffer
-	stop context.CancelFunc
-	seen bool
-}
-
-func (s *started) Write(text []byte) (int, error) {
-	if bytes.Contains(text, []byte("msg=listening")) {
-		s.seen = true
-		s.stop()
-	}
-	return s.text.Write(text)
-}
-
-func TestRunServesUntilItsContextEnds(t *testing.T) {
-	w := newWorkstation(t, "cps")
-	w.settings(t, "modules = [%q]\n", w.module)
-	ctx, stop := context.WithCancel(t.Context())
-	log := &started{stop: stop}
-	code := command(ctx, []string{"--config", w.config, "run", "--no-tray"}, &bytes.Buffer{}, log)
-	if code != exitGood || !log.seen {
-		t.Errorf("exit %d: %s", code, log.text.String())
-	}
-}
-
-func TestRunWithoutAFreePort(t *testing.T) {
-	w := newWorkstation(t)
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	w.settings(t, "modules = [%q]\n[ports]\nfirst = %d\ncount = 1\n", w.module, l.Addr().(*net.TCPAddr).Port)
-	if _, errs := w.cpxAgent(t, exitProblem, "run", "--no-tray"); !strings.Contains(errs, "no free port") {
-		t.Error(errs)
 	}
 }

@@ -1,4 +1,10 @@
-package main
+// Package command is the command line of the agent: what each command does and
+// says, over the rooms that know it. The program gives it what only the program
+// has: its version, its display, and the agent itself.
+//
+// One command runs at a time in a process. The package never asks for a PIN and
+// never opens a window.
+package command
 
 import (
 	"context"
@@ -12,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -110,7 +117,31 @@ func owners(flag string) string {
 	return strings.Join(names, " and ")
 }
 
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Program is what the command line is given by the program around it. All its
+// fields are required.
+type Program struct {
+	Version string
+	// Display reports whether a display answers; it may be asked only once in a
+	// process.
+	Display func() bool
+	// DisplayAnswers reports the same by a process of its own.
+	DisplayAnswers func(ctx context.Context) bool
+	// Serve is the agent: it serves until ctx ends or the person quits.
+	Serve func(ctx context.Context, s Start) error
+}
+
+// Start is what an agent is started with.
+type Start struct {
+	Policy   *policy.Effective
+	StateDir string
+	Tray     bool
+	Held     *control.Held
+	Logger   *slog.Logger
+	LogFile  string // "" where there is none
+}
+
+// Run runs a command line and returns the program's exit status.
+func (program Program) Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	if err != nil {
 		return misused(stderr, o.words, err.Error())
@@ -122,14 +153,15 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return misused(stderr, o.words, wrong)
 	}
 	if o.words[0] == "version" {
-		fmt.Fprintln(stdout, "cpx-agent", version)
+		fmt.Fprintln(stdout, "cpx-agent", program.Version)
 		return exitGood
 	}
 	p, err := load(o)
+	p.program = program
 	if err != nil {
 		fmt.Fprintln(stderr, "cpx-agent:", err)
 		if o.words[0] == "doctor" && o.json {
-			badSettings(o, err, stdout, stderr)
+			badSettings(p, o, err, stdout, stderr)
 		}
 		return exitUsage
 	}
@@ -191,7 +223,8 @@ func misused(stderr io.Writer, words []string, what string) int {
 // line, "" for none.
 type settings struct {
 	*policy.Effective
-	asked string
+	asked   string
+	program Program
 }
 
 func load(o options) (settings, error) {
@@ -200,7 +233,7 @@ func load(o options) (settings, error) {
 		paths.User, paths.UserRequired = o.config, true
 	}
 	p, err := policy.Load(paths)
-	return settings{p, o.lang}, err
+	return settings{Effective: p, asked: o.lang}, err
 }
 
 func logger(p settings, w io.Writer) *slog.Logger {

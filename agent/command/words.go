@@ -1,4 +1,4 @@
-package main
+package command
 
 // words is what the commands say to a person, in the person's language. What is
 // wrong with the use of a command is said in English only, as its usage.

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
-	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
 // examine looks at the workstation. A running agent is left alone.
@@ -22,7 +21,7 @@ func examine(ctx context.Context, p settings, asJSON, identity bool, stdout, std
 		return exitProblem
 	}
 	r := doctor.Run(ctx, doctor.Options{
-		Policy: p.Effective, Lang: language(p, stderr), Agent: version, StateDir: dir, Identity: identity, Display: tray.Available,
+		Policy: p.Effective, Lang: language(p, stderr), Agent: p.program.Version, StateDir: dir, Identity: identity, Display: p.program.Display,
 		Cards: func(ctx context.Context) (agent.CardReport, error) {
 			c, err := look(ctx, p, true, io.Discard)
 			return c.CardReport, err
@@ -60,9 +59,9 @@ func printDoctorJSON(r doctor.Report, stdout, stderr io.Writer) bool {
 
 // badSettings is the report where settings stop everything else: who collects
 // reports gets one from every workstation.
-func badSettings(o options, err error, stdout, stderr io.Writer) {
-	p := settings{&policy.Effective{}, o.lang}
-	printDoctorJSON(doctor.BadSettings(err, language(p, stderr), version, o.whole), stdout, stderr)
+func badSettings(p settings, o options, err error, stdout, stderr io.Writer) {
+	p.Effective = &policy.Effective{}
+	printDoctorJSON(doctor.BadSettings(err, language(p, stderr), p.program.Version, o.whole), stdout, stderr)
 }
 
 func printReport(w io.Writer, r doctor.Report) {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"os"
@@ -7,25 +7,16 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
 func TestBrowserWords(t *testing.T) { catalogue.Check(t, browserWords) }
 
-// says fails where a part is missing in what a command printed.
-func says(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("%q is missing:\n%s", part, text)
-		}
-	}
-}
-
 // TestPolicyBrowsersHere: a folder is the one that a person means who stands
 // somewhere, and is left as it was before.
 func TestPolicyBrowsersHere(t *testing.T) {
-	w := newWorkstation(t)
-	here := filepath.Join(w.dir, "here")
+	w := newStation(t)
+	here := filepath.Join(w.Dir, "here")
 	if err := os.Mkdir(here, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +24,7 @@ func TestPolicyBrowsersHere(t *testing.T) {
 	for system, file := range map[string]string{"linux": "pol/etc/chromium/policies/managed/cpx-bridge.json", "windows": "pol/cpx-bridge-browsers.reg"} {
 		args := []string{"policy", "browsers", "--os", system, "--dir", "pol", "--write"}
 		out, _ := w.cpxAgent(t, exitGood, append(args, "--origin", "https://portail.example.fr")...)
-		says(t, out, filepath.Join(here, file))
+		workstation.Contains(t, out, filepath.Join(here, file))
 		if _, err := os.Stat(file); err != nil {
 			t.Error(err)
 		}
@@ -52,8 +43,8 @@ func TestPolicyBrowsersHere(t *testing.T) {
 }
 
 func TestPolicyBrowsers(t *testing.T) {
-	w := newWorkstation(t)
-	root := filepath.Join(w.dir, "root")
+	w := newStation(t)
+	root := filepath.Join(w.Dir, "root")
 	chromium := filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json")
 	firefox := filepath.Join(root, "/etc/firefox/policies/policies.json")
 	portal := []string{"--origin", "https://portail.example.fr"}
@@ -62,8 +53,8 @@ func TestPolicyBrowsers(t *testing.T) {
 		return w.cpxAgent(t, exit, append([]string{"policy", "browsers", "--os", "linux", "--dir", root}, args...)...)
 	}
 	out, errs := run(exitGood, append(portal, "--origin", "https://*.groupe.example.fr", "--older-edge")...)
-	says(t, out, "# Chromium\u00a0: à écrire\u00a0: "+chromium, `"https://portail.example.fr:443"`, `"https://[*.]groupe.example.fr:443"`, `"*.groupe.example.fr"`, "LocalNetworkAccessAllowedForUrls")
-	says(t, errs, "le domaine lui-même", "tous les ports", "Edge avant 146")
+	workstation.Contains(t, out, "# Chromium\u00a0: à écrire\u00a0: "+chromium, `"https://portail.example.fr:443"`, `"https://[*.]groupe.example.fr:443"`, `"*.groupe.example.fr"`, "LocalNetworkAccessAllowedForUrls")
+	workstation.Contains(t, errs, "le domaine lui-même", "tous les ports", "Edge avant 146")
 	if _, err := os.Stat(root); err == nil {
 		t.Error("printing wrote something")
 	}
@@ -75,21 +66,21 @@ func TestPolicyBrowsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errs = run(exitProblem, append(portal, "--write")...)
-	says(t, out, "écrit\u00a0: "+chromium)
-	says(t, errs, firefox+" : ce fichier est mal formé")
+	workstation.Contains(t, out, "écrit\u00a0: "+chromium)
+	workstation.Contains(t, errs, firefox+" : ce fichier est mal formé")
 	if err := os.WriteFile(firefox, []byte(`{"policies": {"DisableTelemetry": true}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
+	w.Settings(t, "modules = [%q]\nlang = \"en\"\n", w.Module)
 	out, errs = run(exitGood, append(portal, "--write")...)
-	says(t, out, "unchanged: "+chromium, "written: "+firefox, "Others’ entries stay", firefox+".before-cpx-bridge")
-	says(t, errs, "every port")
+	workstation.Contains(t, out, "unchanged: "+chromium, "written: "+firefox, "Others’ entries stay", firefox+".before-cpx-bridge")
+	workstation.Contains(t, errs, "every port")
 	out, _ = run(exitGood, portal...)
-	says(t, out, "stands there already: "+firefox)
+	workstation.Contains(t, out, "stands there already: "+firefox)
 	out, _ = run(exitGood, "--remove")
-	says(t, out, "to be removed: "+chromium, "will be changed: "+firefox)
+	workstation.Contains(t, out, "to be removed: "+chromium, "will be changed: "+firefox)
 	out, _ = run(exitGood, "--remove", "--write")
-	says(t, out, "removed: "+chromium, "Others’ entries stay")
+	workstation.Contains(t, out, "removed: "+chromium, "Others’ entries stay")
 	if strings.Contains(out, "before-cpx-bridge") {
 		t.Error(out)
 	}
@@ -97,14 +88,14 @@ func TestPolicyBrowsers(t *testing.T) {
 		t.Errorf("%q %v", text, err)
 	}
 	_, errs = run(exitGood, "--remove", "--write", "--browser", "chrome,chromium")
-	says(t, errs, "no entry of CPx Bridge")
+	workstation.Contains(t, errs, "no entry of CPx Bridge")
 }
 
 // TestPolicyBrowsersRecord: a damaged record is a problem of the machine, not a
 // wrong use, and the way out that is named is one.
 func TestPolicyBrowsersRecord(t *testing.T) {
-	w := newWorkstation(t)
-	root := filepath.Join(w.dir, "root")
+	w := newStation(t)
+	root := filepath.Join(w.Dir, "root")
 	record := filepath.Join(root, "/etc/cpx-bridge/browsers.json")
 	run := func(exit int, args ...string) (string, string) {
 		t.Helper()
@@ -115,37 +106,37 @@ func TestPolicyBrowsersRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs := run(exitProblem, "--remove")
-	says(t, errs, record, "rien n’a été changé", "renommez-le")
-	w.settings(t, "modules = [%q]\nlang = \"en\"\n", w.module)
+	workstation.Contains(t, errs, record, "rien n’a été changé", "renommez-le")
+	w.Settings(t, "modules = [%q]\nlang = \"en\"\n", w.Module)
 	_, errs = run(exitProblem, "--origin", "https://portail.example.fr")
-	says(t, errs, record, "nothing was changed", "rename it")
+	workstation.Contains(t, errs, record, "nothing was changed", "rename it")
 	if err := os.Rename(record, record+".damaged"); err != nil {
 		t.Fatal(err)
 	}
 	out, _ := run(exitGood, "--remove")
-	says(t, out, "removed: "+filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json"))
+	workstation.Contains(t, out, "removed: "+filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json"))
 }
 
 func TestPolicyBrowsersElsewhere(t *testing.T) {
-	w := newWorkstation(t)
+	w := newStation(t)
 	portal := []string{"policy", "browsers", "--origin", "https://portail.example.fr"}
 	out, errs := w.cpxAgent(t, exitGood, append(portal, "--os", "windows")...)
 	if !strings.HasPrefix(out, "Windows Registry Editor Version 5.00\r\n") { // it goes into a file as it stands
 		t.Error(out)
 	}
-	says(t, errs, "numérote depuis 1", "reg import")
+	workstation.Contains(t, errs, "numérote depuis 1", "reg import")
 	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--browser", "edge")...)
 	if !strings.HasPrefix(out, "<?xml ") || strings.Contains(out, "firefox") {
 		t.Error(out)
 	}
-	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--write", "--dir", w.dir)...)
-	says(t, out, "écrit\u00a0: "+filepath.Join(w.dir, "cpx-bridge-browsers.mobileconfig"))
+	out, _ = w.cpxAgent(t, exitGood, append(portal, "--os", "macos", "--write", "--dir", w.Dir)...)
+	workstation.Contains(t, out, "écrit\u00a0: "+filepath.Join(w.Dir, "cpx-bridge-browsers.mobileconfig"))
 	_, errs = w.cpxAgent(t, exitProblem, append(portal, "--os", "windows", "--write")...)
-	says(t, errs, "--dir")
+	workstation.Contains(t, errs, "--dir")
 }
 
 func TestPolicyBrowsersMisused(t *testing.T) {
-	w := newWorkstation(t)
+	w := newStation(t)
 	for says, args := range map[string][]string{
 		"name each portal":      {"policy", "browsers"},
 		"leave --origin out":    {"policy", "browsers", "--remove", "--origin", "https://a.fr"},

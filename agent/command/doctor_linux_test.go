@@ -1,0 +1,55 @@
+package command
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
+)
+
+// TestDoctorOfBadSettings: a collector gets JSON, and the status of bad settings.
+func TestDoctorOfBadSettings(t *testing.T) {
+	w := newStation(t)
+	w.Settings(t, "lang = \"fr\"\n[wss]\nenabled = 3\n")
+	out, _ := w.cpxAgent(t, exitUsage, "doctor", "--json")
+	var r doctor.Report
+	if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) != 1 {
+		t.Fatalf("%v in %s", err, out)
+	}
+	f := r.Findings[0]
+	if f.Code != "settings_bad" || f.Check != "settings" || f.Outcome != doctor.Problem || f.Subject != "wss.enabled" {
+		t.Errorf("%+v", f)
+	}
+	workstation.Contains(t, f.Text, "config.toml:3: wss.enabled: must be true or false")
+	if out, errs := w.cpxAgent(t, exitUsage, "doctor"); strings.Contains(out+errs, "struct") {
+		t.Error(out, errs)
+	}
+}
+
+// TestDoctorNeverLogsIn: what the module was called for, by OpenSC's spy.
+func TestDoctorNeverLogsIn(t *testing.T) {
+	spy, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
+	if err != nil || len(spy) == 0 {
+		t.Fatal("OpenSC's pkcs11-spy.so is not installed: YES=1 scripts/setup test installs it")
+	}
+	w := newStation(t, "cps")
+	trace := filepath.Join(w.Dir, "trace")
+	t.Setenv("PKCS11SPY", w.Module)
+	t.Setenv("PKCS11SPY_OUTPUT", trace)
+	w.Settings(t, "modules = [%q]\nlang = \"en\"\n", spy[0])
+	out, _ := w.cpxAgent(t, exitProblem, "doctor")
+	workstation.Contains(t, out, "A card can be used to log in.")
+	calls, err := os.ReadFile(trace)
+	if err != nil || !strings.Contains(string(calls), "C_GetTokenInfo") {
+		t.Fatalf("the trace shows nothing: %v", err)
+	}
+	for _, call := range []string{"C_Login", "C_Sign", "C_SetPIN", "C_InitPIN"} {
+		if strings.Contains(string(calls), call) {
+			t.Errorf("%s was called", call)
+		}
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/command"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/tray"
+)
+
+// serve serves until ctx ends or the person quits in the tray.
+func serve(ctx context.Context, s command.Start) error {
+	log := s.Logger
+	ctx, cancel := context.WithCancel(ctx)
+	socket := control.NewServer(s.Held, log)
+	socketEnded := make(chan struct{})
+	go func() { defer close(socketEnded); socket.Serve(ctx) }()
+	defer func() { cancel(); <-socketEnded }()
+
+	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log})
+	if err != nil {
+		return err
+	}
+	defer cards.Close()
+	server, err := agent.New(agent.Options{
+		Policy: s.Policy, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
+		LocalCertificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: agent.NewLanguageChoice(s.StateDir), LogFile: s.LogFile,
+		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log}),
+	})
+	if err != nil {
+		return err
+	}
+	socket.Ready(remote.Methods(ctx, server, func(ctx context.Context) bool {
+		if !asksNobody(ctx) {
+			return false
+		}
+		log.Info("no dialog can be shown here any more: ending for an agent on a desktop")
+		cancel()
+		return true
+	}, displayAnswers))
+	if s.Policy.Notifications {
+		notified := notifications(ctx, server, s.StateDir, log)
+		defer func() { cancel(); <-notified }()
+	}
+	served := make(chan error, 1)
+	go func() {
+		served <- server.Serve(ctx)
+		cancel() // a server that failed ends the tray too
+	}()
+	if s.Tray {
+		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.LogFile}) {
+			log.Info("the person quit")
+		}
+		cancel()
+	}
+	return <-served
+}
