@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -77,10 +78,15 @@ func TestVirtual(t *testing.T) {
 			t.Errorf("%s: %q, want %q", words, out, want)
 		}
 	}
+	tell("card present, 3 tries left, 0 APDUs", "state")
 	if got := opensc(t, dir); !strings.Contains(got, "CPS3v3-TEST") {
 		t.Errorf("OpenSC sees\n%s", got)
 	}
-	tell("card present, 3 tries left", "state")
+	out, _ := cpxCard(t, 0, "tell", "--dir", dir, "state")
+	if !regexp.MustCompile(`^card present, 3 tries left, [1-9]\d* APDUs\n$`).MatchString(out) {
+		t.Errorf("OpenSC has read the card: %q", out)
+	}
+	tell(strings.TrimSpace(out), "state") // which asks the card nothing
 	tell("no card", "remove")
 	if got := opensc(t, dir); strings.Contains(got, "CPS3v3-TEST") {
 		t.Errorf("the card is out, and OpenSC sees\n%s", got)

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
@@ -173,6 +174,7 @@ type Desk struct {
 	name   string
 	pinPad bool
 	path   string
+	apdus  atomic.Int64
 
 	mu      sync.Mutex
 	service *vreader.Service // nil while the service is stopped
@@ -214,7 +216,7 @@ func (d *Desk) plug() error {
 	if d.service == nil || d.reader != nil {
 		return nil
 	}
-	r, err := d.service.Plug(d.name, vreader.ReaderOptions{PINPad: d.pinPad})
+	r, err := d.service.Plug(d.name, vreader.ReaderOptions{PINPad: d.pinPad, APDUs: &d.apdus})
 	if err != nil {
 		return err
 	}
@@ -240,6 +242,9 @@ func (d *Desk) slow() {
 
 // Socket is the path for PCSCLITE_CSOCK_NAME.
 func (d *Desk) Socket() string { return d.path }
+
+// APDUs is how many commands programs have sent to the desk's cards so far.
+func (d *Desk) APDUs() int64 { return d.apdus.Load() }
 
 // Card is the desk's card, in the reader or beside it.
 func (d *Desk) Card() vcard.Card {

@@ -20,7 +20,7 @@ const Words = `  insert, remove       the card
   delay DURATION       the card's time for each command, such as 25ms; 0 for none
   lock, unlock         the PIN: no try left, or all
   type PIN, cancel     on the reader's pad, while it asks
-  state                what there is
+  state                what there is, and how many commands (APDUs) cards were sent
 `
 
 // ErrUnknownWord says that Do does not know a command.
@@ -46,6 +46,9 @@ func (d *Desk) Do(line string) (string, error) {
 	}
 	if err := d.do(words); err != nil {
 		return "", err
+	}
+	if words[0] == "state" {
+		return fmt.Sprintf("%s, %d APDUs", d.State(), d.APDUs()), nil
 	}
 	return d.State(), nil
 }

@@ -400,6 +400,7 @@ func (h *handle) exchange(command []byte) ([]byte, uint32) {
 			}
 		}
 	}
+	r.apdus.Add(1)
 	answer := card.Transmit(command)
 	if trace != nil {
 		trace(command, answer)

@@ -119,12 +119,16 @@ type Reader struct {
 	locked    *handle // who has begun a transaction
 	gone      chan struct{}
 	keys      chan string // what a person types on the pad
+
+	apdus *atomic.Int64 // see ReaderOptions
 }
 
 // ReaderOptions make a Reader.
 type ReaderOptions struct {
 	// PINPad makes it a reader with a key pad: see Type and CancelPad.
 	PINPad bool
+	// APDUs, where not nil, counts the commands that programs send to the cards.
+	APDUs *atomic.Int64
 }
 
 // Plug adds a reader, empty.
@@ -137,7 +141,10 @@ func (s *Service) Plug(name string, o ReaderOptions) (*Reader, error) {
 	if slices.ContainsFunc(s.readers, func(r *Reader) bool { return r.name == name }) {
 		return nil, fmt.Errorf("vreader: there is a reader %q already", name)
 	}
-	r := &Reader{service: s, name: name, pinPad: o.PINPad, gone: make(chan struct{}), keys: make(chan string)}
+	if o.APDUs == nil {
+		o.APDUs = new(atomic.Int64)
+	}
+	r := &Reader{service: s, name: name, pinPad: o.PINPad, apdus: o.APDUs, gone: make(chan struct{}), keys: make(chan string)}
 	s.readers = append(s.readers, r)
 	s.changed()
 	return r, nil

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ type script struct {
 	Confirm []string `json:"confirm"` // ok, notok, cancel, hang, die
 	Insert  string   `json:"insert"`  // of a dialog with one button: cancel; "" waits
 	Log     string   `json:"log"`
+	// Socket, where set, is a Unix socket that is told of each GETPIN by a
+	// connection; the line that comes back is the PIN, or one of its words.
+	Socket string `json:"socket"`
 }
 
 const (
@@ -98,7 +102,13 @@ func (s script) note(line string) error {
 }
 
 func (s script) getPIN(path string) string {
-	switch pin := next(path+".pins", s.PIN); pin {
+	pin := ""
+	if s.Socket != "" {
+		pin = askSocket(s.Socket)
+	} else {
+		pin = next(path+".pins", s.PIN)
+	}
+	switch pin {
 	case "cancel":
 		return cancelled
 	case "hang":
@@ -109,6 +119,20 @@ func (s script) getPIN(path string) string {
 		return "D " + strings.ReplaceAll(pin, "%", "%25") + "\nOK"
 	}
 	return ""
+}
+
+// askSocket gives "die" where nobody answers.
+func askSocket(path string) string {
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return "die"
+	}
+	defer conn.Close()
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return "die"
+	}
+	return strings.TrimSpace(line)
 }
 
 func (s script) confirm(path string) string {

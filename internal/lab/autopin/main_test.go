@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,5 +129,33 @@ func TestWaits(t *testing.T) {
 				t.Errorf("log %q, %v", text, err)
 			}
 		})
+	}
+}
+
+// TestSocket: a test that wants to know when the PIN is asked answers itself.
+func TestSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for _, pin := range []string{"1234\n", "cancel\n"} {
+			if conn, err := l.Accept(); err == nil {
+				_, _ = conn.Write([]byte(pin))
+				_ = conn.Close()
+			}
+		}
+		_ = l.Close()
+	}()
+	program, _ := scripted(t, map[string]any{"socket": socket, "pin": []string{"0000"}})
+	for _, want := range []string{"D 1234\nOK\n", cancelled + "\n"} {
+		if got, err := say(t, program, "GETPIN\n"); err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
+		}
+	}
+	var exit *exec.ExitError
+	if got, err := say(t, program, "GETPIN\n"); got != "" || !errors.As(err, &exit) {
+		t.Errorf("nobody answers: %q, %v", got, err)
 	}
 }

@@ -36,7 +36,7 @@ func run(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	bin = dir
 	root := filepath.Join("..", "..", "..")
-	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...", "./internal/lab/autopin", "./internal/lab/stack/run")
+	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/...", "./internal/lab/autopin", "./internal/lab/stack/run", "./internal/lab/bareprogram/login")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
@@ -83,7 +83,7 @@ func startAgent(t testing.TB, s *stack.Stack, args ...string) *stack.Process {
 
 // page is a page's end of the socket.
 type page struct {
-	t      *testing.T
+	t      testing.TB
 	socket *websocket.Conn
 	next   int
 	states []string
@@ -95,7 +95,7 @@ func dial(s *stack.Stack, origin string) (*websocket.Conn, *http.Response, error
 	return d.Dial("ws://"+s.AgentAddress()+"/v1", http.Header{"Origin": {origin}})
 }
 
-func open(t *testing.T, s *stack.Stack) *page {
+func open(t testing.TB, s *stack.Stack) *page {
 	t.Helper()
 	socket, response, err := dial(s, s.Origin)
 	if err != nil {
@@ -151,7 +151,7 @@ func (p *page) call(method string, params any) answer {
 	}
 }
 
-func nonce(t *testing.T) string {
+func nonce(t testing.TB) string {
 	t.Helper()
 	b := make([]byte, 32)
 	if _, err := rand.Read(b); err != nil {
