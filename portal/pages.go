@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -14,14 +15,15 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 //go:embed web/templates web/static lang
 var files embed.FS
 
 const (
-	french  = "fr"
-	english = "en"
+	french  = language.French
+	english = language.English
 )
 
 // catalogue holds every sentence of the site, by language and key.
@@ -96,12 +98,7 @@ func (p *Portal) render(w http.ResponseWriter, v *view) {
 			"how":        func(r Region) string { return p.settings.texts.how(r, v.Lang, p.settings.Name) },
 			"in":         func(b Bilingual) string { return b.in(v.Lang) },
 			"profession": func(title string) string { return cps.ProfessionIn(v.Lang, title) },
-			"date": func(at time.Time) string {
-				if v.Lang == english {
-					return at.Local().Format("2 January 2006, 15:04")
-				}
-				return at.Local().Format("02/01/2006 à 15\u00a0h\u00a004")
-			},
+			"date":       func(at time.Time) string { return language.DateTime(at, v.Lang) },
 		}).Execute(&out, v)
 	}
 	if err != nil {
@@ -119,18 +116,10 @@ const langCookie = "lang"
 
 // lang is the person's choice, else the browser's, else French.
 func (p *Portal) lang(r *http.Request) string {
-	if c, err := r.Cookie(langCookie); err == nil && (c.Value == french || c.Value == english) {
+	if c, err := r.Cookie(langCookie); err == nil && language.Known(c.Value) {
 		return c.Value
 	}
-	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
-		switch tag, _, _ = strings.Cut(strings.ToLower(strings.TrimSpace(tag)), ";"); {
-		case tag == french || strings.HasPrefix(tag, "fr-"):
-			return french
-		case tag == english || strings.HasPrefix(tag, "en-"):
-			return english
-		}
-	}
-	return french
+	return cmp.Or(language.Accept(r.Header.Get("Accept-Language")), french)
 }
 
 // setLang keeps the choice for a year and goes back to where the person was.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/settings"
 )
 
@@ -92,7 +93,7 @@ func (f *file) check(machine bool) error {
 	if f.Pinentry != nil && *f.Pinentry != "" && !absolute(*f.Pinentry) {
 		return f.err("pinentry", fmt.Sprintf("%q must be an absolute path", *f.Pinentry))
 	}
-	if f.Lang != nil && *f.Lang != "" && *f.Lang != "fr" && *f.Lang != "en" {
+	if f.Lang != nil && *f.Lang != "" && !language.Known(*f.Lang) {
 		return f.err("lang", fmt.Sprintf("%q: the languages are fr and en", *f.Lang))
 	}
 	if m := f.Origins.Mode; m != nil && *m != ModeAsk && *m != ModeListed {

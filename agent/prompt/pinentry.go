@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 // PinentryOptions make a Pinentry.
@@ -194,7 +196,7 @@ func locale(lang string) string {
 			return value
 		}
 	}
-	if lang == "en" {
+	if lang == language.English {
 		return "en_US.UTF-8"
 	}
 	return "fr_FR.UTF-8"
