@@ -9,10 +9,10 @@ import (
 
 // Consent implements Prompter.
 func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
-	w := wordsOf(lang)
+	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.consent},
-		{"SETOK", w.allow}, {"SETCANCEL", w.refuse},
+		{"SETTITLE", product}, {"SETDESC", q.describe(c) + "\n\n" + q.Text("dialog.consent")},
+		{"SETOK", q.Text("dialog.allow")}, {"SETCANCEL", q.Text("dialog.refuse")},
 	}, "CONFIRM")
 	return answerError(err)
 }
@@ -32,10 +32,10 @@ func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
 	if err := p.meant(); err != nil {
 		return err
 	}
-	w := wordsOf(lang)
+	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.always},
-		{"SETOK", w.yesAlways}, {"SETCANCEL", w.notAlways},
+		{"SETTITLE", product}, {"SETDESC", q.describe(c) + "\n\n" + q.Text("dialog.always")},
+		{"SETOK", q.Text("dialog.allow_always")}, {"SETCANCEL", q.Text("dialog.ask_each_time")},
 	}, "CONFIRM")
 	return answerError(err)
 }
@@ -45,10 +45,10 @@ func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder)
 	if err := p.meant(); err != nil {
 		return err
 	}
-	w := wordsOf(lang)
+	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.holder(h) + "\n\n" + w.confirm},
-		{"SETOK", w.allow}, {"SETCANCEL", w.refuse},
+		{"SETTITLE", product}, {"SETDESC", q.describe(c) + "\n\n" + q.holder(h) + "\n\n" + q.Text("dialog.consent_unlocked")},
+		{"SETOK", q.Text("dialog.allow")}, {"SETCANCEL", q.Text("dialog.refuse")},
 	}, "CONFIRM")
 	return answerError(err)
 }
@@ -56,9 +56,9 @@ func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder)
 // Tell implements Prompter. What a line of the protocol cannot hold is cut out
 // of the middle.
 func (p *Pinentry) Tell(ctx context.Context, lang, title, text string) error {
-	w := wordsOf(lang)
+	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", safe(title, maxName)}, {"SETDESC", safeLines(text, maxTold)}, {"SETOK", w.close},
+		{"SETTITLE", safe(title, maxName)}, {"SETDESC", safeLines(text, maxTold)}, {"SETOK", q.Text("dialog.close")},
 	}, "CONFIRM --one-button")
 	if err := answerError(err); !errors.Is(err, ErrCancelled) {
 		return err
@@ -72,11 +72,11 @@ func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []
 	if len(choices) == 0 {
 		return 0, fmt.Errorf("%w: no certificate to choose from", ErrUnavailable)
 	}
-	w := wordsOf(lang)
+	q := questionsIn(lang)
 	for i := 0; ; i = (i + 1) % len(choices) {
 		_, err := p.ask(ctx, lang, settings{
-			{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.choice(i+1, len(choices)) + "\n" + w.holder(choices[i])},
-			{"SETOK", w.use}, {"SETNOTOK", w.next}, {"SETCANCEL", w.cancel},
+			{"SETTITLE", product}, {"SETDESC", q.describe(c) + "\n\n" + q.Text("dialog.which_of", i+1, len(choices)) + "\n" + q.holder(choices[i])},
+			{"SETOK", q.Text("dialog.use")}, {"SETNOTOK", q.Text("dialog.next")}, {"SETCANCEL", q.Text("dialog.cancel")},
 		}, "CONFIRM")
 		if err == nil {
 			return i, nil
@@ -90,26 +90,26 @@ func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []
 
 // PIN implements Prompter.
 func (p *Pinentry) PIN(ctx context.Context, lang string, d PIN) ([]byte, error) {
-	w := wordsOf(lang)
-	parts := []string{w.describe(d.Caller), w.holder(d.Holder)}
+	q := questionsIn(lang)
+	parts := []string{q.describe(d.Caller), q.holder(d.Holder)}
 	if d.PINPad {
 		_, err := p.ask(ctx, lang, settings{
-			{"SETTITLE", w.title}, {"SETDESC", strings.Join(append(parts, w.pad(d)...), "\n\n")}, {"SETOK", w.cancel},
+			{"SETTITLE", product}, {"SETDESC", strings.Join(append(parts, q.onPINPad(d)...), "\n\n")}, {"SETOK", q.Text("dialog.cancel")},
 		}, "CONFIRM --one-button")
 		return nil, cancelButton(err)
 	}
 	pin, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", strings.Join(append(parts, w.warnings(d)...), "\n\n")},
-		{"SETPROMPT", w.pin}, {"SETERROR", w.wrong(d)}, {"SETOK", w.ok}, {"SETCANCEL", w.cancel},
+		{"SETTITLE", product}, {"SETDESC", strings.Join(append(parts, q.warnings(d)...), "\n\n")},
+		{"SETPROMPT", q.Text("dialog.pin_label")}, {"SETERROR", q.wrong(d)}, {"SETOK", q.Text("dialog.validate")}, {"SETCANCEL", q.Text("dialog.cancel")},
 	}, "GETPIN")
 	return pin, answerError(err)
 }
 
 // InsertCard implements Prompter.
 func (p *Pinentry) InsertCard(ctx context.Context, lang string, c Caller, reader bool) error {
-	w := wordsOf(lang)
+	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", w.title}, {"SETDESC", w.describe(c) + "\n\n" + w.forCard(reader)}, {"SETOK", w.cancel},
+		{"SETTITLE", product}, {"SETDESC", q.describe(c) + "\n\n" + q.forCard(reader)}, {"SETOK", q.Text("dialog.cancel")},
 	}, "CONFIRM --one-button")
 	return cancelButton(err)
 }
@@ -120,4 +120,20 @@ func cancelButton(err error) error {
 		return ErrCancelled
 	}
 	return answerError(err)
+}
+
+func (q questions) describe(c Caller) string {
+	text := q.Text("dialog.site") + "\n" + safeOrigin(c.Origin)
+	if c.Program != "" {
+		text += "\n" + q.Text("dialog.program", safe(c.Program, maxName))
+	}
+	return text
+}
+
+// onPINPad is what is shown where the PIN is typed on the reader.
+func (q questions) onPINPad(p PIN) (list []string) {
+	if wrong := q.wrong(p); wrong != "" {
+		list = append(list, wrong)
+	}
+	return append(append(list, q.Text("dialog.on_pin_pad")), q.warnings(p)...)
 }

@@ -73,7 +73,7 @@ func (d *desktop) calm(ctx context.Context, lang string, c Caller) error {
 	if onlyPinentry(d.pinentry.program) {
 		return nil
 	}
-	err := d.own.answered(ctx, wordsOf(lang).askNothing(c))
+	err := d.own.answered(ctx, questionsIn(lang).askNothing(c))
 	if errors.Is(err, ErrUnavailable) {
 		d.log.Info("asking for the PIN at once", "why", err)
 		return nil

@@ -14,13 +14,14 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // TestWindowLies: a window's process that does not answer as it should is no
 // answer at all.
 func TestWindowLies(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000") // none of these shows anything
-	r := texts["fr"].askChoice(site, []Holder{gp, nurse})
+	r := questionsIn("fr").askChoice(site, []Holder{gp, nurse})
 	for name, c := range map[string]struct {
 		script string
 		row    int
@@ -61,7 +62,7 @@ func TestProgramAsksAll(t *testing.T) {
 	if err := errors.Join(asker.Consent(t.Context(), "fr", site), asker.Always(t.Context(), "fr", site), asker.Tell(t.Context(), "fr", "Titre", "ligne 1\nligne 2")); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{texts["fr"].consent, texts["fr"].always, "SETTITLE Titre\n", "ligne 1\nligne 2"} {
+	for _, want := range []string{texts.In("fr").Text("dialog.consent"), texts.In("fr").Text("dialog.always"), "SETTITLE Titre\n", "ligne 1\nligne 2"} {
 		if !strings.Contains(log(), want) {
 			t.Errorf("no %q in\n%s", want, log())
 		}
@@ -218,10 +219,11 @@ func TestShortcuts(t *testing.T) {
 // TestSafeAnswer: in every question that lends itself to it, Enter is the answer
 // that allows nothing, and no language has two buttons alike.
 func TestSafeAnswer(t *testing.T) {
-	for lang, w := range texts {
+	for _, lang := range []string{"fr", "en"} {
+		q := questionsIn(lang)
 		for name, r := range map[string]dialog.Request{
-			"consent": w.askConsent(site), "confirm": w.askConfirm(site, gp), "always": w.askAlways(site),
-			"insert": w.askCard(site, true), "connect": w.askCard(site, false), "pad": w.askPad(PIN{Caller: site, Holder: gp}),
+			"consent": q.askConsent(site), "confirm": q.askConfirm(site, gp), "always": q.askAlways(site),
+			"insert": q.askCard(site, true), "connect": q.askCard(site, false), "pad": q.askPINPad(PIN{Caller: site, Holder: gp}),
 		} {
 			for _, b := range r.Buttons {
 				if b.Default != (b.Answer == dialog.Cancel) {
@@ -232,7 +234,7 @@ func TestSafeAnswer(t *testing.T) {
 				t.Errorf("%s, %s: takes keys at once", lang, name)
 			}
 		}
-		if w.tell("", "").Quiet != 0 {
+		if q.notice("", "").Quiet != 0 {
 			t.Error("what the person opened does not take keys at once")
 		}
 	}
@@ -242,7 +244,7 @@ func TestSafeAnswer(t *testing.T) {
 // file open, no goroutine and no process behind.
 func TestNothingIsLeft(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
-	r := texts["fr"].askConsent(site)
+	r := questionsIn("fr").askConsent(site)
 	round := func() {
 		for _, script := range []string{`echo '{"answer":"ok"}'`, `echo nonsense`, `exit 3`, `kill -9 $$`} {
 			_, _ = window{command: []string{"/bin/sh", "-c", "read question; " + script}}.show(t.Context(), r)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 func TestAnswers(t *testing.T) {
@@ -56,25 +58,25 @@ func TestAnswers(t *testing.T) {
 // languages, and only where it is so.
 func TestWhatIsSaid(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {
-		w := texts[lang]
+		say := texts.In(lang)
 		soon := gp
 		soon.Renew = true
-		renew, _, _ := strings.Cut(w.renew, "%s")
+		renew, noAnswer := say.Text("dialog.renew_card", gp.NotAfter), say.Text("dialog.no_answer")
 		for name, c := range map[string]struct {
 			ask  func(p *Pinentry) error
 			says []string
 			not  []string
 		}{
-			"an open card": {func(p *Pinentry) error { return p.Confirm(t.Context(), lang, site, gp) }, []string{w.confirm, gp.Name, gp.Identifier, site.Origin}, []string{w.consent}},
-			"a plain PIN":  {func(p *Pinentry) error { _, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: gp}); return err }, []string{gp.Name}, []string{renew, w.unsure}},
+			"an open card": {func(p *Pinentry) error { return p.Confirm(t.Context(), lang, site, gp) }, []string{say.Text("dialog.consent_unlocked"), gp.Name, gp.Identifier, site.Origin}, []string{say.Text("dialog.consent")}},
+			"a plain PIN":  {func(p *Pinentry) error { _, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: gp}); return err }, []string{gp.Name}, []string{renew, noAnswer}},
 			"ends soon": {func(p *Pinentry) error {
 				_, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: soon})
 				return err
-			}, []string{renew + gp.NotAfter}, []string{w.unsure}},
+			}, []string{renew}, []string{noAnswer}},
 			"not known": {func(p *Pinentry) error {
 				_, err := p.PIN(t.Context(), lang, PIN{Caller: site, Holder: gp, Unsure: true, FinalTry: true})
 				return err
-			}, []string{w.unsure, w.finalTry}, []string{renew, w.wrongPIN}},
+			}, []string{noAnswer, say.Text("card.pin.final_try")}, []string{renew, say.Text("dialog.wrong_pin")}},
 		} {
 			p, log := answering(t, map[string]any{"pin": []string{"1234"}, "confirm": []string{"ok"}})
 			if err := c.ask(p); err != nil {
@@ -200,17 +202,18 @@ func TestNoPasswordCache(t *testing.T) {
 }
 
 func TestPINTexts(t *testing.T) {
-	fr := texts["fr"]
+	fr := texts.In("fr")
+	wrong, finalTry, countLow := fr.Text("dialog.wrong_pin"), fr.Text("card.pin.final_try"), fr.Text("card.pin.count_low")
 	for name, c := range map[string]struct {
 		pin  PIN
 		want []string
 		not  []string
 	}{
-		"first":     {PIN{}, []string{site.Origin, site.Program, gp.Name, gp.Identifier, gp.Profession, gp.Kind, "SETPROMPT " + fr.pin}, []string{"SETERROR", fr.countLow, fr.finalTry}},
-		"wrong":     {PIN{WrongPIN: true, CountLow: true}, []string{"SETERROR " + fr.wrongPIN, fr.countLow}, []string{fr.finalTry}},
-		"final try": {PIN{CountLow: true, FinalTry: true}, []string{fr.finalTry}, []string{"SETERROR", fr.countLow}},
-		"length":    {PIN{LengthHint: true, MinLength: 4, MaxLength: 8}, []string{"SETERROR Le code porteur compte de 4 à 8"}, []string{fr.wrongPIN}},
-		"fixed":     {PIN{LengthHint: true, MinLength: 4, MaxLength: 4}, []string{"SETERROR Le code porteur compte 4 "}, []string{fr.wrongPIN}},
+		"first":     {PIN{}, []string{site.Origin, site.Program, gp.Name, gp.Identifier, gp.Profession, gp.Kind, "SETPROMPT " + fr.Text("dialog.pin_label")}, []string{"SETERROR", countLow, finalTry}},
+		"wrong":     {PIN{WrongPIN: true, CountLow: true}, []string{"SETERROR " + wrong, countLow}, []string{finalTry}},
+		"final try": {PIN{CountLow: true, FinalTry: true}, []string{finalTry}, []string{"SETERROR", countLow}},
+		"length":    {PIN{LengthHint: true, MinLength: 4, MaxLength: 8}, []string{"SETERROR Le code porteur compte de 4 à 8"}, []string{wrong}},
+		"fixed":     {PIN{LengthHint: true, MinLength: 4, MaxLength: 4}, []string{"SETERROR Le code porteur compte 4 "}, []string{wrong}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, log := answering(t, map[string]any{"pin": []string{"1234"}})
@@ -269,7 +272,7 @@ func TestHostileTexts(t *testing.T) {
 			if _, err := p.PIN(t.Context(), "fr", d); err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(log(), texts["fr"].finalTry) {
+			if !strings.Contains(log(), texts.In("fr").Text("card.pin.final_try")) {
 				t.Errorf("the warning was cut:\n%s", log())
 			}
 			if n := strings.Count("\n"+log(), "\nGETPIN\n"); n != 1 {

@@ -1,24 +1,32 @@
 package prompt
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
+
+// questions makes the dialogs in one language.
+type questions struct{ texts.Catalogue }
+
+func questionsIn(lang string) questions { return questions{texts.In(lang)} }
+
+// product is the title of every dialog but the state's.
+const product = "CPx Bridge"
 
 // quiet: whoever types in the browser as a dialog opens by itself must neither
 // allow nor cancel anything. In milliseconds.
 const quiet = 600
 
 // about is the part of a dialog that says who asks.
-func (w words) about(c Caller) dialog.Request {
+func (q questions) about(c Caller) dialog.Request {
 	r := dialog.Request{
-		Title: w.title, Quiet: quiet,
-		Site: strings.TrimSuffix(fmt.Sprintf(w.site, ""), "\n"), Origin: safeOrigin(c.Origin), Domain: domainOf(c.Origin),
+		Title: product, Quiet: quiet,
+		Site: q.Text("dialog.site"), Origin: safeOrigin(c.Origin), Domain: domainOf(c.Origin),
 	}
 	if c.Program != "" {
-		r.Program = fmt.Sprintf(w.program, safe(c.Program, maxName))
+		r.Program = q.Text("dialog.program", safe(c.Program, maxName))
 	}
 	return r
 }
@@ -29,101 +37,101 @@ func yesOrNo(r dialog.Request, yes, no string) dialog.Request {
 	return r
 }
 
-func (w words) askConsent(c Caller) dialog.Request {
-	r := w.about(c)
-	r.Text = w.consent
-	return yesOrNo(r, w.allow, w.refuse)
+func (q questions) askConsent(c Caller) dialog.Request {
+	r := q.about(c)
+	r.Text = q.Text("dialog.consent")
+	return yesOrNo(r, q.Text("dialog.allow"), q.Text("dialog.refuse"))
 }
 
-func (w words) askConfirm(c Caller, h Holder) dialog.Request {
-	r := w.about(c)
-	r.Holder, r.Text = strings.Split(w.holder(h), "\n"), w.confirm
-	return yesOrNo(r, w.allow, w.refuse)
+func (q questions) askConfirm(c Caller, h Holder) dialog.Request {
+	r := q.about(c)
+	r.Holder, r.Text = strings.Split(q.holder(h), "\n"), q.Text("dialog.consent_unlocked")
+	return yesOrNo(r, q.Text("dialog.allow"), q.Text("dialog.refuse"))
 }
 
-func (w words) askAlways(c Caller) dialog.Request {
-	r := w.about(c)
-	r.Text = w.always
-	return yesOrNo(r, w.yesAlways, w.notAlways)
+func (q questions) askAlways(c Caller) dialog.Request {
+	r := q.about(c)
+	r.Text = q.Text("dialog.always")
+	return yesOrNo(r, q.Text("dialog.allow_always"), q.Text("dialog.ask_each_time"))
 }
 
-func (w words) askChoice(c Caller, choices []Holder) dialog.Request {
-	r := w.about(c)
-	r.Text = w.which
+func (q questions) askChoice(c Caller, choices []Holder) dialog.Request {
+	r := q.about(c)
+	r.Text = q.Text("dialog.which_certificate")
 	for _, h := range choices {
-		r.Rows = append(r.Rows, w.row(h))
+		r.Rows = append(r.Rows, q.row(h))
 	}
-	r.Buttons = []dialog.Button{{Label: w.cancel, Answer: dialog.Cancel}, {Label: w.use, Answer: dialog.OK, Default: true}}
+	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.use"), Answer: dialog.OK, Default: true}}
 	return r
 }
 
 // askPIN is for a dialog that has an entry after its text.
-func (w words) askPIN(p PIN) dialog.Request {
-	r := w.aboutPIN(p)
-	r.Text = w.pin
-	r.Buttons = []dialog.Button{{Label: w.cancel, Answer: dialog.Cancel}, {Label: w.ok, Answer: dialog.OK, Default: true}}
+func (q questions) askPIN(p PIN) dialog.Request {
+	r := q.aboutPIN(p)
+	r.Text = q.Text("dialog.pin_label")
+	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.validate"), Answer: dialog.OK, Default: true}}
 	return r
 }
 
-// askPad stands in place of an entry where the PIN is typed on the reader.
-func (w words) askPad(p PIN) dialog.Request {
-	r := w.aboutPIN(p)
-	r.Text = w.pinPad
-	return w.wait(r)
+// askPINPad stands in place of an entry where the PIN is typed on the reader.
+func (q questions) askPINPad(p PIN) dialog.Request {
+	r := q.aboutPIN(p)
+	r.Text = q.Text("dialog.on_pin_pad")
+	return q.wait(r)
 }
 
-func (w words) aboutPIN(p PIN) dialog.Request {
-	r := w.about(p.Caller)
-	r.Holder = strings.Split(w.holder(p.Holder), "\n")
-	if wrong := w.wrong(p); wrong != "" {
+func (q questions) aboutPIN(p PIN) dialog.Request {
+	r := q.about(p.Caller)
+	r.Holder = strings.Split(q.holder(p.Holder), "\n")
+	if wrong := q.wrong(p); wrong != "" {
 		r.Alerts = append(r.Alerts, wrong)
 	}
-	r.Alerts = append(r.Alerts, w.warnings(p)...)
+	r.Alerts = append(r.Alerts, q.warnings(p)...)
 	return r
 }
 
-func (w words) askCard(c Caller, reader bool) dialog.Request {
-	r := w.about(c)
-	r.Text = w.forCard(reader)
-	return w.wait(r)
+func (q questions) askCard(c Caller, reader bool) dialog.Request {
+	r := q.about(c)
+	r.Text = q.forCard(reader)
+	return q.wait(r)
 }
 
-func (w words) forCard(reader bool) string {
+func (q questions) forCard(reader bool) string {
 	if !reader {
-		return w.connect
+		return q.Text("dialog.connect_reader")
 	}
-	return w.insert
+	return q.Text("dialog.insert_card")
 }
 
 // wait makes a dialog that stands until something else has happened; its one
 // button cancels.
-func (w words) wait(r dialog.Request) dialog.Request {
-	r.Buttons = []dialog.Button{{Label: w.cancel, Answer: dialog.Cancel, Default: true}}
+func (q questions) wait(r dialog.Request) dialog.Request {
+	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel, Default: true}}
 	return r
 }
 
 // askNothing stands before a PIN that a window without a quiet time asks for:
 // what is still being typed in the browser goes there.
-func (w words) askNothing(c Caller) dialog.Request {
-	r := w.about(c)
-	r.Title, r.Text, r.Passes = w.title+" …", w.soon, true
+func (q questions) askNothing(c Caller) dialog.Request {
+	r := q.about(c)
+	r.Title, r.Text, r.Passes = product+" …", q.Text("dialog.pin_comes"), true
 	return r
 }
 
-func (w words) tell(title, text string) dialog.Request {
+func (q questions) notice(title, text string) dialog.Request {
 	return dialog.Request{
 		Title: safe(title, maxName), Body: safeLines(text, maxText),
 		Buttons: []dialog.Button{
-			{Label: w.copy, Done: w.copied, Answer: dialog.Copy},
-			{Label: w.close, Answer: dialog.Cancel, Default: true},
+			{Label: q.Text("dialog.copy"), Done: q.Text("dialog.copied"), Answer: dialog.Copy},
+			{Label: q.Text("dialog.close"), Answer: dialog.Cancel, Default: true},
 		},
 	}
 }
 
 // holder is whose card it is and, on a line of its own, which.
-func (w words) holder(h Holder) string {
-	text := fmt.Sprintf(w.card, safe(h.Name, maxName))
-	if more := append(details(h, maxName), w.expiry(h)...); len(more) > 0 {
+func (q questions) holder(h Holder) string {
+	text := q.Text("dialog.card_of", safe(h.Name, maxName))
+	if more := append(details(h, maxName), q.expiry(h)...); len(more) > 0 {
 		text += "\n" + strings.Join(more, " · ")
 	}
 	return text
@@ -142,16 +150,16 @@ func details(h Holder, limit int) (list []string) {
 	return list
 }
 
-func (w words) expiry(h Holder) []string {
+func (q questions) expiry(h Holder) []string {
 	if h.NotAfter == "" {
 		return nil
 	}
-	return []string{fmt.Sprintf(w.expires, safe(h.NotAfter, maxShort))}
+	return []string{q.Text("dialog.expires", safe(h.NotAfter, maxShort))}
 }
 
 // row is a certificate in a list. The window shortens the name to its own width.
-func (w words) row(h Holder) dialog.Row {
-	name, details, expiry := safe(h.Name, maxLong), details(h, maxLong), w.expiry(h)
+func (q questions) row(h Holder) dialog.Row {
+	name, details, expiry := safe(h.Name, maxLong), details(h, maxLong), q.expiry(h)
 	spoken := append(append([]string{name}, details...), expiry...)
 	return dialog.Row{
 		Name: name, Detail: strings.Join(details, " · "), Note: strings.Join(expiry, ""),
@@ -160,29 +168,36 @@ func (w words) row(h Holder) dialog.Row {
 }
 
 // wrong says what was wrong with the last entry, "" where nothing was.
-func (w words) wrong(p PIN) string {
+func (q questions) wrong(p PIN) string {
 	switch {
 	case p.LengthHint:
-		return w.length(p.MinLength, p.MaxLength)
+		return q.length(p.MinLength, p.MaxLength)
 	case p.WrongPIN:
-		return w.wrongPIN
+		return q.Text("dialog.wrong_pin")
 	}
 	return ""
 }
 
 // warnings are what the person should know before the next entry.
-func (w words) warnings(p PIN) (list []string) {
+func (q questions) warnings(p PIN) (list []string) {
 	if p.Holder.Renew {
-		list = append(list, fmt.Sprintf(w.renew, safe(p.Holder.NotAfter, maxShort)))
+		list = append(list, q.Text("dialog.renew_card", safe(p.Holder.NotAfter, maxShort)))
 	}
 	if p.Unsure {
-		list = append(list, w.unsure)
+		list = append(list, q.Text("dialog.no_answer"))
 	}
 	switch {
 	case p.FinalTry:
-		list = append(list, w.finalTry)
+		list = append(list, q.Text("card.pin.final_try"))
 	case p.CountLow:
-		list = append(list, w.countLow)
+		list = append(list, q.Text("card.pin.count_low"))
 	}
 	return list
+}
+
+func (q questions) length(low, high int) string {
+	if low == high {
+		return q.Text("dialog.pin_length", low)
+	}
+	return q.Text("dialog.pin_lengths", low, high)
 }

@@ -71,9 +71,20 @@ func TestDomain(t *testing.T) {
 		"https://é.fr":                                            "",
 		"rubbish %zz":                                             "",
 	} {
-		r := texts["fr"].about(Caller{Origin: origin})
+		r := questionsIn("fr").about(Caller{Origin: origin})
 		if r.Domain != want || !strings.HasSuffix(strings.TrimRight(r.Origin, ":0123456789"), want) {
 			t.Errorf("%q: %q in %q", origin, r.Domain, r.Origin)
+		}
+	}
+}
+
+// TestFirstLine: Qt takes a text for markup by its first line, which therefore
+// holds nothing from outside.
+func TestFirstLine(t *testing.T) {
+	for _, lang := range []string{"fr", "en"} {
+		first, _, _ := strings.Cut(questionsIn(lang).describe(Caller{"<b>x</b>", "<i>y</i>"}), "\n")
+		if strings.ContainsAny(first, "<>&") {
+			t.Errorf("%s: %q", lang, first)
 		}
 	}
 }

@@ -26,17 +26,17 @@ func (s shown) answered(ctx context.Context, r dialog.Request) error {
 
 // Consent implements Prompter.
 func (s shown) Consent(ctx context.Context, lang string, c Caller) error {
-	return s.answered(ctx, wordsOf(lang).askConsent(c))
+	return s.answered(ctx, questionsIn(lang).askConsent(c))
 }
 
 // Confirm implements Prompter.
 func (s shown) Confirm(ctx context.Context, lang string, c Caller, h Holder) error {
-	return s.answered(ctx, wordsOf(lang).askConfirm(c, h))
+	return s.answered(ctx, questionsIn(lang).askConfirm(c, h))
 }
 
 // Always implements Prompter.
 func (s shown) Always(ctx context.Context, lang string, c Caller) error {
-	return s.answered(ctx, wordsOf(lang).askAlways(c))
+	return s.answered(ctx, questionsIn(lang).askAlways(c))
 }
 
 // Choose implements Prompter.
@@ -44,25 +44,25 @@ func (s shown) Choose(ctx context.Context, lang string, c Caller, choices []Hold
 	if len(choices) == 0 {
 		return 0, fmt.Errorf("%w: no certificate to choose from", ErrUnavailable)
 	}
-	return s.show(ctx, wordsOf(lang).askChoice(c, choices))
+	return s.show(ctx, questionsIn(lang).askChoice(c, choices))
 }
 
 // PIN implements Prompter.
 func (s shown) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
 	if p.PINPad {
-		return nil, s.answered(ctx, wordsOf(lang).askPad(p))
+		return nil, s.answered(ctx, questionsIn(lang).askPINPad(p))
 	}
-	return s.pin(ctx, wordsOf(lang).askPIN(p), p.MaxLength)
+	return s.pin(ctx, questionsIn(lang).askPIN(p), p.MaxLength)
 }
 
 // InsertCard implements Prompter.
 func (s shown) InsertCard(ctx context.Context, lang string, c Caller, reader bool) error {
-	return s.answered(ctx, wordsOf(lang).askCard(c, reader))
+	return s.answered(ctx, questionsIn(lang).askCard(c, reader))
 }
 
 // Tell implements Prompter.
 func (s shown) Tell(ctx context.Context, lang, title, text string) error {
-	err := s.answered(ctx, wordsOf(lang).tell(title, text))
+	err := s.answered(ctx, questionsIn(lang).notice(title, text))
 	if errors.Is(err, ErrCancelled) {
 		return nil // read, and closed
 	}

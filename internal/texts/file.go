@@ -6,8 +6,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// room is what one file holds.
-type room map[Key]text
+// section is what one file holds.
+type section map[Key]text
 
 // text is one text in each language.
 type text [languages]forms
@@ -16,7 +16,7 @@ type text [languages]forms
 // depend on a number has the second only.
 type forms struct{ one, other string }
 
-func read(file string) (room, error) {
+func read(file string) (section, error) {
 	content, err := files.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -28,17 +28,17 @@ func read(file string) (room, error) {
 	return texts, nil
 }
 
-func parse(content []byte) (room, error) {
+func parse(content []byte) (section, error) {
 	var groups map[string]any
 	if err := toml.Unmarshal(content, &groups); err != nil {
 		return nil, err
 	}
-	texts := room{}
+	texts := section{}
 	return texts, texts.add("", groups)
 }
 
 // add takes in the texts of a group and of the groups in it.
-func (r room) add(group Key, table map[string]any) error {
+func (s section) add(group Key, table map[string]any) error {
 	for name, value := range table {
 		key := Key(name)
 		if group != "" {
@@ -49,7 +49,7 @@ func (r room) add(group Key, table map[string]any) error {
 			return fmt.Errorf("%s: neither a text nor a group of texts", key)
 		}
 		if !isText(table) {
-			if err := r.add(key, table); err != nil {
+			if err := s.add(key, table); err != nil {
 				return err
 			}
 			continue
@@ -58,7 +58,7 @@ func (r room) add(group Key, table map[string]any) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		r[key] = text
+		s[key] = text
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package texts is the catalogue of all that people read, in French and English
-// side by side: the files *.toml of this folder, one for each room of the
+// side by side: the files *.toml of this folder, one for each part of the
 // program. A text is called by its key, whose first part is its file:
 //
 //	t := texts.In(lang)
@@ -99,15 +99,15 @@ func fill(format string, values []any) string {
 //go:embed *.toml
 var files embed.FS
 
-// rooms holds for each file, by its name without the ending, what reads it once.
-var rooms = func() map[string]func() room {
+// sections holds for each file, by its name without the ending, what reads it once.
+var sections = func() map[string]func() section {
 	list, err := fs.Glob(files, "*.toml")
 	if err != nil {
 		panic(err)
 	}
-	rooms := map[string]func() room{}
+	sections := map[string]func() section{}
 	for _, file := range list {
-		rooms[strings.TrimSuffix(file, ".toml")] = sync.OnceValue(func() room {
+		sections[strings.TrimSuffix(file, ".toml")] = sync.OnceValue(func() section {
 			texts, err := read(file)
 			if err != nil {
 				panic("texts: " + err.Error()) // a build that this package's test has not seen
@@ -115,15 +115,15 @@ var rooms = func() map[string]func() room {
 			return texts
 		})
 	}
-	return rooms
+	return sections
 }()
 
 func find(key Key) (text, bool) {
 	name, _, _ := strings.Cut(string(key), ".")
-	room, ok := rooms[name]
+	section, ok := sections[name]
 	if !ok {
 		return text{}, false
 	}
-	text, ok := room()[key]
+	text, ok := section()[key]
 	return text, ok
 }

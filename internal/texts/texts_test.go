@@ -7,13 +7,13 @@ import (
 )
 
 // all is the whole catalogue.
-func all(t *testing.T) room {
+func all(t *testing.T) section {
 	t.Helper()
 	list, err := fs.Glob(files, "*.toml")
 	if err != nil || len(list) == 0 {
 		t.Fatalf("%v %v", list, err)
 	}
-	all := room{}
+	all := section{}
 	for _, file := range list {
 		texts, err := read(file)
 		if err != nil {
@@ -29,7 +29,7 @@ func all(t *testing.T) room {
 	return all
 }
 
-// played is a file as it should be, in place of a room for the time of a test.
+// played is a file as it should be, in place of a section for the time of a test.
 const played = `
 [played.hello]
 fr = "Bonjour, %s"
@@ -50,8 +50,8 @@ func play(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rooms["played"] = func() room { return texts }
-	t.Cleanup(func() { delete(rooms, "played") })
+	sections["played"] = func() section { return texts }
+	t.Cleanup(func() { delete(sections, "played") })
 }
 
 func TestText(t *testing.T) {
@@ -114,7 +114,7 @@ func TestParse(t *testing.T) {
 // BenchmarkRead is what the first text of the largest file costs.
 func BenchmarkRead(b *testing.B) {
 	largest, size := "", int64(0)
-	for name := range rooms {
+	for name := range sections {
 		if info, err := fs.Stat(files, name+".toml"); err == nil && info.Size() > size {
 			largest, size = name+".toml", info.Size()
 		}

@@ -25,7 +25,7 @@ var written = regexp.MustCompile(`^[a-z]+(\.[a-z0-9_]+)+$`)
 // verbs of package fmt that take one value each, in their order.
 var verbs = regexp.MustCompile(`%[a-z]`)
 
-// unbroken are the rooms whose French has the no-break spaces of print: they
+// unbroken are the sections whose French has the no-break spaces of print: they
 // show their texts in windows and pages, the others in menus, lists, terminals.
 var unbroken = []string{"dialog", "portal"}
 
@@ -38,9 +38,9 @@ var wrongFrench = map[string]*regexp.Regexp{
 
 // faults tells what is wrong with how a text is written.
 func faults(key Key, text text) (list []string) {
-	room, _, _ := strings.Cut(string(key), ".")
+	section, _, _ := strings.Cut(string(key), ".")
 	if !written.MatchString(string(key)) {
-		list = append(list, "a key is written like room.what_it_says")
+		list = append(list, "a key is written like section.what_it_says")
 	}
 	want := verbs.FindAllString(text[french].other, -1)
 	for _, form := range []string{text[french].one, text[french].other, text[english].one, text[english].other} {
@@ -57,13 +57,13 @@ func faults(key Key, text text) (list []string) {
 			list = append(list, fmt.Sprintf("%q does not say how many", form))
 		}
 		// GTK makes a shortcut of it.
-		if room == "dialog" && strings.Contains(form, "_") {
+		if section == "dialog" && strings.Contains(form, "_") {
 			list = append(list, fmt.Sprintf("an underscore in %q", form))
 		}
 	}
 	for _, form := range []string{text[french].one, text[french].other} {
 		for what, wrong := range wrongFrench {
-			if what == "a space that may break" && !slices.Contains(unbroken, room) {
+			if what == "a space that may break" && !slices.Contains(unbroken, section) {
 				continue
 			}
 			if found := wrong.FindString(form); found != "" {

@@ -51,7 +51,7 @@ var noKeys = []string{"sites.sealed", "sites.next", "sites.lock", "portal.db"}
 
 // uses is what the source says of the catalogue.
 type uses struct {
-	texts  room
+	texts  section
 	used   map[Key]bool
 	faults []string
 }
@@ -96,7 +96,7 @@ func (u *uses) code(path string, text []byte) error {
 				groups[lit] = true
 			}
 		case *ast.BasicLit:
-			if said, ok := word(n); ok && !groups[n] && u.looksLikeKey(said) {
+			if said, ok := unquote(n); ok && !groups[n] && u.resemblesKey(said) {
 				u.key(files.Position(n.Pos()).String(), Key(said))
 			}
 		}
@@ -116,7 +116,7 @@ func (u *uses) call(where string, call *ast.CallExpr) *ast.BasicLit {
 	if !ok {
 		return nil
 	}
-	said, ok := word(lit)
+	said, ok := unquote(lit)
 	if !ok {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (u *uses) call(where string, call *ast.CallExpr) *ast.BasicLit {
 		return lit
 	case "Text", "Plural":
 		text, known := u.texts[key]
-		if !known && !u.looksLikeKey(said) { // else it is told where it stands
+		if !known && !u.resemblesKey(said) { // else it is told where it stands
 			u.fault(where, "%s is not in the catalogue", key)
 		}
 		if want := len(verbs.FindAllString(text[french].other, -1)); known && want != values && call.Ellipsis == token.NoPos {
@@ -140,11 +140,11 @@ func (u *uses) call(where string, call *ast.CallExpr) *ast.BasicLit {
 	return nil
 }
 
-// looksLikeKey tells a key from other strings by the name of a room.
-func (u *uses) looksLikeKey(said string) bool {
+// resemblesKey tells a key from other strings by the name of a section.
+func (u *uses) resemblesKey(said string) bool {
 	name, _, _ := strings.Cut(said, ".")
-	_, room := rooms[name]
-	return room && written.MatchString(said) && !slices.Contains(noKeys, said)
+	_, section := sections[name]
+	return section && written.MatchString(said) && !slices.Contains(noKeys, said)
 }
 
 func (u *uses) key(where string, key Key) {
@@ -185,7 +185,7 @@ func (u *uses) fault(where, format string, values ...any) {
 	u.faults = append(u.faults, strings.TrimPrefix(where, root+"/")+": "+fmt.Sprintf(format, values...))
 }
 
-func word(lit *ast.BasicLit) (string, bool) {
+func unquote(lit *ast.BasicLit) (string, bool) {
 	if lit.Kind != token.STRING {
 		return "", false
 	}
@@ -203,7 +203,7 @@ func TestUses(t *testing.T) {
 		"good, on a page":  {"a.html", `{{t "played.hello" .X}}{{t "played.cards"}}{{if t "played.reason.not_pkcs11"}}`, ""},
 		"of others":        {"a.go", `t.Text("played.hello", x); r.Text(lang); t.Plural("played.cards", n, x); t.Code("played.reason", x); open("state.json")`, ""},
 		"unknown":          {"a.go", `t.Text("played.nothing")`, "a.go:1:30: played.nothing is not in the catalogue"},
-		"unknown room":     {"a.go", `t.Text("plaid.hello", x)`, "plaid.hello is not in the catalogue"},
+		"unknown section":  {"a.go", `t.Text("plaid.hello", x)`, "plaid.hello is not in the catalogue"},
 		"in a table":       {"a.go", `k := []texts.Key{"played.nothing"}`, "played.nothing is not in the catalogue"},
 		"on a page":        {"a.html", `{{t "played.nothing"}}`, "a.html: played.nothing is not in the catalogue"},
 		"too few values":   {"a.go", `t.Text("played.hello")`, "played.hello takes 1 values, not 0"},
@@ -215,7 +215,7 @@ func TestUses(t *testing.T) {
 		"no group":         {"a.go", `t.Code("played.hello", x)`, "no group played.hello"},
 		"never":            {"a.go", ``, "played.hello is never shown"},
 	} {
-		u := uses{texts: rooms["played"](), used: map[Key]bool{}}
+		u := uses{texts: sections["played"](), used: map[Key]bool{}}
 		var err error
 		if strings.HasSuffix(c.file, ".go") {
 			err = u.code(c.file, []byte("package a; func a() { "+c.source+" }"))

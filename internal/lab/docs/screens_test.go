@@ -11,7 +11,9 @@ import (
 )
 
 // catalogues hold what a person reads, by their files; %s is the language.
-var catalogues = []string{"js/src/lang-%s.ts", "portal/lang/%s.toml", "agent/prompt/texts.go", "agent/sites/texts.go", "tray/words.go"}
+var catalogues = []string{
+	"js/src/lang-%s.ts", "portal/lang/%s.toml", "internal/texts/card.toml", "internal/texts/dialog.toml", "agent/sites/texts.go", "tray/words.go",
+}
 
 // onScreen is all that the screens of a language can say, one text a line.
 func onScreen(t *testing.T, lang string) string {
@@ -23,18 +25,32 @@ func onScreen(t *testing.T, lang string) string {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(name, ".toml") {
-			words := map[string]string{}
-			if err := toml.Unmarshal(text, &words); err != nil {
+			var texts map[string]any
+			if err := toml.Unmarshal(text, &texts); err != nil {
 				t.Fatal(err)
 			}
-			for _, word := range words {
-				all.WriteString(`"` + word + "\"\n")
-			}
+			quote(&all, texts, map[string]string{"fr": "en", "en": "fr"}[lang])
 			continue
 		}
 		all.Write(text)
 	}
 	return plain(all.String())
+}
+
+// quote writes down each text that stands in a table, the other language's aside.
+func quote(all *strings.Builder, texts map[string]any, other string) {
+	for name, value := range texts {
+		switch value := value.(type) {
+		case map[string]any:
+			if name != other {
+				quote(all, value, other)
+			}
+		case string:
+			if name != other {
+				all.WriteString(`"` + value + "\"\n")
+			}
+		}
+	}
 }
 
 // plain is a text with one kind of space, on one line.
