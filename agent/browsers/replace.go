@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // backupSuffix is of the copy of a file of others as it was before our first
@@ -46,23 +48,10 @@ func keep(path, backup, scratch string, info fs.FileInfo) error {
 	return place(backup, scratch, text, info)
 }
 
-// place writes beside and renames. Where there was a file its mode and owner
-// stay; a new one is for every person's browser to read.
+// place puts a file into its place in one step. Where there was one its mode and
+// owner stay; a new one is for every person's browser to read.
 func place(path, scratch string, text []byte, like fs.FileInfo) error {
-	f, err := os.CreateTemp(scratch, ".cpx-bridge-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	mode := fs.FileMode(0o644)
-	if like != nil {
-		mode = like.Mode().Perm()
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(mode), keepOwner(f, like), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return atomicfile.Write(path, text, atomicfile.Options{Mode: 0o644, Like: like, Scratch: scratch})
 }
 
 // makeFolder makes what is missing so that every person's browser gets through,

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // The files in the state folder. The certificates stand in both: what is trusted
@@ -74,7 +76,7 @@ func (s *Store) write(r record) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, append(text, '\n'))
+	return atomicfile.Write(path, append(text, '\n'), atomicfile.Options{})
 }
 
 func gone(err error) error {
@@ -82,19 +84,6 @@ func gone(err error) error {
 		return nil
 	}
 	return err
-}
-
-func replace(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".localhost-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 func (r *record) pair(id string) *known {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // readToRemove is read for taking trust back, which has to go as far as it can:
@@ -37,7 +39,7 @@ func (s *Store) readToRemove() (r record, lost, err error) {
 	if len(r.Pairs) == 0 || slices.ContainsFunc(noted, func(k known) bool { return r.pair(k.ID) == nil }) {
 		lost = fmt.Errorf("%w: %s", ErrLost, aside)
 	}
-	return r, lost, errors.Join(replace(aside, text), s.write(r))
+	return r, lost, errors.Join(atomicfile.Write(aside, text, atomicfile.Options{}), s.write(r))
 }
 
 // quotedDER is a certificate in a record's text: its first byte is a sequence's.

@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // Trust is where certificates are trusted on this machine.
@@ -160,7 +161,7 @@ func (s *Store) serve(r *record, p pair) error {
 	there, current := err == nil, r.Current
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.leaf})
 	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.ca})...)
-	if err := replace(s.File(), text); err != nil {
+	if err := atomicfile.Write(s.File(), text, atomicfile.Options{}); err != nil {
 		return err
 	}
 	r.Current = p.id()
@@ -169,7 +170,7 @@ func (s *Store) serve(r *record, p pair) error {
 	}
 	r.Current = current
 	if there {
-		return errors.Join(err, replace(s.File(), before))
+		return errors.Join(err, atomicfile.Write(s.File(), before, atomicfile.Options{}))
 	}
 	return errors.Join(err, gone(os.Remove(s.File())))
 }

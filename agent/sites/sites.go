@@ -24,6 +24,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // Site is one that the person always allows.
@@ -226,8 +227,8 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 	if err != nil {
 		return List{}, err
 	}
-	if err := replace(s.next, sealed); err != nil {
-		return List{}, err
+	if err := atomicfile.Write(s.next, sealed, atomicfile.Options{}); err != nil {
+		return List{}, fmt.Errorf("sites: %w", err)
 	}
 	if err := s.setKey(ctx, k); err != nil {
 		if !errors.Is(err, ErrSlow) { // which may yet have taken it
@@ -239,24 +240,6 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 		return List{}, fmt.Errorf("sites: %w", err)
 	}
 	return List{Sites: list, Stamp: stampOf(sealed)}, nil
-}
-
-// replace writes a file that only its owner may read, and puts it in its place
-// once it is all there.
-func replace(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".sites-*")
-	if err != nil {
-		return fmt.Errorf("sites: %w", err)
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("sites: %w", err)
-	}
-	return nil
 }
 
 // putAside keeps a list that cannot be read: the keyring may come back.
