@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,7 +45,8 @@ func Send(ctx context.Context, n Note) error {
 	o := conn.Object(server, object)
 	var abilities []string
 	if err := o.CallWithContext(ctx, server+".GetCapabilities", 0).Store(&abilities); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+		// Where the time is up, the connection may be seen closed first.
+		return fmt.Errorf("%w: %w", ErrUnsupported, errors.Join(ctx.Err(), err))
 	}
 	body := safe(n.Body)
 	if slices.Contains(abilities, "body-markup") {
@@ -53,7 +55,10 @@ func Send(ctx context.Context, n Note) error {
 	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("cpx-bridge"), "urgency": dbus.MakeVariant(byte(1))}
 	call := o.CallWithContext(ctx, server+".Notify", 0,
 		"CPx Bridge", uint32(0), "", safe(n.Title), body, []string{}, hints, int32(-1))
-	return call.Err
+	if call.Err != nil {
+		return errors.Join(ctx.Err(), call.Err)
+	}
+	return nil
 }
 
 // escape is for servers that read markup in a body; a title is always plain.
