@@ -61,12 +61,12 @@ func rememberedSites(ctx context.Context, p settings, o options, stdout, stderr 
 	exit := exitOfForget(err)
 	switch {
 	case o.json && err != nil:
-		return max(exit, printJSON(p, nil, err, sites.WhyKept(err, lang), stdout, stderr))
+		return max(exit, printJSON(p, nil, err, sites.WhyNotForgotten(err, lang), stdout, stderr))
 	case o.json: // what cannot be listed was forgotten all the same
 		list, err := remaining(ctx, store, dir)
 		return max(exit, printJSON(p, list, err, sites.Why(err, lang), stdout, stderr))
 	case err != nil:
-		fmt.Fprintln(stderr, "cpx-agent:", sites.WhyKept(err, lang))
+		fmt.Fprintln(stderr, "cpx-agent:", sites.WhyNotForgotten(err, lang))
 	default:
 		fmt.Fprintf(stdout, siteTexts[lang].forgotten+"\n", origin)
 	}

@@ -6,10 +6,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
-	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 )
-
-func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
 
 func TestWhy(t *testing.T) {
 	seen := map[string]bool{}
