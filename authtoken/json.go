@@ -1,13 +1,11 @@
 package authtoken
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
 // MaxTokenSize is the longest token accepted, in bytes of JSON.
@@ -23,12 +21,14 @@ func Parse(raw []byte) (Token, error) {
 	if len(raw) > MaxTokenSize {
 		return Token{}, refuse(ReasonMalformedToken, "token of %d bytes, at most %d", len(raw), MaxTokenSize)
 	}
-	if !utf8.Valid(raw) {
-		return Token{}, refuse(ReasonMalformedToken, "not UTF-8")
-	}
-	members, err := readObject(raw)
+	members, err := strictjson.Object(raw)
 	if err != nil {
 		return Token{}, &Error{ReasonMalformedToken, err}
+	}
+	for name := range members {
+		if err := checkCase(name); err != nil {
+			return Token{}, &Error{ReasonMalformedToken, err}
+		}
 	}
 	var t Token
 	for _, field := range []struct {
@@ -46,11 +46,9 @@ func Parse(raw []byte) (Token, error) {
 		if !given && field.optional {
 			continue
 		}
-		text, ok := value.(string)
-		if !ok {
+		if !isString(value) || json.Unmarshal(value, field.to) != nil {
 			return Token{}, refuse(ReasonMalformedToken, "member %s is missing or no string", field.name)
 		}
-		*field.to = text
 	}
 	if t.Format != Format {
 		return Token{}, refuse(ReasonUnsupportedFormat, "format %.40q", t.Format)
@@ -69,44 +67,5 @@ func checkCase(name string) error {
 	return nil
 }
 
-// readObject reads one JSON object and nothing after it, refusing a member
-// given twice.
-func readObject(raw []byte) (map[string]any, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	start, err := d.Token()
-	if err != nil {
-		return nil, err
-	}
-	if start != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
-	}
-	members := map[string]any{}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		name, ok := key.(string)
-		if !ok {
-			return nil, errors.New("member without a name")
-		}
-		if _, twice := members[name]; twice {
-			return nil, fmt.Errorf("member %.40q given twice", name)
-		}
-		if err := checkCase(name); err != nil {
-			return nil, err
-		}
-		var value any
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		members[name] = value
-	}
-	if _, err := d.Token(); err != nil { // the closing brace
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("data after the token")
-	}
-	return members, nil
-}
+// isString keeps null out, which encoding/json takes for an empty string.
+func isString(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }

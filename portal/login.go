@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
 	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
 // challenge is GET /auth/challenge. It begins a session where there is none,
@@ -37,14 +38,13 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusInternalServerError, "internal", err)
 		return
 	}
-	var body struct {
-		Token json.RawMessage `json:"auth-token"`
-	}
+	var body map[string]json.RawMessage
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, authtoken.MaxTokenSize+1024))
 	if err == nil {
-		err = json.Unmarshal(text, &body)
+		body, err = strictjson.Object(text)
 	}
-	if err != nil || len(body.Token) == 0 {
+	token := body["auth-token"]
+	if err != nil || len(token) == 0 {
 		p.problem(w, r, http.StatusBadRequest, "malformed_request", err)
 		return
 	}
@@ -61,7 +61,7 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusInternalServerError, "internal", err)
 		return
 	}
-	result, reason, err := p.verify(r, body.Token, nonces)
+	result, reason, err := p.verify(r, token, nonces)
 	if err != nil {
 		p.problem(w, r, http.StatusForbidden, reason, err)
 		return
