@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // view is what a template gets.
 type view struct {
 	Page    string
-	Title   string // of a message, a key of the catalogue
+	Title   texts.Key // of a message
 	Lang    string
 	Name    string // the site's
 	Test    bool
@@ -68,8 +70,8 @@ func (p *Portal) page(do action) http.HandlerFunc {
 		}
 		if err != nil {
 			p.log.Error("page failed", "path", r.URL.Path, "error", err)
-			v = &view{Page: "message", Title: "message.internal", Lang: p.lang(r), Name: p.settings.Name, Path: "/", Status: http.StatusInternalServerError, Texts: p.settings.texts}
-			v.Error = p.words.text(v.Lang, "error.internal")
+			v = &view{Page: "message", Title: "portal.message.internal", Lang: p.lang(r), Name: p.settings.Name, Path: "/", Status: http.StatusInternalServerError, Texts: p.settings.texts}
+			v.Error = texts.In(v.Lang).Text("portal.error.internal")
 		}
 		if v != nil {
 			p.render(w, v)
@@ -110,7 +112,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) (*view, error) 
 
 // expired is the page of whoever comes too late, or without a card.
 func (p *Portal) expired(v *view) (*view, error) {
-	v.Page, v.Title, v.Status, v.Error = "message", "message.expired", http.StatusForbidden, p.words.text(v.Lang, "error.pending_expired")
+	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.expired", http.StatusForbidden, texts.In(v.Lang).Text("portal.error.pending_expired")
 	return v, nil
 }
 
@@ -141,13 +143,13 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 	v.Form = form{Region: r.PostFormValue("region"), Service: r.PostFormValue("service"), Username: strings.TrimSpace(r.PostFormValue("username"))}
 	name, password, from := v.Form.Username, r.PostFormValue("password"), address(r)
 	if len(name) > 200 || name == "" || password == "" {
-		return p.again(v, http.StatusUnprocessableEntity, "error.missing")
+		return refuse(v, http.StatusUnprocessableEntity, texts.In(v.Lang).Text("portal.error.missing"))
 	}
 	key := strings.ToLower(name)
 	if wait := p.throttle.begin(key, from); wait > 0 {
 		seconds := int(math.Ceil(wait.Seconds()))
 		w.Header().Set("Retry-After", fmt.Sprint(seconds))
-		return p.again(v, http.StatusTooManyRequests, "error.throttled", seconds)
+		return refuse(v, http.StatusTooManyRequests, texts.In(v.Lang).Plural("portal.error.throttled", seconds))
 	}
 	a, err := p.store.accountByName(r.Context(), name)
 	unknown := errors.Is(err, errNotFound)
@@ -163,7 +165,7 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 	}
 	if !good || unknown || !v.Form.fits(a) {
 		p.log.Info("wrong user name or password")
-		return p.again(v, http.StatusForbidden, "error.credentials")
+		return refuse(v, http.StatusForbidden, texts.In(v.Lang).Text("portal.error.credentials"))
 	}
 	p.throttle.succeeded(key, from)
 	if err := p.setPendingAccount(r.Context(), s, a.ID); err != nil {
@@ -179,8 +181,8 @@ func (f form) fits(a account) bool {
 	return (service == "" || strings.EqualFold(service, a.Service)) && (f.Region == "" || a.Region == "" || f.Region == a.Region)
 }
 
-func (p *Portal) again(v *view, status int, key string, args ...any) (*view, error) {
-	v.Status, v.Error = status, p.words.text(v.Lang, key, args...)
+func refuse(v *view, status int, why string) (*view, error) {
+	v.Status, v.Error = status, why
 	return v, nil
 }
 
@@ -201,7 +203,7 @@ func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, s *session, v *
 	id, err := p.store.attach(r.Context(), s.pendingAccount, *s.pending, p.now())
 	if errors.Is(err, errAttachedElsewhere) {
 		v, err = p.confirmation(w, r, s, v)
-		v.Status, v.Elsewhere, v.Error = http.StatusConflict, true, p.words.text(v.Lang, "error.attached_elsewhere")
+		v.Status, v.Elsewhere, v.Error = http.StatusConflict, true, texts.In(v.Lang).Text("portal.error.attached_elsewhere")
 		return v, err
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // challenge is GET /auth/challenge. It begins a session where there is none,
@@ -135,10 +136,10 @@ func (p *Portal) enter(w http.ResponseWriter, r *http.Request, old *session, c c
 // problem answers as RFC 9457 says. What went wrong inside stays in the log.
 func (p *Portal) problem(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	p.log.Warn("login refused", "reason", reason, "error", err)
-	lang := p.lang(r)
-	detail, known := p.words.get(lang, "problem."+reason)
+	say := texts.In(p.lang(r))
+	detail, known := say.Code("portal.problem", reason)
 	if !known {
-		detail, _ = p.words.get(lang, "problem.other")
+		detail = say.Text("portal.problem.other")
 	}
 	writeJSON(w, status, "application/problem+json", map[string]any{
 		"type": "about:blank", "title": http.StatusText(status), "status": status, "reason": reason, "detail": detail,

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -12,54 +11,18 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-//go:embed web/templates web/static lang
+//go:embed web/templates web/static
 var files embed.FS
 
 const (
 	french  = language.French
 	english = language.English
 )
-
-// catalogue holds every sentence of the site, by language and key.
-type catalogue struct{ byLang map[string]map[string]string }
-
-func loadCatalogue() (*catalogue, error) {
-	c := &catalogue{byLang: map[string]map[string]string{}}
-	for _, lang := range []string{french, english} {
-		text, err := files.ReadFile("lang/" + lang + ".toml")
-		if err != nil {
-			return nil, err
-		}
-		words := map[string]string{}
-		if err := toml.Unmarshal(text, &words); err != nil {
-			return nil, fmt.Errorf("lang/%s.toml: %w", lang, err)
-		}
-		c.byLang[lang] = words
-	}
-	return c, nil
-}
-
-func (c *catalogue) get(lang, key string) (string, bool) {
-	text, ok := c.byLang[lang][key]
-	return text, ok
-}
-
-func (c *catalogue) text(lang, key string, args ...any) string {
-	text, ok := c.get(lang, key)
-	if !ok {
-		return key
-	}
-	if len(args) > 0 {
-		return fmt.Sprintf(text, args...)
-	}
-	return text
-}
 
 // pages are the templates, made ready once.
 type pages struct {
@@ -78,7 +41,7 @@ func loadPages() (*pages, error) {
 	for _, name := range pageNames {
 		// The functions of a language are put in place at each use.
 		t := template.New("layout.html").Funcs(template.FuncMap{
-			"t": func(string, ...any) string { return "" }, "how": func(Region) string { return "" },
+			"t": func(texts.Key, ...any) string { return "" }, "how": func(Region) string { return "" },
 			"profession": func(string) string { return "" }, "date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
 		})
 		if t, err = t.ParseFS(files, "web/templates/layout.html", "web/templates/"+name+".html"); err != nil {
@@ -94,7 +57,7 @@ func (p *Portal) render(w http.ResponseWriter, v *view) {
 	var out bytes.Buffer
 	if err == nil {
 		err = t.Funcs(template.FuncMap{
-			"t":          func(key string, args ...any) string { return p.words.text(v.Lang, key, args...) },
+			"t":          texts.In(v.Lang).Text,
 			"how":        func(r Region) string { return p.settings.texts.how(r, v.Lang, p.settings.Name) },
 			"in":         func(b Bilingual) string { return b.in(v.Lang) },
 			"profession": func(title string) string { return cps.ProfessionIn(v.Lang, title) },

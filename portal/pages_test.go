@@ -2,11 +2,8 @@ package portal
 
 import (
 	"io/fs"
-	"maps"
 	"net/http"
-	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,68 +11,14 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// Every sentence has both languages, is used somewhere, and takes the same
-// arguments in both.
-func TestCatalogue(t *testing.T) {
-	c, err := loadCatalogue()
-	if err != nil {
-		t.Fatal(err)
-	}
-	fr, en := c.byLang[french], c.byLang[english]
-	if got, want := slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(fr)); !slices.Equal(got, want) {
-		t.Errorf("English has %v, French %v", got, want)
-	}
-	verbs := regexp.MustCompile(`%.`)
-	for key, text := range fr {
-		if strings.TrimSpace(text) == "" || strings.TrimSpace(en[key]) == "" {
-			t.Errorf("%s is empty", key)
-		}
-		if !slices.Equal(verbs.FindAllString(text, -1), verbs.FindAllString(en[key], -1)) {
-			t.Errorf("%s takes other arguments in English", key)
-		}
-	}
-	used := map[string]bool{}
-	// In the templates every word of ours is asked by t; in Go by its whole key.
-	inTemplate, inGo := regexp.MustCompile(`\bt "([a-z._0-9]+)"`), regexp.MustCompile(`"((?:error|problem|message)\.[a-z_]+)"`)
-	for _, name := range append(slices.Clone(pageNames), "layout") {
-		text, err := files.ReadFile("web/templates/" + name + ".html")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range inTemplate.FindAllStringSubmatch(string(text), -1) {
-			used[m[1]] = true
-		}
-	}
-	for _, name := range []string{"attach.go", "space.go", "login.go", "pages.go", "portal.go"} {
-		for _, m := range inGo.FindAllStringSubmatch(source(t, name), -1) {
-			used[m[1]] = true
-		}
-	}
-	for key := range fr {
-		// The reasons of refusals are looked up by name: those the verifier has.
-		if !used[key] && !strings.HasPrefix(key, "problem.") {
-			t.Errorf("%s is not used", key)
-		}
-	}
-	for key := range used {
-		if _, ok := fr[key]; !ok && key != "problem." {
-			t.Errorf("%s is used and missing", key)
-		}
-	}
-}
-
-// French as it is set in print, in what the site and its sample of texts say.
+// French as it is set in print, in the sample of texts too; the catalogue's own
+// is checked with all of it.
 func TestTypography(t *testing.T) {
-	c, err := loadCatalogue()
-	if err != nil {
-		t.Fatal(err)
-	}
 	texts, err := loadTexts("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := slices.Collect(maps.Values(c.byLang[french]))
-	said = append(said, texts.Default.FR, texts.Support.Hours.FR)
+	said := []string{texts.Default.FR, texts.Support.Hours.FR}
 	for _, r := range texts.Regions {
 		said = append(said, r.How.FR)
 	}
@@ -119,7 +62,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 			pages = append(pages, b.get("/cartes/"+cardIDs(t, b.get(pathSpace))[0]+"/detacher"))
 			wrong := map[string]*regexp.Regexp{
 				"a verb without argument": regexp.MustCompile(`%![a-z(]`), "a verb": regexp.MustCompile(`%[sd]`),
-				"a key":            regexp.MustCompile(`\b(home|first|confirm|space|card|detach|support|message|footer|error|progress|nav)\.[a-z_]+\b[^"]`),
+				"a key":            regexp.MustCompile(`\bportal\.[a-z_]+\b`),
 				"an empty heading": regexp.MustCompile(`<(h1|h2|button|dt|th)[^>]*>\s*</`), "a value of Go": regexp.MustCompile(`&lt;nil&gt;|<no value>`),
 				"a mark of the texts": regexp.MustCompile(`\{\{`),
 			}
@@ -209,15 +152,6 @@ func TestSampleTexts(t *testing.T) {
 	if _, bad := texts.sample(); !bad {
 		t.Error("the sample is not known for one")
 	}
-}
-
-func source(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // TestInstall: the support page says how to get the agent, in the operator's words

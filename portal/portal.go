@@ -29,7 +29,6 @@ type Portal struct {
 	store    *store
 	verifier *authtoken.Verifier
 	throttle *throttle
-	words    *catalogue
 	pages    *pages
 	log      *slog.Logger
 	now      func() time.Time
@@ -63,9 +62,6 @@ func New(s *Settings, o Options) (*Portal, error) {
 		return nil, s.err("trust_group", err.Error())
 	}
 	p.throttle = newThrottle(p.now)
-	if p.words, err = loadCatalogue(); err != nil {
-		return nil, err
-	}
 	if p.pages, err = loadPages(); err != nil {
 		return nil, err
 	}

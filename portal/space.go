@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // space is the professional's own page.
@@ -71,6 +73,6 @@ func (p *Portal) support(_ http.ResponseWriter, _ *http.Request, _ *session, v *
 }
 
 func (p *Portal) missing(_ http.ResponseWriter, _ *http.Request, _ *session, v *view) (*view, error) {
-	v.Page, v.Title, v.Status, v.Error = "message", "message.not_found", http.StatusNotFound, p.words.text(v.Lang, "error.not_found")
+	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.not_found", http.StatusNotFound, texts.In(v.Lang).Text("portal.error.not_found")
 	return v, nil
 }

@@ -84,7 +84,7 @@ func TestExpectations(t *testing.T) {
 // played: it plays in English where the quick cells do not.
 func TestSentencesThatAreShown(t *testing.T) {
 	var shown strings.Builder
-	for _, name := range []string{"js/src/lang-fr.ts", "js/src/lang-en.ts", "portal/lang/fr.toml", "portal/lang/en.toml"} {
+	for _, name := range []string{"js/src/lang-fr.ts", "js/src/lang-en.ts", "internal/texts/portal.toml"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", name))
 		if err != nil {
 			t.Fatal(err)
