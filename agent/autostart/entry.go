@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // DesktopEntry is the autostart entry of the XDG Desktop Application Autostart
@@ -19,8 +22,8 @@ func DesktopEntry(program string) (string, error) {
 	return `[Desktop Entry]
 Type=Application
 Name=CPx Bridge
-Comment=Log in to web portals with a French health professional's card
-Comment[fr]=S’identifier sur les portails web avec une carte CPS, CPF, CPE ou CPA
+Comment=` + texts.In(language.English).Text("autostart.comment") + `
+Comment[fr]=` + texts.In(language.French).Text("autostart.comment") + `
 TryExec=` + escape(program) + `
 Exec=` + escape(quoted) + ` run
 Icon=cpx-bridge

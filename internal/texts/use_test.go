@@ -23,28 +23,39 @@ const root = "../.."
 // catalogue, with as many values as its text takes, and each text is used.
 func TestUse(t *testing.T) {
 	u := uses{texts: all(t), used: map[Key]bool{}}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && slices.Contains(elsewhere, filepath.ToSlash(strings.TrimPrefix(path, root+string(filepath.Separator)))):
-			return filepath.SkipDir
-		case d.IsDir() || strings.HasSuffix(path, "_test.go"):
-			return nil
-		}
-		return u.readFile(path)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	walk(t, u.readFile)
 	for _, fault := range append(u.faults, u.unused()...) {
 		t.Error(fault)
 	}
 }
 
-// elsewhere are the folders that show nothing of the catalogue: what only tests
+// silent are the folders that show nothing of the catalogue: what only tests
 // use, this package, and what is made or fetched.
-var elsewhere = []string{"internal/lab", "internal/texts", "js", "build", ".git"}
+var silent = []string{"internal/lab", "internal/texts", "js", "build", ".git"}
+
+// walk reads the module's files, tests aside.
+func walk(t *testing.T, readFile func(path string) error) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains(silent, inModule(path)):
+			return filepath.SkipDir
+		case d.IsDir() || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		return readFile(path)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inModule is a path below the module's folder.
+func inModule(path string) string {
+	return filepath.ToSlash(strings.TrimPrefix(path, filepath.FromSlash(root)+string(filepath.Separator)))
+}
 
 // noKeys look like keys and are not: names of files.
 var noKeys = []string{"sites.sealed", "sites.next", "sites.lock", "portal.db"}
@@ -182,7 +193,7 @@ func (u *uses) unused() (list []string) {
 }
 
 func (u *uses) fault(where, format string, values ...any) {
-	u.faults = append(u.faults, strings.TrimPrefix(where, root+"/")+": "+fmt.Sprintf(format, values...))
+	u.faults = append(u.faults, inModule(where)+": "+fmt.Sprintf(format, values...))
 }
 
 func unquote(lit *ast.BasicLit) (string, bool) {
