@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
 // userMay says which keys a person may set where a machine policy exists and
@@ -88,7 +90,7 @@ func covered(text string, list []string) bool {
 			return false
 		}
 		if p.suffix == "" {
-			o, err := ParseOrigin(p.exact)
+			o, err := origin.Parse(p.exact)
 			return err == nil && q.matches(o)
 		}
 		return q.suffix != "" && strings.HasSuffix(p.suffix, q.suffix)

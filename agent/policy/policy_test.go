@@ -34,29 +34,6 @@ func mustLoad(t *testing.T, machine, user string) *Effective {
 	return e
 }
 
-func TestParseOrigin(t *testing.T) {
-	for _, good := range []string{
-		"https://a.fr", "https://a.example.fr:8443", "https://xn--hpital-yxa.fr", "https://192.0.2.1", "https://[2001:db8::1]:444",
-		"http://localhost", "http://localhost:8080", "http://127.0.0.1:3000",
-	} {
-		if o, err := ParseOrigin(good); err != nil || o.String() != good {
-			t.Errorf("%s: %v", good, err)
-		}
-	}
-	for _, bad := range []string{
-		"", "null", "file://", "https://", "https:///", "https://A.fr", "HTTPS://a.fr", "https://a.fr:443", "http://localhost:80",
-		"https://a.fr/", "https://a.fr.", "https://a.fr:", "https://a.fr:0443", "https://a.fr:0", "https://a.fr:65536", "https://a..fr",
-		"https://é.fr", "https://a.fr?x", "https://a.fr#x", "https://u@a.fr", "https://a.fr\\", "https://a b.fr", "https://-a.fr",
-		"http://a.fr", "http://localhost.", "http://127.0.0.2", "http://[::1]", "chrome-extension://abc", "wss://a.fr",
-		"https://1.2.3", "https://0x7f000001", "https://127.1", "https://[::ffff:127.0.0.1%25eth0]", "https://[2001:DB8::1]",
-		"https://a.fr\n", "https://" + strings.Repeat("a.", 130) + "fr", "https://%61.fr",
-	} {
-		if _, err := ParseOrigin(bad); err == nil {
-			t.Errorf("%q was taken", bad)
-		}
-	}
-}
-
 func TestParseEntry(t *testing.T) {
 	for text, want := range map[string]Entry{
 		"https://a.fr":                 {Host: "a.fr", Port: 443},
@@ -72,22 +49,11 @@ func TestParseEntry(t *testing.T) {
 			t.Errorf("%s: %+v %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, bad := range []string{"", "a.fr", "https://*.gouv.fr", "https://*.a.fr:8443", "http://a.fr", "https://a.fr/"} {
+	for _, bad := range []string{"", "a.fr", "https://*.gouv.fr", "https://*.a.fr:8443", "https://*.192.0.2.7", "https://*.[::1]", "https://*.*.a.fr", "https://*.", "http://*.localhost", "http://a.fr", "https://a.fr/"} {
 		if got, err := ParseEntry(bad); err == nil {
 			t.Errorf("%q was taken as %+v", bad, got)
 		}
 	}
-}
-
-func FuzzParseOrigin(f *testing.F) {
-	f.Add("https://a.fr:8443")
-	f.Add("http://localhost")
-	f.Fuzz(func(t *testing.T, text string) {
-		o, err := ParseOrigin(text)
-		if err == nil && (o.String() != text || text != strings.ToLower(text) || strings.HasSuffix(text, "/")) {
-			t.Errorf("%q was taken as %q", text, o)
-		}
-	})
 }
 
 func TestDecide(t *testing.T) {
@@ -102,6 +68,8 @@ block = ["https://mauvais.groupe.example.fr"]
 		"https://portail.example.fr:8443":      {Ask, NotListed},
 		"https://xportail.example.fr":          {Ask, NotListed},
 		"https://portail.example.fr.evil.fr":   {Ask, NotListed},
+		"https://portail.4hopital":             {Ask, NotListed},
+		"https://192.0.2":                      {Malformed, Malformed},
 		"https://a.groupe.example.fr":          {Allowed, Allowed},
 		"https://a.b.groupe.example.fr":        {Allowed, Allowed},
 		"https://a.groupe.example.fr:8443":     {Ask, NotListed},

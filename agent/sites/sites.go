@@ -23,8 +23,8 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
 // Site is one that the person always allows.
@@ -151,9 +151,9 @@ func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
 }
 
 // check takes what a browser would state, of sites that "always" can be said of.
-func check(origin string) error {
-	if _, err := policy.ParseOrigin(origin); err != nil || !strings.HasPrefix(origin, "https://") {
-		return fmt.Errorf("%w: %q", ErrOrigin, origin)
+func check(text string) error {
+	if o, err := origin.Parse(text); err != nil || o.IsLoopbackHTTP() {
+		return fmt.Errorf("%w: %q", ErrOrigin, text)
 	}
 	return nil
 }
