@@ -105,3 +105,54 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+// twice are texts that stand twice, each for a reason.
+var twice = map[Key]string{
+	"portal.confirm.cancel": "the portal's button and the agent's: two programs, each with its own texts",
+}
+
+// TestOnce: what is said in two places stands once.
+func TestOnce(t *testing.T) {
+	for _, fault := range repeated(all(t), twice) {
+		t.Error(fault)
+	}
+}
+
+// repeated tells which texts are the same in both languages, spaces and a full
+// stop aside, and which reasons are for nothing.
+func repeated(texts section, reasons map[Key]string) (faults []string) {
+	plain := strings.NewReplacer("\u00a0", " ", "\u202f", " ")
+	first, needed := map[[2]string]Key{}, map[Key]bool{}
+	for _, key := range slices.Sorted(maps.Keys(texts)) {
+		var said [2]string
+		for i := range said {
+			said[i] = strings.TrimSuffix(plain.Replace(texts[key][i].other), ".")
+		}
+		other, found := first[said]
+		switch {
+		case found && reasons[key] == "":
+			faults = append(faults, fmt.Sprintf("%s says what %s says", key, other))
+		case found:
+			needed[key] = true
+		default:
+			first[said] = key
+		}
+	}
+	for key := range reasons {
+		if !needed[key] {
+			faults = append(faults, fmt.Sprintf("%s stands once: take its reason out", key))
+		}
+	}
+	return faults
+}
+
+func TestRepeated(t *testing.T) {
+	texts := section{
+		"a.yes": {{other: "oui"}, {other: "yes"}}, "a.no": {{other: "non"}, {other: "no"}}, "b.no": {{other: "non."}, {other: "no."}},
+		"b.surely": {{other: "oui"}, {other: "surely"}}, "c.no": {{other: "non"}, {other: "no"}},
+	}
+	got := repeated(texts, map[Key]string{"b.no": "a reason", "a.yes": "a reason"})
+	if want := []string{"c.no says what a.no says", "a.yes stands once: take its reason out"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
