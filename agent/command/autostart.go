@@ -1,49 +1,60 @@
 package command
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 )
 
-// startWithDesktop is the command autostart: status, enable or disable.
-func startWithDesktop(p settings, action string, stdout, stderr io.Writer) int {
-	w := texts[language(p, stderr)]
-	var err error
-	switch action {
-	case "enable":
-		var program string
-		if program, err = os.Executable(); err == nil {
-			err = autostart.Enable(program)
-		}
-	case "disable":
-		err = autostart.Disable()
-	}
-	if errors.Is(err, autostart.ErrMachine) {
-		fmt.Fprintln(stderr, "cpx-agent:", w.autostartMachine)
-		return exitProblem
-	}
-	var state autostart.State
-	if err == nil {
-		state, err = autostart.Get()
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
-	}
+func (s *session) autostartCommand() *cobra.Command {
+	status := func(context.Context, []string) error { return s.autostart() }
+	c := s.command("autostart", about{short: "command.autostart.short", long: "command.autostart.long", exits: "command.autostart.exits"}, status)
+	c.AddCommand(
+		s.command("status", about{short: "command.autostart.status"}, status),
+		s.command("enable", about{short: "command.autostart.enable"}, func(context.Context, []string) error {
+			program, err := os.Executable()
+			if err == nil {
+				err = autostart.Enable(program)
+			}
+			return s.autostartAfter(err)
+		}),
+		s.command("disable", about{short: "command.autostart.disable"}, func(context.Context, []string) error {
+			return s.autostartAfter(autostart.Disable())
+		}),
+	)
+	return c
+}
+
+// autostartAfter says how it stands after a change.
+func (s *session) autostartAfter(err error) error {
 	switch {
-	case state.Missing != "":
-		fmt.Fprintf(stdout, w.autostartMissing+"\n", state.Where, state.Missing)
-		return exitProblem
-	case state.Enabled:
-		fmt.Fprintf(stdout, w.autostartOn+"\n", state.Where)
-	case state.Where != "":
-		fmt.Fprintf(stdout, w.autostartOff+" (%s)\n", state.Where)
-	default:
-		fmt.Fprintln(stdout, w.autostartOff)
+	case errors.Is(err, autostart.ErrMachine):
+		s.complain("%s", s.Text("command.autostart.machine"))
+		return errProblem
+	case err != nil:
+		return err
 	}
-	return exitGood
+	return s.autostart()
+}
+
+func (s *session) autostart() error {
+	state, err := autostart.Get()
+	switch {
+	case err != nil:
+		return err
+	case state.Missing != "":
+		s.say(s.Text("command.autostart.missing", state.Where, state.Missing))
+		return errProblem
+	case state.Enabled:
+		s.say(s.Text("command.autostart.on", state.Where))
+	case state.Where != "":
+		s.say(s.Text("command.autostart.off") + " (" + state.Where + ")")
+	default:
+		s.say(s.Text("command.autostart.off"))
+	}
+	return nil
 }

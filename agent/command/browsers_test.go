@@ -6,41 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
-
-func TestBrowserWords(t *testing.T) { catalogue.Check(t, browserWords) }
-
-// TestPolicyBrowsersHere: a folder is the one that a person means who stands
-// somewhere, and is left as it was before.
-func TestPolicyBrowsersHere(t *testing.T) {
-	w := newStation(t)
-	here := filepath.Join(w.Dir, "here")
-	if err := os.Mkdir(here, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(here)
-	for system, file := range map[string]string{"linux": "pol/etc/chromium/policies/managed/cpx-bridge.json", "windows": "pol/cpx-bridge-browsers.reg"} {
-		args := []string{"policy", "browsers", "--os", system, "--dir", "pol", "--write"}
-		out, _ := w.cpxAgent(t, exitGood, append(args, "--origin", "https://portail.example.fr")...)
-		workstation.Contains(t, out, filepath.Join(here, file))
-		if _, err := os.Stat(file); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := os.WriteFile("pol/etc/mine", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w.cpxAgent(t, exitGood, "policy", "browsers", "--os", "linux", "--dir", "pol", "--remove", "--write")
-	left, err := os.ReadDir("pol/etc")
-	if err != nil || len(left) != 1 || left[0].Name() != "mine" {
-		t.Errorf("left behind: %v %v", left, err)
-	}
-	if _, err := os.Stat("/pol"); err == nil {
-		t.Error("it wrote into the root")
-	}
-}
 
 func TestPolicyBrowsers(t *testing.T) {
 	w := newStation(t)
@@ -133,23 +100,4 @@ func TestPolicyBrowsersElsewhere(t *testing.T) {
 	workstation.Contains(t, out, "écrit\u00a0: "+filepath.Join(w.Dir, "cpx-bridge-browsers.mobileconfig"))
 	_, errs = w.cpxAgent(t, exitProblem, append(portal, "--os", "windows", "--write")...)
 	workstation.Contains(t, errs, "--dir")
-}
-
-func TestPolicyBrowsersMisused(t *testing.T) {
-	w := newStation(t)
-	for says, args := range map[string][]string{
-		"name each portal":      {"policy", "browsers"},
-		"leave --origin out":    {"policy", "browsers", "--remove", "--origin", "https://a.fr"},
-		"where it was imported": {"policy", "browsers", "--remove", "--os", "windows"},
-		"not an origin":         {"policy", "browsers", "--origin", "https://a.fr/x"},
-		"http://localhost:8080 est une page servie par ce poste": {"policy", "browsers", "--origin", "http://localhost:8080"},
-		"safari":                       {"policy", "browsers", "--origin", "https://a.fr", "--browser", "safari"},
-		"the systems are":              {"policy", "browsers", "--origin", "https://a.fr", "--os", "beos"},
-		"--write belongs to policy":    {"certs", "--write"},
-		"--origin belongs to policy b": {"policy", "--origin", "https://a.fr"},
-	} {
-		if _, errs := w.cpxAgent(t, exitUsage, args...); !strings.Contains(errs, says) {
-			t.Errorf("%v: %s", args, errs)
-		}
-	}
 }

@@ -7,23 +7,29 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // program is the command line without the agent behind it.
 var program = Program{
-	Version: "dev", Display: func() bool { return false }, DisplayAnswers: func(context.Context) bool { return false },
+	Version: "test", Display: func() bool { return false }, DisplayAnswers: func(context.Context) bool { return false },
 	Serve: func(context.Context, Start) error { return errors.New("no agent in these tests") },
 }
 
 func TestMain(m *testing.M) {
-	workstation.Main(m, func() { os.Exit(program.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)) })
+	pkcs11.RunChildRole()
+	testscript.Main(m, map[string]func(){"cpx-agent": func() {
+		os.Exit(program.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}})
 }
 
 // station is a workstation at which commands are run in this process.
@@ -136,119 +142,35 @@ func TestCertsWithoutCardOrModule(t *testing.T) {
 	w.cpxAgent(t, exitProblem, "certs", "use", "00")
 }
 
-func TestPolicy(t *testing.T) {
-	w := newStation(t)
-	out, _ := w.cpxAgent(t, exitGood, "policy")
-	for _, part := range []string{"modules", "/nowhere/module.so", w.Config, "lang"} {
-		if !strings.Contains(out, part) {
-			t.Errorf("%q is missing:\n%s", part, out)
-		}
-	}
-	w.Settings(t, "modules = \"one\"\n")
-	_, errs := w.cpxAgent(t, exitUsage, "policy")
-	if !strings.Contains(errs, w.Config+":1: modules") {
-		t.Error(errs)
-	}
-	w.Settings(t, "colour = \"red\"\n")
-	if _, errs := w.cpxAgent(t, exitUsage, "run"); !strings.Contains(errs, "colour") {
-		t.Error(errs)
-	}
-	w.Config = filepath.Join(w.Dir, "missing.toml")
-	if _, errs := w.cpxAgent(t, exitUsage, "policy"); !strings.Contains(errs, "missing.toml") {
-		t.Error(errs)
-	}
-}
+// noText is a key that stands where its text should.
+var noText = regexp.MustCompile(`command\.[a-z]+\.[a-z]`)
 
-func TestUsage(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		exit int
-		says string
-	}{
-		{[]string{"version"}, exitGood, "cpx-agent dev"},
-		{[]string{"help"}, exitGood, "Usage: cpx-agent"},
-		{[]string{"-h"}, exitGood, "Usage: cpx-agent"},
-		{[]string{"--help"}, exitGood, "Exit status: 0 good, 1 a problem was found"},
-		{[]string{"help", "wss"}, exitGood, "Usage: cpx-agent wss"},
-		{[]string{"help", "fly"}, exitUsage, `unknown command "fly"`},
-		{[]string{"fly", "--help"}, exitUsage, `unknown command "fly"`},
-		{[]string{"fly"}, exitUsage, `unknown command "fly"; there are run, certs, `},
-		{[]string{"fly", "--json"}, exitUsage, `unknown command "fly"`},
-		{[]string{"certs", "use"}, exitUsage, "certs use needs the certificate"},
-		{[]string{"certs", "list"}, exitUsage, `certs takes use, not "list"`},
-		{[]string{"certs", "use", "3f", "2a"}, exitUsage, `"2a" is too much`},
-		{[]string{"sites", "forget"}, exitUsage, "sites forget needs the site"},
-		{[]string{"sites", "list", "all"}, exitUsage, `sites takes forget, not "list"`},
-		{[]string{"autostart", "now"}, exitUsage, `autostart takes status, enable, disable, not "now"`},
-		{[]string{"autostart", "enable", "now"}, exitUsage, `"now" is too much`},
-		{[]string{"wss"}, exitUsage, "wss needs one of install, remove, status"},
-		{[]string{"wss", "renew"}, exitUsage, `not "renew"`},
-		{[]string{"doctor", "now"}, exitUsage, `doctor takes nothing more: "now"`},
-		{[]string{"version", "now"}, exitUsage, `version takes nothing more: "now"`},
-		{[]string{"policy", "--json"}, exitUsage, "--json belongs to certs, sites and doctor"},
-		{[]string{"certs", "--identity"}, exitUsage, "--identity belongs to doctor"},
-		{[]string{"certs", "--no-tray"}, exitUsage, "--no-tray belongs to run"},
-		{[]string{"certs", "--lang", "de"}, exitUsage, "the languages are fr and en"},
-		{[]string{"run", "--lang", "fr"}, exitUsage, "the setting lang"},
-		{[]string{"--colour"}, exitUsage, "unknown option --colour"},
-		{[]string{"certs", "--config"}, exitUsage, "a value is missing after --config"},
-	} {
-		var out, errs bytes.Buffer
-		if got := program.Run(t.Context(), c.args, &out, &errs); got != c.exit || !strings.Contains(out.String()+errs.String(), c.says) {
-			t.Errorf("%v: exit %d, %q %q", c.args, got, out.String(), errs.String())
-		}
-		if c.exit == exitUsage && (strings.Count(errs.String(), "\n") != 2 || !strings.Contains(errs.String(), "--help` says") || out.Len() > 0) {
-			t.Errorf("%v: the line that helps is not alone: %s", c.args, errs.String())
-		}
-	}
-}
-
-// TestHelp: each command's help is its own, and tells the exit statuses.
+// TestHelp: each command's help is its own in both languages, names its options,
+// has the width of a terminal, and says what the exit statuses are.
 func TestHelp(t *testing.T) {
-	seen := map[string]bool{}
-	for _, s := range specs {
-		var out, errs bytes.Buffer
-		if got := program.Run(t.Context(), []string{s.name, "--help"}, &out, &errs); got != exitGood || errs.Len() > 0 {
-			t.Errorf("%s: exit %d %s", s.name, got, errs.String())
-		}
-		text := out.String()
-		if seen[text] || !strings.HasPrefix(text, "Usage: cpx-agent ") || s.name != "version" && !strings.Contains(text, "Exit status: 0") {
-			t.Errorf("%s: %s", s.name, text)
-		}
-		seen[text] = true
-		for _, option := range s.flags {
-			if !strings.Contains(text, "--"+option) {
-				t.Errorf("%s does not tell of --%s", s.name, option)
+	for _, lang := range []string{language.French, language.English} {
+		seen := map[string]bool{}
+		for _, c := range (&session{}).commands().Commands() {
+			var out, errs bytes.Buffer
+			if got := program.Run(t.Context(), []string{c.Name(), "--help", "--lang", lang}, &out, &errs); got != exitGood || errs.Len() > 0 {
+				t.Errorf("%s: exit %d %s", c.Name(), got, errs.String())
 			}
-		}
-		for _, line := range strings.Split(text, "\n") {
-			if len(line) > 82 {
-				t.Errorf("%s: too long for a terminal: %s", s.name, line)
+			text := out.String()
+			plain := c.Name() == "version" || c.Name() == "completion"
+			if seen[text] || !plain && !strings.Contains(text, map[string]string{"fr": "Code de retour : 0", "en": "Exit status: 0"}[lang]) {
+				t.Errorf("%s: %s", c.Name(), text)
 			}
-		}
-	}
-}
-
-// TestLang: --lang wins over settings, menu and desktop, for what a command prints;
-// where the desktop says nothing, it is French.
-func TestLang(t *testing.T) {
-	w := newStation(t)
-	w.Settings(t, "")
-	t.Setenv("LC_ALL", "")
-	t.Setenv("LC_MESSAGES", "")
-	for _, c := range []struct{ env, settings, option, says string }{
-		{"C", "", "", "ne démarre pas"}, {"C.UTF-8", "", "", "ne démarre pas"}, {"POSIX", "", "", "ne démarre pas"}, {"", "", "", "ne démarre pas"},
-		{"fr_FR.UTF-8", "", "", "ne démarre pas"}, {"en_GB.UTF-8", "", "", "does not start"}, {"de_DE.UTF-8", "", "", "does not start"},
-		{"C", "", "en", "does not start"}, {"en_GB.UTF-8", "", "fr", "ne démarre pas"}, {"C", "lang = \"en\"", "fr", "ne démarre pas"}, {"C", "lang = \"en\"", "", "does not start"},
-	} {
-		t.Setenv("LANG", c.env)
-		w.Settings(t, "%s", c.settings)
-		args := []string{"autostart"}
-		if c.option != "" {
-			args = append(args, "--lang", c.option)
-		}
-		if out, _ := w.cpxAgent(t, exitGood, args...); !strings.Contains(out, c.says) {
-			t.Errorf("%+v: %s", c, out)
+			seen[text] = true
+			for _, o := range options(usable(c)...) {
+				if name, _, _ := strings.Cut(o.form, " "); c.Name() != "help" && !strings.Contains(text, "  "+name) {
+					t.Errorf("%s does not tell of %s", c.Name(), name)
+				}
+			}
+			for _, line := range strings.Split(text, "\n") {
+				if len([]rune(line)) > 80 || noText.MatchString(line) {
+					t.Errorf("%s: too long for a terminal, or no text: %s", c.Name(), line)
+				}
+			}
 		}
 	}
 }
@@ -322,39 +244,6 @@ func TestOwnWords(t *testing.T) {
 		workstation.Contains(t, errs, c[2])
 		if strings.Contains(errs, "browsers:") {
 			t.Error(errs)
-		}
-	}
-}
-
-func TestTexts(t *testing.T) { catalogue.Check(t, texts) }
-
-func TestAutostart(t *testing.T) {
-	w := newStation(t)
-	t.Setenv("XDG_CONFIG_DIRS", filepath.Join(w.Dir, "xdg"))
-	entry := filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "autostart", "cpx-bridge.desktop")
-	for lang, words := range map[string][3]string{
-		"fr": {"CPx Bridge ne démarre pas avec votre session.", "CPx Bridge démarre avec votre session : ", "n’existe pas"},
-		"en": {"CPx Bridge does not start with your desktop.", "CPx Bridge starts with your desktop: ", "does not exist"},
-	} {
-		w.Settings(t, "lang = %q\n", lang)
-		if err := os.RemoveAll(entry); err != nil {
-			t.Fatal(err)
-		}
-		says := func(exit int, want string, args ...string) {
-			t.Helper()
-			if out, _ := w.cpxAgent(t, exit, append([]string{"autostart"}, args...)...); out != want+"\n" {
-				t.Errorf("%v: %q, want %q", args, out, want)
-			}
-		}
-		says(exitGood, words[0])
-		says(exitGood, words[1]+entry, "enable")
-		says(exitGood, words[1]+entry, "status")
-		says(exitGood, words[0]+" ("+entry+")", "disable")
-		if err := os.WriteFile(entry, []byte("[Desktop Entry]\nTryExec=/nonexistent/x\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, _ := w.cpxAgent(t, exitProblem, "autostart"); !strings.Contains(out, words[2]) || !strings.Contains(out, "/nonexistent/x") {
-			t.Error(out)
 		}
 	}
 }

@@ -2,28 +2,53 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 )
 
-// examine looks at the workstation. A running agent is left alone.
-func examine(ctx context.Context, p settings, asJSON, identity bool, stdout, stderr io.Writer) int {
+func (s *session) doctorCommand() *cobra.Command {
+	var identity bool
+	c := plainCommand("doctor", about{short: "command.doctor.short", long: "command.doctor.long", exits: "command.doctor.exits", use: "command.doctor.use"}, func(ctx context.Context, _ []string) error {
+		switch {
+		case s.settingsErr == nil:
+			return s.doctor(ctx, identity)
+		case s.json:
+			return s.badSettings(identity)
+		}
+		return s.settingsErr
+	})
+	c.Flags().BoolVar(&s.json, "json", false, "command.doctor.json")
+	c.Flags().BoolVar(&identity, "identity", false, "command.doctor.identity")
+	return c
+}
+
+// badSettings is the report where settings stop everything else: who collects
+// reports gets one from every workstation.
+func (s *session) badSettings(identity bool) error {
+	s.complain("%s", s.settingsErr)
+	if err := s.printJSON(doctor.BadSettings(s.settingsErr, s.lang, s.Version, identity)); err != nil {
+		return err
+	}
+	return errUsage
+}
+
+// doctor examines the workstation. A running agent is left alone.
+func (s *session) doctor(ctx context.Context, identity bool) error {
 	dir, err := agent.StateDir()
 	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
+		return err
 	}
 	r := doctor.Run(ctx, doctor.Options{
-		Policy: p.Effective, Lang: language(p, stderr), Agent: p.program.Version, StateDir: dir, Identity: identity, Display: p.program.Display,
+		Policy: s.Effective, Lang: s.lang, Agent: s.Version, StateDir: dir, Identity: identity, Display: s.Display,
 		Cards: func(ctx context.Context) (agent.CardReport, error) {
-			c, err := look(ctx, p, true, io.Discard)
+			c, err := s.readCards(ctx, true, io.Discard)
 			return c.CardReport, err
 		},
 		Answers: func(ctx context.Context) (agent.Report, error) {
@@ -32,39 +57,22 @@ func examine(ctx context.Context, p settings, asJSON, identity bool, stdout, std
 			return remote.Desk(ctx, dir)
 		},
 		Autostart: func() (bool, string, string, error) {
-			s, err := autostart.Get()
-			return s.Enabled, s.Where, s.Missing, err
+			state, err := autostart.Get()
+			return state.Enabled, state.Where, state.Missing, err
 		},
 	})
-	if !asJSON {
-		printReport(stdout, r)
-	} else if !printDoctorJSON(r, stdout, stderr) {
-		return exitProblem
+	if !s.json {
+		printFindings(s.stdout, r)
+	} else if err := s.printJSON(r); err != nil {
+		return err
 	}
 	if r.Outcome == doctor.Problem {
-		return exitProblem
+		return errProblem
 	}
-	return exitGood
+	return nil
 }
 
-func printDoctorJSON(r doctor.Report, stdout, stderr io.Writer) bool {
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return false
-	}
-	fmt.Fprintln(stdout, string(text))
-	return true
-}
-
-// badSettings is the report where settings stop everything else: who collects
-// reports gets one from every workstation.
-func badSettings(p settings, o options, err error, stdout, stderr io.Writer) {
-	p.Effective = &policy.Effective{}
-	printDoctorJSON(doctor.BadSettings(err, language(p, stderr), p.program.Version, o.whole), stdout, stderr)
-}
-
-func printReport(w io.Writer, r doctor.Report) {
+func printFindings(w io.Writer, r doctor.Report) {
 	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Notice: "!", doctor.Problem: "✗", doctor.Unknown: "?"}
 	for _, f := range r.Findings {
 		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], agent.Printable(f.Text))

@@ -5,26 +5,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 )
 
-// run makes this process the person's agent, or has the one that runs already
+const (
+	// firstLimit is how long a second start waits for the first one's answer.
+	firstLimit = 8 * time.Second
+	// endLimit is how long it waits for one that ends: a module may be at work.
+	endLimit   = 30 * time.Second
+	firstPause = 50 * time.Millisecond
+)
+
+func (s *session) runCommand() *cobra.Command {
+	var noTray bool
+	c := s.command("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "command.run.use"}, func(ctx context.Context, _ []string) error {
+		return s.serve(ctx, !noTray)
+	})
+	c.Flags().BoolVar(&noTray, "no-tray", false, "command.run.no_tray")
+	return c
+}
+
+// serve makes this process the person's agent, or has the one that runs already
 // show its state.
-func run(ctx context.Context, p settings, noTray bool, stdout, stderr io.Writer) int {
-	state, err := agent.StateDir()
+func (s *session) serve(ctx context.Context, tray bool) error {
+	dir, err := agent.StateDir()
 	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
+		return err
 	}
-	held, first, err := hold(ctx, p, state, language(p, stderr))
+	held, first, err := s.hold(ctx, dir)
 	if held == nil {
-		return second(p, first, err, stdout, stderr)
+		return s.second(first, err)
 	}
-	log, logFile, endLog := journalled(p, state, stderr)
+	log, logFile, endLog := s.journal(dir)
 	defer endLog()
-	warn(p, log)
+	for _, w := range s.Warnings {
+		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text)
+	}
 	if err := nodump.Set(); err != nil {
 		log.Warn("a core dump of this process may hold a PIN", "error", err)
 	}
@@ -36,9 +62,73 @@ func run(ctx context.Context, p settings, noTray bool, stdout, stderr io.Writer)
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	if err := p.program.Serve(ctx, Start{p.Effective, state, !noTray, held, log, logFile}); err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
+	if err := s.Serve(ctx, Start{s.Effective, dir, tray, held, log, logFile}); !errors.Is(err, context.Canceled) {
+		return err
 	}
-	return exitGood
+	return nil
+}
+
+// hold makes this process the agent. Where another one is, that one shows its
+// state on the desktop, and it is returned; an agent that is just ending is
+// waited for, and this process takes over.
+//
+// An agent that can ask nobody, because its desktop session has ended, makes
+// way for one that stands on a desktop.
+func (s *session) hold(ctx context.Context, dir string) (*control.Held, agent.Report, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(firstLimit, func() { cancel(context.DeadlineExceeded) })
+	defer patience.Stop()
+	desktop := sync.OnceValue(func() bool { return s.DisplayAnswers(ctx) })
+	for {
+		held, err := control.Take(dir)
+		var running *control.RunningError
+		if !errors.As(err, &running) {
+			return held, agent.Report{}, err
+		}
+		first, showErr := remote.Show(ctx, dir, s.lang, desktop())
+		if showErr == nil {
+			return nil, first, nil
+		}
+		if errors.Is(showErr, &control.Error{Code: control.CodeEnding}) {
+			patience.Reset(endLimit)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, first, errors.Join(running, showErr)
+		case <-time.After(firstPause):
+		}
+	}
+}
+
+// second ends a start that found another agent.
+func (s *session) second(first agent.Report, err error) error {
+	var running *control.RunningError
+	switch {
+	case err == nil:
+		fmt.Fprint(s.stdout, first.Text(s.lang))
+		return nil
+	case !errors.As(err, &running):
+		return err
+	case errors.Is(err, &control.Error{Code: control.CodeStarting}):
+		s.say(s.Text("command.run.starting", running.PID))
+		return nil
+	}
+	s.logger(s.stderr).Error("second start", "error", err)
+	fmt.Fprintln(s.stderr, s.Text("command.run.hangs", running.PID))
+	return errProblem
+}
+
+// journal is the log of an agent that runs: on standard error, and in the file
+// that the tray opens. Each is written whatever becomes of the other. An agent
+// without such a file runs, and says so.
+func (s *session) journal(dir string) (log *slog.Logger, path string, end func()) {
+	log = s.logger(s.stderr)
+	var file io.WriteCloser
+	file, path, err := journal.Open(dir)
+	if err != nil {
+		log.Warn("the log is not kept in a file", "error", err)
+		return log, "", func() {}
+	}
+	return slog.New(slog.NewMultiHandler(log.Handler(), s.logger(file).Handler())), path, func() { _ = file.Close() }
 }

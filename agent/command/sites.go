@@ -2,33 +2,17 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
-
-// siteWords is the catalogue of this command.
-type siteWords struct{ sites, none, since, blocked, notListed, noEffect, forgotten string }
-
-var siteTexts = map[string]siteWords{
-	agent.French: {
-		sites: "Sites toujours autorisés :", none: "aucun", since: "depuis le %s",
-		blocked: "bloqué par les réglages", notListed: "sans effet, seuls les sites des réglages comptent sur ce poste",
-		noEffect: "autorisé aussi par les réglages", forgotten: "Oublié : %s. Votre accord sera de nouveau demandé.",
-	},
-	agent.English: {
-		sites: "Sites always allowed:", none: "none", since: "since %s",
-		blocked: "blocked by the settings", notListed: "without effect, only the sites in the settings count on this workstation",
-		noEffect: "allowed by the settings too", forgotten: "Forgotten: %s. You will be asked again.",
-	},
-}
 
 // siteReport is what sites prints with --json.
 type siteReport struct {
@@ -43,34 +27,79 @@ type reportSite struct {
 	Effective bool      `json:"effective"` // false: the settings refuse it
 }
 
-// rememberedSites lists the sites, or forgets one. A running agent notices by
-// itself. A locked keyring may ask the person, who waits here, but never a script.
-func rememberedSites(ctx context.Context, p settings, o options, stdout, stderr io.Writer) int {
+func (s *session) sitesCommand() *cobra.Command {
+	c := s.command("sites", about{short: "command.sites.short", long: "command.sites.long", exits: "command.sites.exits", use: "command.sites.use"}, func(ctx context.Context, _ []string) error {
+		store, _, err := s.sites()
+		if err != nil {
+			return err
+		}
+		return s.listSites(ctx, store)
+	})
+	c.PersistentFlags().BoolVar(&s.json, "json", false, "command.sites.json")
+	c.AddCommand(s.command("forget", about{short: "command.sites.forget_short", use: "command.sites.forget_use", wants: "command.sites.forget_wants"}, func(ctx context.Context, args []string) error {
+		store, dir, err := s.sites()
+		if err != nil {
+			return err
+		}
+		return s.forgetSite(ctx, store, dir, args[0])
+	}))
+	return c
+}
+
+// sites are the remembered sites. A running agent notices a change by itself. A
+// locked keyring may ask the person, who waits here, but never a script.
+func (s *session) sites() (*sites.Store, string, error) {
 	dir, err := agent.StateDir()
-	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
-	}
-	store, lang := sites.New(sites.Options{Dir: dir, Unlock: !o.json}), language(p, stderr)
-	if len(o.words) == 1 {
-		list, err := store.List(ctx)
-		return showSites(p, list, err, o.json, stdout, stderr)
-	}
-	origin := o.words[2]
-	err = forget(ctx, store, dir, origin)
-	exit := exitOfForget(err)
+	return sites.New(sites.Options{Dir: dir, Unlock: !s.json}), dir, err
+}
+
+func (s *session) listSites(ctx context.Context, store *sites.Store) error {
+	list, problem := store.List(ctx)
 	switch {
-	case o.json && err != nil:
-		return max(exit, printJSON(p, nil, err, sites.WhyNotForgotten(err, lang), stdout, stderr))
-	case o.json: // what cannot be listed was forgotten all the same
-		list, err := remaining(ctx, store, dir)
-		return max(exit, printJSON(p, list, err, sites.Why(err, lang), stdout, stderr))
-	case err != nil:
-		fmt.Fprintln(stderr, "cpx-agent:", sites.WhyNotForgotten(err, lang))
+	case s.json:
+		if err := s.printSitesJSON(list.Sites, problem, sites.Why(problem, s.lang)); err != nil {
+			return err
+		}
+	case problem != nil:
+		s.complain("%s", sites.Why(problem, s.lang))
 	default:
-		fmt.Fprintf(stdout, siteTexts[lang].forgotten+"\n", origin)
+		s.printSites(list.Sites)
 	}
-	return exit
+	if problem != nil {
+		return errProblem
+	}
+	return nil
+}
+
+func (s *session) forgetSite(ctx context.Context, store *sites.Store, dir, origin string) error {
+	problem := forget(ctx, store, dir, origin)
+	switch {
+	case s.json:
+		if err := s.printForgotten(ctx, store, dir, problem); err != nil {
+			return err
+		}
+	case problem != nil:
+		s.complain("%s", sites.WhyNotForgotten(problem, s.lang))
+	default:
+		s.say(s.Text("command.sites.forgotten", origin))
+	}
+	switch {
+	case errors.Is(problem, sites.ErrOrigin):
+		return errUsage
+	case problem != nil:
+		return errProblem
+	}
+	return nil
+}
+
+// printForgotten prints what is remembered now. What cannot be listed was
+// forgotten all the same.
+func (s *session) printForgotten(ctx context.Context, store *sites.Store, dir string, problem error) error {
+	if problem != nil {
+		return s.printSitesJSON(nil, problem, sites.WhyNotForgotten(problem, s.lang))
+	}
+	list, err := remaining(ctx, store, dir)
+	return s.printSitesJSON(list, err, sites.Why(err, s.lang))
 }
 
 // forget asks the running agent first, which takes the site back at once, also
@@ -97,59 +126,34 @@ func remaining(ctx context.Context, store *sites.Store, dir string) ([]sites.Sit
 	return list.Sites, err
 }
 
-func exitOfForget(err error) int {
-	switch {
-	case errors.Is(err, sites.ErrOrigin):
-		return exitUsage
-	case err != nil:
-		return exitProblem
+func (s *session) printSitesJSON(list []sites.Site, problem error, message string) error {
+	r := siteReport{Sites: []reportSite{}, Problem: sites.Reason(problem), Message: message}
+	for _, site := range list {
+		d := s.Decide(site.Origin)
+		r.Sites = append(r.Sites, reportSite{Origin: site.Origin, Since: site.Since, Effective: d == policy.Ask || d == policy.Allowed})
 	}
-	return exitGood
+	return s.printJSON(r)
 }
 
-func showSites(p settings, list sites.List, err error, asJSON bool, stdout, stderr io.Writer) int {
-	lang := language(p, stderr)
-	exit := exitGood
-	if err != nil {
-		exit = exitProblem
-	}
-	switch {
-	case asJSON:
-		return max(exit, printJSON(p, list.Sites, err, sites.Why(err, lang), stdout, stderr))
-	case err != nil:
-		fmt.Fprintln(stderr, "cpx-agent:", sites.Why(err, lang))
-	default:
-		printSites(p, list.Sites, lang, stdout)
-	}
-	return exit
-}
-
-func printJSON(p settings, list []sites.Site, err error, message string, stdout, stderr io.Writer) int {
-	r := siteReport{Sites: []reportSite{}, Problem: sites.Reason(err), Message: message}
-	for _, s := range list {
-		d := p.Decide(s.Origin)
-		r.Sites = append(r.Sites, reportSite{Origin: s.Origin, Since: s.Since, Effective: d == policy.Ask || d == policy.Allowed})
-	}
-	text, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		fmt.Fprintln(stderr, "cpx-agent:", err)
-		return exitProblem
-	}
-	fmt.Fprintln(stdout, string(text))
-	return exitGood
-}
-
-func printSites(p settings, list []sites.Site, lang string, w io.Writer) {
-	words := siteTexts[lang]
-	fmt.Fprintln(w, words.sites)
-	for _, s := range list {
-		mark := map[policy.Decision]string{policy.Blocked: words.blocked, policy.NotListed: words.notListed, policy.Plain: words.notListed, policy.Allowed: words.noEffect}[p.Decide(s.Origin)]
-		if mark != "" {
-			mark = " (" + mark + ")"
-		}
-		fmt.Fprintf(w, "  %s  %s%s\n", s.Origin, fmt.Sprintf(words.since, agent.Date(s.Since, lang)), mark)
+func (s *session) printSites(list []sites.Site) {
+	s.say(s.Text("command.sites.heading"))
+	for _, site := range list {
+		s.say("  " + site.Origin + "  " + s.Text("command.sites.since", language.Date(site.Since, s.lang)) + s.siteMark(site.Origin))
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(w, " ", words.none)
+		s.say("  " + s.Text("command.sites.none"))
 	}
+}
+
+// siteMark says what the settings make of a site.
+func (s *session) siteMark(origin string) string {
+	switch s.Decide(origin) {
+	case policy.Blocked:
+		return " (" + s.Text("command.sites.blocked") + ")"
+	case policy.NotListed, policy.Plain:
+		return " (" + s.Text("command.sites.not_listed") + ")"
+	case policy.Allowed:
+		return " (" + s.Text("command.sites.allowed") + ")"
+	}
+	return ""
 }

@@ -8,11 +8,8 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
-
-func TestSiteWords(t *testing.T) { catalogue.Check(t, siteTexts) }
 
 func (w station) sites(t *testing.T, want int, args ...string) (r siteReport) {
 	t.Helper()

@@ -21,15 +21,11 @@ var elsewhere = map[string]string{
 	"internal/kit/demopki/holder.go": "titles that the demonstration's cards carry",
 	"internal/language/date.go":      "the form of a date",
 
-	"agent/doctor/texts.go":     "not in the catalogue yet",
-	"agent/command/browsers.go": "not in the catalogue yet",
-	"agent/command/sites.go":    "not in the catalogue yet",
-	"agent/command/words.go":    "not in the catalogue yet",
-	"agent/command/wss.go":      "not in the catalogue yet",
-	"agent/page.go":             "not in the catalogue yet",
-	"agent/reporttext.go":       "not in the catalogue yet",
-	"agent/words.go":            "not in the catalogue yet",
-	"tray/words.go":             "not in the catalogue yet",
+	"agent/doctor/texts.go": "not in the catalogue yet",
+	"agent/page.go":         "not in the catalogue yet",
+	"agent/reporttext.go":   "not in the catalogue yet",
+	"agent/words.go":        "not in the catalogue yet",
+	"tray/words.go":         "not in the catalogue yet",
 }
 
 // TestElsewhere: nothing that people read stands in the source.

@@ -1,0 +1,55 @@
+package command
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+)
+
+// impossible says why a request cannot be planned.
+func (b *browsersRun) impossible(err error) string {
+	switch {
+	case errors.Is(err, browsers.ErrUnsayable):
+		own := slices.DeleteFunc(slices.Clone(b.Origins), func(o string) bool { return len(browsers.Sayable([]string{o})) > 0 })
+		return b.Text("command.browsers.unsayable", strings.Join(own, ", "))
+	case errors.Is(err, browsers.ErrRecord):
+		return b.Text("command.browsers.record", because(err, browsers.ErrRecord))
+	}
+	return err.Error()
+}
+
+// notes are what an administrator has to know of what was printed or written.
+func (b *browsersRun) notes(changes []browsers.Change) []string {
+	var (
+		adding   = !b.remove
+		firefox  = slices.Contains(b.Browsers, browsers.Firefox)
+		edge     = slices.Contains(b.Browsers, browsers.Edge)
+		imported = b.System != runtime.GOOS && b.System != browsers.Linux || b.Root != ""
+		changed  = slices.ContainsFunc(changes, func(c browsers.Change) bool { return c.Changed })
+		wildcard = slices.ContainsFunc(b.Origins, func(s string) bool { return strings.Contains(s, "*.") })
+		notes    []string
+	)
+	for _, note := range []struct {
+		when bool
+		text texts.Key
+	}{
+		{b.remove && len(changes) == 0, "command.browsers.nothing"},
+		{adding && wildcard, "command.browsers.wildcard"},
+		{adding && firefox, "command.browsers.firefox_wide"},
+		{adding && b.OlderEdge && edge, "command.browsers.older_edge"},
+		{adding && firefox && imported && b.System == browsers.Windows, "command.browsers.number_on"},
+		{adding && b.System == browsers.Windows && imported, "command.browsers.import_keys"},
+		{adding && b.System == browsers.MacOS && imported, "command.browsers.import_mac"},
+		{!b.write && changed && !imported, "command.browsers.not_written"},
+		{b.write && changed && !imported, "command.browsers.reload"},
+	} {
+		if note.when {
+			notes = append(notes, b.Text(note.text))
+		}
+	}
+	return notes
+}

@@ -1,0 +1,138 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/remote"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+const (
+	// readLimit bounds a reading by the command line: a vendor module may hang.
+	readLimit = 30 * time.Second
+	// askLimit bounds a question to the running agent.
+	askLimit = 8 * time.Second
+)
+
+// cards is a reading of the cards: the running agent's where one answers, so that
+// the module is not opened twice and no login is disturbed, else one of our own.
+type cards struct {
+	agent.CardReport
+	dir     string // of the state
+	running bool
+}
+
+// readCards reads the cards. Where an agent runs and does not answer, w learns of
+// it, as of what goes wrong in a reading of our own.
+func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (cards, error) {
+	dir, err := agent.StateDir()
+	if err != nil {
+		return cards{}, err
+	}
+	c := cards{dir: dir}
+	answered, err := c.ask(ctx, s.Modules, refresh)
+	if answered {
+		return c, err
+	}
+	if err != nil {
+		_, _ = io.WriteString(w, "cpx-agent: "+s.Text("command.cards.no_answer")+"\n")
+	}
+	c.CardReport, err = s.readAlone(ctx, agent.NewChoice(dir), w)
+	return c, err
+}
+
+// ask is false where there is no agent that reads these modules; then an error
+// says that one is there and does not answer.
+func (c *cards) ask(ctx context.Context, modules []string, refresh bool) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	r, err := remote.State(ctx, c.dir, refresh)
+	switch {
+	case errors.Is(err, control.ErrNoAgent):
+		return false, nil
+	case err != nil:
+		return false, err
+	case !slices.Equal(r.Settings, modules):
+		return false, nil // started with other settings
+	}
+	c.CardReport, c.running = r.CardReport, true
+	if r.Error != "" {
+		err = errors.New(r.Error)
+	}
+	return true, err
+}
+
+// readAlone reads all cards once, without a PIN, and asks PC/SC which readers
+// there are: a module may name others.
+func (s *session) readAlone(ctx context.Context, choice *agent.Choice, w io.Writer) (agent.CardReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	var now pcsc.Event
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Modules, Limits: pkcs11.Limits(s.Limits), Logger: s.readingLog(w)})
+	if err != nil {
+		return agent.ReportLook(pkcs11.Snapshot{}, nil, agent.Chosen{}, now), err
+	}
+	defer pool.Close()
+	snapshot, err := pool.List(ctx)
+	now.Readers, now.Err = pcsc.Readers(ctx)
+	chosen, _ := choice.Get()
+	return agent.ReportLook(snapshot, pool.Modules(), chosen, now), err
+}
+
+// readingLog is the log of a reading by the command line: what went wrong, among
+// the answer's lines, and no more unless the settings ask for more.
+func (s *session) readingLog(w io.Writer) *slog.Logger {
+	level := slog.LevelWarn
+	if s.Log.Level == "debug" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// unread says why the cards could not be read.
+func (s *session) unread(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return s.Text("command.cards.no_reading")
+	}
+	return err.Error()
+}
+
+// beginning are the certificates whose ID begins with prefix.
+func (c cards) beginning(prefix string) []agent.CertificateReport {
+	var found []agent.CertificateReport
+	for _, each := range c.Certificates {
+		if strings.HasPrefix(each.ID, strings.ToLower(prefix)) && prefix != "" {
+			found = append(found, each)
+		}
+	}
+	return found
+}
+
+// names reports whether prefix means one certificate, and a login can use it.
+func (c cards) names(prefix string) bool {
+	found := c.beginning(prefix)
+	return len(found) == 1 && found[0].Usable
+}
+
+// use has the running agent choose the certificate. Where it has gone since, or
+// hangs, the file is enough: the next login reads it.
+func (c cards) use(ctx context.Context, certificate agent.CertificateReport) error {
+	if c.running {
+		ctx, cancel := context.WithTimeout(ctx, askLimit)
+		defer cancel()
+		err := remote.Use(ctx, c.dir, certificate.ID)
+		if !errors.Is(err, control.ErrNoAgent) && !errors.Is(err, control.ErrNoAnswer) {
+			return err
+		}
+	}
+	return agent.NewChoice(c.dir).Set(agent.Chosen{Certificate: certificate.ID, Identifier: certificate.Identifier, Kind: certificate.Kind})
+}

@@ -1,0 +1,150 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// column is where what is said of an option or a command begins.
+const column = 22
+
+func (s *session) helpCommand() *cobra.Command {
+	var c *cobra.Command
+	c = plainCommand("help", about{short: "command.help.short"}, func(_ context.Context, args []string) error {
+		topic, rest, _ := c.Root().Find(args)
+		if topic == c.Root() && len(rest) > 0 {
+			return misused("command.misuse.unknown_command", rest[0], names(c.Root()))
+		}
+		s.printHelp(topic)
+		return nil
+	})
+	return c
+}
+
+func (s *session) versionCommand() *cobra.Command {
+	return plainCommand("version", about{short: "command.version.short"}, func(context.Context, []string) error {
+		s.say("cpx-agent " + s.Version)
+		return nil
+	})
+}
+
+func (s *session) completionCommand() *cobra.Command {
+	var c *cobra.Command
+	shells := []string{"bash", "zsh", "fish"}
+	c = plainCommand("completion", about{
+		short: "command.completion.short", long: "command.completion.long", use: "command.completion.use", wants: "command.completion.wants",
+	}, func(_ context.Context, args []string) error {
+		switch root := c.Root(); args[0] {
+		case "bash":
+			return root.GenBashCompletionV2(s.stdout, true)
+		case "zsh":
+			return root.GenZshCompletion(s.stdout)
+		case "fish":
+			return root.GenFishCompletion(s.stdout, true)
+		}
+		return misused("command.misuse.wrong_verb", c.Name(), strings.Join(shells, ", "), args[0])
+	})
+	c.ValidArgs = shells
+	return c
+}
+
+// printHelp prints the help of the program or of a command, with its verbs.
+func (s *session) printHelp(c *cobra.Command) {
+	root := c.Root()
+	if c == root || c.Name() == "help" {
+		fmt.Fprint(s.stdout, s.overview(root))
+		return
+	}
+	for c.Parent() != root {
+		c = c.Parent()
+	}
+	fmt.Fprint(s.stdout, s.helpOf(c))
+}
+
+func (s *session) overview(root *cobra.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", s.Text("command.help.usage", usageLine(root)))
+	for _, c := range usable(root) {
+		path := strings.TrimPrefix(c.CommandPath(), root.Name()+" ")
+		if aboutOf(c).wants != "" {
+			path += " " + string(aboutOf(c).use)
+		}
+		row(&b, path, c.Short)
+	}
+	fmt.Fprintf(&b, "\n%s\n", s.Text("command.help.every"))
+	for _, f := range options(root) {
+		row(&b, f.form, f.Usage)
+	}
+	fmt.Fprintf(&b, "\n%s\n%s\n", aboutOf(root).exits, s.Text("command.help.more"))
+	return b.String()
+}
+
+func (s *session) helpOf(c *cobra.Command) string {
+	var lines []string
+	for _, each := range usable(c) {
+		lines = append(lines, usageLine(each))
+	}
+	heading := s.Text("command.help.usage", "")
+	parts := []string{heading + strings.Join(lines, "\n"+strings.Repeat(" ", len([]rune(heading)))), c.Long}
+	var b strings.Builder
+	for _, o := range options(usable(c)...) {
+		row(&b, o.form, o.Usage)
+	}
+	parts = append(parts, strings.TrimSuffix(b.String(), "\n"), string(aboutOf(c).exits))
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n") + "\n"
+}
+
+// row is a line of a list, or more where the text has more.
+func row(b *strings.Builder, name, text string) {
+	indent := "\n" + strings.Repeat(" ", column)
+	line := "  " + name
+	if n := len([]rune(line)); n < column-1 {
+		line += strings.Repeat(" ", column-n)
+	} else {
+		line += indent
+	}
+	b.WriteString(line + strings.ReplaceAll(text, "\n", indent) + "\n")
+}
+
+// usable are a command and those under it that do something.
+func usable(c *cobra.Command) (all []*cobra.Command) {
+	walk(c, func(c *cobra.Command) {
+		if c.Runnable() {
+			all = append(all, c)
+		}
+	})
+	return all
+}
+
+func usageLine(c *cobra.Command) string {
+	return strings.TrimSpace(c.CommandPath() + " " + string(aboutOf(c).use))
+}
+
+// optionText is an option as the help shows it.
+type optionText struct {
+	form  string // --config FILE
+	Usage string
+}
+
+// options are those that commands have of their own.
+func options(commands ...*cobra.Command) (all []optionText) {
+	for _, c := range commands {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			name, usage := pflag.UnquoteUsage(f)
+			form := "--" + f.Name
+			if f.Shorthand != "" {
+				form = "-" + f.Shorthand + ", " + form
+			}
+			if f.Value.Type() != "bool" {
+				form += " " + name
+			}
+			all = append(all, optionText{form, usage})
+		})
+	}
+	return all
+}

@@ -1,0 +1,71 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+func (s *session) policyCommand() *cobra.Command {
+	c := s.command("policy", about{short: "command.policy.short", long: "command.policy.long", exits: "command.policy.exits"}, func(context.Context, []string) error {
+		return s.showPolicy()
+	})
+	c.AddCommand(s.browsersCommand())
+	return c
+}
+
+// showPolicy shows what is in force: where no file says it, what is found on this
+// machine now.
+func (s *session) showPolicy() error {
+	for _, setting := range s.Describe() {
+		s.inForce(&setting)
+		fmt.Fprintf(s.stdout, "%-16s %-40s %s\n", setting.Key, setting.Value, setting.From)
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintf(s.stdout, "not taken: %s:%d: %s: %s\n", w.File, w.Line, w.Key, w.Text)
+	}
+	if len(s.Warnings) > 0 {
+		return errProblem
+	}
+	return nil
+}
+
+// inForce fills in what the default stands for here.
+func (s *session) inForce(setting *policy.Setting) {
+	switch setting.Key {
+	case "modules":
+		if found := pkcs11.DefaultModules(); len(s.Modules) == 0 && len(found) > 0 {
+			setting.Value, setting.From = policy.Show(found), setting.From+", the first known place that exists"
+		}
+	case "pinentry":
+		if runtime.GOOS != "linux" || s.Pinentry != "" {
+			return // elsewhere the system's own dialogs ask
+		}
+		if program, err := prompt.Installed(""); err == nil && program != "" {
+			setting.Value, setting.From = policy.Show(program), setting.From+", found on PATH"
+		}
+	case "lang":
+		s.languageInForce(setting)
+	}
+}
+
+func (s *session) languageInForce(setting *policy.Setting) {
+	setting.Value = policy.Show(s.personsLanguage())
+	dir, err := agent.StateDir()
+	if err != nil {
+		return
+	}
+	if chosen, _ := language.NewChoice(dir).Get(); chosen != "" && !s.Fixed("lang") {
+		setting.From = "chosen in the menu"
+	} else if s.Lang == "" {
+		setting.From += ", the desktop's"
+	}
+}

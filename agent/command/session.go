@@ -1,0 +1,86 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+)
+
+// session is one command line: the settings in force, who reads, and where the
+// command says what it says.
+type session struct {
+	Program
+	*policy.Effective
+	texts.Catalogue
+	settingsErr error // why there are no settings
+
+	line           line
+	lang           string
+	json           bool // --json
+	stdout, stderr io.Writer
+}
+
+// load reads the settings and chooses the language of what is said. Where the
+// settings are bad, the commands that need none work all the same.
+func (s *session) load() {
+	paths := policy.DefaultPaths()
+	if s.line.config != "" {
+		paths.User, paths.UserRequired = s.line.config, true
+	}
+	if s.Effective, s.settingsErr = policy.Load(paths); s.settingsErr != nil {
+		s.Effective = &policy.Effective{}
+	}
+	s.lang = s.line.lang
+	if !language.Known(s.lang) {
+		s.lang = s.personsLanguage()
+	}
+	s.Catalogue = texts.In(s.lang)
+}
+
+// personsLanguage is the one that the person reads elsewhere too.
+func (s *session) personsLanguage() string {
+	var choice *language.Choice
+	if dir, err := agent.StateDir(); err == nil { // else there is no home, and nothing was chosen
+		choice = language.NewChoice(dir)
+	}
+	return language.OfPerson(s.Fixed("lang"), s.Lang, choice, s.logger(s.stderr))
+}
+
+// logger is the log that the settings ask for.
+func (s *session) logger(w io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	_ = level.UnmarshalText([]byte(s.Log.Level)) // the settings were checked
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// say prints a line of the command's answer.
+func (s *session) say(text string) { fmt.Fprintln(s.stdout, text) }
+
+// complain prints a line on what went wrong.
+func (s *session) complain(format string, values ...any) {
+	fmt.Fprintf(s.stderr, "cpx-agent: "+format+"\n", values...)
+}
+
+// printJSON prints what programs read.
+func (s *session) printJSON(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err == nil {
+		s.say(string(text))
+	}
+	return err
+}
+
+// detail is what IT support needs beyond the sentence, "" for nothing.
+func (s *session) detail(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " " + s.Text("command.detail", agent.Printable(strings.TrimSpace(text)))
+}
