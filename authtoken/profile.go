@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 )
 
 // Profile says which certificates a site accepts.
@@ -106,7 +108,7 @@ func parseOIDs(dotted []string) ([]x509.OID, error) {
 
 // conditions checks what the group asks of a certificate, its chain aside.
 func (g *group) conditions(cert *x509.Certificate) *Error {
-	if g.RequireEKU && len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) == 0 {
+	if g.RequireEKU && !authcert.HasExtendedKeyUsage(cert) {
 		return refuse(ReasonWrongExtendedKeyUsage, "no extended key usage")
 	}
 	carries := func(oid x509.OID) bool { return slices.ContainsFunc(cert.Policies, oid.Equal) }

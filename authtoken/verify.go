@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 )
 
 // Config is what a Verifier needs.
@@ -152,23 +154,16 @@ func (t Token) certificate() (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// checkUsage refuses what is no authentication certificate. A card's signature
-// certificate has digitalSignature as well: nonRepudiation tells it apart (RFC
-// 5280 section 4.2.1.3).
+// checkUsage refuses what is no authentication certificate.
 func checkUsage(cert *x509.Certificate) error {
+	err := authcert.Check(cert)
 	switch {
-	case cert.IsCA:
-		return refuse(ReasonWrongKeyUsage, "a certificate authority's certificate")
-	case cert.KeyUsage&x509.KeyUsageDigitalSignature == 0:
-		return refuse(ReasonWrongKeyUsage, "no digitalSignature")
-	case cert.KeyUsage&x509.KeyUsageContentCommitment != 0:
-		return refuse(ReasonWrongKeyUsage, "nonRepudiation: a signature certificate")
+	case err == nil:
+		return nil
+	case errors.Is(err, authcert.ErrExtendedKeyUsage):
+		return &Error{ReasonWrongExtendedKeyUsage, err}
 	}
-	if len(cert.ExtKeyUsage)+len(cert.UnknownExtKeyUsage) > 0 &&
-		!slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
-		return refuse(ReasonWrongExtendedKeyUsage, "no clientAuth")
-	}
-	return nil
+	return &Error{ReasonWrongKeyUsage, err}
 }
 
 // trust finds the group that accepts the certificate: the groups' conditions,

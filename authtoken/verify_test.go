@@ -99,6 +99,9 @@ func TestVerifyRefuses(t *testing.T) {
 		{"unknown EKU alone", f.template(t, func(c *x509.Certificate) {
 			c.ExtKeyUsage, c.UnknownExtKeyUsage = nil, []asn1.ObjectIdentifier{{2, 999, 1}}
 		}), nil, ReasonWrongExtendedKeyUsage},
+		{"any EKU", f.template(t, func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+		}), nil, ReasonWrongExtendedKeyUsage},
 		{"no key usage", f.template(t, func(c *x509.Certificate) { c.KeyUsage = 0 }), nil, ReasonWrongKeyUsage},
 		{"technical certificate, EKU required", technical, nil, ReasonWrongExtendedKeyUsage},
 		{"technical certificate, EKU not required", technical, func(c *Config) { group(c).RequireEKU = false }, ReasonRefusedPolicy},

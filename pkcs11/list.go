@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 )
 
 // List reads all modules. It fails with ErrNoModule where none works, and
@@ -214,7 +216,7 @@ func (p *Pool) readCertificates(m *module, slot Slot) ([]Certificate, error) {
 // helps a person: what it is for, then whether its key asks for a PIN, then
 // its validity.
 func (p *Pool) reason(d driver, session p11.SessionHandle, c Certificate) (Reason, error) {
-	if !forAuthentication(c.X509) {
+	if authcert.Check(c.X509) != nil {
 		return NotForAuthentication, nil
 	}
 	open, err := keyWithoutPIN(d, session, c)
@@ -229,18 +231,6 @@ func (p *Pool) reason(d driver, session p11.SessionHandle, c Certificate) (Reaso
 		return Expired, nil
 	}
 	return Usable, nil
-}
-
-// forAuthentication goes by key usage (RFC 5280, 4.2.1.3), never by label: a
-// signature certificate carries nonRepudiation.
-func forAuthentication(c *x509.Certificate) bool {
-	if c.KeyUsage&x509.KeyUsageDigitalSignature == 0 || c.KeyUsage&x509.KeyUsageContentCommitment != 0 {
-		return false
-	}
-	if len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
-		return true
-	}
-	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 // keyWithoutPIN tells a key that can be used without logging in: on a token
