@@ -13,6 +13,7 @@ import (
 type cardSession struct {
 	session     p11.SessionHandle
 	certificate Certificate
+	basis       basis // since when the card must not have left
 }
 
 // setCardSession notes it; HasCardSession reads that without waiting for the
@@ -44,7 +45,7 @@ func (p *Pool) HasCardSession(certificateID string) bool {
 // Lock ends every card session. The cards are reset, so that no other
 // program finds them open.
 func (p *Pool) Lock(ctx context.Context) error {
-	return p.each(ctx, p.lock)
+	return p.each(ctx, p.modules, p.lock)
 }
 
 // lock ends the module's card session. With the lease held.

@@ -1,7 +1,6 @@
 package pkcs11
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -14,80 +13,55 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 )
 
-// List reads all modules. It fails with ErrNoModule where none works, and
-// with the module's own error where the only one fails.
-func (p *Pool) List(ctx context.Context) (Snapshot, error) {
-	views := make([]view, len(p.modules))
-	done := make(chan struct{})
-	var err error
-	go func() { // a reading that nobody waits for any more still becomes the snapshot
-		defer close(done)
-		err = p.each(context.WithoutCancel(ctx), func(m *module) {
-			for i := range p.modules {
-				if p.modules[i] == m {
-					views[i] = p.read(m)
-				}
-			}
-		})
-		if err == nil {
-			s, mergeErr := merge(views)
-			err = mergeErr
-			p.mu.Lock()
-			p.snapshot, p.known = s, true
-			p.mu.Unlock()
-		}
-	}()
-	select {
-	case <-done:
-		s, _ := p.Snapshot()
-		return s, err
-	case <-ctx.Done():
-		return Snapshot{}, context.Cause(ctx)
-	}
-}
-
-// view is what one module showed.
-type view struct {
-	slots        []Slot
-	certificates []Certificate
-	err          error
-}
-
 // read lists a module's slots and certificates. With the lease held.
-func (p *Pool) read(m *module) view {
-	if err := p.ready(m); err != nil {
-		return view{err: err}
+func (p *Pool) read(m *module) *reading {
+	// What PC/SC tells from here on, the reading may not have seen.
+	b := p.basis()
+	r := p.readOnBasis(m, b)
+	if r.err != nil {
+		m.setReading(nil)
+		return r
 	}
-	v := p.readSlots(m)
-	if m.driver.Gone() && !errors.Is(v.err, errLimit) {
+	if p.now().Sub(m.opened) > lastRestart {
+		m.worked() // a reading alone proves little: a module may crash in each login
+	}
+	m.setReading(r)
+	return r
+}
+
+func (p *Pool) readOnBasis(m *module, b basis) *reading {
+	if err := p.ready(m); err != nil {
+		return &reading{err: err}
+	}
+	r := p.readSlots(m, b)
+	if m.driver.Gone() && !errors.Is(r.err, errLimit) {
 		// A process that ended, perhaps before this reading began. A reading sends
 		// nothing that counts, so it may be made again, once.
 		p.setAside(m)
 		if err := p.ready(m); err != nil {
-			return view{err: errors.Join(v.err, err)}
+			return &reading{err: errors.Join(r.err, err)}
 		}
-		v = p.readSlots(m)
+		r = p.readSlots(m, b)
 	}
-	if v.err == nil && p.now().Sub(m.opened) > lastRestart {
-		m.worked() // a reading alone proves little: a module may crash in each login
-	}
-	return v
+	return r
 }
 
-func merge(views []view) (Snapshot, error) {
+// merge makes one snapshot of what the modules showed.
+func (p *Pool) merge(readings []*reading) (Snapshot, error) {
 	var s Snapshot
 	var errs []error
 	worked := false
-	for _, v := range views {
-		if v.err != nil {
-			errs = append(errs, v.err)
+	for _, r := range readings {
+		if r.err != nil {
+			errs = append(errs, r.err)
 			continue
 		}
 		worked = true
-		s.Slots = append(s.Slots, v.slots...)
-		for _, c := range v.certificates {
+		s.Slots = append(s.Slots, r.slots...)
+		for _, c := range r.certificates {
 			// The same certificate through two modules is one.
 			if !slices.ContainsFunc(s.Certificates, func(x Certificate) bool { return x.ID == c.ID }) {
+				c.Reason = p.reasonNow(c)
 				s.Certificates = append(s.Certificates, c)
 			}
 		}
@@ -101,34 +75,50 @@ func merge(views []view) (Snapshot, error) {
 	return s, errors.Join(errs...)
 }
 
-func (p *Pool) readSlots(m *module) (v view) {
+func (p *Pool) readSlots(m *module, b basis) *reading {
 	ids, err := m.driver.Slots()
 	if err != nil {
-		return view{err: err}
+		return &reading{err: err}
 	}
+	r := &reading{basis: b, driver: m.driver}
 	var failed error
+	foreign := map[uint]bool{}
 	for _, id := range ids {
 		slot, ok, err := readSlot(m, id)
 		if err == nil && ok {
-			v.slots = append(v.slots, slot)
+			r.slots = append(r.slots, slot)
+			foreign[id] = isForeign(m, b, slot)
 		}
 		if err == nil && slot.Token != nil {
 			var found []Certificate
 			found, err = p.readCertificates(m, slot)
-			v.certificates = append(v.certificates, found...)
+			r.certificates = append(r.certificates, found...)
 		}
 		if m.driver.Gone() {
-			return view{err: errors.Join(&Error{Op: "the module's process ended during a reading", Path: m.path, Kind: ErrModuleFailed}, err)}
+			return &reading{err: errors.Join(&Error{Op: "the module's process ended during a reading", Path: m.path, Kind: ErrModuleFailed}, err)}
 		}
 		if err != nil {
 			failed = err
 			p.log.Warn("slot cannot be read", "module", m.path, "slot", id, "error", err)
 		}
 	}
-	if len(v.slots) == 0 && failed != nil {
-		return view{err: failed} // not "no reader": it cannot tell
+	if len(r.slots) == 0 && failed != nil {
+		return &reading{err: failed} // not "no reader": it cannot tell
 	}
-	return v
+	r.complete = failed == nil && r.covers(foreign)
+	return r
+}
+
+// isForeign reports whether there is a card in the reader that the module does not
+// know, although it says that there is none: the vendor's module does so, and
+// another card beside the person's must not make each login read anew.
+func isForeign(m *module, b basis, slot Slot) bool {
+	reader, is := b.reader(slot)
+	if !is || !reader.Present || slot.Token != nil || slot.Unrecognized {
+		return false
+	}
+	_, err := m.driver.TokenInfo(slot.ID)
+	return isCKR(err, p11.CKR_TOKEN_NOT_RECOGNIZED)
 }
 
 // readSlot is false for a slot that is neither a reader nor an initialised
@@ -177,7 +167,7 @@ func pinLength(n uint) int {
 }
 
 func (p *Pool) readCertificates(m *module, slot Slot) ([]Certificate, error) {
-	session, err := m.driver.OpenSession(slot.ID)
+	session, err := openSession(m.driver, slot.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -220,17 +210,42 @@ func (p *Pool) reason(d driver, session p11.SessionHandle, c Certificate) (Reaso
 		return NotForAuthentication, nil
 	}
 	open, err := keyWithoutPIN(d, session, c)
-	switch now := p.now(); {
+	switch {
 	case err != nil:
 		return "", err
 	case open:
 		return KeyWithoutPIN, nil
-	case now.Before(c.X509.NotBefore):
-		return NotYetValid, nil
-	case now.After(c.X509.NotAfter):
-		return Expired, nil
 	}
-	return Usable, nil
+	return p.validity(c.X509), nil
+}
+
+func (p *Pool) validity(c *x509.Certificate) Reason {
+	switch now := p.now(); {
+	case now.Before(c.NotBefore):
+		return NotYetValid
+	case now.After(c.NotAfter):
+		return Expired
+	}
+	return Usable
+}
+
+// reasonNow is the reason of a certificate that was read a while ago.
+func (p *Pool) reasonNow(c Certificate) Reason {
+	switch c.Reason {
+	case Usable, NotYetValid, Expired:
+		return p.validity(c.X509)
+	}
+	return c.Reason
+}
+
+// openSession tries twice: just after a reset of the card the vendor's module may
+// say once that there is none.
+func openSession(d driver, slot uint) (p11.SessionHandle, error) {
+	session, err := d.OpenSession(slot)
+	if isCKR(err, p11.CKR_TOKEN_NOT_PRESENT) {
+		session, err = d.OpenSession(slot)
+	}
+	return session, err
 }
 
 // keyWithoutPIN tells a key that can be used without logging in: on a token

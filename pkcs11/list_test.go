@@ -162,7 +162,9 @@ func TestModuleAppears(t *testing.T) {
 }
 
 func TestNoModuleAtAll(t *testing.T) {
-	p, err := open(t.Context(), Options{Modules: []string{}}, func(path string) (driver, error) { return openDriver(path, "") })
+	p, err := open(t.Context(), Options{Modules: []string{}}, func(path string) (driver, error) {
+		return nil, &Error{Op: "load", Path: path, Kind: ErrNotPKCS11}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

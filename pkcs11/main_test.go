@@ -85,6 +85,12 @@ type faulty struct {
 	openErr    error
 	tokenErr   error
 	token      func(*p11.TokenInfo)
+	tokenErrOf func(slot uint) error
+	slotInfo   func(slot uint, info *p11.SlotInfo)
+	open       func(slot uint) error // before the real one; nil goes on
+	state      func() error          // likewise, of C_GetSessionInfo
+	sessions   int                   // open ones
+	readings   int                   // calls of C_GetTokenInfo
 }
 
 func (f *faulty) note(format string, args ...any) {
@@ -121,7 +127,51 @@ func (f *faulty) OpenSession(slot uint) (p11.SessionHandle, error) {
 	if f.openErr != nil {
 		return 0, f.openErr
 	}
-	return f.driver.OpenSession(slot)
+	if f.open != nil {
+		if err := f.open(slot); err != nil {
+			return 0, err
+		}
+	}
+	session, err := f.driver.OpenSession(slot)
+	f.count(&f.sessions, 1, err)
+	return session, err
+}
+
+func (f *faulty) CloseSession(s p11.SessionHandle) error {
+	err := f.driver.CloseSession(s)
+	f.count(&f.sessions, -1, err)
+	return err
+}
+
+func (f *faulty) SessionState(s p11.SessionHandle) (uint, error) {
+	if f.state != nil {
+		if err := f.state(); err != nil {
+			return 0, err
+		}
+	}
+	return f.driver.SessionState(s)
+}
+
+func (f *faulty) SlotInfo(slot uint) (p11.SlotInfo, error) {
+	info, err := f.driver.SlotInfo(slot)
+	if f.slotInfo != nil {
+		f.slotInfo(slot, &info)
+	}
+	return info, err
+}
+
+func (f *faulty) count(n *int, by int, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		*n += by
+	}
+}
+
+func (f *faulty) counted(n *int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return *n
 }
 
 func (f *faulty) Mechanisms(slot uint) (map[uint]bool, error) {
@@ -152,7 +202,13 @@ func (f *faulty) TokenInfo(slot uint) (p11.TokenInfo, error) {
 	if f.tokenErr != nil {
 		return p11.TokenInfo{}, f.tokenErr
 	}
+	if f.tokenErrOf != nil {
+		if err := f.tokenErrOf(slot); err != nil {
+			return p11.TokenInfo{}, err
+		}
+	}
 	info, err := f.driver.TokenInfo(slot)
+	f.count(&f.readings, 1, err)
 	if f.token != nil {
 		f.token(&info)
 	}

@@ -8,9 +8,18 @@
 // and give up when their context ends. No lease is held while a person is asked
 // for a PIN.
 //
+// The card is asked once. Whoever watches PC/SC hands each event to
+// [Pool.Observe]; as long as none says that something changed, what was read of
+// the cards holds, [Pool.Current] and [Pool.Sign] read nothing again, and between
+// a person's PIN and the signature the card is asked only what the signature
+// takes. That it is still the card that the person was asked about is shown by a
+// session that was opened before, and by the reader's count of insertions. A pool
+// that observes nothing, and a slot that is no PC/SC reader, are read for each
+// login, once before the person is asked and once after.
+//
 // The package never keeps a PIN, never logs one, and never sends one to a card
-// twice: each call of [Pool.Sign] asks its [PINFunc] at most once and costs at
-// most one try. It never signs for a login with a key that can be used without
+// twice: each call of [Pool.Sign] takes at most one PIN of its [PINFunc] and costs
+// at most one try. It never signs for a login with a key that can be used without
 // a PIN.
 package pkcs11
 
@@ -113,12 +122,21 @@ func (a Algorithm) Hash() crypto.Hash {
 // PINRequest is what a dialog needs to know to ask for a PIN.
 type PINRequest struct {
 	Certificate Certificate
-	Token       Token // read from the card just now
+	Token       Token // as it was last read
 }
 
 // PINFunc asks the person. The pool overwrites the slice after use. An error
 // ends the signature and is returned, wrapped; no try is spent.
-// It is not called for tokens with a protected authentication path when nil is returned there.
+//
+// While it runs, the token is read once more. Where that shows other tries than the
+// person was shown, ctx ends with ErrTriesChanged as its cause, and PINFunc, which
+// returns the context's error, is called once more with the token as it is now:
+// only where the tries changed before an answer, and at no cost in tries. An answer
+// that came first counts, and a PIN that is locked by then ends the signature with
+// ErrPINLocked.
+//
+// For a token with a protected authentication path it returns nil: the PIN is
+// typed on the reader.
 type PINFunc func(ctx context.Context, ask PINRequest) ([]byte, error)
 
 // Signature is what Sign gives back; ECDSA as raw r‖s.

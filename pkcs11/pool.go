@@ -23,6 +23,9 @@ type Options struct {
 	Logger      *slog.Logger
 	Now         func() time.Time // for the certificates' validity; default time.Now
 	Limits      Limits           // zero: DefaultLimits
+	// TriesAfter is how long the person has been asked for a PIN when the token is
+	// read again, to show how many tries there are now; default 300 ms.
+	TriesAfter time.Duration
 }
 
 // ModuleState is a configured module and how it does.
@@ -40,8 +43,13 @@ type Pool struct {
 	modules []*module
 	// resetCard resets the card in the reader of that name.
 	resetCard func(description string) error
-	// present tells whether a card is in it.
-	present func(description string) (bool, error)
+	// readerState is what PC/SC says of it now.
+	readerState func(description string) (pcsc.Reader, error)
+	// slept is how long the computer was suspended until now.
+	slept      func() time.Duration
+	triesAfter time.Duration
+	observed   observed
+	background sync.WaitGroup // what ends after the call that began it
 
 	mu       sync.Mutex
 	closed   bool
@@ -65,6 +73,7 @@ type module struct {
 	cardSession *cardSession
 
 	mu            sync.Mutex
+	reading       *reading // the last, or nil
 	state         ModuleState
 	cardSessionOf string // its certificate, for who must not wait
 }
@@ -81,12 +90,15 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 }
 
 func open(ctx context.Context, o Options, driverOf func(string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard, present: pcsc.Present}
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard, readerState: pcsc.State, slept: sleptFor, triesAfter: o.TriesAfter}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	if p.now == nil {
 		p.now = time.Now
+	}
+	if p.triesAfter == 0 {
+		p.triesAfter = defaultTriesAfter
 	}
 	paths := o.Modules
 	if len(paths) == 0 {
@@ -95,7 +107,7 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 	for _, path := range paths {
 		p.modules = append(p.modules, &module{path: path, lease: make(chan struct{}, 1), state: ModuleState{Path: path}})
 	}
-	err := p.each(ctx, func(m *module) { _ = p.ready(m) })
+	err := p.each(ctx, p.modules, func(m *module) { _ = p.ready(m) })
 	return p, err
 }
 
@@ -109,6 +121,8 @@ func DefaultModules() []string {
 	}
 	return nil
 }
+
+const defaultTriesAfter = 300 * time.Millisecond
 
 var errClosed = errors.New("pkcs11: the pool is closed")
 
@@ -142,17 +156,18 @@ func (p *Pool) setAside(m *module) {
 	if m.driver != nil && m.driver.Gone() {
 		_ = m.driver.Close()
 		m.driver = nil
+		m.setReading(nil)
 		m.setCardSession(nil)
 		m.failed(p.now())
 		p.log.Warn("the module's process ended", "path", m.path, "failures", m.failures)
 	}
 }
 
-// each runs f for every module at once, each under its lease, and waits for all
+// each runs f for the modules at once, each under its lease, and waits for all
 // or for ctx. What is not waited for runs to its end.
-func (p *Pool) each(ctx context.Context, f func(*module)) error {
-	done := make(chan error, len(p.modules))
-	for _, m := range p.modules {
+func (p *Pool) each(ctx context.Context, modules []*module, f func(*module)) error {
+	done := make(chan error, len(modules))
+	for _, m := range modules {
 		go func() {
 			err := p.acquire(ctx, m)
 			if err == nil {
@@ -162,7 +177,7 @@ func (p *Pool) each(ctx context.Context, f func(*module)) error {
 		}()
 	}
 	var errs []error
-	for range p.modules {
+	for range modules {
 		select {
 		case err := <-done:
 			errs = append(errs, err)
@@ -251,9 +266,10 @@ func (p *Pool) Snapshot() (Snapshot, bool) {
 // open them anew: after a restart of the PC/SC service the vendor's module
 // knows no reader until it is initialised again.
 func (p *Pool) Restart(ctx context.Context) error {
-	return p.each(ctx, func(m *module) {
+	return p.each(ctx, p.modules, func(m *module) {
 		if m.driver != nil {
 			p.lock(m)
+			m.setReading(nil)
 			_ = m.driver.Close()
 			m.driver = nil
 		}
@@ -274,6 +290,7 @@ func (p *Pool) Close() error {
 			var err error
 			if m.driver != nil {
 				p.lock(m)
+				m.setReading(nil)
 				err = m.driver.Close()
 				m.driver = nil
 			}
@@ -284,6 +301,7 @@ func (p *Pool) Close() error {
 	for range p.modules {
 		all = append(all, <-errs)
 	}
+	p.background.Wait()
 	return errors.Join(all...)
 }
 

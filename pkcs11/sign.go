@@ -3,98 +3,166 @@ package pkcs11
 import (
 	"context"
 	"errors"
-	"fmt"
-
-	p11 "github.com/miekg/pkcs11"
 )
 
 // Sign asks for the PIN once and makes one signature. It costs the card at most
 // one try, and none unless PINFunc gave a PIN of a possible length.
 //
-// When ctx ends while the card works, Sign returns at once; the card's call
-// runs to its end, nothing is signed after it, and the next call waits for it.
+// Where the last reading of the card holds, nothing is asked of the card until the
+// PIN is in, and then only what the signature takes: see [Pool.Observe].
+//
+// When ctx ends while the card works, Sign returns at once; the card's call runs
+// to its end, nothing is signed after it, and the next call waits for it.
 func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
-	chosen, how, err := p.prepare(ctx, r.CertificateID)
+	j, err := p.prepare(ctx, r)
 	if err != nil {
 		return Signature{}, err
 	}
-	message, err := r.Message(how.algorithm)
+	if j.message, err = r.Message(j.how.algorithm); err == nil && !r.UseCardSession {
+		err = j.askPIN()
+	}
 	if err != nil {
+		p.background.Go(j.abandon)
 		return Signature{}, err
 	}
-	var pin []byte
-	if !r.UseCardSession {
-		if pin, err = askPIN(ctx, r, chosen); err != nil {
-			return Signature{}, err
-		}
-	}
-	j := &job{pool: p, module: p.module(chosen.Slot.Module), ctx: ctx, request: r, chosen: chosen, how: how, message: message, pin: pin}
 	value, err := j.run()
 	if err != nil {
 		return Signature{}, err
 	}
-	return Signature{Algorithm: how.algorithm, Value: value, Certificate: chosen}, nil
+	return Signature{Algorithm: j.how.algorithm, Value: value, Certificate: j.chosen}, nil
 }
 
-func askPIN(ctx context.Context, r Request, chosen Certificate) ([]byte, error) {
-	token := *chosen.Slot.Token
-	pin, err := r.PIN(ctx, PINRequest{Certificate: chosen, Token: token})
-	if err != nil {
-		clear(pin)
-		return nil, fmt.Errorf("PIN: %w", err)
+// errOutdated says that a reading was found not to hold after all.
+var errOutdated = errors.New("pkcs11: the cards must be read anew")
+
+// prepare finds the certificate, and what must be known before a person is asked.
+// A reading that holds lets a signature begin; only a new one refuses it.
+func (p *Pool) prepare(ctx context.Context, r Request) (*job, error) {
+	if m := p.holderOf(r.CertificateID); m != nil {
+		if j, err := p.begin(ctx, m, r, true); !errors.Is(err, errOutdated) {
+			return j, err
+		}
 	}
-	if !token.ProtectedPath && !token.possible(len(pin)) {
-		clear(pin)
-		return nil, &Error{Op: "PIN", Path: chosen.Slot.Module, Kind: ErrPINLength}
-	}
-	return pin, nil
-}
-
-// possible tells whether the card can have a PIN of that length. The binding
-// would send an empty one as "typed on the reader".
-func (t Token) possible(length int) bool {
-	return length > 0 && length >= t.MinPIN && (t.MaxPIN == 0 || length <= t.MaxPIN)
-}
-
-// prepare finds the certificate with a fresh reading, and what must be known
-// before a person is asked.
-func (p *Pool) prepare(ctx context.Context, id string) (Certificate, mechanism, error) {
 	snapshot, err := p.List(ctx)
 	if err != nil {
-		return Certificate{}, mechanism{}, err
+		return nil, err
 	}
+	c, err := find(snapshot.Slots, snapshot.Certificates, r.CertificateID)
+	if err == nil {
+		err = refusal(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.begin(ctx, p.module(c.Slot.Module), r, false)
+}
+
+// holderOf is the module whose last reading holds and shows the certificate fit
+// for a signature.
+func (p *Pool) holderOf(id string) *module {
+	snapshot, _ := p.Snapshot()
 	c, err := find(snapshot.Slots, snapshot.Certificates, id)
 	if err != nil {
-		return c, mechanism{}, err
-	}
-	failed := func(op string, kind error) error { return &Error{Op: op, Path: c.Slot.Module, Kind: kind} }
-	switch token := c.Slot.Token; {
-	case c.Reason == KeyWithoutPIN:
-		return c, mechanism{}, failed("key of the certificate", ErrKeyWithoutPIN)
-	case c.Reason != Usable:
-		return c, mechanism{}, failed("certificate "+string(c.Reason), ErrUnsupported)
-	case token.PINLocked:
-		return c, mechanism{}, failed("token", ErrPINLocked)
-	case token.PINNotSet:
-		return c, mechanism{}, failed("token", ErrPINNotSet)
+		return nil
 	}
 	m := p.module(c.Slot.Module)
+	r := p.holding(m)
+	if r == nil {
+		return nil
+	}
+	if c, err = p.findIn(r, id); err != nil || refusal(c) != nil {
+		return nil
+	}
+	return m
+}
+
+// begin makes the job on the module's last reading, and where that holds opens the
+// session that the PIN will be used in: a card that is changed meanwhile ends it.
+// It fails with errOutdated where the reading must hold and does not.
+func (p *Pool) begin(ctx context.Context, m *module, r Request, must bool) (*job, error) {
 	if err := p.acquire(ctx, m); err != nil {
-		return c, mechanism{}, err
+		return nil, err
 	}
 	defer p.release(m)
-	if err := p.ready(m); err != nil {
-		return c, mechanism{}, err
+	held := p.holding(m)
+	if held == nil && must {
+		return nil, errOutdated
 	}
-	offered, err := m.driver.Mechanisms(c.Slot.ID)
+	if err := p.ready(m); err != nil {
+		return nil, err
+	}
+	last := m.lastReading()
+	if last == nil { // its process ended just now
+		if last = p.read(m); last.err != nil {
+			return nil, last.err
+		}
+	}
+	c, err := p.findIn(last, r.CertificateID)
+	if err == nil {
+		err = refusal(c)
+	}
 	if err != nil {
-		return c, mechanism{}, err
+		return nil, err
+	}
+	j := &job{pool: p, module: m, ctx: ctx, request: r, chosen: c}
+	if j.how, err = p.mechanism(m, last, c); err != nil {
+		return nil, err
+	}
+	if held == nil {
+		return j, nil
+	}
+	j.held, j.basis, j.driver = true, held.basis, m.driver
+	if !r.UseCardSession {
+		if err = j.open(c.Slot.ID); err != nil && must {
+			m.setReading(nil)
+			return nil, errOutdated
+		}
+	}
+	return j, err
+}
+
+// mechanism is how the certificate's key signs, by what the token offers, which
+// is asked for once. With the lease held.
+func (p *Pool) mechanism(m *module, r *reading, c Certificate) (mechanism, error) {
+	offered, known := r.offered[c.Slot.ID]
+	if !known {
+		var err error
+		if offered, err = m.driver.Mechanisms(c.Slot.ID); err != nil {
+			return mechanism{}, err
+		}
+		m.setReading(r.withMechanisms(c.Slot.ID, offered))
 	}
 	how, ok := choose(c.X509.PublicKey, offered)
 	if !ok {
-		return c, mechanism{}, failed("mechanisms", ErrUnsupported)
+		return mechanism{}, &Error{Op: "mechanisms", Path: m.path, Kind: ErrUnsupported}
 	}
-	return c, how, nil
+	return how, nil
+}
+
+// refusal says why the certificate does not sign, or nil.
+func refusal(c Certificate) error {
+	failed := func(op string, kind error) error { return &Error{Op: op, Path: c.Slot.Module, Kind: kind} }
+	switch token := c.Slot.Token; {
+	case c.Reason == KeyWithoutPIN:
+		return failed("key of the certificate", ErrKeyWithoutPIN)
+	case c.Reason != Usable:
+		return failed("certificate "+string(c.Reason), ErrUnsupported)
+	case token.PINLocked:
+		return failed("token", ErrPINLocked)
+	case token.PINNotSet:
+		return failed("token", ErrPINNotSet)
+	}
+	return nil
+}
+
+// findIn finds the certificate in one module's reading, with its reason as it is
+// now.
+func (p *Pool) findIn(r *reading, id string) (Certificate, error) {
+	c, err := find(r.slots, r.certificates, id)
+	if err == nil {
+		c.Reason = p.reasonNow(c)
+	}
+	return c, err
 }
 
 // find returns the certificate, or what has become of its card.
@@ -119,187 +187,4 @@ func (p *Pool) module(path string) *module {
 		}
 	}
 	return nil
-}
-
-// job is the part of a signature between the PIN's entry and the log-out.
-type job struct {
-	pool    *Pool
-	module  *module
-	ctx     context.Context
-	request Request
-	chosen  Certificate
-	how     mechanism
-	message []byte
-	pin     []byte
-}
-
-// run does the job in a goroutine of its own, because neither C_Login nor
-// C_Sign can be interrupted: whoever gives up leaves it to run out.
-func (j *job) run() ([]byte, error) {
-	if err := j.pool.acquire(j.ctx, j.module); err != nil {
-		clear(j.pin)
-		return nil, err
-	}
-	type result struct {
-		value []byte
-		err   error
-	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		func() {
-			defer j.pool.release(j.module)
-			defer clear(j.pin)
-			r.value, r.err = j.sign()
-		}()
-		done <- r
-	}()
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-j.ctx.Done():
-		return nil, context.Cause(j.ctx)
-	}
-}
-
-// sign reads once more, because the card may have been changed while the
-// person typed: the PIN of one card is never sent to another. With the lease held.
-func (j *job) sign() ([]byte, error) {
-	v := j.pool.read(j.module)
-	if v.err != nil {
-		return nil, v.err
-	}
-	now, err := find(v.slots, v.certificates, j.chosen.ID)
-	if err != nil {
-		return nil, err
-	}
-	if now.Slot.Token.Serial != j.chosen.Slot.Token.Serial {
-		return nil, &Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardChanged}
-	}
-	d := j.module.driver
-	value, err := j.session(d, now)
-	if err == nil {
-		j.module.worked()
-	}
-	if errors.Is(err, ErrModuleFailed) && !d.Gone() {
-		// Modules tell of a pulled card with GENERAL_ERROR and worse: see.
-		slot, ok, readErr := readSlot(j.module, now.Slot.ID)
-		gone := readErr != nil || !ok || slot.Token == nil
-		if !gone { // some go on showing it
-			present, err := j.pool.present(now.Slot.Description)
-			gone = err == nil && !present
-		}
-		if gone {
-			err = errors.Join(&Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardRemoved}, err)
-		}
-	}
-	return value, err
-}
-
-// session opens, logs in, signs and logs out; in a card session it signs only.
-func (j *job) session(d driver, c Certificate) (value []byte, err error) {
-	if j.ctx.Err() != nil {
-		return nil, context.Cause(j.ctx)
-	}
-	if j.request.UseCardSession {
-		return j.signInCardSession(d, c)
-	}
-	j.pool.lock(j.module) // a new entry ends a card session
-	session, err := d.OpenSession(c.Slot.ID)
-	if err != nil {
-		return nil, err
-	}
-	stays := false
-	defer func() {
-		if !stays {
-			_ = d.CloseSession(session)
-		}
-	}()
-	if state, err := d.SessionState(session); err != nil {
-		return nil, err
-	} else if state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS {
-		// Someone in this process left it open: a PIN must be asked for.
-		if err := d.Logout(session); err != nil {
-			return nil, err
-		}
-	}
-	if err := d.Login(session, p11.CKU_USER, j.pin); err != nil {
-		if d.Gone() || errors.Is(err, ErrModuleFailed) {
-			j.pool.reset(c.Slot) // the card may have taken the PIN all the same
-		}
-		return nil, wrongPIN(j.module, c, err)
-	}
-	defer func() {
-		if !stays {
-			_ = d.Logout(session)
-			j.pool.reset(c.Slot)
-		}
-	}()
-	if j.ctx.Err() != nil { // nothing is signed after a cancel
-		return nil, context.Cause(j.ctx)
-	}
-	if j.request.Signing != nil {
-		j.request.Signing()
-	}
-	value, again, err := j.signWith(d, session, c)
-	if err == nil && j.request.OpenCardSession && !again {
-		stays = true
-		j.module.setCardSession(&cardSession{session: session, certificate: c})
-	}
-	return value, err
-}
-
-// wrongPIN adds what the token says of the tries that are left.
-func wrongPIN(m *module, c Certificate, err error) error {
-	if !errors.Is(err, ErrPINIncorrect) && !errors.Is(err, ErrPINLocked) {
-		return err
-	}
-	pin := &PINError{Locked: errors.Is(err, ErrPINLocked)}
-	if slot, _, readErr := readSlot(m, c.Slot.ID); readErr == nil && slot.Token != nil {
-		pin.FinalTry, pin.CountLow = slot.Token.PINFinalTry, slot.Token.PINCountLow
-		pin.Locked = pin.Locked || slot.Token.PINLocked
-	}
-	return fmt.Errorf("%w: %w", err, pin)
-}
-
-// signWith signs with the certificate's key; again tells of a key that wants the
-// PIN for each use.
-func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (value []byte, again bool, err error) {
-	keys, err := d.Find(session, keyTemplate(c.KeyID))
-	if err != nil {
-		return nil, again, err
-	}
-	if len(keys) == 0 {
-		return nil, again, &Error{Op: "C_FindObjects", Path: c.Slot.Module, Kind: ErrNoKey}
-	}
-	key := keys[0]
-	private, err := d.Attributes(session, key, p11.CKA_PRIVATE)
-	if err != nil {
-		return nil, again, err
-	}
-	if !isTrue(private[0]) {
-		return nil, again, &Error{Op: "CKA_PRIVATE", Path: c.Slot.Module, Kind: ErrKeyWithoutPIN}
-	}
-	// Not every module knows the attribute; one that does not needs no second PIN.
-	always, err := d.Attributes(session, key, p11.CKA_ALWAYS_AUTHENTICATE)
-	again = err == nil && isTrue(always[0])
-	if err := d.SignInit(session, j.how.mechanism, key); err != nil {
-		return nil, again, err
-	}
-	if again {
-		// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
-		// entry, which the card has just taken; an error ends it here.
-		if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
-			return nil, again, wrongPIN(j.module, c, err)
-		}
-	}
-	value, err = d.Sign(session, j.how.input(j.message))
-	if err != nil {
-		return nil, again, err
-	}
-	if err := j.how.verify(c.X509.PublicKey, j.message, value); err != nil {
-		// A module that serves a stale cache signs with another card's key.
-		return nil, again, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: ErrModuleFailed}, err)
-	}
-	return value, again, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vreader"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // openSC is the unmodified module that drives the virtual cards here.
@@ -234,11 +235,36 @@ func TestVirtualKeyWithoutPIN(t *testing.T) {
 	}
 }
 
+// eachWatched is eachType with a pool that nobody tells of PC/SC, and with one that
+// hears each event.
+func eachWatched(t *testing.T, do func(t *testing.T, kind string, watch func(p *Pool))) {
+	eachType(t, func(t *testing.T, kind string) {
+		t.Run("not watched", func(t *testing.T) { do(t, kind, func(*Pool) {}) })
+		t.Run("watched", func(t *testing.T) { do(t, kind, func(p *Pool) { watch(t, p) }) })
+	})
+}
+
+// watch has the pool hear of PC/SC until the test ends.
+func watch(t *testing.T, p *Pool) {
+	t.Helper()
+	first := make(chan struct{})
+	var once sync.Once
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		pcsc.Watch(ctx, func(e pcsc.Event) { p.Observe(e); once.Do(func() { close(first) }) })
+	}()
+	t.Cleanup(func() { end(); <-ended })
+	<-first
+}
+
 // A card that leaves while the person types, and while it signs.
 func TestVirtualRemoval(t *testing.T) {
-	eachType(t, func(t *testing.T, kind string) {
+	eachWatched(t, func(t *testing.T, kind string, watch func(*Pool)) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
 		p, d := desk(t, card, virtual.DeskOptions{})
+		watch(p)
 		c := usable(t, p)
 		r := request(c, "1234", nil)
 		r.PIN = func(context.Context, PINRequest) ([]byte, error) { d.Remove(); return []byte("1234"), nil }
@@ -266,10 +292,11 @@ func TestVirtualRemoval(t *testing.T) {
 
 // The PIN of one card is never shown to another.
 func TestVirtualSwap(t *testing.T) {
-	eachType(t, func(t *testing.T, kind string) {
+	eachWatched(t, func(t *testing.T, kind string, watch func(*Pool)) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
 		other := newCard(t, virtual.CardOptions{Type: kind, Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
 		p, d := desk(t, card, virtual.DeskOptions{})
+		watch(p)
 		r := request(usable(t, p), "1234", nil)
 		r.PIN = func(context.Context, PINRequest) ([]byte, error) { d.Put(other); return []byte("1234"), nil }
 		if _, err := p.Sign(t.Context(), r); !errors.Is(err, ErrCardChanged) || card.PIN().Tries()+other.PIN().Tries() != 0 {

@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Code is a PC/SC return value.
@@ -299,41 +301,49 @@ func ResetCard(reader string) error {
 	return ErrUnknownReader
 }
 
-// Present tells whether a card is in the reader that a slot's description stands
-// for. It fails with ErrUnknownReader where there is no such reader.
-func Present(description string) (bool, error) {
+// State is what the service says now of the reader that a slot's description
+// stands for. It fails with ErrUnknownReader where there is no such reader, and
+// asks no card.
+func State(description string) (Reader, error) {
 	lib, err := load()
 	if err != nil {
-		return false, err
+		return Reader{}, err
 	}
 	handle, err := lib.establish()
 	if err != nil {
-		return false, err
+		return Reader{}, err
 	}
 	defer lib.release(handle)
 	names, err := lib.readers(handle)
 	if err != nil {
-		return false, err
+		return Reader{}, err
 	}
 	for _, name := range names {
 		if Same(name, description) {
 			// A state that is not known yet is told at once.
-			states := []readerState{{name: name}}
-			err := lib.statusChange(handle, states)
-			return states[0].event&statePresent != 0, err
+			state := []readerState{{name: name}}
+			err := lib.statusChange(handle, state)
+			return Reader{Name: name, Present: state[0].event&statePresent != 0, Count: uint16(state[0].event >> 16)}, err
 		}
 	}
-	return false, ErrUnknownReader
+	return Reader{}, ErrUnknownReader
 }
 
 // maxDescription is the length of a slot's description in PKCS#11.
 const maxDescription = 64
 
-// Same tells whether a PKCS#11 slot's description stands for the reader: some
-// modules cut the name.
+// Same reports whether a PKCS#11 slot's description stands for the reader: some
+// modules cut the name, and some put dots at the cut, which may be within a
+// letter.
 func Same(reader, description string) bool {
 	if reader == description {
 		return true
 	}
-	return len(reader) > maxDescription && len(description) >= maxDescription-4 && reader[:len(description)] == description
+	if len(reader) <= maxDescription || len(description) < maxDescription-4 {
+		return false
+	}
+	if before, dots := strings.CutSuffix(description, "..."); dots {
+		description = strings.TrimRight(before, string(utf8.RuneError))
+	}
+	return strings.HasPrefix(reader, description)
 }

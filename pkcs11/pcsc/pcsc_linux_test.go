@@ -262,15 +262,16 @@ func TestResetCard(t *testing.T) {
 	if card.PIN().Verified() {
 		t.Error("the card is still open")
 	}
-	if present, err := Present("R"); !present || err != nil {
-		t.Errorf("present: %v, %v", present, err)
+	// A reset is no insertion.
+	if state, err := State("R"); state != (Reader{Name: "R", Present: true, Count: 1}) || err != nil {
+		t.Errorf("in: %+v, %v", state, err)
 	}
-	if _, err := Present("none"); !errors.Is(err, ErrUnknownReader) {
+	if _, err := State("none"); !errors.Is(err, ErrUnknownReader) {
 		t.Errorf("no such reader: %v", err)
 	}
 	d.Remove()
-	if present, err := Present("R"); present || err != nil {
-		t.Errorf("removed: %v, %v", present, err)
+	if state, err := State("R"); state != (Reader{Name: "R", Count: 2}) || err != nil {
+		t.Errorf("removed: %+v, %v", state, err)
 	}
 	if err := ResetCard("R"); !errors.Is(err, ErrUnknownReader) {
 		t.Errorf("no card: %v", err)
@@ -285,12 +286,15 @@ func TestResetCard(t *testing.T) {
 
 func TestSame(t *testing.T) {
 	long := strings.Repeat("Lecteur ", 12)
+	letters := strings.Repeat("x", 60) + "é and more"
 	for _, c := range []struct {
 		reader, description string
 		same                bool
 	}{
 		{"R", "R", true}, {"R", "S", false}, {"Reader 00 00", "Reader 00 0", false},
 		{long, long[:64], true}, {long, strings.TrimRight(long[:64], " "), true}, {long, long[:40], false}, {long, "x" + long[:63], false},
+		{long, long[:61] + "...", true}, {long, "x" + long[:60] + "...", false}, {long[:64], long[:61] + "...", false},
+		{letters, letters[:61] + "...", true}, {letters, letters[:60] + "\uFFFD...", true}, // as JSON makes it of half a letter
 	} {
 		if got := Same(c.reader, c.description); got != c.same {
 			t.Errorf("%q, %q: %v", c.reader, c.description, got)

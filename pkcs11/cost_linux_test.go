@@ -1,0 +1,133 @@
+package pkcs11
+
+import (
+	"context"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/bareprogram"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// observe tells the pool what PC/SC says now, as the agent's watch does.
+func observe(t testing.TB, p *Pool) {
+	t.Helper()
+	readers, err := pcsc.Readers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Observe(pcsc.Event{Readers: readers})
+}
+
+// phases counts the commands that a card is sent from one mark to the next.
+type phases struct {
+	desk  *virtual.Desk
+	begun int64
+	names []string
+	costs map[string]int64
+	total int64
+}
+
+func newPhases(d *virtual.Desk) *phases {
+	return &phases{desk: d, begun: d.APDUs(), costs: map[string]int64{}}
+}
+
+func (p *phases) mark(name string) {
+	now := p.desk.APDUs()
+	p.names = append(p.names, name)
+	p.costs[name] += now - p.begun
+	p.total += now - p.begun
+	p.begun = now
+}
+
+func (p *phases) log(t *testing.T, title string) {
+	t.Helper()
+	for _, name := range p.names {
+		t.Logf("%-12s %-16s %3d APDUs", title, name, p.costs[name])
+	}
+	t.Logf("%-12s %-16s %3d APDUs", title, "all", p.total)
+}
+
+const (
+	clickToPIN = "click to PIN"
+	logIn      = "C_Login"
+	signAndEnd = "C_Sign, the end"
+)
+
+// login is what the agent does in one login, with the PIN typed at once.
+func login(t *testing.T, p *Pool, d *virtual.Desk, id string) *phases {
+	t.Helper()
+	costs := newPhases(d)
+	if _, err := p.Current(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Sign(t.Context(), Request{
+		CertificateID: id, Message: message,
+		PIN: func(context.Context, PINRequest) ([]byte, error) {
+			costs.mark(clickToPIN)
+			return []byte(virtual.PIN), nil
+		},
+		Signing: func() { costs.mark(logIn) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs.mark(signAndEnd)
+	verify(t, s)
+	return costs
+}
+
+// The least that a login costs the card is what a program without an agent costs
+// it, and the agent adds next to nothing: the second login on the same card asks
+// it nothing before the PIN is typed, and nothing after it but what the signature
+// takes.
+func TestCardIsAskedOnce(t *testing.T) {
+	card := newCard(t, virtual.CardOptions{})
+	d, err := virtual.NewDesk(virtual.DeskOptions{Socket: pcscSocket, Card: card})
+	if err != nil {
+		t.Fatal(err)
+	}
+	least := leastLogin(t, d)
+	if err := d.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	p, d := desk(t, card, virtual.DeskOptions{})
+	observe(t, p)
+	id := usable(t, p).ID
+	login(t, p, d, id)
+	second := login(t, p, d, id)
+	second.log(t, "agent")
+	least.log(t, "bare program")
+	if second.costs[clickToPIN] != 0 {
+		t.Errorf("%d APDUs before the PIN is asked", second.costs[clickToPIN])
+	}
+	if float64(second.total) > 1.1*float64(least.total) {
+		t.Errorf("%d APDUs, and %d without an agent", second.total, least.total)
+	}
+	if card.PIN().Verified() {
+		t.Error("the card is still open")
+	}
+}
+
+// leastLogin is the second login of a program that calls the module itself.
+func leastLogin(t testing.TB, d *virtual.Desk) *phases {
+	t.Helper()
+	program, err := bareprogram.Open(openSC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := program.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	var costs *phases
+	for range 2 {
+		costs = newPhases(d)
+		if err := program.Login(virtual.PIN, []byte{2}, costs.mark); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return costs
+}

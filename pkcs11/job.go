@@ -1,0 +1,286 @@
+package pkcs11
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	p11 "github.com/miekg/pkcs11"
+)
+
+// job is one signature, from the certificate to the log-out.
+type job struct {
+	pool    *Pool
+	module  *module
+	ctx     context.Context
+	request Request
+	chosen  Certificate
+	how     mechanism
+	message []byte
+	pin     []byte
+
+	// The reading that the job began on held, and stood on basis.
+	held  bool
+	basis basis
+	// driver is the process that it was made in, and where opened is set, session
+	// is one in it.
+	driver  driver
+	opened  bool
+	session p11.SessionHandle
+}
+
+// run does the job in a goroutine of its own, because neither C_Login nor
+// C_Sign can be interrupted: whoever gives up leaves it to run out.
+func (j *job) run() ([]byte, error) {
+	if err := j.pool.acquire(j.ctx, j.module); err != nil {
+		clear(j.pin)
+		j.pool.background.Go(j.abandon)
+		return nil, err
+	}
+	type result struct {
+		value []byte
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		func() {
+			defer j.pool.release(j.module)
+			defer j.closeSession()
+			defer clear(j.pin)
+			r.value, r.err = j.sign()
+		}()
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-j.ctx.Done():
+		return nil, context.Cause(j.ctx)
+	}
+}
+
+// abandon ends a job that nothing became of.
+func (j *job) abandon() {
+	if !j.opened || j.pool.acquire(context.WithoutCancel(j.ctx), j.module) != nil {
+		return // a pool that is closed has closed the session too
+	}
+	defer j.pool.release(j.module)
+	j.closeSession()
+}
+
+// open opens the job's session. With the lease held.
+func (j *job) open(slot uint) error {
+	session, err := openSession(j.module.driver, slot)
+	if err == nil {
+		j.driver, j.opened, j.session = j.module.driver, true, session
+	}
+	return err
+}
+
+// closeSession closes the job's session, where it still has one. With the lease
+// held.
+func (j *job) closeSession() {
+	if j.opened && j.module.driver == j.driver {
+		_ = j.driver.CloseSession(j.session)
+	}
+	j.opened = false
+}
+
+// sign makes the signature with the card that the person was asked about: the PIN
+// of one card is never sent to another. With the lease held.
+func (j *job) sign() ([]byte, error) {
+	now, err := j.confirm()
+	if err != nil {
+		return nil, err
+	}
+	d := j.module.driver
+	value, err := j.logInAndSign(d, now)
+	j.noteOutcome(now, err)
+	if errors.Is(err, ErrModuleFailed) && !d.Gone() && j.removed(now) {
+		err = errors.Join(&Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardRemoved}, err)
+	}
+	return value, err
+}
+
+// confirm returns the certificate on the card as it is now. Where a reading holds,
+// PC/SC proves that the card never left; else the card is read once more.
+func (j *job) confirm() (Certificate, error) {
+	out := false
+	if j.held && j.driver == j.module.driver {
+		switch j.pool.presence(j.standsOn(), j.chosen.Slot) {
+		case stayed:
+			return j.chosen, nil
+		case wentOut:
+			out = true
+			if k := j.module.cardSession; k != nil && k.certificate.Slot.ID == j.chosen.Slot.ID {
+				j.pool.lock(j.module)
+			}
+		}
+	}
+	r := j.pool.read(j.module)
+	if r.err != nil {
+		return Certificate{}, r.err
+	}
+	now, err := j.pool.findIn(r, j.chosen.ID)
+	if err != nil {
+		return Certificate{}, err
+	}
+	failed := func(kind error) (Certificate, error) {
+		return Certificate{}, &Error{Op: "token", Path: now.Slot.Module, Kind: kind}
+	}
+	switch {
+	case now.Slot.Token.Serial != j.chosen.Slot.Token.Serial:
+		return failed(ErrCardChanged)
+	case out:
+		return failed(ErrCardRemoved)
+	}
+	j.basis = r.basis
+	return now, nil
+}
+
+// standsOn is what the card must not have left since: for a card session, since
+// that began.
+func (j *job) standsOn() basis {
+	if k := j.module.cardSession; j.request.UseCardSession && k != nil {
+		return k.basis
+	}
+	return j.basis
+}
+
+// noteOutcome drops the reading where the login may have changed what it says.
+func (j *job) noteOutcome(c Certificate, err error) {
+	switch token := c.Slot.Token; {
+	case err == nil:
+		j.module.worked()
+		if token.PINCountLow || token.PINFinalTry { // the right PIN brings the tries back
+			j.module.setReading(nil)
+		}
+	case j.ctx.Err() != nil && errors.Is(err, context.Cause(j.ctx)):
+	case errors.Is(err, ErrPINIncorrect), errors.Is(err, ErrPINLocked): // see wrongPIN
+	default:
+		j.module.setReading(nil)
+	}
+}
+
+// removed reports whether a module that failed has lost its card: modules say so
+// with GENERAL_ERROR and worse.
+func (j *job) removed(c Certificate) bool {
+	slot, ok, err := readSlot(j.module, c.Slot.ID)
+	if err != nil || !ok || slot.Token == nil {
+		return true
+	}
+	// Some go on showing it.
+	state, err := j.pool.readerState(c.Slot.Description)
+	return err == nil && !state.Present
+}
+
+// logInAndSign logs in, signs and logs out; in a card session it signs only.
+func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
+	if j.ctx.Err() != nil {
+		return nil, context.Cause(j.ctx)
+	}
+	if j.request.UseCardSession {
+		return j.signInCardSession(d, c)
+	}
+	j.pool.lock(j.module) // a new entry ends a card session
+	if err := j.ensureSession(d, c.Slot.ID); err != nil {
+		return nil, err
+	}
+	if err := d.Login(j.session, p11.CKU_USER, j.pin); err != nil {
+		if d.Gone() || errors.Is(err, ErrModuleFailed) {
+			j.pool.reset(c.Slot) // the card may have taken the PIN all the same
+		}
+		return nil, j.pool.wrongPIN(j.module, c, err)
+	}
+	defer func() {
+		if j.opened { // not handed on to a card session
+			_ = d.Logout(j.session)
+			j.closeSession()
+			j.pool.reset(c.Slot)
+		}
+	}()
+	if j.ctx.Err() != nil { // nothing is signed after a cancel
+		return nil, context.Cause(j.ctx)
+	}
+	if j.request.Signing != nil {
+		j.request.Signing()
+	}
+	value, eachUse, err := j.signWith(d, j.session, c)
+	if err == nil && j.request.OpenCardSession && !eachUse {
+		j.opened = false
+		j.module.setCardSession(&cardSession{session: j.session, certificate: c, basis: j.basis})
+	}
+	return value, err
+}
+
+// ensureSession makes sure of a session that asks for a PIN: the one that was opened before
+// the person was asked, or a new one where a reset of the card by another program
+// has ended that. Nothing is sent to the card.
+func (j *job) ensureSession(d driver, slot uint) error {
+	if j.opened && (j.driver != d || j.chosen.Slot.ID != slot) {
+		j.closeSession()
+	}
+	var state uint
+	err := error(nil)
+	if j.opened {
+		if state, err = d.SessionState(j.session); err != nil {
+			j.closeSession()
+		}
+	}
+	if !j.opened {
+		if err := j.open(slot); err != nil {
+			return err
+		}
+		if state, err = d.SessionState(j.session); err != nil {
+			return err
+		}
+	}
+	if state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS {
+		// Someone in this process left it open: a PIN must be asked for.
+		return d.Logout(j.session)
+	}
+	return nil
+}
+
+// signWith signs with the certificate's key; eachUse reports a key that wants the
+// PIN for each use.
+func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (value []byte, eachUse bool, err error) {
+	keys, err := d.Find(session, keyTemplate(c.KeyID))
+	if err != nil {
+		return nil, eachUse, err
+	}
+	if len(keys) == 0 {
+		return nil, eachUse, &Error{Op: "C_FindObjects", Path: c.Slot.Module, Kind: ErrNoKey}
+	}
+	key := keys[0]
+	private, err := d.Attributes(session, key, p11.CKA_PRIVATE)
+	if err != nil {
+		return nil, eachUse, err
+	}
+	if !isTrue(private[0]) {
+		return nil, eachUse, &Error{Op: "CKA_PRIVATE", Path: c.Slot.Module, Kind: ErrKeyWithoutPIN}
+	}
+	// Not every module knows the attribute; one that does not needs no second PIN.
+	always, err := d.Attributes(session, key, p11.CKA_ALWAYS_AUTHENTICATE)
+	eachUse = err == nil && isTrue(always[0])
+	if err := d.SignInit(session, j.how.mechanism, key); err != nil {
+		return nil, eachUse, err
+	}
+	if eachUse {
+		// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
+		// entry, which the card has just taken; an error ends it here.
+		if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
+			return nil, eachUse, j.pool.wrongPIN(j.module, c, err)
+		}
+	}
+	value, err = d.Sign(session, j.how.input(j.message))
+	if err != nil {
+		return nil, eachUse, err
+	}
+	if err := j.how.verify(c.X509.PublicKey, j.message, value); err != nil {
+		// A module that serves a stale cache signs with another card's key.
+		return nil, eachUse, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: ErrModuleFailed}, err)
+	}
+	return value, eachUse, nil
+}

@@ -1,0 +1,142 @@
+package pkcs11
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// Observe tells the pool what PC/SC said. Whoever watches the readers calls it
+// with every event, also those with an error, before anything else is done with
+// it: as long as nothing is said to have changed, a reading holds, and a login
+// reads nothing again. A pool that observes nothing reads for each login. It
+// never waits for a module.
+func (p *Pool) Observe(e pcsc.Event) { p.observed.note(e) }
+
+// observed is what PC/SC said last.
+type observed struct {
+	mu      sync.Mutex
+	known   bool // the service answers, and no event was lost since
+	epoch   uint64
+	last    uint64 // the last phase that was numbered
+	readers []readerPhase
+}
+
+// readerPhase is a reader while nothing happens to it. Its number is another one
+// when a card came or went, when the reader itself did, although it came back
+// under its name and with its count, and after the service was away.
+type readerPhase struct {
+	pcsc.Reader
+	number uint64
+}
+
+func (o *observed) note(e pcsc.Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	before := o.readers
+	if e.Err != nil || e.Restarted || !o.known {
+		// The counts of another run of the service say nothing about this one's.
+		o.epoch++
+		before = nil
+	}
+	o.known, o.readers = e.Err == nil, nil
+	for _, reader := range e.Readers {
+		o.last++
+		now := readerPhase{reader, o.last}
+		for _, b := range before {
+			if b.Reader == reader {
+				now.number = b.number
+			}
+		}
+		o.readers = append(o.readers, now)
+	}
+}
+
+// basis is what a reading stands on: what PC/SC had said before it began, and how
+// long the computer had slept until then.
+type basis struct {
+	known   bool
+	epoch   uint64
+	readers []readerPhase
+	slept   time.Duration
+}
+
+func (p *Pool) basis() basis {
+	slept := p.slept()
+	o := &p.observed
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return basis{known: o.known, epoch: o.epoch, readers: o.readers, slept: slept} // the slice is replaced, never changed
+}
+
+// shortSleep is less than anybody takes to change a card, and more than two
+// clocks differ by when they are read one after the other.
+const shortSleep = 200 * time.Millisecond
+
+// comparable reports whether nothing could happen between the two that no event
+// told of.
+func (b basis) comparable(now basis) bool {
+	return b.known && now.known && b.epoch == now.epoch && now.slept-b.slept < shortSleep
+}
+
+// same reports whether no reader and no card came or went between the two.
+func (b basis) same(now basis) bool {
+	if !b.comparable(now) || len(b.readers) != len(now.readers) {
+		return false
+	}
+	for i := range b.readers {
+		if b.readers[i].number != now.readers[i].number {
+			return false
+		}
+	}
+	return true
+}
+
+// reader is the one PC/SC reader that the slot stands for.
+func (b basis) reader(slot Slot) (readerPhase, bool) {
+	var found []readerPhase
+	for _, r := range b.readers {
+		if pcsc.Same(r.Name, slot.Description) {
+			found = append(found, r)
+		}
+	}
+	if len(found) != 1 {
+		return readerPhase{}, false
+	}
+	return found[0], true
+}
+
+// presence is what became of a card since a reading.
+type presence int
+
+const (
+	presenceUnknown presence = iota // it must be read anew
+	stayed
+	wentOut // also where it is in the reader once more
+)
+
+// presence compares the card in the slot with the one of that basis. It asks the
+// service itself, because the event of a change may still be on its way; the card
+// is not asked.
+func (p *Pool) presence(b basis, slot Slot) presence {
+	now := p.basis()
+	before, is := b.reader(slot)
+	if !is || !b.comparable(now) {
+		return presenceUnknown
+	}
+	if phase, is := now.reader(slot); !is || phase.number != before.number {
+		return wentOut
+	}
+	state, err := p.readerState(slot.Description)
+	switch {
+	case errors.Is(err, pcsc.ErrUnknownReader):
+		return wentOut
+	case err != nil:
+		return presenceUnknown
+	case state != before.Reader:
+		return wentOut
+	}
+	return stayed
+}

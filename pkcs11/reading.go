@@ -1,0 +1,194 @@
+package pkcs11
+
+import (
+	"context"
+	"maps"
+	"slices"
+)
+
+// reading is what one module showed, and what that stands on. It is never changed:
+// what is learned of a token afterwards makes another one.
+type reading struct {
+	slots        []Slot
+	certificates []Certificate
+	err          error
+
+	basis    basis
+	driver   driver // the process that showed it
+	complete bool   // each slot is a PC/SC reader, and each card in a reader was read
+	offered  map[uint]map[uint]bool
+}
+
+// holds reports whether what was read is so still, by all that PC/SC says.
+func (p *Pool) holds(r *reading) bool {
+	return r != nil && r.err == nil && r.complete && !r.driver.Gone() && r.basis.same(p.basis())
+}
+
+// holding is the module's last reading where it holds, or nil. It does not wait
+// for the module.
+func (p *Pool) holding(m *module) *reading {
+	r := m.lastReading()
+	if !p.holds(r) {
+		return nil
+	}
+	return r
+}
+
+func (m *module) lastReading() *reading {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.reading
+}
+
+// setReading notes the module's last reading; nil where nothing must stand on
+// it any more. With the lease held.
+func (m *module) setReading(r *reading) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reading = r
+}
+
+// covers reports whether a reading can hold at all: slots that are no PC/SC
+// readers change without an event, and a card that the module did not see yet
+// may be seen next time.
+func (r *reading) covers(foreign map[uint]bool) bool {
+	seen := map[string]bool{}
+	for _, slot := range r.slots {
+		reader, is := r.basis.reader(slot)
+		if !is {
+			return false
+		}
+		if slot.Token != nil || slot.Unrecognized || foreign[slot.ID] {
+			seen[reader.Name] = true
+		}
+	}
+	for _, reader := range r.basis.readers {
+		if reader.Present && !seen[reader.Name] {
+			return false
+		}
+	}
+	return len(r.slots) > 0
+}
+
+// with is the reading with what was read of one token since.
+func (r *reading) with(now Slot) *reading {
+	changed := *r
+	changed.slots = slices.Clone(r.slots)
+	for i := range changed.slots {
+		if changed.slots[i].ID == now.ID {
+			changed.slots[i] = now
+		}
+	}
+	changed.certificates = slices.Clone(r.certificates)
+	for i := range changed.certificates {
+		if changed.certificates[i].Slot.ID == now.ID {
+			changed.certificates[i].Slot = now
+		}
+	}
+	return &changed
+}
+
+// withMechanisms is the reading with what the slot's token offers.
+func (r *reading) withMechanisms(slot uint, offered map[uint]bool) *reading {
+	changed := *r
+	changed.offered = maps.Clone(r.offered)
+	if changed.offered == nil {
+		changed.offered = map[uint]map[uint]bool{}
+	}
+	changed.offered[slot] = offered
+	return &changed
+}
+
+// tokenRead notes what the token in a slot is now, in the module's reading and in
+// the snapshot. Another card than the one that was read drops the reading. With
+// the lease held.
+func (p *Pool) tokenRead(m *module, now Slot) {
+	r := m.lastReading()
+	if r == nil {
+		return
+	}
+	for _, before := range r.slots {
+		if before.ID == now.ID && sameToken(before.Token, now.Token) {
+			m.setReading(r.with(now))
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.snapshot = p.snapshot.with(now)
+			return
+		}
+	}
+	m.setReading(nil)
+}
+
+func sameToken(a, b *Token) bool {
+	return a != nil && b != nil && a.Serial == b.Serial && a.Label == b.Label
+}
+
+func (s Snapshot) with(now Slot) Snapshot {
+	is := func(slot Slot) bool {
+		return slot.Module == now.Module && slot.ID == now.ID && sameToken(slot.Token, now.Token)
+	}
+	s.Slots, s.Certificates = slices.Clone(s.Slots), slices.Clone(s.Certificates)
+	for i := range s.Slots {
+		if is(s.Slots[i]) {
+			s.Slots[i] = now
+		}
+	}
+	for i := range s.Certificates {
+		if is(s.Certificates[i].Slot) {
+			s.Certificates[i].Slot = now
+		}
+	}
+	return s
+}
+
+// Current is what the modules show, without asking a card where nothing has
+// changed since it was read: the last reading of each module where it holds, and
+// a new one of every other. It fails as List does.
+func (p *Pool) Current(ctx context.Context) (Snapshot, error) { return p.refresh(ctx, p.holding) }
+
+// List reads all modules, whatever is known of them. It fails with ErrNoModule
+// where none works, and with the module's own error where the only one fails.
+func (p *Pool) List(ctx context.Context) (Snapshot, error) {
+	return p.refresh(ctx, func(*module) *reading { return nil })
+}
+
+// refresh reads the modules of which usable has no reading.
+func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snapshot, error) {
+	readings := make([]*reading, len(p.modules))
+	var outdated []*module
+	for i, m := range p.modules {
+		if readings[i] = usable(m); readings[i] == nil {
+			outdated = append(outdated, m)
+		}
+	}
+	done := make(chan struct{})
+	var err error
+	go func() { // a reading that nobody waits for any more still becomes the snapshot
+		defer close(done)
+		err = p.each(context.WithoutCancel(ctx), outdated, func(m *module) {
+			i := slices.Index(p.modules, m)
+			if readings[i] = usable(m); readings[i] == nil { // another caller may have read it meanwhile
+				readings[i] = p.read(m)
+			}
+		})
+		if err == nil {
+			err = p.publish(readings)
+		}
+	}()
+	select {
+	case <-done:
+		s, _ := p.Snapshot()
+		return s, err
+	case <-ctx.Done():
+		return Snapshot{}, context.Cause(ctx)
+	}
+}
+
+// publish makes the readings of all modules the snapshot.
+func (p *Pool) publish(readings []*reading) error {
+	s, err := p.merge(readings)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.snapshot, p.known = s, true
+	return err
+}
