@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
@@ -79,25 +80,27 @@ func (f *fixture) issueAt(t testing.TB, key crypto.Signer, usage demopki.Usage, 
 // rawSign signs as a card does, ECDSA as r||s.
 func rawSign(t testing.TB, key crypto.Signer, alg string, message []byte) []byte {
 	t.Helper()
-	a := algorithms[alg]
-	var opts crypto.SignerOpts = a.hash
-	if a.scheme == schemePSS {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.hash}
+	a := jwa.Get(alg)
+	var opts crypto.SignerOpts = a.Hash()
+	if a.IsPSS() {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.Hash()}
 	}
-	signature, err := key.Sign(rand.Reader, a.digest(message), opts)
+	signature, err := key.Sign(rand.Reader, a.Digest(message), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.scheme != schemeECDSA {
+	public, ok := key.Public().(*ecdsa.PublicKey)
+	if !ok {
 		return signature
 	}
 	var rs struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(signature, &rs); err != nil {
 		t.Fatal(err)
 	}
-	raw := make([]byte, 2*a.coordinate())
-	rs.R.FillBytes(raw[:a.coordinate()])
-	rs.S.FillBytes(raw[a.coordinate():])
+	n := (public.Curve.Params().BitSize + 7) / 8
+	raw := make([]byte, 2*n)
+	rs.R.FillBytes(raw[:n])
+	rs.S.FillBytes(raw[n:])
 	return raw
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
@@ -147,7 +148,7 @@ func shortSalt(t testing.TB, key *rsa.PrivateKey) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	digest := algorithms["PS256"].digest(message)
+	digest := jwa.Get(jwa.PS256).Digest(message)
 	signature, err := key.Sign(rand.Reader, digest, &rsa.PSSOptions{SaltLength: 20, Hash: crypto.SHA256})
 	if err != nil {
 		t.Fatal(err)

@@ -52,7 +52,7 @@ func Message(alg, origin, nonce string) ([]byte, error) {
 	if err := CheckNonce(nonce); err != nil {
 		return nil, err
 	}
-	return slices.Concat(a.digest([]byte(origin)), a.digest([]byte(nonce))), nil
+	return slices.Concat(a.Digest([]byte(origin)), a.Digest([]byte(nonce))), nil
 }
 
 // New makes a token of a signature over Message. An ECDSA signature is given
@@ -65,14 +65,11 @@ func New(cert *x509.Certificate, alg string, signature []byte, appVersion string
 	if cert == nil || len(cert.Raw) == 0 {
 		return Token{}, refuse(ReasonMalformedCertificate, "no certificate")
 	}
-	a, err := lookup(alg)
+	a, err := lookupFor(alg, cert.PublicKey)
 	if err != nil {
 		return Token{}, err
 	}
-	if err := a.fits(cert.PublicKey); err != nil {
-		return Token{}, err
-	}
-	if err := a.checkLength(cert.PublicKey, signature); err != nil {
+	if err := a.CheckLength(cert.PublicKey, signature); err != nil {
 		return Token{}, &Error{ReasonBadSignature, err}
 	}
 	return Token{

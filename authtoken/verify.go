@@ -232,15 +232,12 @@ func (v *Verifier) checkRevoked(ctx context.Context, chain []*x509.Certificate, 
 }
 
 func (v *Verifier) checkSignature(t Token, cert *x509.Certificate, g *group, nonce string) error {
-	a, err := lookup(t.Algorithm)
+	a, err := lookupFor(t.Algorithm, cert.PublicKey)
 	if err != nil {
 		return err
 	}
 	if len(v.algorithms) > 0 && !slices.Contains(v.algorithms, t.Algorithm) {
 		return refuse(ReasonAlgorithmRefused, "%s is not among the profile's algorithms", t.Algorithm)
-	}
-	if err := a.fits(cert.PublicKey); err != nil {
-		return err
 	}
 	if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < g.MinRSABits {
 		return refuse(ReasonWeakKey, "RSA key of %d bits, at least %d", key.N.BitLen(), g.MinRSABits)
@@ -253,7 +250,7 @@ func (v *Verifier) checkSignature(t Token, cert *x509.Certificate, g *group, non
 	if err != nil {
 		return err
 	}
-	if err := a.verify(cert.PublicKey, message, signature); err != nil {
+	if err := a.Verify(cert.PublicKey, message, signature); err != nil {
 		return &Error{ReasonBadSignature, err}
 	}
 	return nil

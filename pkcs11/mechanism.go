@@ -3,12 +3,7 @@ package pkcs11
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // the digests of the algorithms
-	_ "crypto/sha512"
-	"errors"
-	"math/big"
 	"slices"
 
 	p11 "github.com/miekg/pkcs11"
@@ -38,10 +33,10 @@ func choose(key crypto.PublicKey, offered map[uint]bool) (mechanism, bool) {
 			mechanism
 		}{
 			{p11.CKM_RSA_PKCS, mechanism{RS256, p11.NewMechanism(p11.CKM_RSA_PKCS, nil), func(message []byte) []byte {
-				return slices.Concat(digestInfoSHA256, RS256.digest(message))
+				return slices.Concat(digestInfoSHA256, RS256.rules().Digest(message))
 			}}},
 			{p11.CKM_SHA256_RSA_PKCS, mechanism{RS256, p11.NewMechanism(p11.CKM_SHA256_RSA_PKCS, nil), whole}},
-			{p11.CKM_RSA_PKCS_PSS, mechanism{PS256, p11.NewMechanism(p11.CKM_RSA_PKCS_PSS, pss), PS256.digest}},
+			{p11.CKM_RSA_PKCS_PSS, mechanism{PS256, p11.NewMechanism(p11.CKM_RSA_PKCS_PSS, pss), PS256.rules().Digest}},
 			{p11.CKM_SHA256_RSA_PKCS_PSS, mechanism{PS256, p11.NewMechanism(p11.CKM_SHA256_RSA_PKCS_PSS, pss), whole}},
 		} {
 			if offered[m.id] {
@@ -49,36 +44,15 @@ func choose(key crypto.PublicKey, offered map[uint]bool) (mechanism, bool) {
 			}
 		}
 	case *ecdsa.PublicKey:
-		algorithm := map[elliptic.Curve]Algorithm{elliptic.P256(): ES256, elliptic.P384(): ES384}[key.Curve]
-		if algorithm != "" && offered[p11.CKM_ECDSA] {
-			return mechanism{algorithm, p11.NewMechanism(p11.CKM_ECDSA, nil), algorithm.digest}, true
+		for _, algorithm := range []Algorithm{ES256, ES384} {
+			if algorithm.rules().Fits(key) == nil && offered[p11.CKM_ECDSA] {
+				return mechanism{algorithm, p11.NewMechanism(p11.CKM_ECDSA, nil), algorithm.rules().Digest}, true
+			}
 		}
 	}
 	return mechanism{}, false
 }
 
-func (a Algorithm) digest(message []byte) []byte {
-	h := a.Hash().New()
-	h.Write(message)
-	return h.Sum(nil)
-}
-
-var errBadSignature = errors.New("pkcs11: bad signature")
-
 func (m mechanism) verify(key crypto.PublicKey, message, signature []byte) error {
-	sum := m.algorithm.digest(message)
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		if m.algorithm == PS256 {
-			return rsa.VerifyPSS(key, crypto.SHA256, sum, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-		}
-		return rsa.VerifyPKCS1v15(key, crypto.SHA256, sum, signature)
-	case *ecdsa.PublicKey:
-		half := (key.Curve.Params().BitSize + 7) / 8
-		if len(signature) == 2*half &&
-			ecdsa.Verify(key, sum, new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:])) {
-			return nil
-		}
-	}
-	return errBadSignature
+	return m.algorithm.rules().Verify(key, message, signature)
 }

@@ -27,6 +27,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 )
 
 // Reason says why a certificate is not offered for a login.
@@ -105,19 +107,16 @@ type Algorithm string
 
 // The algorithms that this package produces.
 const (
-	RS256 Algorithm = "RS256"
-	PS256 Algorithm = "PS256"
-	ES256 Algorithm = "ES256"
-	ES384 Algorithm = "ES384"
+	RS256 Algorithm = jwa.RS256
+	PS256 Algorithm = jwa.PS256
+	ES256 Algorithm = jwa.ES256
+	ES384 Algorithm = jwa.ES384
 )
 
 // Hash is the algorithm's digest.
-func (a Algorithm) Hash() crypto.Hash {
-	if a == ES384 {
-		return crypto.SHA384
-	}
-	return crypto.SHA256
-}
+func (a Algorithm) Hash() crypto.Hash { return a.rules().Hash() }
+
+func (a Algorithm) rules() jwa.Algorithm { return jwa.Get(string(a)) }
 
 // PINRequest is what a dialog needs to know to ask for a PIN.
 type PINRequest struct {

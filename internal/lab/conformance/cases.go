@@ -2,17 +2,12 @@ package conformance
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/sha512"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
@@ -285,20 +280,5 @@ func verify(s pkcs11.Signature) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(text)
-	digest := sum[:]
-	if s.Algorithm == pkcs11.ES384 {
-		long := sha512.Sum384(text)
-		digest = long[:]
-	}
-	switch key := s.Certificate.X509.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest, s.Value)
-	case *ecdsa.PublicKey:
-		half := len(s.Value) / 2
-		if ecdsa.Verify(key, digest, new(big.Int).SetBytes(s.Value[:half]), new(big.Int).SetBytes(s.Value[half:])) {
-			return nil
-		}
-	}
-	return errors.New("the signature does not verify")
+	return jwa.Get(string(s.Algorithm)).Verify(s.Certificate.X509.PublicKey, text, s.Value)
 }
