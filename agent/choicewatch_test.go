@@ -5,21 +5,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // TestChoiceIsWatched: what another program chooses is told at once.
 func TestChoiceIsWatched(t *testing.T) {
-	one, _ := holder(t, 1)
-	two, _ := holder(t, 2)
+	one, _ := fakes.Certificate(t, 1)
+	two, _ := fakes.Certificate(t, 2)
 	dir := t.TempDir() + "/state" // not there yet
-	cards, person := oneCard(t)
-	cards.set(pkcs11.Snapshot{Slots: []pkcs11.Slot{one.Slot, two.Slot}, Certificates: []pkcs11.Certificate{one, two}})
-	s := serve(t, setup{cards: cards, person: person, choice: NewChoice(dir)})
+	pool, person := fakes.OneCard(t)
+	pool.Set(pkcs11.Snapshot{Slots: []pkcs11.Slot{one.Slot, two.Slot}, Certificates: []pkcs11.Certificate{one, two}})
+	s := serve(t, setup{pool: pool, person: person, choice: cards.NewChoice(dir)})
 	changes := s.Changes(t.Context())
 	s.Report(t.Context(), false) // the first look has ended
 	for _, c := range []pkcs11.Certificate{two, one, two} {
-		if err := NewChoice(dir).Set(ChosenOf(c)); err != nil { // as another process does
+		if err := cards.NewChoice(dir).Set(cards.ChosenOf(c)); err != nil { // as another process does
 			t.Fatal(err)
 		}
 		waitFor(t, changes, func() bool { return chosen(s) == c.ID })

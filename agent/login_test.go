@@ -9,21 +9,28 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/login"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
+// The queue's own limits, which pages rely on.
+const mostWithdrawn, mostWaiters = 10, 8
+
 const askSettings = "[origins]\nmode = \"ask\"\nallow = [\"" + listedOrigin + "\"]\n"
 
 func TestLogin(t *testing.T) {
-	cards, person := oneCard(t)
-	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	pool, person := fakes.OneCard(t)
+	p := openPage(t, serve(t, setup{pool: pool, person: person}), listedOrigin)
 	p.authenticate(1)
 	if a := p.answer(); a.Error != nil || a.Result["format"] != "web-eid:1.0" || a.Result["algorithm"] != "ES256" {
 		t.Fatalf("%+v %+v", a.Result, a.Error)
 	}
-	id := cards.snapshot.Certificates[0].ID
+	id := pool.Cards.Certificates[0].ID
 	p.send(`{"jsonrpc":"2.0","id":"w","method":"watch","params":{"certificate":"` + id + `"}}`)
 	if a := p.answer(); a.Result["present"] != true {
 		t.Errorf("watch: %+v %+v", a.Result, a.Error)
@@ -33,25 +40,25 @@ func TestLogin(t *testing.T) {
 // TestConsentComesFirst: in ask mode nothing is looked at before the person
 // agreed, and what the dialog names is the handshake's origin.
 func TestConsentComesFirst(t *testing.T) {
-	cards, person := oneCard(t)
+	pool, person := fakes.OneCard(t)
 	var named atomic.Value
 	before := make(chan int, 1)
-	person.consent = func(_ context.Context, c prompt.Caller) error {
+	person.OnConsent = func(_ context.Context, c prompt.Caller) error {
 		named.Store(c.Origin)
-		before <- cards.looks()
+		before <- pool.Reads()
 		return nil
 	}
-	cards.first = make(chan struct{})
-	s := serve(t, setup{settings: askSettings, cards: cards, person: person})
-	<-cards.first
-	atStart := cards.looks()
+	pool.First = make(chan struct{})
+	s := serve(t, setup{settings: askSettings, pool: pool, person: person})
+	<-pool.First
+	atStart := pool.Reads()
 	p := openPage(t, s, otherOrigin)
 	p.send(`{"jsonrpc":"2.0","id":1,"method":"status"}`)
 	if a := p.answer(); len(a.Result) != 1 || a.Result["protocol"] != 1.0 {
 		t.Errorf("a stranger learns %v", a.Result)
 	}
 	p.authenticate(2)
-	p.progress(waitingForConsent)
+	p.progress(protocol.WaitingForConsent)
 	if a := p.answer(); a.Error != nil {
 		t.Fatal(a.Error)
 	}
@@ -64,11 +71,11 @@ func TestConsentComesFirst(t *testing.T) {
 }
 
 func TestConsentDenied(t *testing.T) {
-	cards, person := oneCard(t)
-	person.consent = func(context.Context, prompt.Caller) error { return prompt.ErrCancelled }
-	p := openPage(t, serve(t, setup{settings: askSettings, cards: cards, person: person}), otherOrigin)
+	pool, person := fakes.OneCard(t)
+	person.OnConsent = func(context.Context, prompt.Caller) error { return prompt.ErrCancelled }
+	p := openPage(t, serve(t, setup{settings: askSettings, pool: pool, person: person}), otherOrigin)
 	p.authenticate(1)
-	want(t, p.answer(), CodeConsentDenied)
+	want(t, p.answer(), protocol.CodeConsentDenied)
 }
 
 // TestPadWithoutDialog: a PIN is typed on the reader's own keys only while a
@@ -79,22 +86,22 @@ func TestPadWithoutDialog(t *testing.T) {
 		dialog error
 		code   int
 	}{
-		"none can be shown": {fmt.Errorf("%w: TEST", prompt.ErrUnavailable), CodePromptFailed},
-		"cancelled":         {prompt.ErrCancelled, CodeCancelled},
+		"none can be shown": {fmt.Errorf("%w: TEST", prompt.ErrUnavailable), protocol.CodePromptFailed},
+		"cancelled":         {prompt.ErrCancelled, protocol.CodeCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cards, person := oneCard(t)
-			cards.snapshot.Certificates[0].Slot.Token.ProtectedPath = true
-			cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
-				card := cards.snapshot.Certificates[0]
+			pool, person := fakes.OneCard(t)
+			pool.Cards.Certificates[0].Slot.Token.ProtectedPath = true
+			pool.Signing = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
+				card := pool.Cards.Certificates[0]
 				if _, err := r.PIN(ctx, pkcs11.PINRequest{Certificate: card, Token: *card.Slot.Token}); err != nil {
 					return pkcs11.Signature{}, err
 				}
 				<-ctx.Done() // nobody types on the reader
 				return pkcs11.Signature{}, context.Cause(ctx)
 			}
-			person.pin = func(context.Context, prompt.PIN) ([]byte, error) { return nil, c.dialog }
-			p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+			person.OnPIN = func(context.Context, prompt.PIN) ([]byte, error) { return nil, c.dialog }
+			p := openPage(t, serve(t, setup{pool: pool, person: person}), listedOrigin)
 			p.authenticate(1)
 			want(t, p.answer(), c.code)
 		})
@@ -103,51 +110,51 @@ func TestPadWithoutDialog(t *testing.T) {
 
 // TestPause: three dialogs cancelled in a row pause the origin, and only it.
 func TestPause(t *testing.T) {
-	cards, person := oneCard(t)
-	person.pin = func(context.Context, prompt.PIN) ([]byte, error) { return nil, prompt.ErrCancelled }
+	pool, person := fakes.OneCard(t)
+	person.OnPIN = func(context.Context, prompt.PIN) ([]byte, error) { return nil, prompt.ErrCancelled }
 	var shift atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
-	s := serve(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\",\"" + otherOrigin + "\"]\n", cards: cards, person: person, now: now})
+	s := serve(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\",\"" + otherOrigin + "\"]\n", pool: pool, person: person, now: now})
 	p := openPage(t, s, listedOrigin)
 	for i := range 3 {
 		p.authenticate(i)
-		want(t, p.answer(), CodeCancelled)
+		want(t, p.answer(), protocol.CodeCancelled)
 	}
 	p.authenticate(4)
 	a := p.answer()
-	want(t, a, CodeBusy)
+	want(t, a, protocol.CodeBusy)
 	if a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
 		t.Errorf("retryAfter %d", a.Error.Data.RetryAfter)
 	}
 	other := openPage(t, s, otherOrigin)
 	other.authenticate(5)
-	want(t, other.answer(), CodeCancelled)
+	want(t, other.answer(), protocol.CodeCancelled)
 	shift.Store(int64(31 * time.Second))
 	p.authenticate(6)
-	want(t, p.answer(), CodeCancelled)
+	want(t, p.answer(), protocol.CodeCancelled)
 }
 
 // TestPageThatComesAndGoes: a page that asks and takes it back again and again,
 // by cancel or by closing its socket, is paused like one that is refused, and
 // only it.
 func TestPageThatComesAndGoes(t *testing.T) {
-	cards, person := oneCard(t)
+	pool, person := fakes.OneCard(t)
 	ended := make(chan struct{}, 1)
-	person.consent = func(ctx context.Context, _ prompt.Caller) error {
+	person.OnConsent = func(ctx context.Context, _ prompt.Caller) error {
 		<-ctx.Done()
 		ended <- struct{}{}
 		return ctx.Err()
 	}
 	var shift atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
-	s := serve(t, setup{settings: askSettings, cards: cards, person: person, now: now})
+	s := serve(t, setup{settings: askSettings, pool: pool, person: person, now: now})
 	standing := func() *testPage {
 		p := openPage(t, s, otherOrigin)
 		p.authenticate(1)
-		p.progress(waitingForConsent)
+		p.progress(protocol.WaitingForConsent)
 		return p
 	}
-	for i := range maxAbandoned {
+	for i := range mostWithdrawn {
 		if p := standing(); i%2 == 0 {
 			if err := p.socket.Close(); err != nil {
 				t.Fatal(err)
@@ -161,7 +168,7 @@ func TestPageThatComesAndGoes(t *testing.T) {
 	}
 	p := openPage(t, s, otherOrigin)
 	p.authenticate(1)
-	if a := p.read(); a.Error == nil || a.Error.Code != CodeBusy || a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
+	if a := p.read(); a.Error == nil || a.Error.Code != protocol.CodeBusy || a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
 		t.Fatalf("%+v", a)
 	}
 	logIn(t, openPage(t, s, listedOrigin))
@@ -170,32 +177,32 @@ func TestPageThatComesAndGoes(t *testing.T) {
 }
 
 func TestCancelAndClose(t *testing.T) {
-	cards, person := oneCard(t)
+	pool, person := fakes.OneCard(t)
 	ended := make(chan error, 1)
-	person.pin = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
+	person.OnPIN = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return nil, ctx.Err()
 	}
-	s := serve(t, setup{cards: cards, person: person})
+	s := serve(t, setup{pool: pool, person: person})
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	p.progress(waitingForPIN)
+	p.progress(protocol.WaitingForPIN)
 	p.authenticate(2) // a second on one connection
-	want(t, p.answer(), CodeBusy)
+	want(t, p.answer(), protocol.CodeBusy)
 	p.send(`{"jsonrpc":"2.0","id":3,"method":"cancel"}`)
 	got := map[string]testAnswer{}
 	for range 2 {
 		a := p.answer()
 		got[string(a.ID)] = a
 	}
-	want(t, got["1"], CodeCancelled)
+	want(t, got["1"], protocol.CodeCancelled)
 	if got["3"].Error != nil {
 		t.Error(got["3"].Error)
 	}
 	<-ended
 	p.authenticate(4)
-	p.progress(waitingForPIN)
+	p.progress(protocol.WaitingForPIN)
 	_ = p.socket.Close()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the dialog ended with %v", err)
@@ -203,107 +210,105 @@ func TestCancelAndClose(t *testing.T) {
 }
 
 func TestTimeLimits(t *testing.T) {
-	cards, person := oneCard(t)
-	person.pin = func(ctx context.Context, _ prompt.PIN) ([]byte, error) { return nil, waitDone(ctx) }
+	pool, person := fakes.OneCard(t)
+	person.OnPIN = func(ctx context.Context, _ prompt.PIN) ([]byte, error) { return nil, fakes.DoNothing(ctx) }
 	t.Run("dialog", func(t *testing.T) {
-		p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Dialog: 20 * time.Millisecond}}), listedOrigin)
+		p := openPage(t, serve(t, setup{pool: pool, person: person, limits: Limits{Login: login.Limits{Dialog: 20 * time.Millisecond}}}), listedOrigin)
 		p.authenticate(1)
-		want(t, p.answer(), CodeTimeout)
+		want(t, p.answer(), protocol.CodeTimeout)
 	})
 	t.Run("request", func(t *testing.T) {
-		p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Request: 20 * time.Millisecond}}), listedOrigin)
+		p := openPage(t, serve(t, setup{pool: pool, person: person, limits: Limits{Login: login.Limits{Request: 20 * time.Millisecond}}}), listedOrigin)
 		p.authenticate(1)
-		want(t, p.answer(), CodeTimeout)
+		want(t, p.answer(), protocol.CodeTimeout)
 	})
 	t.Run("queue", func(t *testing.T) {
-		s := serve(t, setup{cards: cards, person: person, limits: Limits{Queue: 20 * time.Millisecond}})
+		s := serve(t, setup{pool: pool, person: person, limits: Limits{Login: login.Limits{Queue: 20 * time.Millisecond}}})
 		first, second := openPage(t, s, listedOrigin), openPage(t, s, listedOrigin)
 		first.authenticate(1)
-		first.progress(waitingForPIN)
+		first.progress(protocol.WaitingForPIN)
 		second.authenticate(1)
-		want(t, second.answer(), CodeBusy)
+		want(t, second.answer(), protocol.CodeBusy)
 	})
 }
 
 // TestQueue: eight may wait, the ninth is told at once; the person's refusal
 // ends all that wait for the same origin.
 func TestQueue(t *testing.T) {
-	cards, person := oneCard(t)
+	pool, person := fakes.OneCard(t)
 	refuse := make(chan struct{})
-	person.pin = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
+	person.OnPIN = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
 		<-refuse
 		return nil, prompt.ErrCancelled
 	}
-	s := serve(t, setup{cards: cards, person: person})
+	s := serve(t, setup{pool: pool, person: person})
 	first := openPage(t, s, listedOrigin)
 	first.authenticate(1)
-	first.progress(waitingForPIN)
-	pages := make([]*testPage, maxWaiting+1)
+	first.progress(protocol.WaitingForPIN)
+	pages := make([]*testPage, mostWaiters+1)
 	answers := make(chan testAnswer, len(pages))
 	for i := range pages {
 		pages[i] = openPage(t, s, listedOrigin)
 		pages[i].authenticate(1)
 		go func() { answers <- pages[i].answer() }()
 	}
-	want(t, <-answers, CodeBusy) // one of them, whichever came last
+	want(t, <-answers, protocol.CodeBusy) // one of them, whichever came last
 	close(refuse)
-	want(t, first.answer(), CodeCancelled)
-	for range maxWaiting {
-		want(t, <-answers, CodeCancelled)
+	want(t, first.answer(), protocol.CodeCancelled)
+	for range mostWaiters {
+		want(t, <-answers, protocol.CodeCancelled)
 	}
 }
 
-var emptySlot = pkcs11.Slot{Description: "TEST reader", Hardware: true}
-
 func TestNoCard(t *testing.T) {
-	cards, person := oneCard(t)
-	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
-	person.insert = func(ctx context.Context, reader bool) error {
+	pool, person := fakes.OneCard(t)
+	pool.Cards = pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}}
+	person.OnInsert = func(ctx context.Context, reader bool) error {
 		if !reader {
 			t.Error("a reader is asked for")
 		}
-		return waitDone(ctx)
+		return fakes.DoNothing(ctx)
 	}
-	p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}}), listedOrigin)
+	p := openPage(t, serve(t, setup{pool: pool, person: person, limits: Limits{Login: login.Limits{Insert: 50 * time.Millisecond}, Cards: cards.Limits{Poll: 5 * time.Millisecond}}}), listedOrigin)
 	p.authenticate(1)
-	p.progress(waitingForCard)
-	want(t, p.answer(), CodeNoCard)
+	p.progress(protocol.WaitingForCard)
+	want(t, p.answer(), protocol.CodeNoCard)
 }
 
 // TestNoReader: the dialog asks for the reader too, and the page learns whether
 // it is known that there is none.
 func TestNoReader(t *testing.T) {
-	stale := []pkcs11.Slot{emptySlot} // a module goes on naming a reader that has left
+	stale := []pkcs11.Slot{fakes.EmptySlot} // a module goes on naming a reader that has left
 	for name, c := range map[string]struct {
 		slots  []pkcs11.Slot
 		events []pcsc.Event
 		detail string
 	}{
 		"no reader":                  {nil, []pcsc.Event{{}}, ""},
-		"unplugged":                  {stale, []pcsc.Event{empty(1), {}}, ""},
-		"no service":                 {nil, []pcsc.Event{{Err: pcsc.ErrNoService}}, detailNoService},
-		"the service was stopped":    {stale, []pcsc.Event{empty(1), {Err: pcsc.ErrNoService}}, detailNoService},
+		"unplugged":                  {stale, []pcsc.Event{fakes.Empty(1), {}}, ""},
+		"no service":                 {nil, []pcsc.Event{{Err: pcsc.ErrNoService}}, protocol.DetailNoService},
+		"the service was stopped":    {stale, []pcsc.Event{fakes.Empty(1), {Err: pcsc.ErrNoService}}, protocol.DetailNoService},
 		"the service came back bare": {stale, []pcsc.Event{{Err: pcsc.ErrNoService}, {Restarted: true}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cards, person := oneCard(t)
-			cards.snapshot = pkcs11.Snapshot{Slots: c.slots}
-			person.insert = func(ctx context.Context, reader bool) error {
+			pool, person := fakes.OneCard(t)
+			pool.Cards = pkcs11.Snapshot{Slots: c.slots}
+			person.OnInsert = func(ctx context.Context, reader bool) error {
 				if reader {
 					t.Error("a card is asked for, and no reader")
 				}
-				return waitDone(ctx)
+				return fakes.DoNothing(ctx)
 			}
 			events := make(chan pcsc.Event)
-			s := serve(t, setup{cards: cards, person: person, events: events, limits: Limits{Insert: 50 * time.Millisecond, Look: 5 * time.Millisecond}})
+			s := serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Login: login.Limits{Insert: 50 * time.Millisecond}, Cards: cards.Limits{Poll: 5 * time.Millisecond}}})
 			for _, e := range append(c.events, c.events[len(c.events)-1]) { // the last but one is done with
 				events <- e
 			}
 			p := openPage(t, s, listedOrigin)
 			p.authenticate(1)
-			p.progress(waitingForCard)
+			p.progress(protocol.WaitingForCard)
 			a := p.answer()
-			if want(t, a, CodeNoReader); a.Error.Data.Detail != c.detail {
+			if want(t, a, protocol.CodeNoReader); a.Error.Data.Detail != c.detail {
 				t.Errorf("%+v", a.Error.Data)
 			}
 		})
@@ -313,11 +318,11 @@ func TestNoReader(t *testing.T) {
 // TestReaderComesAndGoes: the dialog asks for what lacks, and what is answered as
 // it changes is not lost.
 func TestReaderComesAndGoes(t *testing.T) {
-	cards, person := oneCard(t)
-	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
+	pool, person := fakes.OneCard(t)
+	pool.Cards = pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}}
 	events, asked := make(chan pcsc.Event), make(chan bool)
 	n := 0
-	person.insert = func(ctx context.Context, reader bool) error {
+	person.OnInsert = func(ctx context.Context, reader bool) error {
 		asked <- reader
 		<-ctx.Done()
 		if n++; n == 3 {
@@ -325,37 +330,37 @@ func TestReaderComesAndGoes(t *testing.T) {
 		}
 		return ctx.Err()
 	}
-	s := serve(t, setup{cards: cards, person: person, events: events})
-	events <- empty(1)
-	events <- empty(1)
+	s := serve(t, setup{pool: pool, person: person, events: events})
+	events <- fakes.Empty(1)
+	events <- fakes.Empty(1)
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
 	for _, step := range []struct {
 		reader bool
 		then   pcsc.Event
-	}{{true, pcsc.Event{}}, {false, empty(1)}, {true, pcsc.Event{}}} {
+	}{{true, pcsc.Event{}}, {false, fakes.Empty(1)}, {true, pcsc.Event{}}} {
 		if got := <-asked; got != step.reader {
 			t.Errorf("reader %v, want %v", got, step.reader)
 		}
 		events <- step.then
 	}
-	p.progress(waitingForCard)
-	want(t, p.answer(), CodeCancelled)
+	p.progress(protocol.WaitingForCard)
+	want(t, p.answer(), protocol.CodeCancelled)
 }
 
 // TestCardComes: the dialog closes by itself and the login goes on.
 func TestCardComes(t *testing.T) {
-	cards, person := oneCard(t)
-	with := cards.snapshot
-	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
+	pool, person := fakes.OneCard(t)
+	with := pool.Cards
+	pool.Cards = pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}}
 	closed := make(chan struct{})
-	person.insert = func(ctx context.Context, _ bool) error {
-		cards.set(with)
+	person.OnInsert = func(ctx context.Context, _ bool) error {
+		pool.Set(with)
 		<-ctx.Done()
 		close(closed)
 		return ctx.Err()
 	}
-	p := openPage(t, serve(t, setup{cards: cards, person: person, limits: Limits{Look: 5 * time.Millisecond}}), listedOrigin)
+	p := openPage(t, serve(t, setup{pool: pool, person: person, limits: Limits{Cards: cards.Limits{Poll: 5 * time.Millisecond}}}), listedOrigin)
 	p.authenticate(1)
 	if a := p.answer(); a.Error != nil {
 		t.Fatal(a.Error)
@@ -364,22 +369,22 @@ func TestCardComes(t *testing.T) {
 }
 
 func TestInsertCancelled(t *testing.T) {
-	cards, person := oneCard(t)
-	cards.snapshot = pkcs11.Snapshot{Slots: []pkcs11.Slot{emptySlot}}
-	person.insert = func(context.Context, bool) error { return prompt.ErrCancelled }
-	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	pool, person := fakes.OneCard(t)
+	pool.Cards = pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}}
+	person.OnInsert = func(context.Context, bool) error { return prompt.ErrCancelled }
+	p := openPage(t, serve(t, setup{pool: pool, person: person}), listedOrigin)
 	p.authenticate(1)
-	want(t, p.answer(), CodeCancelled)
+	want(t, p.answer(), protocol.CodeCancelled)
 }
 
 func TestChoosing(t *testing.T) {
-	one, _ := holder(t, 1)
-	two, key := holder(t, 2)
+	one, _ := fakes.Certificate(t, 1)
+	two, key := fakes.Certificate(t, 2)
 	snapshot := pkcs11.Snapshot{Slots: []pkcs11.Slot{one.Slot, two.Slot}, Certificates: []pkcs11.Certificate{one, two}}
 	var listed atomic.Int32
-	person := fakePerson{
-		pin: func(context.Context, prompt.PIN) ([]byte, error) { return []byte("1234"), nil },
-		choose: func(_ context.Context, h []prompt.Holder) (int, error) {
+	person := fakes.Person{
+		OnPIN: func(context.Context, prompt.PIN) ([]byte, error) { return []byte("1234"), nil },
+		OnChoose: func(_ context.Context, h []prompt.Holder) (int, error) {
 			listed.Add(1)
 			if len(h) != 2 || !strings.Contains(h[1].Name, "TEST") {
 				t.Errorf("the list shows %+v", h)
@@ -387,16 +392,16 @@ func TestChoosing(t *testing.T) {
 			return 1, nil
 		},
 	}
-	choice := NewChoice(t.TempDir())
-	s := serve(t, setup{cards: &fakeCards{snapshot: snapshot, sign: signer(two, key)}, person: person, choice: choice})
+	choice := cards.NewChoice(t.TempDir())
+	s := serve(t, setup{pool: &fakes.Pool{Cards: snapshot, Signing: fakes.Signer(two, key)}, person: person, choice: choice})
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	p.progress(choosingCertificate)
+	p.progress(protocol.ChoosingCertificate)
 	if a := p.answer(); a.Error != nil {
 		t.Fatal(a.Error)
 	}
 	// Chosen beforehand, in another process as it were: no list.
-	if err := choice.Set(Chosen{Certificate: two.ID}); err != nil {
+	if err := choice.Set(cards.Chosen{Certificate: two.ID}); err != nil {
 		t.Fatal(err)
 	}
 	p.authenticate(2)
@@ -411,9 +416,9 @@ func TestChoosing(t *testing.T) {
 // TestWrongPIN: a wrong entry is asked anew, once for each entry, and whoever
 // then stops gets pin_incorrect with the tries left.
 func TestWrongPIN(t *testing.T) {
-	cards, person := oneCard(t)
+	pool, person := fakes.OneCard(t)
 	var dialogs []prompt.PIN
-	person.pin = func(_ context.Context, d prompt.PIN) ([]byte, error) {
+	person.OnPIN = func(_ context.Context, d prompt.PIN) ([]byte, error) {
 		dialogs = append(dialogs, d)
 		if len(dialogs) == 2 {
 			return nil, prompt.ErrCancelled
@@ -421,8 +426,8 @@ func TestWrongPIN(t *testing.T) {
 		return []byte("9999"), nil
 	}
 	tries := 0
-	good := cards.sign
-	cards.sign = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
+	good := pool.Signing
+	pool.Signing = func(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error) {
 		s, err := good(ctx, r)
 		if errors.Is(err, pkcs11.ErrPINIncorrect) {
 			tries++
@@ -430,10 +435,10 @@ func TestWrongPIN(t *testing.T) {
 		}
 		return s, err
 	}
-	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	p := openPage(t, serve(t, setup{pool: pool, person: person}), listedOrigin)
 	p.authenticate(1)
 	a := p.answer()
-	want(t, a, CodePINIncorrect)
+	want(t, a, protocol.CodePINIncorrect)
 	if a.Error.Data.TriesLeft == nil || *a.Error.Data.TriesLeft != 1 {
 		t.Errorf("tries left: %v", a.Error.Data.TriesLeft)
 	}
@@ -448,22 +453,22 @@ func TestCardErrors(t *testing.T) {
 		err  error
 		code int
 	}{
-		{pkcs11.ErrPINLocked, CodePINLocked},
-		{pkcs11.ErrPINNotSet, CodePINNotSet},
-		{pkcs11.ErrCardRemoved, CodeCardRemoved},
-		{pkcs11.ErrCardChanged, CodeCardChanged},
-		{pkcs11.ErrUnsupported, CodeCardUnsupported},
-		{pkcs11.ErrKeyWithoutPIN, CodeNoCertificate},
-		{pkcs11.ErrModuleFailed, CodeModuleFailed},
-		{pkcs11.ErrNoModule, CodeNoModule},
-		{prompt.ErrUnavailable, CodePromptFailed},
-		{prompt.ErrTimeout, CodeTimeout},
+		{pkcs11.ErrPINLocked, protocol.CodePINLocked},
+		{pkcs11.ErrPINNotSet, protocol.CodePINNotSet},
+		{pkcs11.ErrCardRemoved, protocol.CodeCardRemoved},
+		{pkcs11.ErrCardChanged, protocol.CodeCardChanged},
+		{pkcs11.ErrUnsupported, protocol.CodeCardUnsupported},
+		{pkcs11.ErrKeyWithoutPIN, protocol.CodeNoCertificate},
+		{pkcs11.ErrModuleFailed, protocol.CodeModuleFailed},
+		{pkcs11.ErrNoModule, protocol.CodeNoModule},
+		{prompt.ErrUnavailable, protocol.CodePromptFailed},
+		{prompt.ErrTimeout, protocol.CodeTimeout},
 	} {
-		cards, person := oneCard(t)
-		cards.sign = func(context.Context, pkcs11.Request) (pkcs11.Signature, error) {
+		pool, person := fakes.OneCard(t)
+		pool.Signing = func(context.Context, pkcs11.Request) (pkcs11.Signature, error) {
 			return pkcs11.Signature{}, c.err
 		}
-		p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+		p := openPage(t, serve(t, setup{pool: pool, person: person}), listedOrigin)
 		p.authenticate(1)
 		want(t, p.answer(), c.code)
 	}
@@ -471,15 +476,15 @@ func TestCardErrors(t *testing.T) {
 
 // TestPanic: one page's login that panics never ends the agent.
 func TestPanic(t *testing.T) {
-	cards, person := oneCard(t)
-	cards.sign = func(context.Context, pkcs11.Request) (pkcs11.Signature, error) { panic("played") }
-	p := openPage(t, serve(t, setup{cards: cards, person: person}), listedOrigin)
+	pool, person := fakes.OneCard(t)
+	pool.Signing = func(context.Context, pkcs11.Request) (pkcs11.Signature, error) { panic("played") }
+	p := openPage(t, serve(t, setup{pool: pool, person: person}), listedOrigin)
 	p.authenticate(1)
-	if a := p.answer(); a.Error == nil || a.Error.Code != CodeInternal {
+	if a := p.answer(); a.Error == nil || a.Error.Code != protocol.CodeInternal {
 		t.Errorf("%+v", a)
 	}
 	p.authenticate(2)
-	if a := p.answer(); a.Error == nil || a.Error.Code != CodeInternal {
+	if a := p.answer(); a.Error == nil || a.Error.Code != protocol.CodeInternal {
 		t.Errorf("the turn was not given back: %+v", a)
 	}
 }

@@ -7,11 +7,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/agent/statewindow"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 )
 
 // telling is a person who leaves a window standing until it is closed.
 type telling struct {
-	fakePerson
+	fakes.Person
 	open, most, all atomic.Int32
 	shown           chan string
 	first           atomic.Pointer[context.Context]
@@ -47,14 +51,13 @@ func (c *testClock) advance(d time.Duration) {
 }
 
 func TestShowState(t *testing.T) {
-	cards, person := oneCard(t)
+	pool, person := fakes.OneCard(t)
 	clock := &testClock{t: time.Now()}
-	s := serve(t, setup{cards: cards, person: person, now: clock.now, settings: "lang = \"en\"\n"})
-	p := &telling{fakePerson: person, shown: make(chan string, 100)}
-	s.prompter = p
+	p := &telling{Person: person, shown: make(chan string, 100)}
+	s := serve(t, setup{pool: pool, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
 	s.ShowState(t.Context())
 	first := <-p.shown
-	for _, part := range []string{"en\n", Name, "CPx Bridge test is running", "127.0.0.1:", "TEST module", "TEST reader"} {
+	for _, part := range []string{"en\n", state.Name, "CPx Bridge test is running", "127.0.0.1:", "TEST module", "TEST reader"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("%q is missing:\n%s", part, first)
 		}
@@ -68,7 +71,7 @@ func TestShowState(t *testing.T) {
 	}
 	// Later on, when the first may lie behind others, one makes place for the next.
 	for range 3 {
-		clock.advance(windowPause)
+		clock.advance(statewindow.Pause)
 		for range 100 {
 			s.ShowState(t.Context())
 		}
@@ -77,40 +80,39 @@ func TestShowState(t *testing.T) {
 	if p.most.Load() != 1 || p.all.Load() != 4 {
 		t.Errorf("%d windows at once, %d in all; want 1 and 4", p.most.Load(), p.all.Load())
 	}
-	s.window.end()
+	s.window.End()
 	if n := p.open.Load(); n != 0 {
 		t.Errorf("%d windows stand after the agent's end", n)
 	}
 	clock.advance(time.Hour)
 	s.ShowState(t.Context())
-	s.window.end()
+	s.window.End()
 	if n := p.all.Load(); n != 4 {
 		t.Errorf("a window after the agent's end: %d", n)
 	}
 }
 
-// TestShowStateWhileLooking: clicks while the module hangs end no look and keep no
-// window away.
-func TestShowStateWhileLooking(t *testing.T) {
-	cards, person := oneCard(t)
+// TestShowStateWhileReading: clicks while the module hangs end no reading and put no
+// window off.
+func TestShowStateWhileReading(t *testing.T) {
+	pool, person := fakes.OneCard(t)
 	clock := &testClock{t: time.Now()}
-	h := hanging{cards, make(chan struct{}, 100)}
-	s := serve(t, setup{cards: cards, over: h, person: person, now: clock.now, settings: "lang = \"en\"\n"})
-	s.Report(t.Context(), false) // the first look has ended
-	p := &telling{fakePerson: person, shown: make(chan string, 100)}
-	s.prompter = p
+	h := hanging{pool, make(chan struct{}, 100)}
+	p := &telling{Person: person, shown: make(chan string, 100)}
+	s := serve(t, setup{pool: pool, over: h, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
+	s.Report(t.Context(), false) // the first reading has ended
 	s.ShowState(t.Context())
 	<-h.asked
 	for range 3 {
-		clock.advance(windowPause)
+		clock.advance(statewindow.Pause)
 		s.ShowState(t.Context())
 	}
 	shown := <-p.shown
 	if err := (*p.first.Load()).Err(); err != nil || p.all.Load() != 1 || len(h.asked) != 0 {
-		t.Errorf("%v: %d windows, %d more looks", err, p.all.Load(), len(h.asked))
+		t.Errorf("%v: %d windows, %d more readings", err, p.all.Load(), len(h.asked))
 	}
 	if !strings.Contains(shown, "from the last look") {
 		t.Error(shown)
 	}
-	s.window.end()
+	s.window.End()
 }

@@ -2,121 +2,164 @@ package agent
 
 import (
 	"context"
+	"os"
+	"sync/atomic"
+	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-// State is what the tray shows.
-type State struct {
-	Version   string
-	Lang      string
-	LangFixed bool // the machine's policy sets it
-
-	Readers      int
-	Card         string // present, absent or unknown
-	Reading      bool   // a card is in a reader and not read yet
-	Polled       bool   // no event tells of some slot: the person may want to look anew
-	Err          error  // why the cards cannot be read, or nil
-	WSSRenew     bool   // the certificate of wss ends soon: `cpx-agent wss install` makes a new one
-	Certificates []CertificateState
-
-	InUse      bool // a login has its turn
-	PINSession bool // a card is kept unlocked
-
-	Listed   []string     // origins that the settings allow
-	Sites    []sites.Site // that the person always allows
-	SitesErr error        // why no site can be remembered, or nil
-
-	Warnings []policy.Warning // settings that were not taken
+// State is how the agent is now: it never waits for a module, nor for the keyring.
+func (s *Server) State() state.State {
+	o := s.options
+	x := state.State{
+		Version: o.Version, PID: os.Getpid(), Addresses: s.gate.Addresses(), Log: o.LogFile,
+		Lang: s.language.current(), LangFixed: s.language.fixed,
+		Configured: o.Policy.Modules, Listed: o.Policy.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
+	}
+	for _, w := range o.Policy.Warnings {
+		x.NotTaken = append(x.NotTaken, state.Setting{File: w.File, Line: w.Line, Key: w.Key})
+	}
+	wss := s.gate.WSS()
+	x.WSS, x.WSSRenew = wss.Addresses, wss.Renew
+	if wss.Err != nil {
+		x.WSSFailure = &state.Failure{Reason: localcert.Reason(wss.Err), Detail: wss.Err.Error()}
+	}
+	list, err := s.login.Sites()
+	for _, site := range list {
+		x.Sites = append(x.Sites, state.Site{Origin: site.Origin, Since: site.Since})
+	}
+	if err != nil {
+		x.SitesFailure = &state.Failure{Reason: sites.Reason(err), Detail: err.Error()}
+	}
+	s.cards.Fill(&x)
+	return x
 }
 
-// CertificateState is one certificate in the menu.
-type CertificateState struct {
-	ID     string
-	Holder prompt.Holder
-	Reason pkcs11.Reason // why it is not usable, or pkcs11.Usable
-	Chosen bool
-	Tries  Tries // of its card's PIN, when it was last read
+// Report is State once it is fit to be reported: the first reading of the cards
+// has ended, and with refresh they have been read anew. A reading that was asked
+// for and has not ended in some seconds is no error: Outdated says so.
+func (s *Server) Report(ctx context.Context, refresh bool) state.State {
+	outdated := s.cards.Update(ctx, refresh, s.login.AtLogin)
+	x := s.State()
+	x.Outdated = outdated
+	return x
 }
 
-// Tries says how a card's PIN stands.
-type Tries string
+// showLimit bounds what a person waits for who wants to see the state.
+const showLimit = 2 * time.Second
 
-// How a PIN may stand, the worst last.
-const (
-	TriesPlenty Tries = ""
-	TriesFew    Tries = "few"  // a wrong one was typed
-	TriesLast   Tries = "last" // one is left
-	TriesUnset  Tries = "unset"
-	TriesNone   Tries = "none" // the PIN is locked
-)
-
-func triesOf(t *pkcs11.Token) Tries {
-	switch {
-	case t == nil:
-		return TriesPlenty
-	case t.PINLocked:
-		return TriesNone
-	case t.PINNotSet:
-		return TriesUnset
-	case t.PINFinalTry:
-		return TriesLast
-	case t.PINCountLow:
-		return TriesFew
-	}
-	return TriesPlenty
+// FullReport is Report with refresh, for a person who waits for it.
+func (s *Server) FullReport(ctx context.Context) state.State {
+	ctx, cancel := context.WithTimeout(ctx, showLimit)
+	defer cancel()
+	return s.Report(ctx, true)
 }
 
-// State is a snapshot: it never waits for a module, nor for the keyring.
-func (s *Server) State() State {
-	read, _ := s.cards.Snapshot()
-	snapshot, waiting := s.readers.overlay(read)
-	_, err := s.looks.state()
-	state := State{
-		Version: s.version, Lang: s.Language(), LangFixed: s.policy.Fixed("lang"),
-		Readers: s.readers.count(read), Card: s.cardState(snapshot), Err: err,
-		Reading: waiting && (s.looks.busy() || s.readers.unsettled()), Polled: !s.readers.tell(read),
-		WSSRenew: s.wss.renew(s.now()), InUse: s.queue.taken(), Listed: s.policy.Origins.Allow, Warnings: s.policy.Warnings,
+// ShowState shows the state in a window until the person closes it or ctx ends,
+// and returns at once. One such window stands at most.
+func (s *Server) ShowState(ctx context.Context) { s.window.Open(ctx) }
+
+func (s *Server) showState(ctx context.Context, opened func()) {
+	s.options.Logger.Info("the state is shown")
+	lang := s.language.current()
+	text := s.FullReport(ctx).Text(lang)
+	opened()
+	if err := s.options.Prompter.Tell(ctx, lang, state.Name, text); err != nil && ctx.Err() == nil {
+		s.options.Logger.Info("the state cannot be shown", "error", err)
 	}
-	if waiting && !state.Reading && state.Card == "absent" {
-		state.Card = "present" // in a reader, and no module knows it
+}
+
+// Changes returns a channel that gets a value when the state has changed, until
+// ctx ends. A reader that is slow misses none: it finds one value waiting.
+func (s *Server) Changes(ctx context.Context) <-chan struct{} { return s.changes.Listen(ctx) }
+
+// watchState wakes those who show the state when another process has changed what
+// is in the state folder. No decision stands on it: each reads the files itself.
+func (s *Server) watchState(ctx context.Context) {
+	var files []string
+	if s.options.Choice != nil {
+		files = append(files, s.options.Choice.File())
 	}
-	state.Sites, state.SitesErr = s.Sites()
-	chosen, _ := s.choice.Get()
-	use, _ := chosen.Among(snapshot)
-	for _, c := range snapshot.Certificates {
-		state.Certificates = append(state.Certificates, CertificateState{
-			ID: c.ID, Holder: Holder(c, state.Lang), Reason: c.Reason, Chosen: c.ID == use.ID, Tries: triesOf(c.Slot.Token),
-		})
-		state.PINSession = state.PINSession || s.cards.HasCardSession(c.ID)
+	if file := s.login.SitesFile(); file != "" {
+		files = append(files, file)
 	}
-	return state
+	if s.options.Certificate != nil && s.options.Policy.WSS.Enabled {
+		files = append(files, s.options.Certificate.File())
+	}
+	if len(files) == 0 {
+		return
+	}
+	err := filewatch.Watch(ctx, files, func() {
+		_, _ = s.login.Sites() // reads the list again where it is another
+		s.changes.Publish()
+	})
+	if err != nil {
+		s.options.Logger.Info("the state folder is not watched; the menu is brought up to date when it next changes", "error", err)
+	}
 }
 
 // Use chooses the certificate of the next logins, and of one that is asking for
 // a choice now.
-func (s *Server) Use(id string) error {
-	defer s.changes.tell()
-	snapshot, _ := s.cards.Snapshot()
-	chosen := Chosen{Certificate: id}
-	for _, c := range snapshot.Certificates {
-		if c.ID == id {
-			chosen = ChosenOf(c)
-		}
-	}
-	return s.choice.Set(chosen)
+func (s *Server) Use(id string) error { return s.cards.Use(id) }
+
+// Refresh reads the cards once, in the background.
+func (s *Server) Refresh(ctx context.Context) { s.cards.Refresh(ctx) }
+
+// LockCards ends every card session. A signature that is being made runs to its
+// end first.
+func (s *Server) LockCards(ctx context.Context) error {
+	return s.login.Lock(ctx, "the person asked for it")
 }
 
-// LockCards ends every login that is kept. A signature that is being made runs
-// to its end first.
-func (s *Server) LockCards(ctx context.Context) error { return s.lock(ctx, "the person asked for it") }
+// Sites are the sites that the person always allows. The error is why nothing
+// can be remembered, of package sites. It never waits for the keyring.
+func (s *Server) Sites() ([]sites.Site, error) { return s.login.Sites() }
 
-// Refresh looks at the cards once, in the background.
-func (s *Server) Refresh(ctx context.Context) { s.looks.refresh(ctx) }
+// Forget takes back "always" for a site, at once and for this run of the agent
+// also where the keyring does not let it be written down, which the error says.
+// It may wait for the keyring for some seconds.
+func (s *Server) Forget(origin string) error { return s.login.Forget(origin) }
 
-// Changes returns a channel that gets a value when the state has changed, until
-// ctx ends. A reader that is slow misses none: it finds one value waiting.
-func (s *Server) Changes(ctx context.Context) <-chan struct{} { return s.changes.listen(ctx) }
+// currentLanguage is the language of menus, and of dialogs where the page names
+// none.
+type currentLanguage struct {
+	lang   atomic.Pointer[string]
+	fixed  bool // the machine's policy sets it
+	choice *language.Choice
+}
+
+func newLanguage(o Options) *currentLanguage {
+	l := &currentLanguage{fixed: o.Policy.Fixed("lang"), choice: o.Language}
+	lang := language.OfPerson(l.fixed, o.Policy.Lang, o.Language, o.Logger)
+	l.lang.Store(&lang)
+	return l
+}
+
+func (l *currentLanguage) current() string { return *l.lang.Load() }
+
+// of is the page's language where the agent speaks it, else the person's.
+func (l *currentLanguage) of(asked string) string {
+	if lang := language.Match(asked); lang != "" {
+		return lang
+	}
+	return l.current()
+}
+
+// SetLanguage changes the language at once, and remembers it.
+// state.ErrLanguageFixed where the machine's policy sets it.
+func (s *Server) SetLanguage(lang string) error {
+	if s.language.fixed {
+		return state.ErrLanguageFixed
+	}
+	if err := language.Check(lang); err != nil {
+		return err
+	}
+	s.language.lang.Store(&lang) // also where it cannot be remembered: the person wants it now
+	s.changes.Publish()
+	return s.language.choice.Set(lang)
+}

@@ -1,9 +1,7 @@
 package agent
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,130 +9,143 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // await waits until the state is as wanted, woken by changes only.
-func await(t *testing.T, s *Server, changes <-chan struct{}, what string, wanted func(State) bool) State {
+func await(t *testing.T, s *Server, changes <-chan struct{}, what string, wanted func(state.State) bool) state.State {
 	t.Helper()
 	late := time.After(30 * time.Second)
 	for {
-		state := s.State()
-		if wanted(state) {
-			return state
+		now := s.State()
+		if wanted(now) {
+			return now
 		}
 		select {
 		case <-changes:
 		case <-late:
-			t.Fatalf("%s: the state stays %+v", what, state)
+			t.Fatalf("%s: the state stays %+v", what, now)
 		}
 	}
 }
 
-// slowCards are cards whose module may be held at work.
-type slowCards struct {
-	*fakeCards
-	working sync.Mutex // held: each look waits
+// slowPool is one whose module may be held at work.
+type slowPool struct {
+	*fakes.Pool
+	working sync.Mutex // held: each reading waits
 }
 
-func (c *slowCards) List(ctx context.Context) (pkcs11.Snapshot, error) {
+func (c *slowPool) List(ctx context.Context) (pkcs11.Snapshot, error) {
 	c.working.Lock()
 	defer c.working.Unlock()
-	return c.fakeCards.List(ctx)
+	return c.Pool.List(ctx)
 }
 
 // A card that leaves is gone, and one that comes is being read, while the
 // module is at work.
 func TestStateFollowsEvents(t *testing.T) {
-	cards, person := oneCard(t)
-	full := cards.snapshot
-	slow := &slowCards{fakeCards: cards}
+	pool, person := fakes.OneCard(t)
+	full := pool.Cards
+	slow := &slowPool{Pool: pool}
 	events := make(chan pcsc.Event)
-	s := serve(t, setup{cards: cards, over: slow, person: person, events: events})
+	s := serve(t, setup{pool: pool, over: slow, person: person, events: events})
 	changes := s.Changes(t.Context())
-	events <- present(1)
-	await(t, s, changes, "read", func(s State) bool { return s.Card == "present" && len(s.Certificates) == 1 && !s.Reading && !s.Polled })
+	events <- fakes.Present(1)
+	await(t, s, changes, "read", func(s state.State) bool {
+		return s.Card == "present" && len(s.Certificates) == 1 && !s.Arriving && !s.Polled
+	})
 
 	slow.working.Lock()
-	events <- empty(2)
-	await(t, s, changes, "removed", func(s State) bool { return s.Card == "absent" && len(s.Certificates) == 0 && s.Readers == 1 })
+	events <- fakes.Empty(2)
+	await(t, s, changes, "removed", func(s state.State) bool { return s.Card == "absent" && len(s.Certificates) == 0 && s.ReaderCount == 1 })
 	events <- pcsc.Event{}
-	await(t, s, changes, "unplugged", func(s State) bool { return s.Card == "absent" && len(s.Certificates) == 0 })
-	events <- present(3)
-	await(t, s, changes, "another card", func(s State) bool { return s.Reading })
+	await(t, s, changes, "unplugged", func(s state.State) bool { return s.Card == "absent" && len(s.Certificates) == 0 })
+	events <- fakes.Present(3)
+	await(t, s, changes, "another card", func(s state.State) bool { return s.Arriving })
 	slow.working.Unlock()
-	await(t, s, changes, "read again", func(s State) bool { return !s.Reading && len(s.Certificates) == 1 })
+	await(t, s, changes, "read again", func(s state.State) bool { return !s.Arriving && len(s.Certificates) == 1 })
 
 	slow.working.Lock() // swapped between two events
-	events <- present(5)
-	await(t, s, changes, "swapped", func(s State) bool { return s.Reading && len(s.Certificates) == 0 })
+	events <- fakes.Present(5)
+	await(t, s, changes, "swapped", func(s state.State) bool { return s.Arriving && len(s.Certificates) == 0 })
 	slow.working.Unlock()
-	await(t, s, changes, "the other one", func(s State) bool { return len(s.Certificates) == 1 })
+	await(t, s, changes, "the other one", func(s state.State) bool { return len(s.Certificates) == 1 })
 
-	cards.set(pkcs11.Snapshot{Slots: full.Slots[:0]})
-	events <- empty(6)
-	await(t, s, changes, "out", func(s State) bool { return s.Card == "absent" && !s.Reading })
+	pool.Set(pkcs11.Snapshot{Slots: full.Slots[:0]})
+	events <- fakes.Empty(6)
+	await(t, s, changes, "out", func(s state.State) bool { return s.Card == "absent" && !s.Arriving })
 }
 
-// A card that a look has missed is looked for again, because no event would
+// mostReadings is how often a card that no module shows is read for.
+const mostReadings = 3
+
+// A card that a reading has missed is read for again, because no event would
 // tell; one that no module ever shows is there all the same.
 func TestMissedCard(t *testing.T) {
-	cards, person := oneCard(t)
-	full := cards.snapshot
-	cards.set(pkcs11.Snapshot{})
+	pool, person := fakes.OneCard(t)
+	full := pool.Cards
+	pool.Set(pkcs11.Snapshot{})
 	events := make(chan pcsc.Event)
-	s := serve(t, setup{cards: cards, person: person, events: events, limits: Limits{Missed: time.Millisecond}})
+	s := serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Cards: cards.Limits{Missed: time.Millisecond}}})
 	changes := s.Changes(t.Context())
-	events <- empty(0)
-	await(t, s, changes, "empty", func(s State) bool { return s.Card == "absent" && !s.Reading })
-	before := cards.looks()
-	events <- present(1)
-	await(t, s, changes, "given up", func(s State) bool { return s.Card == "present" && len(s.Certificates) == 0 && !s.Reading })
-	if n := cards.looks() - before; n < maxAgain || n > 1+maxAgain { // one may have been under way
+	events <- fakes.Empty(0)
+	await(t, s, changes, "empty", func(s state.State) bool { return s.Card == "absent" && !s.Arriving })
+	before := pool.Reads()
+	events <- fakes.Present(1)
+	await(t, s, changes, "given up", func(s state.State) bool { return s.Card == "present" && len(s.Certificates) == 0 && !s.Arriving })
+	if n := pool.Reads() - before; n < mostReadings || n > 1+mostReadings { // one may have been under way
 		t.Errorf("%d looks", n)
 	}
 
 	events = make(chan pcsc.Event)
-	s = serve(t, setup{cards: cards, person: person, events: events, limits: Limits{Missed: 2 * time.Second}})
+	s = serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Cards: cards.Limits{Missed: 2 * time.Second}}})
 	changes = s.Changes(t.Context())
-	before = cards.looks()
-	events <- present(1)
-	await(t, s, changes, "missed", func(s State) bool { return s.Reading && cards.looks() > before })
-	cards.set(full)
-	await(t, s, changes, "found", func(s State) bool { return len(s.Certificates) == 1 && !s.Reading })
+	before = pool.Reads()
+	events <- fakes.Present(1)
+	await(t, s, changes, "missed", func(s state.State) bool { return s.Arriving && pool.Reads() > before })
+	pool.Set(full)
+	await(t, s, changes, "found", func(s state.State) bool { return len(s.Certificates) == 1 && !s.Arriving })
 }
 
 // The flags of the PIN are part of the state, and looked at after a wrong one.
 func TestStateOfThePIN(t *testing.T) {
-	cards, person := oneCard(t)
-	c := cards.snapshot.Certificates[0]
+	pool, person := fakes.OneCard(t)
+	c := pool.Cards.Certificates[0]
 	wrong := "0000"
-	person.pin = func(_ context.Context, p prompt.PIN) ([]byte, error) {
+	person.OnPIN = func(_ context.Context, p prompt.PIN) ([]byte, error) {
 		if p.WrongPIN {
 			return nil, prompt.ErrCancelled
 		}
 		token := *c.Slot.Token
 		token.PINCountLow = true
 		c.Slot.Token = &token
-		cards.set(pkcs11.Snapshot{Slots: []pkcs11.Slot{c.Slot}, Certificates: []pkcs11.Certificate{c}})
+		pool.Set(pkcs11.Snapshot{Slots: []pkcs11.Slot{c.Slot}, Certificates: []pkcs11.Certificate{c}})
 		return []byte(wrong), nil
 	}
 	events := make(chan pcsc.Event)
-	s := serve(t, setup{cards: cards, person: person, events: events})
-	events <- present(1)
+	s := serve(t, setup{pool: pool, person: person, events: events})
+	events <- fakes.Present(1)
 	changes := s.Changes(t.Context())
-	await(t, s, changes, "before", func(s State) bool { return len(s.Certificates) == 1 && s.Certificates[0].Tries == TriesPlenty })
+	await(t, s, changes, "before", func(s state.State) bool { return len(s.Certificates) == 1 && s.Certificates[0].PIN == state.PINGood })
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	want(t, p.answer(), CodePINIncorrect)
-	await(t, s, changes, "after", func(s State) bool { return len(s.Certificates) == 1 && s.Certificates[0].Tries == TriesFew })
-	for flags, want := range map[pkcs11.Token]Tries{
-		{}: TriesPlenty, {PINCountLow: true}: TriesFew, {PINCountLow: true, PINFinalTry: true}: TriesLast, {PINFinalTry: true, PINLocked: true}: TriesNone, {PINNotSet: true}: TriesUnset,
+	want(t, p.answer(), protocol.CodePINIncorrect)
+	await(t, s, changes, "after", func(s state.State) bool {
+		return len(s.Certificates) == 1 && s.Certificates[0].PIN == state.PINCountLow
+	})
+	for flags, want := range map[pkcs11.Token]state.PIN{
+		{}: state.PINGood, {PINCountLow: true}: state.PINCountLow, {PINCountLow: true, PINFinalTry: true}: state.PINFinalTry,
+		{PINFinalTry: true, PINLocked: true}: state.PINLocked, {PINFinalTry: true, PINNotSet: true}: state.PINNotSet,
 	} {
-		if got := triesOf(&flags); got != want {
+		if got := cards.PINOf(&flags); got != want {
 			t.Errorf("%+v: %q", flags, got)
 		}
 	}
@@ -142,40 +153,40 @@ func TestStateOfThePIN(t *testing.T) {
 
 // A login shows as in use from its turn to its end; a kept card until locked.
 func TestStateOfALogin(t *testing.T) {
-	cards, person, _ := kept(t)
+	pool, person, _ := withSession(t)
 	watch, _ := listening()
 	typed := make(chan struct{})
-	pin := person.pin
-	person.pin = func(ctx context.Context, p prompt.PIN) ([]byte, error) { <-typed; return pin(ctx, p) }
-	s := serve(t, setup{cards: cards, person: person, session: time.Hour, desktop: watch})
+	pin := person.OnPIN
+	person.OnPIN = func(ctx context.Context, p prompt.PIN) ([]byte, error) { <-typed; return pin(ctx, p) }
+	s := serve(t, setup{pool: pool, person: person, session: time.Hour, desktop: watch})
 	changes := s.Changes(t.Context())
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	await(t, s, changes, "asked", func(s State) bool { return s.InUse && !s.PINSession })
+	await(t, s, changes, "asked", func(s state.State) bool { return s.InUse && !s.CardSession })
 	close(typed)
 	if a := p.answer(); a.Error != nil {
 		t.Fatal(a.Error)
 	}
-	await(t, s, changes, "kept", func(s State) bool { return !s.InUse && s.PINSession })
+	await(t, s, changes, "kept", func(s state.State) bool { return !s.InUse && s.CardSession })
 	if err := s.LockCards(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	await(t, s, changes, "locked", func(s State) bool { return !s.PINSession })
+	await(t, s, changes, "locked", func(s state.State) bool { return !s.CardSession })
 }
 
 // Choosing in the menu answers the dialog that asks which certificate.
 func TestChosenInTheMenu(t *testing.T) {
-	cards, person := oneCard(t)
-	two, key := holder(t, 2)
-	cards.snapshot.Certificates = append(cards.snapshot.Certificates, two)
-	cards.sign = signer(two, key) // any other certificate fails
+	pool, person := fakes.OneCard(t)
+	two, key := fakes.Certificate(t, 2)
+	pool.Cards.Certificates = append(pool.Cards.Certificates, two)
+	pool.Signing = fakes.Signer(two, key) // any other certificate fails
 	asked := make(chan struct{})
-	person.choose = func(ctx context.Context, _ []prompt.Holder) (int, error) {
+	person.OnChoose = func(ctx context.Context, _ []prompt.Holder) (int, error) {
 		close(asked)
 		<-ctx.Done()
 		return 0, context.Cause(ctx)
 	}
-	s := serve(t, setup{cards: cards, person: person, choice: NewChoice(t.TempDir())})
+	s := serve(t, setup{pool: pool, person: person, choice: cards.NewChoice(t.TempDir())})
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
 	<-asked
@@ -214,65 +225,32 @@ func settingsOf(t *testing.T, machine, user string) *policy.Effective {
 	return p
 }
 
-func TestPersonsLanguage(t *testing.T) {
-	const fr, en = "lang = \"fr\"\n", "lang = \"en\"\n"
-	for name, c := range map[string]struct {
-		machine, chosen, user, desktop string
-		want                           string
-		warned                         bool
-	}{
-		"policy":               {fr, `{"lang":"en"}`, en, "en_GB.UTF-8", "fr", false},
-		"policy without lang":  {"[ports]\ncount = 5\n", `{"lang":"en"}`, fr, "fr_FR.UTF-8", "en", false},
-		"tray":                 {"", `{"lang":"en"}`, fr, "fr_FR.UTF-8", "en", false},
-		"settings":             {"", "", en, "fr_FR.UTF-8", "en", false},
-		"desktop":              {"", "", "", "en_GB.UTF-8", "en", false},
-		"malformed":            {"", `{"lang":`, en, "fr_FR.UTF-8", "en", true},
-		"unknown language":     {"", `{"lang":"de"}`, en, "fr_FR.UTF-8", "en", true},
-		"policy over bad file": {fr, `{"lang":`, en, "en_GB.UTF-8", "fr", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Setenv("LC_ALL", c.desktop)
-			dir := t.TempDir()
-			if c.chosen != "" {
-				if err := os.WriteFile(filepath.Join(dir, "language.json"), []byte(c.chosen), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var log bytes.Buffer
-			got := PersonsLanguage(settingsOf(t, c.machine, c.user), NewLanguageChoice(dir), slog.New(slog.NewTextHandler(&log, nil)))
-			if got != c.want || (log.Len() > 0) != c.warned {
-				t.Errorf("%q, want %q; log %q", got, c.want, log.String())
-			}
-		})
-	}
-}
-
 // The language changes at once, for the dialogs too where the page names none,
 // and stays.
 func TestSetLanguage(t *testing.T) {
-	cards, person := oneCard(t)
-	kept := NewLanguageChoice(t.TempDir())
-	s := serve(t, setup{cards: cards, person: person, language: kept})
-	before := s.Language()
-	other := map[string]string{French: English, English: French}[before]
+	pool, person := fakes.OneCard(t)
+	choice := language.NewChoice(t.TempDir())
+	s := serve(t, setup{pool: pool, person: person, language: choice})
+	before := s.language.current()
+	other := map[string]string{language.French: language.English, language.English: language.French}[before]
 	changes := s.Changes(t.Context())
 	if err := s.SetLanguage(other); err != nil {
 		t.Fatal(err)
 	}
-	await(t, s, changes, "switched", func(s State) bool { return s.Lang == other && !s.LangFixed })
-	if got, err := kept.Get(); got != other || err != nil {
-		t.Errorf("kept %q, %v", got, err)
+	await(t, s, changes, "switched", func(s state.State) bool { return s.Lang == other && !s.LangFixed })
+	if got, err := choice.Get(); got != other || err != nil {
+		t.Errorf("remembered %q, %v", got, err)
 	}
 	for asked, want := range map[string]string{"": other, "de": other, "fr-FR": "fr", "en": "en"} {
-		if got := s.language(asked); got != want {
+		if got := s.language.of(asked); got != want {
 			t.Errorf("a page that asks for %q gets %q", asked, got)
 		}
 	}
-	if err := s.SetLanguage("de"); err == nil || s.Language() != other {
-		t.Errorf("%v, %s", err, s.Language())
+	if err := s.SetLanguage("de"); err == nil || s.language.current() != other {
+		t.Errorf("%v, %s", err, s.language.current())
 	}
-	s = serve(t, setup{cards: cards, person: person, language: kept, policy: settingsOf(t, "lang = \"fr\"\n", "")})
-	if err := s.SetLanguage(English); err != ErrLanguageFixed || !s.State().LangFixed {
+	s = serve(t, setup{pool: pool, person: person, language: choice, policy: settingsOf(t, "lang = \"fr\"\n", "")})
+	if err := s.SetLanguage(language.English); err != state.ErrLanguageFixed || !s.State().LangFixed {
 		t.Errorf("fixed: %v", err)
 	}
 }

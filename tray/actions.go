@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 // What a click asks for.
@@ -56,7 +56,7 @@ func (t *tray) clicked(ctx context.Context, c click) {
 // one.
 func (t *tray) switchTo(lang string) error {
 	err := t.agent.SetLanguage(lang)
-	if err != nil && !errors.Is(err, agent.ErrLanguageFixed) {
+	if err != nil && !errors.Is(err, state.ErrLanguageFixed) {
 		t.notify(wordsOf(lang).notKept)
 	}
 	return err

@@ -30,7 +30,7 @@ import "C"
 import (
 	"unsafe"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 // needsDisplay says that a display has to be named.
@@ -44,7 +44,7 @@ func Available() bool { return C.display_answers() != 0 }
 // makeReady readies the toolkit in the menu's process, and tells whether a
 // display answers. For the main goroutine.
 func makeReady() bool {
-	name := C.CString(agent.Name)
+	name := C.CString(state.Name)
 	defer C.free(unsafe.Pointer(name))
 	if C.make_ready(name, statusAnew) == 0 {
 		return false

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -109,7 +110,7 @@ func agentOn(t testing.TB, d *driven) *testdesktop.TrayIcon {
 		t.Fatal(err)
 	}
 	server, err := agent.New(agent.Options{
-		Policy: p, Cards: d, Logger: slog.New(slog.DiscardHandler), Version: "test", Watch: d.watch, Choice: agent.NewChoice(t.TempDir()),
+		Policy: p, Pool: d, Logger: slog.New(slog.DiscardHandler), Version: "test", Watch: d.watch, Choice: cards.NewChoice(t.TempDir()),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,11 +6,10 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 func TestMain(m *testing.M) {
@@ -22,7 +21,7 @@ func TestMain(m *testing.M) {
 // to do. The real one is in internal/lab/e2e.
 type desk struct {
 	mu      sync.Mutex
-	state   agent.State
+	state   state.State
 	listens map[chan struct{}]bool
 	did     chan string
 	fails   bool
@@ -30,13 +29,13 @@ type desk struct {
 
 func newDesk() *desk {
 	return &desk{
-		state:   agent.State{Lang: agent.French, Readers: 1, Card: "absent", Version: "test"},
+		state:   state.State{Lang: language.French, ReaderCount: 1, Card: "absent", Version: "test"},
 		listens: map[chan struct{}]bool{}, did: make(chan string, 16),
 	}
 }
 
 // set changes the state and tells.
-func (d *desk) set(change func(s *agent.State)) {
+func (d *desk) set(change func(s *state.State)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	change(&d.state)
@@ -48,7 +47,7 @@ func (d *desk) set(change func(s *agent.State)) {
 	}
 }
 
-func (d *desk) State() agent.State {
+func (d *desk) State() state.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state
@@ -83,8 +82,8 @@ func (d *desk) Use(id string) error {
 	if err := d.done("use " + id); err != nil {
 		return err
 	}
-	d.set(func(s *agent.State) {
-		list := append([]agent.CertificateState(nil), s.Certificates...)
+	d.set(func(s *state.State) {
+		list := append([]state.Certificate(nil), s.Certificates...)
 		for i := range list {
 			list[i].Chosen = list[i].ID == id
 		}
@@ -97,17 +96,17 @@ func (d *desk) Forget(origin string) error {
 	if err := d.done("forget " + origin); err != nil {
 		return err
 	}
-	d.set(func(s *agent.State) { s.Sites = nil })
+	d.set(func(s *state.State) { s.Sites = nil })
 	return nil
 }
 
 func (d *desk) LockCards(context.Context) error {
-	d.set(func(s *agent.State) { s.PINSession = false })
+	d.set(func(s *state.State) { s.CardSession = false })
 	return d.done("lock")
 }
 
 func (d *desk) SetLanguage(lang string) error {
-	d.set(func(s *agent.State) { s.Lang = lang })
+	d.set(func(s *state.State) { s.Lang = lang })
 	return d.done("language " + lang)
 }
 
@@ -115,20 +114,20 @@ func (d *desk) Refresh(context.Context)   { _ = d.done("refresh") }
 func (d *desk) ShowState(context.Context) { _ = d.done("state") }
 
 // held is a certificate of a card in the reader.
-func held(id string) agent.CertificateState {
-	return agent.CertificateState{ID: id, Holder: prompt.Holder{Name: "TEST_" + id, Profession: "Médecin", Kind: "CPS", NotAfter: "31/12/2030"}}
+func held(id string) state.Certificate {
+	return state.Certificate{ID: id, Holder: "TEST_" + id, Profession: "Médecin", Kind: "CPS", NotAfter: time.Date(2030, 12, 31, 12, 0, 0, 0, time.UTC), Usable: true}
 }
 
-func withReason(c agent.CertificateState, r pkcs11.Reason) agent.CertificateState {
-	c.Reason = r
+func withReason(c state.Certificate, r string) state.Certificate {
+	c.Reason, c.Usable = r, false
 	return c
 }
 
-func present(s *agent.State) {
+func present(s *state.State) {
 	s.Card = "present"
-	s.Certificates = []agent.CertificateState{held("one"), held("two"), withReason(held("expired"), pkcs11.Expired)}
+	s.Certificates = []state.Certificate{held("one"), held("two"), withReason(held("expired"), state.ReasonExpired)}
 }
 
-func absent(s *agent.State) { s.Card, s.Certificates = "absent", nil }
+func absent(s *state.State) { s.Card, s.Certificates = "absent", nil }
 
-var testSite = sites.Site{Origin: "https://portail.example.fr"}
+var testSite = state.Site{Origin: "https://portail.example.fr"}

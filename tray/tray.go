@@ -21,13 +21,13 @@ import (
 	"os"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 // Agent is what the menu shows and does; *agent.Server is one. State must not
 // wait; the others may.
 type Agent interface {
-	State() agent.State
+	State() state.State
 	Changes(ctx context.Context) <-chan struct{}
 	Use(certificateID string) error
 	Forget(origin string) error

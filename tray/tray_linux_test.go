@@ -12,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -86,7 +84,7 @@ func TestMenuOnARealBus(t *testing.T) {
 	m := host.Icon()
 	m.Await("no card", func() bool { return slices.Equal(m.Labels(), emptyMenu) })
 	m.Await("an icon", func() bool { return m.File() != "" })
-	if name := m.Name(); name != agent.Name {
+	if name := m.Name(); name != state.Name {
 		t.Errorf("the icon is called %q", name)
 	}
 	empty := m.File()
@@ -148,10 +146,10 @@ func TestEntries(t *testing.T) {
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	d := newDesk()
-	d.set(func(s *agent.State) {
+	d.set(func(s *state.State) {
 		present(s)
-		s.PINSession, s.Polled, s.Sites, s.Listed = true, true, []sites.Site{testSite}, []string{"https://autre.example.fr"}
-		s.Warnings = []policy.Warning{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
+		s.CardSession, s.Polled, s.Sites, s.Listed = true, true, []state.Site{testSite}, []string{"https://autre.example.fr"}
+		s.NotTaken = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
 	})
 	run(t, d, Options{LogFile: "/TEST/agent.log"})
 	m := host.Icon()
@@ -191,7 +189,7 @@ func TestEntries(t *testing.T) {
 		f, also := m.Find("Language", "Français")
 		return ok && also && e.Checked && !f.Checked && m.Has("Quit CPx Bridge") && m.Has("Allowed sites") && !m.Has("Quitter")
 	})
-	d.set(func(s *agent.State) { s.LangFixed = true })
+	d.set(func(s *state.State) { s.LangFixed = true })
 	m.Await("fixed", func() bool {
 		e, ok := m.Find("Language: set by the administrator")
 		return ok && !e.Enabled && len(e.Entries) == 0
@@ -204,8 +202,8 @@ func TestClickWhileTheListChanges(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
 	d := newDesk()
-	only := func(id string) func(*agent.State) {
-		return func(s *agent.State) { s.Card, s.Certificates = "present", []agent.CertificateState{held(id)} }
+	only := func(id string) func(*state.State) {
+		return func(s *state.State) { s.Card, s.Certificates = "present", []state.Certificate{held(id)} }
 	}
 	d.set(only("one"))
 	run(t, d, Options{})
@@ -244,7 +242,7 @@ func TestNotices(t *testing.T) {
 	host := testdesktop.NewTrayHost(t, address)
 	t.Setenv("PATH", filepath.Dir(testdesktop.Needs(t, "Xvfb"))+"/nowhere") // no xdg-open
 	d := newDesk()
-	d.set(func(s *agent.State) { present(s); s.PINSession, s.Sites = true, []sites.Site{testSite} })
+	d.set(func(s *state.State) { present(s); s.CardSession, s.Sites = true, []state.Site{testSite} })
 	d.fails = true
 	r := run(t, d, Options{LogFile: "/TEST/agent.log"})
 	m := host.Icon()
@@ -264,7 +262,7 @@ func TestNotices(t *testing.T) {
 	if n := strings.Count(r.log.String(), errTest.Error()); n != 4 {
 		t.Errorf("%d reasons in the log, want 4", n)
 	}
-	d.set(func(s *agent.State) { s.SitesErr = errTest })
+	d.set(func(s *state.State) { s.SitesFailure = &state.Failure{Detail: errTest.Error()} })
 	m.Await("nothing is remembered", func() bool { e, ok := m.Find("Allowed sites", "TEST: refused"); return ok && !e.Enabled })
 }
 

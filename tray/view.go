@@ -7,10 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/agent/sites"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 // view is the whole menu as it should be, ready to be shown: it is what the
@@ -54,17 +54,17 @@ const (
 )
 
 // viewOf makes the menu of a state. It never waits.
-func viewOf(s agent.State, notice string) view {
+func viewOf(s state.State, notice string) view {
 	w := wordsOf(s.Lang)
 	v := view{
 		Icon: iconOf(s), Line: line(s, w), Notice: prompt.Safe(notice, 2*maxLine), Warnings: append(warnings(s, w), wssWarning(s, w)...),
 		Certificates: certificates(s, w), Sites: allowed(s, w), Settings: notTaken(s, w),
-		Diagnostic: w.diagnostic, Journal: w.journal, Language: language(s, w),
+		Diagnostic: w.diagnostic, Journal: w.journal, Language: languageList(s, w),
 		About: fmt.Sprintf(w.about, prompt.Safe(s.Version, maxName)), Quit: w.quit,
 	}
 	v.Warnings = v.Warnings[:min(len(v.Warnings), maxWarnings)]
-	v.Name = agent.Name + " · " + v.Line
-	if s.PINSession {
+	v.Name = state.Name + " · " + v.Line
+	if s.CardSession {
 		v.Lock = w.lock
 	}
 	if s.Polled {
@@ -73,89 +73,66 @@ func viewOf(s agent.State, notice string) view {
 	return v
 }
 
-// mayLogIn tells whether a login with the certificate can succeed.
-func mayLogIn(c agent.CertificateState) bool {
-	return c.Reason == pkcs11.Usable && c.Tries != agent.TriesNone && c.Tries != agent.TriesUnset
-}
-
-func usable(s agent.State) []agent.CertificateState {
-	return slices.DeleteFunc(slices.Clone(s.Certificates), func(c agent.CertificateState) bool { return !mayLogIn(c) })
-}
-
-// next is the certificate of the next login, where that is known beforehand.
-func next(s agent.State) (agent.CertificateState, bool) {
-	may := usable(s)
-	for _, c := range may {
-		if c.Chosen {
-			return c, true
-		}
-	}
-	if len(may) == 1 {
-		return may[0], true
-	}
-	return agent.CertificateState{}, false
-}
-
-func iconOf(s agent.State) icon {
+func iconOf(s state.State) icon {
 	switch {
 	case s.InUse:
 		return iconInUse
-	case s.Err != nil:
+	case s.Failure != nil:
 		return iconAttention
-	case s.Card != "present" && s.Readers == 0 && !s.Reading:
+	case s.Card != state.CardPresent && s.ReaderCount == 0 && !s.Arriving:
 		return iconNoReader
-	case s.Card != "present":
+	case s.Card != state.CardPresent:
 		return iconNoCard
-	case s.Reading && len(s.Certificates) == 0:
+	case s.Arriving && len(s.Certificates) == 0:
 		return iconNoCard
-	case len(usable(s)) == 0 || len(warnings(s, wordsOf(s.Lang))) > 0:
+	case len(s.Usable()) == 0 || len(warnings(s, wordsOf(s.Lang))) > 0:
 		return iconAttention
 	}
 	return iconReady
 }
 
 // line says the state in one line.
-func line(s agent.State, w words) string {
-	may := usable(s)
+func line(s state.State, w words) string {
+	may := s.Usable()
 	switch {
 	case s.InUse:
 		return w.inUse
-	case s.Reading && len(may) == 0:
+	case s.Arriving && len(may) == 0:
 		return w.looking
-	case s.Err != nil:
+	case s.Failure != nil:
 		return w.noModule
-	case s.Card == "unknown":
+	case s.Card == state.CardUnknown:
 		return w.looking
-	case s.Card == "absent" && s.Readers == 0:
+	case s.Card == state.CardAbsent && s.ReaderCount == 0:
 		return w.noReader
-	case s.Card == "absent":
+	case s.Card == state.CardAbsent:
 		return w.noCard
 	case len(s.Certificates) == 0:
 		return w.unknownCard
 	case len(may) == 0:
 		return w.unusable
 	}
-	c, known := next(s)
+	c, known := s.Next()
 	if !known {
 		return w.several
 	}
-	name := prompt.Safe(c.Holder.Name, maxName)
-	if s.PINSession {
+	name := prompt.Safe(c.Holder, maxName)
+	if s.CardSession {
 		return fmt.Sprintf(w.unlocked, name)
 	}
 	return fmt.Sprintf(w.ready, name)
 }
 
 // warnings say what may go wrong with a PIN, and what to do, the worst first.
-func warnings(s agent.State, w words) (lines []string) {
+func warnings(s state.State, w words) (lines []string) {
 	for _, kind := range []struct {
-		tries    agent.Tries
+		pin      state.PIN
 		what, do string
 	}{
-		{agent.TriesNone, w.none, w.noneDo}, {agent.TriesLast, w.last, w.lastDo},
-		{agent.TriesFew, w.few, w.fewDo}, {agent.TriesUnset, w.unset, w.unsetDo},
+		{state.PINLocked, w.none, w.noneDo}, {state.PINFinalTry, w.last, w.lastDo},
+		{state.PINCountLow, w.few, w.fewDo}, {state.PINNotSet, w.unset, w.unsetDo},
 	} {
-		if slices.ContainsFunc(s.Certificates, func(c agent.CertificateState) bool { return c.Tries == kind.tries }) {
+		if slices.ContainsFunc(s.Certificates, func(c state.Certificate) bool { return c.PIN == kind.pin }) {
 			lines = append(lines, "⚠ "+kind.what, "   "+kind.do)
 		}
 	}
@@ -164,7 +141,7 @@ func warnings(s agent.State, w words) (lines []string) {
 
 // wssWarning says that the certificate of this machine has to be renewed. It is
 // no matter of cards, so the icon says nothing of it.
-func wssWarning(s agent.State, w words) []string {
+func wssWarning(s state.State, w words) []string {
 	if !s.WSSRenew {
 		return nil
 	}
@@ -173,21 +150,21 @@ func wssWarning(s agent.State, w words) []string {
 
 // certificates are the entries of all that were found, the usable ones first:
 // they are what the menu is for.
-func certificates(s agent.State, w words) []entry {
-	ordered := usable(s)
+func certificates(s state.State, w words) []entry {
+	ordered := s.Usable()
 	for _, c := range s.Certificates {
-		if !mayLogIn(c) {
+		if !c.Usable {
 			ordered = append(ordered, c)
 		}
 	}
 	nextID := ""
-	if c, known := next(s); known {
+	if c, known := s.Next(); known {
 		nextID = c.ID
 	}
 	var entries []entry
 	for _, c := range ordered {
 		e := entry{Label: title(c, s.Lang, w), Checked: c.ID == nextID}
-		if mayLogIn(c) {
+		if c.Usable {
 			e.ID = c.ID
 		}
 		entries = append(entries, e)
@@ -205,42 +182,41 @@ func shortened(entries []entry, most int, w words) []entry {
 
 // title is a certificate's entry: who, as what, on which kind of card, until
 // when, and why it is not offered.
-func title(c agent.CertificateState, lang string, w words) string {
-	parts := []string{prompt.Safe(c.Holder.Name, maxName)}
+func title(c state.Certificate, lang string, w words) string {
+	parts := []string{prompt.Safe(c.Holder, maxName)}
 	add := func(text string, limit int) {
 		if text != "" {
 			parts = append(parts, prompt.Safe(text, limit))
 		}
 	}
-	add(c.Holder.Profession, maxName)
-	add(c.Holder.Kind, maxShort)
-	switch {
-	case c.Reason != pkcs11.Usable && c.Reason != pkcs11.Expired:
-	case c.Holder.NotAfter != "":
-		add(fmt.Sprintf(w.until, c.Holder.NotAfter), maxName)
+	add(cps.ProfessionIn(lang, c.Profession), maxName)
+	add(c.Kind, maxShort)
+	switch c.Reason {
+	case state.ReasonUsable, state.ReasonExpired, state.ReasonPINLocked, state.ReasonPINNotSet:
+		add(fmt.Sprintf(w.until, language.Date(c.NotAfter, lang)), maxName)
 	}
-	if c.Reason != pkcs11.Usable {
-		add(agent.ReasonText(c.Reason, lang), 2*maxName)
-	}
-	switch c.Tries {
-	case agent.TriesNone:
+	switch c.Reason {
+	case state.ReasonUsable:
+	case state.ReasonPINLocked:
 		add(w.noPIN, maxName)
-	case agent.TriesUnset:
+	case state.ReasonPINNotSet:
 		add(w.unset, maxName)
+	default:
+		add(state.ReasonText(c.Reason, lang), 2*maxName)
 	}
-	if c.Holder.Renew {
-		add(agent.RenewText(lang), maxName)
+	if c.Renew {
+		add(state.RenewText(lang), maxName)
 	}
 	return strings.Join(parts, " · ")
 }
 
 // allowed are the sites that need no consent dialog: what the person allowed
 // can be taken back here, what the settings allow cannot.
-func allowed(s agent.State, w words) list {
+func allowed(s state.State, w words) list {
 	l := list{Label: w.sites}
 	says := func(text string) { l.Entries = append(l.Entries, entry{Label: text}) }
-	if s.SitesErr != nil {
-		for _, text := range wrap(sites.Why(s.SitesErr, s.Lang), maxLine) {
+	if s.SitesFailure != nil {
+		for _, text := range wrap(s.SitesFailure.SitesText(s.Lang), maxLine) {
 			says(text)
 		}
 	}
@@ -250,7 +226,7 @@ func allowed(s agent.State, w words) list {
 	for _, site := range s.Sites {
 		label := fmt.Sprintf(w.forget, prompt.SafeOrigin(site.Origin))
 		if !site.Since.IsZero() {
-			label += " · " + fmt.Sprintf(w.since, agent.Date(site.Since, s.Lang))
+			label += " · " + fmt.Sprintf(w.since, language.Date(site.Since, s.Lang))
 		}
 		l.Entries = append(l.Entries, entry{ID: site.Origin, Label: label})
 	}
@@ -265,12 +241,12 @@ func allowed(s agent.State, w words) list {
 }
 
 // notTaken names the settings that were not taken by file, line and key.
-func notTaken(s agent.State, w words) list {
-	if len(s.Warnings) == 0 {
+func notTaken(s state.State, w words) list {
+	if len(s.NotTaken) == 0 {
 		return list{}
 	}
 	l := list{Label: w.settings}
-	for _, warning := range s.Warnings {
+	for _, warning := range s.NotTaken {
 		text := fmt.Sprintf(w.setting, filepath.Base(warning.File), warning.Line, warning.Key)
 		l.Entries = append(l.Entries, entry{Label: prompt.Safe(text, maxLine)})
 	}
@@ -278,7 +254,7 @@ func notTaken(s agent.State, w words) list {
 	return l
 }
 
-func language(s agent.State, w words) list {
+func languageList(s state.State, w words) list {
 	if s.LangFixed {
 		return list{Label: w.languageFixed}
 	}

@@ -12,50 +12,55 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 func TestWords(t *testing.T) { catalogue.Check(t, texts) }
 
-func withTries(c agent.CertificateState, tries agent.Tries) agent.CertificateState {
-	c.Tries = tries
+func withPIN(c state.Certificate, pin state.PIN) state.Certificate {
+	c.PIN = pin
+	switch pin {
+	case state.PINLocked:
+		return withReason(c, state.ReasonPINLocked)
+	case state.PINNotSet:
+		return withReason(c, state.ReasonPINNotSet)
+	}
 	return c
 }
 
-func cards(list ...agent.CertificateState) agent.State {
-	return agent.State{Card: "present", Readers: 1, Certificates: list}
+func withCards(list ...state.Certificate) state.State {
+	return state.State{Card: "present", ReaderCount: 1, Cards: state.Cards{Certificates: list}}
 }
 
 // states are all that the first line and the icon tell apart.
 var states = []struct {
 	name  string
-	state agent.State
+	state state.State
 	icon  icon
 }{
-	{"module", agent.State{Err: errTest}, iconAttention},
-	{"first look", agent.State{Card: "unknown", Readers: 1}, iconNoCard},
-	{"no reader", agent.State{Card: "absent"}, iconNoReader},
-	{"no card", agent.State{Card: "absent", Readers: 1}, iconNoCard},
-	{"being read", agent.State{Card: "absent", Readers: 1, Reading: true}, iconNoCard},
-	{"unknown card", cards(), iconAttention},
-	{"unusable", cards(withReason(held("x"), pkcs11.Expired)), iconAttention},
-	{"ready", cards(held("x")), iconReady},
-	{"several", cards(held("x"), held("y")), iconReady},
-	{"in use", agent.State{Card: "present", Readers: 1, InUse: true, Certificates: []agent.CertificateState{held("x")}}, iconInUse},
-	{"unlocked", agent.State{Card: "present", Readers: 1, PINSession: true, Certificates: []agent.CertificateState{held("x")}}, iconReady},
-	{"few tries", cards(withTries(held("x"), agent.TriesFew)), iconAttention},
-	{"last try", cards(withTries(held("x"), agent.TriesLast)), iconAttention},
-	{"locked", cards(withTries(held("x"), agent.TriesNone)), iconAttention},
-	{"no PIN", cards(withTries(held("x"), agent.TriesUnset)), iconAttention},
+	{"module", state.State{Failure: &state.Failure{Detail: errTest.Error()}}, iconAttention},
+	{"first look", state.State{Card: "unknown", ReaderCount: 1}, iconNoCard},
+	{"no reader", state.State{Card: "absent"}, iconNoReader},
+	{"no card", state.State{Card: "absent", ReaderCount: 1}, iconNoCard},
+	{"being read", state.State{Card: "absent", ReaderCount: 1, Arriving: true}, iconNoCard},
+	{"unknown card", withCards(), iconAttention},
+	{"unusable", withCards(withReason(held("x"), state.ReasonExpired)), iconAttention},
+	{"ready", withCards(held("x")), iconReady},
+	{"several", withCards(held("x"), held("y")), iconReady},
+	{"in use", state.State{Card: "present", ReaderCount: 1, InUse: true, Cards: state.Cards{Certificates: []state.Certificate{held("x")}}}, iconInUse},
+	{"unlocked", state.State{Card: "present", ReaderCount: 1, CardSession: true, Cards: state.Cards{Certificates: []state.Certificate{held("x")}}}, iconReady},
+	{"few tries", withCards(withPIN(held("x"), state.PINCountLow)), iconAttention},
+	{"last try", withCards(withPIN(held("x"), state.PINFinalTry)), iconAttention},
+	{"locked", withCards(withPIN(held("x"), state.PINLocked)), iconAttention},
+	{"no PIN", withCards(withPIN(held("x"), state.PINNotSet)), iconAttention},
 }
 
 // Every state reads differently, in both languages, and has its icon.
 func TestStates(t *testing.T) {
-	for _, lang := range []string{agent.French, agent.English} {
+	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]string{}
 		for _, c := range states {
 			c.state.Lang = lang
@@ -74,7 +79,7 @@ func TestStates(t *testing.T) {
 
 // The certificate for Safari is told of, and no matter of the icon.
 func TestWSSWarning(t *testing.T) {
-	s := cards(held("x"))
+	s := withCards(held("x"))
 	s.WSSRenew = true
 	if v := viewOf(s, ""); v.Icon != iconReady || len(v.Warnings) != 2 || !strings.Contains(v.Warnings[1], "cpx-agent wss install") {
 		t.Errorf("%+v", v)
@@ -87,16 +92,16 @@ func TestCertificates(t *testing.T) {
 	chosen := held("two")
 	chosen.Chosen = true
 	for name, c := range map[string]struct {
-		state agent.State
+		state state.State
 		want  string // ID and mark, in order; - is greyed
 	}{
-		"one":             {cards(held("one")), "one*"},
-		"two":             {cards(held("one"), held("two")), "one two"},
-		"chosen":          {cards(held("one"), chosen), "one two*"},
-		"expired":         {cards(withReason(held("old"), pkcs11.Expired), held("one")), "one* -"},
-		"locked":          {cards(withTries(held("old"), agent.TriesNone), held("one")), "one* -"},
-		"no PIN":          {cards(withTries(held("old"), agent.TriesUnset)), "-"},
-		"chosen, expired": {cards(withReason(chosen, pkcs11.Expired), held("one"), held("three")), "one three -"},
+		"one":             {withCards(held("one")), "one*"},
+		"two":             {withCards(held("one"), held("two")), "one two"},
+		"chosen":          {withCards(held("one"), chosen), "one two*"},
+		"expired":         {withCards(withReason(held("old"), state.ReasonExpired), held("one")), "one* -"},
+		"locked":          {withCards(withPIN(held("old"), state.PINLocked), held("one")), "one* -"},
+		"no PIN":          {withCards(withPIN(held("old"), state.PINNotSet)), "-"},
+		"chosen, expired": {withCards(withReason(chosen, state.ReasonExpired), held("one"), held("three")), "one three -"},
 	} {
 		got := ""
 		for _, e := range viewOf(c.state, "").Certificates {
@@ -113,21 +118,21 @@ func TestCertificates(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got[1:], c.want)
 		}
 	}
-	for _, lang := range []string{agent.French, agent.English} {
+	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{}
-		for _, c := range []agent.CertificateState{
-			held("x"), withReason(held("x"), pkcs11.Expired), withReason(held("x"), pkcs11.NotYetValid), withReason(held("x"), pkcs11.NotForAuthentication),
-			withReason(held("x"), pkcs11.KeyWithoutPIN), withTries(held("x"), agent.TriesNone), withTries(held("x"), agent.TriesUnset),
+		for _, c := range []state.Certificate{
+			held("x"), withReason(held("x"), state.ReasonExpired), withReason(held("x"), state.ReasonNotYetValid), withReason(held("x"), state.ReasonNotForAuthentication),
+			withReason(held("x"), state.ReasonKeyWithoutPIN), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet),
 		} {
 			label := title(c, lang, texts[lang])
-			if !strings.HasPrefix(label, "TEST_x · Médecin · CPS") || seen[label] {
+			if !strings.HasPrefix(label, "TEST_x · "+cps.ProfessionIn(lang, "Médecin")+" · CPS") || seen[label] {
 				t.Errorf("%s: %+v: %q", lang, c, label)
 			}
 			seen[label] = true
 		}
 		renew := held("x")
-		renew.Holder.Renew = true
-		if label := title(renew, lang, texts[lang]); !strings.HasSuffix(label, agent.RenewText(lang)) || !strings.Contains(label, "31/12/2030") {
+		renew.Renew = true
+		if label := title(renew, lang, texts[lang]); !strings.HasSuffix(label, state.RenewText(lang)) || !strings.Contains(label, language.Date(renew.NotAfter, lang)) {
 			t.Errorf("%q", label)
 		}
 	}
@@ -138,13 +143,13 @@ func TestCertificates(t *testing.T) {
 func TestLabelsAreSafe(t *testing.T) {
 	nasty := "\u202eTEST\u200b\x00\n<b>" + strings.Repeat("x", 500)
 	c := held("x")
-	c.Holder.Name, c.Holder.Profession, c.Holder.Kind = nasty, nasty, nasty
-	s := cards(c)
+	c.Holder, c.Profession, c.Kind = nasty, nasty, nasty
+	s := withCards(c)
 	s.Version = nasty
-	s.Sites = []sites.Site{{Origin: "https://" + strings.Repeat("a.", 100) + "example.fr", Since: time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)}}
+	s.Sites = []state.Site{{Origin: "https://" + strings.Repeat("a.", 100) + "example.fr", Since: time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)}}
 	s.Listed = []string{"https://" + nasty + ".example.fr"}
-	s.SitesErr = fmt.Errorf("%s", nasty)
-	s.Warnings = []policy.Warning{{File: nasty, Key: nasty}}
+	s.SitesFailure = &state.Failure{Reason: "failed", Detail: nasty}
+	s.NotTaken = []state.Setting{{File: nasty, Key: nasty}}
 	v := viewOf(s, nasty)
 	var labels []string
 	labels = append(labels, v.Line, v.Notice, v.About, v.Name)
@@ -199,10 +204,10 @@ func TestMeaning(t *testing.T) {
 
 // Many of a kind end in how many more there are.
 func TestMany(t *testing.T) {
-	var s agent.State
+	var s state.State
 	for i := range 200 {
 		s.Certificates = append(s.Certificates, held(fmt.Sprint(i)))
-		s.Sites = append(s.Sites, sites.Site{Origin: fmt.Sprintf("https://portail%d.example.fr", i)})
+		s.Sites = append(s.Sites, state.Site{Origin: fmt.Sprintf("https://portail%d.example.fr", i)})
 	}
 	v := viewOf(s, "")
 	if n := len(v.Certificates); n != maxCertificates || v.Certificates[n-1].Label != "… et 189 autres : voir Diagnostic" || v.Certificates[n-1].ID != "" {

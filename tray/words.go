@@ -1,6 +1,6 @@
 package tray
 
-import "github.com/cpx-bridge/cpx-bridge/agent"
+import "github.com/cpx-bridge/cpx-bridge/internal/language"
 
 // words is the catalogue of the menu.
 type words struct {
@@ -19,7 +19,7 @@ type words struct {
 }
 
 var texts = map[string]words{
-	agent.French: {
+	language.French: {
 		noModule: "Le module de la carte ne fonctionne pas", looking: "Lecture de la carte…", noReader: "Aucun lecteur",
 		noCard: "Aucune carte : insérez-la dans le lecteur", unknownCard: "Carte non reconnue", unusable: "Aucun certificat utilisable",
 		ready: "Carte prête : %s", unlocked: "Carte prête et déverrouillée : %s", several: "Plusieurs certificats : choisissez le vôtre",
@@ -43,7 +43,7 @@ var texts = map[string]words{
 		notLocked: "La carte n’a pas pu être verrouillée", notKept: "La langue ne sera pas retenue",
 		notOpened: "Le journal ne s’ouvre pas. Il est ici : %s",
 	},
-	agent.English: {
+	language.English: {
 		noModule: "The card’s module does not work", looking: "Reading the card…", noReader: "No reader",
 		noCard: "No card: insert it into the reader", unknownCard: "Unknown card", unusable: "No usable certificate",
 		ready: "Card ready: %s", unlocked: "Card ready and unlocked: %s", several: "Several certificates: choose yours",
@@ -70,11 +70,11 @@ var texts = map[string]words{
 }
 
 // languages are named each in its own words.
-var languages = []struct{ id, name string }{{agent.French, "Français"}, {agent.English, "English"}}
+var languages = []struct{ id, name string }{{language.French, "Français"}, {language.English, "English"}}
 
 func wordsOf(lang string) words {
 	if w, ok := texts[lang]; ok {
 		return w
 	}
-	return texts[agent.French]
+	return texts[language.French]
 }

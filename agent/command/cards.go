@@ -61,12 +61,12 @@ func (c *cards) ask(ctx context.Context, modules []string, refresh bool) (bool, 
 		return false, nil
 	case err != nil:
 		return false, err
-	case !slices.Equal(r.Settings, modules):
+	case !slices.Equal(r.Configured, modules):
 		return false, nil // started with other settings
 	}
-	c.CardReport, c.running = r.CardReport, true
-	if r.Error != "" {
-		err = errors.New(r.Error)
+	c.CardReport, c.running = r.Cards, true
+	if r.Failure != nil {
+		err = errors.New(r.Failure.Detail)
 	}
 	return true, err
 }

@@ -51,7 +51,7 @@ func (s *session) certsUse(ctx context.Context, prefix string) error {
 	}
 	found := c.beginning(prefix)
 	if wrong := s.whyNot(found, prefix); wrong != "" {
-		if behind := c.Behind(s.lang); behind != "" {
+		if behind := c.NotCurrent(s.lang); behind != "" {
 			s.complain("%s", behind)
 		}
 		s.complain("%s", wrong)

@@ -54,7 +54,7 @@ func (s *session) doctor(ctx context.Context, identity bool) error {
 		Answers: func(ctx context.Context) (agent.Report, error) {
 			ctx, cancel := context.WithTimeout(ctx, askLimit)
 			defer cancel()
-			return remote.Desk(ctx, dir)
+			return remote.Desktop(ctx, dir)
 		},
 		Autostart: func() (bool, string, string, error) {
 			state, err := autostart.Get()

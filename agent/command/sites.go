@@ -141,7 +141,7 @@ func (s *session) printSites(list []sites.Site) {
 		s.say("  " + site.Origin + "  " + s.Text("command.sites.since", language.Date(site.Since, s.lang)) + s.siteMark(site.Origin))
 	}
 	if len(list) == 0 {
-		s.say("  " + s.Text("command.sites.none"))
+		s.say("  " + s.Text("state.none"))
 	}
 }
 

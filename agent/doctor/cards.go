@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -36,7 +37,7 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 
 func (d *doctor) cards(ctx context.Context) []Finding {
 	r, err := d.Cards(ctx)
-	late := Finding{Code: "cards_late", Outcome: Unknown, Text: r.Behind(d.Lang), Next: d.words.AskAgain}
+	late := Finding{Code: "cards_late", Outcome: Unknown, Text: r.NotCurrent(d.Lang), Next: d.words.AskAgain}
 	if r.Reading {
 		return []Finding{late}
 	}
@@ -44,7 +45,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		next := fmt.Sprintf(d.words.InstallModule, strings.Join(pkcs11.KnownPlaces(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.words.NoModule, Next: next}}
 	}
-	usable := slices.ContainsFunc(r.Certificates, func(c agent.CertificateReport) bool { return c.Usable })
+	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool { return c.Usable })
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
@@ -61,35 +62,35 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	if usable {
 		d.spare(found, chosen, fails)
 	}
-	if r.Late {
+	if r.Outdated {
 		found = append(found, late)
 	}
-	has := func(is func(agent.ReaderReport) bool) bool { return slices.ContainsFunc(r.Readers, is) }
+	has := func(is func(state.Reader) bool) bool { return slices.ContainsFunc(r.Readers, is) }
 	switch {
 	case usable && fails: // the certificate's line says what the next login does
 	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.words.CardUsable})
-	case err != nil, r.Late: // another finding says it
-	case has(func(r agent.ReaderReport) bool { return r.Card != "" }):
+	case err != nil, r.Outdated: // another finding says it
+	case has(func(r state.Reader) bool { return r.Card != "" }):
 		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.words.NoUsable, Next: d.words.NoUsableNext})
-	case !has(func(r agent.ReaderReport) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
+	case !has(func(r state.Reader) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
 		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.words.NoCard, Next: d.words.InsertCard})
 	}
 	return found
 }
 
 // stuck is the certificate that the next login takes and cannot use.
-func stuck(r agent.CardReport) (agent.CertificateReport, bool) {
-	i := slices.IndexFunc(r.Certificates, func(c agent.CertificateReport) bool { return c.Chosen && !c.Usable })
+func stuck(r state.Cards) (state.Certificate, bool) {
+	i := slices.IndexFunc(r.Certificates, func(c state.Certificate) bool { return c.Chosen && !c.Usable })
 	if i < 0 {
-		return agent.CertificateReport{}, false
+		return state.Certificate{}, false
 	}
 	return r.Certificates[i], true
 }
 
 // spare makes a notice of what is wrong with a card where another one serves: it
 // keeps nobody from logging in. Of the chosen card it does: no other is tried.
-func (d *doctor) spare(found []Finding, chosen agent.CertificateReport, fails bool) {
+func (d *doctor) spare(found []Finding, chosen state.Certificate, fails bool) {
 	reader := prompt.Visible(chosen.Reader)
 	for i := range found {
 		f := &found[i]
@@ -111,7 +112,7 @@ func (d *doctor) anyReader(ctx context.Context) bool {
 	return err == nil && len(list) > 0
 }
 
-func (d *doctor) module(m agent.ModuleReport) Finding {
+func (d *doctor) module(m state.Module) Finding {
 	if m.Error == "" {
 		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: fmt.Sprintf(d.words.ModuleWorks, m.Path, prompt.Visible(m.Info))}
 	}
@@ -124,21 +125,21 @@ func (d *doctor) module(m agent.ModuleReport) Finding {
 
 // card is what a card says of its PIN. Its label and number stay out: they name
 // a person as well as a name does.
-func (d *doctor) card(r agent.ReaderReport) []Finding {
+func (d *doctor) card(r state.Reader) []Finding {
 	reader := prompt.Visible(r.Name)
 	f := Finding{Subject: reader, Outcome: Problem}
 	say := func(code, text, next string) { f.Code, f.Text, f.Next = code, fmt.Sprintf(text, reader), next }
 	switch {
 	case r.Unknown:
 		say("card_unknown", d.words.CardUnknown, d.words.CardUnknownNext)
-	case r.PIN == agent.PINLocked:
+	case r.PIN == state.PINLocked:
 		say("pin_locked", d.words.PINLocked, d.words.PINLockedNext)
-	case r.PIN == agent.PINNotSet:
+	case r.PIN == state.PINNotSet:
 		say("pin_not_set", d.words.PINNotSet, d.words.PINNotSetNext)
-	case r.PIN == agent.PINFinalTry:
+	case r.PIN == state.PINFinalTry:
 		say("pin_final_try", d.words.PINFinalTry, d.words.PINFinalTryNext)
 		f.Outcome = Notice
-	case r.PIN == agent.PINCountLow:
+	case r.PIN == state.PINCountLow:
 		say("pin_count_low", d.words.PINCountLow, "")
 		f.Outcome = Good
 	default:
@@ -148,7 +149,7 @@ func (d *doctor) card(r agent.ReaderReport) []Finding {
 }
 
 // certificate is the n-th of its reader.
-func (d *doctor) certificate(c agent.CertificateReport, n int) Finding {
+func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	what := c.Kind
 	if what == "" {
 		what = d.words.Certificate
@@ -158,24 +159,24 @@ func (d *doctor) certificate(c agent.CertificateReport, n int) Finding {
 	}
 	reader := prompt.Visible(c.Reader)
 	f := Finding{Code: "certificate_usable", Subject: reader, Outcome: Good}
-	how := fmt.Sprintf(d.words.Until, agent.ReasonText(pkcs11.Reason(c.Reason), d.Lang), agent.Date(c.NotAfter, d.Lang))
+	how := fmt.Sprintf(d.words.Until, state.ReasonText(c.Reason, d.Lang), language.Date(c.NotAfter, d.Lang))
 	if c.Reason != "" { // every card has some that are for other things
 		f.Code = "certificate_" + c.Reason
 	}
-	switch pkcs11.Reason(c.Reason) {
-	case pkcs11.Usable:
+	switch c.Reason {
+	case state.ReasonUsable:
 		if c.Renew {
 			f.Code, f.Outcome, f.Next = "certificate_ends_soon", Notice, d.words.RenewCard
 		}
-	case pkcs11.Expired:
+	case state.ReasonExpired:
 		f.Outcome, f.Next = Problem, d.words.RenewCard
-		how = fmt.Sprintf(d.words.ExpiredOn, agent.Date(c.NotAfter, d.Lang))
-	case pkcs11.NotYetValid:
+		how = fmt.Sprintf(d.words.ExpiredOn, language.Date(c.NotAfter, d.Lang))
+	case state.ReasonNotYetValid:
 		f.Outcome = Notice
-		how = fmt.Sprintf(d.words.ValidFrom, agent.Date(c.NotBefore, d.Lang))
-	case pkcs11.NotForAuthentication:
+		how = fmt.Sprintf(d.words.ValidFrom, language.Date(c.NotBefore, d.Lang))
+	case state.ReasonNotForAuthentication:
 		how = d.words.OtherUse
-	case agent.ReasonPINLocked, agent.ReasonPINNotSet:
+	case state.ReasonPINLocked, state.ReasonPINNotSet:
 		f.Outcome = Notice // the reader's own line says what to do
 	}
 	f.Text = fmt.Sprintf(d.words.CertificateIs, reader, n, prompt.Visible(what), how)

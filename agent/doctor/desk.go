@@ -10,12 +10,12 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 func (d *doctor) dialogs(context.Context) []Finding {
@@ -65,7 +65,7 @@ func (d *doctor) display(own, agents bool) Finding {
 
 func (d *doctor) agentsDisplay() bool {
 	r, err := d.running()
-	return err == nil && r.Desk != nil && r.Desk.Display
+	return err == nil && r.Desktop != nil && r.Desktop.Display
 }
 
 func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
@@ -90,8 +90,8 @@ func (d *doctor) dialogsNext(err error) string {
 func (d *doctor) keyring(ctx context.Context) []Finding {
 	err := d.Keyring(ctx)
 	if errors.Is(err, keyring.ErrNone) && d.Policy.Origins.Mode != policy.ModeListed { // there the agent never asks it
-		if r, agentErr := d.running(); agentErr == nil && r.Desk != nil {
-			err = keyringOf(r.Desk.Keyring)
+		if r, agentErr := d.running(); agentErr == nil && r.Desktop != nil {
+			err = keyringOf(r.Desktop.Keyring)
 		} else if noSession() {
 			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.words.KeyringUnknown, Next: d.words.NoDisplayNext}}
 		}
@@ -224,7 +224,7 @@ func (d *doctor) wss(ctx context.Context) []Finding {
 	if _, err := store.Certificate(ctx); err != nil {
 		return append(found, Finding{Code: "wss_no_certificate", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSFailed, localcert.Why(err, d.Lang))})
 	}
-	end := agent.Date(st.End, d.Lang)
+	end := language.Date(st.End, d.Lang)
 	switch {
 	case len(st.Missing) > 0:
 		return append(found, Finding{Code: "wss_not_trusted", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSNotTrusted, strings.Join(st.Missing, ", ")), Next: d.words.WSSInstall})

@@ -18,11 +18,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -75,8 +76,8 @@ type Options struct {
 	Autostart func() (enabled bool, where, missing string, err error)
 	Keyring   func(ctx context.Context) error
 	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
-	Cards     func(ctx context.Context) (agent.CardReport, error) // required: a look, as certs has one
-	Answers   func(ctx context.Context) (agent.Report, error)     // the running agent, or control.ErrNoAgent; nil: it is not asked
+	Cards     func(ctx context.Context) (state.Cards, error) // required: a look, as certs has one
+	Answers   func(ctx context.Context) (state.State, error) // the running agent, or control.ErrNoAgent; nil: it is not asked
 	Sockets   func(ports []int) ([]Socket, error)
 	Now       func() time.Time
 	Limit     time.Duration // of each check; the cards have what the modules' limits add up to
@@ -99,7 +100,7 @@ type doctor struct {
 	words words
 	home  string
 	// running is what the person's running agent says of itself, asked once.
-	running func() (agent.Report, error)
+	running func() (state.State, error)
 }
 
 // Run looks at everything and returns when all has answered, or is late.
@@ -107,9 +108,9 @@ func Run(ctx context.Context, o Options) Report {
 	d := &doctor{Options: o.withDefaults()}
 	d.words = texts[d.Lang]
 	d.home, _ = os.UserHomeDir()
-	d.running = sync.OnceValues(func() (agent.Report, error) {
+	d.running = sync.OnceValues(func() (state.State, error) {
 		if d.Answers == nil {
-			return agent.Report{}, control.ErrNoAgent
+			return state.State{}, control.ErrNoAgent
 		}
 		ctx, cancel := context.WithTimeout(ctx, shortLimit)
 		defer cancel()
@@ -158,7 +159,7 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 
 func (o Options) withDefaults() Options {
 	if texts[o.Lang] == (words{}) {
-		o.Lang = agent.French
+		o.Lang = language.French
 	}
 	if o.Keyring == nil {
 		o.Keyring = keyring.Ring{}.Check

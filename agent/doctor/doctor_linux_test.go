@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -77,10 +78,10 @@ func healthy(t *testing.T) Options {
 		Readers: func(context.Context) ([]pcsc.Reader, error) {
 			return []pcsc.Reader{{Name: "TEST reader", Present: true}}, nil
 		},
-		Cards: func(context.Context) (agent.CardReport, error) {
-			return agent.CardReport{
-				Modules: []agent.ModuleReport{{Path: "/opt/test.so", Info: "TEST"}},
-				Readers: []agent.ReaderReport{{Module: "/opt/test.so", Name: "TEST reader"}},
+		Cards: func(context.Context) (state.Cards, error) {
+			return state.Cards{
+				Modules: []state.Module{{Path: "/opt/test.so", Info: "TEST"}},
+				Readers: []state.Reader{{Module: "/opt/test.so", Name: "TEST reader"}},
 			}, nil
 		},
 		Sockets: func([]int) ([]Socket, error) {
@@ -106,18 +107,18 @@ func find(t *testing.T, r Report, code string) Finding {
 }
 
 // reader is one with a card, or what the change makes of it.
-func reader(change func(*agent.ReaderReport)) func(*Options) {
+func reader(change func(*state.Reader)) func(*Options) {
 	return func(o *Options) {
-		r := agent.ReaderReport{Module: "/opt/test.so", Name: "TEST reader", Card: "CPS TEST DUPONT"}
+		r := state.Reader{Module: "/opt/test.so", Name: "TEST reader", Card: "CPS TEST DUPONT"}
 		change(&r)
-		o.Cards = func(context.Context) (agent.CardReport, error) {
-			return agent.CardReport{Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}, Readers: []agent.ReaderReport{r}}, nil
+		o.Cards = func(context.Context) (state.Cards, error) {
+			return state.Cards{Modules: []state.Module{{Path: "/opt/test.so"}}, Readers: []state.Reader{r}}, nil
 		}
 	}
 }
 
-func withPIN(state string) func(*Options) {
-	return reader(func(r *agent.ReaderReport) { r.PIN = state })
+func withPIN(pin state.PIN) func(*Options) {
+	return reader(func(r *state.Reader) { r.PIN = pin })
 }
 
 // TestWhoAsks: what asks for the PIN and what asks the rest, as an agent started
@@ -159,8 +160,8 @@ func TestWhoAsks(t *testing.T) {
 func TestFindings(t *testing.T) {
 	module := func(err error) func(*Options) {
 		return func(o *Options) {
-			o.Cards = func(context.Context) (agent.CardReport, error) {
-				return agent.ReportCards(pkcs11.Snapshot{}, []pkcs11.ModuleState{{Path: "/opt/test.so", Err: err}}, agent.Chosen{}), err
+			o.Cards = func(context.Context) (state.Cards, error) {
+				return cards.Report(pkcs11.Snapshot{}, []pkcs11.ModuleState{{Path: "/opt/test.so", Err: err}}, cards.Chosen{}, pcsc.Event{}), err
 			}
 		}
 	}
@@ -173,10 +174,10 @@ func TestFindings(t *testing.T) {
 	key := func(err error) func(*Options) {
 		return func(o *Options) { o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", err) } }
 	}
-	answers := func(r agent.Report, err error) func(*Options) {
-		return func(o *Options) { o.Answers = func(context.Context) (agent.Report, error) { return r, err } }
+	answers := func(r state.State, err error) func(*Options) {
+		return func(o *Options) { o.Answers = func(context.Context) (state.State, error) { return r, err } }
 	}
-	noSockets := func(r agent.Report, err error) func(*Options) {
+	noSockets := func(r state.State, err error) func(*Options) {
 		return func(o *Options) {
 			o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets }
 			answers(r, err)(o)
@@ -188,7 +189,7 @@ func TestFindings(t *testing.T) {
 	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
 	wss := plain
 	wss.Port = 27820
-	atWSS := agent.Report{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
+	atWSS := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
 	start := func(enabled bool, missing string, err error) func(*Options) {
 		return func(o *Options) {
 			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
@@ -208,46 +209,49 @@ func TestFindings(t *testing.T) {
 		{"no_reader", Problem, readers(nil, nil)},
 		{"pcsc_runs", Good, nil}, {"reader", Good, nil},
 		{"no_module", Problem, func(o *Options) {
-			o.Cards = func(context.Context) (agent.CardReport, error) { return agent.CardReport{}, pkcs11.ErrNoModule }
+			o.Cards = func(context.Context) (state.Cards, error) { return state.Cards{}, pkcs11.ErrNoModule }
 		}},
 		{"module_works", Good, nil},
 		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
 		{"no_card", Unknown, nil},
-		{"card_unknown", Problem, reader(func(r *agent.ReaderReport) { r.Card, r.Unknown = "", true })},
+		{"card_unknown", Problem, reader(func(r *state.Reader) { r.Card, r.Unknown = "", true })},
 		{"no_usable_certificate", Problem, withPIN("")},
-		{"pin_locked", Problem, withPIN(agent.PINLocked)}, {"pin_not_set", Problem, withPIN(agent.PINNotSet)},
+		{"pin_locked", Problem, withPIN(state.PINLocked)}, {"pin_not_set", Problem, withPIN(state.PINNotSet)},
 		{"pin_final_try", Notice, func(o *Options) {
-			twoCards(o, agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: agent.PINFinalTry}, "not_for_authentication")
-		}}, {"pin_count_low", Good, withPIN(agent.PINCountLow)},
+			twoCards(o, state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINFinalTry}, "not_for_authentication")
+		}}, {"pin_count_low", Good, withPIN(state.PINCountLow)},
 		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) {
 			t.Setenv("DISPLAY", ":99999")
 			o.Display = func() bool { return false }
 		}},
 		{"no_card", Unknown, func(o *Options) { // PC/SC has a reader of which the module knows nothing
-			o.Cards = func(context.Context) (agent.CardReport, error) {
-				return agent.CardReport{Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}}, nil
+			o.Cards = func(context.Context) (state.Cards, error) {
+				return state.Cards{Modules: []state.Module{{Path: "/opt/test.so"}}}, nil
 			}
 		}},
 		{"cards_late", Unknown, func(o *Options) {
-			o.Cards = func(context.Context) (agent.CardReport, error) {
-				return agent.CardReport{Late: true, Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}}, nil
+			o.Cards = func(context.Context) (state.Cards, error) {
+				return state.Cards{Outdated: true, Modules: []state.Module{{Path: "/opt/test.so"}}}, nil
 			}
 		}},
 		{"cards_late", Unknown, func(o *Options) {
-			o.Cards = func(context.Context) (agent.CardReport, error) { return agent.CardReport{Reading: true}, nil }
+			o.Cards = func(context.Context) (state.Cards, error) { return state.Cards{Reading: true}, nil }
 		}},
 		{"no_dialog_program", Problem, func(o *Options) { o.Policy.Pinentry = "/nowhere/pinentry" }},
 		{"dialog_program", Good, func(o *Options) { o.Policy.Pinentry = "/bin/sh" }},
 		{"keyring_open", Good, nil}, {"keyring_locked", Notice, key(keyring.ErrLocked)}, {"no_keyring", Notice, key(keyring.ErrNone)},
 		{"keyring_slow", Notice, key(keyring.ErrSlow)}, {"keyring_refused", Notice, key(keyring.ErrRefused)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
-		{"agent_silent", Problem, answers(agent.Report{}, control.ErrNoAnswer)},
-		{"agent_runs", Good, answers(agent.Report{}, nil)}, {"no_agent", Problem, sockets()},
+		{"agent_silent", Problem, answers(state.State{}, control.ErrNoAnswer)},
+		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
 		{"agent_replaced", Notice, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_serves_wss", Good, withWSS(sockets(plain, wss))},
 		{"agent_serves_wss", Good, withWSS(func(o *Options) { sockets(plain, wss)(o); answers(atWSS, nil)(o) })},
 		{"agent_no_wss", Problem, withWSS(sockets(plain))},
-		{"agent_no_wss", Problem, withWSS(func(o *Options) { sockets(plain, wss)(o); answers(agent.Report{WSSError: "TEST why"}, nil)(o) })},
+		{"agent_no_wss", Problem, withWSS(func(o *Options) {
+			sockets(plain, wss)(o)
+			answers(state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, nil)(o)
+		})},
 		{"port_taken", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/other", PID: 7})},
 		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, UID: me})},
 		{"port_other_user", Unknown, sockets(Socket{Port: 27720, UID: me + 1})},
@@ -260,11 +264,11 @@ func TestFindings(t *testing.T) {
 			o.Policy.Ports.Count, o.Policy.WSS.Enabled = 2, true
 			sockets(Socket{Port: 27720, UID: me + 1}, Socket{Port: 27820, UID: me + 1})(o)
 		}},
-		{"agent_answers", Good, noSockets(atWSS, nil)}, {"no_agent", Problem, noSockets(agent.Report{}, control.ErrNoAgent)},
-		{"agent_silent", Problem, noSockets(agent.Report{}, control.ErrNoAnswer)},
-		{"agent_not_asked", Unknown, answers(agent.Report{}, control.ErrNoAgent)}, {"agent_not_asked", Unknown, answers(agent.Report{}, control.ErrStranger)},
-		{"agent_starting", Unknown, answers(agent.Report{}, &control.Error{Code: control.CodeStarting})},
-		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(agent.Report{}, nil))},
+		{"agent_answers", Good, noSockets(atWSS, nil)}, {"no_agent", Problem, noSockets(state.State{}, control.ErrNoAgent)},
+		{"agent_silent", Problem, noSockets(state.State{}, control.ErrNoAnswer)},
+		{"agent_not_asked", Unknown, answers(state.State{}, control.ErrNoAgent)}, {"agent_not_asked", Unknown, answers(state.State{}, control.ErrStranger)},
+		{"agent_starting", Unknown, answers(state.State{}, &control.Error{Code: control.CodeStarting})},
+		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(state.State{}, nil))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("played"))},
@@ -314,14 +318,14 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// TestLate: a check that hangs is told, and the others say what they found.
+// TestOutdated: a check that hangs is told, and the others say what they found.
 func TestLate(t *testing.T) {
 	o := healthy(t)
 	hang := make(chan struct{})
 	defer close(hang)
-	o.Cards = func(context.Context) (agent.CardReport, error) {
+	o.Cards = func(context.Context) (state.Cards, error) {
 		<-hang // not even the end of its time moves it
-		return agent.CardReport{}, nil
+		return state.Cards{}, nil
 	}
 	o.Readers = func(context.Context) ([]pcsc.Reader, error) { panic("played") }
 	o.Limit = 500 * time.Millisecond
@@ -354,11 +358,11 @@ func TestDiscreet(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	o := healthy(t)
-	o.Cards = func(context.Context) (agent.CardReport, error) {
-		return agent.CardReport{
-			Modules: []agent.ModuleReport{{Path: filepath.Join(home, "module.so"), Error: "not in " + home}},
-			Readers: []agent.ReaderReport{{Name: "TEST reader", Card: "CPS TEST 8000000001"}},
-			Certificates: []agent.CertificateReport{
+	o.Cards = func(context.Context) (state.Cards, error) {
+		return state.Cards{
+			Modules: []state.Module{{Path: filepath.Join(home, "module.so"), Error: "not in " + home}},
+			Readers: []state.Reader{{Name: "TEST reader", Card: "CPS TEST 8000000001"}},
+			Certificates: []state.Certificate{
 				{ID: "3f2a", Holder: "TEST DUPONT", Identifier: "899700000001", Profession: "Médecin", Kind: "CPS", Card: "CPS TEST 8000000001", Usable: true},
 				{ID: "3f2b", Holder: "TEST DUPONT", Identifier: "899700000001", Kind: "CPS", Reason: "expired"},
 			},

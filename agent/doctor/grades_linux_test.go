@@ -11,21 +11,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // twoCards are a good card and another one, as a look reports them.
-func twoCards(o *Options, other agent.ReaderReport, reason string) {
+func twoCards(o *Options, other state.Reader, reason string) {
 	const good = "TEST reader"
-	o.Cards = func(context.Context) (agent.CardReport, error) {
-		return agent.CardReport{
-			Modules: []agent.ModuleReport{{Path: "/opt/test.so", Info: "TEST"}},
-			Readers: []agent.ReaderReport{{Name: good, Card: "CPS TEST"}, other},
-			Certificates: []agent.CertificateReport{
+	o.Cards = func(context.Context) (state.Cards, error) {
+		return state.Cards{
+			Modules: []state.Module{{Path: "/opt/test.so", Info: "TEST"}},
+			Readers: []state.Reader{{Name: good, Card: "CPS TEST"}, other},
+			Certificates: []state.Certificate{
 				{ID: "01", Kind: "CPS", Reader: good, Reason: "not_for_authentication"},
 				{ID: "02", Kind: "CPS", Reader: good, Usable: true, NotAfter: time.Date(2029, 1, 2, 0, 0, 0, 0, time.UTC)},
 				{ID: "03", Kind: "CPS", Reader: other.Name, Reason: reason, NotAfter: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)},
@@ -39,11 +39,11 @@ func twoCards(o *Options, other agent.ReaderReport, reason string) {
 func TestAnotherCard(t *testing.T) {
 	for reason, c := range map[string]struct {
 		code  string
-		other agent.ReaderReport
+		other state.Reader
 	}{
-		"expired":     {"certificate_expired", agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST"}},
-		"pin_locked":  {"pin_locked", agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: agent.PINLocked}},
-		"pin_not_set": {"pin_not_set", agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: agent.PINNotSet}},
+		"expired":     {"certificate_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
+		"pin_locked":  {"pin_locked", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINLocked}},
+		"pin_not_set": {"pin_not_set", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINNotSet}},
 	} {
 		o := healthy(t)
 		twoCards(&o, c.other, reason)
@@ -53,7 +53,7 @@ func TestAnotherCard(t *testing.T) {
 		}
 		find(t, r, "card_usable")
 		all := o.Cards
-		o.Cards = func(ctx context.Context) (agent.CardReport, error) {
+		o.Cards = func(ctx context.Context) (state.Cards, error) {
 			list, err := all(ctx)
 			list.Readers, list.Certificates = list.Readers[1:], list.Certificates[2:]
 			return list, err
@@ -68,13 +68,13 @@ func TestAnotherCard(t *testing.T) {
 // TestChosenCard: the next login takes the chosen card, so one whose PIN is locked
 // is a problem, whatever other card there is.
 func TestChosenCard(t *testing.T) {
-	for reason, pin := range map[string]string{"pin_locked": agent.PINLocked, "pin_not_set": agent.PINNotSet} {
+	for reason, pin := range map[string]state.PIN{"pin_locked": state.PINLocked, "pin_not_set": state.PINNotSet} {
 		for _, lang := range []string{"fr", "en"} {
 			o := healthy(t)
 			o.Lang = lang
-			twoCards(&o, agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST", PIN: pin}, reason)
+			twoCards(&o, state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: pin}, reason)
 			all := o.Cards
-			o.Cards = func(ctx context.Context) (agent.CardReport, error) {
+			o.Cards = func(ctx context.Context) (state.Cards, error) {
 				list, err := all(ctx)
 				list.Certificates[2].Chosen = true
 				return list, err
@@ -88,7 +88,7 @@ func TestChosenCard(t *testing.T) {
 				t.Errorf("%s: %+v", lang, f)
 			}
 			two := o.Cards
-			o.Cards = func(ctx context.Context) (agent.CardReport, error) { // no other would serve
+			o.Cards = func(ctx context.Context) (state.Cards, error) { // no other would serve
 				list, err := two(ctx)
 				list.Readers, list.Certificates = list.Readers[1:], list.Certificates[2:]
 				return list, err
@@ -114,8 +114,8 @@ func TestNoCardInNothing(t *testing.T) {
 	} {
 		o := healthy(t)
 		o.Readers = func(context.Context) ([]pcsc.Reader, error) { return c.list, c.err }
-		o.Cards = func(context.Context) (agent.CardReport, error) {
-			return agent.CardReport{PCSC: c.pcsc, Modules: []agent.ModuleReport{{Path: "/opt/test.so"}}}, nil
+		o.Cards = func(context.Context) (state.Cards, error) {
+			return state.Cards{PCSC: c.pcsc, Modules: []state.Module{{Path: "/opt/test.so"}}}, nil
 		}
 		if r := Run(t.Context(), o); slices.Contains(codes(r), "no_card") || r.Outcome != Problem {
 			t.Errorf("%s: %v", name, codes(r))
@@ -154,7 +154,7 @@ func TestCertificateLines(t *testing.T) {
 	} {
 		o := healthy(t)
 		o.Lang = lang
-		twoCards(&o, agent.ReaderReport{Name: "OTHER reader", Card: "CPF TEST"}, "expired")
+		twoCards(&o, state.Reader{Name: "OTHER reader", Card: "CPF TEST"}, "expired")
 		var lines []string
 		for _, f := range Run(t.Context(), o).Findings {
 			if strings.HasPrefix(f.Code, "certificate_") {
@@ -170,7 +170,7 @@ func TestCertificateLines(t *testing.T) {
 }
 
 // afar is a workstation looked at from a shell that belongs to no session.
-func afar(t *testing.T, desk *agent.Desk) Options {
+func afar(t *testing.T, desk *state.Desktop) Options {
 	t.Helper()
 	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} {
 		t.Setenv(name, "")
@@ -181,18 +181,18 @@ func afar(t *testing.T, desk *agent.Desk) Options {
 	}
 	t.Setenv("PATH", dir)
 	o := healthy(t)
-	twoCards(&o, agent.ReaderReport{Name: "OTHER reader"}, "not_for_authentication")
+	twoCards(&o, state.Reader{Name: "OTHER reader"}, "not_for_authentication")
 	o.Policy.Pinentry = ""
 	o.Display = func() bool { return false }
 	o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", keyring.ErrNone) }
-	o.Answers = func(context.Context) (agent.Report, error) { return agent.Report{PID: 7, Desk: desk}, nil }
+	o.Answers = func(context.Context) (state.State, error) { return state.State{PID: 7, Desktop: desk}, nil }
 	return o
 }
 
 // TestFromAfar: what only the person's session tells, the running agent tells;
 // without one it is unknown, never a fault, and nothing is advised that is there.
 func TestFromAfar(t *testing.T) {
-	o := afar(t, &agent.Desk{Display: true})
+	o := afar(t, &state.Desktop{Display: true})
 	r := Run(t.Context(), o)
 	for _, code := range []string{"display_answers", "dialog_program", "dialog_window", "keyring_open", "agent_runs"} {
 		if f := find(t, r, code); f.Outcome != Good {
@@ -203,11 +203,11 @@ func TestFromAfar(t *testing.T) {
 		t.Errorf("%s: %s", r.Outcome, text(t, r))
 	}
 	for reason, code := range map[string]string{"keyring_locked": "keyring_locked", "no_keyring": "no_keyring", "keyring_slow": "keyring_slow", "keyring_refused": "keyring_refused", "list_damaged": "keyring_open"} {
-		find(t, Run(t.Context(), afar(t, &agent.Desk{Display: true, Keyring: reason})), code)
+		find(t, Run(t.Context(), afar(t, &state.Desktop{Display: true, Keyring: reason})), code)
 	}
 	// Nobody is logged in, or the agent has no display either.
-	for _, answers := range []func(context.Context) (agent.Report, error){
-		nil, func(context.Context) (agent.Report, error) { return agent.Report{}, errors.New("played") },
+	for _, answers := range []func(context.Context) (state.State, error){
+		nil, func(context.Context) (state.State, error) { return state.State{}, errors.New("played") },
 	} {
 		o = afar(t, nil)
 		o.Answers = answers
@@ -248,7 +248,7 @@ func TestNoHarm(t *testing.T) {
 		} {
 			o := healthy(t)
 			o.Lang = lang
-			o.Answers = func(context.Context) (agent.Report, error) { return agent.Report{}, c.err }
+			o.Answers = func(context.Context) (state.State, error) { return state.State{}, c.err }
 			if harm(o) != c.harm {
 				t.Errorf("%s, %v: told to end it: %v", lang, c.err, !c.harm)
 			}

@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 // Socket is a program that listens on a port of ours.
@@ -38,7 +38,7 @@ func (d *doctor) agent(context.Context) []Finding {
 		return append(d.withoutPorts(), Finding{Code: "ports_unknown", Outcome: Unknown, Text: d.portsUnknown(err)})
 	}
 	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
-	var report agent.Report
+	var report state.State
 	if running && d.Answers != nil {
 		report, err = d.running()
 	}
@@ -56,7 +56,7 @@ func (d *doctor) agent(context.Context) []Finding {
 			taken[s.Port] = true
 		}
 		if ours(s) && !isPlain {
-			if report.WSSError != "" { // without a certificate it shows nothing there
+			if report.WSSFailure != nil { // without a certificate it shows nothing there
 				continue
 			}
 			serves = true
@@ -92,12 +92,12 @@ func (d *doctor) silent(err error) Finding {
 
 // noWSS is an agent that does not serve what the settings switch on: it says why,
 // or has not taken them yet.
-func (d *doctor) noWSS(r agent.Report) Finding {
-	f := Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(fmt.Sprintf(d.words.AgentNoWSS, r.WSSError))}
-	if r.WSSError == "" {
-		f.Next = d.words.StartAnew
+func (d *doctor) noWSS(r state.State) Finding {
+	why, next := "", d.words.StartAnew
+	if r.WSSFailure != nil {
+		why, next = r.WSSFailure.WSSText(d.Lang), ""
 	}
-	return f
+	return Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(fmt.Sprintf(d.words.AgentNoWSS, why)), Next: next}
 }
 
 // withoutPorts asks the agent itself, where the system does not tell.

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -139,25 +139,25 @@ func TestWSSAddress(t *testing.T) {
 	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
 	wss := plain
 	wss.Port = 27820
-	served := agent.Report{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820", "[::1]:27820"}}
+	served := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820", "[::1]:27820"}}
 	for name, c := range map[string]struct {
 		sockets []Socket
-		report  agent.Report
+		report  state.State
 		served  bool
 		text    string
 	}{
 		"served":                  {[]Socket{plain, wss}, served, true, "27820"},
 		"sockets are not told":    {nil, served, true, "127.0.0.1:27820, [::1]:27820"},
-		"no socket":               {[]Socket{plain}, agent.Report{WSSError: "TEST why"}, false, "TEST why"},
-		"no certificate":          {[]Socket{plain, wss}, agent.Report{WSSError: "TEST why"}, false, "TEST why"},
-		"not told, not served":    {nil, agent.Report{WSSError: "TEST why"}, false, "TEST why"},
-		"settings newer than it":  {[]Socket{plain}, agent.Report{}, false, ""},
-		"another program's there": {[]Socket{plain, {Port: 27820, UID: os.Getuid(), Program: "/usr/bin/other", PID: 8}}, agent.Report{}, false, ""},
+		"no socket":               {[]Socket{plain}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
+		"no certificate":          {[]Socket{plain, wss}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
+		"not told, not served":    {nil, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
+		"settings newer than it":  {[]Socket{plain}, state.State{}, false, ""},
+		"another program's there": {[]Socket{plain, {Port: 27820, UID: os.Getuid(), Program: "/usr/bin/other", PID: 8}}, state.State{}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := healthy(t)
 			o.Policy.WSS.Enabled = true
-			o.Answers = func(context.Context) (agent.Report, error) { return c.report, nil }
+			o.Answers = func(context.Context) (state.State, error) { return c.report, nil }
 			o.Sockets = func([]int) ([]Socket, error) {
 				if c.sockets == nil {
 					return nil, ErrNoSockets

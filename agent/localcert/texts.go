@@ -2,6 +2,7 @@ package localcert
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
@@ -52,4 +53,16 @@ func Why(err error, lang string) string {
 		}
 	}
 	return err.Error()
+}
+
+// Reason is the name of an error of this package for programs, "failed" for what
+// has none: the last part of its text's key.
+func Reason(err error) string {
+	for _, r := range reasons {
+		if errors.Is(err, r.is) {
+			_, name, _ := strings.Cut(string(r.text), ".")
+			return name
+		}
+	}
+	return "failed"
 }

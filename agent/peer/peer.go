@@ -16,3 +16,9 @@ type Identity struct {
 	Program string // path of the program where it can be read, else ""
 	PID     int    // 0 where unknown
 }
+
+// Caller is who asks: made once at the gate and carried along.
+type Caller struct {
+	Origin string // as the browser stated it; whether it is allowed is asked at each request
+	Identity
+}

@@ -9,15 +9,15 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 // Agent is what the socket serves; *agent.Server is one.
 type Agent interface {
-	Report(ctx context.Context, refresh bool) agent.Report
-	FullReport(ctx context.Context, lang string) agent.Report
+	Report(ctx context.Context, refresh bool) state.State
+	FullReport(ctx context.Context) state.State
 	ShowState(ctx context.Context)
 	Use(id string) error
 	Sites() ([]sites.Site, error)
@@ -35,7 +35,7 @@ const (
 
 type stateParams struct {
 	Refresh bool `json:"refresh,omitempty"`
-	Desk    bool `json:"desk,omitempty"`
+	Desktop bool `json:"desktop,omitempty"`
 }
 
 // showParams are a second start's: its language, and whether it stands on a
@@ -61,9 +61,9 @@ func Methods(life context.Context, a Agent, makePlace, display func(context.Cont
 	return map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
 			r := a.Report(ctx, p.Refresh)
-			if p.Desk {
+			if p.Desktop {
 				_, err := a.Sites()
-				r.Desk = &agent.Desk{Display: display(ctx), Keyring: sites.Reason(err)}
+				r.Desktop = &state.Desktop{Display: display(ctx), Keyring: sites.Reason(err)}
 			}
 			return r, nil
 		}),
@@ -75,7 +75,7 @@ func Methods(life context.Context, a Agent, makePlace, display func(context.Cont
 				return nil, &control.Error{Code: control.CodeEnding, Message: "this agent can ask nobody"}
 			}
 			a.ShowState(life)
-			return a.FullReport(ctx, p.Lang), nil
+			return a.FullReport(ctx), nil
 		}),
 		methodSites: method(func(context.Context, struct{}) (any, error) {
 			list, err := a.Sites()
@@ -114,24 +114,24 @@ func use(ctx context.Context, a Agent, id string) error {
 }
 
 // State is the running agent's view of the cards.
-func State(ctx context.Context, stateDir string, refresh bool) (agent.Report, error) {
-	var r agent.Report
+func State(ctx context.Context, stateDir string, refresh bool) (state.State, error) {
+	var r state.State
 	err := control.Call(ctx, stateDir, methodState, stateParams{Refresh: refresh}, &r)
 	return r, err
 }
 
-// Desk is State with what the agent's own session tells.
-func Desk(ctx context.Context, stateDir string) (agent.Report, error) {
-	var r agent.Report
-	err := control.Call(ctx, stateDir, methodState, stateParams{Desk: true}, &r)
+// Desktop is State with what the agent's own session tells.
+func Desktop(ctx context.Context, stateDir string) (state.State, error) {
+	var r state.State
+	err := control.Call(ctx, stateDir, methodState, stateParams{Desktop: true}, &r)
 	return r, err
 }
 
 // Show has the running agent show its state to the person, and returns it.
 // desktop says that the caller stands on one. The error has control.CodeEnding
 // where the running agent ends, and makes place for the caller.
-func Show(ctx context.Context, stateDir, lang string, desktop bool) (agent.Report, error) {
-	var r agent.Report
+func Show(ctx context.Context, stateDir, lang string, desktop bool) (state.State, error) {
+	var r state.State
 	err := control.Call(ctx, stateDir, methodShow, showParams{lang, desktop}, &r)
 	return r, err
 }

@@ -9,30 +9,30 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 // fake is an agent that does what the test says. Real ones are in internal/lab/e2e.
 type fake struct {
-	report agent.Report
+	report state.State
 	used   string
 	shown  int
 	list   []sites.Site
 	err    error // of the keyring
 }
 
-func (f *fake) Report(_ context.Context, refresh bool) agent.Report {
+func (f *fake) Report(_ context.Context, refresh bool) state.State {
 	r := f.report
 	if refresh {
 		r.Version = "fresh"
 	}
 	return r
 }
-func (f *fake) FullReport(_ context.Context, lang string) agent.Report {
+func (f *fake) FullReport(context.Context) state.State {
 	r := f.report
-	r.SitesError = lang
+	r.Log = "full"
 	return r
 }
 func (f *fake) ShowState(context.Context)    { f.shown++ }
@@ -68,30 +68,30 @@ func running(t *testing.T, a Agent) string {
 	return dir
 }
 
-// TestDesk: what only the agent's session tells is told where it is asked for.
-func TestDesk(t *testing.T) {
-	f := &fake{report: agent.Report{PID: 7}}
+// TestDesktop: what only the agent's session knows is answered where it is asked for.
+func TestDesktop(t *testing.T) {
+	f := &fake{report: state.State{PID: 7}}
 	dir := running(t, f)
 	defer func() { seen = false }()
 	for _, c := range []struct {
 		seen bool
 		err  error
-		want agent.Desk
-	}{{true, nil, agent.Desk{Display: true}}, {false, sites.ErrLocked, agent.Desk{Keyring: "keyring_locked"}}} {
+		want state.Desktop
+	}{{true, nil, state.Desktop{Display: true}}, {false, sites.ErrLocked, state.Desktop{Keyring: "keyring_locked"}}} {
 		seen, f.err = c.seen, c.err
-		if r, err := Desk(t.Context(), dir); err != nil || r.PID != 7 || r.Desk == nil || *r.Desk != c.want {
-			t.Errorf("%+v %v", r.Desk, err)
+		if r, err := Desktop(t.Context(), dir); err != nil || r.PID != 7 || r.Desktop == nil || *r.Desktop != c.want {
+			t.Errorf("%+v %v", r.Desktop, err)
 		}
 	}
-	if r, err := State(t.Context(), dir, false); err != nil || r.Desk != nil {
-		t.Errorf("%+v %v", r.Desk, err)
+	if r, err := State(t.Context(), dir, false); err != nil || r.Desktop != nil {
+		t.Errorf("%+v %v", r.Desktop, err)
 	}
 }
 
 func TestMethods(t *testing.T) {
 	id, other := strings.Repeat("a", 64), strings.Repeat("b", 64)
-	f := &fake{report: agent.Report{Version: "1.0", PID: 7, CardReport: agent.CardReport{
-		Certificates: []agent.CertificateReport{{ID: id, Usable: true}, {ID: other, Reason: "expired"}},
+	f := &fake{report: state.State{Version: "1.0", PID: 7, Cards: state.Cards{
+		Certificates: []state.Certificate{{ID: id, Usable: true}, {ID: other, Reason: "expired"}},
 	}}}
 	dir := running(t, f)
 	ctx := t.Context()
@@ -101,7 +101,7 @@ func TestMethods(t *testing.T) {
 	if r, err := State(ctx, dir, true); err != nil || r.Version != "fresh" {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || r.SitesError != "fr" || f.shown != 1 {
+	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || r.Log != "full" || f.shown != 1 {
 		t.Errorf("%+v %v, shown %d times", r, err, f.shown)
 	}
 	leaves = true

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -27,9 +27,9 @@ func findings(t *testing.T, p *workstation.Person, exit int) map[string]doctor.F
 	return found
 }
 
-func cards(t *testing.T, p *workstation.Person, exit int) agent.CardReport {
+func cardsNow(t *testing.T, p *workstation.Person, exit int) state.Cards {
 	t.Helper()
-	var r agent.CardReport
+	var r state.Cards
 	if err := json.Unmarshal(fromBrace(p.Runs(exit, "certs", "--json")), &r); err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func cards(t *testing.T, p *workstation.Person, exit int) agent.CardReport {
 
 // cardsBecome asks until the cards are so: an agent hears a little later than the
 // test what PC/SC tells, and reads them in its own time.
-func cardsBecome(t *testing.T, p *workstation.Person, so func(agent.CardReport) bool) agent.CardReport {
+func cardsBecome(t *testing.T, p *workstation.Person, so func(state.Cards) bool) state.Cards {
 	t.Helper()
 	for end := time.Now().Add(testdesktop.Patience); ; {
 		text, _ := p.Command("certs", "--json").Output()
-		var r agent.CardReport
+		var r state.Cards
 		err := json.Unmarshal(text, &r)
 		if err == nil && so(r) {
 			return r
@@ -53,7 +53,7 @@ func cardsBecome(t *testing.T, p *workstation.Person, so func(agent.CardReport) 
 	}
 }
 
-func anyUsable(r agent.CardReport) bool { return idOfUsable(r) != "" }
+func anyUsable(r state.Cards) bool { return idOfUsable(r) != "" }
 
 // TestCardsAsTheyAre: a PIN that is locked, a reader that is unplugged and a
 // service that is stopped are told at once by certs and doctor, without an agent
@@ -65,12 +65,12 @@ func TestCardsAsTheyAre(t *testing.T) {
 		if running {
 			p.Starts()("msg=listening")
 		}
-		cardsBecome(t, p, func(r agent.CardReport) bool { return len(r.Readers) == 1 && anyUsable(r) })
-		p.Runs(0, "certs", "use", idOfUsable(cards(t, p, 0)))
+		cardsBecome(t, p, func(r state.Cards) bool { return len(r.Readers) == 1 && anyUsable(r) })
+		p.Runs(0, "certs", "use", idOfUsable(cardsNow(t, p, 0)))
 
 		d.Card().PIN().SetLeft(0)
-		r := cards(t, p, 1)
-		if r.Readers[0].PIN != agent.PINLocked || anyUsable(r) {
+		r := cardsNow(t, p, 1)
+		if r.Readers[0].PIN != state.PINLocked || anyUsable(r) {
 			t.Errorf("running %v: a locked card is usable: %+v", running, r)
 		}
 		text := p.Runs(1, "certs")
@@ -83,13 +83,13 @@ func TestCardsAsTheyAre(t *testing.T) {
 			workstation.Contains(t, p.Runs(0, "run"), "PIN locked)", "the PIN is locked") // a second start tells the state
 		}
 		d.Card().PIN().SetLeft(3)
-		if r := cards(t, p, 0); r.Readers[0].PIN != "" {
+		if r := cardsNow(t, p, 0); r.Readers[0].PIN != "" {
 			t.Errorf("running %v: %+v", running, r)
 		}
 
 		d.Unplug()
-		cardsBecome(t, p, func(r agent.CardReport) bool { return len(r.Readers) == 0 })
-		if r := cards(t, p, 1); len(r.Readers) != 0 || len(r.Certificates) != 0 || r.PCSC != "" {
+		cardsBecome(t, p, func(r state.Cards) bool { return len(r.Readers) == 0 })
+		if r := cardsNow(t, p, 1); len(r.Readers) != 0 || len(r.Certificates) != 0 || r.PCSC != "" {
 			t.Errorf("running %v: unplugged, and told: %+v", running, r)
 		}
 		if found := findings(t, p, problem); found["no_reader"].Outcome != doctor.Problem || found["late"].Code != "" || found["no_card"].Code != "" {
@@ -99,8 +99,8 @@ func TestCardsAsTheyAre(t *testing.T) {
 		if err := d.Stop(); err != nil {
 			t.Fatal(err)
 		}
-		cardsBecome(t, p, func(r agent.CardReport) bool { return r.PCSC != "" })
-		if r := cards(t, p, 1); len(r.Readers) != 0 || r.PCSC != "no_service" {
+		cardsBecome(t, p, func(r state.Cards) bool { return r.PCSC != "" })
+		if r := cardsNow(t, p, 1); len(r.Readers) != 0 || r.PCSC != "no_service" {
 			t.Errorf("running %v: stopped, and told: %+v", running, r)
 		}
 		workstation.Contains(t, p.Runs(1, "certs"), "The service for card readers (PC/SC) does not answer")
@@ -127,7 +127,7 @@ func TestSlowCards(t *testing.T) {
 			t.Error(text)
 		}
 	}
-	if r := cards(t, p, 0); !r.Late {
+	if r := cardsNow(t, p, 0); !r.Outdated {
 		t.Errorf("%+v", r)
 	}
 	workstation.Contains(t, p.Runs(0, "certs", "use", id[:12]), id)
@@ -141,7 +141,7 @@ func TestSlowCards(t *testing.T) {
 	}
 }
 
-func idOfUsable(r agent.CardReport) string {
+func idOfUsable(r state.Cards) string {
 	for _, c := range r.Certificates {
 		if c.Usable {
 			return c.ID

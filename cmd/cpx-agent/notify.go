@@ -6,35 +6,32 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/notify"
-	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 // notifications tells the person what is good to know until ctx ends; the
 // channel is closed when it has. Nobody waits for a desktop that shows nothing.
-func notifications(ctx context.Context, server *agent.Server, state string, log *slog.Logger) <-chan struct{} {
+func notifications(ctx context.Context, server *agent.Server, stateDir string, log *slog.Logger) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		notify.Run(ctx, notify.Options{
-			State: func() notify.State { return toNotify(server) }, Changes: server.Changes(ctx), StateDir: state, Logger: log,
+			State: func() notify.State { return toNotify(server.State()) }, Changes: server.Changes(ctx), StateDir: stateDir, Logger: log,
 		})
 	}()
 	return ended
 }
 
-// notified is what notes are made of; *agent.Server is one.
-type notified interface {
-	State() agent.State
-	Sites() ([]sites.Site, error)
-}
-
-func toNotify(a notified) notify.State {
-	s := a.State()
-	_, err := a.Sites()
-	n := notify.State{Lang: s.Lang, Keyring: sites.Why(err, s.Lang)}
+// toNotify is what notes are made of.
+func toNotify(s state.State) notify.State {
+	n := notify.State{Lang: s.Lang}
+	if s.SitesFailure != nil {
+		n.Keyring = s.SitesFailure.SitesText(s.Lang)
+	}
 	for _, c := range s.Certificates {
-		if c.Holder.Renew {
-			n.Cards = append(n.Cards, notify.Card{ID: c.ID, Holder: c.Holder.Name, NotAfter: c.Holder.NotAfter})
+		if c.Renew {
+			n.Cards = append(n.Cards, notify.Card{ID: c.ID, Holder: c.Holder, NotAfter: language.Date(c.NotAfter, s.Lang)})
 		}
 	}
 	return n

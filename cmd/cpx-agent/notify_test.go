@@ -3,34 +3,26 @@ package main
 import (
 	"reflect"
 	"testing"
+	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/notify"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-// still is an agent whose state does not change.
-type still struct {
-	state agent.State
-	err   error
-}
-
-func (s still) State() agent.State           { return s.state }
-func (s still) Sites() ([]sites.Site, error) { return nil, s.err }
-
-// TestToNotify: only cards that expire soon are told of, and why no site can be
-// remembered.
+// TestToNotify: only cards that expire soon are notified of, and why no site can
+// be remembered.
 func TestToNotify(t *testing.T) {
-	soon := prompt.Holder{Name: "Dr TEST", NotAfter: "01/02/2027", Renew: true}
-	state := agent.State{Lang: "fr", Certificates: []agent.CertificateState{
-		{ID: "a", Holder: prompt.Holder{Name: "Dr LOIN TEST"}}, {ID: "b", Holder: soon},
-	}}
+	end := time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC)
+	s := state.State{Lang: "fr", Cards: state.Cards{Certificates: []state.Certificate{
+		{ID: "a", Holder: "Dr LOIN TEST", NotAfter: end}, {ID: "b", Holder: "Dr TEST", NotAfter: end, Renew: true},
+	}}}
 	want := notify.State{Lang: "fr", Cards: []notify.Card{{ID: "b", Holder: "Dr TEST", NotAfter: "01/02/2027"}}}
-	if got := toNotify(still{state, nil}); !reflect.DeepEqual(got, want) {
+	if got := toNotify(s); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if got := toNotify(still{state, sites.ErrLocked}); got.Keyring != sites.Why(sites.ErrLocked, "fr") {
+	s.SitesFailure = &state.Failure{Reason: sites.Reason(sites.ErrLocked)}
+	if got := toNotify(s); got.Keyring != sites.Why(sites.ErrLocked, "fr") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/command"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
@@ -11,6 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -24,14 +26,14 @@ func serve(ctx context.Context, s command.Start) error {
 	go func() { defer close(socketEnded); socket.Serve(ctx) }()
 	defer func() { cancel(); <-socketEnded }()
 
-	cards, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log})
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log})
 	if err != nil {
 		return err
 	}
-	defer cards.Close()
+	defer pool.Close()
 	server, err := agent.New(agent.Options{
-		Policy: s.Policy, Cards: cards, Logger: log, Version: version, Choice: agent.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
-		LocalCertificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: agent.NewLanguageChoice(s.StateDir), LogFile: s.LogFile,
+		Policy: s.Policy, Pool: pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
+		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), LogFile: s.LogFile,
 		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log}),
 	})
 	if err != nil {

@@ -22,9 +22,6 @@ var elsewhere = map[string]string{
 	"internal/language/date.go":      "the form of a date",
 
 	"agent/doctor/texts.go": "not in the catalogue yet",
-	"agent/page.go":         "not in the catalogue yet",
-	"agent/reporttext.go":   "not in the catalogue yet",
-	"agent/words.go":        "not in the catalogue yet",
 	"tray/words.go":         "not in the catalogue yet",
 }
 

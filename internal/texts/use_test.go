@@ -212,7 +212,7 @@ func TestUses(t *testing.T) {
 		"good, in a table": {"a.go", `texts := []texts.Key{"played.hello", "played.cards", "played.reason.not_pkcs11"}; t.Text(texts[0], x)`, ""},
 		"good, spread":     {"a.go", `t.Text("played.hello", x...); t.Plural("played.cards", n, x); t.Text("played.reason.not_pkcs11")`, ""},
 		"good, on a page":  {"a.html", `{{t "played.hello" .X}}{{t "played.cards"}}{{if t "played.reason.not_pkcs11"}}`, ""},
-		"of others":        {"a.go", `t.Text("played.hello", x); r.Text(lang); t.Plural("played.cards", n, x); t.Code("played.reason", x); open("state.json")`, ""},
+		"of others":        {"a.go", `t.Text("played.hello", x); r.Text(lang); t.Plural("played.cards", n, x); t.Code("played.reason", x); open("other.json")`, ""},
 		"unknown":          {"a.go", `t.Text("played.nothing")`, "a.go:1:30: played.nothing is not in the catalogue"},
 		"unknown section":  {"a.go", `t.Text("plaid.hello", x)`, "plaid.hello is not in the catalogue"},
 		"in a table":       {"a.go", `k := []texts.Key{"played.nothing"}`, "played.nothing is not in the catalogue"},

@@ -5,11 +5,24 @@ package house
 // that would let one go up is a reason to talk about the drawing first.
 var allowed = map[string][]string{
 	// The agent, from its wiring down.
-	"agent": {"agent/desktop", "agent/localcert", "agent/peer", "agent/policy", "agent/prompt", "agent/sites",
-		"authtoken", "cps", "pkcs11", "pkcs11/pcsc"},
-	"agent/doctor": {"agent", "agent/browsers", "agent/control", "agent/keyring", "agent/localcert", "agent/policy",
-		"agent/prompt", "pkcs11", "pkcs11/pcsc"},
-	"agent/remote":        {"agent", "agent/control", "agent/sites"},
+	"agent": {"agent/cards", "agent/gate", "agent/localcert", "agent/login", "agent/peer", "agent/policy", "agent/prompt",
+		"agent/protocol", "agent/sites", "agent/state", "agent/statewindow", "pkcs11/pcsc"},
+	"agent/gate": {"agent/localcert", "agent/peer", "agent/policy"},
+	"agent/login": {"agent/cards", "agent/desktop", "agent/peer", "agent/policy", "agent/prompt", "agent/protocol",
+		"agent/sites", "agent/state", "authtoken", "cps", "pkcs11"},
+	"agent/cards":       {"agent/protocol", "agent/state", "cps", "pkcs11", "pkcs11/pcsc"},
+	"agent/protocol":    {"agent/prompt", "authtoken", "pkcs11"},
+	"agent/statewindow": nil,
+
+	// Clients of the agent's state.
+	"agent/state": {"agent/prompt", "cps"},
+	"agent/doctor": {"agent/browsers", "agent/control", "agent/keyring", "agent/localcert", "agent/policy",
+		"agent/prompt", "agent/state", "pkcs11", "pkcs11/pcsc"},
+	"agent/remote": {"agent/control", "agent/sites", "agent/state"},
+	"agent/command": {"agent", "agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
+		"agent/localcert", "agent/policy", "agent/prompt", "agent/remote", "agent/sites", "agent/state", "cps", "pkcs11", "pkcs11/pcsc"},
+	"tray": {"agent/prompt", "agent/state", "cps"},
+
 	"agent/autostart":     nil,
 	"agent/browsers":      {"agent/policy"},
 	"agent/control":       nil,
@@ -24,9 +37,6 @@ var allowed = map[string][]string{
 	"agent/prompt/dialog": nil,
 	"agent/prompt/window": {"agent/prompt/dialog"},
 	"agent/sites":         {"agent/keyring", "agent/policy"},
-
-	// The tray is a client of the agent's state.
-	"tray": {"agent", "agent/prompt", "agent/sites", "pkcs11"},
 
 	// Cards.
 	"pkcs11":      {"pkcs11/pcsc"},
@@ -45,11 +55,17 @@ var allowed = map[string][]string{
 // that brings the server in would pass the rows above.
 var never = map[string][]string{
 	"agent/control": server,
+	"agent/remote":  server,
+	"agent/state":   server,
+	"tray":          server,
 	"agent/policy":  server,
+	"agent/gate":    {"agent", "agent/login", "agent/cards", "pkcs11"},
+	"agent/login":   {"agent", "agent/gate"},
+	"agent/cards":   {"agent", "agent/gate", "agent/login"},
 	"authtoken":     {"agent", "agent/policy", "pkcs11", "portal"},
 	"cps":           {"agent", "authtoken", "pkcs11", "portal"},
-	"portal":        server,
+	"portal":        {"agent", "pkcs11"},
 }
 
 // server is what answers pages and holds cards.
-var server = []string{"agent", "pkcs11"}
+var server = []string{"agent", "agent/gate", "agent/login", "agent/cards", "pkcs11", "authtoken"}

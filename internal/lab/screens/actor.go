@@ -5,25 +5,23 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 // actor is an agent that shows whatever state a picture wants.
 type actor struct {
 	mu      sync.Mutex
-	state   agent.State
+	state   state.State
 	changed chan struct{}
 }
 
 func newActor() *actor { return &actor{changed: make(chan struct{}, 1)} }
 
-func (a *actor) show(s agent.State) {
+func (a *actor) show(s state.State) {
 	a.mu.Lock()
 	a.state = s
 	a.mu.Unlock()
@@ -33,7 +31,7 @@ func (a *actor) show(s agent.State) {
 	}
 }
 
-func (a *actor) State() agent.State {
+func (a *actor) State() state.State {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.state
@@ -47,10 +45,10 @@ func (a *actor) SetLanguage(string) error                { return nil }
 func (a *actor) Refresh(context.Context)                 {}
 func (a *actor) ShowState(context.Context)               {}
 
-// holder is a person of the demonstration, as dialogs and menu show them.
+// holder is a person of the demonstration, as dialogs show them.
 func holder(kind string, n int, lang string, end time.Time) prompt.Holder {
 	h := demopki.NewHolder(kind, n)
-	return prompt.Holder{Name: h.GivenName + " " + h.Surname, Identifier: h.Identifier, Profession: cps.ProfessionIn(lang, h.Profession), Kind: h.Kind, NotAfter: agent.Date(end, lang)}
+	return prompt.Holder{Name: h.GivenName + " " + h.Surname, Identifier: h.Identifier, Profession: cps.ProfessionIn(lang, h.Profession), Kind: h.Kind, NotAfter: language.Date(end, lang)}
 }
 
 // The dates of the pictures stand still, so that two runs differ in nothing.
@@ -60,8 +58,10 @@ var (
 	allowedOn = time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)
 )
 
-func certificate(kind string, n int, lang string, change func(*agent.CertificateState)) agent.CertificateState {
-	c := agent.CertificateState{ID: kind, Holder: holder(kind, n, lang, endOfCard)}
+// certificate is a person of the demonstration, as the menu shows them.
+func certificate(kind string, n int, change func(*state.Certificate)) state.Certificate {
+	h := demopki.NewHolder(kind, n)
+	c := state.Certificate{ID: kind, Holder: h.GivenName + " " + h.Surname, Profession: h.Profession, Kind: h.Kind, NotAfter: endOfCard, Usable: true}
 	if change != nil {
 		change(&c)
 	}
@@ -71,18 +71,22 @@ func certificate(kind string, n int, lang string, change func(*agent.Certificate
 // scene is a state with the name of its picture.
 type scene struct {
 	name  string
-	state agent.State
+	state state.State
+}
+
+func withCards(list ...state.Certificate) state.State {
+	return state.State{ReaderCount: 1, Card: state.CardPresent, Cards: state.Cards{Certificates: list}}
 }
 
 // scenes are the states that the icon tells apart.
 func scenes(lang string) []scene {
-	ready := agent.State{Readers: 1, Card: "present", Certificates: []agent.CertificateState{certificate("CPS", 1, lang, nil)}}
-	inUse, last := ready, ready
+	ready := withCards(certificate("CPS", 1, nil))
+	inUse := ready
 	inUse.InUse = true
-	last.Certificates = []agent.CertificateState{certificate("CPS", 1, lang, func(c *agent.CertificateState) { c.Tries = agent.TriesLast })}
 	list := []scene{
-		{"no-reader", agent.State{Card: "absent"}}, {"no-card", agent.State{Readers: 1, Card: "absent"}},
-		{"ready", ready}, {"in-use", inUse}, {"attention", last},
+		{"no-reader", state.State{Card: state.CardAbsent}}, {"no-card", state.State{ReaderCount: 1, Card: state.CardAbsent}},
+		{"ready", ready}, {"in-use", inUse},
+		{"attention", withCards(certificate("CPS", 1, func(c *state.Certificate) { c.PIN = state.PINFinalTry }))},
 	}
 	for i := range list {
 		list[i].state.Lang, list[i].state.Version = lang, version
@@ -91,20 +95,19 @@ func scenes(lang string) []scene {
 }
 
 // full is a state in which the menu shows all that it can.
-func full(lang string) agent.State {
-	return agent.State{
-		Lang: lang, Version: version, Readers: 2, Card: "present", PINSession: true,
-		Certificates: []agent.CertificateState{
-			certificate("CPS", 1, lang, func(c *agent.CertificateState) { c.Chosen = true }),
-			certificate("CPE", 1, lang, func(c *agent.CertificateState) { c.Tries = agent.TriesFew }),
-			certificate("CPF", 1, lang, func(c *agent.CertificateState) {
-				c.Reason, c.Holder.NotAfter = pkcs11.Expired, agent.Date(endOfOld, lang)
-			}),
-		},
-		Sites:    []sites.Site{{Origin: "https://portail.example.fr", Since: allowedOn}, {Origin: "https://dossier.example.org", Since: allowedOn}},
-		Listed:   []string{"https://intranet.example.fr"},
-		Warnings: []policy.Warning{{File: "config.toml", Line: 3, Key: "modules"}},
-	}
+func full(lang string) state.State {
+	s := withCards(
+		certificate("CPS", 1, func(c *state.Certificate) { c.Chosen = true }),
+		certificate("CPE", 1, func(c *state.Certificate) { c.PIN = state.PINCountLow }),
+		certificate("CPF", 1, func(c *state.Certificate) {
+			c.Usable, c.Reason, c.NotAfter = false, state.ReasonExpired, endOfOld
+		}),
+	)
+	s.Lang, s.Version, s.ReaderCount, s.CardSession = lang, version, 2, true
+	s.Sites = []state.Site{{Origin: "https://portail.example.fr", Since: allowedOn}, {Origin: "https://dossier.example.org", Since: allowedOn}}
+	s.Listed = []string{"https://intranet.example.fr"}
+	s.NotTaken = []state.Setting{{File: "config.toml", Line: 3, Key: "modules"}}
+	return s
 }
 
 // version is what an agent says that was built without one.

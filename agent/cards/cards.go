@@ -1,0 +1,278 @@
+// Package cards knows the readers and the cards: which there are, when they are
+// read, which certificate a login uses, and who waits for a card.
+//
+// The modules say what is on a card; PC/SC says when to read it, and at once that
+// a card has left. A [Cards] may be used from any goroutine. What it knows it
+// answers without waiting for a module; only [Cards.Refresh] and [Cards.Current]
+// wait. It never asks a person, and never holds a lock while a module works.
+package cards
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// Pool is what is needed of the modules; *pkcs11.Pool is one.
+type Pool interface {
+	List(ctx context.Context) (pkcs11.Snapshot, error)
+	Snapshot() (pkcs11.Snapshot, bool)
+	Modules() []pkcs11.ModuleState
+	Restart(ctx context.Context) error
+	HasCardSession(certificateID string) bool
+}
+
+// Limits are time limits. Zero fields take their defaults.
+type Limits struct {
+	Poll     time.Duration // between two readings while a person waits, where no event tells
+	Missed   time.Duration // before the first reading for a card that a reading did not show
+	Outdated time.Duration // the age of a reading that status renews, where no event tells
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Poll == 0 {
+		l.Poll = time.Second
+	}
+	if l.Missed == 0 {
+		l.Missed = 300 * time.Millisecond
+	}
+	if l.Outdated == 0 {
+		l.Outdated = 2 * time.Second
+	}
+	return l
+}
+
+// Options make Cards. Pool and Logger are required.
+type Options struct {
+	Pool   Pool
+	Choice *Choice // which certificate the next login uses; nil: never remembered
+	Logger *slog.Logger
+	Limits Limits
+	Now    func() time.Time // default time.Now
+	// Watch follows the readers; default pcsc.Watch.
+	Watch func(ctx context.Context, changed func(pcsc.Event))
+	// Changed is called when anything that is known has changed.
+	Changed func()
+	// Removed is called when cards have left: gone tells whose certificates. It
+	// must not wait.
+	Removed func(gone func(certificateID string) bool)
+	// SessionCardRemoved is called when a card has left that stayed logged in. It
+	// must not wait.
+	SessionCardRemoved func()
+}
+
+// Cards follows readers and cards.
+type Cards struct {
+	Options
+	readers  readers
+	readings *readings
+	waiters  waiters
+}
+
+// New makes Cards. They know nothing until Run.
+func New(o Options) *Cards {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Watch == nil {
+		o.Watch = pcsc.Watch
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
+	}
+	if o.Removed == nil {
+		o.Removed = func(func(string) bool) {}
+	}
+	if o.SessionCardRemoved == nil {
+		o.SessionCardRemoved = func() {}
+	}
+	o.Limits = o.Limits.withDefaults()
+	c := &Cards{Options: o}
+	c.readings = newReadings(o.Pool, o.Now, o.Logger)
+	c.readings.onChange(func(s pkcs11.Snapshot) {
+		c.left(func(id string) bool { return !Has(s, id) })
+		c.Changed()
+	})
+	return c
+}
+
+// Run reads the cards once and follows the readers, until ctx ends.
+func (c *Cards) Run(ctx context.Context) {
+	c.readings.onIdle(func() { c.settle(ctx) })
+	c.readings.refresh(ctx)
+	c.Watch(ctx, func(e pcsc.Event) { c.event(ctx, e) })
+}
+
+// Wait lets a reading in the background end, at most for limit.
+func (c *Cards) Wait(limit time.Duration) { c.readings.wait(limit) }
+
+// event follows one event of PC/SC.
+func (c *Cards) event(ctx context.Context, e pcsc.Event) {
+	left, differs := c.readers.observe(e)
+	c.logService(e)
+	for _, name := range left {
+		c.readerEmptied(name)
+	}
+	c.Changed() // a card that has left is gone from the menu before any reading
+	if e.Restarted {
+		// The vendor's module finds no reader after the service came back
+		// until it is initialised again.
+		if err := c.Pool.Restart(ctx); err != nil && ctx.Err() == nil {
+			c.Logger.Warn("the modules could not be restarted", "error", err)
+		}
+	}
+	if differs {
+		c.readings.refresh(ctx)
+		c.Changed() // one that came is being read
+	}
+}
+
+// readerEmptied notifies of a card that was taken out of the reader. It does not
+// wait for the module, which may be at work for seconds.
+func (c *Cards) readerEmptied(reader string) {
+	snapshot, _ := c.Pool.Snapshot()
+	on := func(id string) bool {
+		for _, each := range snapshot.Certificates {
+			if each.ID == id && pcsc.Same(reader, each.Slot.Description) {
+				return true
+			}
+		}
+		return false
+	}
+	c.left(on)
+	for _, each := range snapshot.Certificates {
+		if on(each.ID) && c.Pool.HasCardSession(each.ID) {
+			c.SessionCardRemoved()
+		}
+	}
+}
+
+// left notifies of cards that have left, and closes the dialogs about them.
+func (c *Cards) left(gone func(id string) bool) {
+	c.Removed(gone)
+	c.waiters.left(gone)
+}
+
+// settle is called when no reading in the background is left: a card that the
+// reading did not show is read again, since no further event would come.
+func (c *Cards) settle(ctx context.Context) {
+	snapshot, _ := c.Pool.Snapshot()
+	if pause, missed := c.readers.settled(snapshot, c.Limits.Missed); missed {
+		c.Logger.Debug("a reader holds a card that no module shows; reading again", "after", pause)
+		time.AfterFunc(pause, func() {
+			if ctx.Err() == nil {
+				c.readings.refresh(ctx)
+			}
+		})
+	}
+	c.Changed()
+}
+
+// Snapshot is what was read, without the cards that have left since. It never
+// waits.
+func (c *Cards) Snapshot() pkcs11.Snapshot {
+	read, _ := c.Pool.Snapshot()
+	now, _ := c.readers.without(read)
+	return now
+}
+
+// Current is what a login goes by: it waits for a reading.
+func (c *Cards) Current(ctx context.Context) (pkcs11.Snapshot, error) {
+	return c.readings.read(ctx)
+}
+
+// Refresh reads the cards in the background; where a reading runs, once more
+// after it, because what it has seen may be from before a change.
+func (c *Cards) Refresh(ctx context.Context) { c.readings.refresh(ctx) }
+
+// RefreshOutdated is Refresh where no event would tell of a change and the last
+// reading is old.
+func (c *Cards) RefreshOutdated(ctx context.Context) {
+	if c.outdated() {
+		c.readings.refresh(ctx)
+	}
+}
+
+func (c *Cards) outdated() bool {
+	read, _ := c.Pool.Snapshot()
+	return !c.readers.followed(read) && c.readings.olderThan(c.Limits.Outdated)
+}
+
+// refreshLimit bounds what a report waits for: a module may hang.
+const refreshLimit = 5 * time.Second
+
+// Update waits until what is known is fit to be reported: until the first reading
+// has ended, and for a new one where now is set or no event would tell and the
+// last one is old. Where a login runs, which busy tells, none is begun: it would
+// stand in its way at the card. Update returns true where what is known is from
+// before what was asked for. What other programs did to a card's PIN no event
+// tells.
+func (c *Cards) Update(ctx context.Context, now bool, busy func() bool) (outdated bool) {
+	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
+	defer cancel()
+	next := c.readings.next() // before the question: the reading may end meanwhile
+	known, _ := c.readings.outcome()
+	switch {
+	case !known:
+		select {
+		case <-next:
+		case <-ctx.Done():
+		}
+	case busy():
+		return now
+	case now, c.outdated():
+		_, err := c.readings.read(ctx)
+		return err != nil && ctx.Err() != nil
+	}
+	return false
+}
+
+// State is state.CardPresent, state.CardAbsent, or state.CardUnknown before the
+// first reading has ended, as status answers it.
+func (c *Cards) State() string {
+	read, _ := c.Pool.Snapshot()
+	return c.stateOf(read)
+}
+
+func (c *Cards) stateOf(s pkcs11.Snapshot) string {
+	known, _ := c.readings.outcome()
+	switch {
+	case !known:
+		return state.CardUnknown
+	case HasCard(s):
+		return state.CardPresent
+	}
+	return state.CardAbsent
+}
+
+// ReaderCount is the number of PC/SC readers, and of slots that are none and hold
+// an initialised token.
+func (c *Cards) ReaderCount() int {
+	read, _ := c.Pool.Snapshot()
+	return c.readers.count(read)
+}
+
+// HasCard tells whether a card is in a slot, also one that its module does not
+// know.
+func HasCard(s pkcs11.Snapshot) bool {
+	for _, slot := range s.Slots {
+		if slot.Token != nil || slot.Unrecognized {
+			return true
+		}
+	}
+	return false
+}
+
+// Has tells whether the certificate is on a card.
+func Has(s pkcs11.Snapshot, certificateID string) bool {
+	for _, c := range s.Certificates {
+		if c.ID == certificateID {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,240 @@
+package cards
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// readers is what PC/SC reports: it says when to read the cards, and at once that
+// one has left, also while its module works. What is on the cards, only the
+// modules know.
+type readers struct {
+	mu    sync.Mutex
+	known bool  // the service answers
+	err   error // why it does not answer, once it was asked
+	ever  bool  // it has answered since the agent's start
+	list  []pcsc.Reader
+	past  map[string]bool // names of readers that were there: their slots are readers too
+	gone  map[string]bool // readers whose card left and that were not read since
+	tries int             // readings since the last event that missed a card
+}
+
+// observe notes an event and returns the readers whose card has left since the
+// one before, and whether anything differs.
+func (r *readers) observe(e pcsc.Event) (left []string, differs bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	differs = e.Restarted || r.known != (e.Err == nil) || len(r.list) != len(e.Readers)
+	for _, before := range r.list {
+		now, there := findReader(e.Readers, before.Name)
+		differs = differs || !there || now != before
+		// Two changes between two events are a card that was taken out and
+		// another one put in.
+		if before.Present && (!there || !now.Present || now.Count != before.Count) {
+			left = append(left, before.Name)
+		}
+	}
+	if differs {
+		r.tries = 0
+	}
+	for _, name := range left {
+		if r.gone == nil {
+			r.gone = map[string]bool{}
+		}
+		r.gone[name] = true
+	}
+	r.known, r.err, r.list = e.Err == nil, e.Err, e.Readers
+	for _, reader := range e.Readers {
+		if r.past == nil || len(r.past) >= maxPast {
+			r.past = map[string]bool{}
+		}
+		r.past[reader.Name] = true
+	}
+	r.ever = r.ever || r.known
+	return left, differs
+}
+
+func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
+	for _, r := range list {
+		if r.Name == name {
+			return r, true
+		}
+	}
+	return pcsc.Reader{}, false
+}
+
+// has tells whether the slot is a PC/SC reader. The lock is held.
+func (r *readers) has(slot pkcs11.Slot) bool {
+	for _, reader := range r.list {
+		if pcsc.Same(reader.Name, slot.Description) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxPast bounds the names that are remembered: a reader gets a new one at each
+// place where it is plugged in.
+const maxPast = 64
+
+// without is what was read, without the cards that have left since by what PC/SC
+// reports; arriving tells of a card in a reader that was not read yet.
+func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.known {
+		return read, false
+	}
+	seen := map[string]bool{}
+	for _, slot := range read.Slots {
+		switch {
+		case r.hasLeft(slot.Description):
+			slot.Token, slot.Unrecognized = nil, false
+		case slot.Token != nil || slot.Unrecognized:
+			seen[slot.Description] = true
+		}
+		now.Slots = append(now.Slots, slot)
+	}
+	for _, c := range read.Certificates {
+		if !r.hasLeft(c.Slot.Description) {
+			now.Certificates = append(now.Certificates, c)
+		}
+	}
+	for _, reader := range r.list {
+		read := false
+		for description := range seen {
+			read = read || pcsc.Same(reader.Name, description)
+		}
+		arriving = arriving || reader.Present && !read
+	}
+	return now, arriving
+}
+
+// maxTries is how often a card that a reader holds and no module showed is read
+// for again, after pauses that grow: a module may serve for a while what it saw of
+// a reader before.
+const maxTries, pauseFactor = 3, 3
+
+// settled notes that the cards were read after every event so far, and says how
+// soon to read again where a card was missed: no further event would come.
+func (r *readers) settled(read pkcs11.Snapshot, first time.Duration) (pause time.Duration, missed bool) {
+	r.mu.Lock()
+	clear(r.gone)
+	r.mu.Unlock()
+	_, arriving := r.without(read)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !arriving || r.tries >= maxTries {
+		r.tries = maxTries
+		return 0, false
+	}
+	pause = first
+	for range r.tries {
+		pause *= pauseFactor
+	}
+	r.tries++
+	return pause, true
+}
+
+// searching tells whether a card that was missed is still read for.
+func (r *readers) searching() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tries < maxTries
+}
+
+// hasLeft tells that the card that was read in a slot has left, or the reader
+// itself. The lock is held.
+func (r *readers) hasLeft(description string) bool {
+	for _, reader := range r.list {
+		if pcsc.Same(reader.Name, description) {
+			return !reader.Present || r.gone[reader.Name]
+		}
+	}
+	for name := range r.past {
+		if pcsc.Same(name, description) {
+			return true
+		}
+	}
+	return false
+}
+
+// followed tells whether events are enough to know the slots: PC/SC answers, and
+// each slot is one of its readers.
+func (r *readers) followed(s pkcs11.Snapshot) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, slot := range s.Slots {
+		if !r.has(slot) {
+			return false
+		}
+	}
+	return r.known
+}
+
+// count is the number of PC/SC readers, and of slots that are none and hold an
+// initialised token. Where PC/SC never answered, the modules' own word counts.
+func (r *readers) count(s pkcs11.Snapshot) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := len(r.list)
+	for _, slot := range s.Slots {
+		if !r.has(slot) && r.counts(slot) {
+			n++
+		}
+	}
+	return n
+}
+
+// counts tells whether a slot stands for something that is there now: a module
+// may go on naming a reader that was unplugged. The lock is held.
+func (r *readers) counts(slot pkcs11.Slot) bool {
+	return r.has(slot) || slot.Token != nil || slot.Hardware && !r.ever
+}
+
+// remaining is what was read, without the cards and readers that have gone since.
+func (r *readers) remaining(read pkcs11.Snapshot) pkcs11.Snapshot {
+	now, _ := r.without(read)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now.Slots = slices.DeleteFunc(slices.Clone(now.Slots), func(slot pkcs11.Slot) bool { return !r.counts(slot) })
+	return now
+}
+
+// none tells that there is nothing a card could be put in, as far as is known.
+func (r *readers) none(s pkcs11.Snapshot) bool {
+	r.mu.Lock()
+	asked := r.known || r.err != nil
+	r.mu.Unlock()
+	return asked && r.count(s) == 0
+}
+
+// onDemand tells of a service that is not there because no reader is: Windows ends
+// its own with the last reader.
+func onDemand(err error) bool {
+	return runtime.GOOS == "windows" && errors.Is(err, pcsc.ErrNoService)
+}
+
+// service is what is wrong with PC/SC itself, "" where it answers.
+func (r *readers) service() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil || onDemand(r.err) {
+		return ""
+	}
+	return state.NoService
+}
+
+// logService says in the log that the service is away.
+func (c *Cards) logService(e pcsc.Event) {
+	if e.Err != nil && !errors.Is(e.Err, pcsc.ErrNoLibrary) {
+		c.Logger.Info("no PC/SC service; trying to reach it again", "error", e.Err)
+	}
+}

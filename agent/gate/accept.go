@@ -1,0 +1,196 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+)
+
+const (
+	maxPending = 64 // connections that have sent no request yet
+	maxChecks  = 32 // owners of connections looked up at the same time
+)
+
+// errListener says that a listener failed for good.
+var errListener = errors.New("gate: the listener failed")
+
+// ownedConn is an accepted connection whose owner is the agent's user.
+type ownedConn struct {
+	net.Conn
+	owner  peer.Identity
+	closed func()
+}
+
+func (c *ownedConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}
+
+// acceptor is a listener that hands on only connections of the agent's own user.
+// The check comes before a byte is read; another user's connection counts against
+// no limit.
+type acceptor struct {
+	net.Listener
+	gate     *Gate
+	accepted chan net.Conn
+	failed   chan error
+	done     <-chan struct{}
+}
+
+func (g *Gate) accepting(ctx context.Context, l net.Listener) net.Listener {
+	a := &acceptor{Listener: l, gate: g, accepted: make(chan net.Conn), failed: make(chan error, 1), done: ctx.Done()}
+	go a.run(ctx)
+	return a
+}
+
+// Accept implements net.Listener.
+func (a *acceptor) Accept() (net.Conn, error) {
+	select {
+	case c := <-a.accepted:
+		return c, nil
+	case err := <-a.failed:
+		return nil, err
+	case <-a.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// The pauses after an error that passes, as net/http's.
+const (
+	firstAcceptPause = 5 * time.Millisecond
+	lastAcceptPause  = time.Second
+)
+
+// run accepts until the listener fails for good. What passes by itself, above all
+// that no descriptor is left, is waited out, and logged once.
+func (a *acceptor) run(ctx context.Context) {
+	checks := make(chan struct{}, maxChecks)
+	pause := time.Duration(0)
+	for {
+		raw, err := a.Listener.Accept()
+		switch {
+		case err == nil:
+			if pause > 0 {
+				a.gate.Logger.Info("connections are accepted again", "address", a.Addr().String())
+				pause = 0
+			}
+		case ctx.Err() != nil, !passing(err):
+			a.failed <- fmt.Errorf("%w: %s: %w", errListener, a.Addr(), err)
+			return
+		default:
+			if pause == 0 {
+				a.gate.Logger.Warn("no connection can be accepted; trying again", "address", a.Addr().String(), "error", err)
+			}
+			a.gate.pending.dropOldest() // it may hold the descriptor that is wanted
+			pause = min(max(2*pause, firstAcceptPause), lastAcceptPause)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		checks <- struct{}{}
+		go func() {
+			defer func() { <-checks }()
+			a.hand(ctx, raw)
+		}()
+	}
+}
+
+// hand hands a connection on where its owner may connect.
+func (a *acceptor) hand(ctx context.Context, raw net.Conn) {
+	c := a.gate.owned(raw)
+	if c == nil {
+		return
+	}
+	select {
+	case a.accepted <- c:
+	case <-ctx.Done():
+		_ = c.Close()
+	}
+}
+
+// passing tells that a failed accept may be tried again: net/http's own test, and
+// what a system says that is out of memory.
+func passing(err error) bool {
+	var temporary interface{ Temporary() bool }
+	return errors.As(err, &temporary) && temporary.Temporary() || outOfResources(err)
+}
+
+// owned returns nil, the connection closed, where its owner is another user or
+// cannot be found for certain.
+func (g *Gate) owned(raw net.Conn) net.Conn {
+	owner, err := g.Owner(addrPort(raw.LocalAddr()), addrPort(raw.RemoteAddr()))
+	switch {
+	case err != nil:
+		g.Logger.Warn("connection refused", "reason", "peer_unknown", "error", err)
+	case owner.UID != g.uid:
+		g.Logger.Warn("connection refused", "reason", "peer_other_user", "uid", owner.UID)
+	default:
+		c := &ownedConn{Conn: raw, owner: owner}
+		c.closed = func() { g.pending.remove(c) }
+		g.pending.add(c)
+		return c
+	}
+	_ = raw.Close()
+	return nil
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return tcp.AddrPort()
+}
+
+// pending caps connections that have sent no whole request: the oldest goes
+// first, so that a flood cannot shut a person's browser out.
+type pending struct {
+	mu    sync.Mutex
+	max   int
+	conns []*ownedConn
+}
+
+func newPending(limit int) *pending { return &pending{max: limit} }
+
+func (p *pending) add(c *ownedConn) {
+	p.mu.Lock()
+	p.conns = append(p.conns, c)
+	over := len(p.conns) > p.max
+	p.mu.Unlock()
+	if over {
+		p.dropOldest()
+	}
+}
+
+func (p *pending) dropOldest() {
+	p.mu.Lock()
+	var oldest *ownedConn
+	if len(p.conns) > 0 {
+		oldest = p.conns[0]
+	}
+	p.mu.Unlock()
+	if oldest != nil {
+		_ = oldest.Close() // takes itself off the list
+	}
+}
+
+func (p *pending) remove(c *ownedConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = slices.DeleteFunc(p.conns, func(x *ownedConn) bool { return x == c })
+}
+
+func (p *pending) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns)
+}

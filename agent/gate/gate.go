@@ -1,0 +1,164 @@
+// Package gate decides who may connect: it owns the listeners on loopback, looks
+// up the owner of each connection before a byte is read, and checks host, path,
+// origin and subprotocol of the request. What passes is handed on as a socket
+// with its [peer.Caller].
+//
+// A [Gate] may be used from any goroutine. It never listens beyond loopback,
+// never answers a process of another user, and knows nothing of cards or logins:
+// that an origin may connect does not mean that it is allowed to use a card.
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+)
+
+// Options make a Gate. Policy, Logger and Serve are required.
+type Options struct {
+	Policy *policy.Effective
+	Logger *slog.Logger
+	// Serve is called in a goroutine of its own with each socket that passed, and
+	// closes it. ctx ends with the gate.
+	Serve func(ctx context.Context, socket *websocket.Conn, who peer.Caller)
+	// Subprotocol and Path are what a page's handshake must name.
+	Subprotocol, Path string
+	// Owner looks up who owns a connection; default peer.Owner.
+	Owner func(local, remote netip.AddrPort) (peer.Identity, error)
+	// Header is how long a connection may wait with its request; default: longer
+	// than a browser's own permission prompt stands.
+	Header time.Duration
+	Now    func() time.Time // default time.Now
+
+	// Certificate is for wss, where the policy switches it on; nil: none.
+	Certificate LocalCertificate
+	// Changes wakes when the certificate's file may be another; needed with
+	// Certificate.
+	Changes func(ctx context.Context) <-chan struct{}
+	// Changed is called when what WSS answers has changed; nil: nobody wants it.
+	Changed func()
+}
+
+// defaultHeader: a browser holds the connection while its own permission prompt
+// stands, four minutes in Chromium: a shorter limit breaks that login.
+const defaultHeader = 260 * time.Second
+
+// Gate serves pages on loopback.
+type Gate struct {
+	Options
+	uid       uint32
+	port      int
+	listeners []net.Listener
+	pending   *pending
+	sockets   sockets
+	wss       *wss
+}
+
+// New takes a port, so that a second agent on the machine takes the next. It
+// fails with peer.ErrUnsupported on a platform whose check of the connecting
+// user is not written yet, and with ErrNoPort.
+func New(o Options) (*Gate, error) {
+	g := &Gate{Options: o, uid: uint32(os.Getuid()), pending: newPending(maxPending)}
+	if g.Owner == nil {
+		if !peer.Supported() {
+			return nil, peer.ErrUnsupported
+		}
+		g.Owner = peer.Owner
+	}
+	if g.Now == nil {
+		g.Now = time.Now
+	}
+	if g.Header == 0 {
+		g.Header = defaultHeader
+	}
+	if g.Changed == nil {
+		g.Changed = func() {}
+	}
+	if o.Policy.WSS.Enabled && o.Certificate != nil {
+		g.wss = &wss{source: o.Certificate}
+	}
+	var err error
+	g.listeners, g.port, err = listen(o.Policy.Ports.First, o.Policy.Ports.Count)
+	return g, err
+}
+
+// Port is the port on 127.0.0.1 and ::1.
+func (g *Gate) Port() int { return g.port }
+
+// Addresses are those that the gate listens on, without the encrypted ones.
+func (g *Gate) Addresses() []string { return addresses(g.listeners) }
+
+func addresses(listeners []net.Listener) (list []string) {
+	for _, l := range listeners {
+		list = append(list, l.Addr().String())
+	}
+	return list
+}
+
+// Serve hands on sockets until ctx ends, and then returns nil. It returns an
+// error where a listener failed for good: an agent that hears nobody must not go
+// on as if it did.
+func (g *Gate) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	web := &http.Server{
+		Handler:           g.handler(),
+		ReadHeaderTimeout: g.Header,
+		IdleTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withIdentity,
+		ErrorLog:          slog.NewLogLogger(g.Logger.Handler(), slog.LevelDebug),
+	}
+	var running sync.WaitGroup
+	for _, l := range g.listeners {
+		g.Logger.Info("listening", "address", l.Addr().String())
+		running.Go(func() { cancel(web.Serve(g.accepting(ctx, l))) })
+	}
+	running.Go(func() { g.serveWSS(ctx, web, cancel) })
+	<-ctx.Done()
+	err := context.Cause(ctx)
+	_ = web.Close()
+	running.Wait()
+	if errors.Is(err, errListener) {
+		return err
+	}
+	return nil
+}
+
+// ErrNoPort says that every port of the range is taken.
+var ErrNoPort = errors.New("gate: no free port in the range")
+
+// listen takes the first port of the range that is free on both loopback
+// addresses. Where ::1 does not exist, 127.0.0.1 alone; where it exists and is
+// taken, the next port, because a browser that resolves "localhost" dials ::1
+// first and would reach another program there.
+func listen(first, count int) ([]net.Listener, int, error) {
+	for port := first; port < first+count; port++ {
+		v4, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		v6, err := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
+		switch {
+		case err == nil:
+			return []net.Listener{v4, v6}, port, nil
+		case addressMissing(err):
+			return []net.Listener{v4}, port, nil
+		}
+		_ = v4.Close()
+	}
+	return nil, 0, fmt.Errorf("%w: %d to %d are all taken, or refused by the system", ErrNoPort, first, first+count-1)
+}

@@ -1,0 +1,148 @@
+package gate
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+)
+
+const (
+	maxSockets         = 256 // open at the same time
+	maxSocketsOfOrigin = 64
+)
+
+type identityKey struct{}
+
+func withIdentity(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, identityKey{}, plain(c))
+}
+
+// plain is the connection below TLS.
+func plain(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
+}
+
+// handler is the gate's second half, on the request: host, path, origin,
+// policy, subprotocol. It fails closed with a bare 403 and one line in the log.
+func (g *Gate) handler() http.Handler {
+	upgrader := &websocket.Upgrader{
+		Subprotocols: []string{g.Subprotocol},
+		CheckOrigin:  func(*http.Request) bool { return true }, // authorize has asked the policy
+		Error: func(w http.ResponseWriter, _ *http.Request, _ int, reason error) {
+			g.Logger.Warn("request refused", "reason", "handshake", "error", reason)
+			w.WriteHeader(http.StatusForbidden)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, ok := r.Context().Value(identityKey{}).(*ownedConn)
+		if !ok {
+			g.refuse(w, r, "peer_unknown")
+			return
+		}
+		g.pending.remove(c)
+		if !hostAllowed(r.Host, addrPort(c.LocalAddr()).Port()) {
+			g.refuse(w, r, "host")
+			return
+		}
+		if r.URL.Path != g.Path {
+			g.page(w, r)
+			return
+		}
+		who, reason := g.authorize(r, c.owner)
+		if reason != "" {
+			g.refuse(w, r, reason)
+			return
+		}
+		if !g.sockets.admit(who.Origin) {
+			g.refuse(w, r, "too_many_connections")
+			return
+		}
+		defer g.sockets.remove(who.Origin)
+		socket, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return // answered and logged by the upgrader
+		}
+		g.Options.Serve(r.Context(), socket, who)
+	})
+}
+
+func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, reason string) {
+	g.Logger.Warn("request refused", "reason", reason, "origin", strings.Join(r.Header.Values("Origin"), " "), "host", r.Host, "path", r.URL.Path)
+	w.WriteHeader(http.StatusForbidden)
+}
+
+// hostAllowed stands against rebinding: a page that reaches the agent under its
+// own name sends that name here.
+func hostAllowed(host string, port uint16) bool {
+	p := strconv.Itoa(int(port))
+	return host == "127.0.0.1:"+p || host == "localhost:"+p || host == "[::1]:"+p
+}
+
+// authorize returns the caller, or the reason why it is refused.
+func (g *Gate) authorize(r *http.Request, owner peer.Identity) (peer.Caller, string) {
+	origins := r.Header.Values("Origin")
+	if len(origins) != 1 {
+		return peer.Caller{}, "origin_count"
+	}
+	who := peer.Caller{Origin: origins[0], Identity: owner}
+	switch g.Policy.Decide(who.Origin) {
+	case policy.Allowed, policy.Ask:
+	case policy.Blocked:
+		return peer.Caller{}, "origin_blocked"
+	case policy.NotListed:
+		return peer.Caller{}, "origin_not_listed"
+	case policy.Plain:
+		return peer.Caller{}, "origin_http_not_listed" // in mode ask there is a list for http alone
+	default:
+		return peer.Caller{}, "origin_malformed"
+	}
+	if !slices.Contains(websocket.Subprotocols(r), g.Subprotocol) {
+		return peer.Caller{}, "subprotocol"
+	}
+	return who, ""
+}
+
+// sockets counts the open sockets of each origin. Its zero value is ready.
+type sockets struct {
+	mu       sync.Mutex
+	all      int
+	byOrigin map[string]int
+}
+
+// admit counts one more socket of the origin where there is capacity for it;
+// remove gives it back.
+func (s *sockets) admit(origin string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all >= maxSockets || s.byOrigin[origin] >= maxSocketsOfOrigin {
+		return false
+	}
+	if s.byOrigin == nil {
+		s.byOrigin = map[string]int{}
+	}
+	s.all++
+	s.byOrigin[origin]++
+	return true
+}
+
+func (s *sockets) remove(origin string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if s.byOrigin[origin]--; s.byOrigin[origin] == 0 {
+		delete(s.byOrigin, origin)
+	}
+}

@@ -1,0 +1,112 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+)
+
+// offer is a login that went well, after which "always" may be asked.
+type offer struct {
+	caller peer.Caller
+	lang   string
+}
+
+// OfferAlways asks in the background whether the caller is always allowed. The
+// page has its token by then and does not wait; whether it stays open has nothing
+// to do with the answer.
+func (s *Service) OfferAlways(caller peer.Caller, lang string) {
+	o := offer{caller, lang}
+	if !s.mayOffer(o.caller.Origin) {
+		return
+	}
+	select {
+	case s.offers <- o:
+	default: // one is asked and one waits: after this site's next login, then
+	}
+}
+
+func (s *Service) mayOffer(origin string) bool {
+	if s.remembered.store == nil || s.Policy.Decide(origin) != policy.Ask || s.remembered.has(origin) {
+		return false
+	}
+	s.remembered.mu.Lock()
+	defer s.remembered.mu.Unlock()
+	return !s.remembered.declined[origin]
+}
+
+// makeOffers asks one after the other, until ctx ends.
+func (s *Service) makeOffers(ctx context.Context) {
+	for {
+		select {
+		case o := <-s.offers:
+			s.makeOffer(ctx, o)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// errLeaseWanted ends a dialog that makes way for a login.
+var errLeaseWanted = errors.New("login: a login wants the lease")
+
+func (s *Service) makeOffer(ctx context.Context, o offer) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.Logger.Error("asking for always panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	origin := o.caller.Origin
+	if !s.mayOffer(origin) { // it was asked meanwhile
+		return
+	}
+	if err := s.remembered.ready(ctx); err != nil {
+		if ctx.Err() == nil {
+			s.remembered.notice(err)
+		}
+		return
+	}
+	if !s.mayOffer(origin) { // it stands in the list that was just read
+		return
+	}
+	err := s.askAlways(ctx, o)
+	switch {
+	case err == nil:
+		if err := s.remembered.change(ctx, s.remembered.store.Add, origin); err != nil {
+			s.Logger.Warn("the site cannot be remembered", "origin", origin, "error", err)
+			s.remembered.notice(err)
+			return
+		}
+		s.Logger.Info("site remembered", "origin", origin)
+	case errors.Is(err, prompt.ErrCancelled), errors.Is(err, prompt.ErrTimeout):
+		s.remembered.mu.Lock()
+		defer s.remembered.mu.Unlock()
+		if len(s.remembered.declined) >= maxOrigins {
+			clear(s.remembered.declined) // a flood of origins must not grow this
+		}
+		s.remembered.declined[origin] = true
+	case !errors.Is(err, errLeaseWanted) && ctx.Err() == nil:
+		s.Logger.Warn("always cannot be asked", "error", err)
+	}
+}
+
+// askAlways has the lease while the dialog stands, and makes way at once.
+func (s *Service) askAlways(ctx context.Context, o offer) error {
+	ctx, free := s.queue.acquireRevocable(ctx)
+	if !free {
+		return errLeaseWanted
+	}
+	defer s.queue.release()
+	dialog, cancel := context.WithTimeout(ctx, s.Limits.Always)
+	defer cancel()
+	err := s.Prompter.Always(dialog, o.lang, prompt.Caller{Origin: o.caller.Origin, Program: o.caller.Program})
+	if err != nil && !errors.Is(err, prompt.ErrCancelled) && errors.Is(context.Cause(dialog), errLeaseWanted) {
+		return errLeaseWanted
+	}
+	return err
+}

@@ -1,0 +1,230 @@
+package login
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// attempt is one login that has the lease.
+type attempt struct {
+	*Service
+	Request
+}
+
+func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token, string, error) {
+	origin := r.Caller.Origin
+	if err := s.queue.acquire(ctx, origin); err != nil {
+		return nil, "", err
+	}
+	s.Changes.Publish()
+	defer func() { s.queue.release(); s.Changes.Publish() }()
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
+	defer cancel()
+
+	token, id, err := (&attempt{s, r}).steps(ctx)
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		// The page cancelled or the time is up: whatever a dialog or the card
+		// said because of it comes second.
+		err = cause
+	}
+	if err != nil {
+		if errors.Is(err, prompt.ErrCancelled) {
+			s.queue.refused(origin, protocol.FromError(err))
+		}
+		if errors.Is(err, protocol.ErrPageCancelled) {
+			s.queue.abandoned(origin)
+		}
+		return nil, "", err
+	}
+	s.queue.succeeded(origin)
+	return token, id, nil
+}
+
+func (a *attempt) steps(ctx context.Context) (*authtoken.Token, string, error) {
+	if err := a.consent(ctx); err != nil {
+		return nil, "", err
+	}
+	snapshot, err := a.card(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	certificate, err := a.choose(ctx, snapshot)
+	if err != nil {
+		return nil, "", err
+	}
+	signature, err := a.sign(ctx, certificate)
+	a.readTries(ctx, certificate, err)
+	if err != nil {
+		return nil, "", err
+	}
+	if ctx.Err() != nil { // nothing is sent after a cancel
+		return nil, "", context.Cause(ctx)
+	}
+	token, err := authtoken.New(signature.Certificate.X509, string(signature.Algorithm), signature.Value, a.AppVersion)
+	if err != nil {
+		return nil, "", err
+	}
+	return &token, certificate.ID, nil
+}
+
+func (a *attempt) caller() prompt.Caller {
+	return prompt.Caller{Origin: a.Caller.Origin, Program: a.Caller.Program}
+}
+
+// refusedError is a wire error of which it must be known that a person's own
+// answer caused it.
+type refusedError struct{ wire *protocol.Error }
+
+func (e refusedError) Error() string      { return e.wire.Error() }
+func (refusedError) Is(target error) bool { return target == prompt.ErrCancelled }
+func (e refusedError) Unwrap() error      { return e.wire }
+
+// consent asks the person where the origin is not allowed, before any look at
+// reader, card or module: an origin that is not allowed learns nothing of them.
+func (a *attempt) consent(ctx context.Context) error {
+	if a.Allowed(a.Caller.Origin) {
+		return nil
+	}
+	if a.remembered.refresh(ctx, a.Limits.Sites); a.Allowed(a.Caller.Origin) {
+		return nil
+	}
+	a.Progress(protocol.WaitingForConsent)
+	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
+	defer cancel()
+	err := a.Prompter.Consent(dialog, a.Lang, a.caller())
+	if errors.Is(err, prompt.ErrCancelled) {
+		return refusedError{protocol.Fail(protocol.CodeConsentDenied)}
+	}
+	return err
+}
+
+// card is the reading that the login goes by; where there is no card the person
+// is asked for one.
+func (a *attempt) card(ctx context.Context) (pkcs11.Snapshot, error) {
+	snapshot, err := a.Cards.Current(ctx)
+	if err != nil || cards.HasCard(snapshot) {
+		return snapshot, err
+	}
+	a.Progress(protocol.WaitingForCard)
+	waiting, cancel := context.WithTimeout(ctx, a.Limits.Insert)
+	defer cancel()
+	dialog := a.askCard(waiting, snapshot)
+	for {
+		next := a.Cards.NextReading()
+		if dialog.reader == a.Cards.NoReader(snapshot) { // one came, or the last one went
+			if err := dialog.close(); errors.Is(err, prompt.ErrCancelled) {
+				return snapshot, err
+			}
+			dialog = a.askCard(waiting, snapshot)
+		}
+		select {
+		case err := <-dialog.answer:
+			if errors.Is(err, prompt.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+				return snapshot, a.Cards.Absence(snapshot)
+			}
+			return snapshot, err
+		case <-next:
+			// The reading that ended may be somebody else's, and the events' own.
+			if seen := a.Cards.LastRead(); !cards.HasCard(seen) {
+				snapshot = seen
+				continue
+			}
+		case <-a.Cards.NextPoll(snapshot):
+		}
+		found, err := a.Cards.Current(waiting)
+		if waiting.Err() != nil {
+			continue // the dialog ends with it and says how
+		}
+		if snapshot = found; err != nil || cards.HasCard(snapshot) {
+			_ = dialog.close() // it is gone before the next one comes
+			return snapshot, err
+		}
+	}
+}
+
+// cardDialog is the dialog that asks for a card: in the reader that there is, or
+// with the reader that there is not.
+type cardDialog struct {
+	reader bool
+	answer chan error
+	cancel context.CancelFunc
+}
+
+func (a *attempt) askCard(ctx context.Context, s pkcs11.Snapshot) cardDialog {
+	d := cardDialog{reader: !a.Cards.NoReader(s), answer: make(chan error, 1)}
+	ctx, d.cancel = context.WithCancel(ctx)
+	go func() {
+		defer d.cancel()
+		d.answer <- a.Prompter.InsertCard(ctx, a.Lang, a.caller(), d.reader)
+	}()
+	return d
+}
+
+// close returns once the dialog is gone, with what was answered at the last moment.
+func (d cardDialog) close() error {
+	d.cancel()
+	return <-d.answer
+}
+
+// choose returns the certificate of the login: the one chosen beforehand, the
+// only one, or the person's choice from a list.
+func (a *attempt) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certificate, error) {
+	fitting := cards.Fitting(s)
+	if len(fitting) == 0 {
+		return pkcs11.Certificate{}, cards.NoneFits(s)
+	}
+	if c, ok := a.Cards.Chosen(s); ok {
+		return c, nil
+	}
+	if len(fitting) == 1 {
+		return fitting[0], nil
+	}
+	a.Progress(protocol.ChoosingCertificate)
+	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
+	defer cancel()
+	holders := make([]prompt.Holder, len(fitting))
+	for i, c := range fitting {
+		holders[i] = holder(c, a.Lang)
+	}
+	dialog, end := a.Cards.WhilePresent(dialog, fitting...)
+	defer end()
+	dialog, elsewhere, endChoice := a.Cards.WhileNotChosen(dialog, s, a.Changes.Listen(dialog))
+	defer endChoice()
+	i, err := a.Prompter.Choose(dialog, a.Lang, a.caller(), holders)
+	if c, ok := elsewhere(); ok && err != nil {
+		return c, nil
+	}
+	if err != nil {
+		return pkcs11.Certificate{}, cards.CardRemoved(dialog, err)
+	}
+	return fitting[i], nil
+}
+
+// holder is what dialogs say of a certificate.
+func holder(c pkcs11.Certificate, lang string) prompt.Holder {
+	p := cards.Person(c)
+	return prompt.Holder{
+		Name: p.DisplayName(), Identifier: p.Identifier, Profession: cps.ProfessionIn(lang, p.Profession), Kind: p.Kind,
+		NotAfter: language.Date(c.X509.NotAfter, lang), Renew: cards.EndsSoon(c),
+	}
+}
+
+// readTries reads the card once more, in the background, after a login that may
+// have changed how many PIN tries are left: the menu warns of it.
+func (a *attempt) readTries(ctx context.Context, c pkcs11.Certificate, err error) {
+	var wire *protocol.Error
+	wrong := errors.Is(err, pkcs11.ErrPINIncorrect) || errors.Is(err, pkcs11.ErrPINLocked) || errors.Is(err, pkcs11.ErrOutcomeUnknown) ||
+		errors.As(err, &wire) && (wire.Code == protocol.CodePINIncorrect || wire.Code == protocol.CodePINLocked)
+	if wrong || cards.PINOf(c.Slot.Token) != state.PINGood {
+		a.Cards.Refresh(context.WithoutCancel(ctx))
+	}
+}

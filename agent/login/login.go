@@ -1,0 +1,171 @@
+// Package login is one login from the request to the token: it waits in the queue,
+// asks for consent where the site is not allowed, takes the card and the
+// certificate, asks for the PIN, and has the card sign. It also remembers the
+// sites that the person always allows, and ends card sessions (pin.session).
+//
+// A [Service] may be used from any goroutine; one login at a time asks the person.
+// It signs nothing but its own structure over the caller's origin and the portal's
+// nonce, and has a PIN no longer than it takes to hand it from the dialog to the
+// card. No lock is held while a person is asked. It knows neither sockets nor
+// messages beyond the errors of package protocol.
+package login
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// Cards is what a login needs to know of the cards; *cards.Cards is one.
+type Cards interface {
+	Current(ctx context.Context) (pkcs11.Snapshot, error)
+	LastRead() pkcs11.Snapshot
+	Refresh(ctx context.Context)
+
+	NoReader(s pkcs11.Snapshot) bool
+	Absence(s pkcs11.Snapshot) *protocol.Error
+	NextReading() <-chan struct{}
+	NextPoll(s pkcs11.Snapshot) <-chan time.Time
+
+	Chosen(s pkcs11.Snapshot) (pkcs11.Certificate, bool)
+	WhileNotChosen(ctx context.Context, s pkcs11.Snapshot, changes <-chan struct{}) (dialog context.Context, chosen func() (pkcs11.Certificate, bool), end func())
+	WhilePresent(ctx context.Context, certificates ...pkcs11.Certificate) (dialog context.Context, end func())
+}
+
+// Signer signs with a card; *pkcs11.Pool is one.
+type Signer interface {
+	Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, error)
+	HasCardSession(certificateID string) bool
+	Lock(ctx context.Context) error
+}
+
+// Limits are the protocol's time limits. Zero fields take their defaults.
+type Limits struct {
+	Request time.Duration // a whole request, waiting in the queue not counted
+	Dialog  time.Duration // each dialog
+	Queue   time.Duration // waiting in the queue
+	Always  time.Duration // the dialog that asks for "always"
+	Sites   time.Duration // a login's wait for the list of sites
+	Keyring time.Duration // before a keyring that gave no answer is asked again
+	Insert  time.Duration // waiting for a card
+	Pause   time.Duration // after three cancelled dialogs
+	PINPad  time.Duration // least time left to begin on a PIN pad
+}
+
+func (l Limits) withDefaults() Limits {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
+		{&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Keyring, 30 * time.Second},
+		{&l.Insert, 60 * time.Second}, {&l.Pause, 30 * time.Second}, {&l.PINPad, 150 * time.Second},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return l
+}
+
+// Options make a Service. Policy, Cards, Signer, Prompter, Changes and Logger are
+// required.
+type Options struct {
+	Policy   *policy.Effective
+	Cards    Cards
+	Signer   Signer
+	Prompter prompt.Prompter
+	Sites    *sites.Store // the sites that are always allowed; nil: never remembered
+	Logger   *slog.Logger
+	Limits   Limits
+	Now      func() time.Time // default time.Now
+	// AppVersion goes into the token: a URL, as the Web eID format wants it.
+	AppVersion string
+	// Changes is published when what the Service says of itself has changed, and
+	// listened to for a choice of certificate made elsewhere.
+	Changes *broadcast.Signal
+	// Desktop reports when the person leaves; default desktop.Watch.
+	Desktop func(ctx context.Context, left func(reason string)) error
+}
+
+// Service does logins.
+type Service struct {
+	Options
+	queue      *queue
+	remembered *remembered
+	offers     chan offer
+	session    cardSession
+}
+
+// New makes a Service. It remembers nothing and opens no card session until Start.
+func New(o Options) *Service {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Desktop == nil {
+		o.Desktop = desktop.Watch
+	}
+	if o.Policy.Origins.Mode == policy.ModeListed {
+		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
+	}
+	o.Limits = o.Limits.withDefaults()
+	return &Service{
+		Options: o, queue: newQueue(o.Now, o.Limits), offers: make(chan offer, 1),
+		remembered: newRemembered(o.Sites, o.Limits.Keyring, o.Logger, o.Changes.Publish),
+	}
+}
+
+// Start listens to the desktop and reads what is remembered, both until ctx ends.
+// Logins may begin when it has returned.
+func (s *Service) Start(ctx context.Context) {
+	s.watchDesktop(ctx)
+	s.remembered.start(ctx)
+}
+
+// Run asks for "always" after logins, until Start's context ends.
+func (s *Service) Run(ctx context.Context) {
+	s.makeOffers(ctx)
+	s.remembered.wait()
+}
+
+// InUse tells whether the person is being asked, or a card used, for a login.
+func (s *Service) InUse() bool { return s.queue.inUse() }
+
+// AtLogin tells whether a login needs the card now, so that no reading of it
+// should begin.
+func (s *Service) AtLogin() bool { return s.queue.atLogin() }
+
+// Request is one `authenticate`.
+type Request struct {
+	Caller peer.Caller
+	Lang   string // of the dialogs
+	Nonce  string
+	// Progress is called with each state of the login; it must not wait.
+	Progress func(protocol.Progress)
+}
+
+// Authenticate waits in the queue and logs in. It returns the token and the ID of
+// the certificate that signed it. When ctx ends its cause is the error; a call of
+// the card that runs then runs out, and nothing is signed after it.
+func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token, string, *protocol.Error) {
+	begun := s.Now()
+	token, id, err := s.authenticate(ctx, r)
+	log := s.Logger.With("origin", r.Caller.Origin, "program", r.Caller.Program, "ms", s.Now().Sub(begun).Milliseconds())
+	if err != nil {
+		wire := protocol.FromError(err)
+		log.Info("login failed", "code", wire.Code, "error", err)
+		return nil, "", wire
+	}
+	log.Info("login signed", "certificate", id[:8])
+	return token, id, nil
+}

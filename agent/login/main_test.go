@@ -1,0 +1,106 @@
+package login
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+)
+
+const (
+	listedOrigin = "https://portail.example.fr"
+	otherOrigin  = "https://autre.example.fr"
+	testNonce    = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+)
+
+type setup struct {
+	settings string
+	pool     *fakes.Pool
+	person   fakes.Person
+	limits   Limits
+	sites    *sites.Store
+	logTo    io.Writer
+}
+
+// serve makes logins possible, with cards of which no event tells.
+func serve(t *testing.T, o setup) *Service {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(file, []byte(o.settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Load(policy.Paths{User: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.logTo == nil {
+		o.logTo = io.Discard
+	}
+	log := slog.New(slog.NewTextHandler(o.logTo, nil))
+	s := New(Options{
+		Policy: p, Cards: cards.New(cards.Options{Pool: o.pool, Logger: log}), Signer: o.pool, Prompter: o.person,
+		Sites: o.sites, Logger: log, Limits: o.limits, AppVersion: "https://cpx-bridge.invalid/cpx-agent/test", Changes: &broadcast.Signal{},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	s.Start(ctx)
+	ended := make(chan struct{})
+	go func() { defer close(ended); s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	return s
+}
+
+// lockedBuffer is a log that a login writes while the test reads.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestLease: nobody is at a login where a question may make way for one, until one
+// comes.
+func TestLease(t *testing.T) {
+	q := newQueue(time.Now, Limits{}.withDefaults())
+	if err := q.acquire(t.Context(), listedOrigin); err != nil || !q.atLogin() || !q.inUse() {
+		t.Errorf("%v: at a login %v", err, q.atLogin())
+	}
+	q.release()
+	ctx, free := q.acquireRevocable(t.Context())
+	if !free || q.atLogin() || !q.inUse() || ctx.Err() != nil {
+		t.Errorf("free %v, at a login %v: %v", free, q.atLogin(), ctx.Err())
+	}
+	wants, withdraw := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- q.acquire(wants, listedOrigin) }()
+	<-ctx.Done() // a login waits for it
+	if !q.atLogin() {
+		t.Error("nobody is at a login that waits")
+	}
+	if withdraw(); <-ended == nil {
+		t.Error("a request that was withdrawn got the lease")
+	}
+	if q.release(); q.inUse() || q.atLogin() {
+		t.Error("the lease was not released")
+	}
+}

@@ -1,0 +1,192 @@
+package state
+
+import (
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+)
+
+// lines are what a state becomes in words, one line a thing.
+type lines struct {
+	texts.Catalogue
+	lang string
+	b    strings.Builder
+}
+
+func newLines(lang string) *lines { return &lines{Catalogue: texts.In(lang), lang: lang} }
+
+// add adds a line of parts. What a card or a module says neither steers a terminal
+// nor makes a line of its own.
+func (l *lines) add(parts ...string) {
+	text := strings.TrimRight(strings.Join(parts, "  "), " ")
+	l.b.WriteString(prompt.Visible(oneLine.Replace(text)) + "\n")
+}
+
+// oneLine keeps a line one line; the space that does not break is for windows.
+var oneLine = strings.NewReplacer("\n", "; ", "\u00a0", " ")
+
+// Text is the state in words, for a window or a terminal: what a person asks about
+// comes first.
+func (s State) Text(lang string) string {
+	l := newLines(lang)
+	l.add(l.Text("state.running", s.Version, s.PID))
+	l.cards(s.Cards)
+	if s.Failure != nil {
+		l.add(l.Text("state.failure", s.Failure.Detail))
+	}
+	if s.SitesKnown && s.SitesFailure == nil {
+		l.add(l.Text("state.sites", len(s.Sites)))
+	}
+	if s.SitesFailure != nil {
+		l.add(s.SitesFailure.SitesText(lang))
+	}
+	l.modules(s.Cards)
+	if len(s.NotTaken) > 0 {
+		l.add(l.Text("state.not_taken"))
+	}
+	for _, n := range s.NotTaken {
+		l.add("", l.Text("state.setting", n.File, n.Line, n.Key))
+	}
+	l.addresses(s)
+	if s.Log != "" {
+		l.add(l.Text("state.log", s.Log))
+	}
+	return l.b.String()
+}
+
+func (l *lines) modules(c Cards) {
+	l.add(l.Text("state.modules"))
+	for _, m := range c.Modules {
+		l.add("", m.Path, l.module(m))
+	}
+	if len(c.Modules) == 0 {
+		l.add("", l.Text("state.none"))
+	}
+}
+
+func (l *lines) module(m Module) string {
+	if m.Error == "" {
+		return m.Info
+	}
+	what, ok := l.Code("state.module", m.Reason)
+	if !ok {
+		what, _ = l.Code("state.module", "failed")
+	}
+	return what + " (" + m.Error + ")"
+}
+
+func (l *lines) addresses(s State) {
+	l.add(l.Text("state.addresses", strings.Join(s.Addresses, ", ")))
+	if len(s.WSS) > 0 {
+		l.add(l.Text("state.wss", strings.Join(s.WSS, ", ")))
+	}
+	if s.WSSFailure != nil {
+		l.add(l.Text("state.no_wss", s.WSSFailure.WSSText(l.lang)))
+	}
+}
+
+// SitesText says why no site is remembered: the text of the reason, or the detail
+// where there is none.
+func (f Failure) SitesText(lang string) string {
+	if text, ok := texts.In(lang).Code("sites.why", f.Reason); ok {
+		return text
+	}
+	return f.Detail
+}
+
+// WSSText says why the encrypted socket is not served, likewise.
+func (f Failure) WSSText(lang string) string {
+	if text, ok := texts.In(lang).Code("localcert", f.Reason); ok {
+		return text
+	}
+	if text, ok := texts.In(lang).Code("keyring", f.Reason); ok {
+		return text
+	}
+	return f.Detail
+}
+
+// NotCurrent says that what is known of the cards is not of now, "" where it is.
+func (c Cards) NotCurrent(lang string) string {
+	switch t := texts.In(lang); {
+	case c.Reading:
+		return t.Text("state.reading")
+	case c.Outdated:
+		return t.Text("state.outdated")
+	}
+	return ""
+}
+
+// Text is readers and certificates in words: what `cpx-agent certs` prints.
+func (c Cards) Text(lang string) string {
+	l := newLines(lang)
+	l.cards(c)
+	return l.b.String()
+}
+
+func (l *lines) cards(c Cards) {
+	if text := c.NotCurrent(l.lang); text != "" {
+		l.add(text)
+	}
+	l.add(l.Text("state.readers"))
+	for _, reader := range c.Readers {
+		l.add("", reader.Name, l.card(reader))
+		if warning, ok := l.Code("card.pin", string(reader.PIN)); ok {
+			l.add("", "", warning)
+		}
+	}
+	if len(c.Readers) == 0 {
+		l.add("", l.Text("state.none"))
+	}
+	if len(c.Readers) == 0 && c.PCSC == NoService {
+		l.add("", l.Text("state.no_service"))
+	}
+	l.add(l.Text("state.certificates"))
+	for _, x := range c.Certificates {
+		l.add("", x.ID[:min(12, len(x.ID))], x.Holder, x.Identifier, l.details(x))
+	}
+	if len(c.Certificates) == 0 {
+		l.add("", l.Text("state.none"))
+	}
+}
+
+func (l *lines) card(r Reader) string {
+	switch {
+	case r.Unknown:
+		return l.Text("state.unknown_card")
+	case r.Card == "":
+		return l.Text("state.no_card")
+	}
+	return r.Card
+}
+
+func (l *lines) details(c Certificate) string {
+	var parts []string
+	for _, part := range []string{c.Kind, cps.ProfessionIn(l.lang, c.Profession), language.Date(c.NotAfter, l.lang), ReasonText(c.Reason, l.lang)} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	text := "(" + strings.Join(parts, ", ") + ")"
+	if c.Chosen { // also where its PIN is locked: the login takes it, and fails
+		text += " ← " + l.Text("state.next")
+	}
+	if c.Renew {
+		text += " (" + RenewText(l.lang) + ")"
+	}
+	return text
+}
+
+// ReasonText says why a certificate is not usable, or that it is.
+func ReasonText(reason, lang string) string {
+	if reason == ReasonUsable {
+		reason = "usable"
+	}
+	text, _ := texts.In(lang).Code("state.reason", reason)
+	return text
+}
+
+// RenewText says that a card ends soon.
+func RenewText(lang string) string { return texts.In(lang).Text("state.renew") }

@@ -1,0 +1,102 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+)
+
+// everything is a state in which all that can be said is said.
+func everything() State {
+	c := Certificate{ID: strings.Repeat("c", 64), Holder: "Dr TEST", Identifier: "8000000001", Profession: "Médecin", Kind: "CPS", NotAfter: time.Now(), Usable: true, Chosen: true, Renew: true}
+	expired := Certificate{ID: strings.Repeat("e", 64), Holder: "Dr TEST", Reason: ReasonExpired}
+	readers := []Reader{{Name: "TEST reader", Card: "TEST 1"}, {Name: "Reader two"}, {Name: "Reader three", Unknown: true}}
+	for i, pin := range []PIN{PINCountLow, PINFinalTry, PINLocked, PINNotSet} {
+		readers = append(readers, Reader{Name: "Reader with a warning", Card: fmt.Sprintf("card %d", i), PIN: pin})
+	}
+	return State{
+		Version: "1.2.3", PID: 42, Addresses: []string{"127.0.0.1:27720", "[::1]:27720"}, WSS: []string{"127.0.0.1:27820"},
+		WSSFailure: &Failure{Reason: "TEST", Detail: "TEST wss"}, Failure: &Failure{Reason: "internal", Detail: "TEST error"},
+		Cards: Cards{Reading: true, Readers: readers, Certificates: []Certificate{c, expired}, Modules: []Module{
+			{Path: "/opt/one.so", Info: "Maker, Library, Cryptoki 2.20"},
+			{Path: "/opt/two.so", Error: "TEST", Reason: "no_module"}, {Path: "/opt/three.so", Error: "TEST", Reason: "not_pkcs11"}, {Path: "/opt/four.so", Error: "TEST", Reason: "module_failed"},
+		}},
+		Sites: make([]Site, 3), SitesKnown: true,
+		NotTaken: []Setting{{File: "/home/test/config.toml", Line: 3, Key: "ports.first"}}, Log: "/home/test/agent.log",
+	}
+}
+
+func TestText(t *testing.T) {
+	s := everything()
+	for lang, parts := range map[string][]string{
+		language.French: {
+			"CPx Bridge 1.2.3 est en marche (processus 42).", "Adresses : 127.0.0.1:27720, [::1]:27720", "Adresses wss : 127.0.0.1:27820", "wss n’est pas servi. TEST wss", "/opt/one.so  Maker, Library, Cryptoki 2.20",
+			"/opt/two.so  ne se charge pas (", "/opt/three.so  n’est pas un module PKCS#11 (", "/opt/four.so  ne fonctionne pas (",
+			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
+			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur",
+			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues : TEST error", "expire bientôt, à renouveler",
+			"Sites mémorisés : 3", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
+		},
+		language.English: {
+			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
+			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet",
+			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "expires soon, have it renewed", "Remembered sites: 3",
+			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",
+		},
+	} {
+		text := s.Text(lang)
+		for _, part := range parts {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q is missing:\n%s", lang, part, text)
+			}
+		}
+		if strings.ContainsRune(text, '\uFFFD') || strings.Contains(text, "%!") {
+			t.Errorf("%s:\n%s", lang, text)
+		}
+	}
+}
+
+// Why no site is remembered is said in words, and takes the place of their number;
+// what has no words is said as it came.
+func TestTextOfSites(t *testing.T) {
+	s := everything()
+	for failure, want := range map[Failure]string{
+		{Reason: sites.Reason(sites.ErrLocked), Detail: "TEST detail"}: sites.Why(sites.ErrLocked, language.English),
+		{Reason: "failed", Detail: "TEST detail"}:                      "TEST detail",
+	} {
+		s.SitesFailure = &failure
+		if text := s.Text(language.English); !strings.Contains(text, want) || strings.Contains(text, "Remembered sites") {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+}
+
+// What a card or a module says must not steer a terminal, nor make a line of
+// its own.
+func TestTextIsSafe(t *testing.T) {
+	s := everything()
+	lines := strings.Count(s.Text(language.French), "\n")
+	const hostile = "a\x1b[31mb\u202ec\u009bd\ne"
+	s.Readers[0].Name, s.Certificates[0].Holder, s.Modules[0].Info, s.Failure.Detail = hostile, hostile, hostile, hostile
+	s.NotTaken[0].Key, s.Modules[1].Error, s.WSSFailure.Detail = hostile, hostile, hostile
+	text := s.Text(language.French)
+	if strings.ContainsAny(text, "\x1b\u202e\u009b") || strings.Count(text, "\n") != lines {
+		t.Errorf("%q", text)
+	}
+}
+
+// The next login is known where one was chosen or only one is usable.
+func TestNext(t *testing.T) {
+	one, two := Certificate{ID: "1", Usable: true}, Certificate{ID: "2", Usable: true}
+	chosen, locked := two, Certificate{ID: "3", Chosen: true, Reason: ReasonPINLocked}
+	chosen.Chosen = true
+	for want, list := range map[string][]Certificate{"1": {one, locked}, "2": {one, chosen}, "": {one, two}} {
+		if got, known := (Cards{Certificates: list}).Next(); got.ID != want || known != (want != "") {
+			t.Errorf("%q: %+v", want, got)
+		}
+	}
+}
