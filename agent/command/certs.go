@@ -12,11 +12,11 @@ import (
 )
 
 func (s *session) certsCommand() *cobra.Command {
-	c := s.command("certs", about{short: "command.certs.short", long: "command.certs.long", exits: "command.certs.exits", use: "command.certs.use"}, func(ctx context.Context, _ []string) error {
+	c := s.command("certs", about{short: "command.certs.short", long: "command.certs.long", exits: "command.certs.exits", use: "[--json]"}, func(ctx context.Context, _ []string) error {
 		return s.certs(ctx)
 	})
 	c.PersistentFlags().BoolVar(&s.json, "json", false, "command.certs.json")
-	c.AddCommand(s.command("use", about{short: "command.certs.use_short", use: "command.certs.use_use", wants: "command.certs.use_wants"}, func(ctx context.Context, args []string) error {
+	c.AddCommand(s.command("use", about{short: "command.certs.use_short", use: "ID", wants: "command.certs.use_wants"}, func(ctx context.Context, args []string) error {
 		return s.certsUse(ctx, args[0])
 	}))
 	return c

@@ -83,19 +83,6 @@ func (s *session) run(ctx context.Context, root *cobra.Command) error {
 	return c.RunE(c, args)
 }
 
-// isCompletion recognizes what the shells' completion asks: its command line is
-// not finished, and is read by the library alone.
-func isCompletion(args []string) bool {
-	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
-}
-
-func (s *session) completes(ctx context.Context, root *cobra.Command, args []string) error {
-	s.load()
-	translate(root, s.Catalogue)
-	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
-}
-
 // status is an exit status whose reason the person has read.
 type status int
 

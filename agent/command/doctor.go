@@ -15,7 +15,7 @@ import (
 
 func (s *session) doctorCommand() *cobra.Command {
 	var identity bool
-	c := plainCommand("doctor", about{short: "command.doctor.short", long: "command.doctor.long", exits: "command.doctor.exits", use: "command.doctor.use"}, func(ctx context.Context, _ []string) error {
+	c := plainCommand("doctor", about{short: "command.doctor.short", long: "command.doctor.long", exits: "command.doctor.exits", use: "[--json] [--identity]"}, func(ctx context.Context, _ []string) error {
 		switch {
 		case s.settingsErr == nil:
 			return s.doctor(ctx, identity)

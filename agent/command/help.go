@@ -23,6 +23,16 @@ func (s *session) helpCommand() *cobra.Command {
 		s.printHelp(topic)
 		return nil
 	})
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) (topics []string, _ cobra.ShellCompDirective) {
+		if topic, rest, _ := c.Root().Find(args); len(rest) == 0 {
+			for _, sub := range topic.Commands() {
+				if sub.IsAvailableCommand() {
+					topics = append(topics, sub.Name()+"\t"+sub.Short)
+				}
+			}
+		}
+		return topics, cobra.ShellCompDirectiveNoFileComp
+	}
 	return c
 }
 
@@ -31,26 +41,6 @@ func (s *session) versionCommand() *cobra.Command {
 		s.say("cpx-agent " + s.Version)
 		return nil
 	})
-}
-
-func (s *session) completionCommand() *cobra.Command {
-	var c *cobra.Command
-	shells := []string{"bash", "zsh", "fish"}
-	c = plainCommand("completion", about{
-		short: "command.completion.short", long: "command.completion.long", use: "command.completion.use", wants: "command.completion.wants",
-	}, func(_ context.Context, args []string) error {
-		switch root := c.Root(); args[0] {
-		case "bash":
-			return root.GenBashCompletionV2(s.stdout, true)
-		case "zsh":
-			return root.GenZshCompletion(s.stdout)
-		case "fish":
-			return root.GenFishCompletion(s.stdout, true)
-		}
-		return misused("command.misuse.wrong_verb", c.Name(), strings.Join(shells, ", "), args[0])
-	})
-	c.ValidArgs = shells
-	return c
 }
 
 // printHelp prints the help of the program or of a command, with its verbs.

@@ -28,7 +28,7 @@ type reportSite struct {
 }
 
 func (s *session) sitesCommand() *cobra.Command {
-	c := s.command("sites", about{short: "command.sites.short", long: "command.sites.long", exits: "command.sites.exits", use: "command.sites.use"}, func(ctx context.Context, _ []string) error {
+	c := s.command("sites", about{short: "command.sites.short", long: "command.sites.long", exits: "command.sites.exits", use: "[--json]"}, func(ctx context.Context, _ []string) error {
 		store, _, err := s.sites()
 		if err != nil {
 			return err
@@ -36,7 +36,7 @@ func (s *session) sitesCommand() *cobra.Command {
 		return s.listSites(ctx, store)
 	})
 	c.PersistentFlags().BoolVar(&s.json, "json", false, "command.sites.json")
-	c.AddCommand(s.command("forget", about{short: "command.sites.forget_short", use: "command.sites.forget_use", wants: "command.sites.forget_wants"}, func(ctx context.Context, args []string) error {
+	c.AddCommand(s.command("forget", about{short: "command.sites.forget_short", use: "SITE", wants: "command.sites.forget_wants"}, func(ctx context.Context, args []string) error {
 		store, dir, err := s.sites()
 		if err != nil {
 			return err

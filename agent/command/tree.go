@@ -14,7 +14,8 @@ func init() {
 	cobra.EnableCommandSorting = false // the help has the order of the tree
 }
 
-// about is what a command says of itself in the help, by its keys.
+// about is what a command says of itself in the help, by its keys; what is the
+// same in all languages stands for itself.
 type about struct {
 	short texts.Key // a line
 	long  texts.Key // all there is to say
@@ -42,7 +43,8 @@ func (s *session) command(name string, a about, do func(ctx context.Context, arg
 func plainCommand(name string, a about, do func(ctx context.Context, args []string) error) *cobra.Command {
 	c := &cobra.Command{
 		Use: name, Short: string(a.short), Long: string(a.long),
-		Annotations: map[string]string{"exits": string(a.exits), "use": string(a.use), "wants": string(a.wants)},
+		Annotations:       map[string]string{"exits": string(a.exits), "use": string(a.use), "wants": string(a.wants)},
+		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	if do != nil { // else it stands for its verbs alone
 		c.RunE = func(c *cobra.Command, args []string) error { return do(c.Context(), args) }
@@ -71,13 +73,6 @@ func (s *session) commands() *cobra.Command {
 	root.SetHelpCommand(help)
 	root.AddCommand(help)
 	return root
-}
-
-// complete says what the shells' completion offers for an option.
-func complete(c *cobra.Command, option string, values ...string) {
-	if err := c.RegisterFlagCompletionFunc(option, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // an option that the command has not
-	}
 }
 
 // translate puts the texts where the tree has their keys.

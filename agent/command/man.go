@@ -1,0 +1,113 @@
+package command
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+)
+
+// ManPage is the manual page of the command line in a language, as troff with the
+// macros of man(7). It says what the help says.
+func ManPage(lang string) string {
+	s := &session{Catalogue: texts.In(lang), lang: lang}
+	root := s.commands()
+	translate(root, s.Catalogue)
+	var m page
+	m.line(`.\" Generated from the help of the commands. Do not edit:`)
+	m.line(`.\" go test ./agent/command -run TestManPage -update`)
+	m.line(`.TH CPX\-AGENT 1 "" "CPx Bridge"`)
+	m.section(s.Text("command.man.name"))
+	m.text("cpx-agent - " + root.Short)
+	m.section("SYNOPSIS")
+	m.text(usageLine(root))
+	m.section("DESCRIPTION")
+	m.text(s.Text("command.man.about"))
+	m.section(s.Text("command.man.commands"))
+	for _, c := range root.Commands() {
+		m.command(c)
+	}
+	m.section("OPTIONS")
+	m.text(s.Text("command.help.every"))
+	m.options(root)
+	m.section(s.Text("command.man.status"))
+	m.text(string(aboutOf(root).exits))
+	m.section(s.Text("command.man.files"))
+	m.item("/etc/cpx-bridge/policy.toml", s.Text("command.man.file_policy"))
+	m.item("~/.config/cpx-bridge/config.toml", s.Text("command.man.file_settings"))
+	m.item("~/.local/state/cpx-bridge/agent.log", s.Text("command.man.file_log"))
+	return m.String()
+}
+
+// page is a manual page in the making.
+type page struct{ strings.Builder }
+
+func (m *page) line(text string) { m.WriteString(text + "\n") }
+
+func (m *page) section(title string) { m.line(".SH " + troff(title)) }
+
+// item is a word and what is said of it.
+func (m *page) item(name, text string) {
+	m.line(".TP")
+	m.line(`\fB` + troff(name) + `\fR`)
+	m.text(text)
+}
+
+func (m *page) options(commands ...*cobra.Command) {
+	for _, o := range options(commands...) {
+		m.item(o.form, o.Usage)
+	}
+}
+
+// command is a command with its verbs.
+func (m *page) command(c *cobra.Command) {
+	m.line(".SS " + c.Name())
+	for i, each := range usable(c) {
+		if i > 0 {
+			m.line(".br")
+		}
+		m.text(usageLine(each))
+	}
+	m.line(".PP")
+	m.text(cmp.Or(c.Long, c.Short))
+	m.options(usable(c)...)
+	if exits := string(aboutOf(c).exits); exits != "" {
+		m.line(".PP")
+		m.text(exits)
+	}
+}
+
+// text is paragraphs. Lines that are indented stand as they are.
+func (m *page) text(text string) {
+	example := false
+	for _, line := range strings.Split(text, "\n") {
+		switch indented := strings.HasPrefix(line, "  "); {
+		case indented && !example:
+			m.line(".nf")
+		case !indented && example:
+			m.line(".fi")
+		}
+		example = strings.HasPrefix(line, "  ")
+		if line == "" {
+			line = ".PP"
+		} else {
+			line = troff(line)
+		}
+		m.line(line)
+	}
+	if example {
+		m.line(".fi")
+	}
+}
+
+// troff writes a text so that nothing in it is a request, and a hyphen can be
+// copied into a shell.
+func troff(text string) string {
+	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "`", `\(ga`, "'", `\(aq`, "~", `\(ti`).Replace(text)
+	if strings.HasPrefix(text, ".") {
+		return `\&` + text
+	}
+	return text
+}
