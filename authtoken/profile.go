@@ -2,8 +2,6 @@ package authtoken
 
 import (
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
@@ -119,29 +117,4 @@ func (g *group) conditions(cert *x509.Certificate) *Error {
 		return refuse(ReasonMissingPolicy, "none of the policies %s", strings.Join(g.RequiredPolicies, ", "))
 	}
 	return nil
-}
-
-// saysTest tells whether a name anywhere in the chain is one of a test PKI, as
-// the IGC-Santé writes them: CN "TEST …", OU "IGC-SANTE TEST".
-func saysTest(chain []*x509.Certificate) bool {
-	return slices.ContainsFunc(chain, func(c *x509.Certificate) bool {
-		return testName(c.Subject) || testName(c.Issuer)
-	})
-}
-
-var (
-	oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
-	oidUnit       = asn1.ObjectIdentifier{2, 5, 4, 11}
-)
-
-func testName(name pkix.Name) bool {
-	for _, attribute := range name.Names {
-		value, _ := attribute.Value.(string)
-		value = strings.ToUpper(value)
-		if attribute.Type.Equal(oidCommonName) && strings.HasPrefix(value, "TEST ") ||
-			attribute.Type.Equal(oidUnit) && value == "IGC-SANTE TEST" {
-			return true
-		}
-	}
-	return false
 }

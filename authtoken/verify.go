@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
+	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
 // Config is what a Verifier needs.
@@ -214,7 +215,7 @@ func (v *Verifier) chain(g *group, cert *x509.Certificate, at time.Time) ([]*x50
 		}
 		return chains[0], nil
 	}
-	if slices.ContainsFunc(chains, saysTest) {
+	if slices.ContainsFunc(chains, testpki.ChainSays) {
 		return nil, refuse(ReasonTestCardRefused, "a name in the chain says TEST, and trust group %q is not one of test cards", g.Name)
 	}
 	return chains[0], nil

@@ -167,29 +167,6 @@ func TestSeveralGroups(t *testing.T) {
 	wantReason(t, err, ReasonWrongExtendedKeyUsage)
 }
 
-// Either of the two names gives a test PKI away.
-func TestSaysTest(t *testing.T) {
-	for _, c := range []struct {
-		name pkix.Name
-		want bool
-	}{
-		{pkix.Name{CommonName: "TEST AC IGC-SANTE FORT PERSONNES"}, true},
-		{pkix.Name{CommonName: "AC IGC-SANTE", OrganizationalUnit: []string{"0002 187512751", "IGC-SANTE TEST"}}, true},
-		{pkix.Name{CommonName: "AC IGC-SANTE FORT PERSONNES", OrganizationalUnit: []string{"0002 187512751", "IGC-SANTE"}}, false},
-		{pkix.Name{CommonName: "TESTARD", Organization: []string{"TEST "}}, false},
-	} {
-		rdns := c.name.ToRDNSequence()
-		var parsed pkix.Name
-		parsed.FillFromRDNSequence(&rdns)
-		issuer, subject := &x509.Certificate{Issuer: parsed}, &x509.Certificate{Subject: parsed}
-		for _, cert := range []*x509.Certificate{issuer, subject} {
-			if got := saysTest([]*x509.Certificate{{}, cert}); got != c.want {
-				t.Errorf("%s: %v", c.name, got)
-			}
-		}
-	}
-}
-
 func TestRealGroupAcceptsNamesWithoutTest(t *testing.T) {
 	f := getFixture(t)
 	root := create(t, &x509.Certificate{

@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
 // Rules hold what depends on the PKI that issued the card.
@@ -131,13 +133,8 @@ func first(attributes []Attribute, oid string) string {
 	return attributes[i].Value
 }
 
-// saysTest knows the test PKI by its names, as the IGC-Santé writes them.
 func saysTest(attributes []Attribute) bool {
-	return slices.ContainsFunc(attributes, func(a Attribute) bool {
-		value := strings.ToUpper(a.Value)
-		return a.OID == oidCommonName && strings.HasPrefix(value, "TEST ") ||
-			a.OID == oidUnit && value == "IGC-SANTE TEST"
-	})
+	return slices.ContainsFunc(attributes, func(a Attribute) bool { return testpki.Says(a.OID, a.Value) })
 }
 
 // parseName walks every attribute of every RDN (X.501 section 9.2): a person's

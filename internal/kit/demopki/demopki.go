@@ -16,6 +16,8 @@ import (
 	"fmt"
 	"math/big"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
 // Policies of the demonstration, in the arc that standards keep for examples
@@ -44,7 +46,7 @@ func New(now time.Time) (*PKI, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := authority("TEST AC RACINE IGC-SANTE FORT", now)
+	root := authority(testpki.Prefix+"AC RACINE IGC-SANTE FORT", now)
 	root.MaxPathLen = 1
 	cert, err := sign(root, root, key.Public(), key)
 	if err != nil {
@@ -64,7 +66,7 @@ func (p *PKI) NewIntermediate(now time.Time) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := authority("TEST AC IGC-SANTE FORT PERSONNES", now)
+	template := authority(testpki.Prefix+"AC IGC-SANTE FORT PERSONNES", now)
 	template.MaxPathLenZero = true
 	cert, err := sign(template, p.Root.Cert, key.Public(), p.Root.Key)
 	if err != nil {
@@ -77,7 +79,7 @@ func authority(commonName string, now time.Time) *x509.Certificate {
 	return &x509.Certificate{
 		Subject: pkix.Name{
 			Country: []string{"FR"}, Organization: []string{"ASIP-SANTE TEST"},
-			OrganizationalUnit: []string{"IGC-SANTE TEST"}, CommonName: commonName,
+			OrganizationalUnit: []string{testpki.Unit}, CommonName: commonName,
 		},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
 		IsCA: true, BasicConstraintsValid: true,
