@@ -87,11 +87,13 @@ func (d *driven) Snapshot() (pkcs11.Snapshot, bool) {
 	return d.cards, true
 }
 
-func (d *driven) List(context.Context) (pkcs11.Snapshot, error) { s, _ := d.Snapshot(); return s, nil }
-func (d *driven) Modules() []pkcs11.ModuleState                 { return nil }
-func (d *driven) Restart(context.Context) error                 { return nil }
-func (d *driven) HasCardSession(string) bool                    { return false }
-func (d *driven) Lock(context.Context) error                    { return nil }
+func (d *driven) List(context.Context) (pkcs11.Snapshot, error)        { s, _ := d.Snapshot(); return s, nil }
+func (d *driven) Observe(pcsc.Event)                                   {}
+func (d *driven) Current(ctx context.Context) (pkcs11.Snapshot, error) { return d.List(ctx) }
+func (d *driven) Modules() []pkcs11.ModuleState                        { return nil }
+func (d *driven) Restart(context.Context) error                        { return nil }
+func (d *driven) HasCardSession(string) bool                           { return false }
+func (d *driven) Lock(context.Context) error                           { return nil }
 func (d *driven) Sign(context.Context, pkcs11.Request) (pkcs11.Signature, error) {
 	return pkcs11.Signature{}, pkcs11.ErrNoModule
 }

@@ -19,6 +19,8 @@ import (
 
 // Pool is what is needed of the modules; *pkcs11.Pool is one.
 type Pool interface {
+	Observe(e pcsc.Event)
+	Current(ctx context.Context) (pkcs11.Snapshot, error)
 	List(ctx context.Context) (pkcs11.Snapshot, error)
 	Snapshot() (pkcs11.Snapshot, bool)
 	Modules() []pkcs11.ModuleState
@@ -112,6 +114,7 @@ func (c *Cards) Wait(limit time.Duration) { c.readings.wait(limit) }
 
 // event follows one event of PC/SC.
 func (c *Cards) event(ctx context.Context, e pcsc.Event) {
+	c.Pool.Observe(e) // first: no login may go by a reading that this ends
 	left, differs := c.readers.observe(e)
 	c.logService(e)
 	for _, name := range left {
@@ -180,9 +183,10 @@ func (c *Cards) Snapshot() pkcs11.Snapshot {
 	return now
 }
 
-// Current is what a login goes by: it waits for a reading.
+// Current is what a login goes by: the last reading of each module as long as it
+// holds, and a new one where nothing says that it does.
 func (c *Cards) Current(ctx context.Context) (pkcs11.Snapshot, error) {
-	return c.readings.read(ctx)
+	return c.readings.note(ctx, c.Pool.Current)
 }
 
 // Refresh reads the cards in the background; where a reading runs, once more

@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -93,4 +94,35 @@ func TestRemovedError(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	end()
+}
+
+// observing is a pool that notes when it is told what PC/SC reported.
+type observing struct {
+	*fakes.Pool
+	note func(string)
+}
+
+func (o observing) Observe(pcsc.Event) { o.note("observed") }
+
+// The pool hears of an event before anybody else: no login may go by a reading
+// that the event ends.
+func TestPoolObservesFirst(t *testing.T) {
+	pool, _ := fakes.OneCard(t)
+	var order []string
+	note := func(what string) { order = append(order, what) }
+	c := New(Options{
+		Pool: observing{pool, note}, Logger: slog.New(slog.DiscardHandler),
+		Removed: func(func(string) bool) { note("removed") }, Changed: func() { note("changed") },
+	})
+	if _, err := pool.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.readers.observe(fakes.Present(1))
+	ended, end := context.WithCancel(t.Context())
+	end() // no reading is wanted
+	c.event(ended, fakes.Empty(2))
+	if len(order) < 3 || order[0] != "observed" || !slices.Contains(order, "removed") {
+		t.Errorf("%v", order)
+	}
+	c.Wait(10 * time.Second)
 }

@@ -49,7 +49,12 @@ func (r *readings) onIdle(f func()) {
 
 // read reads now.
 func (r *readings) read(ctx context.Context) (pkcs11.Snapshot, error) {
-	snapshot, err := r.pool.List(ctx)
+	return r.note(ctx, r.pool.List)
+}
+
+// note notes what was read, and calls who wants to know what has changed.
+func (r *readings) note(ctx context.Context, read func(context.Context) (pkcs11.Snapshot, error)) (pkcs11.Snapshot, error) {
+	snapshot, err := read(ctx)
 	if ctx.Err() != nil {
 		return snapshot, err // abandoned, so it says nothing about the cards
 	}

@@ -48,6 +48,12 @@ func (p *Pool) List(context.Context) (pkcs11.Snapshot, error) {
 	return p.Cards, p.Err
 }
 
+// Current reads, as a pool does whose slots are no PC/SC readers.
+func (p *Pool) Current(ctx context.Context) (pkcs11.Snapshot, error) { return p.List(ctx) }
+
+// Observe takes no note.
+func (p *Pool) Observe(pcsc.Event) {}
+
 // Snapshot is what is in the readers now.
 func (p *Pool) Snapshot() (pkcs11.Snapshot, bool) {
 	p.Mu.Lock()
