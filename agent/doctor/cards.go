@@ -3,13 +3,13 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -18,32 +18,32 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 	list, err := d.Readers(ctx)
 	switch {
 	case errors.Is(err, pcsc.ErrNoLibrary):
-		return []Finding{{Code: "no_pcsc_library", Outcome: Problem, Text: d.words.NoPCSCLibrary, Next: d.words.InstallPCSC}}
+		return []Finding{{Code: "no_pcsc_library", Outcome: Problem, Text: d.Text("doctor.no_pcsc_library"), Next: d.Text("doctor.install_pcsc")}}
 	case err != nil:
-		return []Finding{{Code: "no_pcsc_service", Outcome: Problem, Text: d.words.NoPCSC, Next: d.words.StartPCSC}}
+		return []Finding{{Code: "no_pcsc_service", Outcome: Problem, Text: d.Text("doctor.no_pcsc"), Next: d.Text("doctor.start_pcsc")}}
 	case len(list) == 0:
-		return []Finding{{Code: "no_reader", Outcome: Problem, Text: d.words.NoReader, Next: d.words.PlugReader}}
+		return []Finding{{Code: "no_reader", Outcome: Problem, Text: d.Text("doctor.no_reader"), Next: d.Text("doctor.plug_reader")}}
 	}
-	found := []Finding{{Code: "pcsc_runs", Outcome: Good, Text: d.words.PCSCRuns}}
+	found := []Finding{{Code: "pcsc_runs", Outcome: Good, Text: d.Text("doctor.pcsc_runs")}}
 	for _, r := range list {
-		text := d.words.ReaderEmpty
+		text := texts.Key("doctor.reader_empty")
 		if r.Present {
-			text = d.words.ReaderCard
+			text = "doctor.reader_card"
 		}
-		found = append(found, Finding{Code: "reader", Subject: prompt.Visible(r.Name), Outcome: Good, Text: fmt.Sprintf(text, prompt.Visible(r.Name))})
+		found = append(found, Finding{Code: "reader", Subject: prompt.Visible(r.Name), Outcome: Good, Text: d.Text(text, prompt.Visible(r.Name))})
 	}
 	return found
 }
 
 func (d *doctor) cards(ctx context.Context) []Finding {
 	r, err := d.Cards(ctx)
-	late := Finding{Code: "cards_late", Outcome: Unknown, Text: r.NotCurrent(d.Lang), Next: d.words.AskAgain}
+	late := Finding{Code: "cards_late", Outcome: Unknown, Text: r.NotCurrent(d.Lang), Next: d.Text("doctor.ask_again")}
 	if r.Reading {
 		return []Finding{late}
 	}
 	if len(r.Modules) == 0 {
-		next := fmt.Sprintf(d.words.InstallModule, strings.Join(pkcs11.KnownPlaces(), ", "))
-		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.words.NoModule, Next: next}}
+		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPlaces(), ", "))
+		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.Text("doctor.no_module"), Next: next}}
 	}
 	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool { return c.Usable })
 	var found []Finding
@@ -69,12 +69,12 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	switch {
 	case usable && fails: // the certificate's line says what the next login does
 	case usable:
-		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.words.CardUsable})
+		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.Text("doctor.card_usable")})
 	case err != nil, r.Outdated: // another finding says it
 	case has(func(r state.Reader) bool { return r.Card != "" }):
-		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.words.NoUsable, Next: d.words.NoUsableNext})
+		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.Text("doctor.no_usable"), Next: d.Text("doctor.no_usable_next")})
 	case !has(func(r state.Reader) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
-		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.words.NoCard, Next: d.words.InsertCard})
+		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.Text("doctor.no_card"), Next: d.Text("doctor.insert_card")})
 	}
 	return found
 }
@@ -97,7 +97,7 @@ func (d *doctor) spare(found []Finding, chosen state.Certificate, fails bool) {
 		switch {
 		case f.Code == "module_failed", f.Code == "module_not_pkcs11":
 		case fails && f.Subject == reader && f.Code == "certificate_"+chosen.Reason:
-			f.Outcome, f.Next = Problem, d.words.ChosenNext
+			f.Outcome, f.Next = Problem, d.Text("doctor.chosen_next")
 		case fails && f.Subject == reader && f.Code == chosen.Reason: // the reader's own line
 		case f.Outcome == Problem:
 			f.Outcome = Notice
@@ -114,11 +114,11 @@ func (d *doctor) anyReader(ctx context.Context) bool {
 
 func (d *doctor) module(m state.Module) Finding {
 	if m.Error == "" {
-		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: fmt.Sprintf(d.words.ModuleWorks, m.Path, prompt.Visible(m.Info))}
+		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: d.Text("doctor.module_works", m.Path, prompt.Visible(m.Info))}
 	}
-	f := Finding{Code: "module_failed", Subject: m.Path, Outcome: Problem, Text: fmt.Sprintf(d.words.ModuleFailed, m.Path, prompt.Visible(m.Error)), Next: d.words.ModuleNext}
+	f := Finding{Code: "module_failed", Subject: m.Path, Outcome: Problem, Text: d.Text("doctor.module_failed", m.Path, prompt.Visible(m.Error)), Next: d.Text("doctor.module_next")}
 	if m.Reason == "not_pkcs11" {
-		f.Code, f.Next = "module_not_pkcs11", d.words.ModuleOther
+		f.Code, f.Next = "module_not_pkcs11", d.Text("doctor.module_other")
 	}
 	return f
 }
@@ -128,19 +128,21 @@ func (d *doctor) module(m state.Module) Finding {
 func (d *doctor) card(r state.Reader) []Finding {
 	reader := prompt.Visible(r.Name)
 	f := Finding{Subject: reader, Outcome: Problem}
-	say := func(code, text, next string) { f.Code, f.Text, f.Next = code, fmt.Sprintf(text, reader), next }
+	say := func(code string, text texts.Key, next string) {
+		f.Code, f.Text, f.Next = code, d.Text(text, reader), next
+	}
 	switch {
 	case r.Unknown:
-		say("card_unknown", d.words.CardUnknown, d.words.CardUnknownNext)
+		say("card_unknown", "doctor.card_unknown", d.Text("doctor.card_unknown_next"))
 	case r.PIN == state.PINLocked:
-		say("pin_locked", d.words.PINLocked, d.words.PINLockedNext)
+		say("pin_locked", "doctor.pin_locked", d.Text("doctor.pin_locked_next"))
 	case r.PIN == state.PINNotSet:
-		say("pin_not_set", d.words.PINNotSet, d.words.PINNotSetNext)
+		say("pin_not_set", "doctor.pin_not_set", d.Text("doctor.pin_not_set_next"))
 	case r.PIN == state.PINFinalTry:
-		say("pin_final_try", d.words.PINFinalTry, d.words.PINFinalTryNext)
+		say("pin_final_try", "doctor.pin_final_try", d.Text("doctor.pin_final_try_next"))
 		f.Outcome = Notice
 	case r.PIN == state.PINCountLow:
-		say("pin_count_low", d.words.PINCountLow, "")
+		say("pin_count_low", "doctor.pin_count_low", "")
 		f.Outcome = Good
 	default:
 		return nil
@@ -152,33 +154,33 @@ func (d *doctor) card(r state.Reader) []Finding {
 func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	what := c.Kind
 	if what == "" {
-		what = d.words.Certificate
+		what = d.Text("doctor.a_certificate")
 	}
 	if d.Identity {
 		what = strings.TrimSpace(what + " " + c.Holder + " " + c.Identifier)
 	}
 	reader := prompt.Visible(c.Reader)
 	f := Finding{Code: "certificate_usable", Subject: reader, Outcome: Good}
-	how := fmt.Sprintf(d.words.Until, state.ReasonText(c.Reason, d.Lang), language.Date(c.NotAfter, d.Lang))
+	how := d.Text("doctor.until", state.ReasonText(c.Reason, d.Lang), language.Date(c.NotAfter, d.Lang))
 	if c.Reason != "" { // every card has some that are for other things
 		f.Code = "certificate_" + c.Reason
 	}
 	switch c.Reason {
 	case state.ReasonUsable:
 		if c.Renew {
-			f.Code, f.Outcome, f.Next = "certificate_ends_soon", Notice, d.words.RenewCard
+			f.Code, f.Outcome, f.Next = "certificate_ends_soon", Notice, d.Text("doctor.renew_card")
 		}
 	case state.ReasonExpired:
-		f.Outcome, f.Next = Problem, d.words.RenewCard
-		how = fmt.Sprintf(d.words.ExpiredOn, language.Date(c.NotAfter, d.Lang))
+		f.Outcome, f.Next = Problem, d.Text("doctor.renew_card")
+		how = d.Text("doctor.expired_on", language.Date(c.NotAfter, d.Lang))
 	case state.ReasonNotYetValid:
 		f.Outcome = Notice
-		how = fmt.Sprintf(d.words.ValidFrom, language.Date(c.NotBefore, d.Lang))
+		how = d.Text("doctor.valid_from", language.Date(c.NotBefore, d.Lang))
 	case state.ReasonNotForAuthentication:
-		how = d.words.OtherUse
+		how = d.Text("doctor.other_use")
 	case state.ReasonPINLocked, state.ReasonPINNotSet:
 		f.Outcome = Notice // the reader's own line says what to do
 	}
-	f.Text = fmt.Sprintf(d.words.CertificateIs, reader, n, prompt.Visible(what), how)
+	f.Text = d.Text("doctor.certificate_is", reader, n, prompt.Visible(what), how)
 	return f
 }

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,16 +36,16 @@ func (d *doctor) dialogs(context.Context) []Finding {
 		}
 	}
 	if err != nil {
-		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.words.NoDialogs, Next: d.dialogsNext(err)})
+		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.Text("doctor.no_dialogs"), Next: d.dialogsNext(err)})
 	}
-	found = append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: fmt.Sprintf(d.words.Dialogs, program)})
+	found = append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: d.Text("doctor.dialogs", program)})
 	switch {
 	case agents && !prompt.AsksAll(d.Policy.Pinentry), own && prompt.OwnWindow(d.Policy.Pinentry):
-		return append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.words.OwnWindow})
+		return append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.Text("doctor.own_window")})
 	case !own && !agents && !hasDisplay() && !onTerminal(program):
 		return found // who asks the rest, only a desktop would tell
 	}
-	return append(found, Finding{Code: "dialog_program_alone", Subject: program, Outcome: Good, Text: d.words.NoWindow})
+	return append(found, Finding{Code: "dialog_program_alone", Subject: program, Outcome: Good, Text: d.Text("doctor.no_window")})
 }
 
 // display says where a window can be shown. Where this program has no display, as
@@ -54,13 +53,13 @@ func (d *doctor) dialogs(context.Context) []Finding {
 func (d *doctor) display(own, agents bool) Finding {
 	switch {
 	case own:
-		return Finding{Code: "display_answers", Outcome: Good, Text: d.words.Display}
+		return Finding{Code: "display_answers", Outcome: Good, Text: d.Text("doctor.display")}
 	case agents:
-		return Finding{Code: "display_answers", Outcome: Good, Text: d.words.AgentsDisplay}
+		return Finding{Code: "display_answers", Outcome: Good, Text: d.Text("doctor.agents_display")}
 	case !hasDisplay():
-		return Finding{Code: "no_display", Outcome: Unknown, Text: d.words.DisplayUnknown, Next: d.words.NoDisplayNext}
+		return Finding{Code: "no_display", Outcome: Unknown, Text: d.Text("doctor.display_unknown"), Next: d.Text("doctor.no_display_next")}
 	}
-	return Finding{Code: "no_display", Outcome: Problem, Text: d.words.NoDisplay, Next: d.words.NoDisplayNext}
+	return Finding{Code: "no_display", Outcome: Problem, Text: d.Text("doctor.no_display"), Next: d.Text("doctor.no_display_next")}
 }
 
 func (d *doctor) agentsDisplay() bool {
@@ -78,11 +77,11 @@ func onTerminal(program string) bool {
 func (d *doctor) dialogsNext(err error) string {
 	switch {
 	case d.Policy.Pinentry == "":
-		return d.words.InstallDialogs
+		return d.Text("doctor.install_dialogs")
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf(d.words.MendPinentry, d.Policy.Pinentry)
+		return d.Text("doctor.mend_pinentry", d.Policy.Pinentry)
 	}
-	return fmt.Sprintf(d.words.RunPinentry, d.Policy.Pinentry)
+	return d.Text("doctor.run_pinentry", d.Policy.Pinentry)
 }
 
 // keyring: logins work without one, and nothing is remembered, so it is never a
@@ -93,21 +92,21 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 		if r, agentErr := d.running(); agentErr == nil && r.Desktop != nil {
 			err = keyringOf(r.Desktop.Keyring)
 		} else if noSession() {
-			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.words.KeyringUnknown, Next: d.words.NoDisplayNext}}
+			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.Text("doctor.keyring_unknown"), Next: d.Text("doctor.no_display_next")}}
 		}
 	}
-	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.words.KeyringOpen}
+	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.Text("doctor.keyring_open")}
 	switch {
 	case err == nil:
 		return []Finding{f}
 	case errors.Is(err, keyring.ErrLocked):
-		f = Finding{Code: "keyring_locked", Text: d.words.KeyringLocked, Next: d.words.UnlockKeyring}
+		f = Finding{Code: "keyring_locked", Text: d.Text("doctor.keyring_locked"), Next: d.Text("doctor.unlock_keyring")}
 	case errors.Is(err, keyring.ErrNone):
-		f = Finding{Code: "no_keyring", Text: d.words.NoKeyring, Next: d.words.InstallKeyring}
+		f = Finding{Code: "no_keyring", Text: d.Text("doctor.no_keyring"), Next: d.Text("doctor.install_keyring")}
 	case errors.Is(err, keyring.ErrSlow):
-		f = Finding{Code: "keyring_slow", Text: d.words.KeyringSlow, Next: d.words.RestartKeyring}
+		f = Finding{Code: "keyring_slow", Text: d.Text("keyring.slow"), Next: d.Text("doctor.restart_keyring")}
 	default:
-		f = Finding{Code: "keyring_refused", Text: d.words.KeyringRefused, Next: d.words.RestartKeyring}
+		f = Finding{Code: "keyring_refused", Text: d.Text("keyring.refused"), Next: d.Text("doctor.restart_keyring")}
 	}
 	if f.Outcome = Notice; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
 		f.Outcome, f.Next = Good, "" // there nothing is kept in it
@@ -138,13 +137,13 @@ func (d *doctor) autostart(context.Context) []Finding {
 	enabled, where, missing, err := d.Autostart()
 	switch {
 	case err != nil:
-		return []Finding{{Code: "autostart_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.AutostartUnknown, err)}}
+		return []Finding{{Code: "autostart_unknown", Outcome: Unknown, Text: d.Text("doctor.autostart_unknown", err)}}
 	case missing != "":
-		return []Finding{{Code: "autostart_broken", Subject: where, Outcome: Problem, Text: fmt.Sprintf(d.words.AutostartBroken, where, missing), Next: d.words.AutostartNext}}
+		return []Finding{{Code: "autostart_broken", Subject: where, Outcome: Problem, Text: d.Text("doctor.autostart_broken", where, missing), Next: d.Text("doctor.autostart_next")}}
 	case !enabled:
-		return []Finding{{Code: "no_autostart", Subject: where, Outcome: Problem, Text: d.words.NoAutostart, Next: d.words.AutostartNext}}
+		return []Finding{{Code: "no_autostart", Subject: where, Outcome: Problem, Text: d.Text("doctor.no_autostart"), Next: d.Text("doctor.autostart_next")}}
 	}
-	return []Finding{{Code: "autostart", Subject: where, Outcome: Good, Text: fmt.Sprintf(d.words.Autostarts, where)}}
+	return []Finding{{Code: "autostart", Subject: where, Outcome: Good, Text: d.Text("doctor.autostarts", where)}}
 }
 
 // browsers: without a policy the browser asks the person, which is a problem
@@ -152,14 +151,14 @@ func (d *doctor) autostart(context.Context) []Finding {
 func (d *doctor) browsers(context.Context) []Finding {
 	origins := d.Policy.Origins.Allow
 	if len(origins) == 0 {
-		return []Finding{{Code: "no_portal_named", Outcome: Good, Text: d.words.NoPortals}}
+		return []Finding{{Code: "no_portal_named", Outcome: Good, Text: d.Text("doctor.no_portals")}}
 	}
 	if len(browsers.Sayable(origins)) == 0 { // true of every policy, and says nothing of one
-		return []Finding{{Code: "portals_local", Outcome: Good, Text: d.words.PortalsLocal}}
+		return []Finding{{Code: "portals_local", Outcome: Good, Text: d.Text("doctor.portals_local")}}
 	}
 	states, err := browsers.InForce(d.Root, origins)
 	if err != nil {
-		return []Finding{{Code: "policy_unknown", Outcome: Unknown, Text: fmt.Sprintf(d.words.PolicyUnknown, "", err)}}
+		return []Finding{{Code: "policy_unknown", Outcome: Unknown, Text: d.Text("doctor.policy_unknown", "", err)}}
 	}
 	var found []Finding
 	for _, s := range states {
@@ -168,28 +167,28 @@ func (d *doctor) browsers(context.Context) []Finding {
 		}
 	}
 	if len(found) == 0 {
-		return []Finding{{Code: "no_browser", Outcome: Unknown, Text: d.words.NoBrowser}}
+		return []Finding{{Code: "no_browser", Outcome: Unknown, Text: d.Text("doctor.no_browser")}}
 	}
 	return found
 }
 
 func (d *doctor) browser(s browsers.State) Finding {
-	f := Finding{Code: "policy_in_force", Subject: string(s.Browser), Outcome: Good, Text: fmt.Sprintf(d.words.PolicyInForce, s.Browser.Name())}
+	f := Finding{Code: "policy_in_force", Subject: string(s.Browser), Outcome: Good, Text: d.Text("doctor.policy_in_force", s.Browser.Name())}
 	switch {
 	case errors.Is(s.Err, browsers.ErrMalformed):
-		f.Code, f.Outcome, f.Text, f.Next = "policy_malformed", Problem, fmt.Sprintf(d.words.PolicyMalformed, s.Browser.Name(), s.Where), d.words.MendPolicy
+		f.Code, f.Outcome, f.Text, f.Next = "policy_malformed", Problem, d.Text("doctor.policy_malformed", s.Browser.Name(), s.Where), d.Text("doctor.mend_policy")
 	case errors.Is(s.Err, browsers.ErrFlatpak):
-		f.Code, f.Outcome, f.Text, f.Next = "policy_flatpak", Unknown, fmt.Sprintf(d.words.PolicyFlatpak, s.Browser.Name()), d.words.FlatpakNext
+		f.Code, f.Outcome, f.Text, f.Next = "policy_flatpak", Unknown, d.Text("doctor.policy_flatpak", s.Browser.Name()), d.Text("doctor.flatpak_next")
 	case s.Err != nil:
-		f.Code, f.Outcome, f.Text = "policy_unknown", Unknown, fmt.Sprintf(d.words.PolicyUnknown, s.Browser.Name(), s.Err)
+		f.Code, f.Outcome, f.Text = "policy_unknown", Unknown, d.Text("doctor.policy_unknown", s.Browser.Name(), s.Err)
 	case len(s.Blocked) > 0:
 		f.Code, f.Outcome = "policy_blocks", Problem
-		f.Text, f.Next = fmt.Sprintf(d.words.PolicyBlocks, s.Browser.Name(), len(s.Blocked), s.Where), d.words.UnblockPolicy
+		f.Text, f.Next = d.Text("doctor.policy_blocks", s.Browser.Name(), len(s.Blocked), s.Where), d.Text("doctor.unblock_policy")
 	case len(s.Missing) > 0 && d.Policy.Managed():
 		f.Code, f.Outcome = "policy_missing", Problem
-		f.Text, f.Next = fmt.Sprintf(d.words.PolicyMissing, s.Browser.Name(), strings.Join(s.Missing, ", ")), fmt.Sprintf(d.words.WritePolicy, d.originOptions())
+		f.Text, f.Next = d.Text("doctor.policy_missing", s.Browser.Name(), strings.Join(s.Missing, ", ")), d.Text("doctor.write_policy", d.originOptions())
 	case len(s.Missing) > 0: // a person's own list says where that person logs in
-		f.Code, f.Text = "policy_none", fmt.Sprintf(d.words.BrowserAsks, s.Browser.Name())
+		f.Code, f.Text = "policy_none", d.Text("doctor.browser_asks", s.Browser.Name())
 	}
 	return f
 }
@@ -209,27 +208,27 @@ func (d *doctor) wss(ctx context.Context) []Finding {
 	store := d.localCertificate()
 	st, err := store.Status(ctx)
 	if err != nil {
-		return []Finding{{Code: "wss_damaged", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSFailed, localcert.Why(err, d.Lang))}}
+		return []Finding{{Code: "wss_damaged", Outcome: Problem, Text: d.Text("doctor.wss_failed", localcert.Why(err, d.Lang))}}
 	}
 	var found []Finding
 	if st.Left > 0 {
-		found = append(found, Finding{Code: "wss_left", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSLeft, st.Left), Next: d.words.WSSLeftNext})
+		found = append(found, Finding{Code: "wss_left", Outcome: Problem, Text: d.Text("doctor.wss_older", st.Left), Next: d.Text("doctor.wss_older_next")})
 	}
 	switch {
 	case !d.Policy.WSS.Enabled && st.Installed:
-		return append(found, Finding{Code: "wss_not_needed", Outcome: Problem, Text: d.words.WSSNotNeeded, Next: d.words.WSSRemove})
+		return append(found, Finding{Code: "wss_not_needed", Outcome: Problem, Text: d.Text("doctor.wss_not_needed"), Next: d.Text("doctor.wss_remove")})
 	case !d.Policy.WSS.Enabled:
-		return append(found, Finding{Code: "wss_off", Outcome: Good, Text: d.words.WSSOff})
+		return append(found, Finding{Code: "wss_off", Outcome: Good, Text: d.Text("doctor.wss_off")})
 	}
 	if _, err := store.Certificate(ctx); err != nil {
-		return append(found, Finding{Code: "wss_no_certificate", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSFailed, localcert.Why(err, d.Lang))})
+		return append(found, Finding{Code: "wss_no_certificate", Outcome: Problem, Text: d.Text("doctor.wss_failed", localcert.Why(err, d.Lang))})
 	}
 	end := language.Date(st.End, d.Lang)
 	switch {
 	case len(st.Missing) > 0:
-		return append(found, Finding{Code: "wss_not_trusted", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSNotTrusted, strings.Join(st.Missing, ", ")), Next: d.words.WSSInstall})
+		return append(found, Finding{Code: "wss_not_trusted", Outcome: Problem, Text: d.Text("doctor.wss_not_trusted", strings.Join(st.Missing, ", ")), Next: d.Text("doctor.wss_install")})
 	case st.Renew(d.Now()):
-		return append(found, Finding{Code: "wss_ends_soon", Outcome: Problem, Text: fmt.Sprintf(d.words.WSSEnds, end), Next: d.words.WSSInstall})
+		return append(found, Finding{Code: "wss_ends_soon", Outcome: Problem, Text: d.Text("doctor.wss_ends", end), Next: d.Text("doctor.wss_install")})
 	}
-	return append(found, Finding{Code: "wss_ready", Outcome: Good, Text: fmt.Sprintf(d.words.WSSReady, end)})
+	return append(found, Finding{Code: "wss_ready", Outcome: Good, Text: d.Text("doctor.wss_ready", end)})
 }

@@ -11,7 +11,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -97,8 +97,8 @@ type check struct {
 
 type doctor struct {
 	Options
-	words words
-	home  string
+	texts.Catalogue
+	home string
 	// running is what the person's running agent says of itself, asked once.
 	running func() (state.State, error)
 }
@@ -106,7 +106,7 @@ type doctor struct {
 // Run looks at everything and returns when all has answered, or is late.
 func Run(ctx context.Context, o Options) Report {
 	d := &doctor{Options: o.withDefaults()}
-	d.words = texts[d.Lang]
+	d.Catalogue = texts.In(d.Lang)
 	d.home, _ = os.UserHomeDir()
 	d.running = sync.OnceValues(func() (state.State, error) {
 		if d.Answers == nil {
@@ -147,9 +147,9 @@ func Run(ctx context.Context, o Options) Report {
 // alone is told, because all else hangs on them.
 func BadSettings(err error, lang, version string, identity bool) Report {
 	o := Options{Lang: lang, Agent: version, Identity: identity}.withDefaults()
-	d := &doctor{Options: o, words: texts[o.Lang]}
+	d := &doctor{Options: o, Catalogue: texts.In(o.Lang)}
 	d.home, _ = os.UserHomeDir()
-	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Text: d.discreet(fmt.Sprintf(d.words.SettingsBad, err)), Next: d.words.MendSettings}
+	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Text: d.discreet(d.Text("doctor.settings_unreadable", err)), Next: d.Text("doctor.mend_settings")}
 	var where *policy.SettingsError
 	if errors.As(err, &where) {
 		f.Subject = where.Key
@@ -158,7 +158,7 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 }
 
 func (o Options) withDefaults() Options {
-	if texts[o.Lang] == (words{}) {
+	if !language.Known(o.Lang) {
 		o.Lang = language.French
 	}
 	if o.Keyring == nil {
@@ -189,7 +189,7 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				done <- []Finding{{c.name, "failed", "", Unknown, fmt.Sprintf(d.words.Failed, c.name, p), d.words.Report}}
+				done <- []Finding{{c.name, "failed", "", Unknown, d.Text("doctor.failed", c.name, p), d.Text("doctor.report")}}
 			}
 		}()
 		done <- c.look(ctx)
@@ -201,7 +201,7 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 		}
 		return list
 	case <-ctx.Done():
-		return []Finding{{c.name, "late", "", Problem, fmt.Sprintf(d.words.Late, c.name, limit), d.lateNext(c.name)}}
+		return []Finding{{c.name, "late", "", Problem, d.Text("doctor.overdue", c.name, limit), d.lateNext(c.name)}}
 	}
 }
 
@@ -209,11 +209,11 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 func (d *doctor) lateNext(check string) string {
 	switch check {
 	case "pcsc", "cards":
-		return d.words.LateNext
+		return d.Text("doctor.overdue_next")
 	case "keyring", "wss":
-		return d.words.LateKeyring
+		return d.Text("doctor.overdue_keyring")
 	}
-	return d.words.Report
+	return d.Text("doctor.report")
 }
 
 // discreet leaves the person's name out of paths.
@@ -226,13 +226,13 @@ func (d *doctor) discreet(text string) string {
 
 func (d *doctor) settings(context.Context) []Finding {
 	if len(d.Policy.Warnings) == 0 {
-		return []Finding{{Code: "settings_taken", Outcome: Good, Text: d.words.SettingsTaken}}
+		return []Finding{{Code: "settings_taken", Outcome: Good, Text: d.Text("doctor.settings_applied")}}
 	}
 	var list []Finding
 	for _, w := range d.Policy.Warnings {
 		list = append(list, Finding{
 			Code: "setting_not_taken", Subject: w.Key, Outcome: Problem,
-			Text: fmt.Sprintf(d.words.SettingNotTaken, w.File, w.Line, w.Key, w.Text), Next: d.words.SettingNext,
+			Text: d.Text("doctor.setting_not_applied", w.File, w.Line, w.Key, w.Text), Next: d.Text("doctor.setting_next"),
 		})
 	}
 	return list

@@ -70,9 +70,9 @@ func (d *doctor) agent(context.Context) []Finding {
 		found = append(found, d.noWSS(report))
 	case running:
 	case len(taken) == len(plain):
-		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: fmt.Sprintf(d.words.NoFreePort, plain[0], plain[len(plain)-1]), Next: d.words.MorePorts})
+		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: d.Text("doctor.no_free_port", plain[0], plain[len(plain)-1]), Next: d.Text("doctor.more_ports")})
 	default:
-		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent})
+		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")})
 	}
 	return found
 }
@@ -82,22 +82,22 @@ func (d *doctor) agent(context.Context) []Finding {
 // another runtime folder than its own, nothing is wrong with it.
 func (d *doctor) silent(err error) Finding {
 	if errors.Is(err, &control.Error{Code: control.CodeStarting}) {
-		return Finding{Code: "agent_starting", Outcome: Unknown, Text: d.words.AgentStarting, Next: d.words.AskAgain}
+		return Finding{Code: "agent_starting", Outcome: Unknown, Text: d.Text("doctor.agent_starting"), Next: d.Text("doctor.ask_again")}
 	}
 	if !errors.Is(err, control.ErrNoAnswer) {
-		return Finding{Code: "agent_not_asked", Outcome: Unknown, Text: d.words.AgentNotAsked, Next: d.words.AskInSession}
+		return Finding{Code: "agent_not_asked", Outcome: Unknown, Text: d.Text("doctor.agent_not_asked"), Next: d.Text("doctor.ask_in_session")}
 	}
-	return Finding{Code: "agent_silent", Outcome: Problem, Text: d.words.AgentSilent, Next: d.words.RestartAgent}
+	return Finding{Code: "agent_silent", Outcome: Problem, Text: d.Text("doctor.agent_silent"), Next: d.Text("doctor.restart_agent")}
 }
 
 // noWSS is an agent that does not serve what the settings switch on: it says why,
 // or has not taken them yet.
 func (d *doctor) noWSS(r state.State) Finding {
-	why, next := "", d.words.StartAnew
+	why, next := "", d.Text("doctor.start_anew")
 	if r.WSSFailure != nil {
 		why, next = r.WSSFailure.WSSText(d.Lang), ""
 	}
-	return Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(fmt.Sprintf(d.words.AgentNoWSS, why)), Next: next}
+	return Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(d.Text("doctor.agent_no_wss", why)), Next: next}
 }
 
 // withoutPorts asks the agent itself, where the system does not tell.
@@ -108,14 +108,14 @@ func (d *doctor) withoutPorts() []Finding {
 	r, err := d.running()
 	switch {
 	case errors.Is(err, control.ErrNoAgent):
-		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.words.NoAgent, Next: d.words.StartAgent}}
+		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")}}
 	case err != nil:
 		return []Finding{d.silent(err)}
 	}
-	found := []Finding{{Code: "agent_answers", Outcome: Good, Text: fmt.Sprintf(d.words.AgentAnswers, strings.Join(r.Addresses, ", "))}}
+	found := []Finding{{Code: "agent_answers", Outcome: Good, Text: d.Text("doctor.agent_answers", strings.Join(r.Addresses, ", "))}}
 	switch {
 	case len(r.WSS) > 0:
-		found = append(found, Finding{Code: "agent_serves_wss", Outcome: Good, Text: fmt.Sprintf(d.words.AgentWSSAt, strings.Join(r.WSS, ", "))})
+		found = append(found, Finding{Code: "agent_serves_wss", Outcome: Good, Text: d.Text("doctor.agent_wss_at", strings.Join(r.WSS, ", "))})
 	case d.Policy.WSS.Enabled:
 		found = append(found, d.noWSS(r))
 	}
@@ -124,9 +124,9 @@ func (d *doctor) withoutPorts() []Finding {
 
 func (d *doctor) portsUnknown(err error) string {
 	if errors.Is(err, ErrNoSockets) {
-		return d.words.PortsUnknown + "."
+		return d.Text("doctor.ports_unknown") + "."
 	}
-	return fmt.Sprintf("%s (%v).", d.words.PortsUnknown, err)
+	return fmt.Sprintf("%s (%v).", d.Text("doctor.ports_unknown"), err)
 }
 
 func portRange(first, count int) (ports []int) {
@@ -151,18 +151,18 @@ func (d *doctor) socket(s Socket, plain bool) Finding {
 	f := Finding{Subject: strconv.Itoa(s.Port), Outcome: Good}
 	switch {
 	case ours(s) && strings.HasSuffix(s.Program, deleted):
-		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Notice, fmt.Sprintf(d.words.AgentReplaced, s.Port), d.words.StartAnew
+		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Notice, d.Text("doctor.agent_replaced", s.Port), d.Text("doctor.start_anew")
 	case ours(s) && plain:
-		f.Code, f.Text = "agent_runs", fmt.Sprintf(d.words.AgentRuns, s.Port)
+		f.Code, f.Text = "agent_runs", d.Text("doctor.agent_runs", s.Port)
 	case ours(s):
-		f.Code, f.Text = "agent_serves_wss", fmt.Sprintf(d.words.AgentWSS, s.Port)
+		f.Code, f.Text = "agent_serves_wss", d.Text("doctor.agent_wss", s.Port)
 	case s.UID == os.Getuid() && s.Program != "":
-		f.Code, f.Outcome, f.Text, f.Next = "port_taken", Problem, fmt.Sprintf(d.words.PortTaken, s.Port, s.Program, s.PID), d.words.PortTakenNext
+		f.Code, f.Outcome, f.Text, f.Next = "port_taken", Problem, d.Text("doctor.port_held", s.Port, s.Program, s.PID), d.Text("doctor.port_held_next")
 	case s.UID == os.Getuid():
-		f.Code, f.Outcome, f.Text = "port_taken_unknown", Unknown, fmt.Sprintf(d.words.PortSomebody, s.Port)
+		f.Code, f.Outcome, f.Text = "port_taken_unknown", Unknown, d.Text("doctor.port_held_unnamed", s.Port)
 	default:
 		// Each person on a terminal server has an agent; a stranger looks the same.
-		f.Code, f.Outcome, f.Text = "port_other_user", Unknown, fmt.Sprintf(d.words.PortOther, s.Port, d.person(s.UID))
+		f.Code, f.Outcome, f.Text = "port_other_user", Unknown, d.Text("doctor.port_of_other_user", s.Port, d.person(s.UID))
 	}
 	return f
 }

@@ -21,7 +21,6 @@ var elsewhere = map[string]string{
 	"internal/kit/demopki/holder.go": "titles that the demonstration's cards carry",
 	"internal/language/date.go":      "the form of a date",
 
-	"agent/doctor/texts.go": "not in the catalogue yet",
 	"tray/words.go":         "not in the catalogue yet",
 }
 
