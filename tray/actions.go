@@ -3,11 +3,11 @@ package tray
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // What a click asks for.
@@ -31,22 +31,22 @@ type click struct {
 // clicked does what was clicked, beside the menu: it may wait for a card's
 // module, the keyring or another program.
 func (t *tray) clicked(ctx context.Context, c click) {
-	w := wordsOf(t.agent.State().Lang)
+	say := texts.In(t.agent.State().Lang)
 	switch c.Do {
 	case doUse:
-		t.do(doUse, w.notUsed, func() error { return t.agent.Use(c.ID) })
+		t.do(doUse, say.Text("tray.choice_failed"), func() error { return t.agent.Use(c.ID) })
 	case doForget:
-		t.do(doForget+" "+c.ID, w.notForgotten, func() error { return t.agent.Forget(c.ID) })
+		t.do(doForget+" "+c.ID, say.Text("tray.forget_failed"), func() error { return t.agent.Forget(c.ID) })
 	case doLang:
 		t.do(doLang, "", func() error { return t.switchTo(c.ID) })
 	case doLock:
-		t.do(doLock, w.notLocked, func() error { return t.agent.LockCards(ctx) })
+		t.do(doLock, say.Text("tray.lock_failed"), func() error { return t.agent.LockCards(ctx) })
 	case doRefresh:
 		t.do(doRefresh, "", func() error { t.agent.Refresh(ctx); return nil })
 	case doState:
 		t.do(doState, "", func() error { t.agent.ShowState(ctx); return nil })
 	case doJournal:
-		t.do(doJournal, fmt.Sprintf(w.notOpened, t.logFile), func() error { return t.open(t.logFile) })
+		t.do(doJournal, say.Text("tray.journal_failed", t.logFile), func() error { return t.open(t.logFile) })
 	default:
 		t.log.Warn("the tray's process asks for what there is not", "do", c.Do)
 	}
@@ -57,7 +57,7 @@ func (t *tray) clicked(ctx context.Context, c click) {
 func (t *tray) switchTo(lang string) error {
 	err := t.agent.SetLanguage(lang)
 	if err != nil && !errors.Is(err, state.ErrLanguageFixed) {
-		t.notify(wordsOf(lang).notKept)
+		t.notify(texts.In(lang).Text("tray.language_failed"))
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package tray
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // view is the whole menu as it should be, ready to be shown: it is what the
@@ -55,20 +55,20 @@ const (
 
 // viewOf makes the menu of a state. It never waits.
 func viewOf(s state.State, notice string) view {
-	w := wordsOf(s.Lang)
+	say := texts.In(s.Lang)
 	v := view{
-		Icon: iconOf(s), Line: line(s, w), Notice: prompt.Safe(notice, 2*maxLine), Warnings: append(warnings(s, w), wssWarning(s, w)...),
-		Certificates: certificates(s, w), Sites: allowed(s, w), Settings: notTaken(s, w),
-		Diagnostic: w.diagnostic, Journal: w.journal, Language: languageList(s, w),
-		About: fmt.Sprintf(w.about, prompt.Safe(s.Version, maxName)), Quit: w.quit,
+		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: append(warnings(s, say), wssWarning(s, say)...),
+		Certificates: certificates(s, say), Sites: allowed(s, say), Settings: notTaken(s, say),
+		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
+		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
 	}
 	v.Warnings = v.Warnings[:min(len(v.Warnings), maxWarnings)]
 	v.Name = state.Name + " · " + v.Line
 	if s.CardSession {
-		v.Lock = w.lock
+		v.Lock = say.Text("tray.lock")
 	}
 	if s.Polled {
-		v.Refresh = w.refresh
+		v.Refresh = say.Text("tray.refresh")
 	}
 	return v
 }
@@ -85,55 +85,51 @@ func iconOf(s state.State) icon {
 		return iconNoCard
 	case s.Arriving && len(s.Certificates) == 0:
 		return iconNoCard
-	case len(s.Usable()) == 0 || len(warnings(s, wordsOf(s.Lang))) > 0:
+	case len(s.Usable()) == 0 || len(warnings(s, texts.In(s.Lang))) > 0:
 		return iconAttention
 	}
 	return iconReady
 }
 
 // line says the state in one line.
-func line(s state.State, w words) string {
+func line(s state.State, say texts.Catalogue) string {
 	may := s.Usable()
 	switch {
 	case s.InUse:
-		return w.inUse
+		return say.Text("tray.in_use")
 	case s.Arriving && len(may) == 0:
-		return w.looking
+		return say.Text("tray.reading")
 	case s.Failure != nil:
-		return w.noModule
+		return say.Text("tray.module_failed")
 	case s.Card == state.CardUnknown:
-		return w.looking
+		return say.Text("tray.reading")
 	case s.Card == state.CardAbsent && s.ReaderCount == 0:
-		return w.noReader
+		return say.Text("tray.no_reader")
 	case s.Card == state.CardAbsent:
-		return w.noCard
+		return say.Text("tray.no_card")
 	case len(s.Certificates) == 0:
-		return w.unknownCard
+		return say.Text("tray.unknown_card")
 	case len(may) == 0:
-		return w.unusable
+		return say.Text("tray.no_usable")
 	}
 	c, known := s.Next()
 	if !known {
-		return w.several
+		return say.Text("tray.several")
 	}
 	name := prompt.Safe(c.Holder, maxName)
 	if s.CardSession {
-		return fmt.Sprintf(w.unlocked, name)
+		return say.Text("tray.ready_unlocked", name)
 	}
-	return fmt.Sprintf(w.ready, name)
+	return say.Text("tray.ready", name)
 }
 
 // warnings say what may go wrong with a PIN, and what to do, the worst first.
-func warnings(s state.State, w words) (lines []string) {
-	for _, kind := range []struct {
-		pin      state.PIN
-		what, do string
-	}{
-		{state.PINLocked, w.none, w.noneDo}, {state.PINFinalTry, w.last, w.lastDo},
-		{state.PINCountLow, w.few, w.fewDo}, {state.PINNotSet, w.unset, w.unsetDo},
-	} {
-		if slices.ContainsFunc(s.Certificates, func(c state.Certificate) bool { return c.PIN == kind.pin }) {
-			lines = append(lines, "⚠ "+kind.what, "   "+kind.do)
+func warnings(s state.State, say texts.Catalogue) (lines []string) {
+	for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet} {
+		if slices.ContainsFunc(s.Certificates, func(c state.Certificate) bool { return c.PIN == pin }) {
+			what, _ := say.Code("tray.pin", string(pin))
+			advice, _ := say.Code("tray.advice", string(pin))
+			lines = append(lines, "⚠ "+what, "   "+advice)
 		}
 	}
 	return lines
@@ -141,16 +137,16 @@ func warnings(s state.State, w words) (lines []string) {
 
 // wssWarning says that the certificate of this machine has to be renewed. It is
 // no matter of cards, so the icon says nothing of it.
-func wssWarning(s state.State, w words) []string {
+func wssWarning(s state.State, say texts.Catalogue) []string {
 	if !s.WSSRenew {
 		return nil
 	}
-	return []string{"⚠ " + w.wss, "   " + w.wssDo}
+	return []string{"⚠ " + say.Text("tray.wss_ends"), "   " + say.Text("tray.wss_advice")}
 }
 
 // certificates are the entries of all that were found, the usable ones first:
 // they are what the menu is for.
-func certificates(s state.State, w words) []entry {
+func certificates(s state.State, say texts.Catalogue) []entry {
 	ordered := s.Usable()
 	for _, c := range s.Certificates {
 		if !c.Usable {
@@ -163,26 +159,26 @@ func certificates(s state.State, w words) []entry {
 	}
 	var entries []entry
 	for _, c := range ordered {
-		e := entry{Label: title(c, s.Lang, w), Checked: c.ID == nextID}
+		e := entry{Label: title(c, s.Lang, say), Checked: c.ID == nextID}
 		if c.Usable {
 			e.ID = c.ID
 		}
 		entries = append(entries, e)
 	}
-	return shortened(entries, maxCertificates, w)
+	return shortened(entries, maxCertificates, say)
 }
 
 // shortened keeps at most so many entries; the last says how many there are.
-func shortened(entries []entry, most int, w words) []entry {
+func shortened(entries []entry, most int, say texts.Catalogue) []entry {
 	if len(entries) <= most {
 		return entries
 	}
-	return append(entries[:most-1:most-1], entry{Label: fmt.Sprintf(w.more, len(entries)-most+1)})
+	return append(entries[:most-1:most-1], entry{Label: say.Plural("tray.more", len(entries)-most+1)})
 }
 
 // title is a certificate's entry: who, as what, on which kind of card, until
 // when, and why it is not offered.
-func title(c state.Certificate, lang string, w words) string {
+func title(c state.Certificate, lang string, say texts.Catalogue) string {
 	parts := []string{prompt.Safe(c.Holder, maxName)}
 	add := func(text string, limit int) {
 		if text != "" {
@@ -193,14 +189,12 @@ func title(c state.Certificate, lang string, w words) string {
 	add(c.Kind, maxShort)
 	switch c.Reason {
 	case state.ReasonUsable, state.ReasonExpired, state.ReasonPINLocked, state.ReasonPINNotSet:
-		add(fmt.Sprintf(w.until, language.Date(c.NotAfter, lang)), maxName)
+		add(say.Text("tray.until", language.Date(c.NotAfter, lang)), maxName)
 	}
 	switch c.Reason {
 	case state.ReasonUsable:
-	case state.ReasonPINLocked:
-		add(w.noPIN, maxName)
 	case state.ReasonPINNotSet:
-		add(w.unset, maxName)
+		add(say.Text("tray.pin.not_set"), maxName)
 	default:
 		add(state.ReasonText(c.Reason, lang), 2*maxName)
 	}
@@ -212,8 +206,8 @@ func title(c state.Certificate, lang string, w words) string {
 
 // allowed are the sites that need no consent dialog: what the person allowed
 // can be taken back here, what the settings allow cannot.
-func allowed(s state.State, w words) list {
-	l := list{Label: w.sites}
+func allowed(s state.State, say texts.Catalogue) list {
+	l := list{Label: say.Text("tray.sites")}
 	says := func(text string) { l.Entries = append(l.Entries, entry{Label: text}) }
 	if s.SitesFailure != nil {
 		for _, text := range wrap(s.SitesFailure.SitesText(s.Lang), maxLine) {
@@ -221,46 +215,46 @@ func allowed(s state.State, w words) list {
 		}
 	}
 	if len(s.Sites) > 0 {
-		says(w.forgets)
+		says(say.Text("tray.click_to_forget"))
 	}
 	for _, site := range s.Sites {
-		label := fmt.Sprintf(w.forget, prompt.SafeOrigin(site.Origin))
+		label := say.Text("tray.forget", prompt.SafeOrigin(site.Origin))
 		if !site.Since.IsZero() {
-			label += " · " + fmt.Sprintf(w.since, language.Date(site.Since, s.Lang))
+			label += " · " + say.Text("tray.since", language.Date(site.Since, s.Lang))
 		}
 		l.Entries = append(l.Entries, entry{ID: site.Origin, Label: label})
 	}
 	for _, origin := range s.Listed {
-		says(fmt.Sprintf(w.bySettings, prompt.SafeOrigin(origin)))
+		says(say.Text("tray.by_settings", prompt.SafeOrigin(origin)))
 	}
 	if len(l.Entries) == 0 {
-		says(w.noSites)
+		says(say.Text("tray.no_sites"))
 	}
-	l.Entries = shortened(l.Entries, maxSites, w)
+	l.Entries = shortened(l.Entries, maxSites, say)
 	return l
 }
 
 // notTaken names the settings that were not taken by file, line and key.
-func notTaken(s state.State, w words) list {
+func notTaken(s state.State, say texts.Catalogue) list {
 	if len(s.NotTaken) == 0 {
 		return list{}
 	}
-	l := list{Label: w.settings}
+	l := list{Label: say.Text("tray.settings")}
 	for _, warning := range s.NotTaken {
-		text := fmt.Sprintf(w.setting, filepath.Base(warning.File), warning.Line, warning.Key)
+		text := say.Text("state.setting", filepath.Base(warning.File), warning.Line, warning.Key)
 		l.Entries = append(l.Entries, entry{Label: prompt.Safe(text, maxLine)})
 	}
-	l.Entries = shortened(l.Entries, maxSites, w)
+	l.Entries = shortened(l.Entries, maxSites, say)
 	return l
 }
 
-func languageList(s state.State, w words) list {
+func languageList(s state.State, say texts.Catalogue) list {
 	if s.LangFixed {
-		return list{Label: w.languageFixed}
+		return list{Label: say.Text("tray.language_fixed")}
 	}
-	l := list{Label: w.language}
-	for _, each := range languages {
-		l.Entries = append(l.Entries, entry{ID: each.id, Label: each.name, Checked: s.Lang == each.id})
+	l := list{Label: say.Text("tray.language")}
+	for _, lang := range []string{language.French, language.English} {
+		l.Entries = append(l.Entries, entry{ID: lang, Label: texts.In(lang).Text("tray.this_language"), Checked: s.Lang == lang})
 	}
 	return l
 }

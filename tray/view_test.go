@@ -14,11 +14,9 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/cps"
-	"github.com/cpx-bridge/cpx-bridge/internal/catalogue"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
-
-func TestWords(t *testing.T) { catalogue.Check(t, texts) }
 
 func withPIN(c state.Certificate, pin state.PIN) state.Certificate {
 	c.PIN = pin
@@ -124,7 +122,7 @@ func TestCertificates(t *testing.T) {
 			held("x"), withReason(held("x"), state.ReasonExpired), withReason(held("x"), state.ReasonNotYetValid), withReason(held("x"), state.ReasonNotForAuthentication),
 			withReason(held("x"), state.ReasonKeyWithoutPIN), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet),
 		} {
-			label := title(c, lang, texts[lang])
+			label := title(c, lang, texts.In(lang))
 			if !strings.HasPrefix(label, "TEST_x · "+cps.ProfessionIn(lang, "Médecin")+" · CPS") || seen[label] {
 				t.Errorf("%s: %+v: %q", lang, c, label)
 			}
@@ -132,7 +130,7 @@ func TestCertificates(t *testing.T) {
 		}
 		renew := held("x")
 		renew.Renew = true
-		if label := title(renew, lang, texts[lang]); !strings.HasSuffix(label, state.RenewText(lang)) || !strings.Contains(label, language.Date(renew.NotAfter, lang)) {
+		if label := title(renew, lang, texts.In(lang)); !strings.HasSuffix(label, state.RenewText(lang)) || !strings.Contains(label, language.Date(renew.NotAfter, lang)) {
 			t.Errorf("%q", label)
 		}
 	}

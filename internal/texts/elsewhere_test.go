@@ -20,8 +20,6 @@ var elsewhere = map[string]string{
 	"cps/profession.go":              "titles as cards carry them; package cps is for other portals too, and needs none but the standard library",
 	"internal/kit/demopki/holder.go": "titles that the demonstration's cards carry",
 	"internal/language/date.go":      "the form of a date",
-
-	"tray/words.go":         "not in the catalogue yet",
 }
 
 // TestElsewhere: nothing that people read stands in the source.

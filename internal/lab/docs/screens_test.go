@@ -12,7 +12,7 @@ import (
 
 // catalogues hold what a person reads, by their files; %s is the language.
 var catalogues = []string{
-	"js/src/lang-%s.ts", "internal/texts/portal.toml", "internal/texts/card.toml", "internal/texts/dialog.toml", "internal/texts/sites.toml", "tray/words.go",
+	"js/src/lang-%s.ts", "internal/texts/portal.toml", "internal/texts/card.toml", "internal/texts/dialog.toml", "internal/texts/sites.toml", "internal/texts/tray.toml",
 }
 
 // onScreen is all that the screens of a language can say, one text a line.
