@@ -218,9 +218,9 @@ func TestPolicyInForce(t *testing.T) {
 	workstation.Contains(t, line("modules"), "/opt/x.so", w.Config)
 }
 
-// TestOwnWords: what a command says to a person is in the person's language, and
+// TestOwnTexts: what a command says to a person is in the person's language, and
 // no log stands among it.
-func TestOwnWords(t *testing.T) {
+func TestOwnTexts(t *testing.T) {
 	w := newStation(t, "cps", "cpf")
 	for lang, c := range map[string][3]string{
 		"fr": {"aucun certificat d’une carte", "Aucun certificat", "servie par ce poste"},
