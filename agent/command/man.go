@@ -64,11 +64,12 @@ func (m *page) options(commands ...*cobra.Command) {
 // command is a command with its verbs.
 func (m *page) command(c *cobra.Command) {
 	m.line(".SS " + c.Name())
-	for i, each := range usable(c) {
-		if i > 0 {
-			m.line(".br")
+	if verbs := usable(c); len(verbs) > 1 {
+		for _, verb := range verbs {
+			m.item(usageLine(verb), verb.Short)
 		}
-		m.text(usageLine(each))
+	} else {
+		m.text(usageLine(c))
 	}
 	m.line(".PP")
 	m.text(cmp.Or(c.Long, c.Short))

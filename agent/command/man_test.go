@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 var update = flag.Bool("update", false, "write the files under packaging/ anew")
@@ -35,9 +36,11 @@ func TestManPage(t *testing.T) {
 // request.
 func TestManPageHolds(t *testing.T) {
 	text := ManPage(language.English)
-	root := (&session{}).commands()
+	s := &session{Catalogue: texts.In(language.English)}
+	root := s.commands()
+	translate(root, s.Catalogue)
 	for _, c := range usable(root) {
-		if !strings.Contains(text, "\n"+troff(c.CommandPath())) {
+		if !strings.Contains(text, troff(usageLine(c))) {
 			t.Errorf("%s is missing", c.CommandPath())
 		}
 		for _, o := range options(c) {
@@ -48,7 +51,7 @@ func TestManPageHolds(t *testing.T) {
 	}
 	for _, line := range strings.Split(text, "\n") {
 		request, _, _ := strings.Cut(line, " ")
-		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.Contains(` .\" .TH .SH .SS .TP .PP .br .nf .fi `, " "+request+" ") {
+		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !strings.Contains(` .\" .TH .SH .SS .TP .PP .nf .fi `, " "+request+" ") {
 			t.Errorf("a request: %s", line)
 		}
 	}
