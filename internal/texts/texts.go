@@ -1,20 +1,21 @@
 // Package texts is the catalogue of all that people read, in French and English
 // side by side: the files *.toml of this folder, one for each part of the
-// program. A text is called by its key, whose first part is its file:
+// program. (How a date is written is in package language; titles that cards carry
+// are in package cps.) A text is called by its key, whose first part is its file:
 //
 //	t := texts.In(lang)
-//	t.Text("tray.card_ready", holder)    // a text; its verbs are those of package fmt
-//	t.Plural("tray.more_cards", n)       // a text that depends on a number
-//	t.Code("tray.reason", reason)        // the text of a code, where it has one
+//	t.Text("tray.ready", holder)  // a text; its verbs are those of package fmt
+//	t.Plural("tray.more", n)      // a text that depends on a number
+//	t.Code("card.pin", state)     // the text of a code, where it has one
 //
 // A key is written out where it is used, never put together: the test of this
 // package reads the module's source, and finds the keys that are missing, those
 // that nothing uses, and calls with too few or too many values.
 //
-// Everything here may be called concurrently. A file is read when the first of
-// its texts is asked for, and only then: what starts the agent reads none. The
+// Everything here may be called concurrently. A file is read once, when the first
+// of its texts is asked for: a start does not wait for what nobody reads yet. The
 // package never reads the settings or the desktop for the language, and never
-// changes a value that it is given.
+// makes a value safe to show: whoever has it from outside does that.
 package texts
 
 import (
@@ -25,7 +26,9 @@ import (
 	"sync"
 
 	"golang.org/x/text/feature/plural"
-	"golang.org/x/text/language"
+	tag "golang.org/x/text/language"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 // Key names a text, or with [Catalogue.Code] a group of texts.
@@ -42,11 +45,12 @@ const (
 )
 
 var (
-	names = [languages]string{"fr", "en"}
-	tags  = [languages]language.Tag{language.French, language.English}
+	names = [languages]string{language.French, language.English}
+	tags  = [languages]tag.Tag{tag.French, tag.English}
 )
 
-// In is the catalogue in a language, "fr" or "en"; French for any other.
+// In is the catalogue in a language, one of those of package language; French
+// for any other.
 func In(lang string) Catalogue {
 	if lang == names[english] {
 		return Catalogue{english}
