@@ -21,19 +21,19 @@ func observe(t testing.TB, p *Pool) {
 
 // phases counts the commands that a card is sent from one mark to the next.
 type phases struct {
-	desk  *virtual.Desk
-	begun int64
-	names []string
-	costs map[string]int64
-	total int64
+	station *virtual.Station
+	begun   int64
+	names   []string
+	costs   map[string]int64
+	total   int64
 }
 
-func newPhases(d *virtual.Desk) *phases {
-	return &phases{desk: d, begun: d.APDUs(), costs: map[string]int64{}}
+func newPhases(d *virtual.Station) *phases {
+	return &phases{station: d, begun: d.APDUs(), costs: map[string]int64{}}
 }
 
 func (p *phases) mark(name string) {
-	now := p.desk.APDUs()
+	now := p.station.APDUs()
 	p.names = append(p.names, name)
 	p.costs[name] += now - p.begun
 	p.total += now - p.begun
@@ -55,7 +55,7 @@ const (
 )
 
 // login is what the agent does in one login, with the PIN typed at once.
-func login(t *testing.T, p *Pool, d *virtual.Desk, id string) *phases {
+func login(t *testing.T, p *Pool, d *virtual.Station, id string) *phases {
 	t.Helper()
 	costs := newPhases(d)
 	if _, err := p.Current(t.Context()); err != nil {
@@ -83,7 +83,7 @@ func login(t *testing.T, p *Pool, d *virtual.Desk, id string) *phases {
 // takes.
 func TestCardIsAskedOnce(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{})
-	d, err := virtual.NewDesk(virtual.DeskOptions{Socket: pcscSocket, Card: card})
+	d, err := virtual.NewStation(virtual.StationOptions{Socket: pcscSocket, Card: card})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestCardIsAskedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	p, d := desk(t, card, virtual.DeskOptions{})
+	p, d := station(t, card, virtual.StationOptions{})
 	observe(t, p)
 	id := usable(t, p).ID
 	login(t, p, d, id)
@@ -111,7 +111,7 @@ func TestCardIsAskedOnce(t *testing.T) {
 }
 
 // leastLogin is the second login of a program that calls the module itself.
-func leastLogin(t testing.TB, d *virtual.Desk) *phases {
+func leastLogin(t testing.TB, d *virtual.Station) *phases {
 	t.Helper()
 	program, err := bareprogram.Open(openSC)
 	if err != nil {

@@ -174,13 +174,13 @@ func TestNoModuleAtAll(t *testing.T) {
 	mustBe(t, err, ErrNoModule)
 }
 
-func TestKnownPlacesAreAbsolute(t *testing.T) {
-	for _, place := range KnownPlaces() {
-		if !filepath.IsAbs(place) {
-			t.Errorf("%s", place)
+func TestKnownPathsAreAbsolute(t *testing.T) {
+	for _, path := range KnownPaths() {
+		if !filepath.IsAbs(path) {
+			t.Errorf("%s", path)
 		}
 	}
-	if len(KnownPlaces()) == 0 {
+	if len(KnownPaths()) == 0 {
 		t.Error("none")
 	}
 }
@@ -195,7 +195,7 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-func TestErrorsKeepTheModulesAnswer(t *testing.T) {
+func TestErrorsCarryTheModulesAnswer(t *testing.T) {
 	for ckr, kind := range map[p11.Error]error{
 		p11.CKR_PIN_INCORRECT: ErrPINIncorrect, p11.CKR_PIN_LOCKED: ErrPINLocked, p11.CKR_DEVICE_REMOVED: ErrCardRemoved,
 		p11.CKR_FUNCTION_FAILED: ErrModuleFailed, 0x80000123: ErrModuleFailed,

@@ -43,8 +43,8 @@ func TestProcessArguments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if words := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00"); len(words) != 3 || words[1] != ChildCommand || words[2] != softHSM {
-		t.Errorf("started as %q", words)
+	if args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00"); len(args) != 3 || args[1] != ChildCommand || args[2] != softHSM {
+		t.Errorf("started as %q", args)
 	}
 }
 
@@ -209,10 +209,10 @@ func TestCardSession(t *testing.T) {
 	var asked int
 	first := request(c, democard.PIN, &asked)
 	first.OpenCardSession = true
-	again := request(c, "", &asked)
-	again.UseCardSession = true
+	next := request(c, "", &asked)
+	next.UseCardSession = true
 
-	_, err := p.Sign(t.Context(), again)
+	_, err := p.Sign(t.Context(), next)
 	mustBe(t, err, ErrNoCardSession)
 	if _, err := p.Sign(t.Context(), first); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestCardSession(t *testing.T) {
 	if !p.HasCardSession(c.ID) || resets != 0 {
 		t.Fatalf("card session %v, %d resets", p.HasCardSession(c.ID), resets)
 	}
-	s, err := p.Sign(t.Context(), again)
+	s, err := p.Sign(t.Context(), next)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestCardSession(t *testing.T) {
 	if p.HasCardSession(c.ID) || resets != 1 {
 		t.Errorf("card session %v, %d resets", p.HasCardSession(c.ID), resets)
 	}
-	_, err = p.Sign(t.Context(), again)
+	_, err = p.Sign(t.Context(), next)
 	mustBe(t, err, ErrNoCardSession)
 }
 
@@ -252,9 +252,9 @@ func TestCardSessionEndsWithAnError(t *testing.T) {
 	f.sign = func([]byte) ([]byte, error) {
 		return nil, wrap("C_Sign", softHSM, p11.Error(p11.CKR_USER_NOT_LOGGED_IN))
 	}
-	again := request(c, "", new(int))
-	again.UseCardSession = true
-	_, err := p.Sign(t.Context(), again)
+	next := request(c, "", new(int))
+	next.UseCardSession = true
+	_, err := p.Sign(t.Context(), next)
 	mustBe(t, err, ErrModuleFailed)
 	if p.HasCardSession(c.ID) || f.record() != "login1 sign sign logout" {
 		t.Errorf("card session %v, calls %q", p.HasCardSession(c.ID), f.record())

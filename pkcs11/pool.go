@@ -15,7 +15,7 @@ import (
 
 // Options open a Pool.
 type Options struct {
-	// Modules are absolute paths; empty: the first of KnownPlaces that exists.
+	// Modules are absolute paths; empty: the first of KnownPaths that exists.
 	Modules []string
 	// InitStrings are what some modules want when they are initialised, by path:
 	// CK_C_INITIALIZE_ARGS.pReserved, as NSS reads it.
@@ -112,9 +112,9 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 }
 
 // DefaultModules are the modules where the settings name none: the first of
-// KnownPlaces that exists.
+// KnownPaths that exists.
 func DefaultModules() []string {
-	for _, path := range KnownPlaces() {
+	for _, path := range KnownPaths() {
 		if _, err := os.Stat(path); err == nil {
 			return []string{path}
 		}

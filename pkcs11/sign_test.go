@@ -259,7 +259,7 @@ func TestCardPulledDuringLogin(t *testing.T) {
 	}
 }
 
-func TestModuleFailsWithTheCardInPlace(t *testing.T) {
+func TestModuleFailsWithTheCardIn(t *testing.T) {
 	p, f := pool(t)
 	c := authentication(t, p, "cps")
 	f.login = func(uint, []byte) error { return wrap("C_Login", softHSM, p11.Error(p11.CKR_GENERAL_ERROR)) }

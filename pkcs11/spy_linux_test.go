@@ -17,12 +17,12 @@ import (
 const spyModule = "/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so"
 
 // spied is a pool on OpenSC with OpenSC's own spy before it.
-func spied(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Desk, calls func() string) {
+func spied(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Station, calls func() string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "spy.log")
 	t.Setenv("PKCS11SPY", openSC)
 	t.Setenv("PKCS11SPY_OUTPUT", log)
-	d, err := virtual.NewDesk(virtual.DeskOptions{Socket: pcscSocket, Card: card})
+	d, err := virtual.NewStation(virtual.StationOptions{Socket: pcscSocket, Card: card})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestTrace(t *testing.T) {
 }
 
 // signatures counts the commands that make the card sign.
-func signatures(d *virtual.Desk) *atomic.Int32 {
+func signatures(d *virtual.Station) *atomic.Int32 {
 	var n atomic.Int32
 	d.Reader().SetTrace(func(command, _ []byte) {
 		// INTERNAL AUTHENTICATE of a CPS3, the last part of a PIV card's

@@ -50,11 +50,11 @@ func newCard(t *testing.T, o virtual.CardOptions) vcard.Card {
 	return card
 }
 
-// desk is a virtual card on a virtual reader, with a pool on OpenSC.
-func desk(t *testing.T, card vcard.Card, o virtual.DeskOptions) (*Pool, *virtual.Desk) {
+// station is a virtual card on a virtual reader, with a pool on OpenSC.
+func station(t *testing.T, card vcard.Card, o virtual.StationOptions) (*Pool, *virtual.Station) {
 	t.Helper()
 	o.Socket, o.Card = pcscSocket, card
-	d, err := virtual.NewDesk(o)
+	d, err := virtual.NewStation(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func eachType(t *testing.T, do func(t *testing.T, kind string)) {
 func TestVirtualCardSigns(t *testing.T) {
 	eachType(t, func(t *testing.T, kind string) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
-		p, d := desk(t, card, virtual.DeskOptions{})
+		p, d := station(t, card, virtual.StationOptions{})
 		c := usable(t, p)
 		if kind == virtual.CPS3 && !strings.Contains(c.Slot.Token.Label, "CPS3v3-TEST") {
 			t.Errorf("token %q", c.Slot.Token.Label)
@@ -139,7 +139,7 @@ func TestVirtualCardSigns(t *testing.T) {
 
 // signsFor asks the card for a signature as another program would, without a
 // PIN, and gives the status word, in hex.
-func signsFor(t *testing.T, d *virtual.Desk, kind string) string {
+func signsFor(t *testing.T, d *virtual.Station, kind string) string {
 	t.Helper()
 	block := bytes.Repeat([]byte{1}, 32)
 	commands := []string{"00a4040009a00000030800001000", ""}
@@ -170,7 +170,7 @@ func signsFor(t *testing.T, d *virtual.Desk, kind string) string {
 func TestVirtualCardPIN(t *testing.T) {
 	eachType(t, func(t *testing.T, kind string) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
-		p, _ := desk(t, card, virtual.DeskOptions{})
+		p, _ := station(t, card, virtual.StationOptions{})
 		c := usable(t, p)
 		for i := 1; i <= 3; i++ {
 			_, err := p.Sign(t.Context(), request(c, "9999", nil))
@@ -194,7 +194,7 @@ func TestVirtualCardPIN(t *testing.T) {
 // A PIN of an impossible length never reaches the card.
 func TestVirtualCardPINLength(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{})
-	p, _ := desk(t, card, virtual.DeskOptions{})
+	p, _ := station(t, card, virtual.StationOptions{})
 	c := usable(t, p)
 	for _, pin := range []string{"", "123", "123456789"} {
 		if _, err := p.Sign(t.Context(), request(c, pin, nil)); !errors.Is(err, ErrPINLength) || card.PIN().Tries() != 0 {
@@ -207,7 +207,7 @@ func TestVirtualCardPINLength(t *testing.T) {
 // second only after the first succeeded.
 func TestVirtualAlwaysAuthenticate(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{Type: virtual.PIV, WithoutAuthentication: true, SignatureForLogin: true})
-	p, _ := desk(t, card, virtual.DeskOptions{})
+	p, _ := station(t, card, virtual.StationOptions{})
 	c := usable(t, p)
 	got, err := p.Sign(t.Context(), request(c, "1234", nil))
 	if err != nil {
@@ -225,7 +225,7 @@ func TestVirtualAlwaysAuthenticate(t *testing.T) {
 // The key of a contactless interface signs without a PIN: never for a login.
 func TestVirtualKeyWithoutPIN(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{Type: virtual.PIV, WithoutAuthentication: true, WithoutSignature: true, CardAuthentication: true})
-	p, _ := desk(t, card, virtual.DeskOptions{})
+	p, _ := station(t, card, virtual.StationOptions{})
 	s, err := p.List(t.Context())
 	if err != nil || len(s.Certificates) != 1 || s.Certificates[0].Reason != KeyWithoutPIN {
 		t.Fatalf("%+v, %v", s.Certificates, err)
@@ -263,7 +263,7 @@ func watch(t *testing.T, p *Pool) {
 func TestVirtualRemoval(t *testing.T) {
 	eachWatched(t, func(t *testing.T, kind string, watch func(*Pool)) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
-		p, d := desk(t, card, virtual.DeskOptions{})
+		p, d := station(t, card, virtual.StationOptions{})
 		watch(p)
 		c := usable(t, p)
 		r := request(c, "1234", nil)
@@ -295,7 +295,7 @@ func TestVirtualSwap(t *testing.T) {
 	eachWatched(t, func(t *testing.T, kind string, watch func(*Pool)) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
 		other := newCard(t, virtual.CardOptions{Type: kind, Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
-		p, d := desk(t, card, virtual.DeskOptions{})
+		p, d := station(t, card, virtual.StationOptions{})
 		watch(p)
 		r := request(usable(t, p), "1234", nil)
 		r.PIN = func(context.Context, PINRequest) ([]byte, error) { d.Put(other); return []byte("1234"), nil }
@@ -308,7 +308,7 @@ func TestVirtualSwap(t *testing.T) {
 // Readers and the service itself come and go.
 func TestVirtualReaderAndServiceGo(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{})
-	p, d := desk(t, card, virtual.DeskOptions{})
+	p, d := station(t, card, virtual.StationOptions{})
 	c := usable(t, p)
 	d.Unplug()
 	if _, err := p.Sign(t.Context(), request(c, "1234", nil)); !errors.Is(err, ErrCardRemoved) {
@@ -345,13 +345,13 @@ func TestVirtualPINPad(t *testing.T) {
 	for _, kind := range []string{virtual.CPS3, virtual.PIV} {
 		t.Run(kind, func(t *testing.T) {
 			card := newCard(t, virtual.CardOptions{Type: kind})
-			p, d := desk(t, card, virtual.DeskOptions{PINPad: true})
+			p, d := station(t, card, virtual.StationOptions{PINPad: true})
 			c := usable(t, p)
 			if !c.Slot.Token.ProtectedPath {
 				t.Fatalf("token %+v", c.Slot.Token)
 			}
 			r := request(c, "", nil)
-			pad := func(press func() bool) (Signature, error) {
+			onPINPad := func(press func() bool) (Signature, error) {
 				pressed := make(chan bool, 1)
 				r.PIN = func(context.Context, PINRequest) ([]byte, error) {
 					go func() { pressed <- press() }()
@@ -363,15 +363,15 @@ func TestVirtualPINPad(t *testing.T) {
 				}
 				return s, err
 			}
-			got, err := pad(func() bool { return d.Reader().Type("1234", 10*time.Second) })
+			got, err := onPINPad(func() bool { return d.Reader().Type("1234", 10*time.Second) })
 			if err != nil {
 				t.Fatal(err)
 			}
 			verify(t, got)
-			if _, err := pad(func() bool { return d.Reader().Type("9999", 10*time.Second) }); !errors.Is(err, ErrPINIncorrect) {
+			if _, err := onPINPad(func() bool { return d.Reader().Type("9999", 10*time.Second) }); !errors.Is(err, ErrPINIncorrect) {
 				t.Errorf("wrong PIN: %v", err)
 			}
-			if _, err := pad(func() bool { return d.Reader().CancelPad(10 * time.Second) }); !errors.Is(err, ErrCancelled) {
+			if _, err := onPINPad(func() bool { return d.Reader().CancelPINPad(10 * time.Second) }); !errors.Is(err, ErrCancelled) {
 				t.Errorf("cancelled on the pad: %v", err)
 			}
 			if card.PIN().Tries() != 2 {
@@ -385,7 +385,7 @@ func TestVirtualPINPad(t *testing.T) {
 // the old one again.
 func TestVirtualCardSessionAndPINChanged(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{})
-	p, _ := desk(t, card, virtual.DeskOptions{})
+	p, _ := station(t, card, virtual.StationOptions{})
 	c := usable(t, p)
 	r := request(c, "1234", nil)
 	r.OpenCardSession = true
@@ -411,7 +411,7 @@ func TestVirtualCardSessionAndPINChanged(t *testing.T) {
 // Two readers, two cards, two modules: one certificate of each.
 func TestVirtualTwoReaders(t *testing.T) {
 	card := newCard(t, virtual.CardOptions{})
-	p, d := desk(t, card, virtual.DeskOptions{})
+	p, d := station(t, card, virtual.StationOptions{})
 	second, err := d.Service().Plug("Second Reader (TEST) 01 00", vreader.ReaderOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -11,11 +11,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// observedDesk is a virtual CPS3 that OpenSC has read, and a pool that knows that
+// observedStation is a virtual CPS3 that OpenSC has read, and a pool that knows that
 // nothing has happened since.
-func observedDesk(t *testing.T) (*Pool, *virtual.Desk, Certificate) {
+func observedStation(t *testing.T) (*Pool, *virtual.Station, Certificate) {
 	t.Helper()
-	p, d := desk(t, newCard(t, virtual.CardOptions{}), virtual.DeskOptions{})
+	p, d := station(t, newCard(t, virtual.CardOptions{}), virtual.StationOptions{})
 	p.triesAfter = time.Hour
 	observe(t, p)
 	return p, d, usable(t, p)
@@ -24,7 +24,7 @@ func observedDesk(t *testing.T) (*Pool, *virtual.Desk, Certificate) {
 // What people and other programs do while the PIN window stands, through the real
 // OpenSC.
 func TestVirtualWhileThePersonTypes(t *testing.T) {
-	restart := func(t *testing.T, p *Pool, d *virtual.Desk) {
+	restart := func(t *testing.T, p *Pool, d *virtual.Station) {
 		t.Helper()
 		if err := d.Stop(); err != nil {
 			t.Fatal(err)
@@ -40,34 +40,34 @@ func TestVirtualWhileThePersonTypes(t *testing.T) {
 		p.Observe(pcsc.Event{Readers: readers, Restarted: true})
 	}
 	for name, c := range map[string]struct {
-		happens func(t *testing.T, p *Pool, d *virtual.Desk)
+		happens func(t *testing.T, p *Pool, d *virtual.Station)
 		want    error
 		anew    bool // the card is read once more
 	}{
-		"nothing": {happens: func(*testing.T, *Pool, *virtual.Desk) {}},
-		"another program resets the card": {happens: func(t *testing.T, _ *Pool, _ *virtual.Desk) {
+		"nothing": {happens: func(*testing.T, *Pool, *virtual.Station) {}},
+		"another program resets the card": {happens: func(t *testing.T, _ *Pool, _ *virtual.Station) {
 			if err := pcsc.ResetCard(virtual.ReaderName); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		"another program shows the card its PIN": {happens: func(t *testing.T, _ *Pool, d *virtual.Desk) {
+		"another program shows the card its PIN": {happens: func(t *testing.T, _ *Pool, d *virtual.Station) {
 			leastLogin(t, d)
 		}},
-		"the card out": {func(_ *testing.T, _ *Pool, d *virtual.Desk) { d.Remove() }, ErrCardRemoved, true},
-		"the card out and in": {func(_ *testing.T, _ *Pool, d *virtual.Desk) {
+		"the card out": {func(_ *testing.T, _ *Pool, d *virtual.Station) { d.Remove() }, ErrCardRemoved, true},
+		"the card out and in": {func(_ *testing.T, _ *Pool, d *virtual.Station) {
 			d.Remove()
 			d.Insert()
 		}, ErrCardRemoved, true},
-		"the card out and in, and heard of": {func(t *testing.T, p *Pool, d *virtual.Desk) {
+		"the card out and in, and heard of": {func(t *testing.T, p *Pool, d *virtual.Station) {
 			d.Remove()
 			observe(t, p)
 			d.Insert()
 			observe(t, p)
 		}, ErrCardRemoved, true},
-		"another card": {func(t *testing.T, _ *Pool, d *virtual.Desk) {
+		"another card": {func(t *testing.T, _ *Pool, d *virtual.Station) {
 			d.Put(newCard(t, virtual.CardOptions{Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"}))
 		}, ErrCardChanged, true},
-		"the reader out and in": {func(t *testing.T, p *Pool, d *virtual.Desk) {
+		"the reader out and in": {func(t *testing.T, p *Pool, d *virtual.Station) {
 			d.Unplug()
 			observe(t, p)
 			if err := d.Plug(); err != nil {
@@ -76,19 +76,19 @@ func TestVirtualWhileThePersonTypes(t *testing.T) {
 			observe(t, p)
 		}, ErrCardRemoved, true},
 		"the service ended and started": {happens: restart, anew: true},
-		"the service ended and started, and the modules with it": {happens: func(t *testing.T, p *Pool, d *virtual.Desk) {
+		"the service ended and started, and the modules with it": {happens: func(t *testing.T, p *Pool, d *virtual.Station) {
 			restart(t, p, d)
 			if err := p.Restart(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, anew: true},
-		"the service away": {happens: func(t *testing.T, p *Pool, d *virtual.Desk) {
+		"the service away": {happens: func(t *testing.T, p *Pool, d *virtual.Station) {
 			if err := d.Stop(); err != nil {
 				t.Fatal(err)
 			}
 			p.Observe(pcsc.Event{Err: pcsc.ErrNoService})
 		}, want: ErrCardRemoved},
-		"the module's process killed": {happens: func(t *testing.T, p *Pool, _ *virtual.Desk) {
+		"the module's process killed": {happens: func(t *testing.T, p *Pool, _ *virtual.Station) {
 			process := p.modules[0].driver.(*moduleProcess)
 			if err := process.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -97,7 +97,7 @@ func TestVirtualWhileThePersonTypes(t *testing.T) {
 		}, anew: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, d, chosen := observedDesk(t)
+			p, d, chosen := observedStation(t)
 			first, other := d.Card(), 0
 			costs := newPhases(d)
 			r := request(chosen, "", nil)
@@ -139,7 +139,7 @@ func TestVirtualWhileThePersonTypes(t *testing.T) {
 // Either of the two alone keeps the PIN from another card: the session that was
 // opened before the person was asked, and the count of insertions.
 func TestVirtualSwapWithoutTheCount(t *testing.T) {
-	p, d, chosen := observedDesk(t)
+	p, d, chosen := observedStation(t)
 	before, err := pcsc.State(virtual.ReaderName)
 	if err != nil {
 		t.Fatal(err)
@@ -158,9 +158,9 @@ func TestVirtualSwapWithoutTheCount(t *testing.T) {
 
 // What is shown before the PIN is typed is what the card says then.
 func TestVirtualTries(t *testing.T) {
-	p, d, chosen := observedDesk(t)
+	p, d, chosen := observedStation(t)
 	p.triesAfter = time.Nanosecond
-	d.Card().PIN().SetLeft(1) // another program's wrong PINs
+	d.Card().PIN().SetTriesLeft(1) // another program's wrong PINs
 	person := &dialog{answers: []PINFunc{stands, types(virtual.PIN)}}
 	r := request(chosen, "", nil)
 	r.PIN = person.ask
@@ -172,12 +172,12 @@ func TestVirtualTries(t *testing.T) {
 	if len(person.asked) != 2 || person.asked[0].PINFinalTry || !person.asked[1].PINFinalTry || d.Card().PIN().Tries() != 1 {
 		t.Errorf("asked %+v, %d tries", person.asked, d.Card().PIN().Tries())
 	}
-	d.Card().PIN().SetLeft(0)
+	d.Card().PIN().SetTriesLeft(0)
 	chosen = usable(t, p)
 	if !chosen.Slot.Token.PINLocked {
 		t.Fatalf("%+v", chosen.Slot.Token)
 	}
-	d.Card().PIN().SetLeft(3)
+	d.Card().PIN().SetTriesLeft(3)
 	if _, err := p.Sign(t.Context(), request(chosen, virtual.PIN, nil)); err != nil {
 		t.Errorf("unlocked since it was read: %v", err)
 	}
@@ -186,15 +186,15 @@ func TestVirtualTries(t *testing.T) {
 // The module's process killed, or the service restarted, between the reading and
 // the click: the card is read once more, and signs.
 func TestVirtualBetweenReadingAndClick(t *testing.T) {
-	for name, happens := range map[string]func(t *testing.T, p *Pool, d *virtual.Desk){
-		"killed": func(t *testing.T, p *Pool, _ *virtual.Desk) {
+	for name, happens := range map[string]func(t *testing.T, p *Pool, d *virtual.Station){
+		"killed": func(t *testing.T, p *Pool, _ *virtual.Station) {
 			process := p.modules[0].driver.(*moduleProcess)
 			if err := process.cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			<-process.ended
 		},
-		"restarted": func(t *testing.T, p *Pool, d *virtual.Desk) {
+		"restarted": func(t *testing.T, p *Pool, d *virtual.Station) {
 			if err := errors.Join(d.Stop(), d.Start()); err != nil {
 				t.Fatal(err)
 			}
@@ -203,7 +203,7 @@ func TestVirtualBetweenReadingAndClick(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, d, chosen := observedDesk(t)
+			p, d, chosen := observedStation(t)
 			happens(t, p, d)
 			apdus := d.APDUs()
 			s, err := p.Sign(t.Context(), request(chosen, virtual.PIN, nil))
@@ -221,7 +221,7 @@ func TestVirtualBetweenReadingAndClick(t *testing.T) {
 // A service that was restarted a moment ago, of which nothing was heard yet: an
 // error of that login, which costs no try, and the next one works.
 func TestVirtualServiceRestartsUnheard(t *testing.T) {
-	p, d, chosen := observedDesk(t)
+	p, d, chosen := observedStation(t)
 	if err := errors.Join(d.Stop(), d.Start()); err != nil {
 		t.Fatal(err)
 	}

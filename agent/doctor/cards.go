@@ -42,7 +42,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		return []Finding{late}
 	}
 	if len(r.Modules) == 0 {
-		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPlaces(), ", "))
+		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPaths(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.Text("doctor.no_module"), Next: next}}
 	}
 	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool { return c.Usable })

@@ -68,7 +68,7 @@ func TestCardsAsTheyAre(t *testing.T) {
 		cardsBecome(t, p, func(r state.Cards) bool { return len(r.Readers) == 1 && anyUsable(r) })
 		p.Runs(0, "certs", "use", idOfUsable(cardsNow(t, p, 0)))
 
-		d.Card().PIN().SetLeft(0)
+		d.Card().PIN().SetTriesLeft(0)
 		r := cardsNow(t, p, 1)
 		if r.Readers[0].PIN != state.PINLocked || anyUsable(r) {
 			t.Errorf("running %v: a locked card is usable: %+v", running, r)
@@ -82,7 +82,7 @@ func TestCardsAsTheyAre(t *testing.T) {
 		if running {
 			workstation.Contains(t, p.Runs(0, "run"), "PIN locked)", "the PIN is locked") // a second start tells the state
 		}
-		d.Card().PIN().SetLeft(3)
+		d.Card().PIN().SetTriesLeft(3)
 		if r := cardsNow(t, p, 0); r.Readers[0].PIN != "" {
 			t.Errorf("running %v: %+v", running, r)
 		}

@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return misused(fmt.Sprintf("unknown command %q", command))
 	}
 	if command == "tell" && set.Arg(0) == "help" {
-		fmt.Fprint(stdout, virtual.Words)
+		fmt.Fprint(stdout, virtual.Commands)
 		return 0
 	}
 	if *dir == "" {
@@ -102,7 +102,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return failed(stderr, serveVirtual(ctx, *dir, v, stdout))
 	case "tell":
 		var answer string
-		if answer, err = virtual.Tell(controlPath(*dir), strings.Join(set.Args(), " ")); err == nil {
+		if answer, err = virtual.Send(controlPath(*dir), strings.Join(set.Args(), " ")); err == nil {
 			fmt.Fprintln(stdout, answer)
 		}
 		return failed(stderr, err)

@@ -49,7 +49,7 @@ func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.W
 	if err != nil {
 		return err
 	}
-	if _, err := virtual.Tell(controlPath(dir), "state"); err == nil {
+	if _, err := virtual.Send(controlPath(dir), "state"); err == nil {
 		return fmt.Errorf("a virtual card runs in %s already", dir)
 	}
 	// Sockets of a run that was killed are in the way.
@@ -58,7 +58,7 @@ func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.W
 			return err
 		}
 	}
-	desk, err := virtual.NewDesk(virtual.DeskOptions{Socket: filepath.Join(dir, "pcscd"), PINPad: o.pinPad, Card: card})
+	desk, err := virtual.NewStation(virtual.StationOptions{Socket: filepath.Join(dir, "pcscd"), PINPad: o.pinPad, Card: card})
 	if err != nil {
 		return err
 	}

@@ -162,7 +162,7 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 			known, restarted = states, false
 		}
 		entered := make(chan struct{})
-		go compareWhenWaiting(lib, handle, names, entered)
+		go compareOnceBlocked(lib, handle, names, entered)
 		err = lib.statusChange(handle, states)
 		close(entered)
 		var code Code
@@ -189,11 +189,11 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 // settling is when a wait that has begun is compared with the readers there are.
 var settling = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second, 5 * time.Second}
 
-// compareWhenWaiting ends a wait that began with another list of readers than
+// compareOnceBlocked ends a wait that began with another list of readers than
 // there is: one that came after the list was made and before the wait began is
 // never told. After a few seconds no such wait is left, and nothing is asked
 // any more.
-func compareWhenWaiting(lib *library, handle uintptr, names []string, over <-chan struct{}) {
+func compareOnceBlocked(lib *library, handle uintptr, names []string, over <-chan struct{}) {
 	for _, pause := range settling {
 		select {
 		case <-over:

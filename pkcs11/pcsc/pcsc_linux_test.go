@@ -47,10 +47,10 @@ func newCard(t *testing.T) vcard.Card {
 	return card
 }
 
-func newDesk(t *testing.T, o virtual.DeskOptions) *virtual.Desk {
+func newStation(t *testing.T, o virtual.StationOptions) *virtual.Station {
 	t.Helper()
 	o.Socket = socket
-	d, err := virtual.NewDesk(o)
+	d, err := virtual.NewStation(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func expect(t *testing.T, events <-chan string, want string) {
 }
 
 func TestWatch(t *testing.T) {
-	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: newCard(t)})
+	d := newStation(t, virtual.StationOptions{Reader: "R", Card: newCard(t)})
 	events := watch(t)
 	expect(t, events, "R:true")
 	for range 3 {
@@ -173,7 +173,7 @@ func TestNoReader(t *testing.T) {
 // A card taken out and put back between two looks is not the card that was
 // there: the count of insertions tells.
 func TestQuickSwap(t *testing.T) {
-	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: newCard(t)})
+	d := newStation(t, virtual.StationOptions{Reader: "R", Card: newCard(t)})
 	counts := make(chan uint16, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
@@ -203,7 +203,7 @@ func TestQuickSwap(t *testing.T) {
 }
 
 func TestServiceComesAndGoes(t *testing.T) {
-	d := newDesk(t, virtual.DeskOptions{Reader: "R"})
+	d := newStation(t, virtual.StationOptions{Reader: "R"})
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -224,8 +224,8 @@ func TestServiceComesAndGoes(t *testing.T) {
 }
 
 // Whoever waits asks nothing: the service hears no word until a card comes.
-func TestWaitingIsFree(t *testing.T) {
-	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: newCard(t)})
+func TestIdleWatchIsFree(t *testing.T) {
+	d := newStation(t, virtual.StationOptions{Reader: "R", Card: newCard(t)})
 	events := watch(t)
 	expect(t, events, "R:true")
 	d.Remove()
@@ -248,7 +248,7 @@ func TestWaitingIsFree(t *testing.T) {
 
 func TestResetCard(t *testing.T) {
 	card := newCard(t)
-	d := newDesk(t, virtual.DeskOptions{Reader: "R", Card: card})
+	d := newStation(t, virtual.StationOptions{Reader: "R", Card: card})
 	if err := ResetCard("none"); !errors.Is(err, ErrUnknownReader) {
 		t.Errorf("no such reader: %v", err)
 	}

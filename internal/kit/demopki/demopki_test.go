@@ -113,8 +113,8 @@ func TestSubjects(t *testing.T) {
 	if got := longest(NewUnnamedHolder(1)); got != 1 {
 		t.Errorf("unnamed CPE: RDN of %d attributes, want 1", got)
 	}
-	first, again := NewHolder("CPS", 1), NewHolder("CPS", 1)
-	if first != again || first.Identifier == NewHolder("CPS", 2).Identifier {
+	first, second := NewHolder("CPS", 1), NewHolder("CPS", 1)
+	if first != second || first.Identifier == NewHolder("CPS", 2).Identifier {
 		t.Error("holders are not told apart by their number alone")
 	}
 }

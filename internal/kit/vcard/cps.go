@@ -205,9 +205,9 @@ func (c *cps) readBinary(cmd command) []byte {
 	if offset >= len(f.data) {
 		return swWrongOffset.bytes()
 	}
-	room := min(len(f.data)-offset, cpsMaxRead)
-	if cmd.le > room {
-		return (swWrongLe | word(room)).bytes()
+	length := min(len(f.data)-offset, cpsMaxRead)
+	if cmd.le > length {
+		return (swWrongLe | word(length)).bytes()
 	}
 	return append(append([]byte(nil), f.data[offset:offset+cmd.le]...), swOK.bytes()...)
 }

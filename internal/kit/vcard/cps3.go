@@ -109,7 +109,7 @@ func (c *cps3) getData(cmd command) []byte {
 	var value []byte
 	switch {
 	case pin && bytes.HasPrefix(part, []byte{0xA0}):
-		value = tlv(0xA0, []byte{0x9A, 1, byte(c.pin.max), 0x9B, 1, byte(c.pin.Left()), 0x9D, 2, 0x7F, 0xFF, 0x80, 2, 0, MaxPIN}, tlv(0xA1, []byte{0x8C, 4, 0x61, 0, 0, 0}))
+		value = tlv(0xA0, []byte{0x9A, 1, byte(c.pin.max), 0x9B, 1, byte(c.pin.TriesLeft()), 0x9D, 2, 0x7F, 0xFF, 0x80, 2, 0, MaxPIN}, tlv(0xA1, []byte{0x8C, 4, 0x61, 0, 0, 0}))
 	case pin && bytes.HasPrefix(part, []byte{0x7F, 0x41}):
 		value = tlv(0x7F41, []byte{0x80, 1, MaxPIN, 0x81, 1, MinPIN})
 	case key && bytes.HasPrefix(part, []byte{0xA0}):

@@ -36,12 +36,12 @@ type Identity struct {
 
 // PIN is a card's PIN with its tries. Its methods may be called concurrently.
 type PIN struct {
-	mu       sync.Mutex
-	value    []byte
-	max      int
-	left     int
-	verified bool
-	tries    int // wrong and right ones, since the card was made
+	mu        sync.Mutex
+	value     []byte
+	max       int
+	remaining int
+	verified  bool
+	tries     int // wrong and right ones, since the card was made
 }
 
 // Length of a PIN, in characters (own choice; no public source tells a real card's).
@@ -54,32 +54,32 @@ const (
 
 // NewPIN makes a PIN that is locked after that many wrong tries.
 func NewPIN(value string, tries int) *PIN {
-	return &PIN{value: []byte(value), max: tries, left: tries}
+	return &PIN{value: []byte(value), max: tries, remaining: tries}
 }
 
 // verify is one try.
-func (p *PIN) verify(given []byte) word {
+func (p *PIN) verify(shown []byte) word {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.left == 0 {
+	if p.remaining == 0 {
 		return swLocked
 	}
 	p.tries++
-	if subtle.ConstantTimeCompare(given, p.value) != 1 {
-		p.left--
+	if subtle.ConstantTimeCompare(shown, p.value) != 1 {
+		p.remaining--
 		p.verified = false
 		return p.status()
 	}
-	p.left, p.verified = p.max, true
+	p.remaining, p.verified = p.max, true
 	return swOK
 }
 
 // status is the answer about a PIN without a try.
 func (p *PIN) status() word {
-	if p.left == 0 {
+	if p.remaining == 0 {
 		return swLocked
 	}
-	return swTriesLeft | word(p.left)
+	return swTriesLeft | word(p.remaining)
 }
 
 // ask is what VERIFY without data answers.
@@ -105,11 +105,11 @@ func (p *PIN) Verified() bool {
 	return p.verified
 }
 
-// Left is how many tries are left.
-func (p *PIN) Left() int {
+// TriesLeft is how many tries are left.
+func (p *PIN) TriesLeft() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.left
+	return p.remaining
 }
 
 // Tries is how many tries the card has seen.
@@ -124,14 +124,14 @@ func (p *PIN) Tries() int {
 func (p *PIN) Change(value string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.value, p.left, p.verified = []byte(value), p.max, false
+	p.value, p.remaining, p.verified = []byte(value), p.max, false
 }
 
-// SetLeft sets how many tries are left; 0 locks the PIN.
-func (p *PIN) SetLeft(n int) {
+// SetTriesLeft sets how many tries are left; 0 locks the PIN.
+func (p *PIN) SetTriesLeft(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.left = min(n, p.max)
+	p.remaining = min(n, p.max)
 	p.verified = p.verified && n > 0
 }
 
@@ -263,8 +263,8 @@ func (p *pending) more(le int) []byte {
 	n := min(le, len(p.rest))
 	out := append([]byte(nil), p.rest[:n]...)
 	p.rest = p.rest[n:]
-	if left := len(p.rest); left > 0 {
-		return append(out, (swMore | word(min(left, 0xFF))).bytes()...)
+	if n := len(p.rest); n > 0 {
+		return append(out, (swMore | word(min(n, 0xFF))).bytes()...)
 	}
 	return append(out, swOK.bytes()...)
 }

@@ -87,19 +87,19 @@ func TestTries(t *testing.T) {
 			}
 			for _, step := range []struct {
 				command, status string
-				left            int
+				triesLeft       int
 			}{
 				{verify[0], "63c3", 3}, {verify[1], "63c2", 2}, {verify[0], "63c2", 2}, {verify[2], "9000", 3}, {verify[0], "9000", 3},
 				{verify[1], "63c2", 2}, {verify[0], "63c2", 2}, {verify[1], "63c1", 1}, {verify[1], "6983", 0}, {verify[2], "6983", 0}, {verify[0], "6983", 0},
 			} {
-				if _, status := send(t, c, step.command); status != step.status || c.PIN().Left() != step.left {
-					t.Fatalf("%s: %s, %d left, want %s, %d", step.command, status, c.PIN().Left(), step.status, step.left)
+				if _, status := send(t, c, step.command); status != step.status || c.PIN().TriesLeft() != step.triesLeft {
+					t.Fatalf("%s: %s, %d left, want %s, %d", step.command, status, c.PIN().TriesLeft(), step.status, step.triesLeft)
 				}
 			}
 			if c.PIN().Tries() != 5 {
 				t.Errorf("%d tries counted", c.PIN().Tries())
 			}
-			c.PIN().SetLeft(3)
+			c.PIN().SetTriesLeft(3)
 			send(t, c, verify[2])
 			if !c.PIN().Verified() {
 				t.Error("the right PIN after unlocking")

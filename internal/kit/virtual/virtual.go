@@ -1,9 +1,9 @@
-// Package virtual is a desk with a virtual card on a virtual reader: a card of
+// Package virtual is a station with a virtual card on a virtual reader: a card of
 // the demonstration PKI (package vcard), a stand-in for pcscd (package vreader),
-// and words to insert, remove, unplug and lock it. cpx-card offers it to people
+// and commands to insert, remove, unplug and lock it. cpx-card offers it to people
 // without a card, and the tests use the same one.
 //
-// A Desk may be used from any goroutine. Its keys lie in memory only, so that
+// A Station may be used from any goroutine. Its keys lie in memory only, so that
 // each start is a renewed card of the same holder.
 package virtual
 
@@ -168,9 +168,9 @@ func newIdentity(a *demopki.Authority, o CardOptions, usage demopki.Usage) (*vca
 	return &vcard.Identity{Key: key, Cert: cert}, err
 }
 
-// Desk is a reader with a card on it, served to programs whose
+// Station is a reader with a card on it, served to programs whose
 // PCSCLITE_CSOCK_NAME is its socket.
-type Desk struct {
+type Station struct {
 	name   string
 	pinPad bool
 	path   string
@@ -184,17 +184,17 @@ type Desk struct {
 	delay   time.Duration
 }
 
-// DeskOptions make a Desk.
-type DeskOptions struct {
+// StationOptions make a Station.
+type StationOptions struct {
 	Socket string // the path of the socket; its folder exists
 	Reader string // its name; ReaderName
 	PINPad bool
 	Card   vcard.Card
 }
 
-// NewDesk serves a reader with the card in it.
-func NewDesk(o DeskOptions) (*Desk, error) {
-	d := &Desk{name: o.Reader, pinPad: o.PINPad, path: o.Socket, card: o.Card, in: o.Card != nil}
+// NewStation serves a reader with the card in it.
+func NewStation(o StationOptions) (*Station, error) {
+	d := &Station{name: o.Reader, pinPad: o.PINPad, path: o.Socket, card: o.Card, in: o.Card != nil}
 	if d.name == "" {
 		d.name = ReaderName
 	}
@@ -203,7 +203,7 @@ func NewDesk(o DeskOptions) (*Desk, error) {
 	return d, d.start()
 }
 
-func (d *Desk) start() error {
+func (d *Station) start() error {
 	s, err := vreader.Listen(d.path)
 	if err != nil {
 		return err
@@ -212,7 +212,7 @@ func (d *Desk) start() error {
 	return d.plug()
 }
 
-func (d *Desk) plug() error {
+func (d *Station) plug() error {
 	if d.service == nil || d.reader != nil {
 		return nil
 	}
@@ -228,7 +228,7 @@ func (d *Desk) plug() error {
 	return nil
 }
 
-func (d *Desk) slow() {
+func (d *Station) slow() {
 	if d.reader == nil {
 		return
 	}
@@ -241,34 +241,34 @@ func (d *Desk) slow() {
 }
 
 // Socket is the path for PCSCLITE_CSOCK_NAME.
-func (d *Desk) Socket() string { return d.path }
+func (d *Station) Socket() string { return d.path }
 
-// APDUs is how many commands programs have sent to the desk's cards so far.
-func (d *Desk) APDUs() int64 { return d.apdus.Load() }
+// APDUs is how many commands programs have sent to the station's cards so far.
+func (d *Station) APDUs() int64 { return d.apdus.Load() }
 
-// Card is the desk's card, in the reader or beside it.
-func (d *Desk) Card() vcard.Card {
+// Card is the station's card, in the reader or beside it.
+func (d *Station) Card() vcard.Card {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.card
 }
 
 // Reader is the reader, nil while it is unplugged.
-func (d *Desk) Reader() *vreader.Reader {
+func (d *Station) Reader() *vreader.Reader {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.reader
 }
 
 // Service is the stand-in, nil while it is stopped.
-func (d *Desk) Service() *vreader.Service {
+func (d *Station) Service() *vreader.Service {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.service
 }
 
-// Put lays another card on the desk and inserts it.
-func (d *Desk) Put(card vcard.Card) {
+// Put lays another card at the station and inserts it.
+func (d *Station) Put(card vcard.Card) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.card = card
@@ -276,13 +276,13 @@ func (d *Desk) Put(card vcard.Card) {
 }
 
 // Insert puts the card in the reader.
-func (d *Desk) Insert() {
+func (d *Station) Insert() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.insert()
 }
 
-func (d *Desk) insert() {
+func (d *Station) insert() {
 	d.in = true
 	if d.reader != nil {
 		d.reader.Insert(d.card)
@@ -290,7 +290,7 @@ func (d *Desk) insert() {
 }
 
 // Remove takes the card out.
-func (d *Desk) Remove() {
+func (d *Station) Remove() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.in = false
@@ -300,7 +300,7 @@ func (d *Desk) Remove() {
 }
 
 // Unplug takes the reader away, the card in it.
-func (d *Desk) Unplug() {
+func (d *Station) Unplug() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.reader != nil {
@@ -310,14 +310,14 @@ func (d *Desk) Unplug() {
 }
 
 // Plug brings the reader back.
-func (d *Desk) Plug() error {
+func (d *Station) Plug() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.plug()
 }
 
 // Stop stops the service, as a daemon that is ended.
-func (d *Desk) Stop() error {
+func (d *Station) Stop() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.service == nil {
@@ -329,7 +329,7 @@ func (d *Desk) Stop() error {
 }
 
 // Start starts the service again.
-func (d *Desk) Start() error {
+func (d *Station) Start() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.service != nil {
@@ -339,7 +339,7 @@ func (d *Desk) Start() error {
 }
 
 // SetDelay makes the card slow by so much for each command.
-func (d *Desk) SetDelay(delay time.Duration) {
+func (d *Station) SetDelay(delay time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.delay = delay

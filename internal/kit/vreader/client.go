@@ -18,7 +18,7 @@ type client struct {
 
 	// Under the service's lock.
 	context uint32
-	waiting bool // it wants to be told of the next change
+	awaits  bool // it wants to be told of the next change
 }
 
 // handle is a program's connection to a card.
@@ -67,8 +67,8 @@ func (c *client) write(parts ...any) error {
 
 // wake tells a client that waits. The service's lock is held.
 func (c *client) wake(code uint32) {
-	if c.waiting {
-		c.waiting = false
+	if c.awaits {
+		c.awaits = false
 		_ = c.write(waitMessage{Code: code})
 	}
 }
@@ -88,10 +88,10 @@ func (c *client) answer(command uint32, body []byte) error {
 		return c.write(s.states(nil))
 	case cmdWait:
 		return c.write(s.states(c))
-	case cmdStopWaiting:
+	case cmdStopWait:
 		s.mu.Lock()
-		was := c.waiting
-		c.waiting = false
+		was := c.awaits
+		c.awaits = false
 		s.mu.Unlock()
 		if !was {
 			return nil // it was told of a change meanwhile, and takes that for the answer
@@ -181,7 +181,7 @@ func (s *Service) states(waiter *client) [maxReaders]readerState {
 		}
 	}
 	if waiter != nil {
-		waiter.waiting = true
+		waiter.awaits = true
 	}
 	return table
 }

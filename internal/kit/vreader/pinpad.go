@@ -30,7 +30,7 @@ func (c *client) control(body []byte) error {
 			out = binary.BigEndian.AppendUint32([]byte{featureVerifyDirect, 4}, controlVerifyDirect)
 		case m.Control == controlFeatures:
 		case m.Control == controlVerifyDirect && h.reader.pinPad:
-			out, code = h.askPad(in)
+			out, code = h.askPINPad(in)
 		default:
 			code = codeUnsupported
 		}
@@ -44,18 +44,18 @@ func (c *client) control(body []byte) error {
 
 // The pad's own answers (PC/SC part 10, 2.5.2).
 var (
-	padCancelled = []byte{0x64, 0x01}
-	padTimeout   = []byte{0x64, 0x00}
-	padWrong     = []byte{0x6B, 0x80}
+	pinPadCancelled = []byte{0x64, 0x01}
+	pinPadTimeout   = []byte{0x64, 0x00}
+	pinPadWrong     = []byte{0x6B, 0x80}
 )
 
 // verifyHeader is the fixed part of PIN_VERIFY_STRUCTURE.
 const verifyHeader = 19
 
-// askPad waits for a person at the pad and puts the PIN in the command.
-func (h *handle) askPad(in []byte) ([]byte, uint32) {
+// askPINPad waits for a person at the pad and puts the PIN in the command.
+func (h *handle) askPINPad(in []byte) ([]byte, uint32) {
 	if len(in) < verifyHeader+4 {
-		return padWrong, codeSuccess
+		return pinPadWrong, codeSuccess
 	}
 	r := h.reader
 	r.service.mu.Lock()
@@ -69,9 +69,9 @@ func (h *handle) askPad(in []byte) ([]byte, uint32) {
 	}
 	switch pin {
 	case cancelKey:
-		return padCancelled, codeSuccess
+		return pinPadCancelled, codeSuccess
 	case timeoutKey:
-		return padTimeout, codeSuccess
+		return pinPadTimeout, codeSuccess
 	}
 	template := in[verifyHeader:]
 	command := append([]byte(nil), template[:4]...)

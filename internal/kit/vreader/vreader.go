@@ -125,7 +125,7 @@ type Reader struct {
 
 // ReaderOptions make a Reader.
 type ReaderOptions struct {
-	// PINPad makes it a reader with a key pad: see Type and CancelPad.
+	// PINPad makes it a reader with a key pad: see Type and CancelPINPad.
 	PINPad bool
 	// APDUs, where not nil, counts the commands that programs send to the cards.
 	APDUs *atomic.Int64
@@ -160,7 +160,7 @@ func (r *Reader) Unplug() {
 	}
 	r.unplugged = true
 	s.readers = slices.DeleteFunc(s.readers, func(x *Reader) bool { return x == r })
-	r.take()
+	r.removeCard()
 	s.changed()
 }
 
@@ -168,14 +168,14 @@ func (r *Reader) Unplug() {
 func (r *Reader) Insert(card vcard.Card) {
 	s := r.service
 	s.mu.Lock()
-	r.take()
+	r.removeCard()
 	s.mu.Unlock()
 	r.working.Lock() // the same card may still answer its last command
 	card.Reset()
 	r.working.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.take()
+	r.removeCard()
 	r.card = card
 	r.count++
 	r.inserted = r.count
@@ -187,12 +187,12 @@ func (r *Reader) Remove() {
 	s := r.service
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.take()
+	r.removeCard()
 	s.changed()
 }
 
-// take takes the card out. The service's lock is held.
-func (r *Reader) take() {
+// removeCard takes the card out. The service's lock is held.
+func (r *Reader) removeCard() {
 	if r.card == nil {
 		return
 	}
@@ -255,14 +255,14 @@ func (r *Reader) Type(pin string, limit time.Duration) bool {
 // cancelKey stands for the pad's red key.
 const cancelKey = "\x1b"
 
-// CancelPad presses the pad's red key.
-func (r *Reader) CancelPad(limit time.Duration) bool { return r.Type(cancelKey, limit) }
+// CancelPINPad presses the pad's red key.
+func (r *Reader) CancelPINPad(limit time.Duration) bool { return r.Type(cancelKey, limit) }
 
 // timeoutKey stands for nobody at the pad until its time is up.
 const timeoutKey = "\x00"
 
-// LeavePad lets the pad's time run out.
-func (r *Reader) LeavePad(limit time.Duration) bool { return r.Type(timeoutKey, limit) }
+// TimeOutPINPad lets the pad's time run out.
+func (r *Reader) TimeOutPINPad(limit time.Duration) bool { return r.Type(timeoutKey, limit) }
 
 // changed tells the clients that wait. The service's lock is held.
 func (s *Service) changed() {

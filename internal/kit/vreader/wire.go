@@ -33,7 +33,7 @@ const (
 	cmdVersion      = 0x11
 	cmdReaders      = 0x12
 	cmdWait         = 0x13
-	cmdStopWaiting  = 0x14
+	cmdStopWait     = 0x14
 )
 
 // The return values (pcsclite.h).
@@ -107,9 +107,9 @@ type transmitMessage struct {
 }
 
 type controlMessage struct {
-	Handle                          int32
-	Control, Length, Room, Received uint32
-	Code                            uint32
+	Handle                           int32
+	Control, Length, Space, Received uint32
+	Code                             uint32
 }
 
 type attributeMessage struct {

@@ -81,9 +81,9 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestWaits: a dialog nobody answers stands until the one that asked is gone,
+// TestUnanswered: a dialog nobody answers stands until the one that asked is gone,
 // and no longer.
-func TestWaits(t *testing.T) {
+func TestUnanswered(t *testing.T) {
 	for name, c := range map[string]struct {
 		script  map[string]any
 		request string

@@ -148,7 +148,7 @@ var cases = []testCase{
 		return l.onPad(ctx, func() bool { return l.desk.Reader().Type(l.pin, padLimit) })
 	}},
 	{"cancelled on the reader", needs{pinPad: true}, func(ctx context.Context, l *lab) string {
-		return l.onPad(ctx, func() bool { return l.desk.Reader().CancelPad(padLimit) })
+		return l.onPad(ctx, func() bool { return l.desk.Reader().CancelPINPad(padLimit) })
 	}},
 	{"key that wants the PIN each time", needs{always: true}, func(ctx context.Context, l *lab) string {
 		if l.lacks != "" {

@@ -92,7 +92,7 @@ type lab struct {
 	lacks string // why the card has not what the case needs
 
 	// Nil for tokens in software.
-	desk *virtual.Desk
+	desk *virtual.Station
 	card vcard.Card
 	kind string
 
@@ -149,7 +149,7 @@ func onDesk(file, kind, reader, pin string) func(context.Context, string, needs)
 		if l.card, err = virtual.NewCard(pki.Intermediate, o); err != nil {
 			return nil, err
 		}
-		if l.desk, err = virtual.NewDesk(virtual.DeskOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
+		if l.desk, err = virtual.NewStation(virtual.StationOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
 			return nil, err
 		}
 		l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{find(file)}})

@@ -121,7 +121,7 @@ func TestTrayChoice(t *testing.T) {
 func TestTrayFollowsTheCard(t *testing.T) {
 	w := newWorkplace(t)
 	s, d := virtualStack(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: map[string]any{"pin": []string{"0000", "cancel"}}},
-		virtual.CardOptions{}, virtual.DeskOptions{})
+		virtual.CardOptions{}, virtual.StationOptions{})
 	d.Remove()
 	startAgent(t, s)
 	m := w.host.Icon()
@@ -143,14 +143,14 @@ func TestTrayFollowsTheCard(t *testing.T) {
 	if list := certificatesIn(m); len(list) != 1 || !list[0].Checked || !strings.Contains(list[0].Label, demopki.NewHolder("CPS", 1).Surname) {
 		t.Errorf("%+v", list)
 	}
-	d.Card().PIN().SetLeft(1)
+	d.Card().PIN().SetTriesLeft(1)
 	d.Remove()
 	shows("Aucune carte")
 	d.Insert()
 	shows("⚠ Dernier essai")
 	d.Remove()
 	shows("Aucune carte")
-	d.Card().PIN().SetLeft(0)
+	d.Card().PIN().SetTriesLeft(0)
 	d.Insert()
 	shows("⚠ Le code porteur est bloqué")
 	d.Unplug()
@@ -288,7 +288,7 @@ func TestTrayDisplayGoes(t *testing.T) {
 // events are faster: in package tray.
 func TestTrayManyCards(t *testing.T) {
 	w := newWorkplace(t)
-	s, d := virtualStack(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.DeskOptions{})
+	s, d := virtualStack(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})
 	agent := startAgent(t, s)
 	m := w.host.Icon()
 	turn := func(rounds int) {
@@ -349,7 +349,7 @@ func processes(t *testing.T, agent int) map[int]int {
 // out, to the menu that says so.
 func BenchmarkCardToMenu(b *testing.B) {
 	w := newWorkplace(b)
-	s, d := virtualStack(b, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.DeskOptions{})
+	s, d := virtualStack(b, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})
 	startAgent(b, s)
 	m := w.host.Icon()
 	m.Await("in", func() bool { return m.Has("Carte prête") })

@@ -23,7 +23,7 @@ const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 
 // virtualStack is a stack whose agent drives a virtual CPS3 with the unmodified
 // OpenSC, in place of a software token.
-func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, desk virtual.DeskOptions) (*stack.Stack, *virtual.Desk) {
+func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, desk virtual.StationOptions) (*stack.Stack, *virtual.Station) {
 	t.Helper()
 	desk.Socket = filepath.Join(t.TempDir(), "pcscd")
 	o.Modules = []string{openSC}
@@ -33,7 +33,7 @@ func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, desk 
 	o.Extra["PCSCLITE_CSOCK_NAME"] = desk.Socket
 	s := prepare(t, o)
 	desk.Card = newCard(t, s, card)
-	d, err := virtual.NewDesk(desk)
+	d, err := virtual.NewStation(desk)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func pki(t testing.TB, s *stack.Stack) *demopki.PKI {
 // TestNoCardNoReader: a person without a card is asked for it, and without a
 // reader for both, also where its service has ended.
 func TestNoCardNoReader(t *testing.T) {
-	s, d := virtualStack(t, stack.Options{AgentOnly: true, AutoPIN: map[string]any{"pin": []string{"1234"}, "insert": "cancel"}}, virtual.CardOptions{}, virtual.DeskOptions{})
+	s, d := virtualStack(t, stack.Options{AgentOnly: true, AutoPIN: map[string]any{"pin": []string{"1234"}, "insert": "cancel"}}, virtual.CardOptions{}, virtual.StationOptions{})
 	d.Remove()
 	start(t, s)
 	p := open(t, s)
@@ -105,7 +105,7 @@ func TestNoCardNoReader(t *testing.T) {
 // TestCardLeavesInBrowser is the reference portal that logs out when its card
 // leaves, in Chromium, with a CPS3 that OpenSC drives.
 func TestCardLeavesInBrowser(t *testing.T) {
-	s, d := virtualStack(t, stack.Options{AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.DeskOptions{})
+	s, d := virtualStack(t, stack.Options{AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})
 	tab := openBrowser(t, s)
 	must := func(what string, err error) {
 		t.Helper()
@@ -167,7 +167,7 @@ func loggedOut(tab context.Context) error {
 
 // TestVirtualPINPad is a login on a reader with keys of its own.
 func TestVirtualPINPad(t *testing.T) {
-	s, d := virtualStack(t, stack.Options{AutoPIN: map[string]any{"confirm": []string{"hang"}}, AgentOnly: true}, virtual.CardOptions{}, virtual.DeskOptions{PINPad: true})
+	s, d := virtualStack(t, stack.Options{AutoPIN: map[string]any{"confirm": []string{"hang"}}, AgentOnly: true}, virtual.CardOptions{}, virtual.StationOptions{PINPad: true})
 	start(t, s)
 	typed := make(chan bool, 1)
 	go func() { typed <- d.Reader().Type("1234", limit) }()
@@ -175,7 +175,7 @@ func TestVirtualPINPad(t *testing.T) {
 	if !<-typed || a.Error != nil || !strings.Contains(string(a.Result), "web-eid:1.0") {
 		t.Errorf("%+v %s", a.Error, a.Result)
 	}
-	go func() { typed <- d.Reader().CancelPad(limit) }()
+	go func() { typed <- d.Reader().CancelPINPad(limit) }()
 	if a := open(t, s).call("authenticate", map[string]any{"challengeNonce": nonce(t)}); !<-typed || a.Error == nil || a.Error.Data.Reason != "cancelled" {
 		t.Errorf("the red key: %+v", a)
 	}
@@ -188,7 +188,7 @@ func TestVirtualPINPad(t *testing.T) {
 // and costs no try that nobody made.
 func TestVirtualCardStates(t *testing.T) {
 	hang := map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}, "insert": "cancel"}
-	s, d := virtualStack(t, stack.Options{AutoPIN: hang, AgentOnly: true}, virtual.CardOptions{}, virtual.DeskOptions{})
+	s, d := virtualStack(t, stack.Options{AutoPIN: hang, AgentOnly: true}, virtual.CardOptions{}, virtual.StationOptions{})
 	start(t, s)
 	p := open(t, s)
 	status := func(want string) {
@@ -239,9 +239,9 @@ func TestVirtualCardStates(t *testing.T) {
 	reason("card_removed")
 	p.at = nil
 	d.Insert()
-	d.Card().PIN().SetLeft(0)
+	d.Card().PIN().SetTriesLeft(0)
 	reason("pin_locked")
-	d.Card().PIN().SetLeft(3)
+	d.Card().PIN().SetTriesLeft(3)
 	d.Put(newCard(t, s, virtual.CardOptions{NotAfter: time.Now().Add(-time.Hour)}))
 	reason("no_certificate")
 	if n := d.Card().PIN().Tries(); n != 0 {

@@ -108,19 +108,19 @@ func faults() []fault {
 		}},
 		{"PIN wrong, then given up", onReader, map[string]any{"pin": []string{"9999", "cancel"}}, []string{"pin_incorrect"}, 1, func(w *world) string { return w.login(nil) }},
 		{"PIN locked", onReader, nil, []string{"pin_locked"}, 0, func(w *world) string {
-			w.pin().SetLeft(0)
-			defer w.pin().SetLeft(vcard.DefaultTries)
+			w.pin().SetTriesLeft(0)
+			defer w.pin().SetTriesLeft(vcard.DefaultTries)
 			return w.login(nil)
 		}},
 		{"PIN dialog cancelled", onReader, map[string]any{"pin": []string{"cancel"}}, []string{"cancelled"}, 0, func(w *world) string { return w.login(nil) }},
 		{"dialog program killed", onReader, map[string]any{"pin": []string{"die"}}, []string{"prompt_failed"}, 0, func(w *world) string { return w.login(nil) }},
 		{"cancelled on the reader's pad", onPad, waits, []string{"cancelled"}, 0, func(w *world) string {
 			reader := w.desk.Reader()
-			return w.login(at(waitingForPIN, func() { go reader.CancelPad(patience) }))
+			return w.login(at(waitingForPIN, func() { go reader.CancelPINPad(patience) }))
 		}},
 		{"nobody at the reader's pad", onPad, waits, []string{"cancelled", "timeout"}, 0, func(w *world) string {
 			reader := w.desk.Reader()
-			return w.login(at(waitingForPIN, func() { go reader.LeavePad(patience) }))
+			return w.login(at(waitingForPIN, func() { go reader.TimeOutPINPad(patience) }))
 		}},
 		{"page closed in the PIN dialog", onReader, waits, []string{"closed"}, 0, func(w *world) string {
 			p, err := w.page()

@@ -51,7 +51,7 @@ var (
 // world is a running agent with its card.
 type world struct {
 	stack  *stack.Stack
-	desk   *virtual.Desk // nil in software
+	desk   *virtual.Station // nil in software
 	module faultmodule.Module
 	pki    *demopki.PKI
 	agent  *stack.Process
@@ -103,7 +103,7 @@ func (p place) open(ctx context.Context, dir, bin string) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		if w.desk, err = virtual.NewDesk(virtual.DeskOptions{Socket: socket, PINPad: p.pinPad, Card: card}); err != nil {
+		if w.desk, err = virtual.NewStation(virtual.StationOptions{Socket: socket, PINPad: p.pinPad, Card: card}); err != nil {
 			return nil, err
 		}
 	}

@@ -38,7 +38,7 @@ func NewPerson(t *testing.T, settings string, args ...any) *Person {
 
 // WithReader is a person with a virtual card in a virtual reader, which the
 // unmodified OpenSC and pcsc-lite drive.
-func WithReader(t *testing.T) (*Person, *virtual.Desk) {
+func WithReader(t *testing.T) (*Person, *virtual.Station) {
 	t.Helper()
 	modules, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
 	if err != nil || len(modules) == 0 {
@@ -55,7 +55,7 @@ func WithReader(t *testing.T) (*Person, *virtual.Desk) {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(p.Keyring.Home, "pcscd")
-	d, err := virtual.NewDesk(virtual.DeskOptions{Socket: socket, Card: card})
+	d, err := virtual.NewStation(virtual.StationOptions{Socket: socket, Card: card})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Words says what Do understands.
-const Words = `  insert, remove       the card
+// Commands says what Do understands.
+const Commands = `  insert, remove       the card
   plug, unplug         the reader, with its card
   stop, start          the PC/SC service
   delay DURATION       the card's time for each command, such as 25ms; 0 for none
@@ -23,38 +23,38 @@ const Words = `  insert, remove       the card
   state                what there is, and how many commands (APDUs) cards were sent
 `
 
-// ErrUnknownWord says that Do does not know a command.
-var ErrUnknownWord = errors.New("no such command")
+// ErrUnknownCommand says that Do does not know a command.
+var ErrUnknownCommand = errors.New("no such command")
 
-// padLimit is how long Do waits for a program to ask the pad.
-const padLimit = 10 * time.Second
+// pinPadLimit is how long Do waits for a program to ask the pad.
+const pinPadLimit = 10 * time.Second
 
-var errPadSilent = errors.New("no program asked for a PIN on the pad")
+var errPINPadSilent = errors.New("no program asked for a PIN on the pad")
 
 // Do does what a line says and answers with the state.
-func (d *Desk) Do(line string) (string, error) {
-	words := strings.Fields(line)
-	if len(words) == 0 {
-		return "", fmt.Errorf("%w; there are:\n%s", ErrUnknownWord, Words)
+func (d *Station) Do(line string) (string, error) {
+	command := strings.Fields(line)
+	if len(command) == 0 {
+		return "", fmt.Errorf("%w; there are:\n%s", ErrUnknownCommand, Commands)
 	}
 	wanted := 1
-	if words[0] == "delay" || words[0] == "type" {
+	if command[0] == "delay" || command[0] == "type" {
 		wanted = 2
 	}
-	if len(words) != wanted {
-		return "", fmt.Errorf("%s takes %d words", words[0], wanted-1)
+	if len(command) != wanted {
+		return "", fmt.Errorf("%s takes %d words", command[0], wanted-1)
 	}
-	if err := d.do(words); err != nil {
+	if err := d.do(command); err != nil {
 		return "", err
 	}
-	if words[0] == "state" {
+	if command[0] == "state" {
 		return fmt.Sprintf("%s, %d APDUs", d.State(), d.APDUs()), nil
 	}
 	return d.State(), nil
 }
 
-func (d *Desk) do(words []string) error {
-	switch words[0] {
+func (d *Station) do(command []string) error {
+	switch command[0] {
 	case "insert":
 		d.Insert()
 	case "remove":
@@ -68,43 +68,43 @@ func (d *Desk) do(words []string) error {
 	case "start":
 		return d.Start()
 	case "delay":
-		delay, err := time.ParseDuration(words[1])
+		delay, err := time.ParseDuration(command[1])
 		if err != nil || delay < 0 {
-			return fmt.Errorf("%q is not a duration such as 25ms", words[1])
+			return fmt.Errorf("%q is not a duration such as 25ms", command[1])
 		}
 		d.SetDelay(delay)
 	case "lock":
-		d.Card().PIN().SetLeft(0)
+		d.Card().PIN().SetTriesLeft(0)
 	case "unlock":
-		d.Card().PIN().SetLeft(1 << 10)
+		d.Card().PIN().SetTriesLeft(1 << 10)
 	case "type", "cancel":
-		return d.pad(words)
+		return d.pinPadKeys(command)
 	case "state":
 	default:
-		return fmt.Errorf("%w: %q; there are:\n%s", ErrUnknownWord, words[0], Words)
+		return fmt.Errorf("%w: %q; there are:\n%s", ErrUnknownCommand, command[0], Commands)
 	}
 	return nil
 }
 
-func (d *Desk) pad(words []string) error {
+func (d *Station) pinPadKeys(command []string) error {
 	reader := d.Reader()
 	if reader == nil || !d.pinPad {
 		return errors.New("there is no reader with a pad")
 	}
 	answered := false
-	if words[0] == "cancel" {
-		answered = reader.CancelPad(padLimit)
+	if command[0] == "cancel" {
+		answered = reader.CancelPINPad(pinPadLimit)
 	} else {
-		answered = reader.Type(words[1], padLimit)
+		answered = reader.Type(command[1], pinPadLimit)
 	}
 	if !answered {
-		return errPadSilent
+		return errPINPadSilent
 	}
 	return nil
 }
 
 // State says in one line what there is.
-func (d *Desk) State() string {
+func (d *Station) State() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -115,12 +115,12 @@ func (d *Desk) State() string {
 	case !d.in:
 		return "no card"
 	}
-	return fmt.Sprintf("card present, %d tries left", d.card.PIN().Left())
+	return fmt.Sprintf("card present, %d tries left", d.card.PIN().TriesLeft())
 }
 
 // Serve takes lines on a control socket until ctx ends, and calls ready once it
 // does. It is the caller's user who may write to it.
-func (d *Desk) Serve(ctx context.Context, path string, ready func()) error {
+func (d *Station) Serve(ctx context.Context, path string, ready func()) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (d *Desk) Serve(ctx context.Context, path string, ready func()) error {
 		}
 		lines.Go(func() {
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(2 * padLimit))
+			_ = conn.SetDeadline(time.Now().Add(2 * pinPadLimit))
 			line, err := bufio.NewReader(io.LimitReader(conn, 1024)).ReadString('\n')
 			if err != nil {
 				return
@@ -157,14 +157,14 @@ func (d *Desk) Serve(ctx context.Context, path string, ready func()) error {
 	}
 }
 
-// Tell sends a line to the desk that serves the control socket.
-func Tell(path, line string) (string, error) {
+// Send sends a line to the station that serves the control socket.
+func Send(path, line string) (string, error) {
 	conn, err := net.Dial("unix", path)
 	if err != nil {
 		return "", fmt.Errorf("no virtual card runs there: %w", err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(3 * padLimit)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(3 * pinPadLimit)); err != nil {
 		return "", err
 	}
 	if _, err := fmt.Fprintln(conn, line); err != nil {

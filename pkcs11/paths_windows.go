@@ -7,19 +7,19 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// KnownPlaces are where the module usually stands. The system folder is asked
+// KnownPaths are where the module usually stands. The system folder is asked
 // of Windows itself, never of the environment, which a person can set.
-func KnownPlaces() []string {
-	var places []string
+func KnownPaths() []string {
+	var paths []string
 	if system, err := windows.GetSystemDirectory(); err == nil {
 		name := "cps3_pkcs11_w64.dll"
 		if os.Getenv("PROCESSOR_ARCHITECTURE") == "x86" {
 			name = "cps3_pkcs11_w32.dll"
 		}
-		places = append(places, filepath.Join(system, name))
+		paths = append(paths, filepath.Join(system, name))
 	}
 	if programs, err := windows.KnownFolderPath(windows.FOLDERID_ProgramFiles, 0); err == nil {
-		places = append(places, filepath.Join(programs, "OpenSC Project", "OpenSC", "pkcs11", "opensc-pkcs11.dll"))
+		paths = append(paths, filepath.Join(programs, "OpenSC Project", "OpenSC", "pkcs11", "opensc-pkcs11.dll"))
 	}
-	return places
+	return paths
 }

@@ -1,8 +1,8 @@
 package pkcs11
 
-// KnownPlaces are where the module usually stands: the vendor's first, then
+// KnownPaths are where the module usually stands: the vendor's first, then
 // OpenSC, which knows CPx cards too.
-func KnownPlaces() []string {
+func KnownPaths() []string {
 	return []string{
 		"/opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so",
 		"/usr/lib64/libcps3_pkcs11_lux.so",
