@@ -127,7 +127,7 @@ func passing(err error) bool {
 // owned returns nil, the connection closed, where its owner is another user or
 // cannot be found for certain.
 func (g *Gate) owned(raw net.Conn) net.Conn {
-	owner, err := g.Owner(addrPort(raw.LocalAddr()), addrPort(raw.RemoteAddr()))
+	owner, err := g.ownerOf(raw)
 	switch {
 	case err != nil:
 		g.Logger.Warn("connection refused", "reason", "peer_unknown", "error", err)
@@ -141,6 +141,21 @@ func (g *Gate) owned(raw net.Conn) net.Conn {
 	}
 	_ = raw.Close()
 	return nil
+}
+
+// ownerTries is how often an owner is looked up where the look-up itself lacks
+// descriptors: each try has one pending connection less before it.
+const ownerTries = 3
+
+func (g *Gate) ownerOf(raw net.Conn) (owner peer.Identity, err error) {
+	for range ownerTries {
+		owner, err = g.Owner(addrPort(raw.LocalAddr()), addrPort(raw.RemoteAddr()))
+		if err == nil || !outOfResources(err) {
+			break
+		}
+		g.pending.dropOldest()
+	}
+	return owner, err
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -85,7 +85,14 @@ func (p *Person) Runs(exit int, args ...string) string {
 // Starts runs the agent and returns how to wait for a line of its log.
 func (p *Person) Starts() (await func(pattern string) []string) {
 	p.t.Helper()
+	return p.StartsAs(func(*exec.Cmd) {})
+}
+
+// StartsAs is Starts with the command changed.
+func (p *Person) StartsAs(change func(*exec.Cmd)) (await func(pattern string) []string) {
+	p.t.Helper()
 	cmd := p.Command("run", "--no-tray")
+	change(cmd)
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		p.t.Fatal(err)

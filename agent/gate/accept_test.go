@@ -1,0 +1,116 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+)
+
+// failing is a listener whose accept fails as the test says.
+type failing struct {
+	net.Listener
+	errs chan error
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	select {
+	case err := <-f.errs:
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", err)}
+	default:
+		return f.Listener.Accept()
+	}
+}
+
+// failingGate is a gate whose first listener fails with these errors.
+func failingGate(t *testing.T, log io.Writer, errs ...error) *Gate {
+	t.Helper()
+	g := newGate(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\"]\n", logTo: log})
+	queue := make(chan error, len(errs))
+	for _, err := range errs {
+		queue <- err
+	}
+	g.listeners[0] = &failing{g.listeners[0], queue}
+	return g
+}
+
+// TestAcceptIsWaitedOut: what passes by itself is waited out, said once, and a page
+// gets in afterwards.
+func TestAcceptIsWaitedOut(t *testing.T) {
+	for name, err := range map[string]error{"descriptors": syscall.EMFILE, "the system's descriptors": syscall.ENFILE, "memory": syscall.ENOMEM, "buffers": syscall.ENOBUFS} {
+		t.Run(name, func(t *testing.T) {
+			log := &lockedBuffer{}
+			g := failingGate(t, log, err, err, err)
+			ctx, cancel := context.WithCancel(context.Background())
+			ended := make(chan error, 1)
+			go func() { ended <- g.Serve(ctx) }()
+			open(t, g, listedOrigin)
+			cancel()
+			if err := <-ended; err != nil {
+				t.Errorf("the gate ended with %v", err)
+			}
+			if n := strings.Count(log.String(), "no connection can be accepted"); n != 1 {
+				t.Errorf("said %d times:\n%s", n, log)
+			}
+			if !strings.Contains(log.String(), "accepted again") {
+				t.Errorf("that it passed is not said:\n%s", log)
+			}
+		})
+	}
+}
+
+// TestAcceptFails: a listener that fails for good ends the gate, which says so; it
+// never stays deaf.
+func TestAcceptFails(t *testing.T) {
+	g := failingGate(t, io.Discard, syscall.EMFILE, syscall.EBADF)
+	ended := make(chan error, 1)
+	go func() { ended <- g.Serve(t.Context()) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, errListener) || !errors.Is(err, syscall.EBADF) {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("a deaf gate goes on")
+	}
+}
+
+// TestOwnerWithoutDescriptors: the look-up of an owner that lacks a descriptor is
+// made again, a pending connection less, and only so often.
+func TestOwnerWithoutDescriptors(t *testing.T) {
+	for name, c := range map[string]struct {
+		lacks int
+		enter bool
+	}{"once": {1, true}, "always": {ownerTries, false}} {
+		t.Run(name, func(t *testing.T) {
+			lacks := make(chan error, c.lacks)
+			for range c.lacks {
+				lacks <- syscall.EMFILE
+			}
+			g := serve(t, setup{owner: func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
+				select {
+				case err := <-lacks:
+					return peer.Identity{}, err
+				default:
+					return peer.Identity{UID: uint32(os.Getuid())}, nil
+				}
+			}})
+			socket, _, err := connect(g, http.Header{"Origin": {listedOrigin}})
+			if (err == nil) != c.enter {
+				t.Errorf("%v", err)
+			}
+			if err == nil {
+				socket.Close()
+			}
+		})
+	}
+}
