@@ -42,17 +42,17 @@ func (s *session) autostartAfter(err error) error {
 }
 
 func (s *session) autostart() error {
-	state, err := autostart.Get()
+	now, err := autostart.Get()
 	switch {
 	case err != nil:
 		return err
-	case state.Missing != "":
-		s.say(s.Text("command.autostart.missing", state.Where, state.Missing))
+	case now.Missing != "":
+		s.say(s.Text("command.autostart.missing", now.Where, now.Missing))
 		return errProblem
-	case state.Enabled:
-		s.say(s.Text("command.autostart.on", state.Where))
-	case state.Where != "":
-		s.say(s.Text("command.autostart.off") + " (" + state.Where + ")")
+	case now.Enabled:
+		s.say(s.Text("command.autostart.on", now.Where))
+	case now.Where != "":
+		s.say(s.Text("command.autostart.off") + " (" + now.Where + ")")
 	default:
 		s.say(s.Text("command.autostart.off"))
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
 
 // browsersRun is one `policy browsers`: what is asked for, and what it comes to.
@@ -161,5 +161,5 @@ func because(err, kind error) string {
 	if detail == "" {
 		return ""
 	}
-	return " (" + agent.Printable(detail) + ")"
+	return " (" + prompt.Visible(detail) + ")"
 }

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -23,22 +25,22 @@ const (
 	askLimit = 8 * time.Second
 )
 
-// cards is a reading of the cards: the running agent's where one answers, so that
-// the module is not opened twice and no login is disturbed, else one of our own.
-type cards struct {
-	agent.CardReport
+// reading is what was read of the cards: by the running agent where one answers,
+// so that the module is not opened twice and no login is disturbed, else by us.
+type reading struct {
+	state.Cards
 	dir     string // of the state
 	running bool
 }
 
 // readCards reads the cards. Where an agent runs and does not answer, w learns of
 // it, as of what goes wrong in a reading of our own.
-func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (cards, error) {
+func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (reading, error) {
 	dir, err := agent.StateDir()
 	if err != nil {
-		return cards{}, err
+		return reading{}, err
 	}
-	c := cards{dir: dir}
+	c := reading{dir: dir}
 	answered, err := c.ask(ctx, s.Modules, refresh)
 	if answered {
 		return c, err
@@ -46,13 +48,13 @@ func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (car
 	if err != nil {
 		_, _ = io.WriteString(w, "cpx-agent: "+s.Text("command.cards.no_answer")+"\n")
 	}
-	c.CardReport, err = s.readAlone(ctx, agent.NewChoice(dir), w)
+	c.Cards, err = s.readAlone(ctx, cards.NewChoice(dir), w)
 	return c, err
 }
 
 // ask is false where there is no agent that reads these modules; then an error
 // says that one is there and does not answer.
-func (c *cards) ask(ctx context.Context, modules []string, refresh bool) (bool, error) {
+func (c *reading) ask(ctx context.Context, modules []string, refresh bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	r, err := remote.State(ctx, c.dir, refresh)
@@ -64,7 +66,7 @@ func (c *cards) ask(ctx context.Context, modules []string, refresh bool) (bool, 
 	case !slices.Equal(r.Configured, modules):
 		return false, nil // started with other settings
 	}
-	c.CardReport, c.running = r.Cards, true
+	c.Cards, c.running = r.Cards, true
 	if r.Failure != nil {
 		err = errors.New(r.Failure.Detail)
 	}
@@ -73,19 +75,19 @@ func (c *cards) ask(ctx context.Context, modules []string, refresh bool) (bool, 
 
 // readAlone reads all cards once, without a PIN, and asks PC/SC which readers
 // there are: a module may name others.
-func (s *session) readAlone(ctx context.Context, choice *agent.Choice, w io.Writer) (agent.CardReport, error) {
+func (s *session) readAlone(ctx context.Context, choice *cards.Choice, w io.Writer) (state.Cards, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	var now pcsc.Event
 	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Modules, Limits: pkcs11.Limits(s.Limits), Logger: s.readingLog(w)})
 	if err != nil {
-		return agent.ReportLook(pkcs11.Snapshot{}, nil, agent.Chosen{}, now), err
+		return cards.Report(pkcs11.Snapshot{}, nil, cards.Chosen{}, now), err
 	}
 	defer pool.Close()
 	snapshot, err := pool.List(ctx)
 	now.Readers, now.Err = pcsc.Readers(ctx)
 	chosen, _ := choice.Get()
-	return agent.ReportLook(snapshot, pool.Modules(), chosen, now), err
+	return cards.Report(snapshot, pool.Modules(), chosen, now), err
 }
 
 // readingLog is the log of a reading by the command line: what went wrong, among
@@ -107,8 +109,8 @@ func (s *session) unread(err error) string {
 }
 
 // beginning are the certificates whose ID begins with prefix.
-func (c cards) beginning(prefix string) []agent.CertificateReport {
-	var found []agent.CertificateReport
+func (c reading) beginning(prefix string) []state.Certificate {
+	var found []state.Certificate
 	for _, each := range c.Certificates {
 		if strings.HasPrefix(each.ID, strings.ToLower(prefix)) && prefix != "" {
 			found = append(found, each)
@@ -118,14 +120,14 @@ func (c cards) beginning(prefix string) []agent.CertificateReport {
 }
 
 // names reports whether prefix means one certificate, and a login can use it.
-func (c cards) names(prefix string) bool {
+func (c reading) names(prefix string) bool {
 	found := c.beginning(prefix)
 	return len(found) == 1 && found[0].Usable
 }
 
 // use has the running agent choose the certificate. Where it has gone since, or
 // hangs, the file is enough: the next login reads it.
-func (c cards) use(ctx context.Context, certificate agent.CertificateReport) error {
+func (c reading) use(ctx context.Context, certificate state.Certificate) error {
 	if c.running {
 		ctx, cancel := context.WithTimeout(ctx, askLimit)
 		defer cancel()
@@ -134,5 +136,5 @@ func (c cards) use(ctx context.Context, certificate agent.CertificateReport) err
 			return err
 		}
 	}
-	return agent.NewChoice(c.dir).Set(agent.Chosen{Certificate: certificate.ID, Identifier: certificate.Identifier, Kind: certificate.Kind})
+	return cards.NewChoice(c.dir).Set(cards.Chosen{Certificate: certificate.ID, Identifier: certificate.Identifier, Kind: certificate.Kind})
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 func (s *session) certsCommand() *cobra.Command {
@@ -29,10 +29,10 @@ func (s *session) certs(ctx context.Context) error {
 	}
 	if !s.json {
 		fmt.Fprint(s.stdout, c.Text(s.lang))
-	} else if err := s.printJSON(c.CardReport); err != nil {
+	} else if err := s.printJSON(c.Cards); err != nil {
 		return err
 	}
-	if err != nil || !slices.ContainsFunc(c.Certificates, func(c agent.CertificateReport) bool { return c.Usable }) {
+	if err != nil || !slices.ContainsFunc(c.Certificates, func(c state.Certificate) bool { return c.Usable }) {
 		return errProblem
 	}
 	return nil
@@ -60,19 +60,19 @@ func (s *session) certsUse(ctx context.Context, prefix string) error {
 	if err := c.use(ctx, found[0]); err != nil {
 		return err
 	}
-	s.say(found[0].ID + "  " + agent.Printable(found[0].Holder))
+	s.say(found[0].ID + "  " + prompt.Visible(found[0].Holder))
 	return nil
 }
 
 // whyNot says why what was found for a prefix cannot be chosen, "" where it can.
-func (s *session) whyNot(found []agent.CertificateReport, prefix string) string {
+func (s *session) whyNot(found []state.Certificate, prefix string) string {
 	switch {
 	case len(found) == 0:
-		return s.Text("command.certs.none", agent.Printable(prefix))
+		return s.Text("command.certs.none", prompt.Visible(prefix))
 	case len(found) > 1:
-		return s.Text("command.certs.ambiguous", agent.Printable(prefix), len(found))
+		return s.Text("command.certs.ambiguous", prompt.Visible(prefix), len(found))
 	case !found[0].Usable:
-		return s.Text("command.certs.not_for_login", agent.ReasonText(pkcs11.Reason(found[0].Reason), s.lang))
+		return s.Text("command.certs.not_for_login", state.ReasonText(found[0].Reason, s.lang))
 	}
 	return ""
 }

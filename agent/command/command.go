@@ -17,9 +17,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -111,7 +111,7 @@ func (m *misuse) text(t texts.Catalogue) string {
 		case texts.Key:
 			values[i] = t.Text(v)
 		case string:
-			values[i] = agent.Printable(v)
+			values[i] = prompt.Visible(v)
 		}
 	}
 	return t.Text(m.key, values...)

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -50,10 +51,10 @@ func (w station) cpxAgent(t *testing.T, want int, args ...string) (string, strin
 	return out.String(), errs.String()
 }
 
-func (w station) report(t *testing.T, want int) agent.CardReport {
+func (w station) report(t *testing.T, want int) state.Cards {
 	t.Helper()
 	out, _ := w.cpxAgent(t, want, "certs", "--json")
-	var r agent.CardReport
+	var r state.Cards
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
@@ -209,7 +210,7 @@ func TestPolicyInForce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := agent.NewLanguageChoice(dir).Set("fr"); err != nil {
+	if err := language.NewChoice(dir).Set("fr"); err != nil {
 		t.Fatal(err)
 	}
 	workstation.Contains(t, line("lang"), `"fr"`, "chosen in the menu")

@@ -10,7 +10,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
 func (s *session) doctorCommand() *cobra.Command {
@@ -47,18 +49,18 @@ func (s *session) doctor(ctx context.Context, identity bool) error {
 	}
 	r := doctor.Run(ctx, doctor.Options{
 		Policy: s.Effective, Lang: s.lang, Agent: s.Version, StateDir: dir, Identity: identity, Display: s.Display,
-		Cards: func(ctx context.Context) (agent.CardReport, error) {
+		Cards: func(ctx context.Context) (state.Cards, error) {
 			c, err := s.readCards(ctx, true, io.Discard)
-			return c.CardReport, err
+			return c.Cards, err
 		},
-		Answers: func(ctx context.Context) (agent.Report, error) {
+		Answers: func(ctx context.Context) (state.State, error) {
 			ctx, cancel := context.WithTimeout(ctx, askLimit)
 			defer cancel()
 			return remote.Desktop(ctx, dir)
 		},
 		Autostart: func() (bool, string, string, error) {
-			state, err := autostart.Get()
-			return state.Enabled, state.Where, state.Missing, err
+			now, err := autostart.Get()
+			return now.Enabled, now.Where, now.Missing, err
 		},
 	})
 	if !s.json {
@@ -75,9 +77,9 @@ func (s *session) doctor(ctx context.Context, identity bool) error {
 func printFindings(w io.Writer, r doctor.Report) {
 	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Notice: "!", doctor.Problem: "✗", doctor.Unknown: "?"}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], agent.Printable(f.Text))
+		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], prompt.Visible(f.Text))
 		if f.Next != "" {
-			fmt.Fprintf(w, "    → %s\n", agent.Printable(f.Next))
+			fmt.Fprintf(w, "    → %s\n", prompt.Visible(f.Next))
 		}
 	}
 }

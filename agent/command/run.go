@@ -15,6 +15,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 )
 
@@ -74,7 +75,7 @@ func (s *session) serve(ctx context.Context, tray bool) error {
 //
 // An agent that can ask nobody, because its desktop session has ended, makes
 // way for one that stands on a desktop.
-func (s *session) hold(ctx context.Context, dir string) (*control.Held, agent.Report, error) {
+func (s *session) hold(ctx context.Context, dir string) (*control.Held, state.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(firstLimit, func() { cancel(context.DeadlineExceeded) })
@@ -84,7 +85,7 @@ func (s *session) hold(ctx context.Context, dir string) (*control.Held, agent.Re
 		held, err := control.Take(dir)
 		var running *control.RunningError
 		if !errors.As(err, &running) {
-			return held, agent.Report{}, err
+			return held, state.State{}, err
 		}
 		first, showErr := remote.Show(ctx, dir, s.lang, desktop())
 		if showErr == nil {
@@ -102,7 +103,7 @@ func (s *session) hold(ctx context.Context, dir string) (*control.Held, agent.Re
 }
 
 // second ends a start that found another agent.
-func (s *session) second(first agent.Report, err error) error {
+func (s *session) second(first state.State, err error) error {
 	var running *control.RunningError
 	switch {
 	case err == nil:

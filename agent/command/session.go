@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -82,5 +83,5 @@ func (s *session) detail(text string) string {
 	if text == "" {
 		return ""
 	}
-	return " " + s.Text("command.detail", agent.Printable(strings.TrimSpace(text)))
+	return " " + s.Text("command.detail", prompt.Visible(strings.TrimSpace(text)))
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
@@ -19,7 +19,7 @@ func TestDoctor(t *testing.T) {
 	first := workstation.FreePorts(t, 3*count)
 	p := workstation.NewPerson(t, "lang = \"fr\"\n[ports]\nfirst = %d\ncount = %d\n[wss]\nenabled = true\nfirst = %d\ncount = %d\n", first, count, first+count, count)
 	p.NewDatabase()
-	var cards agent.CardReport
+	var cards state.Cards
 	if err := json.Unmarshal(fromBrace(p.Runs(0, "certs", "--json")), &cards); err != nil {
 		t.Fatal(err)
 	}

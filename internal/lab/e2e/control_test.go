@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
@@ -303,7 +303,7 @@ func TestSessionThatEnded(t *testing.T) {
 // chosenOf is the certificate that certs marks.
 func chosenOf(t *testing.T, out string) (chosen string, usable []string) {
 	t.Helper()
-	var r agent.CardReport
+	var r state.Cards
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
