@@ -75,6 +75,24 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// Each state of a PIN that a person should know of is said, and what to do.
+func TestPINWarnings(t *testing.T) {
+	for _, lang := range []string{language.French, language.English} {
+		seen := map[string]bool{"⚠": true, "": true}
+		for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet} {
+			for _, line := range warnings(withCards(withPIN(held("x"), pin)), texts.In(lang)) {
+				if line = strings.TrimSpace(line); seen[line] {
+					t.Errorf("%s: %s: %q", lang, pin, line)
+				}
+				seen[line] = true
+			}
+		}
+		if len(seen) != 2+2*4 {
+			t.Errorf("%s: %v", lang, seen)
+		}
+	}
+}
+
 // The certificate for Safari is told of, and no matter of the icon.
 func TestWSSWarning(t *testing.T) {
 	s := withCards(held("x"))

@@ -1,11 +1,14 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
@@ -71,6 +74,38 @@ func TestTextOfSites(t *testing.T) {
 		s.SitesFailure = &failure
 		if text := s.Text(language.English); !strings.Contains(text, want) || strings.Contains(text, "Remembered sites") {
 			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+}
+
+// Why the encrypted socket is not served is said likewise.
+func TestTextOfWSS(t *testing.T) {
+	for _, err := range []error{
+		localcert.ErrNotInstalled, localcert.ErrExpired, localcert.ErrKeyLost, localcert.ErrDamaged, localcert.ErrNoStore, localcert.ErrNoTool,
+		localcert.ErrTrust, localcert.ErrLeft, localcert.ErrLost, keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused,
+	} {
+		f := Failure{Reason: localcert.Reason(err), Detail: "TEST detail"}
+		if text, want := f.WSSText(language.English), localcert.Why(err, language.English); text != want {
+			t.Errorf("%v: %q, want %q", err, text, want)
+		}
+	}
+	if text := (Failure{Reason: localcert.Reason(errors.New("TEST")), Detail: "TEST detail"}).WSSText(language.English); text != "TEST detail" {
+		t.Errorf("an error without a text: %q", text)
+	}
+}
+
+// Each reason has a text of its own in each language.
+func TestReasonText(t *testing.T) {
+	for _, lang := range []string{language.French, language.English} {
+		seen := map[string]bool{"": true}
+		for _, reason := range []string{
+			ReasonUsable, ReasonExpired, ReasonNotYetValid, ReasonNotForAuthentication, ReasonKeyWithoutPIN, ReasonPINLocked, ReasonPINNotSet,
+		} {
+			text := ReasonText(reason, lang)
+			if seen[text] {
+				t.Errorf("%s: %s reads as %q", lang, reason, text)
+			}
+			seen[text] = true
 		}
 	}
 }
