@@ -9,29 +9,26 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
-
-// ChildCommand is the first argument of a program in the role of a module's
-// process; the module's path follows, and its init string where there is one.
-const ChildCommand = "pkcs11-module"
 
 // RunChildRole makes this program the process of one module where its arguments
 // say so, and then never returns. Every program that opens a Pool calls it
 // first in main: the pool starts the program itself again in that role.
 func RunChildRole() {
-	if len(os.Args) < 3 || len(os.Args) > 4 || os.Args[1] != ChildCommand {
+	args, asked := role.PKCS11Module.Asked(1, 2) // the module's path, and its init string where there is one
+	if !asked {
 		return
 	}
-	in, out, err := childpipe.Ends()
+	in, out, err := role.Ends()
 	if err != nil {
-		os.Exit(2)
+		os.Exit(role.ExitMisused)
 	}
 	hardenChild()
-	c := &child{pipe: &pipe{r: in, w: out}, path: os.Args[2], initString: strings.Join(os.Args[3:], ""), slots: map[p11.SessionHandle]uint{}, loggedIn: map[p11.SessionHandle]bool{}}
+	c := &child{pipe: &pipe{r: in, w: out}, path: args[0], initString: strings.Join(args[1:], ""), slots: map[p11.SessionHandle]uint{}, loggedIn: map[p11.SessionHandle]bool{}}
 	c.serve()
-	os.Exit(0)
+	os.Exit(role.ExitDone)
 }
 
 // child serves the calls of one module. Calls come one after the other.
@@ -83,7 +80,7 @@ func (c *child) serve() {
 // and the time limit of the call that runs has passed.
 func (c *child) endAnyway() {
 	time.Sleep(time.Duration(c.limit.Load())*time.Millisecond + closeLimit)
-	os.Exit(1)
+	os.Exit(role.ExitOverdue)
 }
 
 // closeLimit is the time to log out and end.
@@ -95,7 +92,7 @@ func (c *child) close() {
 	}
 	go func() {
 		time.Sleep(closeLimit)
-		os.Exit(1)
+		os.Exit(role.ExitOverdue)
 	}()
 	for session := range c.loggedIn {
 		info, err := c.module.SlotInfo(c.slots[session])

@@ -1,6 +1,7 @@
 package pkcs11
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // Limits are how long a call of a module may take before its process is ended.
@@ -52,16 +53,15 @@ func startModuleProcess(path, initString string, limits Limits) (driver, error) 
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
-	}
-	args := []string{ChildCommand, path}
+	args := []string{path}
 	if initString != "" {
 		args = append(args, initString)
 	}
-	cmd := exec.Command(program, args...)
-	fromChild, toChild, err := childpipe.Start(cmd)
+	cmd, err := role.PKCS11Module.Command(context.Background(), args...)
+	if err != nil {
+		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
+	}
+	fromChild, toChild, err := role.Start(cmd)
 	if err != nil {
 		return nil, &Error{Op: "start of the module's process: " + err.Error(), Path: path, Kind: ErrModuleFailed}
 	}

@@ -15,6 +15,7 @@ import (
 	p11 "github.com/miekg/pkcs11"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // running is a pool with the process of its one module.
@@ -43,7 +44,7 @@ func TestProcessArguments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00"); len(args) != 3 || args[1] != ChildCommand || args[2] != softHSM {
+	if args := strings.Split(strings.TrimRight(string(line), "\x00"), "\x00"); len(args) != 3 || args[1] != string(role.PKCS11Module) || args[2] != softHSM {
 		t.Errorf("started as %q", args)
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // needsDisplay says that a display has to be named.
@@ -46,7 +47,7 @@ func Available() bool { return C.display_answers() != 0 }
 func makeReady() bool {
 	name := C.CString(state.Name)
 	defer C.free(unsafe.Pointer(name))
-	if C.make_ready(name, statusAnew) == 0 {
+	if C.make_ready(name, role.ExitAgain) == 0 {
 		return false
 	}
 	oneIcon()

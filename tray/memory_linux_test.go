@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // child is the menu's process.
@@ -23,7 +25,7 @@ func child(t testing.TB) *os.Process {
 		}
 		for _, pid := range strings.Fields(string(text)) {
 			line, err := os.ReadFile("/proc/" + pid + "/cmdline")
-			if err == nil && strings.Contains(string(line), "\x00"+ChildCommand+"\x00") {
+			if err == nil && strings.Contains(string(line), "\x00"+string(role.TrayMenu)+"\x00") {
 				n, _ := strconv.Atoi(pid)
 				p, err := os.FindProcess(n)
 				if err != nil {

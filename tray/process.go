@@ -12,7 +12,7 @@ import (
 	"os/exec"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 const (
@@ -39,7 +39,7 @@ type process struct {
 
 // start starts this program again in the menu's role.
 func start(log *slog.Logger) (*process, error) {
-	program, err := os.Executable()
+	cmd, err := role.TrayMenu.Command(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -51,13 +51,12 @@ func start(log *slog.Logger) (*process, error) {
 			return nil, err
 		}
 	}
-	cmd := exec.Command(program, ChildCommand)
 	cmd.Env = append(os.Environ(), "TMPDIR="+folder, "TMP="+folder)
 	cmd.WaitDelay = endLimit
 	said, words := io.Pipe()
 	cmd.Stderr = words
 	p := &process{log: log, cmd: cmd, clicks: make(chan click), ended: make(chan struct{}), folder: folder}
-	if p.in, p.out, err = childpipe.Start(cmd); err != nil {
+	if p.in, p.out, err = role.Start(cmd); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	go p.listen()
@@ -113,9 +112,9 @@ func (p *process) show(menu []byte) error {
 func (p *process) why(cause error) error {
 	p.end()
 	switch p.cmd.ProcessState.ExitCode() {
-	case statusNoDisplay:
+	case role.ExitNoDisplay:
 		return errNoDisplay
-	case statusAnew:
+	case role.ExitAgain:
 		return errAnew
 	}
 	err := fmt.Errorf("tray: its process ended (%s)", p.cmd.ProcessState)

@@ -12,31 +12,22 @@ import (
 
 	"github.com/getlantern/systray"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/childpipe"
-)
-
-// ChildCommand is the one argument of a program in the role of the menu's process.
-const ChildCommand = "tray-menu"
-
-// Exit statuses of the menu's process.
-const (
-	statusNoDisplay = 3 // no display answers
-	statusAnew      = 4 // the toolkit failed in a way that another start settles
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // RunChildRole makes this program the process of the menu where its arguments
 // say so, and then never returns. Every program that calls Run calls it first
 // in main, from the main goroutine.
 func RunChildRole() {
-	if len(os.Args) != 2 || os.Args[1] != ChildCommand {
+	if _, asked := role.TrayMenu.Asked(0, 0); !asked {
 		return
 	}
-	in, out, err := childpipe.Ends()
+	in, out, err := role.Ends()
 	if err != nil {
-		os.Exit(2)
+		os.Exit(role.ExitMisused)
 	}
 	if !makeReady() {
-		os.Exit(statusNoDisplay)
+		os.Exit(role.ExitNoDisplay)
 	}
 	m := &menu{out: json.NewEncoder(out)}
 	// The first menu comes before the icon, so that no empty one is seen.
@@ -44,7 +35,7 @@ func RunChildRole() {
 	go receive(in, views)
 	first, ok := <-views
 	if !ok {
-		os.Exit(0)
+		os.Exit(role.ExitDone)
 	}
 	systray.Run(func() {
 		m.build(first)
@@ -70,7 +61,7 @@ func leave() {
 	if folder := os.Getenv("TMP"); strings.HasPrefix(filepath.Base(folder), folderPrefix) {
 		_ = os.RemoveAll(folder)
 	}
-	os.Exit(0)
+	os.Exit(role.ExitDone)
 }
 
 // receive hands on the last menu that came. It always reads: the agent must not

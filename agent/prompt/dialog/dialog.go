@@ -3,17 +3,6 @@
 // text in it is ready to be shown: safe, short enough, in the person's language.
 package dialog
 
-// Role is the first argument of the agent's program in the role of a window's
-// process. Nothing of the dialog stands beside it: arguments can be read by
-// every program of the machine.
-const Role = "dialog-window"
-
-// The exit statuses of a window's process that gave no answer.
-const (
-	ExitBadRequest = 2
-	ExitNoDisplay  = 3
-)
-
 // The answers of a button.
 const (
 	OK     = "ok"

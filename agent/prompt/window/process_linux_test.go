@@ -17,6 +17,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // windowProcess is the process of the window that stands.
@@ -40,7 +41,7 @@ func TestNothingToRead(t *testing.T) {
 		if err != nil || len(text) == 0 {
 			t.Fatal(file, len(text), err)
 		}
-		if file == "cmdline" && !strings.HasSuffix(string(text), "\x00"+dialog.Role+"\x00") {
+		if file == "cmdline" && !strings.HasSuffix(string(text), "\x00"+string(role.DialogWindow)+"\x00") {
 			t.Errorf("not the window's process: %q", text)
 		}
 		for _, secret := range []string{"DÉMONSTRATION", "ÉPREUVE", "810000000005", "portail"} {
@@ -128,8 +129,8 @@ func TestAgentGone(t *testing.T) {
 	s.Gone(dialogTitle)
 }
 
-// role starts a window's process by hand.
-func role(t *testing.T, request any) (in io.WriteCloser, out *bufio.Reader, cmd *exec.Cmd) {
+// play starts a window's process by hand.
+func play(t *testing.T, request any) (in io.WriteCloser, out *bufio.Reader, cmd *exec.Cmd) {
 	t.Helper()
 	c := Command()
 	cmd = exec.Command(c[0], c[1:]...)
@@ -190,7 +191,7 @@ func waits(s *testdesktop.Screen, window string) int {
 func TestTypedTooEarly(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	_, out, cmd := role(t, yesOrNo(hour))
+	_, out, cmd := play(t, yesOrNo(hour))
 	window := s.Window(dialogTitle)
 	s.InFront(window)
 	before := 0
@@ -220,7 +221,7 @@ func TestKeyboardComesBack(t *testing.T) {
 	s.Manage()
 	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
 	other := s.Window("^Event Tester$")
-	_, out, cmd := role(t, yesOrNo(50))
+	_, out, cmd := play(t, yesOrNo(50))
 	window := s.Ready(dialogTitle)
 	s.InFront(window)
 	s.Do("windowactivate", "--sync", other)
@@ -245,7 +246,7 @@ func TestPasses(t *testing.T) {
 	s := screen(t)
 	s.Manage()
 	r := dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: hour, Passes: true}
-	_, out, cmd := role(t, r)
+	_, out, cmd := play(t, r)
 	window := s.Window("^CPx Bridge …$")
 	s.InFront(window)
 	before := -1
@@ -256,7 +257,7 @@ func TestPasses(t *testing.T) {
 	says(t, out, cmd, `{"answer":"cancel","row":0}`)
 
 	r.Quiet = 50
-	_, out, cmd = role(t, r)
+	_, out, cmd = play(t, r)
 	says(t, out, cmd, `{"answer":"ok","row":-1}`)
 }
 
@@ -265,7 +266,7 @@ func TestPasses(t *testing.T) {
 func TestPassesUnseen(t *testing.T) {
 	s := screen(t)
 	s.ManageWithoutFocus()
-	_, out, cmd := role(t, dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: 1000, Passes: true})
+	_, out, cmd := play(t, dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: 1000, Passes: true})
 	s.Role(s.Find("^CPx Bridge …$"), "cpx-quiet-6")
 	says(t, out, cmd, `{"answer":"ok","row":-1}`)
 }
@@ -273,11 +274,11 @@ func TestPassesUnseen(t *testing.T) {
 // TestBadRequest: a process that is asked nonsense says so by its status.
 func TestBadRequest(t *testing.T) {
 	for _, request := range []any{"nonsense", map[string]string{}, []int{1}} {
-		_, out, cmd := role(t, request)
+		_, out, cmd := play(t, request)
 		if text, err := io.ReadAll(out); err != nil || len(text) > 0 {
 			t.Errorf("%v: %q, %v", request, text, err)
 		}
-		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != dialog.ExitBadRequest {
+		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != role.ExitMisused {
 			t.Errorf("%v: %v", request, cmd.ProcessState)
 		}
 	}

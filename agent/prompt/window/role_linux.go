@@ -19,23 +19,24 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // Command starts this program as a window's process, for prompt.Options. It is
 // nil where the program cannot be named.
 func Command() []string {
-	program, err := os.Executable()
+	words, err := role.DialogWindow.Words()
 	if err != nil {
 		return nil
 	}
-	return []string{program, dialog.Role}
+	return words
 }
 
 // RunChildRole makes this program the process of one window where its arguments
 // say so, and then never returns. A program that hands Command to a Prompter
 // calls it first in main.
 func RunChildRole() {
-	if len(os.Args) != 2 || os.Args[1] != dialog.Role {
+	if _, asked := role.DialogWindow.Asked(0, 0); !asked {
 		return
 	}
 	runtime.LockOSThread() // the toolkit is for one thread
@@ -43,14 +44,14 @@ func RunChildRole() {
 	in := json.NewDecoder(os.Stdin)
 	var r dialog.Request
 	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 && !r.Passes {
-		os.Exit(dialog.ExitBadRequest)
+		os.Exit(role.ExitMisused)
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0) // the agent closed its end, or is gone
+		os.Exit(role.ExitDone) // the agent closed its end, or is gone
 	}()
 	if C.cpx_display() == 0 {
-		os.Exit(dialog.ExitNoDisplay)
+		os.Exit(role.ExitNoDisplay)
 	}
 	var s strs
 	s.build(r)
@@ -61,9 +62,9 @@ func RunChildRole() {
 	}
 	s.free()
 	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
-		os.Exit(dialog.ExitBadRequest)
+		os.Exit(role.ExitMisused)
 	}
-	os.Exit(0)
+	os.Exit(role.ExitDone)
 }
 
 // strs are texts for C, freed together: the toolkit makes copies.

@@ -28,6 +28,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // patience bounds every wait; none is expected to last.
@@ -146,7 +147,7 @@ func (w *world) children() []int {
 	}
 	for _, field := range strings.Fields(string(text)) {
 		if n, err := strconv.Atoi(field); err == nil {
-			if line, _ := os.ReadFile("/proc/" + field + "/cmdline"); strings.Contains(string(line), "pkcs11-module") {
+			if line, _ := os.ReadFile("/proc/" + field + "/cmdline"); strings.Contains(string(line), string(role.PKCS11Module)) {
 				list = append(list, n)
 			}
 		}

@@ -1,10 +1,4 @@
-// Package childpipe joins this program with a process that it starts in another
-// role: two pipes that only the two share, one for each direction.
-//
-// The child's end of file says that the parent is gone. What the child, or a
-// library in it, prints never gets between what is said on the pipes. Ends is
-// for a child, once; Start may be called from any goroutine.
-package childpipe
+package role
 
 import (
 	"errors"
@@ -12,7 +6,11 @@ import (
 	"os/exec"
 )
 
-// Start starts cmd with its ends of two new pipes, and returns the parent's.
+// Start starts a process in a role, joined with this one by two pipes that only
+// the two share, one for each direction, and returns this one's ends.
+//
+// The process's end of file says that its parent is gone. What it, or a library in
+// it, prints never gets between what is said on the pipes.
 func Start(cmd *exec.Cmd) (in, out *os.File, err error) {
 	childIn, out, err := os.Pipe()
 	if err != nil {

@@ -1,4 +1,4 @@
-package childpipe
+package role
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Ends takes over the standard handles: Windows hands no others over. A library
-// that prints gets nothing to print on.
+// Ends are the ends of a process in a role. It takes over the standard handles:
+// Windows hands no others over. A library that prints gets nothing to print on.
 func Ends() (in, out *os.File, err error) {
 	in, out = os.Stdin, os.Stdout
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

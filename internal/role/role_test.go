@@ -1,0 +1,139 @@
+package role
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const echo Role = "test-echo" // says back each line, and its arguments first
+
+func TestMain(m *testing.M) {
+	if args, asked := echo.Asked(0, 2); asked {
+		os.Exit(echoLines(args))
+	}
+	if len(os.Args) > 1 && os.Args[1] == string(echo) {
+		fmt.Println("not asked")
+		os.Exit(ExitDone)
+	}
+	os.Exit(m.Run())
+}
+
+func echoLines(args []string) int {
+	in, out, err := Ends()
+	if err != nil {
+		return ExitMisused
+	}
+	// What a library prints stays out of what is said.
+	fmt.Println("noise")
+	fmt.Fprintln(os.Stderr, "noise")
+	if _, err := fmt.Fprintln(out, strings.Join(args, ",")); err != nil {
+		return ExitOverdue
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return ExitOverdue
+	}
+	return ExitAgain
+}
+
+func TestStart(t *testing.T) {
+	cmd, err := echo.Command(t.Context(), "one", "two")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, out, err := Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(in)
+	expectLine(t, lines, "one,two")
+	for _, text := range []string{"hello", "again"} {
+		if _, err := fmt.Fprintln(out, text); err != nil {
+			t.Fatal(err)
+		}
+		expectLine(t, lines, text)
+	}
+	// It ends when its parent closes its end, as it does when that one dies.
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
+		t.Errorf("at its end it says %q, %v", rest, err)
+	}
+	expectStatus(t, cmd.Wait(), ExitAgain)
+}
+
+func expectLine(t *testing.T, lines *bufio.Reader, want string) {
+	t.Helper()
+	if got, err := lines.ReadString('\n'); err != nil || got != want+"\n" {
+		t.Fatalf("%q, %v, want %q", got, err, want)
+	}
+}
+
+func expectStatus(t *testing.T, err error, want int) {
+	t.Helper()
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != want {
+		t.Errorf("%v, want status %d", err, want)
+	}
+}
+
+// Arguments of another number are for the person who wrote them.
+func TestAsked(t *testing.T) {
+	cmd, err := echo.Command(t.Context(), "one", "two", "three")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := cmd.Output(); err != nil || strings.TrimSpace(string(said)) != "not asked" {
+		t.Errorf("%q, %v", said, err)
+	}
+	if args, asked := echo.Asked(0, 9); asked {
+		t.Errorf("the test itself is asked to play it, with %q", args)
+	}
+}
+
+func TestStartFails(t *testing.T) {
+	if in, out, err := Start(exec.Command(t.TempDir())); err == nil || in != nil || out != nil {
+		t.Errorf("%v, %v, %v", in, out, err)
+	}
+}
+
+func TestWords(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if words, err := TrayMenu.Words(); err != nil || !slices.Equal(words, []string{self, "tray-menu"}) {
+		t.Errorf("%q, %v", words, err)
+	}
+}
+
+// A process in a role ends with the context of its command.
+func TestContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd, err := echo.Command(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, out, err := Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	lines := bufio.NewReader(in)
+	expectLine(t, lines, "")
+	cancel()
+	if _, err := io.ReadAll(lines); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ended by itself")
+	}
+}
