@@ -79,6 +79,7 @@ type Options struct {
 	Cards     func(ctx context.Context) (state.Cards, error) // required: a look, as certs has one
 	Answers   func(ctx context.Context) (state.State, error) // the running agent, or control.ErrNoAgent; nil: it is not asked
 	Sockets   func(ports []int) ([]Socket, error)
+	Dial      func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
 	Now       func() time.Time
 	Limit     time.Duration // of each check; the cards have what the modules' limits add up to
 }
@@ -169,6 +170,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Sockets == nil {
 		o.Sockets = Sockets
+	}
+	if o.Dial == nil {
+		o.Dial = dial
 	}
 	if o.Now == nil {
 		o.Now = time.Now

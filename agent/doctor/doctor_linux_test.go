@@ -85,6 +85,7 @@ func healthy(t *testing.T) Options {
 		Sockets: func([]int) ([]Socket, error) {
 			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}}, nil
 		},
+		Dial: func(context.Context, string) error { return nil },
 	}
 }
 
@@ -187,6 +188,12 @@ func TestFindings(t *testing.T) {
 	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
 	wss := plain
 	wss.Port = 27820
+	deaf := func(change func(*Options)) func(*Options) {
+		return func(o *Options) {
+			o.Dial = func(context.Context, string) error { return errors.New("TEST") }
+			change(o)
+		}
+	}
 	atWSS := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
 	start := func(enabled bool, missing string, err error) func(*Options) {
 		return func(o *Options) {
@@ -241,6 +248,7 @@ func TestFindings(t *testing.T) {
 		{"keyring_slow", Notice, key(keyring.ErrSlow)}, {"keyring_refused", Notice, key(keyring.ErrRefused)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
 		{"agent_silent", Problem, answers(state.State{}, control.ErrNoAnswer)},
+		{"agent_deaf", Problem, deaf(answers(atWSS, nil))}, {"agent_deaf", Problem, deaf(noSockets(atWSS, nil))},
 		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
 		{"agent_replaced", Notice, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_serves_wss", Good, withWSS(sockets(plain, wss))},

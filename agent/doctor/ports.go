@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -27,7 +31,7 @@ type Socket struct {
 // ErrNoSockets says that this system does not tell who listens.
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
-func (d *doctor) agent(context.Context) []Finding {
+func (d *doctor) agent(ctx context.Context) []Finding {
 	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
 	ports := plain
 	if d.Policy.WSS.Enabled {
@@ -35,7 +39,7 @@ func (d *doctor) agent(context.Context) []Finding {
 	}
 	sockets, err := d.Sockets(ports)
 	if err != nil {
-		return append(d.withoutPorts(), Finding{Code: "ports_unknown", Outcome: Unknown, Text: d.portsUnknown(err)})
+		return append(d.withoutPorts(ctx), Finding{Code: "ports_unknown", Outcome: Unknown, Text: d.portsUnknown(err)})
 	}
 	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
 	var report state.State
@@ -61,7 +65,7 @@ func (d *doctor) agent(context.Context) []Finding {
 			}
 			serves = true
 		}
-		found = append(found, d.socket(s, isPlain))
+		found = append(found, d.socket(ctx, s, isPlain))
 	}
 	switch {
 	case running && err != nil:
@@ -101,7 +105,7 @@ func (d *doctor) noWSS(r state.State) Finding {
 }
 
 // withoutPorts asks the agent itself, where the system does not tell.
-func (d *doctor) withoutPorts() []Finding {
+func (d *doctor) withoutPorts(ctx context.Context) []Finding {
 	if d.Answers == nil {
 		return nil
 	}
@@ -113,6 +117,12 @@ func (d *doctor) withoutPorts() []Finding {
 		return []Finding{d.silent(err)}
 	}
 	found := []Finding{{Code: "agent_answers", Outcome: Good, Text: d.Text("doctor.agent_answers", strings.Join(r.Addresses, ", "))}}
+	for _, address := range r.Addresses {
+		if err := d.Dial(ctx, address); err != nil {
+			found = []Finding{d.deaf(address)}
+			break
+		}
+	}
 	switch {
 	case len(r.WSS) > 0:
 		found = append(found, Finding{Code: "agent_serves_wss", Outcome: Good, Text: d.Text("doctor.agent_wss_at", strings.Join(r.WSS, ", "))})
@@ -147,12 +157,50 @@ func ours(s Socket) bool {
 	return s.UID == os.Getuid() && (filepath.Base(name) == "cpx-agent" || err == nil && name == self)
 }
 
-func (d *doctor) socket(s Socket, plain bool) Finding {
+// deaf is an agent that listens on an address and answers nobody there, whatever
+// its menu shows.
+func (d *doctor) deaf(address string) Finding {
+	return Finding{Code: "agent_deaf", Subject: address, Outcome: Problem, Text: d.Text("doctor.agent_deaf", address), Next: d.Text("doctor.restart_agent")}
+}
+
+// dialLimit is enough for an agent on a slow machine; a person would have gone.
+const dialLimit = 5 * time.Second
+
+// dial asks for the agent's page, as a browser does whose person opens it.
+func dial(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
+	if err != nil {
+		return err
+	}
+	// No proxy and no connection that stays.
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(r)
+	var in *url.Error
+	if errors.As(err, &in) {
+		return in.Err // the address is named beside it
+	}
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return errors.New(answer.Status)
+	}
+	return nil
+}
+
+func (d *doctor) socket(ctx context.Context, s Socket, plain bool) Finding {
 	f := Finding{Subject: strconv.Itoa(s.Port), Outcome: Good}
 	switch {
 	case ours(s) && strings.HasSuffix(s.Program, deleted):
 		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Notice, d.Text("doctor.agent_replaced", s.Port), d.Text("doctor.start_anew")
 	case ours(s) && plain:
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
+		if err := d.Dial(ctx, address); err != nil {
+			return d.deaf(address)
+		}
 		f.Code, f.Text = "agent_runs", d.Text("doctor.agent_runs", s.Port)
 	case ours(s):
 		f.Code, f.Text = "agent_serves_wss", d.Text("doctor.agent_wss", s.Port)

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -176,5 +179,27 @@ func TestWSSAddress(t *testing.T) {
 				t.Error(codes(r))
 			}
 		})
+	}
+}
+
+// TestDial: what listens and accepts nobody is deaf, and so is what answers
+// something else than the agent's page.
+func TestDial(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts in the kernel, and answers nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := dial(ctx, silent.Addr().String()); err == nil {
+		t.Error("a listener that answers nobody is taken for one that does")
+	}
+	for status, good := range map[int]bool{http.StatusOK: true, http.StatusForbidden: false} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		if err := dial(t.Context(), s.Listener.Addr().String()); (err == nil) != good {
+			t.Errorf("%d: %v", status, err)
+		}
+		s.Close()
 	}
 }
