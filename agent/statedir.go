@@ -6,8 +6,7 @@ import (
 	"path/filepath"
 )
 
-// StateDir is $XDG_STATE_HOME/cpx-bridge, on Windows in LocalAppData. It stays
-// here until the folders of each system have a place of their own.
+// StateDir is $XDG_STATE_HOME/cpx-bridge, on Windows in LocalAppData.
 func StateDir() (string, error) {
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "cpx-bridge"), nil
