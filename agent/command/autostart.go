@@ -33,7 +33,7 @@ func (s *session) autostartCommand() *cobra.Command {
 func (s *session) autostartAfter(err error) error {
 	switch {
 	case errors.Is(err, autostart.ErrMachine):
-		s.complain("%s", s.Text("command.autostart.machine"))
+		s.complain(s.Text("command.autostart.machine"))
 		return errProblem
 	case err != nil:
 		return err

@@ -49,7 +49,7 @@ func (b *browsersRun) run() error {
 	}
 	changes, err := browsers.Plan(b.Request)
 	if err != nil {
-		b.complain("%s", b.impossible(err))
+		b.complain(b.impossible(err))
 		if errors.Is(err, browsers.ErrRecord) {
 			return errProblem
 		}
@@ -59,7 +59,7 @@ func (b *browsersRun) run() error {
 		if !b.write && c.Err == nil {
 			b.show(c)
 		} else if applyErr := c.Apply(); applyErr != nil {
-			b.complain("%s", b.refusal(c, applyErr))
+			b.complain(b.refusal(c, applyErr))
 			err = errProblem
 		} else {
 			b.report(c)

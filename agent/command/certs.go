@@ -25,7 +25,7 @@ func (s *session) certsCommand() *cobra.Command {
 func (s *session) certs(ctx context.Context) error {
 	c, err := s.readCards(ctx, true, s.stderr)
 	if err != nil {
-		s.complain("%s", s.unread(err))
+		s.complain(s.unread(err))
 	}
 	if !s.json {
 		fmt.Fprint(s.stdout, c.Text(s.lang))
@@ -46,15 +46,15 @@ func (s *session) certsUse(ctx context.Context, prefix string) error {
 		_, err = c.ask(ctx, s.Modules, true)
 	}
 	if err != nil && !c.names(prefix) {
-		s.complain("%s", s.unread(err))
+		s.complain(s.unread(err))
 		return errProblem
 	}
 	found := c.beginning(prefix)
 	if wrong := s.whyNot(found, prefix); wrong != "" {
 		if behind := c.NotCurrent(s.lang); behind != "" {
-			s.complain("%s", behind)
+			s.complain(behind)
 		}
-		s.complain("%s", wrong)
+		s.complain(wrong)
 		return errProblem
 	}
 	if err := c.use(ctx, found[0]); err != nil {

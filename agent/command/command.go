@@ -19,8 +19,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // Exit statuses of protocol.md.
@@ -93,30 +91,6 @@ const (
 	errUsage   = status(exitUsage)
 )
 
-// misuse is a wrong use of the command line. Its values are texts, by their keys,
-// and what the person wrote.
-type misuse struct {
-	key    texts.Key
-	values []any
-}
-
-func misused(key texts.Key, values ...any) error { return &misuse{key, values} }
-
-func (m *misuse) Error() string { return string(m.key) }
-
-func (m *misuse) text(t texts.Catalogue) string {
-	values := make([]any, len(m.values))
-	for i, v := range m.values {
-		switch v := v.(type) {
-		case texts.Key:
-			values[i] = t.Text(v)
-		case string:
-			values[i] = prompt.Visible(v)
-		}
-	}
-	return t.Text(m.key, values...)
-}
-
 // exit says what the person has not read yet of err, and returns its status.
 func (s *session) exit(err error, root *cobra.Command) int {
 	var (
@@ -129,11 +103,11 @@ func (s *session) exit(err error, root *cobra.Command) int {
 	case errors.As(err, &known):
 		return int(known)
 	case errors.As(err, &wrong):
-		s.complain("%s", wrong.text(s.Catalogue))
+		s.complain(wrong.text(s.Catalogue))
 		fmt.Fprintln(s.stderr, s.Text("command.misuse.help", strings.TrimSpace("cpx-agent "+s.line.topic(root))+" --help"))
 		return exitUsage
 	}
-	s.complain("%s", err)
+	s.complain(err.Error())
 	if errors.Is(err, s.settingsErr) {
 		return exitUsage
 	}

@@ -34,7 +34,7 @@ func (s *session) doctorCommand() *cobra.Command {
 // badSettings is the report where settings stop everything else: who collects
 // reports gets one from every workstation.
 func (s *session) badSettings(identity bool) error {
-	s.complain("%s", s.settingsErr)
+	s.complain(s.settingsErr.Error())
 	if err := s.printJSON(doctor.BadSettings(s.settingsErr, s.lang, s.Version, identity)); err != nil {
 		return err
 	}

@@ -65,9 +65,7 @@ func (s *session) logger(w io.Writer) *slog.Logger {
 func (s *session) say(text string) { fmt.Fprintln(s.stdout, text) }
 
 // complain prints a line on what went wrong.
-func (s *session) complain(format string, values ...any) {
-	fmt.Fprintf(s.stderr, "cpx-agent: "+format+"\n", values...)
-}
+func (s *session) complain(text string) { fmt.Fprintln(s.stderr, "cpx-agent:", text) }
 
 // printJSON prints what programs read.
 func (s *session) printJSON(v any) error {

@@ -61,7 +61,7 @@ func (s *session) listSites(ctx context.Context, store *sites.Store) error {
 			return err
 		}
 	case problem != nil:
-		s.complain("%s", sites.Why(problem, s.lang))
+		s.complain(sites.Why(problem, s.lang))
 	default:
 		s.printSites(list.Sites)
 	}
@@ -79,7 +79,7 @@ func (s *session) forgetSite(ctx context.Context, store *sites.Store, dir, origi
 			return err
 		}
 	case problem != nil:
-		s.complain("%s", sites.WhyNotForgotten(problem, s.lang))
+		s.complain(sites.WhyNotForgotten(problem, s.lang))
 	default:
 		s.say(s.Text("command.sites.forgotten", origin))
 	}

@@ -42,7 +42,7 @@ func (s *session) withCertificate(do func(ctx context.Context, store *localcert.
 }
 
 func (s *session) wssFailed(err error) error {
-	s.complain("%s", localcert.Why(err, s.lang)+s.detail(localcert.Detail(err)))
+	s.complain(localcert.Why(err, s.lang) + s.detail(localcert.Detail(err)))
 	return errProblem
 }
 
@@ -93,7 +93,7 @@ func (s *session) notRemoved(problem error) {
 		_ = s.wssFailed(problem)
 		return
 	}
-	s.complain("%s", s.Text("command.wss.not_removed", localcert.Why(problem, s.lang))+s.detail(localcert.Detail(problem)))
+	s.complain(s.Text("command.wss.not_removed", localcert.Why(problem, s.lang)) + s.detail(localcert.Detail(problem)))
 }
 
 func (s *session) wssStatus(ctx context.Context, store *localcert.Store) error {
