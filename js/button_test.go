@@ -316,13 +316,7 @@ func TestInstallLink(t *testing.T) {
 // click clicks within the element.
 func click(t *testing.T, selector string) {
 	t.Helper()
-	got := inPage(t, `const e = document.querySelector("cpx-login").shadowRoot.querySelector(%q).getBoundingClientRect();
-		return [e.left + e.width / 2, e.top + e.height / 2]`, selector)
-	var at [2]float64
-	if err := json.Unmarshal(got.Value, &at); err != nil {
-		t.Fatal(err, got.reason())
-	}
-	if err := browser.Within(tab, patience, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+	if err := browser.Within(tab, patience, browser.Click("cpx-login", selector)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -264,7 +264,7 @@ func (p *play) takeBack() error {
 		return p.inTurn((*play).again, (*play).allow)
 	}
 	p.twice = true
-	return p.window.press(p.ctx, p.v)
+	return p.press()
 }
 
 // plainQuotes makes apostrophes and spaces one kind: programs differ in theirs.
@@ -275,7 +275,7 @@ func plainQuotes(text string) string {
 // again clicks on the card button once more, and the browser asks once more.
 func (p *play) again() error {
 	p.twice = true
-	if err := p.window.press(p.ctx, p.v); err != nil {
+	if err := p.press(); err != nil {
 		return err
 	}
 	_, err := p.until(patience, "the browser asks again", func(_ view, q *question) bool { return q != nil })

@@ -2,6 +2,7 @@ package browserlab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -75,43 +76,63 @@ func (c *chromium) open(ctx context.Context, address string) error {
 	return chromedp.Do(tab, chromedp.Navigate(address))
 }
 
-func (c *chromium) look(ctx context.Context) (view, error) {
+func (c *chromium) look(ctx context.Context) (v view, err error) {
+	return v, c.evaluate(ctx, looking, &v)
+}
+
+// evaluate gives an expression's value in the portal's page.
+func (c *chromium) evaluate(ctx context.Context, expression string, result any) error {
 	c.mu.Lock()
 	where := c.context
 	c.mu.Unlock()
-	if where == "" {
-		return c.lookInFrame(ctx)
+	page := c.tab
+	var options []chromedp.EvaluateOption
+	if where != "" {
+		options = append(options, func(p *runtime.EvaluateParams) { p.UniqueContextID = where })
+	} else if err := c.attach(); err != nil {
+		return err
+	} else {
+		page = c.frame
 	}
-	tab, cancel := c.within(ctx)
+	page, cancel := within(ctx, page)
 	defer cancel()
-	return chromedp.Run(tab, chromedp.Evaluate[view](looking, func(p *runtime.EvaluateParams) { p.UniqueContextID = where }))
+	text, err := chromedp.Run(page, chromedp.Evaluate[json.RawMessage](expression, options...))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, result)
 }
 
-// lookInFrame reads the portal's page in a frame of another site, which Chromium
-// runs in a process of its own.
-func (c *chromium) lookInFrame(ctx context.Context) (view, error) {
-	if c.frame == nil {
-		targets, err := chromedp.Targets(c.tab)
-		if err != nil {
-			return view{}, err
-		}
-		i := slices.IndexFunc(targets, func(t *target.Info) bool { return t.Type == "iframe" && strings.HasPrefix(t.URL, c.origin+"/") })
-		if i < 0 {
-			return view{}, errors.New("the portal's page is not there")
-		}
-		frame, end := chromedp.NewContext(c.tab, chromedp.WithTargetID(targets[i].TargetID))
-		if err := chromedp.Do(frame); err != nil { // attaches, for longer than one look
-			end()
-			return view{}, err
-		}
-		c.frame, c.frameEnd = frame, end
+// attach finds the portal's page in a frame of another site, which Chromium runs
+// in a process of its own.
+func (c *chromium) attach() error {
+	if c.frame != nil {
+		return nil
 	}
-	frame, cancel := within(ctx, c.frame)
-	defer cancel()
-	return chromedp.Run(frame, chromedp.Evaluate[view](looking))
+	targets, err := chromedp.Targets(c.tab)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(targets, func(t *target.Info) bool { return t.Type == "iframe" && strings.HasPrefix(t.URL, c.origin+"/") })
+	if i < 0 {
+		return errors.New("the portal's page is not there")
+	}
+	frame, end := chromedp.NewContext(c.tab, chromedp.WithTargetID(targets[i].TargetID))
+	if err := chromedp.Do(frame); err != nil { // attaches, for longer than one reading
+		end()
+		return err
+	}
+	c.frame, c.frameEnd = frame, end
+	return nil
 }
 
-func (c *chromium) press(ctx context.Context, v view) error {
+func (c *chromium) press(ctx context.Context) error {
+	page := browser.Page{Evaluate: c.evaluate, Press: c.mouse}
+	return page.Click(ctx, cardButton)
+}
+
+// mouse clicks at a place of the portal's page, which may stand in a frame.
+func (c *chromium) mouse(ctx context.Context, x, y float64) error {
 	tab, cancel := c.within(ctx)
 	defer cancel()
 	const frame = `(() => { const r = document.querySelector("iframe")?.getBoundingClientRect(); return r ? [r.left, r.top] : [0, 0]; })()`
@@ -120,7 +141,7 @@ func (c *chromium) press(ctx context.Context, v view) error {
 		return err
 	}
 	return chromedp.Do(tab, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.MouseClickXY(at[0]+v.At[0], at[1]+v.At[1])(ctx, t)
+		_, err := chromedp.MouseClickXY(at[0]+x, at[1]+y)(ctx, t)
 		return err
 	}))
 }

@@ -4,76 +4,111 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"slices"
-	"time"
 )
 
 // siteNames are of the button beside the address.
 var siteNames = []string{"Afficher des informations à propos du site", "View site information"}
 
 // takeBack switches the site's setting on, in what opens at the left of the
-// address.
+// address, and closes that.
 func (c *chromium) takeBack(ctx context.Context, named func(string) bool, shown func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := c.switchOn(ctx, named, shown)
-	for ; err != nil; err = c.switchOn(ctx, named, shown) {
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(settling):
-		}
-	}
-	return nil
-}
-
-// settling is what a window takes, mostly, to show what a click did.
-const settling = 500 * time.Millisecond
-
-var errNotYet = errors.New("the site's settings are being opened")
-
-// switchOn does the next step, and fails until all is done.
-func (c *chromium) switchOn(ctx context.Context, named func(string) bool, shown func() error) error {
-	programs, err := c.screen.programs(ctx)
+	set := siteSetting{ctx: ctx, c: c, named: named}
+	err := c.screen.clickUntil(ctx, "the site's settings open", set.there, set.opener)
 	if err != nil {
 		return err
 	}
-	for _, program := range programs {
-		if toggle, ok := program.find(ctx, "toggle button", named); ok {
-			return c.flip(ctx, program, toggle, shown)
-		}
+	if err := shown(); err != nil {
+		return err
 	}
-	for _, program := range programs {
-		if button, ok := program.find(ctx, "push button", func(name string) bool { return slices.Contains(siteNames, name) }); ok {
-			return errors.Join(errNotYet, c.clickOn(ctx, button))
-		}
+	if err := c.screen.clickUntil(ctx, "the site's setting is on", set.on, set.switchAt); err != nil {
+		return err
 	}
-	return errors.New("neither the site's setting that the page names nor the button beside the address is there")
+	return c.screen.clickUntil(ctx, "the site's settings close", set.gone, set.cross)
 }
 
-func (c *chromium) flip(ctx context.Context, program, toggle thing, shown func() error) error {
-	if on, err := toggle.pressed(ctx); err != nil || !on {
-		return errors.Join(errNotYet, err, shown(), c.clickOn(ctx, toggle))
-	}
-	windows, err := program.children(ctx)
+// siteSetting is the switch that the page names, and what stands around it.
+type siteSetting struct {
+	ctx   context.Context
+	c     *chromium
+	named func(string) bool
+}
+
+// find gives the switch, and the program whose it is.
+func (s siteSetting) find() (program, toggle thing, found bool, err error) {
+	programs, err := s.c.screen.programs(s.ctx)
 	if err != nil {
-		return err
+		return thing{}, thing{}, false, err
+	}
+	for _, program := range programs {
+		if toggle, ok := program.find(s.ctx, "toggle button", s.named); ok {
+			return program, toggle, true, nil
+		}
+	}
+	return thing{}, thing{}, false, nil
+}
+
+func (s siteSetting) there() (bool, error) {
+	_, _, found, err := s.find()
+	return found, err
+}
+
+func (s siteSetting) gone() (bool, error) {
+	found, err := s.there()
+	return !found, err
+}
+
+func (s siteSetting) on() (bool, error) {
+	_, toggle, found, err := s.find()
+	if err != nil || !found {
+		return false, err
+	}
+	return toggle.pressed(s.ctx)
+}
+
+// opener is the button beside the address.
+func (s siteSetting) opener() (image.Point, error) {
+	programs, err := s.c.screen.programs(s.ctx)
+	if err != nil {
+		return image.Point{}, err
+	}
+	for _, program := range programs {
+		if button, ok := program.find(s.ctx, "push button", func(name string) bool { return slices.Contains(siteNames, name) }); ok {
+			return button.middle(s.ctx)
+		}
+	}
+	return image.Point{}, errors.New("the button beside the address is not there")
+}
+
+// switchAt is where the switch is, or what opens it anew.
+func (s siteSetting) switchAt() (image.Point, error) {
+	_, toggle, found, err := s.find()
+	if err != nil {
+		return image.Point{}, err
+	}
+	if !found {
+		return s.opener()
+	}
+	return toggle.middle(s.ctx)
+}
+
+func (s siteSetting) cross() (image.Point, error) {
+	program, _, found, err := s.find()
+	if err != nil || !found {
+		return image.Point{}, errors.Join(errors.New("the site's setting is not there"), err)
+	}
+	windows, err := program.children(s.ctx)
+	if err != nil {
+		return image.Point{}, err
 	}
 	for _, w := range windows {
-		if role, err := w.role(ctx); err != nil || role != "alert" {
+		if role, err := w.role(s.ctx); err != nil || role != "alert" {
 			continue
 		}
-		if cross, ok := w.find(ctx, "push button", func(name string) bool { return slices.Contains(closeNames, name) }); ok {
-			return c.clickOn(ctx, cross)
+		if cross, ok := w.find(s.ctx, "push button", func(name string) bool { return slices.Contains(closeNames, name) }); ok {
+			return cross.middle(s.ctx)
 		}
 	}
-	return fmt.Errorf("the site's settings have no cross: %v", closeNames)
-}
-
-func (c *chromium) clickOn(ctx context.Context, t thing) error {
-	at, err := t.middle(ctx)
-	if err != nil {
-		return err
-	}
-	return c.screen.click(ctx, at)
+	return image.Point{}, fmt.Errorf("the site's settings have no cross: %v", closeNames)
 }

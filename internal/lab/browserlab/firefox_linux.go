@@ -1,10 +1,12 @@
 package browserlab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
 	"net/url"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
@@ -56,10 +58,10 @@ func (f *firefox) open(ctx context.Context, address string) error {
 }
 
 func (f *firefox) look(ctx context.Context) (v view, err error) {
-	return v, f.fox.Evaluate(ctx, "return "+looking, &v)
+	return v, f.fox.Value(ctx, looking, &v)
 }
 
-func (f *firefox) press(ctx context.Context, _ view) error { return f.fox.Click(ctx, "#card-login") }
+func (f *firefox) press(ctx context.Context) error { return f.fox.Click(ctx, cardButton) }
 
 func (f *firefox) question(ctx context.Context) (*question, error) {
 	var q *struct {
@@ -80,7 +82,7 @@ func (f *firefox) question(ctx context.Context) (*question, error) {
 	}
 	found := &question{q.Text, map[string]image.Point{}}
 	for name, at := range q.Buttons {
-		found.Buttons[name] = image.Pt(int(at[0]), int(at[1]))
+		found.Buttons[name] = point(at)
 	}
 	return found, nil
 }
@@ -94,16 +96,41 @@ func (f *firefox) wave(ctx context.Context, _ *question) error {
 	if err := f.screen.click(ctx, margin); err != nil {
 		return err
 	}
+	if err := f.await(ctx, "the page has the keyboard", `document.hasFocus()`); err != nil {
+		return err
+	}
 	return f.screen.press(ctx, "Escape")
 }
 
 // focus clicks on the card button, which is busy and does nothing else.
 func (f *firefox) focus(ctx context.Context) error {
-	var at [2]float64
-	err := f.fox.Evaluate(ctx, `const r = document.querySelector("#card-login").getBoundingClientRect();
-		return [mozInnerScreenX + r.left + r.width / 2, mozInnerScreenY + r.top + r.height / 2];`, &at)
-	if err != nil {
+	page := browser.Page{Evaluate: f.fox.Value, Press: func(ctx context.Context, x, y float64) error {
+		var at [2]float64
+		if err := f.fox.Value(ctx, `[mozInnerScreenX, mozInnerScreenY]`, &at); err != nil {
+			return err
+		}
+		return f.screen.click(ctx, image.Pt(int(at[0]+x), int(at[1]+y)))
+	}}
+	if err := page.Click(ctx, cardButton); err != nil {
 		return err
 	}
-	return f.click(ctx, at)
+	return f.await(ctx, "the card button has the keyboard", fmt.Sprintf(`document.hasFocus() && document.activeElement.matches(%q)`, cardButton))
+}
+
+// await asks the page until it says yes.
+func (f *firefox) await(ctx context.Context, what, expression string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		var yes bool
+		err := f.fox.Value(ctx, expression, &yes)
+		if err == nil && yes {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w that %s: %w", errNot, what, cmp.Or(err, ctx.Err()))
+		case <-time.After(between):
+		}
+	}
 }

@@ -2,10 +2,8 @@ package browserlab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
-	"time"
 )
 
 // permissions are what Firefox shows of a site at the left of its address.
@@ -34,37 +32,37 @@ func (f *firefox) permissions(ctx context.Context) (p permissions, err error) {
 // takeBack clicks on the cross beside the site's setting, in what opens at the
 // left of the address: Firefox has no other answer there.
 func (f *firefox) takeBack(ctx context.Context, named func(string) bool, shown func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	taken := false
-	for {
-		p, err := f.permissions(ctx)
-		switch {
-		case err != nil:
-			return err
-		case taken && len(p.Items) == 0:
-			return f.screen.press(ctx, "Escape")
-		case !p.Open:
-			err = f.click(ctx, p.Icon)
-		default:
-			err = fmt.Errorf("the page names none of Firefox's settings for this site: %+v", p.Items)
-			for _, item := range p.Items {
-				if named(item.Name) {
-					taken, err = true, errors.Join(shown(), f.click(ctx, item.Cross))
-				}
-			}
-		}
-		if err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.New("the site's block cannot be taken back")
-		case <-time.After(settling):
+	var now permissions
+	read := func(is func() bool) func() (bool, error) {
+		return func() (yes bool, err error) {
+			now, err = f.permissions(ctx)
+			return err == nil && is(), err
 		}
 	}
+	open := read(func() bool { return now.Open && len(now.Items) > 0 })
+	err := f.screen.clickUntil(ctx, "the site's settings open", open, func() (image.Point, error) { return point(now.Icon), nil })
+	if err != nil {
+		return err
+	}
+	if err := shown(); err != nil {
+		return err
+	}
+	empty := read(func() bool { return len(now.Items) == 0 })
+	err = f.screen.clickUntil(ctx, "the site's block is taken back", empty, func() (image.Point, error) {
+		if !now.Open { // a click beside it has closed it
+			return point(now.Icon), nil
+		}
+		for _, item := range now.Items {
+			if named(item.Name) {
+				return point(item.Cross), nil
+			}
+		}
+		return image.Point{}, fmt.Errorf("the page names none of Firefox's settings for this site: %+v", now.Items)
+	})
+	if err != nil {
+		return err
+	}
+	return f.screen.press(ctx, "Escape")
 }
 
-func (f *firefox) click(ctx context.Context, at [2]float64) error {
-	return f.screen.click(ctx, image.Pt(int(at[0]), int(at[1])))
-}
+func point(at [2]float64) image.Point { return image.Pt(int(at[0]), int(at[1])) }

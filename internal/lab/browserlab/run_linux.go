@@ -121,11 +121,11 @@ func (p *play) play() error {
 	if err := p.window.open(p.ctx, address); err != nil {
 		return err
 	}
-	if _, err := p.until(patience, "the page has its card button", func(v view, _ *question) bool { return v.Ready && v.At != nil && v.State == "idle" }); err != nil {
+	if _, err := p.until(patience, "the page has its card button", func(v view, _ *question) bool { return v.Ready && v.Button && v.State == "idle" }); err != nil {
 		return err
 	}
 	p.begun = time.Now()
-	if err := p.window.press(p.ctx, p.v); err != nil {
+	if err := p.press(); err != nil {
 		return err
 	}
 	if p.c.person != nil {
@@ -134,6 +134,13 @@ func (p *play) play() error {
 		}
 	}
 	return p.ending()
+}
+
+// press clicks on the card button.
+func (p *play) press() error {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	return p.window.press(ctx)
 }
 
 // start starts the browser for the site at an address.

@@ -10,8 +10,8 @@ type window interface {
 	open(ctx context.Context, address string) error
 	// look reads the portal's page, also where it stands in a frame.
 	look(ctx context.Context) (view, error)
-	// press clicks on the page's card button.
-	press(ctx context.Context, v view) error
+	// press clicks on the page's card button, and waits until the click has arrived.
+	press(ctx context.Context) error
 	// question is the browser's own, nil where none stands.
 	question(ctx context.Context) (*question, error)
 	// wave is the person's way to be rid of the question without an answer.
@@ -49,8 +49,10 @@ type view struct {
 	Title, Help             string
 	Causes                  []string
 	Link                    string
-	At                      *[2]float64 // the card button
+	Button                  bool // the card button is there
 }
+
+const cardButton = "#card-login"
 
 // looking is the script that reads it: an expression.
 const looking = `(() => {
@@ -59,13 +61,12 @@ const looking = `(() => {
 		const p = root?.querySelector("[part=" + part + "]");
 		return p?.getClientRects().length ? p.textContent.trim() : "";
 	};
-	const r = document.querySelector("#card-login")?.getBoundingClientRect();
 	return {
 		Address: location.href, Ready: document.readyState === "complete", Heading: document.querySelector("h1")?.innerText ?? "",
 		State: e?.state ?? "", Reason: e?.error ? [e.error.reason, e.error.detail].filter((x) => x).join(".") : "",
 		Progress: text("text"), Title: text("error-title"), Help: text("error-help"),
 		Causes: [...root?.querySelectorAll("[part=error-list] li") ?? []].map((e) => e.textContent.trim()),
 		Link: [...root?.querySelectorAll("[part=error-link]") ?? []].map((a) => a.textContent + ": " + a.href.replace(location.origin, "")).join(),
-		At: r && root ? [r.left + r.width / 2, r.top + r.height / 2] : null,
+		Button: !!root && !!document.querySelector("` + cardButton + `"),
 	};
 })()`

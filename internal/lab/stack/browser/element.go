@@ -14,17 +14,14 @@ import (
 // nodes are taken back while the page is being put together, and an action that
 // holds one fails for no reason of the page's.
 
-// place is where an element can be clicked, in CSS pixels of the window. A page
-// that is still loading has none: its scripts may not listen yet. Nor has an
-// element that another one covers.
-const place = `(() => {
+// seen says that an element is seen on a page that has loaded: one that still
+// loads may have scripts that do not listen yet.
+const seen = `(() => {
   const e = document.querySelector(%s);
   if (!e || document.readyState !== "complete" || e.disabled) return null;
   e.scrollIntoView({block: "nearest", behavior: "instant"});
   const r = e.getBoundingClientRect();
-  if (!(r.width > 0 && r.height > 0) || getComputedStyle(e).visibility !== "visible") return null;
-  const at = [r.left + r.width / 2, r.top + r.height / 2];
-  return %t || e.contains(document.elementFromPoint(...at)) ? at : null;
+  return r.width > 0 && r.height > 0 && getComputedStyle(e).visibility === "visible" || null;
 })()`
 
 // between two questions to the page.
@@ -60,19 +57,7 @@ func until[T any](ctx context.Context, t *chromedp.Target, what, script string) 
 // Visible waits until the element is seen, on a page that has loaded.
 func Visible(selector string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := until[[2]float64](ctx, t, selector+" is not seen", fmt.Sprintf(place, css(selector), true))
-		return err
-	})
-}
-
-// Click waits until the element can be clicked, and clicks with the mouse.
-func Click(selector string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		at, err := until[[2]float64](ctx, t, selector+" cannot be clicked", fmt.Sprintf(place, css(selector), false))
-		if err != nil {
-			return err
-		}
-		_, err = chromedp.MouseClickXY(at[0], at[1])(ctx, t)
+		_, err := until[bool](ctx, t, selector+" is not seen", fmt.Sprintf(seen, css(selector)))
 		return err
 	})
 }

@@ -215,23 +215,26 @@ func (f *Firefox) InBrowser(ctx context.Context, body string, result any) error 
 	return errors.Join(err, f.call(ctx, "Marionette:SetContext", map[string]any{"value": "content"}, nil))
 }
 
-// Click waits until the element is there and clicks it with the mouse.
+// Click waits until the element can be clicked, clicks on it with the mouse, and
+// waits until the click has arrived.
 func (f *Firefox) Click(ctx context.Context, selector string) error {
-	for {
-		var element map[string]string
-		err := f.call(ctx, "WebDriver:FindElement", map[string]any{"using": "css selector", "value": selector}, value(&element))
-		for _, id := range element {
-			err = f.call(ctx, "WebDriver:ElementClick", map[string]any{"id": id}, nil)
-		}
-		if err == nil || ctx.Err() != nil {
+	page := Page{
+		Evaluate: f.Value,
+		Press: func(ctx context.Context, _, _ float64) error {
+			var element map[string]string
+			err := f.call(ctx, "WebDriver:FindElement", map[string]any{"using": "css selector", "value": selector}, value(&element))
+			for _, id := range element {
+				err = f.call(ctx, "WebDriver:ElementClick", map[string]any{"id": id}, nil)
+			}
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s cannot be clicked: %w", selector, err)
-		case <-time.After(between):
-		}
+		},
 	}
+	return page.Click(ctx, selector)
+}
+
+// Value gives an expression's value in the page.
+func (f *Firefox) Value(ctx context.Context, expression string, result any) error {
+	return f.Evaluate(ctx, "return "+expression, result)
 }
 
 // Picture saves what the page shows as a PNG.

@@ -1,0 +1,41 @@
+package browserlab
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"image"
+	"time"
+)
+
+// effect is how long a click in a browser's own window may take to do what it
+// does. A second one before that would undo it: it closes what the first opens.
+const effect = 10 * time.Second
+
+// clickUntil clicks on the screen, where place says, until what the clicks are for
+// has come. A place that still moves is not clicked at.
+func (s *screen) clickUntil(ctx context.Context, what string, come func() (bool, error), place func() (image.Point, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var next time.Time
+	var last image.Point
+	for {
+		yes, err := come()
+		if err == nil && yes {
+			return nil
+		}
+		if err == nil && time.Now().After(next) {
+			var at image.Point
+			if at, err = place(); err == nil && at == last {
+				err = s.click(ctx, at)
+				next = time.Now().Add(effect)
+			}
+			last = at
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w that %s: %w", errNot, what, cmp.Or(err, ctx.Err()))
+		case <-time.After(between):
+		}
+	}
+}
