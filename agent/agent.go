@@ -60,7 +60,7 @@ type Options struct {
 	// Watch follows the readers; default pcsc.Watch.
 	Watch func(ctx context.Context, changed func(pcsc.Event))
 	// Desktop reports when the person leaves; default desktop.Watch.
-	Desktop func(ctx context.Context, left func(reason string)) error
+	Desktop func(ctx context.Context, ended func(reason string)) error
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Limits are the time limits; the zero value is the protocol's.
@@ -140,13 +140,13 @@ func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.login.Start(ctx)
-	var rooms sync.WaitGroup
-	rooms.Go(func() { s.cards.Run(ctx) })
-	rooms.Go(func() { s.login.Run(ctx) })
-	rooms.Go(func() { s.watchState(ctx) })
+	var running sync.WaitGroup
+	running.Go(func() { s.cards.Run(ctx) })
+	running.Go(func() { s.login.Run(ctx) })
+	running.Go(func() { s.watchState(ctx) })
 	err := s.gate.Serve(ctx)
 	cancel()
-	rooms.Wait()
+	running.Wait()
 	s.window.End()
 	s.cards.Wait(s.options.Limits.Shutdown)
 	return err

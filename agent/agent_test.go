@@ -44,7 +44,7 @@ type setup struct {
 	policy   *policy.Effective // in place of settings, where not nil
 	over     Pool              // in place of pool, where not nil
 	session  time.Duration     // pin.session of the machine's policy
-	desktop  func(ctx context.Context, left func(reason string)) error
+	desktop  func(ctx context.Context, ended func(reason string)) error
 	events   chan pcsc.Event // what PC/SC tells; nil: no service
 	now      func() time.Time
 	sites    *sites.Store

@@ -58,7 +58,7 @@ func TestConsentComesFirst(t *testing.T) {
 		t.Errorf("a stranger learns %v", a.Result)
 	}
 	p.authenticate(2)
-	p.progress(protocol.WaitingForConsent)
+	p.progress(protocol.AskingConsent)
 	if a := p.answer(); a.Error != nil {
 		t.Fatal(a.Error)
 	}
@@ -78,10 +78,10 @@ func TestConsentDenied(t *testing.T) {
 	want(t, p.answer(), protocol.CodeConsentDenied)
 }
 
-// TestPadWithoutDialog: a PIN is typed on the reader's own keys only while a
+// TestPINPadWithoutDialog: a PIN is typed on the reader's own keys only while a
 // dialog says for which site; where none can be shown, or it dies, nothing is
 // signed.
-func TestPadWithoutDialog(t *testing.T) {
+func TestPINPadWithoutDialog(t *testing.T) {
 	for name, c := range map[string]struct {
 		dialog error
 		code   int
@@ -151,7 +151,7 @@ func TestPageThatComesAndGoes(t *testing.T) {
 	standing := func() *testPage {
 		p := openPage(t, s, otherOrigin)
 		p.authenticate(1)
-		p.progress(protocol.WaitingForConsent)
+		p.progress(protocol.AskingConsent)
 		return p
 	}
 	for i := range mostWithdrawn {
@@ -187,7 +187,7 @@ func TestCancelAndClose(t *testing.T) {
 	s := serve(t, setup{pool: pool, person: person})
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	p.progress(protocol.WaitingForPIN)
+	p.progress(protocol.AskingPIN)
 	p.authenticate(2) // a second on one connection
 	want(t, p.answer(), protocol.CodeBusy)
 	p.send(`{"jsonrpc":"2.0","id":3,"method":"cancel"}`)
@@ -202,7 +202,7 @@ func TestCancelAndClose(t *testing.T) {
 	}
 	<-ended
 	p.authenticate(4)
-	p.progress(protocol.WaitingForPIN)
+	p.progress(protocol.AskingPIN)
 	_ = p.socket.Close()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the dialog ended with %v", err)
@@ -226,7 +226,7 @@ func TestTimeLimits(t *testing.T) {
 		s := serve(t, setup{pool: pool, person: person, limits: Limits{Login: login.Limits{Queue: 20 * time.Millisecond}}})
 		first, second := openPage(t, s, listedOrigin), openPage(t, s, listedOrigin)
 		first.authenticate(1)
-		first.progress(protocol.WaitingForPIN)
+		first.progress(protocol.AskingPIN)
 		second.authenticate(1)
 		want(t, second.answer(), protocol.CodeBusy)
 	})
@@ -244,7 +244,7 @@ func TestQueue(t *testing.T) {
 	s := serve(t, setup{pool: pool, person: person})
 	first := openPage(t, s, listedOrigin)
 	first.authenticate(1)
-	first.progress(protocol.WaitingForPIN)
+	first.progress(protocol.AskingPIN)
 	pages := make([]*testPage, mostWaiters+1)
 	answers := make(chan testAnswer, len(pages))
 	for i := range pages {
@@ -271,24 +271,24 @@ func TestNoCard(t *testing.T) {
 	}
 	p := openPage(t, serve(t, setup{pool: pool, person: person, limits: Limits{Login: login.Limits{Insert: 50 * time.Millisecond}, Cards: cards.Limits{Poll: 5 * time.Millisecond}}}), listedOrigin)
 	p.authenticate(1)
-	p.progress(protocol.WaitingForCard)
+	p.progress(protocol.AskingForCard)
 	want(t, p.answer(), protocol.CodeNoCard)
 }
 
 // TestNoReader: the dialog asks for the reader too, and the page learns whether
 // it is known that there is none.
 func TestNoReader(t *testing.T) {
-	stale := []pkcs11.Slot{fakes.EmptySlot} // a module goes on naming a reader that has left
+	outdated := []pkcs11.Slot{fakes.EmptySlot} // a module goes on naming a reader that has left
 	for name, c := range map[string]struct {
 		slots  []pkcs11.Slot
 		events []pcsc.Event
 		detail string
 	}{
 		"no reader":                  {nil, []pcsc.Event{{}}, ""},
-		"unplugged":                  {stale, []pcsc.Event{fakes.Empty(1), {}}, ""},
+		"unplugged":                  {outdated, []pcsc.Event{fakes.Empty(1), {}}, ""},
 		"no service":                 {nil, []pcsc.Event{{Err: pcsc.ErrNoService}}, protocol.DetailNoService},
-		"the service was stopped":    {stale, []pcsc.Event{fakes.Empty(1), {Err: pcsc.ErrNoService}}, protocol.DetailNoService},
-		"the service came back bare": {stale, []pcsc.Event{{Err: pcsc.ErrNoService}, {Restarted: true}}, ""},
+		"the service was stopped":    {outdated, []pcsc.Event{fakes.Empty(1), {Err: pcsc.ErrNoService}}, protocol.DetailNoService},
+		"the service came back bare": {outdated, []pcsc.Event{{Err: pcsc.ErrNoService}, {Restarted: true}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pool, person := fakes.OneCard(t)
@@ -306,7 +306,7 @@ func TestNoReader(t *testing.T) {
 			}
 			p := openPage(t, s, listedOrigin)
 			p.authenticate(1)
-			p.progress(protocol.WaitingForCard)
+			p.progress(protocol.AskingForCard)
 			a := p.answer()
 			if want(t, a, protocol.CodeNoReader); a.Error.Data.Detail != c.detail {
 				t.Errorf("%+v", a.Error.Data)
@@ -344,7 +344,7 @@ func TestReaderComesAndGoes(t *testing.T) {
 		}
 		events <- step.then
 	}
-	p.progress(protocol.WaitingForCard)
+	p.progress(protocol.AskingForCard)
 	want(t, p.answer(), protocol.CodeCancelled)
 }
 

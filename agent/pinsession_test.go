@@ -48,22 +48,22 @@ func withSession(t *testing.T) (pool *fakes.Pool, person fakes.Person, asked map
 	return pool, person, asked
 }
 
-// listening is a desktop on which a test makes the person leave.
+// listening is a desktop on which a test makes the person leaving.
 func listening() (func(context.Context, func(string)) error, chan string) {
-	leave := make(chan string)
-	return func(ctx context.Context, left func(string)) error {
+	leaving := make(chan string)
+	return func(ctx context.Context, ended func(string)) error {
 		go func() {
 			for {
 				select {
-				case reason := <-leave:
-					left(reason)
+				case reason := <-leaving:
+					ended(reason)
 				case <-ctx.Done():
 					return
 				}
 			}
 		}()
 		return nil
-	}, leave
+	}, leaving
 }
 
 func logIn(t *testing.T, p *testPage) {
@@ -78,7 +78,7 @@ func logIn(t *testing.T, p *testPage) {
 // that is listed too.
 func TestPINSession(t *testing.T) {
 	pool, person, asked := withSession(t)
-	watch, leave := listening()
+	watch, leaving := listening()
 	events := make(chan pcsc.Event)
 	p := openPage(t, serve(t, setup{pool: pool, person: person, session: time.Hour, desktop: watch, events: events}), listedOrigin)
 	events <- fakes.Present(1)
@@ -88,7 +88,7 @@ func TestPINSession(t *testing.T) {
 	if asked["PIN"] != 1 || asked["consent"] != 2 {
 		t.Errorf("asked %v", asked)
 	}
-	leave <- "locked"
+	leaving <- "locked"
 	<-pool.Locked
 	logIn(t, p)
 	if asked["PIN"] != 2 || asked["consent"] != 2 {

@@ -13,14 +13,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-func present(count uint16) pcsc.Event {
-	return pcsc.Event{Readers: []pcsc.Reader{{Name: "TEST reader", Present: true, Count: count}}}
-}
-
-func empty(count uint16) pcsc.Event {
-	return pcsc.Event{Readers: []pcsc.Reader{{Name: "TEST reader", Count: count}}}
-}
-
 // The dialogs close when the card leaves, although the module says nothing yet.
 func TestCardLeavesWhileAsked(t *testing.T) {
 	for _, dialog := range []string{"PIN", "choice"} {
@@ -64,15 +56,15 @@ func TestCardLeavesUnseen(t *testing.T) {
 
 // A page hears of its card at once, also while the module is at work, and only
 // of its own.
-func TestRemovedIsTold(t *testing.T) {
+func TestRemovedIsNotified(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	events := make(chan pcsc.Event)
 	s := serve(t, setup{pool: pool, person: person, events: events})
 	events <- fakes.Present(1)
-	p, stranger := openPage(t, s, listedOrigin), openPage(t, s, listedOrigin)
+	p, other := openPage(t, s, listedOrigin), openPage(t, s, listedOrigin)
 	id := pool.Cards.Certificates[0].ID
-	stranger.send(`{"jsonrpc":"2.0","id":1,"method":"watch","params":{"certificate":"` + id + `"}}`)
-	if a := stranger.answer(); a.Error == nil || a.Error.Code != protocol.CodeInvalidParams {
+	other.send(`{"jsonrpc":"2.0","id":1,"method":"watch","params":{"certificate":"` + id + `"}}`)
+	if a := other.answer(); a.Error == nil || a.Error.Code != protocol.CodeInvalidParams {
 		t.Errorf("watch before any login: %+v", a)
 	}
 	p.authenticate(1)
@@ -92,19 +84,19 @@ func TestRemovedIsTold(t *testing.T) {
 		}
 	}
 	pool.Set(pkcs11.Snapshot{})
-	late := openPage(t, s, listedOrigin)
+	afterwards := openPage(t, s, listedOrigin)
 	ended := s.cards.NextReading()
 	s.Refresh(t.Context())
 	<-ended
-	late.send(`{"jsonrpc":"2.0","id":1,"method":"watch","params":{"certificate":"` + id + `"}}`)
-	if a := late.answer(); a.Error != nil || a.Result["present"] != false {
+	afterwards.send(`{"jsonrpc":"2.0","id":1,"method":"watch","params":{"certificate":"` + id + `"}}`)
+	if a := afterwards.answer(); a.Error != nil || a.Result["present"] != false {
 		t.Errorf("a card that left between two pages: %+v", a)
 	}
 }
 
 // Waiting for a card costs no look where events tell, and the card's event
 // begins the login.
-func TestWaitingForEvents(t *testing.T) {
+func TestEventsInPlaceOfPolling(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	with := pool.Cards
 	pool.Cards = pkcs11.Snapshot{Slots: []pkcs11.Slot{{Description: "TEST reader", Hardware: true}}}

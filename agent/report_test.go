@@ -32,11 +32,11 @@ func TestReportKnows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var again state.State
-	if err := json.Unmarshal(text, &again); err != nil || again.Text(language.French) != r.Text(language.French) {
-		t.Errorf("%v\n%s", err, again.Text(language.French))
+	var copied state.State
+	if err := json.Unmarshal(text, &copied); err != nil || copied.Text(language.French) != r.Text(language.French) {
+		t.Errorf("%v\n%s", err, copied.Text(language.French))
 	}
-	if r.PID != os.Getpid() || r.Version != "test" || len(r.Addresses) == 0 || r.Reading || len(r.NotTaken) != 1 ||
+	if r.PID != os.Getpid() || r.Version != "test" || len(r.Addresses) == 0 || r.Reading || len(r.Ignored) != 1 ||
 		len(r.Certificates) != 1 || !r.Certificates[0].Chosen || len(r.Modules) != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -113,7 +113,7 @@ func TestReportSeesALock(t *testing.T) {
 }
 
 // TestReportDuringALogin: nothing is read for a report while a login runs, and
-// again after it.
+// copied after it.
 func TestReportDuringALogin(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	typed := make(chan struct{})
@@ -121,7 +121,7 @@ func TestReportDuringALogin(t *testing.T) {
 	s := serve(t, setup{pool: pool, person: person})
 	p := openPage(t, s, listedOrigin)
 	p.authenticate(1)
-	p.progress(protocol.WaitingForPIN)
+	p.progress(protocol.AskingPIN)
 	before := pool.Reads()
 	if r := s.Report(t.Context(), true); pool.Reads() != before || !r.Outdated {
 		t.Errorf("%d readings during a login, said to be outdated: %v", pool.Reads()-before, r.Outdated)

@@ -22,7 +22,7 @@ func (s *Server) State() state.State {
 		Configured: o.Policy.Modules, Listed: o.Policy.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
 	}
 	for _, w := range o.Policy.Warnings {
-		x.NotTaken = append(x.NotTaken, state.Setting{File: w.File, Line: w.Line, Key: w.Key})
+		x.Ignored = append(x.Ignored, state.Setting{File: w.File, Line: w.Line, Key: w.Key})
 	}
 	wss := s.gate.WSS()
 	x.WSS, x.WSSRenew = wss.Addresses, wss.Renew

@@ -23,7 +23,7 @@ import (
 // await waits until the state is as wanted, woken by changes only.
 func await(t *testing.T, s *Server, changes <-chan struct{}, what string, wanted func(state.State) bool) state.State {
 	t.Helper()
-	late := time.After(30 * time.Second)
+	limit := time.After(30 * time.Second)
 	for {
 		now := s.State()
 		if wanted(now) {
@@ -31,7 +31,7 @@ func await(t *testing.T, s *Server, changes <-chan struct{}, what string, wanted
 		}
 		select {
 		case <-changes:
-		case <-late:
+		case <-limit:
 			t.Fatalf("%s: the state stays %+v", what, now)
 		}
 	}
@@ -89,12 +89,12 @@ const mostReadings = 3
 
 // A card that a reading has missed is read for again, because no event would
 // tell; one that no module ever shows is there all the same.
-func TestMissedCard(t *testing.T) {
+func TestUnshownCard(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	full := pool.Cards
 	pool.Set(pkcs11.Snapshot{})
 	events := make(chan pcsc.Event)
-	s := serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Cards: cards.Limits{Missed: time.Millisecond}}})
+	s := serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Cards: cards.Limits{Unshown: time.Millisecond}}})
 	changes := s.Changes(t.Context())
 	events <- fakes.Empty(0)
 	await(t, s, changes, "empty", func(s state.State) bool { return s.Card == "absent" && !s.Arriving })
@@ -106,7 +106,7 @@ func TestMissedCard(t *testing.T) {
 	}
 
 	events = make(chan pcsc.Event)
-	s = serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Cards: cards.Limits{Missed: 2 * time.Second}}})
+	s = serve(t, setup{pool: pool, person: person, events: events, limits: Limits{Cards: cards.Limits{Unshown: 2 * time.Second}}})
 	changes = s.Changes(t.Context())
 	before = pool.Reads()
 	events <- fakes.Present(1)

@@ -149,7 +149,7 @@ func TestEntries(t *testing.T) {
 	d.set(func(s *state.State) {
 		present(s)
 		s.CardSession, s.Polled, s.Sites, s.Listed = true, true, []state.Site{testSite}, []string{"https://autre.example.fr"}
-		s.NotTaken = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
+		s.Ignored = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
 	})
 	run(t, d, Options{LogFile: "/TEST/agent.log"})
 	m := host.Icon()

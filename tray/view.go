@@ -58,7 +58,7 @@ func viewOf(s state.State, notice string) view {
 	say := texts.In(s.Lang)
 	v := view{
 		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: append(warnings(s, say), wssWarning(s, say)...),
-		Certificates: certificates(s, say), Sites: allowed(s, say), Settings: notTaken(s, say),
+		Certificates: certificates(s, say), Sites: allowed(s, say), Settings: ignoredSettings(s, say),
 		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
 		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
 	}
@@ -235,12 +235,12 @@ func allowed(s state.State, say texts.Catalogue) list {
 }
 
 // notTaken names the settings that were not taken by file, line and key.
-func notTaken(s state.State, say texts.Catalogue) list {
-	if len(s.NotTaken) == 0 {
+func ignoredSettings(s state.State, say texts.Catalogue) list {
+	if len(s.Ignored) == 0 {
 		return list{}
 	}
 	l := list{Label: say.Text("tray.settings")}
-	for _, warning := range s.NotTaken {
+	for _, warning := range s.Ignored {
 		text := say.Text("state.setting", filepath.Base(warning.File), warning.Line, warning.Key)
 		l.Entries = append(l.Entries, entry{Label: prompt.Safe(text, maxLine)})
 	}

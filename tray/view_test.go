@@ -165,7 +165,7 @@ func TestLabelsAreSafe(t *testing.T) {
 	s.Sites = []state.Site{{Origin: "https://" + strings.Repeat("a.", 100) + "example.fr", Since: time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)}}
 	s.Listed = []string{"https://" + nasty + ".example.fr"}
 	s.SitesFailure = &state.Failure{Reason: "failed", Detail: nasty}
-	s.NotTaken = []state.Setting{{File: nasty, Key: nasty}}
+	s.Ignored = []state.Setting{{File: nasty, Key: nasty}}
 	v := viewOf(s, nasty)
 	var labels []string
 	labels = append(labels, v.Line, v.Notice, v.About, v.Name)

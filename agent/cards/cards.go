@@ -31,7 +31,7 @@ type Pool interface {
 // Limits are time limits. Zero fields take their defaults.
 type Limits struct {
 	Poll     time.Duration // between two readings while a person waits, where no event tells
-	Missed   time.Duration // before the first reading for a card that a reading did not show
+	Unshown  time.Duration // before the first reading for a card that a reading did not show
 	Outdated time.Duration // the age of a reading that status renews, where no event tells
 }
 
@@ -39,8 +39,8 @@ func (l Limits) withDefaults() Limits {
 	if l.Poll == 0 {
 		l.Poll = time.Second
 	}
-	if l.Missed == 0 {
-		l.Missed = 300 * time.Millisecond
+	if l.Unshown == 0 {
+		l.Unshown = 300 * time.Millisecond
 	}
 	if l.Outdated == 0 {
 		l.Outdated = 2 * time.Second
@@ -96,7 +96,7 @@ func New(o Options) *Cards {
 	c := &Cards{Options: o}
 	c.readings = newReadings(o.Pool, o.Now, o.Logger)
 	c.readings.onChange(func(s pkcs11.Snapshot) {
-		c.left(func(id string) bool { return !Has(s, id) })
+		c.cardsGone(func(id string) bool { return !Has(s, id) })
 		c.Changed()
 	})
 	return c
@@ -115,9 +115,9 @@ func (c *Cards) Wait(limit time.Duration) { c.readings.wait(limit) }
 // event follows one event of PC/SC.
 func (c *Cards) event(ctx context.Context, e pcsc.Event) {
 	c.Pool.Observe(e) // first: no login may go by a reading that this ends
-	left, differs := c.readers.observe(e)
+	emptied, differs := c.readers.observe(e)
 	c.logService(e)
-	for _, name := range left {
+	for _, name := range emptied {
 		c.readerEmptied(name)
 	}
 	c.Changed() // a card that has left is gone from the menu before any reading
@@ -146,7 +146,7 @@ func (c *Cards) readerEmptied(reader string) {
 		}
 		return false
 	}
-	c.left(on)
+	c.cardsGone(on)
 	for _, each := range snapshot.Certificates {
 		if on(each.ID) && c.Pool.HasCardSession(each.ID) {
 			c.SessionCardRemoved()
@@ -154,17 +154,17 @@ func (c *Cards) readerEmptied(reader string) {
 	}
 }
 
-// left notifies of cards that have left, and closes the dialogs about them.
-func (c *Cards) left(gone func(id string) bool) {
+// cardsGone notifies of cards that have left, and closes the dialogs about them.
+func (c *Cards) cardsGone(gone func(id string) bool) {
 	c.Removed(gone)
-	c.waiters.left(gone)
+	c.waiters.cardsGone(gone)
 }
 
 // settle is called when no reading in the background is left: a card that the
 // reading did not show is read again, since no further event would come.
 func (c *Cards) settle(ctx context.Context) {
 	snapshot, _ := c.Pool.Snapshot()
-	if pause, missed := c.readers.settled(snapshot, c.Limits.Missed); missed {
+	if pause, more := c.readers.settled(snapshot, c.Limits.Unshown); more {
 		c.Logger.Debug("a reader holds a card that no module shows; reading again", "after", pause)
 		time.AfterFunc(pause, func() {
 			if ctx.Err() == nil {

@@ -28,7 +28,7 @@ type readers struct {
 
 // observe notes an event and returns the readers whose card has left since the
 // one before, and whether anything differs.
-func (r *readers) observe(e pcsc.Event) (left []string, differs bool) {
+func (r *readers) observe(e pcsc.Event) (emptied []string, differs bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	differs = e.Restarted || r.known != (e.Err == nil) || len(r.list) != len(e.Readers)
@@ -38,13 +38,13 @@ func (r *readers) observe(e pcsc.Event) (left []string, differs bool) {
 		// Two changes between two events are a card that was taken out and
 		// another one put in.
 		if before.Present && (!there || !now.Present || now.Count != before.Count) {
-			left = append(left, before.Name)
+			emptied = append(emptied, before.Name)
 		}
 	}
 	if differs {
 		r.tries = 0
 	}
-	for _, name := range left {
+	for _, name := range emptied {
 		if r.gone == nil {
 			r.gone = map[string]bool{}
 		}
@@ -58,7 +58,7 @@ func (r *readers) observe(e pcsc.Event) (left []string, differs bool) {
 		r.past[reader.Name] = true
 	}
 	r.ever = r.ever || r.known
-	return left, differs
+	return emptied, differs
 }
 
 func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
@@ -95,7 +95,7 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 	seen := map[string]bool{}
 	for _, slot := range read.Slots {
 		switch {
-		case r.hasLeft(slot.Description):
+		case r.removed(slot.Description):
 			slot.Token, slot.Unrecognized = nil, false
 		case slot.Token != nil || slot.Unrecognized:
 			seen[slot.Description] = true
@@ -103,7 +103,7 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 		now.Slots = append(now.Slots, slot)
 	}
 	for _, c := range read.Certificates {
-		if !r.hasLeft(c.Slot.Description) {
+		if !r.removed(c.Slot.Description) {
 			now.Certificates = append(now.Certificates, c)
 		}
 	}
@@ -124,7 +124,7 @@ const maxTries, pauseFactor = 3, 3
 
 // settled notes that the cards were read after every event so far, and says how
 // soon to read again where a card was missed: no further event would come.
-func (r *readers) settled(read pkcs11.Snapshot, first time.Duration) (pause time.Duration, missed bool) {
+func (r *readers) settled(read pkcs11.Snapshot, first time.Duration) (pause time.Duration, more bool) {
 	r.mu.Lock()
 	clear(r.gone)
 	r.mu.Unlock()
@@ -150,9 +150,9 @@ func (r *readers) searching() bool {
 	return r.tries < maxTries
 }
 
-// hasLeft tells that the card that was read in a slot has left, or the reader
+// removed tells that the card that was read in a slot has left, or the reader
 // itself. The lock is held.
-func (r *readers) hasLeft(description string) bool {
+func (r *readers) removed(description string) bool {
 	for _, reader := range r.list {
 		if pcsc.Same(reader.Name, description) {
 			return !reader.Present || r.gone[reader.Name]

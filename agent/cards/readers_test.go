@@ -22,7 +22,7 @@ func TestReaders(t *testing.T) {
 	for _, step := range []struct {
 		name    string
 		event   pcsc.Event
-		left    []string
+		emptied []string
 		differs bool
 	}{
 		{"the first", fakes.Present(1), nil, true},
@@ -37,9 +37,9 @@ func TestReaders(t *testing.T) {
 		{"back, empty", pcsc.Event{Restarted: true}, nil, true},
 		{"restarted unseen", pcsc.Event{Restarted: true}, nil, true},
 	} {
-		left, differs := r.observe(step.event)
-		if !slices.Equal(left, step.left) || differs != step.differs {
-			t.Errorf("%s: left %v, differs %v", step.name, left, differs)
+		emptied, differs := r.observe(step.event)
+		if !slices.Equal(emptied, step.emptied) || differs != step.differs {
+			t.Errorf("%s: emptied %v, differs %v", step.name, emptied, differs)
 		}
 	}
 	r.observe(fakes.Empty(1))

@@ -41,7 +41,7 @@ func (w *waiters) begin(ctx context.Context, ids ...string) (context.Context, fu
 	}
 }
 
-func (w *waiters) left(gone func(id string) bool) {
+func (w *waiters) cardsGone(gone func(id string) bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for entry := range w.open {

@@ -89,7 +89,7 @@ func TestAcceptFails(t *testing.T) {
 func TestOwnerWithoutDescriptors(t *testing.T) {
 	for name, c := range map[string]struct {
 		lacks int
-		enter bool
+		admit bool
 	}{"once": {1, true}, "always": {ownerTries, false}} {
 		t.Run(name, func(t *testing.T) {
 			lacks := make(chan error, c.lacks)
@@ -105,7 +105,7 @@ func TestOwnerWithoutDescriptors(t *testing.T) {
 				}
 			}})
 			socket, _, err := connect(g, http.Header{"Origin": {listedOrigin}})
-			if (err == nil) != c.enter {
+			if (err == nil) != c.admit {
 				t.Errorf("%v", err)
 			}
 			if err == nil {

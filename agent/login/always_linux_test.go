@@ -220,9 +220,9 @@ func TestAlwaysDeclined(t *testing.T) {
 	}
 }
 
-// TestAlwaysGivesWay: a login that comes while the dialog stands closes it and
+// TestAlwaysMakesWay: a login that comes while the dialog stands closes it and
 // goes on; the question comes again after the next login.
-func TestAlwaysGivesWay(t *testing.T) {
+func TestAlwaysMakesWay(t *testing.T) {
 	a := newAsking(t, askAll)
 	p, q := otherOrigin, "https://deux.example.fr"
 	a.logIn(p)

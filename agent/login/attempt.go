@@ -97,7 +97,7 @@ func (a *attempt) consent(ctx context.Context) error {
 	if a.remembered.refresh(ctx, a.Limits.Sites); a.Allowed(a.Caller.Origin) {
 		return nil
 	}
-	a.Progress(protocol.WaitingForConsent)
+	a.Progress(protocol.AskingConsent)
 	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
 	defer cancel()
 	err := a.Prompter.Consent(dialog, a.Lang, a.caller())
@@ -114,17 +114,17 @@ func (a *attempt) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	if err != nil || cards.HasCard(snapshot) {
 		return snapshot, err
 	}
-	a.Progress(protocol.WaitingForCard)
-	waiting, cancel := context.WithTimeout(ctx, a.Limits.Insert)
+	a.Progress(protocol.AskingForCard)
+	inserting, cancel := context.WithTimeout(ctx, a.Limits.Insert)
 	defer cancel()
-	dialog := a.askCard(waiting, snapshot)
+	dialog := a.askCard(inserting, snapshot)
 	for {
 		next := a.Cards.NextReading()
 		if dialog.reader == a.Cards.NoReader(snapshot) { // one came, or the last one went
 			if err := dialog.close(); errors.Is(err, prompt.ErrCancelled) {
 				return snapshot, err
 			}
-			dialog = a.askCard(waiting, snapshot)
+			dialog = a.askCard(inserting, snapshot)
 		}
 		select {
 		case err := <-dialog.answer:
@@ -140,8 +140,8 @@ func (a *attempt) card(ctx context.Context) (pkcs11.Snapshot, error) {
 			}
 		case <-a.Cards.NextPoll(snapshot):
 		}
-		found, err := a.Cards.Current(waiting)
-		if waiting.Err() != nil {
+		found, err := a.Cards.Current(inserting)
+		if inserting.Err() != nil {
 			continue // the dialog ends with it and says how
 		}
 		if snapshot = found; err != nil || cards.HasCard(snapshot) {

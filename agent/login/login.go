@@ -95,7 +95,7 @@ type Options struct {
 	// listened to for a choice of certificate made elsewhere.
 	Changes *broadcast.Signal
 	// Desktop reports when the person leaves; default desktop.Watch.
-	Desktop func(ctx context.Context, left func(reason string)) error
+	Desktop func(ctx context.Context, ended func(reason string)) error
 }
 
 // Service does logins.

@@ -52,9 +52,9 @@ func newQueue(now func() time.Time, limits Limits) *queue {
 func (q *queue) acquire(ctx context.Context, origin string) error {
 	q.mu.Lock()
 	if r := q.counted[origin]; r != nil {
-		if left := r.until.Sub(q.now()); left > 0 {
+		if rest := r.until.Sub(q.now()); rest > 0 {
 			q.mu.Unlock()
-			return protocol.BusyFor(left)
+			return protocol.BusyFor(rest)
 		}
 	}
 	if !q.leased {

@@ -155,7 +155,7 @@ func (r *remembered) load() <-chan struct{} {
 			if ctx.Err() != nil {
 				break // given up on, says nothing about the keyring
 			}
-			r.take(list, before, err)
+			r.replace(list, before, err)
 			if now, _ := r.store.Stamp(); now == before || now == list.Stamp {
 				break
 			}
@@ -167,9 +167,9 @@ func (r *remembered) load() <-chan struct{} {
 	return done
 }
 
-// take keeps what was read, and says once what is wrong. A keyring that is locked
+// replace remembers what was read, and logs once what is wrong. A keyring that is locked
 // after the list was read takes nothing back.
-func (r *remembered) take(list sites.List, seen sites.Stamp, err error) {
+func (r *remembered) replace(list sites.List, seen sites.Stamp, err error) {
 	r.mu.Lock()
 	if err != nil && !sites.Unreadable(err) {
 		list = r.list
@@ -205,7 +205,7 @@ func (r *remembered) change(ctx context.Context, do func(context.Context, string
 	r.mu.Lock()
 	delete(r.forgotten, origin)
 	r.mu.Unlock()
-	r.take(list, list.Stamp, nil)
+	r.replace(list, list.Stamp, nil)
 	return nil
 }
 

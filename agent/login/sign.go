@@ -72,7 +72,7 @@ type entry struct{ wrong, length, unsure bool }
 func (a *attempt) signInSession(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
 	ctx, end := a.Cards.WhilePresent(ctx, c)
 	defer end()
-	a.Progress(protocol.WaitingForConsent)
+	a.Progress(protocol.AskingConsent)
 	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
 	defer cancel()
 	if err := a.Prompter.Confirm(dialog, a.Lang, a.caller(), holder(c, a.Lang)); err != nil {
@@ -93,23 +93,23 @@ func (a *attempt) message(algorithm pkcs11.Algorithm) ([]byte, error) {
 
 func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry) (pkcs11.Signature, error) {
 	// The PIN pad's dialog stands as long as the card's login.
-	pad, endPad := context.WithCancel(ctx)
+	pinPad, endPINPad := context.WithCancel(ctx)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx, end := a.Cards.WhilePresent(ctx, c)
 	defer end()
-	var padEnded chan struct{}
+	var pinPadEnded chan struct{}
 	defer func() {
-		endPad()
-		if padEnded != nil {
-			<-padEnded
+		endPINPad()
+		if pinPadEnded != nil {
+			<-pinPadEnded
 		}
 	}()
 	signature, err := a.Signer.Sign(ctx, pkcs11.Request{
 		CertificateID: c.ID, Message: a.message, OpenCardSession: a.mayOpenSession(),
-		Signing: func() { endPad(); a.Progress(protocol.Signing) },
+		Signing: func() { endPINPad(); a.Progress(protocol.Signing) },
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
-			a.Progress(protocol.WaitingForPIN)
+			a.Progress(protocol.AskingPIN)
 			dialog := a.dialog(ask, last)
 			if !ask.Token.ProtectedPath {
 				return a.askPIN(ctx, dialog)
@@ -117,12 +117,12 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < a.Limits.PINPad {
 				return nil, prompt.ErrTimeout
 			}
-			padEnded = make(chan struct{})
+			pinPadEnded = make(chan struct{})
 			go func() {
-				defer close(padEnded)
+				defer close(pinPadEnded)
 				// The page is answered at once, and the reader's login runs out: also
 				// where no dialog says for which site the reader asks.
-				if _, err := a.Prompter.PIN(pad, a.Lang, dialog); err != nil && pad.Err() == nil {
+				if _, err := a.Prompter.PIN(pinPad, a.Lang, dialog); err != nil && pinPad.Err() == nil {
 					cancel(err)
 				}
 			}()

@@ -36,10 +36,10 @@ type Progress string
 
 // The states of a login.
 const (
-	WaitingForConsent   Progress = "waiting-for-consent"
-	WaitingForCard      Progress = "waiting-for-card"
+	AskingConsent       Progress = "waiting-for-consent"
+	AskingForCard       Progress = "waiting-for-card"
 	ChoosingCertificate Progress = "choosing-certificate"
-	WaitingForPIN       Progress = "waiting-for-pin"
+	AskingPIN           Progress = "waiting-for-pin"
 	Signing             Progress = "signing"
 )
 

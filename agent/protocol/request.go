@@ -52,7 +52,7 @@ func ParseRequest(message []byte) (Request, json.RawMessage, *Error) {
 	if json.Unmarshal(object["method"], &r.Method) != nil || r.Method == "" {
 		return r, id, invalidRequest("method must be a string")
 	}
-	if params, given := object["params"]; given {
+	if params, present := object["params"]; present {
 		if json.Unmarshal(params, &r.params) != nil || r.params == nil {
 			return r, id, InvalidParams("params must be an object")
 		}
@@ -130,8 +130,8 @@ func noEOF(err error) error {
 
 // StringParam reads a string member; "" where it is absent and may be.
 func (r Request) StringParam(name string, required bool) (string, *Error) {
-	raw, given := r.params[name]
-	if !given && !required {
+	raw, present := r.params[name]
+	if !present && !required {
 		return "", nil
 	}
 	var value *string

@@ -33,7 +33,7 @@ type State struct {
 	LangFixed bool   `json:"langFixed,omitempty"` // the machine's policy sets it
 
 	Configured []string  `json:"settings"` // the modules that the settings name
-	NotTaken   []Setting `json:"notTaken,omitempty"`
+	Ignored    []Setting `json:"notTaken,omitempty"`
 	Listed     []string  `json:"listed,omitempty"` // origins that the settings allow
 
 	Cards

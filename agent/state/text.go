@@ -44,10 +44,10 @@ func (s State) Text(lang string) string {
 		l.add(s.SitesFailure.SitesText(lang))
 	}
 	l.modules(s.Cards)
-	if len(s.NotTaken) > 0 {
+	if len(s.Ignored) > 0 {
 		l.add(l.Text("state.not_taken"))
 	}
-	for _, n := range s.NotTaken {
+	for _, n := range s.Ignored {
 		l.add("", l.Text("state.setting", n.File, n.Line, n.Key))
 	}
 	l.addresses(s)

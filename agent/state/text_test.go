@@ -29,7 +29,7 @@ func everything() State {
 			{Path: "/opt/two.so", Error: "TEST", Reason: "no_module"}, {Path: "/opt/three.so", Error: "TEST", Reason: "not_pkcs11"}, {Path: "/opt/four.so", Error: "TEST", Reason: "module_failed"},
 		}},
 		Sites: make([]Site, 3), SitesKnown: true,
-		NotTaken: []Setting{{File: "/home/test/config.toml", Line: 3, Key: "ports.first"}}, Log: "/home/test/agent.log",
+		Ignored: []Setting{{File: "/home/test/config.toml", Line: 3, Key: "ports.first"}}, Log: "/home/test/agent.log",
 	}
 }
 
@@ -117,7 +117,7 @@ func TestTextIsSafe(t *testing.T) {
 	lines := strings.Count(s.Text(language.French), "\n")
 	const hostile = "a\x1b[31mb\u202ec\u009bd\ne"
 	s.Readers[0].Name, s.Certificates[0].Holder, s.Modules[0].Info, s.Failure.Detail = hostile, hostile, hostile, hostile
-	s.NotTaken[0].Key, s.Modules[1].Error, s.WSSFailure.Detail = hostile, hostile, hostile
+	s.Ignored[0].Key, s.Modules[1].Error, s.WSSFailure.Detail = hostile, hostile, hostile
 	text := s.Text(language.French)
 	if strings.ContainsAny(text, "\x1b\u202e\u009b") || strings.Count(text, "\n") != lines {
 		t.Errorf("%q", text)

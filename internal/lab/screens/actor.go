@@ -106,7 +106,7 @@ func full(lang string) state.State {
 	s.Lang, s.Version, s.ReaderCount, s.CardSession = lang, version, 2, true
 	s.Sites = []state.Site{{Origin: "https://portail.example.fr", Since: allowedOn}, {Origin: "https://dossier.example.org", Since: allowedOn}}
 	s.Listed = []string{"https://intranet.example.fr"}
-	s.NotTaken = []state.Setting{{File: "config.toml", Line: 3, Key: "modules"}}
+	s.Ignored = []state.Setting{{File: "config.toml", Line: 3, Key: "modules"}}
 	return s
 }
 
