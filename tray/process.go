@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
@@ -45,7 +46,7 @@ func start(log *slog.Logger) (*process, error) {
 	}
 	// The toolkit hands its icons over as files. In a folder of their own they
 	// go with it, however it ends.
-	folder, err := os.MkdirTemp(os.Getenv("XDG_RUNTIME_DIR"), folderPrefix)
+	folder, err := os.MkdirTemp(dirs.Runtime(), folderPrefix)
 	if err != nil {
 		if folder, err = os.MkdirTemp("", folderPrefix); err != nil {
 			return nil, err

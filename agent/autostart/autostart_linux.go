@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
 const file = name + ".desktop"
@@ -15,7 +16,7 @@ const file = name + ".desktop"
 // personal is the person's own entry, which wins over the machine's of the same
 // name (XDG Base Directory Specification).
 func personal() (string, error) {
-	dir, err := os.UserConfigDir()
+	dir, err := dirs.ConfigHome()
 	if err != nil {
 		return "", err
 	}
@@ -24,14 +25,7 @@ func personal() (string, error) {
 
 // machine is the entry that is there for everyone, the most important first.
 func machine() (path string, text []byte, err error) {
-	dirs := os.Getenv("XDG_CONFIG_DIRS")
-	if dirs == "" {
-		dirs = "/etc/xdg"
-	}
-	for _, dir := range filepath.SplitList(dirs) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
+	for _, dir := range dirs.ConfigDirs() {
 		path := filepath.Join(dir, "autostart", file)
 		text, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {

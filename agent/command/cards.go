@@ -9,11 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -36,7 +36,7 @@ type reading struct {
 // readCards reads the cards. Where an agent runs and does not answer, w learns of
 // it, as of what goes wrong in a reading of our own.
 func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (reading, error) {
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	if err != nil {
 		return reading{}, err
 	}

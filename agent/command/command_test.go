@@ -13,8 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -206,7 +206,7 @@ func TestPolicyInForce(t *testing.T) {
 	if found := pkcs11.DefaultModules(); len(found) > 0 {
 		workstation.Contains(t, line("modules"), found[0], "default")
 	}
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	if err != nil {
 		t.Fatal(err)
 	}

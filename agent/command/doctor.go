@@ -7,12 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
 func (s *session) doctorCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func (s *session) badSettings(identity bool) error {
 
 // doctor examines the workstation. A running agent is left alone.
 func (s *session) doctor(ctx context.Context, identity bool) error {
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
@@ -59,7 +59,7 @@ func (s *session) inForce(setting *policy.Setting) {
 
 func (s *session) languageInForce(setting *policy.Setting) {
 	setting.Value = policy.Show(s.personsLanguage())
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	if err != nil {
 		return
 	}

@@ -11,11 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 )
 
@@ -39,7 +39,7 @@ func (s *session) runCommand() *cobra.Command {
 // serve makes this process the person's agent, or has the one that runs already
 // show its state.
 func (s *session) serve(ctx context.Context, tray bool) error {
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -48,7 +48,7 @@ func (s *session) load() {
 // personsLanguage is the one that the person reads elsewhere too.
 func (s *session) personsLanguage() string {
 	var choice *language.Choice
-	if dir, err := agent.StateDir(); err == nil { // else there is no home, and nothing was chosen
+	if dir, err := dirs.State(); err == nil { // else there is no home, and nothing was chosen
 		choice = language.NewChoice(dir)
 	}
 	return language.OfPerson(s.Fixed("lang"), s.Lang, choice, s.logger(s.stderr))

@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
@@ -49,7 +49,7 @@ func (s *session) sitesCommand() *cobra.Command {
 // sites are the remembered sites. A running agent notices a change by itself. A
 // locked keyring may ask the person, who waits here, but never a script.
 func (s *session) sites() (*sites.Store, string, error) {
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	return sites.New(sites.Options{Dir: dir, Unlock: !s.json}), dir, err
 }
 

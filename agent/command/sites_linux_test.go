@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -41,7 +41,7 @@ func TestSites(t *testing.T) {
 	keyring := testdesktop.NewKeyring(t, "")
 	keyring.Use()
 	w.says(t, exitGood, nil, "Sites toujours autorisés :", "aucun")
-	dir, err := agent.StateDir()
+	dir, err := dirs.State()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
@@ -30,7 +30,7 @@ func (s *session) wssCommand() *cobra.Command {
 // person's language why it could not.
 func (s *session) withCertificate(do func(ctx context.Context, store *localcert.Store) error) func(context.Context, []string) error {
 	return func(ctx context.Context, _ []string) error {
-		dir, err := agent.StateDir()
+		dir, err := dirs.State()
 		if err == nil {
 			err = do(ctx, localcert.New(localcert.Options{Dir: dir, Keys: keyring.Ring{Unlock: true}}))
 		}

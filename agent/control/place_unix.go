@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
 // place is a folder that only the person reaches. It holds the lock and the
@@ -27,8 +29,8 @@ type place struct{ dir string }
 // what it would say, so that such a command meets the running agent; where that
 // is missing too, the folder run in the agent's state.
 func find(stateDir string) (place, error) {
-	for _, dir := range []string{os.Getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(os.Geteuid())} {
-		if filepath.IsAbs(dir) && trusted(dir) == nil {
+	for _, dir := range []string{dirs.Runtime(), dirs.RuntimeOfUser()} {
+		if dir != "" && trusted(dir) == nil {
 			p := place{filepath.Join(dir, folder)}
 			return p, p.prepare()
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
@@ -128,9 +128,7 @@ func noSession() bool {
 	if runtime.GOOS != "linux" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
 		return false
 	}
-	dir := os.Getenv("XDG_RUNTIME_DIR")
-	_, err := os.Stat(filepath.Join(dir, "bus"))
-	return dir == "" || err != nil
+	return dirs.SessionBus() == ""
 }
 
 func (d *doctor) autostart(context.Context) []Finding {

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
 // The desktop's notification server (Desktop Notifications Specification 1.2).
@@ -24,11 +25,10 @@ func address() string {
 	if a := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); a != "" {
 		return a
 	}
-	bus := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "bus")
-	if _, err := os.Stat(bus); err != nil || !filepath.IsAbs(bus) {
-		return ""
+	if bus := dirs.SessionBus(); bus != "" {
+		return "unix:path=" + bus
 	}
-	return "unix:path=" + bus
+	return ""
 }
 
 // Send shows the note.

@@ -1,18 +1,25 @@
 package policy
 
 import (
-	"os"
 	"path/filepath"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
 // absolute: a relative path would be looked up where the agent happens to be
 // started from, a place that someone else may have prepared.
 func absolute(path string) bool { return filepath.IsAbs(path) }
 
-func userConfig(parts ...string) string {
-	dir, err := os.UserConfigDir()
-	if err != nil {
-		return "" // no home: only the machine's policy and the defaults
+// DefaultPaths are the files of protocol.md, in the folders of each system. One
+// that the system does not have is "".
+func DefaultPaths() Paths {
+	var p Paths
+	if dir := dirs.Machine(); dir != "" {
+		p.Machine = filepath.Join(dir, "policy.toml")
 	}
-	return filepath.Join(append([]string{dir}, parts...)...)
+	// Without a home there are only the machine's policy and the defaults.
+	if dir, err := dirs.Config(); err == nil {
+		p.User = filepath.Join(dir, "config.toml")
+	}
+	return p
 }

@@ -8,9 +8,6 @@ import (
 
 const policyKey = `SOFTWARE\Policies\CPxBridge`
 
-// DefaultPaths: the machine's policy is in the registry.
-func DefaultPaths() Paths { return Paths{User: userConfig("CPxBridge", "config.toml")} }
-
 // platformPolicy fails closed: a policy in the registry is not read yet, and an
 // agent that started without it would be wider than its administrator wrote.
 func platformPolicy() error {

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package policy
+
+func platformPolicy() error { return nil }
