@@ -45,7 +45,7 @@ type setup struct {
 	over     Pool              // in place of pool, where not nil
 	session  time.Duration     // pin.session of the machine's policy
 	desktop  func(ctx context.Context, ended func(reason string)) error
-	events   chan pcsc.Event // what PC/SC tells; nil: no service
+	events   chan pcsc.Event // what PC/SC reports; nil: no service
 	now      func() time.Time
 	sites    *sites.Store
 	logTo    io.Writer

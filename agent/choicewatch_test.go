@@ -10,7 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-// TestChoiceIsWatched: what another program chooses is told at once.
+// TestChoiceIsWatched: what another program chooses is seen at once.
 func TestChoiceIsWatched(t *testing.T) {
 	one, _ := fakes.Certificate(t, 1)
 	two, _ := fakes.Certificate(t, 2)
@@ -19,14 +19,14 @@ func TestChoiceIsWatched(t *testing.T) {
 	pool.Set(pkcs11.Snapshot{Slots: []pkcs11.Slot{one.Slot, two.Slot}, Certificates: []pkcs11.Certificate{one, two}})
 	s := serve(t, setup{pool: pool, person: person, choice: cards.NewChoice(dir)})
 	changes := s.Changes(t.Context())
-	s.Report(t.Context(), false) // the first look has ended
+	s.Report(t.Context(), false) // the first reading has ended
 	for _, c := range []pkcs11.Certificate{two, one, two} {
 		if err := cards.NewChoice(dir).Set(cards.ChosenOf(c)); err != nil { // as another process does
 			t.Fatal(err)
 		}
 		waitFor(t, changes, func() bool { return chosen(s) == c.ID })
 	}
-	// The server's own choice is told as well.
+	// The server's own choice is seen as well.
 	if err := s.Use(one.ID); err != nil {
 		t.Fatal(err)
 	}

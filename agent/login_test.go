@@ -37,7 +37,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// TestConsentComesFirst: in ask mode nothing is looked at before the person
+// TestConsentComesFirst: in ask mode nothing is read before the person
 // agreed, and what the dialog names is the handshake's origin.
 func TestConsentComesFirst(t *testing.T) {
 	pool, person := fakes.OneCard(t)
@@ -232,7 +232,7 @@ func TestTimeLimits(t *testing.T) {
 	})
 }
 
-// TestQueue: eight may wait, the ninth is told at once; the person's refusal
+// TestQueue: eight may wait, the ninth is refused at once; the person's refusal
 // ends all that wait for the same origin.
 func TestQueue(t *testing.T) {
 	pool, person := fakes.OneCard(t)
@@ -315,7 +315,7 @@ func TestNoReader(t *testing.T) {
 	}
 }
 
-// TestReaderComesAndGoes: the dialog asks for what lacks, and what is answered as
+// TestReaderComesAndGoes: the dialog asks for what is missing, and what is answered as
 // it changes is not lost.
 func TestReaderComesAndGoes(t *testing.T) {
 	pool, person := fakes.OneCard(t)

@@ -91,7 +91,7 @@ func (p *page) handle(ctx context.Context, message []byte) {
 	}
 }
 
-// status tells an origin that is not allowed nothing but the protocol: neither
+// status gives an origin that is not allowed nothing but the protocol: neither
 // version nor reader nor card.
 func (p *page) status(ctx context.Context) protocol.Status {
 	result := protocol.Status{Protocol: protocol.Version}
@@ -174,7 +174,7 @@ func (p *page) watchFor(certificateID string) {
 	p.watched[certificateID] = true
 }
 
-// forget takes off what is gone of what the page watches, and tells whether there
+// forget takes off what is gone of what the page watches, and reports whether there
 // was any.
 func (p *page) forget(gone func(id string) bool) (any bool) {
 	p.mu.Lock()

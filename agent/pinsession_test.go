@@ -97,7 +97,7 @@ func TestPINSession(t *testing.T) {
 	events <- fakes.Empty(2)
 	<-pool.Locked
 	events <- fakes.Present(3)
-	for { // the page is told that its card left
+	for { // the page is notified that its card left
 		if a := p.read(); a.Method == "card" {
 			break
 		}
@@ -130,7 +130,7 @@ func TestPINSessionRefused(t *testing.T) {
 	want(t, p.answer(), protocol.CodeConsentDenied)
 }
 
-// Without the setting, or where nothing tells when the person leaves, the PIN is
+// Without the setting, or where nothing reports that the person leaves, the PIN is
 // asked each time.
 func TestNoPINSession(t *testing.T) {
 	watch, _ := listening()
@@ -156,7 +156,7 @@ func TestNoPINSession(t *testing.T) {
 	}
 }
 
-// A login whose process ended: the person is asked anew, and told why; nothing
+// A login whose process ended: the person is asked anew, and learns why; nothing
 // is sent a second time by itself.
 func TestOutcomeUnknown(t *testing.T) {
 	pool, person := fakes.OneCard(t)

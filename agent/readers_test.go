@@ -41,7 +41,7 @@ func TestCardLeavesWhileAsked(t *testing.T) {
 	}
 }
 
-// Where no event tells of a card, the agent looks while a person is asked.
+// Where no event reports a card, the agent polls while a person is asked.
 func TestCardLeavesUnseen(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	person.OnPIN = func(ctx context.Context, _ prompt.PIN) ([]byte, error) {
@@ -94,7 +94,7 @@ func TestRemovedIsNotified(t *testing.T) {
 	}
 }
 
-// Waiting for a card costs no look where events tell, and the card's event
+// Waiting for a card costs no reading where events report changes, and the card's event
 // begins the login.
 func TestEventsInPlaceOfPolling(t *testing.T) {
 	pool, person := fakes.OneCard(t)
@@ -121,7 +121,7 @@ func TestEventsInPlaceOfPolling(t *testing.T) {
 	}
 }
 
-// Asking for the status costs no look where events tell.
+// Asking for the status costs no reading where events report changes.
 func TestStatusReadsTheSnapshot(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	events := make(chan pcsc.Event)

@@ -58,7 +58,7 @@ func (h hanging) List(ctx context.Context) (pkcs11.Snapshot, error) {
 }
 
 // TestReportReads: a report is made without a reading where the last one serves,
-// and with one where it is asked for; a module that hangs keeps nobody waiting.
+// and with one where it is asked for; nobody waits for a module that hangs.
 func TestReportReads(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	clock := &testClock{t: time.Now()}

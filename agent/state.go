@@ -79,7 +79,7 @@ func (s *Server) showState(ctx context.Context, opened func()) {
 func (s *Server) Changes(ctx context.Context) <-chan struct{} { return s.changes.Listen(ctx) }
 
 // watchState wakes those who show the state when another process has changed what
-// is in the state folder. No decision stands on it: each reads the files itself.
+// is in the state folder. No decision relies on it: everyone reads the files themselves.
 func (s *Server) watchState(ctx context.Context) {
 	var files []string
 	if s.options.Choice != nil {

@@ -88,7 +88,7 @@ func TestStateFollowsEvents(t *testing.T) {
 const mostReadings = 3
 
 // A card that a reading has missed is read for again, because no event would
-// tell; one that no module ever shows is there all the same.
+// come; one that no module ever shows is there all the same.
 func TestUnshownCard(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	full := pool.Cards
@@ -115,7 +115,7 @@ func TestUnshownCard(t *testing.T) {
 	await(t, s, changes, "found", func(s state.State) bool { return len(s.Certificates) == 1 && !s.Arriving })
 }
 
-// The flags of the PIN are part of the state, and looked at after a wrong one.
+// The flags of the PIN are part of the state, and read anew after a wrong one.
 func TestStateOfThePIN(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	c := pool.Cards.Certificates[0]
@@ -151,7 +151,7 @@ func TestStateOfThePIN(t *testing.T) {
 	}
 }
 
-// A login shows as in use from its turn to its end; a kept card until locked.
+// A login shows as in use while it has the lease; a card session until it ends.
 func TestStateOfALogin(t *testing.T) {
 	pool, person, _ := withSession(t)
 	watch, _ := listening()

@@ -3,7 +3,7 @@
 //
 // The modules say what is on a card; PC/SC says when to read it, and at once that
 // a card has left. A [Cards] may be used from any goroutine. What it knows it
-// answers without waiting for a module; only [Cards.Refresh] and [Cards.Current]
+// answers without waiting for a module; only [Cards.Current] and [Cards.Update]
 // wait. It never asks a person, and never holds a lock while a module works.
 package cards
 
@@ -30,9 +30,9 @@ type Pool interface {
 
 // Limits are time limits. Zero fields take their defaults.
 type Limits struct {
-	Poll     time.Duration // between two readings while a person waits, where no event tells
+	Poll     time.Duration // between two readings while a person waits, where no event reports a change
 	Unshown  time.Duration // before the first reading for a card that a reading did not show
-	Outdated time.Duration // the age of a reading that status renews, where no event tells
+	Outdated time.Duration // the age of a reading that status renews, where no event reports a change
 }
 
 func (l Limits) withDefaults() Limits {
@@ -59,7 +59,7 @@ type Options struct {
 	Watch func(ctx context.Context, changed func(pcsc.Event))
 	// Changed is called when anything that is known has changed.
 	Changed func()
-	// Removed is called when cards have left: gone tells whose certificates. It
+	// Removed is called when cards have left; gone reports whose certificates. It
 	// must not wait.
 	Removed func(gone func(certificateID string) bool)
 	// SessionCardRemoved is called when a card has left that stayed logged in. It
@@ -175,14 +175,6 @@ func (c *Cards) settle(ctx context.Context) {
 	c.Changed()
 }
 
-// Snapshot is what was read, without the cards that have left since. It never
-// waits.
-func (c *Cards) Snapshot() pkcs11.Snapshot {
-	read, _ := c.Pool.Snapshot()
-	now, _ := c.readers.without(read)
-	return now
-}
-
 // Current is what a login goes by: the last reading of each module as long as it
 // holds, and a new one where nothing says that it does.
 func (c *Cards) Current(ctx context.Context) (pkcs11.Snapshot, error) {
@@ -193,7 +185,7 @@ func (c *Cards) Current(ctx context.Context) (pkcs11.Snapshot, error) {
 // after it, because what it has seen may be from before a change.
 func (c *Cards) Refresh(ctx context.Context) { c.readings.refresh(ctx) }
 
-// RefreshOutdated is Refresh where no event would tell of a change and the last
+// RefreshOutdated is Refresh where no event would report a change and the last
 // reading is old.
 func (c *Cards) RefreshOutdated(ctx context.Context) {
 	if c.outdated() {
@@ -210,11 +202,11 @@ func (c *Cards) outdated() bool {
 const refreshLimit = 5 * time.Second
 
 // Update waits until what is known is fit to be reported: until the first reading
-// has ended, and for a new one where now is set or no event would tell and the
-// last one is old. Where a login runs, which busy tells, none is begun: it would
-// stand in its way at the card. Update returns true where what is known is from
-// before what was asked for. What other programs did to a card's PIN no event
-// tells.
+// has ended, and for a new one where now is set, or where no event would report a
+// change and the last one is old. No reading begins while a login runs, which busy
+// reports: the login would have to wait for the card. Update returns true where
+// what is known is older than what was asked for. No event reports what other
+// programs did to a card's PIN, hence now.
 func (c *Cards) Update(ctx context.Context, now bool, busy func() bool) (outdated bool) {
 	ctx, cancel := context.WithTimeout(ctx, refreshLimit)
 	defer cancel()
@@ -260,7 +252,7 @@ func (c *Cards) ReaderCount() int {
 	return c.readers.count(read)
 }
 
-// HasCard tells whether a card is in a slot, also one that its module does not
+// HasCard reports whether a card is in a slot, also one that its module does not
 // know.
 func HasCard(s pkcs11.Snapshot) bool {
 	for _, slot := range s.Slots {
@@ -271,7 +263,7 @@ func HasCard(s pkcs11.Snapshot) bool {
 	return false
 }
 
-// Has tells whether the certificate is on a card.
+// Has reports whether the certificate is on a card.
 func Has(s pkcs11.Snapshot, certificateID string) bool {
 	for _, c := range s.Certificates {
 		if c.ID == certificateID {

@@ -70,7 +70,7 @@ func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
 	return pcsc.Reader{}, false
 }
 
-// has tells whether the slot is a PC/SC reader. The lock is held.
+// has reports whether the slot is a PC/SC reader. The lock is held.
 func (r *readers) has(slot pkcs11.Slot) bool {
 	for _, reader := range r.list {
 		if pcsc.Same(reader.Name, slot.Description) {
@@ -85,7 +85,7 @@ func (r *readers) has(slot pkcs11.Slot) bool {
 const maxPast = 64
 
 // without is what was read, without the cards that have left since by what PC/SC
-// reports; arriving tells of a card in a reader that was not read yet.
+// reports; arriving reports a card in a reader that was not read yet.
 func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,14 +143,14 @@ func (r *readers) settled(read pkcs11.Snapshot, first time.Duration) (pause time
 	return pause, true
 }
 
-// searching tells whether a card that was missed is still read for.
+// searching reports whether a card that was missed is still read for.
 func (r *readers) searching() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.tries < maxTries
 }
 
-// removed tells that the card that was read in a slot has left, or the reader
+// removed reports that the card that was read in a slot has left, or the reader
 // itself. The lock is held.
 func (r *readers) removed(description string) bool {
 	for _, reader := range r.list {
@@ -166,7 +166,7 @@ func (r *readers) removed(description string) bool {
 	return false
 }
 
-// followed tells whether events are enough to know the slots: PC/SC answers, and
+// followed reports whether events are enough to know the slots: PC/SC answers, and
 // each slot is one of its readers.
 func (r *readers) followed(s pkcs11.Snapshot) bool {
 	r.mu.Lock()
@@ -193,7 +193,7 @@ func (r *readers) count(s pkcs11.Snapshot) int {
 	return n
 }
 
-// counts tells whether a slot stands for something that is there now: a module
+// counts reports whether a slot stands for something that is there now: a module
 // may go on naming a reader that was unplugged. The lock is held.
 func (r *readers) counts(slot pkcs11.Slot) bool {
 	return r.has(slot) || slot.Token != nil || slot.Hardware && !r.ever
@@ -208,7 +208,7 @@ func (r *readers) remaining(read pkcs11.Snapshot) pkcs11.Snapshot {
 	return now
 }
 
-// none tells that there is nothing a card could be put in, as far as is known.
+// none reports that there is nothing a card could be put in, as far as is known.
 func (r *readers) none(s pkcs11.Snapshot) bool {
 	r.mu.Lock()
 	asked := r.known || r.err != nil
@@ -216,7 +216,7 @@ func (r *readers) none(s pkcs11.Snapshot) bool {
 	return asked && r.count(s) == 0
 }
 
-// onDemand tells of a service that is not there because no reader is: Windows ends
+// onDemand reports a service that is not there because no reader is: Windows ends
 // its own with the last reader.
 func onDemand(err error) bool {
 	return runtime.GOOS == "windows" && errors.Is(err, pcsc.ErrNoService)

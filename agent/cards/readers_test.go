@@ -96,7 +96,7 @@ func TestRemovedError(t *testing.T) {
 	end()
 }
 
-// observing is a pool that notes when it is told what PC/SC reported.
+// observing is a pool that notes when it observes an event.
 type observing struct {
 	*fakes.Pool
 	note func(string)

@@ -119,7 +119,7 @@ func (r *readings) refresh(ctx context.Context) {
 	}()
 }
 
-// olderThan tells whether the last reading is older than age.
+// olderThan reports whether the last reading is older than age.
 func (r *readings) olderThan(age time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,7 +133,7 @@ func (r *readings) outcome() (known bool, err error) {
 	return r.known, r.err
 }
 
-// busy tells whether a reading in the background runs, so that what is known of
+// busy reports whether a reading in the background runs, so that what is known of
 // the cards may be from before a change.
 func (r *readings) busy() bool {
 	r.mu.Lock()

@@ -132,7 +132,7 @@ func PINOf(t *pkcs11.Token) state.PIN {
 // renewal is how long before its end a card says so: renewing one takes weeks.
 const renewal = 60 * 24 * time.Hour
 
-// EndsSoon tells that a usable certificate has to be renewed.
+// EndsSoon reports that a usable certificate has to be renewed.
 func EndsSoon(c pkcs11.Certificate) bool {
 	return c.Reason == pkcs11.Usable && time.Until(c.X509.NotAfter) < renewal
 }

@@ -54,7 +54,7 @@ func (w *waiters) cardsGone(gone func(id string) bool) {
 	}
 }
 
-// pollFactor: whoever types a PIN is in less of a hurry than who waits for a card.
+// pollFactor: a person who types a PIN is in less of a hurry than one who waits for a card.
 const pollFactor = 3
 
 // WhilePresent gives a context for a dialog that closes when the card of one of
@@ -91,7 +91,7 @@ func CardRemoved(dialog context.Context, err error) error {
 	return err
 }
 
-// NextReading is closed at the end of the next reading, whoever asked for it.
+// NextReading is closed at the end of the next reading, no matter who asked for it.
 func (c *Cards) NextReading() <-chan struct{} { return c.readings.next() }
 
 // NextPoll gets a value when it is time to read again for who waits for a card;
@@ -109,7 +109,7 @@ func (c *Cards) LastRead() pkcs11.Snapshot {
 	return read
 }
 
-// NoReader tells that there is nothing that a card could be put in, as far as is
+// NoReader reports that there is nothing that a card could be put in, as far as is
 // known.
 func (c *Cards) NoReader(s pkcs11.Snapshot) bool { return c.readers.none(s) }
 

@@ -117,7 +117,7 @@ func (a *acceptor) hand(ctx context.Context, raw net.Conn) {
 	}
 }
 
-// passing tells that a failed accept may be tried again: net/http's own test, and
+// passing reports that a failed accept may be tried again: net/http's own test, and
 // what a system says that is out of memory.
 func passing(err error) bool {
 	var temporary interface{ Temporary() bool }
@@ -143,8 +143,8 @@ func (g *Gate) owned(raw net.Conn) net.Conn {
 	return nil
 }
 
-// ownerTries is how often an owner is looked up where the look-up itself lacks
-// descriptors: each try has one pending connection less before it.
+// ownerTries is how often an owner is looked up where the look-up itself fails for
+// want of descriptors: a pending connection is dropped before each new try.
 const ownerTries = 3
 
 func (g *Gate) ownerOf(raw net.Conn) (owner peer.Identity, err error) {

@@ -193,7 +193,7 @@ func (w *wss) untilRenewal(now time.Time) time.Duration {
 	return w.cert.Leaf.NotAfter.Add(-localcert.Renewal).Sub(now)
 }
 
-// renew tells that the certificate ends soon, or has ended.
+// renew reports that the certificate ends soon, or has ended.
 func (w *wss) renew(now time.Time) bool {
 	w.mu.Lock()
 	expired, there := errors.Is(w.why, localcert.ErrExpired), w.cert != nil

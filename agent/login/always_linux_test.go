@@ -196,7 +196,7 @@ func TestAlways(t *testing.T) {
 	}
 }
 
-// TestAlwaysDeclined: whoever declines, or lets the dialog stand, is asked once
+// TestAlwaysDeclined: a person who declines, or lets the dialog stand, is asked once
 // in the agent's run, and declining is no cancelled dialog.
 func TestAlwaysDeclined(t *testing.T) {
 	a := newAsking(t, askAll)

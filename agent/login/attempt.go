@@ -88,7 +88,7 @@ func (e refusedError) Error() string      { return e.wire.Error() }
 func (refusedError) Is(target error) bool { return target == prompt.ErrCancelled }
 func (e refusedError) Unwrap() error      { return e.wire }
 
-// consent asks the person where the origin is not allowed, before any look at
+// consent asks the person where the origin is not allowed, before anything is read of
 // reader, card or module: an origin that is not allowed learns nothing of them.
 func (a *attempt) consent(ctx context.Context) error {
 	if a.Allowed(a.Caller.Origin) {

@@ -31,7 +31,7 @@ func (s *Service) watchDesktop(ctx context.Context) {
 	s.session.mu.Unlock()
 }
 
-// mayOpenSession tells whether a card may stay logged in.
+// mayOpenSession reports whether a card may stay logged in.
 func (s *Service) mayOpenSession() bool {
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()

@@ -138,10 +138,10 @@ func (s *Service) Run(ctx context.Context) {
 	s.remembered.wait()
 }
 
-// InUse tells whether the person is being asked, or a card used, for a login.
+// InUse reports whether the person is being asked, or a card used, for a login.
 func (s *Service) InUse() bool { return s.queue.inUse() }
 
-// AtLogin tells whether a login needs the card now, so that no reading of it
+// AtLogin reports whether a login needs the card now, so that no reading of it
 // should begin.
 func (s *Service) AtLogin() bool { return s.queue.atLogin() }
 

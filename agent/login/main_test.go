@@ -33,7 +33,7 @@ type setup struct {
 	logTo    io.Writer
 }
 
-// serve makes logins possible, with cards of which no event tells.
+// serve makes logins possible, with cards that no event reports.
 func serve(t *testing.T, o setup) *Service {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.toml")

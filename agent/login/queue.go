@@ -114,14 +114,14 @@ func (q *queue) withdraw(w *waiter, reason error) error {
 	return reason
 }
 
-// inUse tells whether somebody has the lease.
+// inUse reports whether somebody has the lease.
 func (q *queue) inUse() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.leased
 }
 
-// atLogin tells whether a login has the lease, or waits for one that is revocable:
+// atLogin reports whether a login has the lease, or waits for one that is revocable:
 // a question that stands after a login uses no card.
 func (q *queue) atLogin() bool {
 	q.mu.Lock()

@@ -39,7 +39,7 @@ func newRemembered(store *sites.Store, retry time.Duration, log *slog.Logger, ch
 	return &remembered{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}}
 }
 
-// has tells whether an origin is remembered. Where the copy is not the file's it
+// has reports whether an origin is remembered. Where the copy is not the file's it
 // is no, and the file is read in the background.
 func (r *remembered) has(origin string) bool {
 	if r.store == nil {
@@ -59,7 +59,7 @@ func (r *remembered) has(origin string) bool {
 }
 
 // update has the list read in the background where the file is another than the one
-// that was read. A keyring tells nobody that it was opened: where it was why the
+// that was read. A keyring does not report that it was opened: where it was why the
 // list could not be read it is asked again, now and then; r.mu is held.
 func (r *remembered) update(stamp sites.Stamp) {
 	if stamp != r.seen || sites.Unreachable(r.err) && time.Since(r.tried) >= r.retry {
@@ -117,7 +117,7 @@ func (r *remembered) ready(ctx context.Context) error {
 }
 
 // start reads the list at the agent's start, also where there is none yet: it
-// tells whether one can be kept. Reading in the background ends with ctx.
+// shows whether one can be remembered. Reading in the background ends with ctx.
 func (r *remembered) start(ctx context.Context) {
 	if r.store == nil {
 		return
@@ -218,7 +218,7 @@ func (r *remembered) setForgotten(origin string) {
 	r.forgotten[origin] = true
 }
 
-// Allowed tells whether an origin may do without a consent dialog, at this
+// Allowed reports whether an origin may do without a consent dialog, at this
 // moment: a site that was just forgotten may not, whatever it was when it came.
 func (s *Service) Allowed(origin string) bool {
 	switch s.Policy.Decide(origin) {
@@ -230,7 +230,7 @@ func (s *Service) Allowed(origin string) bool {
 	return false
 }
 
-// Remembers tells whether sites can be remembered here at all.
+// Remembers reports whether sites can be remembered here at all.
 func (s *Service) Remembers() bool { return s.remembered.store != nil }
 
 // SitesFile is the file with the remembered sites, "" where there is none.

@@ -14,7 +14,7 @@ import (
 
 // sign asks for the PIN and signs. Each round is one entry of the person's and
 // at most one try on the card; after a wrong PIN the person is asked anew, and
-// whoever then stops gets pin_incorrect.
+// a person who then stops gets pin_incorrect.
 func (a *attempt) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
 	if a.mayOpenSession() && a.Signer.HasCardSession(c.ID) {
 		signature, err := a.signInSession(ctx, c)
@@ -32,7 +32,7 @@ func (a *attempt) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signat
 			return signature, nil
 		case errors.Is(err, pkcs11.ErrOutcomeUnknown) && !asked.unsure:
 			// The PIN is forgotten; what the card has made of it, its tries will
-			// tell, and the person decides whether to go on.
+			// show, and the person decides whether to go on.
 			asked = entry{unsure: true}
 		case errors.Is(err, pkcs11.ErrPINIncorrect) && !errors.Is(err, pkcs11.ErrPINLocked):
 			last = nil

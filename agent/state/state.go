@@ -1,5 +1,5 @@
 // Package state is one model of how the agent and its cards are: what the menu,
-// the doctor, the command line and a second start are told.
+// the doctor, the command line and a second start show of it.
 //
 // It is a leaf of codes and numbers, which the agent fills and everybody else
 // reads; no sentence is inside its JSON, and nothing of it is secret. [State.Text]
@@ -40,7 +40,7 @@ type State struct {
 	Card        string   `json:"cardState"`             // CardPresent, CardAbsent or CardUnknown
 	ReaderCount int      `json:"readerCount"`           // PC/SC readers, and slots that are none and hold a token
 	Arriving    bool     `json:"arriving,omitempty"`    // a card is in a reader and not read yet
-	Polled      bool     `json:"polled,omitempty"`      // no event tells of some slot: the person may want to read anew
+	Polled      bool     `json:"polled,omitempty"`      // no event reports changes of some slot: the person may want to read anew
 	Failure     *Failure `json:"failure,omitempty"`     // why the cards cannot be read
 	InUse       bool     `json:"inUse,omitempty"`       // a login is asking the person, or uses the card
 	CardSession bool     `json:"cardSession,omitempty"` // a card stays logged in
@@ -52,8 +52,8 @@ type State struct {
 	Desktop *Desktop `json:"desktop,omitempty"` // where it was asked for
 }
 
-// Desktop is what only the agent's own desktop session can tell: whoever asks from
-// afar, over ssh, has another.
+// Desktop is what only the agent's own desktop session knows: a command
+// over ssh runs in another.
 type Desktop struct {
 	Display bool   `json:"display"`           // a window can be shown
 	Keyring string `json:"keyring,omitempty"` // why nothing is remembered: sites.Reason
@@ -118,7 +118,7 @@ const (
 	PINNotSet   PIN = "not_set"
 )
 
-// Usable tells whether a login can use a card whose PIN stands so: no try is spent
+// Usable reports whether a login can use a card whose PIN stands so: no try is spent
 // on a card that says that it would take none.
 func (p PIN) Usable() bool { return p != PINLocked && p != PINNotSet }
 

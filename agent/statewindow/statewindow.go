@@ -1,5 +1,5 @@
 // Package statewindow has the one window that shows the agent's state to the
-// person, whoever asks for it: the menu, or a second start.
+// person, whether the menu, or a second start.
 //
 // A [Window] may be used from any goroutine. However often it is asked for, one
 // window stands at most, and none is left behind at the end. It neither knows what

@@ -1,7 +1,7 @@
 // Package broadcast wakes those who show something when it has changed.
 //
 // A [Signal] may be used from any goroutine, and its zero value is ready. It
-// carries no value, and whoever publishes never waits for a listener.
+// carries no value, and publishing never waits for a listener.
 package broadcast
 
 import (

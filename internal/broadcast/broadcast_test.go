@@ -6,7 +6,7 @@ import (
 )
 
 // A listener that is slow finds one value, one whose context ended none, and
-// whoever publishes waits for neither.
+// publishing waits for neither.
 func TestSignal(t *testing.T) {
 	var s Signal
 	ctx, cancel := context.WithCancel(t.Context())

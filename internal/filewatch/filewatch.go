@@ -1,7 +1,7 @@
 // Package filewatch notifies of small files that another process replaces.
 //
 // [Watch] may be called concurrently. It reads no file, and no decision may
-// stand on it: whoever is notified reads the file itself.
+// stand on it: the one notified reads the file itself.
 package filewatch
 
 import (
