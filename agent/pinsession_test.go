@@ -134,7 +134,7 @@ func TestPINSessionRefused(t *testing.T) {
 // asked each time.
 func TestNoPINSession(t *testing.T) {
 	watch, _ := listening()
-	deaf := func(context.Context, func(string)) error { return desktop.ErrCannotTell }
+	deaf := func(context.Context, func(string)) error { return desktop.ErrUnavailable }
 	for name, o := range map[string]setup{"no setting": {desktop: watch}, "a desktop that does not tell": {desktop: deaf, session: time.Hour}} {
 		t.Run(name, func(t *testing.T) {
 			pool, person, asked := withSession(t)

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// launchctl(1) keeps for each person which LaunchAgents are off.
+// launchctl(1) remembers for each person which LaunchAgents are off.
 const launchctl = "/bin/launchctl"
 
 func personal() (string, error) {
@@ -24,7 +24,7 @@ func personal() (string, error) {
 
 func domain() string { return "gui/" + strconv.Itoa(os.Getuid()) }
 
-// Get tells how it is.
+// Get reads the present state.
 func Get() (State, error) {
 	path, err := personal()
 	if err != nil {
@@ -70,7 +70,7 @@ func Enable(program string) error {
 	return run("enable")
 }
 
-// Disable takes the person's own away, and the machine's for this person.
+// Disable removes the person's own entry, and disables the machine's for them.
 func Disable() error {
 	path, err := personal()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 
 const file = name + ".desktop"
 
-// personal is the person's own entry, which wins over the machine's of the same
-// name (XDG Base Directory Specification).
+// personal is the path of the person's own entry, which overrides the machine's
+// entry of the same name (XDG Base Directory Specification).
 func personal() (string, error) {
 	dir, err := dirs.ConfigHome()
 	if err != nil {
@@ -23,7 +23,7 @@ func personal() (string, error) {
 	return filepath.Join(dir, "autostart", file), nil
 }
 
-// machine is the entry that is there for everyone, the most important first.
+// machine is the entry installed for everyone that has the highest precedence.
 func machine() (path string, text []byte, err error) {
 	for _, dir := range dirs.ConfigDirs() {
 		path := filepath.Join(dir, "autostart", file)
@@ -36,7 +36,7 @@ func machine() (path string, text []byte, err error) {
 	return "", nil, nil
 }
 
-// Get tells how it is.
+// Get reads the present state.
 func Get() (State, error) {
 	path, err := personal()
 	if err != nil {
@@ -53,14 +53,14 @@ func Get() (State, error) {
 	s := State{Enabled: e.enabled, Where: path}
 	if e.tryExec != "" {
 		if _, err := exec.LookPath(e.tryExec); err != nil {
-			s.Missing, s.Enabled = e.tryExec, false // the desktop passes such an entry over
+			s.Missing, s.Enabled = e.tryExec, false // the desktop skips such an entry
 		}
 	}
 	return s, nil
 }
 
 // Enable starts the program at each login. Where the machine's own entry does
-// that, the person's is taken away; a desktop reads only one of them.
+// that, the person's is removed: a desktop reads only one of them.
 func Enable(program string) error {
 	path, err := personal()
 	if err != nil {
@@ -77,7 +77,7 @@ func Enable(program string) error {
 		if s, err := Get(); err != nil || s.Enabled {
 			return err
 		}
-		// It names a program that is not there: the person's own helps.
+		// It names a program that does not exist: the person's own entry is needed.
 	}
 	entry, err := DesktopEntry(program)
 	if err != nil {
@@ -86,8 +86,7 @@ func Enable(program string) error {
 	return replace(path, entry)
 }
 
-// Disable keeps an entry that hides the machine's, also one that is installed
-// later.
+// Disable writes an entry that hides the machine's, even one installed later.
 func Disable() error {
 	path, err := personal()
 	if err != nil {

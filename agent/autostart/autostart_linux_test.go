@@ -4,15 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
-	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
-// home gives the test a person's and a machine's autostart folder.
+// home gives the test autostart folders of its own, a person's and a machine's.
 func home(t *testing.T) (personal, machine string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -65,16 +63,16 @@ func TestPersonsOwn(t *testing.T) {
 	}
 }
 
-// TestEveryones: the machine's entry is respected, taken back for this person,
+// TestMachineEntry: the machine's entry is respected, disabled for this person,
 // and used again.
-func TestEveryones(t *testing.T) {
+func TestMachineEntry(t *testing.T) {
 	personal, machine := home(t)
 	entry, err := DesktopEntry("/bin/true")
 	do(t, err)
 	write(t, machine, entry)
 	is(t, "the machine's", State{Enabled: true, Where: machine})
 	do(t, Disable())
-	is(t, "taken back", State{Where: personal})
+	is(t, "disabled for this person", State{Where: personal})
 	do(t, Enable("/bin/false"))
 	is(t, "the machine's again", State{Enabled: true, Where: machine})
 	if _, err := os.Stat(personal); !os.IsNotExist(err) {
@@ -92,8 +90,8 @@ func TestEveryones(t *testing.T) {
 	is(t, "the machine's starts nothing", State{Enabled: true, Where: personal})
 }
 
-// TestDisabledBeforeInstalled: who said no is not started by a package that
-// comes later.
+// TestDisabledBeforeInstalled: a package installed later does not start the
+// agent of a person who disabled it before.
 func TestDisabledBeforeInstalled(t *testing.T) {
 	personal, machine := home(t)
 	do(t, Disable())
@@ -103,8 +101,8 @@ func TestDisabledBeforeInstalled(t *testing.T) {
 	is(t, "installed later", State{Where: personal})
 }
 
-// TestEntryOnTheDesktop has GLib, which GNOME and others start entries with,
-// start a program whose path has all that the quoting is for.
+// TestEntryOnTheDesktop starts programs with GLib, as GNOME and others start
+// entries; their paths hold every character that needs quoting.
 func TestEntryOnTheDesktop(t *testing.T) {
 	gio, validate := testdesktop.Needs(t, "gio"), testdesktop.Needs(t, "desktop-file-validate")
 	for _, odd := range []string{"plain", "a b", `q"q`, "d$HOME", "b`id`b", `s\s\\s`, "é’", `all "of" $HOME \"u\` + "`", "a;b&c|d>e~f#g(h)*?'i"} {
@@ -140,14 +138,5 @@ func await(t *testing.T, path string) string {
 		if time.Now().After(end) {
 			t.Fatal(err)
 		}
-	}
-}
-
-// TestOnWindows runs the tests of the registry's code in wine's registry.
-func TestOnWindows(t *testing.T) {
-	program := winetest.BuildTest(t, ".")
-	out := winetest.New(t).Run(program, "-test.v", "-test.run", "TestRunKey|TestParse")
-	if !strings.Contains(out, "--- PASS: TestRunKey") {
-		t.Error(out)
 	}
 }

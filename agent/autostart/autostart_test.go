@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the files under packaging/ anew")
+var update = flag.Bool("update", false, "rewrite the files under packaging/")
 
-// TestPackages: what packages install is what the command writes.
+// TestPackages: packages install the same entry that the command writes.
 func TestPackages(t *testing.T) {
 	entry, err := DesktopEntry("/usr/bin/cpx-agent")
 	if err != nil {

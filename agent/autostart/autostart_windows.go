@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// The keys that Windows reads at a login, and the one in which Settings and the
-// Task Manager keep what a person has switched off.
+// The key that Windows reads at a login, and the one in which Settings and the
+// Task Manager record what a person has switched off.
 const (
 	runKey      = `Software\Microsoft\Windows\CurrentVersion\Run`
 	approvedKey = `Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run`
 	value       = "CPxBridge"
 )
 
-// root is a part of the registry in which Windows looks for what to start.
+// root is a part of the registry in which Windows finds what to start.
 type root struct {
 	key  registry.Key
-	path string // below key, "" outside of tests
+	path string // below key, "" outside tests
 	name string
 }
 
@@ -29,8 +29,8 @@ type roots struct{ machine, person root }
 
 var system = roots{root{registry.LOCAL_MACHINE, "", "HKLM"}, root{registry.CURRENT_USER, "", "HKCU"}}
 
-// Get tells how it is. The machine's value comes first: where it starts the
-// agent, the person's does not take it back.
+// Get reads the present state. The machine's value comes first: where it starts
+// the agent, the person's cannot prevent that.
 func Get() (State, error) { return system.get() }
 
 // Enable starts the program at each login.
@@ -39,9 +39,9 @@ func Enable(program string) error { return system.enable(program) }
 // Disable fails with ErrMachine where the administrator's value starts it.
 func Disable() error { return system.disable() }
 
-// get goes on to the person's value where the machine's does not start the agent.
-// Where neither does, the machine's is told if there is one: it is what an
-// administrator meant.
+// get reads the person's value only where the machine's does not start the agent.
+// Where neither does, it returns the machine's if there is one: that is what an
+// administrator intended.
 func (r roots) get() (State, error) {
 	var first State
 	for _, root := range []root{r.machine, r.person} {
@@ -85,7 +85,7 @@ func (r root) read() (string, error) {
 	return command, err
 }
 
-// switchedOff: an odd first byte is off.
+// switchedOff says whether Settings has it off, which is an odd first byte.
 func (r root) switchedOff() bool {
 	key, err := registry.OpenKey(r.key, r.path+approvedKey, registry.QUERY_VALUE)
 	if err != nil {
@@ -121,7 +121,7 @@ func (r roots) enable(program string) error {
 	return errors.Join(key.SetStringValue(value, `"`+program+`" run`), r.person.approve())
 }
 
-// approve takes back what was switched off in Settings.
+// approve undoes what was switched off in Settings.
 func (r root) approve() error {
 	key, err := registry.OpenKey(r.key, r.path+approvedKey, registry.SET_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {

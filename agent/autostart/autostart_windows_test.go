@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// newRoots stand for the machine's and the person's part of the registry, below a
-// key of the test's own, so that no administrator is needed and nothing of the
-// tester's is touched.
+// newRoots are a machine's and a person's part of the registry below a key of the
+// test's own, so that no administrator is needed and the real keys are not
+// touched.
 func newRoots(t *testing.T) roots {
 	t.Helper()
 	const top = `Software\CPxBridgeTest`
@@ -97,11 +97,11 @@ func TestRunKey(t *testing.T) {
 		r.is(t, "disabled", State{})
 	}
 	if err := r.enable(`C:\a" & calc`); err == nil {
-		t.Error("a quote in a path was taken")
+		t.Error("a quote in a path was accepted")
 	}
 }
 
-// TestMachine: what the machine starts is not started twice nor taken back.
+// TestMachine: what the machine starts is neither started twice nor disabled.
 func TestMachine(t *testing.T) {
 	r, self := newRoots(t), self(t)
 	r.machine.run(t, self+" run")
@@ -136,7 +136,7 @@ func TestMachineDoesNotStart(t *testing.T) {
 			}
 			r.is(t, "enabled", State{Enabled: true, Where: personal})
 			if err := r.disable(); err != nil {
-				t.Errorf("what the person enabled cannot be taken back: %v", err)
+				t.Errorf("what the person enabled cannot be disabled: %v", err)
 			}
 			r.is(t, "disabled", c.alone)
 			if err := r.enable(gone); err != nil {
@@ -147,7 +147,7 @@ func TestMachineDoesNotStart(t *testing.T) {
 	}
 }
 
-// TestSystem reads the real keys, and changes nothing there.
+// TestSystem reads the real keys and changes nothing.
 func TestSystem(t *testing.T) {
 	got, err := Get()
 	if err != nil {

@@ -33,16 +33,16 @@ StartupNotify=false
 `, nil
 }
 
-// hidden takes back for one person what is installed for everyone.
+// hidden is the entry that disables for one person what is installed for everyone.
 const hidden = `[Desktop Entry]
 Type=Application
 Name=CPx Bridge
 Hidden=true
 `
 
-// quoteExec quotes a program's path as the Exec key wants it (Desktop Entry
-// Specification, "The Exec key"), before the escapes of every string. The sign =
-// is forbidden there, and GLib looks for a program with %% for %.
+// quoteExec quotes a program's path for the Exec key (Desktop Entry
+// Specification, "The Exec key"), before the escapes that every string needs. The
+// sign = is forbidden there, and GLib takes %% in a program's path literally.
 func quoteExec(program string) (string, error) {
 	if !strings.HasPrefix(program, "/") || !utf8.ValidString(program) || strings.ContainsAny(program, "=%\n\r\t") {
 		return "", fmt.Errorf("autostart: %q cannot stand in a desktop entry: an absolute path without the signs = and %% is needed", program)
@@ -51,21 +51,21 @@ func quoteExec(program string) (string, error) {
 	return `"` + quote.Replace(program) + `"`, nil
 }
 
-// escape is for a value of the type string.
+// escape escapes a value of the type string.
 func escape(value string) string { return strings.ReplaceAll(value, `\`, `\\`) }
 
 func unescape(value string) string {
 	return strings.NewReplacer(`\\`, `\`, `\s`, " ", `\n`, "\n", `\t`, "\t", `\r`, "\r").Replace(value)
 }
 
-// entry is what counts of a desktop entry.
+// entry is what matters of a desktop entry.
 type entry struct {
 	enabled bool
 	tryExec string
 }
 
-// parseEntry reads the group Desktop Entry. Hidden means that there is none;
-// GNOME and others switch entries off by a key of their own.
+// parseEntry reads the group Desktop Entry. Hidden means that the entry counts as
+// absent; GNOME and others disable entries by a key of their own.
 func parseEntry(text []byte) entry {
 	e := entry{enabled: true}
 	group, found := "", false

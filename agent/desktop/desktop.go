@@ -1,12 +1,11 @@
-// Package desktop tells when the person leaves the workstation: the screen is
+// Package desktop reports when the person leaves the workstation: the screen is
 // locked, the machine sleeps, another session comes to the front.
 //
-// Watch may be called once for each who wants to know. It never acts on the
-// desktop, and never says that nothing happened where it cannot tell: then it
-// fails.
+// Watch may be called concurrently, by as many callers as want to know. It never
+// acts on the desktop, and never stays silent where it cannot watch: it fails.
 package desktop
 
 import "errors"
 
-// ErrCannotTell says that nothing on this machine tells when the person leaves.
-var ErrCannotTell = errors.New("desktop: nothing tells when the screen is locked")
+// ErrUnavailable says that nothing on this machine reports when the person leaves.
+var ErrUnavailable = errors.New("desktop: nothing tells when the screen is locked")

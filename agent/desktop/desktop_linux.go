@@ -11,7 +11,7 @@ import (
 )
 
 // The names and members of logind (org.freedesktop.login1, systemd) and of the
-// screen savers (Idle Inhibition Service, and what desktops made of it).
+// screen savers (Idle Inhibition Service, and the desktops' variants of it).
 const (
 	login1        = "org.freedesktop.login1"
 	login1Manager = "org.freedesktop.login1.Manager"
@@ -23,28 +23,28 @@ var screenSavers = []string{
 	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.mate.ScreenSaver", "org.cinnamon.ScreenSaver", "org.xfce.ScreenSaver",
 }
 
-// Watch calls left with a reason each time the person leaves, until ctx ends.
-// It returns once it listens, and fails with ErrCannotTell where neither the
-// system's session manager nor the desktop's bus can be listened to.
-func Watch(ctx context.Context, left func(reason string)) error {
+// Watch calls onEnd with a reason each time the person leaves, until ctx ends.
+// It returns once it listens, and fails with ErrUnavailable where it can listen
+// neither to the system's session manager nor to the desktop's screen saver.
+func Watch(ctx context.Context, onEnd func(reason string)) error {
 	var errs []error
 	listening := 0
 	for _, listen := range []func(context.Context, func(string)) error{watchSystem, watchSession} {
-		if err := listen(ctx, left); err != nil {
+		if err := listen(ctx, onEnd); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		listening++
 	}
 	if listening == 0 {
-		return fmt.Errorf("%w: %w", ErrCannotTell, errors.Join(errs...))
+		return fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(errs...))
 	}
 	return nil
 }
 
 // watchSystem listens to logind: sleep, and this session locked or no longer in
 // front.
-func watchSystem(ctx context.Context, left func(string)) error {
+func watchSystem(ctx context.Context, onEnd func(string)) error {
 	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("system bus: %w", err)
@@ -63,15 +63,15 @@ func watchSystem(ctx context.Context, left func(string)) error {
 	follow(ctx, conn, func(s *dbus.Signal) {
 		switch {
 		case s.Name == login1Manager+".PrepareForSleep" && first(s, true):
-			left("sleep")
+			onEnd("sleep")
 		case s.Name == login1Session+".Lock":
-			left("locked")
+			onEnd("locked")
 		case s.Name == properties+".PropertiesChanged" && changed(s, "LockedHint", true):
-			left("locked")
+			onEnd("locked")
 		case s.Name == properties+".PropertiesChanged" && changed(s, "Active", false):
-			left("another session in front")
+			onEnd("another session in front")
 		}
-	}, left)
+	}, onEnd)
 	return nil
 }
 
@@ -88,9 +88,9 @@ func ownSession(conn *dbus.Conn) (dbus.ObjectPath, error) {
 }
 
 // watchSession listens to the desktop's screen saver, whichever it is.
-func watchSession(ctx context.Context, left func(string)) error {
+func watchSession(ctx context.Context, onEnd func(string)) error {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
-		return errors.New("session bus: there is none") // and one of our own would tell nothing
+		return errors.New("session bus: there is none") // and one that we started would carry no signals
 	}
 	conn, err := dbus.ConnectSessionBus(dbus.WithContext(ctx))
 	if err != nil {
@@ -98,32 +98,32 @@ func watchSession(ctx context.Context, left func(string)) error {
 	}
 	var names []string
 	err = conn.BusObject().Call("org.freedesktop.DBus.ListNames", 0).Store(&names)
-	there := false
+	running := false
 	for _, saver := range screenSavers {
 		err = errors.Join(err, conn.AddMatchSignal(dbus.WithMatchInterface(saver), dbus.WithMatchMember("ActiveChanged")))
 		for _, name := range names {
-			there = there || name == saver
+			running = running || name == saver
 		}
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("session bus: %w", err), conn.Close())
 	}
-	// Listened to in any case: at the desktop's start the agent may come before
-	// the screen saver. But a bus without one is not enough to go by.
+	// Listen in any case: at the desktop's start the agent may come before the
+	// screen saver. But a bus without one does not count as watched.
 	follow(ctx, conn, func(s *dbus.Signal) {
 		if first(s, true) {
-			left("locked")
+			onEnd("locked")
 		}
-	}, left)
-	if !there {
+	}, onEnd)
+	if !running {
 		return errors.New("session bus: no screen saver is on it")
 	}
 	return nil
 }
 
-// follow hands on signals until ctx ends. A bus that goes away tells nothing
-// any more, which counts as the person leaving.
-func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), left func(string)) {
+// follow passes signals on until ctx ends. A lost bus can report nothing any
+// more, which counts as the person leaving.
+func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), onEnd func(string)) {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
 	var once sync.Once
@@ -135,7 +135,7 @@ func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), left fu
 			do(s)
 		}
 		if ctx.Err() == nil {
-			left("the bus is gone")
+			onEnd("the bus is gone")
 		}
 	}()
 }

@@ -13,7 +13,7 @@ import (
 
 const sessionPath = dbus.ObjectPath("/org/freedesktop/login1/session/TEST")
 
-// logind stands on a real bus for what no test may do to the machine: lock it,
+// logind is a stand-in on a real bus, because no test may lock the machine or
 // send it to sleep.
 type logind struct{ conn *dbus.Conn }
 
@@ -40,7 +40,7 @@ func connect(t *testing.T, address, name string) *dbus.Conn {
 	return conn
 }
 
-func left(t *testing.T) (chan string, func(string)) {
+func ends() (chan string, func(string)) {
 	reasons := make(chan string, 10)
 	return reasons, func(reason string) { reasons <- reason }
 }
@@ -50,10 +50,10 @@ func expect(t *testing.T, reasons chan string, want string) {
 	select {
 	case got := <-reasons:
 		if got != want {
-			t.Errorf("left because of %q, want %q", got, want)
+			t.Errorf("ended because of %q, want %q", got, want)
 		}
 	case <-time.After(testdesktop.Patience):
-		t.Fatalf("nothing told, want %q", want)
+		t.Fatalf("nothing reported, want %q", want)
 	}
 }
 
@@ -65,11 +65,11 @@ func TestSystem(t *testing.T) {
 	if err := l.conn.Export(l, "/org/freedesktop/login1", login1Manager); err != nil {
 		t.Fatal(err)
 	}
-	reasons, f := left(t)
+	reasons, f := ends()
 	if err := Watch(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
-	// What is none of this session's business comes first and is not told.
+	// First what does not concern this session, and is not reported.
 	l.emit(t, "/org/freedesktop/login1", login1Manager+".PrepareForSleep", false)
 	l.emit(t, sessionPath+"2", login1Session+".Lock")
 	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false), "Active": dbus.MakeVariant(true)}, []string{})
@@ -90,7 +90,7 @@ func TestScreenSaver(t *testing.T) {
 			t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
 			t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 			l := logind{connect(t, address, saver)}
-			reasons, f := left(t)
+			reasons, f := ends()
 			if err := Watch(t.Context(), f); err != nil {
 				t.Fatal(err)
 			}
@@ -110,7 +110,7 @@ func TestScreenSaverComesLater(t *testing.T) {
 	if err := l.conn.Export(l, "/org/freedesktop/login1", login1Manager); err != nil {
 		t.Fatal(err)
 	}
-	reasons, f := left(t)
+	reasons, f := ends()
 	if err := Watch(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
@@ -119,23 +119,23 @@ func TestScreenSaverComesLater(t *testing.T) {
 	expect(t, reasons, "locked")
 }
 
-// Where nothing tells, Watch says so rather than listen in vain: no bus at all,
-// and a bus on which no screen saver is.
-func TestCannotTell(t *testing.T) {
+// Watch fails rather than listen in vain: without any bus, and on a bus without a
+// screen saver.
+func TestUnavailable(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
 	for name, address := range map[string]string{"no bus": "", "no screen saver": testdesktop.Bus(t)} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-		if err := Watch(t.Context(), func(string) {}); !errors.Is(err, ErrCannotTell) {
+		if err := Watch(t.Context(), func(string) {}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// A bus that goes away can tell nothing any more: that counts as leaving. The
-// end of the context does not.
+// A lost bus can report nothing any more: that counts as leaving. The end of the
+// context does not.
 func TestBusGoes(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
-	reasons, f := left(t)
+	reasons, f := ends()
 	t.Run("bus", func(t *testing.T) {
 		address := testdesktop.Bus(t)
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)

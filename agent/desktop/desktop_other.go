@@ -4,5 +4,5 @@ package desktop
 
 import "context"
 
-// Watch is not written yet for this system.
-func Watch(context.Context, func(reason string)) error { return ErrCannotTell }
+// Watch fails: there is none for this system yet.
+func Watch(context.Context, func(reason string)) error { return ErrUnavailable }

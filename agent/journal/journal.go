@@ -1,8 +1,8 @@
 // Package journal keeps the agent's log in a file that the person can open from
 // the tray, beside the standard error that nobody sees on a desktop.
 //
-// One agent writes a journal at a time. It is bounded: a full file makes place
-// for a new one, of which few are kept. Nobody but the person reads it.
+// One agent writes a journal at a time. It is bounded: a full file is set aside
+// for a new one, and only the newest few remain. Nobody but the person can read it.
 package journal
 
 import (
@@ -15,7 +15,7 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 )
 
-// Name is the file's name in the state folder. Older ones stand beside it with
+// Name is the file's name in the state folder. Older files lie beside it with
 // their time in the name.
 const Name = "agent.log"
 
@@ -24,7 +24,7 @@ const (
 	maxOld       = 2
 )
 
-// Open opens the journal in the state folder, which is made where it is missing.
+// Open opens the journal in the state folder, which it creates where it is missing.
 func Open(stateDir string) (journal io.WriteCloser, path string, err error) {
 	path = filepath.Join(stateDir, Name)
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
@@ -38,7 +38,7 @@ func Open(stateDir string) (journal io.WriteCloser, path string, err error) {
 	case !info.Mode().IsRegular():
 		return nil, "", fmt.Errorf("journal: %s is not a file", path)
 	}
-	// Made here, so that its mode is ours whatever stood there before.
+	// Created here, so that its mode is ours whatever was there before.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, "", err

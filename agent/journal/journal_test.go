@@ -20,7 +20,7 @@ func open(t *testing.T, dir string) (*slog.Logger, string) {
 	return slog.New(slog.NewTextHandler(file, nil)), path
 }
 
-// It is the person's only, whatever stood there before, and goes on from one
+// Only the person can read it, whatever was there before, and it goes on from one
 // start to the next.
 func TestOpen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
@@ -47,7 +47,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// What is no file is not written to, and no folder is an error.
+// Nothing is written to what is no regular file, and a missing folder is an error.
 func TestNoFile(t *testing.T) {
 	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
 	if err := os.WriteFile(elsewhere, nil, 0o600); err != nil {
@@ -86,7 +86,7 @@ func TestBounded(t *testing.T) {
 			}
 		}
 		if len(files) == 1+maxOld && size <= (1+maxOld)*maxMegabytes<<20 && modes == 0o600 {
-			return // the old ones are taken away beside the writing
+			return // old files are removed in the background
 		} else if time.Now().After(end) {
 			t.Fatalf("%d files of %d bytes together, %v", len(files), size, modes)
 		}

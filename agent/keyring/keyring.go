@@ -1,8 +1,8 @@
-// Package keyring keeps the agent's small secrets in the desktop's keyring,
+// Package keyring stores the agent's small secrets in the desktop's keyring,
 // through go-keyring: never a PIN.
 //
-// No call waits longer than its context and the ring's own limit, whatever the
-// keyring does, and nobody is asked to unlock it unless the ring says so. All
+// No call lasts longer than its context and the ring's own limit, whatever the
+// keyring does, and nobody is asked to unlock it unless the ring allows that. All
 // functions may be called concurrently; one call of the process at a time
 // reaches the keyring.
 package keyring
@@ -17,10 +17,10 @@ import (
 	"github.com/zalando/go-keyring"
 )
 
-// service is the keyring's entry; people see it in their keyring's program.
+// service is the name of the entries, which people see in their keyring's program.
 const service = "CPx Bridge"
 
-// Why the keyring gave no answer.
+// Why a call failed.
 var (
 	ErrNone     = errors.New("keyring: there is no keyring")
 	ErrLocked   = errors.New("keyring: it is locked")
@@ -35,12 +35,12 @@ const (
 	UnlockLimit = 2 * time.Minute // of one call that may ask the person
 )
 
-// Ring is a way to the desktop's keyring. The zero value asks nobody anything.
+// Ring gives access to the desktop's keyring. The zero value asks nobody anything.
 type Ring struct {
-	// Unlock lets a locked keyring ask the person. Else such a keyring is an
-	// error, and nobody is asked anything that they did not begin.
+	// Unlock lets a locked keyring ask the person. Without it such a keyring is
+	// an error: nobody is asked about something that they did not begin.
 	Unlock bool
-	// Limit is how long a call may take; 0: what fits Unlock.
+	// Limit is how long a call may take; 0 means the default, which depends on Unlock.
 	Limit time.Duration
 }
 
@@ -55,28 +55,28 @@ func (r Ring) Set(ctx context.Context, account, secret string) error {
 	return err
 }
 
-// Delete takes a secret away; ErrNotFound where there is none.
+// Delete deletes a secret; ErrNotFound where there is none.
 func (r Ring) Delete(ctx context.Context, account string) error {
 	_, err := r.call(ctx, func() (string, error) { return "", keyring.Delete(service, account) })
 	return err
 }
 
-// Check tells whether the keyring is there and open, without reading a secret.
+// Check fails unless the keyring exists and is unlocked. It reads no secret.
 func (r Ring) Check(ctx context.Context) error {
 	_, err := r.call(ctx, func() (string, error) { return "", nil })
 	return err
 }
 
-// gate lets one call of the process at a time to the keyring. The library's
-// calls cannot be ended and may wait for a person for ever: while one is late,
-// the next ones fail at once, so that at most one goroutine hangs.
+// gate admits one call of the process at a time to the keyring. The library's
+// calls cannot be interrupted and may wait for a person for ever: while one is
+// overdue, the next ones fail at once, so that at most one goroutine hangs.
 type gate struct {
-	turn chan struct{}
-	late atomic.Bool
+	semaphore chan struct{}
+	overdue   atomic.Bool
 }
 
-// desktop is the process's one way to the desktop's keyring.
-var desktop = &gate{turn: make(chan struct{}, 1)}
+// desktop is the process's only access to the desktop's keyring.
+var desktop = &gate{semaphore: make(chan struct{}, 1)}
 
 func (r Ring) call(ctx context.Context, do func() (string, error)) (string, error) {
 	limit := r.Limit
@@ -93,11 +93,11 @@ func (r Ring) call(ctx context.Context, do func() (string, error)) (string, erro
 
 // call runs do, at most until ctx ends.
 func (g *gate) call(ctx context.Context, unlock bool, do func() (string, error)) (string, error) {
-	if g.late.Load() {
+	if g.overdue.Load() {
 		return "", fmt.Errorf("%w: an earlier call still waits", ErrSlow)
 	}
 	select {
-	case g.turn <- struct{}{}:
+	case g.semaphore <- struct{}{}:
 	case <-ctx.Done():
 		return "", ErrSlow
 	}
@@ -108,8 +108,8 @@ func (g *gate) call(ctx context.Context, unlock bool, do func() (string, error))
 	done := make(chan result, 1)
 	go func() {
 		defer func() {
-			g.late.Store(false)
-			<-g.turn
+			g.overdue.Store(false)
+			<-g.semaphore
 		}()
 		var r result
 		if r.err = reachable(ctx, unlock); r.err == nil && ctx.Err() == nil {
@@ -124,16 +124,16 @@ func (g *gate) call(ctx context.Context, unlock bool, do func() (string, error))
 		}
 		return r.secret, typed(r.err)
 	case <-ctx.Done():
-		g.late.Store(true)
-		// It may have ended since, and not see that it is late.
+		g.overdue.Store(true)
+		// It may just have ended, without seeing that it is overdue.
 		if len(done) > 0 {
-			g.late.Store(false)
+			g.overdue.Store(false)
 		}
 		return "", ErrSlow
 	}
 }
 
-// typed makes a keyring's error one of this package's.
+// typed wraps a keyring's error in one of this package's.
 func typed(err error) error {
 	switch {
 	case err == nil, errors.Is(err, keyring.ErrNotFound):

@@ -7,8 +7,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// TestRing is the ring with a real keyring, open and locked. What hangs and what
-// is missing is tested where it is used, in agent/sites.
+// TestRing uses a real keyring, unlocked and locked. One that hangs and one that
+// is missing are tested where rings are used, in agent/sites.
 func TestRing(t *testing.T) {
 	k := testdesktop.NewKeyring(t, "")
 	k.Use()

@@ -22,10 +22,10 @@ const (
 	propertyGet       = "org.freedesktop.DBus.Properties.Get"
 )
 
-// reachable looks, before go-keyring is called, whether that call can end by
-// itself. Go-keyring would start a bus where there is none, and ask the person
-// to unlock the keyring, whenever that may be; its wait for the answer cannot be
-// ended, and each leaves a channel behind on the process's connection.
+// reachable checks, before go-keyring is called, that the call can end by itself.
+// Go-keyring would start a bus where there is none, and ask the person at any
+// time to unlock the keyring; its wait for the answer cannot be interrupted, and
+// each wait leaves a channel behind on the process's connection.
 func reachable(ctx context.Context, unlock bool) error {
 	conn, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx))
 	if err != nil {
@@ -35,12 +35,12 @@ func reachable(ctx context.Context, unlock bool) error {
 	if err := errors.Join(conn.Auth(nil), conn.Hello()); err != nil {
 		return fmt.Errorf("%w: the session bus: %w", ErrNone, err)
 	}
-	var there []dbus.ObjectPath
-	if err := property(ctx, conn, secretsPath, secretCollections, &there); err != nil {
+	var collections []dbus.ObjectPath
+	if err := property(ctx, conn, secretsPath, secretCollections, &collections); err != nil {
 		return err
 	}
 	collection := defaultCollection
-	if slices.Contains(there, loginCollection) {
+	if slices.Contains(collections, loginCollection) {
 		collection = loginCollection
 	}
 	var locked bool
@@ -79,7 +79,7 @@ func kind(err error) error {
 		strings.HasPrefix(answer.Name, std+"Spawn."), errors.Is(err, dbus.ErrClosed):
 		return ErrNone
 	case answer.Name == "org.freedesktop.Secret.Error.IsLocked", strings.Contains(err.Error(), "failed to unlock"):
-		return ErrLocked // the second is go-keyring's word for a person who did not unlock it
+		return ErrLocked // the second is go-keyring's text when the person did not unlock it
 	}
 	return ErrRefused
 }

@@ -1,12 +1,12 @@
-// Package peer tells who is at the other end of a loopback TCP connection.
+// Package peer finds who owns the other end of a loopback TCP connection.
 //
-// Owner may be called concurrently. It never guesses: what it cannot tell for
-// certain is an error, and callers refuse the connection.
+// Owner may be called concurrently. It never guesses: what it cannot establish
+// with certainty is an error, and callers refuse the connection.
 package peer
 
 import "errors"
 
-// ErrUnsupported says that this platform's check is not written yet; a server
+// ErrUnsupported says that there is no check for this platform yet; a server
 // must then refuse to serve.
 var ErrUnsupported = errors.New("peer: no check of the connecting user on this platform yet")
 
@@ -17,8 +17,8 @@ type Identity struct {
 	PID     int    // 0 where unknown
 }
 
-// Caller is who asks: made once at the gate and carried along.
+// Caller is who sends requests: made once at the gate and carried along.
 type Caller struct {
-	Origin string // as the browser stated it; whether it is allowed is asked at each request
+	Origin string // as the browser states it; whether it is allowed is checked at each request
 	Identity
 }

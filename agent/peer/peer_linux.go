@@ -13,15 +13,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported says whether this platform's check is written.
+// Supported says whether there is a check for this platform.
 func Supported() bool { return true }
 
 var errNotEstablished = errors.New("peer: the connecting socket is no longer established")
 
 // Owner asks the kernel (sock_diag(7)) for the socket at the other end of an
 // accepted connection: local is the listener's side, remote the peer's. A peer
-// that has closed already is an error, because the kernel would give uid 0
-// for it.
+// that has closed already is an error, because the kernel would report uid 0.
 func Owner(local, remote netip.AddrPort) (Identity, error) {
 	if !local.IsValid() || !remote.IsValid() {
 		return Identity{}, errors.New("peer: not a TCP connection")
@@ -32,7 +31,7 @@ func Owner(local, remote netip.AddrPort) (Identity, error) {
 		destination: netip.AddrPortFrom(local.Addr().Unmap(), local.Port()),
 	}
 	// Without NLM_F_DUMP the kernel looks up the exact pair; a dump would
-	// filter by ports alone, and another address with the same ports would fit.
+	// filter by ports alone, and match another address with the same ports.
 	request := nl.NewNetlinkRequest(unix.SOCK_DIAG_BY_FAMILY, 0)
 	request.AddData(&ask)
 	messages, err := request.Execute(unix.NETLINK_INET_DIAG, unix.SOCK_DIAG_BY_FAMILY)
@@ -106,8 +105,8 @@ func (r *inetDiagRequest) match(b []byte) (uid, inode uint32, err error) {
 	return binary.NativeEndian.Uint32(b[64:]), binary.NativeEndian.Uint32(b[68:]), nil
 }
 
-// holder finds which of the user's own processes holds the socket. It is for
-// people to read, so not finding it is no error.
+// holder finds which of the user's own processes holds the socket. People only
+// read it, so not finding it is no error.
 func holder(inode uint32) (pid int, program string) {
 	link := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
 	processes, err := os.ReadDir("/proc")

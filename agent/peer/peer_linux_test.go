@@ -11,7 +11,7 @@ import (
 )
 
 // TestMain lets the test program be the other user's process: it dials the
-// address in its environment, says so, and waits to be told to end.
+// address in its environment, reports that, and ends when its input does.
 func TestMain(m *testing.M) {
 	if address := os.Getenv("PEER_TEST_DIAL"); address != "" {
 		c, err := net.Dial("tcp", address)
@@ -87,7 +87,7 @@ func TestClosedPeer(t *testing.T) {
 	}
 }
 
-// TestSamePorts: another pair of addresses with the same ports is not taken
+// TestSamePorts: another pair of addresses with the same ports is not mistaken
 // for the connection.
 func TestSamePorts(t *testing.T) {
 	l := listener(t, "127.0.0.1:0")
@@ -135,7 +135,7 @@ func TestOtherUser(t *testing.T) {
 	}
 }
 
-// publicCopy puts the test program where another user may run it.
+// publicCopy copies the test program to where another user may run it.
 func publicCopy(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()

@@ -4,7 +4,7 @@ package peer
 
 import "net/netip"
 
-// Supported says whether this platform's check is written.
+// Supported says whether there is a check for this platform.
 func Supported() bool { return false }
 
 // Owner fails: without the check nobody may be let in.
