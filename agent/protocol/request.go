@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"regexp"
-)
 
-const maxDepth = 32 // of nested objects and arrays; the protocol needs two
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
+)
 
 // Request is one JSON-RPC 2.0 request.
 type Request struct {
@@ -28,17 +26,15 @@ var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`)
 // ParseRequest reads one message. On an error the id to answer with is
 // returned too: the request's where it is known, else null.
 func ParseRequest(message []byte) (Request, json.RawMessage, *Error) {
-	if err := checkJSON(message); err != nil {
-		var dup duplicateKeyError
-		if errors.As(err, &dup) {
-			return Request{}, nullID, invalidRequest(dup.Error())
-		}
-		return Request{}, nullID, newError(CodeParse, "", "the message is not JSON: "+err.Error())
-	}
-	// A map, because encoding/json would match a struct's fields in any case.
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(message, &object); err != nil || object == nil {
+	object, err := strictjson.Object(message)
+	var duplicate *strictjson.DuplicateError
+	switch {
+	case errors.As(err, &duplicate):
+		return Request{}, nullID, invalidRequest(err.Error())
+	case errors.Is(err, strictjson.ErrNotObject):
 		return Request{}, nullID, invalidRequest("the message is not one object (batches are not taken)")
+	case err != nil:
+		return Request{}, nullID, newError(CodeParse, "", "the message is not JSON: "+err.Error())
 	}
 	id, ok := requestID(object["id"])
 	if !ok {
@@ -66,66 +62,6 @@ func requestID(raw json.RawMessage) (json.RawMessage, bool) {
 		return nil, false
 	}
 	return raw, raw[0] == '"' || integer.Match(raw)
-}
-
-type duplicateKeyError string
-
-func (e duplicateKeyError) Error() string {
-	return fmt.Sprintf("the key %q stands twice in one object", string(e))
-}
-
-// checkJSON reads the message once for what encoding/json lets pass: a key that
-// stands twice, deep nesting, more than one value, a byte order mark.
-func checkJSON(message []byte) error {
-	d := json.NewDecoder(bytes.NewReader(message))
-	d.UseNumber()
-	if err := checkValue(d, 0); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more than one value")
-	}
-	return nil
-}
-
-func checkValue(d *json.Decoder, depth int) error {
-	if depth > maxDepth {
-		return errors.New("nested too deeply")
-	}
-	token, err := d.Token()
-	if err != nil {
-		return noEOF(err)
-	}
-	delim, ok := token.(json.Delim)
-	if !ok {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if delim == '{' {
-			key, err := d.Token()
-			if err != nil {
-				return noEOF(err)
-			}
-			name, _ := key.(string)
-			if seen[name] {
-				return duplicateKeyError(name)
-			}
-			seen[name] = true
-		}
-		if err := checkValue(d, depth+1); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return noEOF(err)
-}
-
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // StringParam reads a string member; "" where it is absent and may be.
