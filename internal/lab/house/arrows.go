@@ -19,8 +19,8 @@ var allowed = map[string][]string{
 	"agent/doctor": {"agent/browsers", "agent/control", "agent/keyring", "agent/localcert", "agent/policy",
 		"agent/prompt", "agent/state", "pkcs11", "pkcs11/pcsc"},
 	"agent/remote": {"agent/control", "agent/sites", "agent/state"},
-	"agent/command": {"agent", "agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
-		"agent/localcert", "agent/policy", "agent/prompt", "agent/remote", "agent/sites", "agent/state", "cps", "pkcs11", "pkcs11/pcsc"},
+	"agent/command": {"agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
+		"agent/localcert", "agent/policy", "agent/prompt", "agent/remote", "agent/sites", "agent/state", "pkcs11", "pkcs11/pcsc"},
 	"tray": {"agent/prompt", "agent/state", "cps"},
 
 	"agent/autostart":     nil,
@@ -59,6 +59,7 @@ var never = map[string][]string{
 	"agent/state":   server,
 	"tray":          server,
 	"agent/policy":  server,
+	"agent/command": {"agent", "agent/gate", "agent/login", "agent/prompt/window", "tray"},
 	"agent/gate":    {"agent", "agent/login", "agent/cards", "pkcs11"},
 	"agent/login":   {"agent", "agent/gate"},
 	"agent/cards":   {"agent", "agent/gate", "agent/login"},
