@@ -42,8 +42,8 @@ func Parse(raw []byte) (Token, error) {
 		{"signature", &t.Signature, false},
 		{"appVersion", &t.AppVersion, true},
 	} {
-		value, given := members[field.name]
-		if !given && field.optional {
+		value, present := members[field.name]
+		if !present && field.optional {
 			continue
 		}
 		if !isString(value) || json.Unmarshal(value, field.to) != nil {

@@ -31,21 +31,21 @@ func TestTampering(t *testing.T) {
 		}
 		tk.Signature = b64(change(raw))
 	}
-	strangerKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	foreignKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger := f.issue(t, strangerKey, demopki.Authentication)
+	foreign := f.issue(t, foreignKey, demopki.Authentication)
 	for _, c := range []struct {
 		name   string
 		token  Token
 		change func(*Token)
 		want   Reason
 	}{
-		{"another card's certificate", rsaToken, func(k *Token) { k.UnverifiedCertificate = b64(stranger.Raw) }, ReasonBadSignature},
+		{"another card's certificate", rsaToken, func(k *Token) { k.UnverifiedCertificate = b64(foreign.Raw) }, ReasonBadSignature},
 		{"another key's certificate", rsaToken, func(k *Token) { k.UnverifiedCertificate = b64(ecCert.Raw) }, ReasonAlgorithmRefused},
 		{"signed by another key", rsaToken, func(k *Token) {
-			*k = makeToken(t, rsaCert, strangerKey, "RS256", testOrigin, testNonce)
+			*k = makeToken(t, rsaCert, foreignKey, "RS256", testOrigin, testNonce)
 		}, ReasonBadSignature},
 		{"another site's token", rsaToken, func(k *Token) {
 			*k = makeToken(t, rsaCert, f.rsa, "RS256", "https://evil.example", testNonce)

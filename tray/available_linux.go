@@ -47,7 +47,7 @@ func Available() bool { return C.display_answers() != 0 }
 func makeReady() bool {
 	name := C.CString(state.Name)
 	defer C.free(unsafe.Pointer(name))
-	if C.make_ready(name, role.ExitAgain) == 0 {
+	if C.make_ready(name, role.ExitRestart) == 0 {
 		return false
 	}
 	oneIcon()

@@ -115,7 +115,7 @@ func (p *process) why(cause error) error {
 	switch p.cmd.ProcessState.ExitCode() {
 	case role.ExitNoDisplay:
 		return errNoDisplay
-	case role.ExitAgain:
+	case role.ExitRestart:
 		return errAnew
 	}
 	err := fmt.Errorf("tray: its process ended (%s)", p.cmd.ProcessState)

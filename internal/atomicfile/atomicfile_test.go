@@ -141,8 +141,8 @@ func TestScratch(t *testing.T) {
 		return nil
 	}})
 	expect(t, path, "one")
-	if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
-		t.Errorf("in the scratch folder stays %v, %v", left, err)
+	if rest, err := os.ReadDir(scratch); err != nil || len(rest) > 0 {
+		t.Errorf("in the scratch folder stays %v, %v", rest, err)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// giveTo gives a new file the owner of another one. Only root can.
-func giveTo(f *os.File, like fs.FileInfo) error {
+// setOwner gives a new file the owner of another one. Only root can.
+func setOwner(f *os.File, like fs.FileInfo) error {
 	if like == nil || os.Geteuid() != 0 {
 		return nil
 	}

@@ -33,6 +33,6 @@ func inUse(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
 }
 
-func giveTo(*os.File, fs.FileInfo) error { return nil }
+func setOwner(*os.File, fs.FileInfo) error { return nil }
 
 func syncFolder(string) {}

@@ -120,7 +120,7 @@ func (o Origin) IsIP() bool { return o.ip }
 func (o Origin) IsLoopbackHTTP() bool { return o.plain }
 
 // parseHost gives an IPv6 address without its brackets.
-func parseHost(host string) (bare string, ip, ok bool) {
+func parseHost(host string) (name string, ip, ok bool) {
 	if inner, found := strings.CutPrefix(host, "["); found {
 		inner, closed := strings.CutSuffix(inner, "]")
 		return inner, true, closed && isIPv6(inner)

@@ -10,7 +10,7 @@ import (
 
 // What the URL standard makes of these was seen with its implementation in
 // Node.js 20 (Ada): new URL(text).origin is text itself.
-func TestTaken(t *testing.T) {
+func TestAccepted(t *testing.T) {
 	for text, want := range map[string]Origin{
 		"https://a":                                  {host: "a"},
 		"https://a.fr":                               {host: "a.fr"},
@@ -141,14 +141,14 @@ func FuzzParse(f *testing.F) {
 		if err != nil || u.Hostname() != o.Host() || u.Port() != "" != o.HasPort() || u.User != nil || u.Path+u.RawQuery+u.Fragment != "" {
 			t.Fatalf("%q: %+v, and another reader sees %+v, %v", text, o, u, err)
 		}
-		if got := again(o); got != text || len(text) > MaxLength || text != strings.ToLower(text) || strings.HasSuffix(text, ".") {
+		if got := joined(o); got != text || len(text) > MaxLength || text != strings.ToLower(text) || strings.HasSuffix(text, ".") {
 			t.Errorf("%q was taken, of which the parts are %q", text, got)
 		}
 	})
 }
 
-// again puts an origin together from its parts.
-func again(o Origin) string {
+// joined puts an origin together from its parts.
+func joined(o Origin) string {
 	text, host := "https://", o.Host()
 	if o.IsLoopbackHTTP() {
 		text = "http://"

@@ -33,7 +33,7 @@ const (
 	ExitOverdue   = 1 // its parent was gone, and a call did not end in its time
 	ExitMisused   = 2 // nobody talks to it in the way of its role
 	ExitNoDisplay = 3 // no display answers
-	ExitAgain     = 4 // its toolkit failed in a way that another start settles
+	ExitRestart   = 4 // its toolkit failed in a way that another start settles
 )
 
 // Asked says whether this program is to play the role, and with which arguments:
@@ -47,8 +47,8 @@ func (r Role) Asked(least, most int) (args []string, asked bool) {
 	return args, len(args) >= least && len(args) <= most
 }
 
-// Words are this program and the role, for who starts it in a way of their own.
-func (r Role) Words() ([]string, error) {
+// CommandLine is this program and the role, for who starts it in a way of their own.
+func (r Role) CommandLine() ([]string, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("role %s: %w", r, err)
@@ -58,9 +58,9 @@ func (r Role) Words() ([]string, error) {
 
 // Command is this program in the role, not yet started; it ends with the context.
 func (r Role) Command(ctx context.Context, args ...string) (*exec.Cmd, error) {
-	words, err := r.Words()
+	line, err := r.CommandLine()
 	if err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(ctx, words[0], append(words[1:], args...)...), nil
+	return exec.CommandContext(ctx, line[0], append(line[1:], args...)...), nil
 }

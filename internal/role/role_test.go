@@ -40,7 +40,7 @@ func echoLines(args []string) int {
 	if _, err := io.Copy(out, in); err != nil {
 		return ExitOverdue
 	}
-	return ExitAgain
+	return ExitRestart
 }
 
 func TestStart(t *testing.T) {
@@ -67,7 +67,7 @@ func TestStart(t *testing.T) {
 	if rest, err := io.ReadAll(lines); err != nil || len(rest) > 0 {
 		t.Errorf("at its end it says %q, %v", rest, err)
 	}
-	expectStatus(t, cmd.Wait(), ExitAgain)
+	expectStatus(t, cmd.Wait(), ExitRestart)
 }
 
 func expectLine(t *testing.T, lines *bufio.Reader, want string) {
@@ -105,13 +105,13 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-func TestWords(t *testing.T) {
+func TestCommandLine(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if words, err := TrayMenu.Words(); err != nil || !slices.Equal(words, []string{self, "tray-menu"}) {
-		t.Errorf("%q, %v", words, err)
+	if line, err := TrayMenu.CommandLine(); err != nil || !slices.Equal(line, []string{self, "tray-menu"}) {
+		t.Errorf("%q, %v", line, err)
 	}
 }
 

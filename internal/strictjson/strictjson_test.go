@@ -90,12 +90,12 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := json.Marshal(members)
+		rewritten, err := json.Marshal(members)
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if err := Check(again); err != nil {
-			t.Errorf("%q, written again as %q: %v", text, again, err)
+		if err := Check(rewritten); err != nil {
+			t.Errorf("%q, written again as %q: %v", text, rewritten, err)
 		}
 	})
 }

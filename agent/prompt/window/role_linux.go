@@ -25,11 +25,11 @@ import (
 // Command starts this program as a window's process, for prompt.Options. It is
 // nil where the program cannot be named.
 func Command() []string {
-	words, err := role.DialogWindow.Words()
+	line, err := role.DialogWindow.CommandLine()
 	if err != nil {
 		return nil
 	}
-	return words
+	return line
 }
 
 // RunChildRole makes this program the process of one window where its arguments
