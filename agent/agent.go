@@ -1,18 +1,3 @@
-// Package agent is the bridge between a page in the browser and the card. It puts
-// its rooms together: package gate lets pages connect, package cards knows what is
-// in the readers, package login does what a page asks for, and package state is
-// what everybody else is told. What is here is that wiring, and a page's
-// connection.
-//
-//	server, err := agent.New(agent.Options{Policy: settings, Pool: pool, Prompter: prompter, Logger: log})
-//	…
-//	err = server.Serve(ctx)
-//
-// A [Server] may be used from any goroutine. It never signs anything but its own
-// structure over the handshake's origin and the portal's nonce, never answers a
-// process of another user, never listens beyond loopback, and never sees a PIN
-// longer than it takes to hand it from the dialog to the card. No lock is held
-// while a person is asked.
 package agent
 
 import (

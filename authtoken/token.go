@@ -1,14 +1,3 @@
-// Package authtoken makes and verifies the Web eID authentication token,
-// version 1.0: a certificate and a signature over a site's origin and its nonce.
-//
-// The agent builds tokens with it, and a site that wants logins by card verifies
-// them with it: a Verifier holds which certificates the site accepts, and
-// answers with the certificate or with a typed refusal.
-//
-// All functions and Verifier.Verify may be called concurrently. The package
-// opens no connection and no file, and never keeps nonces: that a nonce is used
-// once, in the session it was made for, is the caller's to ensure, by taking it
-// out of its store before Verify.
 package authtoken
 
 import (

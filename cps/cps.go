@@ -1,10 +1,3 @@
-// Package cps reads who a CPx card's certificate names: a health professional, a
-// member of an establishment's staff, or a service card without a name.
-//
-// What public sources leave open (which certificate policy means which kind of
-// card) is in Rules, not in the code. Parse may be called concurrently; it never
-// decides whether a certificate is to be trusted, never refuses an identifier
-// for its form, and never panics on a malformed one.
 package cps
 
 import (

@@ -1,26 +1,3 @@
-// Package pkcs11 finds CPx cards and signs with them, through the vendor's
-// PKCS#11 modules.
-//
-// A [Pool] is the one owner of every module and session. Each module lives in a
-// process of its own, which is this program in another role ([RunChildRole]);
-// what a module does there, a crash included, is an error of one call. All
-// methods may be called concurrently; calls that touch a module queue up for it
-// and give up when their context ends. No lease is held while a person is asked
-// for a PIN.
-//
-// The card is asked once. Whoever watches PC/SC hands each event to
-// [Pool.Observe]; as long as none says that something changed, what was read of
-// the cards holds, [Pool.Current] and [Pool.Sign] read nothing again, and between
-// a person's PIN and the signature the card is asked only what the signature
-// takes. That it is still the card that the person was asked about is shown by a
-// session that was opened before, and by the reader's count of insertions. A pool
-// that observes nothing, and a slot that is no PC/SC reader, are read for each
-// login, once before the person is asked and once after.
-//
-// The package never keeps a PIN, never logs one, and never sends one to a card
-// twice: each call of [Pool.Sign] takes at most one PIN of its [PINFunc] and costs
-// at most one try. It never signs for a login with a key that can be used without
-// a PIN.
 package pkcs11
 
 import (
