@@ -82,7 +82,7 @@ func (s *session) hold(ctx context.Context, dir string) (*control.Held, state.St
 	defer patience.Stop()
 	desktop := sync.OnceValue(func() bool { return s.DisplayAnswers(ctx) })
 	for {
-		held, err := control.Take(dir)
+		held, err := control.Acquire(dir)
 		var running *control.RunningError
 		if !errors.As(err, &running) {
 			return held, state.State{}, err
@@ -91,7 +91,7 @@ func (s *session) hold(ctx context.Context, dir string) (*control.Held, state.St
 		if showErr == nil {
 			return nil, first, nil
 		}
-		if errors.Is(showErr, &control.Error{Code: control.CodeEnding}) {
+		if errors.Is(showErr, &control.Error{Code: control.CodeStopping}) {
 			patience.Reset(endLimit)
 		}
 		select {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// startPause is the time between two questions to an agent that starts.
+// startPause is the time between two calls to an agent that is starting.
 const startPause = 50 * time.Millisecond
 
-// Call asks the running agent, and waits until ctx ends, also for one that is
-// starting. The error is ErrNoAgent where none runs, ErrNoAnswer where it does
-// not answer as it should, ErrStranger where the other side is another user's,
-// and an *Error that the agent answered.
+// Call calls a method of the running agent, waiting at most until ctx ends, also
+// for one that is starting. The error is ErrNoAgent where none runs, ErrNoAnswer
+// where it answers badly or not in time, ErrOtherUser where the other side belongs
+// to another user, and the agent's own *Error.
 func Call(ctx context.Context, stateDir, method string, params, result any) error {
 	var starting error
 	for {
@@ -26,7 +26,7 @@ func Call(ctx context.Context, stateDir, method string, params, result any) erro
 		case errors.Is(err, &Error{Code: CodeStarting}):
 			starting = err
 		case starting != nil && (ctx.Err() != nil || timedOut(err)):
-			return starting // it answered before: it is not one that hangs
+			return starting // it has answered before, so it does not hang
 		default:
 			return err
 		}
@@ -36,8 +36,8 @@ func Call(ctx context.Context, stateDir, method string, params, result any) erro
 	}
 }
 
-// timedOut: the connection's deadline is the context's, and may pass before the
-// context's own timer has run.
+// timedOut recognises the connection's deadline: it is the context's, and may
+// pass before the context's own timer fires.
 func timedOut(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()

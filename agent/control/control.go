@@ -1,10 +1,10 @@
 // Package control makes sure that a person has one agent, and lets that
 // person's own programs talk to it: the command line, and a second start.
 //
-// [Take] makes this process the one agent, or says which one is. A [Server]
-// then answers on the control socket (a named pipe on Windows); [Call] asks it.
-// Both may be used from any goroutine. The lock is the kernel's and ends with
-// the process, so that nothing an agent leaves behind ever stops the next one.
+// [Acquire] makes this process the one agent, or reports which process is. A
+// [Server] then answers on the control socket (a named pipe on Windows); [Call]
+// calls it. Both may be used from any goroutine. The kernel holds the lock and
+// drops it with the process, so that no leftover of one agent stops the next.
 //
 // The socket serves the same user only, and each side checks the other. It
 // carries no PIN and no signature, and never makes the agent ask for one.
@@ -17,29 +17,29 @@ import (
 	"time"
 )
 
-// Version is the protocol's. Each message carries it.
+// Version is the version of the protocol, which each message carries.
 const Version = 1
 
 // The bounds of the protocol.
 const (
 	maxRequest = 64 << 10 // bytes of one line to the agent
 	maxAnswer  = 1 << 20  // bytes of one line from it
-	maxConns   = 32       // open connections; the oldest that only waits goes first
+	maxConns   = 32       // open connections; the oldest idle one is closed first
 
-	lineLimit = 5 * time.Second  // for a request to come, and for an answer to be taken
+	lineLimit = 5 * time.Second  // to receive a request, and to send an answer
 	callLimit = 10 * time.Second // for a method
 )
 
 // The codes of an [Error].
 const (
 	CodeParse         = "parse_error"    // not one JSON object on one line
-	CodeTooLong       = "too_long"       // a line above the bound
+	CodeTooLong       = "too_long"       // a line longer than the bound
 	CodeVersion       = "version"        // another version of the protocol
 	CodeUnknownMethod = "unknown_method" //
 	CodeInvalidParams = "invalid_params" //
 	CodeStarting      = "starting"       // the agent is not ready yet
-	CodeEnding        = "ending"         // the agent ends, and makes place for another
-	CodeFailed        = "failed"         // it was tried
+	CodeStopping      = "ending"         // the agent ends, so that another may start
+	CodeFailed        = "failed"         // the method ran and failed
 )
 
 // Error is an error that the agent answered.
@@ -50,19 +50,19 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("control: %s: %s", e.Code, e.Message) }
 
-// Is makes errors of one code the same.
+// Is matches any error of the same code where target has no message.
 func (e *Error) Is(target error) bool {
 	other, ok := target.(*Error)
 	return ok && other.Code == e.Code && other.Message == ""
 }
 
 var (
-	// ErrNoAgent says that no agent is there to be asked.
+	// ErrNoAgent says that no agent runs.
 	ErrNoAgent = errors.New("control: no agent runs")
-	// ErrNoAnswer says that one is there and did not answer in time.
+	// ErrNoAnswer says that one runs, but answered badly or not in time.
 	ErrNoAnswer = errors.New("control: the agent does not answer")
-	// ErrStranger says that the other side is not the same user.
-	ErrStranger = errors.New("control: the other side belongs to another user")
+	// ErrOtherUser says that the other side belongs to another user.
+	ErrOtherUser = errors.New("control: the other side belongs to another user")
 )
 
 // RunningError says that another process is the agent.

@@ -13,12 +13,12 @@ import (
 )
 
 func TestOneHolds(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	first := startHolder(t, state)
 	pid := strings.TrimPrefix(first.line(t), "held ")
 	var running *RunningError
-	if h, err := Take(state); !errors.As(err, &running) || fmt.Sprint(running.PID) != pid {
-		t.Fatalf("%v %v, want another one running as %s", h, err, pid)
+	if h, err := Acquire(state); !errors.As(err, &running) || fmt.Sprint(running.PID) != pid {
+		t.Fatalf("%v %v, want another agent running as %s", h, err, pid)
 	}
 	var got int
 	if err := ask(t, state, "pid", nil, &got); err != nil || fmt.Sprint(got) != pid {
@@ -31,7 +31,7 @@ func TestOneHolds(t *testing.T) {
 	if err := ask(t, state, "pid", nil, nil); !errors.Is(err, ErrNoAgent) {
 		t.Errorf("after its end: %v", err)
 	}
-	h, err := Take(state)
+	h, err := Acquire(state)
 	if err != nil || h.Err() != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +40,9 @@ func TestOneHolds(t *testing.T) {
 	}
 }
 
-// TestKilled: what a killed agent leaves behind stops nobody.
+// TestKilled: the leftovers of a killed agent stop no other.
 func TestKilled(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	for range 3 {
 		killed := startHolder(t, state)
 		if line := killed.line(t); !strings.HasPrefix(line, "held") {
@@ -62,9 +62,9 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestRace: of ten that start at once, exactly one is the agent.
+// TestRace: of ten processes that start at once, exactly one is the agent.
 func TestRace(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	lines := make(chan string, 10)
 	var all sync.WaitGroup
 	for range cap(lines) {
@@ -87,12 +87,12 @@ func TestRace(t *testing.T) {
 		}
 	}
 	if held != 1 || running != 9 {
-		t.Errorf("%d hold the place, %d found another: want 1 and 9", held, running)
+		t.Errorf("%d are the agent, %d found another: want 1 and 9", held, running)
 	}
 }
 
 func TestCall(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	serving(t, state, echo())
 	var got map[string]string
 	if err := ask(t, state, "echo", map[string]string{"a": "é\n"}, &got); err != nil || got["a"] != "é\n" {
@@ -109,11 +109,11 @@ func TestCall(t *testing.T) {
 	}
 }
 
-// TestStarting: an agent that is not ready is waited for, and no longer than
+// TestStarting: a call waits for an agent that is not ready, but no longer than
 // the caller wants.
 func TestStarting(t *testing.T) {
-	state := ownPlace(t)
-	h, err := Take(state)
+	state := ownInstance(t)
+	h, err := Acquire(state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +125,12 @@ func TestStarting(t *testing.T) {
 	defer func() { cancel(); <-ended; _ = h.Release() }()
 
 	ends := make(chan error, maxConns/2)
-	for i := range cap(ends) { // the end falls on each step of a question
+	for i := range cap(ends) { // the deadline passes in each step of a call
 		end := time.Now().Add(5*time.Second + time.Duration(i)*7*time.Millisecond)
-		late := time.Duration(i%2) * time.Second
-		timer, stop := context.WithDeadline(t.Context(), end.Add(late))
+		delay := time.Duration(i%2) * time.Second
+		timer, stop := context.WithDeadline(t.Context(), end.Add(delay))
 		defer stop()
-		short := lateContext{timer, end}
+		short := slowTimer{timer, end}
 		go func() { ends <- Call(short, state, "pid", nil, nil) }()
 	}
 	for range cap(ends) {
@@ -146,17 +146,17 @@ func TestStarting(t *testing.T) {
 	}
 }
 
-// lateContext is one whose deadline passes before its timer has run, as on a
+// slowTimer is a context whose deadline passes before its timer fires, as on a
 // loaded machine.
-type lateContext struct {
+type slowTimer struct {
 	context.Context
 	end time.Time
 }
 
-func (c lateContext) Deadline() (time.Time, bool) { return c.end, true }
+func (c slowTimer) Deadline() (time.Time, bool) { return c.end, true }
 
-// raw sends a text as it stands and gives the answers' codes until the agent
-// closes.
+// raw sends a text unchanged and returns the answers' codes until the agent
+// closes the connection.
 func raw(t *testing.T, state, text string) (codes []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -185,7 +185,7 @@ func raw(t *testing.T, state, text string) (codes []string) {
 }
 
 func TestGarbage(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	serving(t, state, echo())
 	for name, c := range map[string]struct{ text, want string }{
 		"no JSON":         {"fly\n", "parse_error"},
@@ -214,10 +214,9 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestFlood: connections that say nothing keep nobody out, and the oldest make
-// place.
+// TestFlood: silent connections keep nobody out; the oldest are closed.
 func TestFlood(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	s := serving(t, state, echo())
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -234,25 +233,25 @@ func TestFlood(t *testing.T) {
 		defer c.Close()
 		if i%maxConns == 0 {
 			if err := ask(t, state, "pid", nil, nil); err != nil {
-				t.Errorf("among %d silent ones: %v", i, err)
+				t.Errorf("among %d silent connections: %v", i, err)
 			}
 			s.mu.Lock()
 			if n := len(s.conns); n > maxConns {
-				t.Errorf("%d connections are kept, want %d at most", n, maxConns)
+				t.Errorf("%d connections are open, want %d at most", n, maxConns)
 			}
 			s.mu.Unlock()
 		}
 	}
 	_ = first.SetReadDeadline(time.Now().Add(patience))
 	if n, err := first.Read(make([]byte, 1)); err == nil || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the oldest stays: %d %v", n, err)
+		t.Errorf("the oldest stays open: %d %v", n, err)
 	}
 }
 
-// TestBusy: a method that hangs ends with the call's limit or the agent, and
-// others are answered meanwhile.
+// TestBusy: a method that hangs ends with the call's limit or with the agent, and
+// other calls are answered meanwhile.
 func TestBusy(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	methods, begun := echo(), make(chan struct{}, maxConns)
 	methods["hang"] = func(ctx context.Context, _ json.RawMessage) (any, error) {
 		begun <- struct{}{}
@@ -277,10 +276,10 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestLastWord: what is being answered when the agent ends is answered.
-func TestLastWord(t *testing.T) {
-	state := ownPlace(t)
-	h, err := Take(state)
+// TestLastAnswer: a call that runs when the agent ends is still answered.
+func TestLastAnswer(t *testing.T) {
+	state := ownInstance(t)
+	h, err := Acquire(state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,11 +289,11 @@ func TestLastWord(t *testing.T) {
 	s.Ready(map[string]Method{"end": func(ctx context.Context, _ json.RawMessage) (any, error) {
 		end()
 		<-ctx.Done()
-		return nil, &Error{Code: CodeEnding}
+		return nil, &Error{Code: CodeStopping}
 	}})
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()
-	if err := ask(t, state, "end", nil, nil); !errors.Is(err, &Error{Code: CodeEnding}) {
+	if err := ask(t, state, "end", nil, nil); !errors.Is(err, &Error{Code: CodeStopping}) {
 		t.Error(err)
 	}
 	<-ended

@@ -2,7 +2,7 @@ package control
 
 import "golang.org/x/sys/unix"
 
-// credentials are the other side's (LOCAL_PEERCRED and LOCAL_PEERPID, unix(4)).
+// credentials are those of the other side (LOCAL_PEERCRED and LOCAL_PEERPID, unix(4)).
 func credentials(fd int) (uid, pid int, err error) {
 	c, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
@@ -10,7 +10,7 @@ func credentials(fd int) (uid, pid int, err error) {
 	}
 	pid, err = unix.GetsockoptInt(fd, unix.SOL_LOCAL, unix.LOCAL_PEERPID)
 	if err != nil {
-		pid = 0 // only for people to read
+		pid = 0 // people only read it
 	}
 	return int(c.Uid), pid, nil
 }

@@ -2,7 +2,7 @@ package control
 
 import "golang.org/x/sys/unix"
 
-// credentials are the other side's at the moment it connected or began to
+// credentials are those that the other side had when it connected or began to
 // listen (SO_PEERCRED, unix(7)).
 func credentials(fd int) (uid, pid int, err error) {
 	c, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)

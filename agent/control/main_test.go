@@ -15,23 +15,23 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must come.
+// patience is how long a test waits for an event that must happen.
 const patience = time.Minute
 
-// holdVariable makes this program an agent of its own: it takes the place in
-// the named state folder, says so, and serves until its input ends.
+// holdVariable makes this program an agent of its own: it becomes the agent of
+// the named state folder, prints that, and serves until its input ends.
 const holdVariable = "CPX_TEST_HOLD"
 
 func TestMain(m *testing.M) {
 	if state, ok := os.LookupEnv(holdVariable); ok {
-		os.Exit(holdPlace(state))
+		os.Exit(holdInstance(state))
 	}
 	otherRoles()
 	os.Exit(m.Run())
 }
 
-func holdPlace(state string) int {
-	h, err := Take(state)
+func holdInstance(state string) int {
+	h, err := Acquire(state)
 	var running *RunningError
 	switch {
 	case errors.As(err, &running):
@@ -58,7 +58,7 @@ func holdPlace(state string) int {
 	return 0
 }
 
-// echo are methods to be asked in a test.
+// echo are methods that tests call.
 func echo() map[string]Method {
 	return map[string]Method{
 		"echo": func(_ context.Context, params json.RawMessage) (any, error) { return params, nil },
@@ -94,15 +94,15 @@ func startHolder(t *testing.T, state string) process {
 func (p process) line(t *testing.T) string {
 	t.Helper()
 	if !p.lines.Scan() {
-		t.Fatalf("the other process ended without a word: %v", p.lines.Err())
+		t.Fatalf("the other process ended without any output: %v", p.lines.Err())
 	}
 	return p.lines.Text()
 }
 
-// serving is a server in this process, ended with the test.
+// serving starts a server in this process, which ends with the test.
 func serving(t *testing.T, state string, methods map[string]Method) *Server {
 	t.Helper()
-	h, err := Take(state)
+	h, err := Acquire(state)
 	if err != nil || h.Err() != nil {
 		t.Fatal(err, h)
 	}

@@ -2,5 +2,5 @@
 
 package control
 
-// otherRoles: only on Linux can a test become another user.
+// otherRoles does nothing: only on Linux does a test become another user.
 func otherRoles() {}

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Method answers one call. An error that is an *Error goes out as it is, any
-// other as CodeFailed with its text.
+// Method answers one call. An *Error goes out unchanged, any other error as
+// CodeFailed with its text.
 type Method func(ctx context.Context, params json.RawMessage) (any, error)
 
 // Server answers on the control socket.
@@ -35,10 +35,10 @@ type serverConn struct {
 	busy bool
 }
 
-// NewServer answers CodeStarting to everything until Ready.
+// NewServer returns a server that answers CodeStarting to every call until Ready.
 func NewServer(h *Held, log *slog.Logger) *Server { return &Server{listener: h.listener, log: log} }
 
-// Ready gives the methods.
+// Ready sets the methods.
 func (s *Server) Ready(methods map[string]Method) { s.methods.Store(&methods) }
 
 // Serve answers until ctx ends.
@@ -52,7 +52,7 @@ func (s *Server) Serve(ctx context.Context) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
 		_ = s.listener.Close()
-		s.closeWaiting()
+		s.closeIdle()
 	})
 	defer stop()
 	for {
@@ -61,8 +61,8 @@ func (s *Server) Serve(ctx context.Context) {
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
-			// Out of descriptors, or a client that was gone already: whoever
-			// comes later is to be served.
+			// Out of descriptors, or a client that has gone already: later
+			// clients are to be served.
 			s.log.Warn("control socket", "error", err)
 			if !pause(ctx, acceptPause) {
 				return
@@ -96,8 +96,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// add makes room by closing the oldest connection that only waits, so that a
-// flood of silent ones keeps nobody out. Where all are busy the new one goes.
+// add closes the oldest idle connection where there are too many, so that a flood
+// of silent ones keeps nobody out. Where all are busy it closes the new one.
 func (s *Server) add(ctx context.Context, raw net.Conn) *serverConn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,9 +126,9 @@ func (s *Server) remove(c *serverConn) {
 	s.conns = slices.DeleteFunc(s.conns, func(x *serverConn) bool { return x == c })
 }
 
-// closeWaiting leaves the busy ones their answer: the last may be that the agent
-// ends.
-func (s *Server) closeWaiting() {
+// closeIdle lets busy connections receive their answer: the last may be that the
+// agent ends.
+func (s *Server) closeIdle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
@@ -144,8 +144,8 @@ func (s *Server) setBusy(c *serverConn, busy bool) {
 	c.busy = busy
 }
 
-// converse answers one request after the other until the client closes, is
-// silent for too long, or sends what cannot be understood.
+// converse answers one request after another until the client closes, is silent
+// for too long, or sends what cannot be parsed.
 func (s *Server) converse(ctx context.Context, c *serverConn) {
 	lines := bufio.NewReaderSize(c, maxRequest)
 	for {
@@ -171,7 +171,7 @@ func (s *Server) converse(ctx context.Context, c *serverConn) {
 			return // it was busy when the others were closed
 		}
 		if a.Error != nil && (a.Error.Code == CodeParse || a.Error.Code == CodeTooLong) {
-			return // where the next line begins is not known
+			return // where the next line begins is unknown
 		}
 	}
 }

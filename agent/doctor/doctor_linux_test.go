@@ -272,7 +272,7 @@ func TestFindings(t *testing.T) {
 		}},
 		{"agent_answers", Good, noSockets(atWSS, nil)}, {"no_agent", Problem, noSockets(state.State{}, control.ErrNoAgent)},
 		{"agent_silent", Problem, noSockets(state.State{}, control.ErrNoAnswer)},
-		{"agent_not_asked", Unknown, answers(state.State{}, control.ErrNoAgent)}, {"agent_not_asked", Unknown, answers(state.State{}, control.ErrStranger)},
+		{"agent_not_asked", Unknown, answers(state.State{}, control.ErrNoAgent)}, {"agent_not_asked", Unknown, answers(state.State{}, control.ErrOtherUser)},
 		{"agent_starting", Unknown, answers(state.State{}, &control.Error{Code: control.CodeStarting})},
 		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(state.State{}, nil))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},

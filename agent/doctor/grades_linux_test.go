@@ -243,7 +243,7 @@ func TestNoHarm(t *testing.T) {
 			err  error
 			harm bool
 		}{
-			{nil, false}, {control.ErrNoAgent, false}, {control.ErrStranger, false}, {&control.Error{Code: control.CodeStarting}, false},
+			{nil, false}, {control.ErrNoAgent, false}, {control.ErrOtherUser, false}, {&control.Error{Code: control.CodeStarting}, false},
 			{fmt.Errorf("played: %w", control.ErrNoAnswer), true},
 		} {
 			o := healthy(t)

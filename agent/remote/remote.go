@@ -1,7 +1,7 @@
 // Package remote is what the running agent does for the person's other programs,
 // over package control: Methods on the agent's side, a function for each on the
 // other. All may be used from any goroutine. Nothing here asks for a PIN, signs,
-// or tells what is on a card beyond what the person's own menu shows.
+// or reveals more of a card than the person's own menu shows.
 package remote
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-// Agent is what the socket serves; *agent.Server is one.
+// Agent is what the socket serves: an *agent.Server.
 type Agent interface {
 	Report(ctx context.Context, refresh bool) state.State
 	FullReport(ctx context.Context) state.State
@@ -24,7 +24,7 @@ type Agent interface {
 	Forget(origin string) error
 }
 
-// The methods and what they take.
+// The names of the methods.
 const (
 	methodState  = "state"
 	methodUse    = "use"
@@ -38,7 +38,7 @@ type stateParams struct {
 	Desktop bool `json:"desktop,omitempty"`
 }
 
-// showParams are a second start's: its language, and whether it stands on a
+// showParams describe a second start: its language, and whether it runs on a
 // desktop.
 type showParams struct {
 	Lang    string `json:"lang,omitempty"`
@@ -53,11 +53,11 @@ type forgetParams struct {
 	Origin string `json:"origin"`
 }
 
-// Methods are the agent's. What a method leaves running, the window of show,
-// ends with life. makePlace is asked where a second start stands on a desktop:
-// an agent that can ask nobody ends then, and says true. display tells whether it
+// Methods are the methods of an agent. What outlives a call, the window of show,
+// ends with life. yield is called when a second start runs on a desktop: an agent
+// that can ask nobody ends itself and returns true. display says whether the agent
 // can show a window.
-func Methods(life context.Context, a Agent, makePlace, display func(context.Context) bool) map[string]control.Method {
+func Methods(life context.Context, a Agent, yield, display func(context.Context) bool) map[string]control.Method {
 	return map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
 			r := a.Report(ctx, p.Refresh)
@@ -71,8 +71,8 @@ func Methods(life context.Context, a Agent, makePlace, display func(context.Cont
 			return struct{}{}, use(ctx, a, p.ID)
 		}),
 		methodShow: method(func(ctx context.Context, p showParams) (any, error) {
-			if p.Desktop && makePlace(ctx) {
-				return nil, &control.Error{Code: control.CodeEnding, Message: "this agent can ask nobody"}
+			if p.Desktop && yield(ctx) {
+				return nil, &control.Error{Code: control.CodeStopping, Message: "this agent can ask nobody"}
 			}
 			a.ShowState(life)
 			return a.FullReport(ctx), nil
@@ -90,7 +90,7 @@ func Methods(life context.Context, a Agent, makePlace, display func(context.Cont
 	}
 }
 
-// method reads the parameters.
+// method is a control.Method that decodes its parameters.
 func method[P any](do func(context.Context, P) (any, error)) control.Method {
 	return func(ctx context.Context, text json.RawMessage) (any, error) {
 		var p P
@@ -103,7 +103,7 @@ func method[P any](do func(context.Context, P) (any, error)) control.Method {
 	}
 }
 
-// use takes only a certificate that is there and usable, as the menu does.
+// use accepts only a usable certificate that is on a card, as the menu does.
 func use(ctx context.Context, a Agent, id string) error {
 	for _, c := range a.Report(ctx, false).Certificates {
 		if c.ID == id && c.Usable {
@@ -120,7 +120,7 @@ func State(ctx context.Context, stateDir string, refresh bool) (state.State, err
 	return r, err
 }
 
-// Desktop is State with what the agent's own session tells.
+// Desktop is State with what only the agent's own desktop session knows.
 func Desktop(ctx context.Context, stateDir string) (state.State, error) {
 	var r state.State
 	err := control.Call(ctx, stateDir, methodState, stateParams{Desktop: true}, &r)
@@ -128,8 +128,8 @@ func Desktop(ctx context.Context, stateDir string) (state.State, error) {
 }
 
 // Show has the running agent show its state to the person, and returns it.
-// desktop says that the caller stands on one. The error has control.CodeEnding
-// where the running agent ends, and makes place for the caller.
+// desktop says that the caller runs on one. The error has control.CodeStopping
+// where the running agent ends, so that the caller may start.
 func Show(ctx context.Context, stateDir, lang string, desktop bool) (state.State, error) {
 	var r state.State
 	err := control.Call(ctx, stateDir, methodShow, showParams{lang, desktop}, &r)
@@ -141,7 +141,7 @@ func Use(ctx context.Context, stateDir, id string) error {
 	return control.Call(ctx, stateDir, methodUse, useParams{id}, nil)
 }
 
-// Sites are those that the running agent remembers.
+// Sites are the sites that the running agent remembers.
 func Sites(ctx context.Context, stateDir string) ([]sites.Site, error) {
 	var list []sites.Site
 	err := control.Call(ctx, stateDir, methodSites, nil, &list)

@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-// fake is an agent that does what the test says. Real ones are in internal/lab/e2e.
+// fake is an agent that the test directs. Real ones are tested in internal/lab/e2e.
 type fake struct {
 	report state.State
 	used   string
@@ -44,23 +44,23 @@ func (f *fake) Forget(origin string) error {
 	return f.err
 }
 
-// seen says that the agent under test has a display.
-var seen bool
+// hasDisplay says that the agent under test has a display.
+var hasDisplay bool
 
-// leaves says that the agent under test can ask nobody.
-var leaves bool
+// yields says that the agent under test can ask nobody.
+var yields bool
 
 // running serves the agent and returns its state folder.
 func running(t *testing.T, a Agent) string {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("XDG_RUNTIME_DIR", dir)
-	h, err := control.Take(dir)
+	h, err := control.Acquire(dir)
 	if err != nil || h.Err() != nil {
 		t.Fatal(err, h)
 	}
 	s := control.NewServer(h, slog.New(slog.DiscardHandler))
-	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return leaves }, func(context.Context) bool { return seen }))
+	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return yields }, func(context.Context) bool { return hasDisplay }))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()
@@ -68,17 +68,17 @@ func running(t *testing.T, a Agent) string {
 	return dir
 }
 
-// TestDesktop: what only the agent's session knows is answered where it is asked for.
+// TestDesktop: what only the agent's desktop session knows is sent on request only.
 func TestDesktop(t *testing.T) {
 	f := &fake{report: state.State{PID: 7}}
 	dir := running(t, f)
-	defer func() { seen = false }()
+	defer func() { hasDisplay = false }()
 	for _, c := range []struct {
-		seen bool
-		err  error
-		want state.Desktop
+		display bool
+		err     error
+		want    state.Desktop
 	}{{true, nil, state.Desktop{Display: true}}, {false, sites.ErrLocked, state.Desktop{Keyring: "keyring_locked"}}} {
-		seen, f.err = c.seen, c.err
+		hasDisplay, f.err = c.display, c.err
 		if r, err := Desktop(t.Context(), dir); err != nil || r.PID != 7 || r.Desktop == nil || *r.Desktop != c.want {
 			t.Errorf("%+v %v", r.Desktop, err)
 		}
@@ -104,9 +104,9 @@ func TestMethods(t *testing.T) {
 	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || r.Log != "full" || f.shown != 1 {
 		t.Errorf("%+v %v, shown %d times", r, err, f.shown)
 	}
-	leaves = true
-	defer func() { leaves = false }()
-	if _, err := Show(ctx, dir, "fr", true); !errors.Is(err, &control.Error{Code: control.CodeEnding}) || f.shown != 1 {
+	yields = true
+	defer func() { yields = false }()
+	if _, err := Show(ctx, dir, "fr", true); !errors.Is(err, &control.Error{Code: control.CodeStopping}) || f.shown != 1 {
 		t.Errorf("%v: shown %d times", err, f.shown)
 	}
 	if _, err := Show(ctx, dir, "fr", false); err != nil || f.shown != 2 {

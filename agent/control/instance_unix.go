@@ -20,27 +20,26 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
-// place is a folder that only the person reaches. It holds the lock and the
-// socket and is the only key of "one agent".
-type place struct{ dir string }
+// instance is the folder of lock and socket, which only the person can reach. One
+// folder is one agent.
+type instance struct{ dir string }
 
-// find is $XDG_RUNTIME_DIR/cpx-bridge. Where the variable is missing or names
-// no folder of the person's own (after su, from cron), /run/user/UID, which is
-// what it would say, so that such a command meets the running agent; where that
-// is missing too, the folder run in the agent's state.
-func find(stateDir string) (place, error) {
+// find returns $XDG_RUNTIME_DIR/cpx-bridge. Where the variable is missing or names
+// no folder of the person's own (after su, from cron), it uses /run/user/UID, the
+// variable's usual value, so that such a command finds the running agent; where
+// that is missing too, the folder run in the agent's state.
+func find(stateDir string) (instance, error) {
 	for _, dir := range []string{dirs.Runtime(), dirs.RuntimeOfUser()} {
 		if dir != "" && trusted(dir) == nil {
-			p := place{filepath.Join(dir, folder)}
+			p := instance{filepath.Join(dir, folder)}
 			return p, p.prepare()
 		}
 	}
-	p := place{filepath.Join(stateDir, "run")}
+	p := instance{filepath.Join(stateDir, "run")}
 	return p, p.prepare()
 }
 
-// trusted refuses a folder in which others could put something in the place of
-// ours.
+// trusted refuses a folder in which others could replace ours.
 func trusted(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -63,7 +62,7 @@ func belongs(path string, info fs.FileInfo, others fs.FileMode) error {
 	return nil
 }
 
-func (p place) prepare() error {
+func (p instance) prepare() error {
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("control: %w", err)
 	}
@@ -77,18 +76,18 @@ func (p place) prepare() error {
 	if err := belongs(p.dir, info, 0); err != nil {
 		return err
 	}
-	if info.Mode().Perm() != 0o700 { // ours, made by something else
+	if info.Mode().Perm() != 0o700 { // ours, but made by another program
 		return os.Chmod(p.dir, 0o700)
 	}
 	return nil
 }
 
-// lock is an flock(2): the kernel drops it with the process, however that ends.
+// lock is an flock(2), which the kernel drops with the process, however that ends.
 type lock struct{ file *os.File }
 
-// take never removes the file: an agent that waits for a removed one would
-// hold a lock that nobody else sees.
-func (p place) take() (*lock, error) {
+// acquire locks the file. Nothing ever removes it: an agent that has just opened a
+// removed file would hold a lock that nobody else sees.
+func (p instance) acquire() (*lock, error) {
 	path := filepath.Join(p.dir, "lock")
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
@@ -103,11 +102,11 @@ func (p place) take() (*lock, error) {
 			}
 			return nil, fmt.Errorf("control: lock %s: %w", path, err)
 		}
-		if !sameFile(f, path) { // someone tidied up between open and lock
+		if !sameFile(f, path) { // it was removed between open and lock
 			_ = f.Close()
 			continue
 		}
-		keep(path)
+		markInUse(path)
 		err = errors.Join(f.Truncate(0), writePID(f))
 		if err != nil {
 			_ = f.Close()
@@ -123,16 +122,16 @@ func sameFile(f *os.File, path string) bool {
 	return err1 == nil && err2 == nil && os.SameFile(ours, there)
 }
 
-// keep sets the sticky bit, by which those that clean up the folder know what
-// is in use (XDG Base Directory Specification).
-func keep(path string) { _ = os.Chmod(path, 0o600|fs.ModeSticky) }
+// markInUse sets the sticky bit, which asks programs that clean up the folder to
+// spare a file (XDG Base Directory Specification).
+func markInUse(path string) { _ = os.Chmod(path, 0o600|fs.ModeSticky) }
 
 func writePID(f *os.File) error {
 	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	return err
 }
 
-// readPID is for people to read; 0 where the other has not written it yet.
+// readPID is only for people to read; 0 where the other agent has not written it yet.
 func readPID(f *os.File) int {
 	text, err := io.ReadAll(io.LimitReader(f, 32))
 	if err != nil {
@@ -144,12 +143,12 @@ func readPID(f *os.File) int {
 
 func (l *lock) release() error { return l.file.Close() }
 
-// maxSocketPath is what sun_path holds on macOS; Linux takes four more.
+// maxSocketPath is what sun_path holds on macOS, in bytes; on Linux four more fit.
 const maxSocketPath = 103
 
-// socket is the socket's path, which may be too long for the kernel: then it
-// goes through a descriptor of the folder, which is closed with done.
-func (p place) socket() (path string, done func(), err error) {
+// socket is the socket's path. One too long for the kernel goes through a
+// descriptor of the folder, which done closes.
+func (p instance) socket() (path string, done func(), err error) {
 	path = filepath.Join(p.dir, "control")
 	if len(path) <= maxSocketPath {
 		return path, func() {}, nil
@@ -165,9 +164,9 @@ func (p place) socket() (path string, done func(), err error) {
 	return short + "/control", func() { _ = dir.Close() }, nil
 }
 
-// listen takes over a socket that is there: with the lock in hand, nobody
-// listens on it any more.
-func (p place) listen() (net.Listener, error) {
+// listen replaces an existing socket: this process holds the lock, so nobody
+// listens on that one any more.
+func (p instance) listen() (net.Listener, error) {
 	path, done, err := p.socket()
 	if err != nil {
 		return nil, err
@@ -180,14 +179,14 @@ func (p place) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control: %w", err)
 	}
-	// The next agent may have taken over the path by the time this one closes.
+	// By the time this agent closes it, the path may be the next agent's.
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	keep(path)
+	markInUse(path)
 	return l, nil
 }
 
 // tidy removes the socket.
-func (p place) tidy() error {
+func (p instance) tidy() error {
 	err := os.Remove(filepath.Join(p.dir, "control"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -195,7 +194,7 @@ func (p place) tidy() error {
 	return err
 }
 
-// dial connects to the agent and gives its process, 0 where not known.
+// dial connects to the agent and returns its process, 0 where not known.
 func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	p, err := find(stateDir)
 	if err != nil {
@@ -221,11 +220,11 @@ func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	return c, pid, nil
 }
 
-// sameUser returns the process at the other end where it is the same user's.
+// sameUser returns the process at the other end, and an error where it is another user's.
 func sameUser(c net.Conn) (pid int, err error) {
 	socket, ok := c.(*net.UnixConn)
 	if !ok {
-		return 0, ErrStranger
+		return 0, ErrOtherUser
 	}
 	raw, err := socket.SyscallConn()
 	if err != nil {
@@ -237,7 +236,7 @@ func sameUser(c net.Conn) (pid int, err error) {
 		return 0, fmt.Errorf("control: who is at the other end: %w", err)
 	}
 	if uid != os.Geteuid() {
-		return 0, fmt.Errorf("%w: %d", ErrStranger, uid)
+		return 0, fmt.Errorf("%w: %d", ErrOtherUser, uid)
 	}
 	return pid, nil
 }

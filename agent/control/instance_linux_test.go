@@ -17,8 +17,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
-// The roles of this program in another user's hands: a client of the socket, and
-// a server in its place.
+// The roles that this program plays as another user: a client of the socket, and
+// a server on the socket's path.
 const (
 	knockVariable = "CPX_TEST_KNOCK"
 	squatVariable = "CPX_TEST_SQUAT"
@@ -33,7 +33,7 @@ func otherRoles() {
 	}
 }
 
-// knock prints what the socket's owner says.
+// knock prints what the socket's owner answers.
 func knock(path string) int {
 	c, err := net.Dial("unix", path)
 	if err != nil {
@@ -49,7 +49,7 @@ func knock(path string) int {
 	return 0
 }
 
-// squat ends with the number of bytes that its first client sent.
+// squat exits with the number of bytes that its first client sent.
 func squat(path string) int {
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -66,15 +66,15 @@ func squat(path string) int {
 	return n
 }
 
-// TestOtherUser: a process of another user that reaches the socket all the same
-// is closed without a byte, and does not take an agent of ours for its own.
+// TestOtherUser: the connection of another user who reaches the socket all the
+// same is closed without a byte.
 func TestOtherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("becoming another user needs root: run as root to test that another user is refused")
 	}
-	state := ownPlace(t)
+	state := ownInstance(t)
 	serving(t, state, echo())
-	// The folder is what keeps others away; opened here, to see the next wall.
+	// The folder alone keeps others out; it is opened here to test the next check.
 	runtime := os.Getenv("XDG_RUNTIME_DIR")
 	for _, dir := range []string{runtime, filepath.Dir(runtime), filepath.Join(runtime, folder)} {
 		if err := os.Chmod(dir, 0o711); err != nil {
@@ -94,12 +94,12 @@ func TestOtherUser(t *testing.T) {
 	}
 }
 
-// TestStranger: a socket that another user put there is not spoken to.
-func TestStranger(t *testing.T) {
+// TestOtherUsersSocket: nothing is sent to a socket that another user made.
+func TestOtherUsersSocket(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("becoming another user needs root: run as root to test that another user's agent is refused")
 	}
-	state := ownPlace(t)
+	state := ownInstance(t)
 	runtime := os.Getenv("XDG_RUNTIME_DIR")
 	for _, dir := range []string{filepath.Dir(runtime), runtime} {
 		if err := os.Chmod(dir, 0o711); err != nil {
@@ -124,16 +124,16 @@ func TestStranger(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(line, err)
 	}
-	if err := ask(t, state, "pid", nil, nil); !errors.Is(err, ErrStranger) {
-		t.Errorf("%v, want a stranger", err)
+	if err := ask(t, state, "pid", nil, nil); !errors.Is(err, ErrOtherUser) {
+		t.Errorf("%v, want %v", err, ErrOtherUser)
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("the stranger got a request: %v", err)
+		t.Errorf("the other user got a request: %v", err)
 	}
 }
 
-// TestPlaces: the folder is the person's own or it is not used.
-func TestPlaces(t *testing.T) {
+// TestFolder: a folder is used only where it is the person's own.
+func TestFolder(t *testing.T) {
 	runtime, state := filepath.Join(t.TempDir(), "run"), t.TempDir()
 	if err := os.Mkdir(runtime, 0o700); err != nil {
 		t.Fatal(err)
@@ -173,15 +173,15 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestForeignFolder: a folder of ours by name that is another's, or a link, is
-// an error and never another key of "one agent".
+// TestForeignFolder: where our folder is another user's, or a link, that is an
+// error: another folder instead would allow a second agent.
 func TestForeignFolder(t *testing.T) {
-	state := ownPlace(t)
+	state := ownInstance(t)
 	dir := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), folder)
 	if err := os.Symlink(t.TempDir(), dir); err != nil {
 		t.Fatal(err)
 	}
-	if h, err := Take(state); err == nil || !strings.Contains(err.Error(), dir) {
+	if h, err := Acquire(state); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a link: %v %v", h, err)
 	}
 	if err := os.Remove(dir); err != nil {
@@ -191,9 +191,9 @@ func TestForeignFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p, err := find(state); err != nil || p.dir != dir {
-		t.Errorf("a folder too wide: %v %v", p, err)
+		t.Errorf("a folder open to others: %v %v", p, err)
 	} else if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
-		t.Errorf("it stays too wide: %v %v", info.Mode(), err)
+		t.Errorf("it stays open to others: %v %v", info.Mode(), err)
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("giving a folder away needs root: run as root to test that another user's folder is refused")
@@ -201,14 +201,14 @@ func TestForeignFolder(t *testing.T) {
 	if err := os.Chown(dir, testdesktop.Nobody, testdesktop.Nobody); err != nil {
 		t.Fatal(err)
 	}
-	if h, err := Take(state); err == nil || !strings.Contains(err.Error(), "another user") {
+	if h, err := Acquire(state); err == nil || !strings.Contains(err.Error(), "another user") {
 		t.Errorf("another user's folder: %v %v", h, err)
 	}
 }
 
 // TestLongPath: sun_path holds 108 bytes, a person's state folder more.
 func TestLongPath(t *testing.T) {
-	ownPlace(t)
+	ownInstance(t)
 	long := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), strings.Repeat("d", 200))
 	if err := os.Mkdir(long, 0o700); err != nil {
 		t.Fatal(err)
@@ -220,10 +220,10 @@ func TestLongPath(t *testing.T) {
 	}
 }
 
-// TestStaleFiles: what stands in the place of lock and socket stops testdesktop.Nobody, and
-// what is put there is not tidied away.
-func TestStaleFiles(t *testing.T) {
-	state := ownPlace(t)
+// TestLeftoverFiles: other files in place of lock and socket stop nothing, and
+// ours are marked so that clean-up programs spare them.
+func TestLeftoverFiles(t *testing.T) {
+	state := ownInstance(t)
 	p, err := find(state)
 	if err != nil {
 		t.Fatal(err)
@@ -240,7 +240,7 @@ func TestStaleFiles(t *testing.T) {
 	for _, name := range []string{"lock", "control"} {
 		info, err := os.Stat(filepath.Join(p.dir, name))
 		if err != nil || info.Mode()&os.ModeSticky == 0 || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %v %v, want 0600 and the sticky bit that keeps it from being tidied up", name, info.Mode(), err)
+			t.Errorf("%s: %v %v, want 0600 and the sticky bit that spares it from clean-up", name, info.Mode(), err)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(p.dir, "lock"))
@@ -249,12 +249,12 @@ func TestStaleFiles(t *testing.T) {
 	}
 }
 
-// TestOnWindows runs this package's tests on Windows, as far as wine is one:
-// the mutex, the pipe, the check of both ends.
+// TestOnWindows runs this package's tests under wine: the mutex, the pipe, the
+// check of both ends.
 func TestOnWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=5m")
-	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastWord"} {
+	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastAnswer"} {
 		if !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass", name)
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// ownPlace gives the test a place of its own.
-func ownPlace(t *testing.T) (state string) {
+// ownInstance gives the test a runtime folder of its own, and returns a state folder.
+func ownInstance(t *testing.T) (state string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o700); err != nil {

@@ -12,28 +12,28 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// place is the person's desktop session: the names of a mutex and a pipe, both
-// for the person's SID and logon only.
-type place struct {
+// instance is one agent for a person's desktop session: the names of a mutex and a
+// pipe, both open to the person's SID and logon only.
+type instance struct {
 	user     *windows.SID
 	security string // SDDL
 	mutex    string
 	pipe     string
 }
 
-// find needs no folder: the state's plays no part on Windows.
-func find(string) (place, error) {
+// find needs no folder: on Windows the state folder plays no part.
+func find(string) (instance, error) {
 	token := windows.GetCurrentProcessToken()
 	user, err := token.GetTokenUser()
 	if err != nil {
-		return place{}, fmt.Errorf("control: %w", err)
+		return instance{}, fmt.Errorf("control: %w", err)
 	}
 	var session uint32
 	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &session); err != nil {
-		return place{}, fmt.Errorf("control: %w", err)
+		return instance{}, fmt.Errorf("control: %w", err)
 	}
 	sid := user.User.Sid.String()
-	p := place{
+	p := instance{
 		user:  user.User.Sid,
 		mutex: `Local\cpx-bridge-` + sid,
 		pipe:  fmt.Sprintf(`\\.\pipe\cpx-bridge-%s-%d`, sid, session),
@@ -43,8 +43,8 @@ func find(string) (place, error) {
 	return p, nil
 }
 
-// logon is the SID of this logon, which other sessions of the same user do not
-// have; where the token names none, the user's.
+// logon is the SID of this logon, which the user's other sessions do not have;
+// where the token names none, the user's own.
 func logon(token windows.Token, user string) string {
 	groups, err := token.GetTokenGroups()
 	if err != nil {
@@ -61,7 +61,7 @@ func logon(token windows.Token, user string) string {
 // lock is a mutex that exists as long as a process holds it open.
 type lock struct{ handle windows.Handle }
 
-func (p place) take() (*lock, error) {
+func (p instance) acquire() (*lock, error) {
 	sd, err := windows.SecurityDescriptorFromString(p.security)
 	if err != nil {
 		return nil, fmt.Errorf("control: %w", err)
@@ -78,15 +78,15 @@ func (p place) take() (*lock, error) {
 		_ = windows.CloseHandle(handle)
 		return nil, &RunningError{PID: p.serverPID()}
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
-		return nil, fmt.Errorf("%w: it holds %s", ErrStranger, p.mutex)
+		return nil, fmt.Errorf("%w: it holds %s", ErrOtherUser, p.mutex)
 	case err != nil:
 		return nil, fmt.Errorf("control: %s: %w", p.mutex, err)
 	}
 	return &lock{handle}, nil
 }
 
-// serverPID is for people to read.
-func (p place) serverPID() int {
+// serverPID is only for people to read; 0 where it is not known.
+func (p instance) serverPID() int {
 	ctx, cancel := context.WithTimeout(context.Background(), lineLimit)
 	defer cancel()
 	c, err := winio.DialPipeContext(ctx, p.pipe)
@@ -101,9 +101,8 @@ func (p place) serverPID() int {
 func (l *lock) release() error { return windows.CloseHandle(l.handle) }
 
 // listen fails where another process listens on the name already: go-winio
-// makes the first instance only where there is none, and takes nobody from the
-// network.
-func (p place) listen() (net.Listener, error) {
+// insists on the pipe's first instance, and rejects clients from the network.
+func (p instance) listen() (net.Listener, error) {
 	l, err := winio.ListenPipe(p.pipe, &winio.PipeConfig{SecurityDescriptor: p.security})
 	if err != nil {
 		return nil, fmt.Errorf("control: %s: %w", p.pipe, err)
@@ -111,9 +110,9 @@ func (p place) listen() (net.Listener, error) {
 	return l, nil
 }
 
-func (p place) tidy() error { return nil } // the pipe goes with its last handle
+func (p instance) tidy() error { return nil } // the pipe goes with its last handle
 
-// dial connects to the agent and gives its process.
+// dial connects to the agent and returns its process.
 func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	p, err := find(stateDir)
 	if err != nil {
@@ -124,7 +123,7 @@ func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	case errors.Is(err, windows.ERROR_FILE_NOT_FOUND):
 		return nil, 0, ErrNoAgent
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
-		return nil, 0, ErrStranger
+		return nil, 0, ErrOtherUser
 	case err != nil:
 		return nil, 0, fmt.Errorf("%w: %w", ErrNoAnswer, err)
 	}
@@ -135,8 +134,8 @@ func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	return c, pid, nil
 }
 
-// sameUser returns the client's process where it is the same user's. The pipe's
-// security descriptor has said so before.
+// sameUser returns the client's process, and an error where it is another user's.
+// The pipe's security descriptor has let only that user in already.
 func sameUser(c net.Conn) (pid int, err error) {
 	p, err := find("")
 	if err != nil {
@@ -145,28 +144,28 @@ func sameUser(c net.Conn) (pid int, err error) {
 	return p.check(c, windows.GetNamedPipeClientProcessId)
 }
 
-// check finds the process at the other end and its user.
-func (p place) check(c net.Conn, end func(windows.Handle, *uint32) error) (int, error) {
+// check returns the process at the other end, and an error where its user is another.
+func (p instance) check(c net.Conn, end func(windows.Handle, *uint32) error) (int, error) {
 	pid, err := otherEnd(c, end)
 	if err != nil {
 		return 0, fmt.Errorf("control: who is at the other end: %w", err)
 	}
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrStranger, err)
+		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
 	defer windows.CloseHandle(process)
 	var token windows.Token
 	if err := windows.OpenProcessToken(process, windows.TOKEN_QUERY, &token); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrStranger, err)
+		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
 	defer token.Close()
 	user, err := token.GetTokenUser()
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrStranger, err)
+		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
 	if !user.User.Sid.Equals(p.user) {
-		return 0, fmt.Errorf("%w: %s", ErrStranger, user.User.Sid)
+		return 0, fmt.Errorf("%w: %s", ErrOtherUser, user.User.Sid)
 	}
 	return int(pid), nil
 }
