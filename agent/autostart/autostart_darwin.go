@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // launchctl(1) remembers for each person which LaunchAgents are off.
@@ -63,7 +65,7 @@ func Enable(program string) error {
 		if err := errors.Join(err, listErr, os.MkdirAll(filepath.Dir(path), 0o700)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, []byte(list), 0o600); err != nil {
+		if err := atomicfile.Write(path, []byte(list), atomicfile.Options{}); err != nil {
 			return err
 		}
 	}
