@@ -12,7 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// view is what a template gets.
+// view is a template's data.
 type view struct {
 	Page    string
 	Title   texts.Key // of a message
@@ -25,7 +25,7 @@ type view struct {
 	Error   string // already in the page's language
 
 	Ports     [2]int
-	Install   string // where the agent is had from, or ""
+	Install   string // where to get the agent, or ""
 	Card      *card
 	Mine      *attached // the card of this login
 	Cards     []attached
@@ -36,19 +36,20 @@ type view struct {
 	Elsewhere bool
 	Changed   bool
 	LoggedOut bool // by the person
-	Removed   bool // the card was taken out, which ended the session
+	Removed   bool // the card was removed, which ended the session
 
-	// Watch is the certificate of the card that this page stands on, hex SHA-256;
-	// Leave is what the page does when that card leaves.
-	Watch, Leave string
+	// Watch is the certificate of the card that this page depends on, hex SHA-256;
+	// OnRemoval is where the page posts when that card is removed.
+	Watch, OnRemoval string
 }
 
 type form struct{ Region, Service, Username string }
 
-// action answers a page's request with a view, or with a redirect (nil).
+// action answers a page's request: it returns a view, or nil once it has
+// redirected.
 type action func(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error)
 
-// page runs an action: session, language and account first.
+// page runs an action once it has read the session, the language and the account.
 func (p *Portal) page(do action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v := &view{
@@ -79,19 +80,19 @@ func (p *Portal) page(do action) http.HandlerFunc {
 	}
 }
 
-// watched says which card ends this session, or takes back what waits in it,
-// when it leaves the reader.
+// watched sets in the view which card, when removed from the reader, ends this
+// session or drops the card pending in it.
 func (p *Portal) watched(ctx context.Context, s *session, v *view) error {
 	switch {
 	case s == nil:
 	case s.pending != nil:
-		v.Watch, v.Leave = s.pending.Certificate, pathFirst+"/pas-ma-carte"
+		v.Watch, v.OnRemoval = s.pending.Certificate, pathFirst+"/pas-ma-carte"
 	case s.Account != 0:
 		c, err := p.store.cardByID(ctx, s.Card)
 		if errors.Is(err, errNotFound) {
 			return nil // detached elsewhere
 		}
-		v.Watch, v.Leave = c.Card.Certificate, pathLogout
+		v.Watch, v.OnRemoval = c.Card.Certificate, pathLogout
 		return err
 	}
 	return nil
@@ -110,13 +111,13 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) (*view, error) 
 	return nil, nil
 }
 
-// expired is the page of whoever comes too late, or without a card.
+// expired is the page for someone who comes too late, or without a card.
 func (p *Portal) expired(v *view) (*view, error) {
 	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.expired", http.StatusForbidden, texts.In(v.Lang).Text("portal.error.pending_expired")
 	return v, nil
 }
 
-// first is the first connection: which card it is, and the form.
+// first is the page of the first connection: it shows the card and the form.
 func (p *Portal) first(_ http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil {
 		return p.expired(v)
@@ -130,8 +131,8 @@ func (p *Portal) first(_ http.ResponseWriter, r *http.Request, s *session, v *vi
 	return v, nil
 }
 
-// checkPassword is the password step. An unknown name and a wrong password are
-// one answer, after the same work.
+// checkPassword is the password step. An unknown name and a wrong password get
+// the same answer, after the same work.
 func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil {
 		return p.expired(v)
@@ -174,7 +175,7 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 	return redirect(w, r, pathFirst+"/confirmation")
 }
 
-// fits tells whether region and service are the account's, where they were given:
+// fits reports whether region and service, where filled in, are the account's:
 // people leave out what they do not know.
 func (f form) fits(a account) bool {
 	service := strings.TrimSpace(f.Service)
@@ -186,7 +187,7 @@ func refuse(v *view, status int, why string) (*view, error) {
 	return v, nil
 }
 
-// confirmation names card and account before they are put together.
+// confirmation shows card and account before the one is attached to the other.
 func (p *Portal) confirmation(_ http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil || s.pendingAccount == 0 {
 		return p.expired(v)
@@ -216,16 +217,16 @@ func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, s *session, v *
 	return redirect(w, r, pathSpace)
 }
 
-// notMine drops the card that waits, with its session.
+// notMine drops the pending card, with its session.
 func (p *Portal) notMine(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
-	return p.leave(w, r, s, v, "/")
+	return p.endSession(w, r, s, v, "/")
 }
 
 func (p *Portal) logout(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
-	return p.leave(w, r, s, v, pathLoggedOut)
+	return p.endSession(w, r, s, v, pathLoggedOut)
 }
 
-func (p *Portal) leave(w http.ResponseWriter, r *http.Request, s *session, v *view, to string) (*view, error) {
+func (p *Portal) endSession(w http.ResponseWriter, r *http.Request, s *session, v *view, to string) (*view, error) {
 	if s != nil {
 		if err := p.drop(r.Context(), s); err != nil {
 			return v, err

@@ -13,7 +13,7 @@ import (
 
 const credentialsText = "Nom d’utilisateur ou mot de passe incorrect"
 
-// The way of a professional: attached once, and from then on one click.
+// A professional attaches the card once, and from then on logs in with one click.
 func TestAttachOnceThenOneClick(t *testing.T) {
 	s := newSite(t)
 	holder := demopki.NewHolder("CPS", 1)
@@ -30,7 +30,7 @@ func TestAttachOnceThenOneClick(t *testing.T) {
 
 	b.shows(b.password(testName, "TEST autre mot de passe"), http.StatusForbidden, credentialsText)
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-	b.loggedOut() // nor does the password before the person confirms
+	b.loggedOut() // and neither does the password, before the person confirms
 	b.shows(b.get(pathFirst+"/confirmation"), http.StatusOK, holder.Identifier, "Dr TEST Testeur", testName, "SERVICE TEST")
 	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
 	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur", holder.Identifier, holder.Surname, "CPS", holder.Profession, "utilisée maintenant")
@@ -44,7 +44,7 @@ func TestAttachOnceThenOneClick(t *testing.T) {
 }
 
 // A renewed card has another key, another certificate and, years later, another
-// intermediate CA: what stays is the trust group and the national identifier.
+// intermediate CA: only the trust group and the national identifier stay the same.
 func TestRenewedCardStillLogsIn(t *testing.T) {
 	next, err := pki().NewIntermediate(time.Now())
 	if err != nil {
@@ -57,12 +57,12 @@ func TestRenewedCardStillLogsIn(t *testing.T) {
 	b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
 	b.entered(issue(t, next, holder), "Dr TEST Testeur")
 
-	// What the renewed card says is what the space shows.
+	// The space shows what the renewed card says.
 	holder.Profession = "TEST Sage-femme"
 	b.entered(issue(t, next, holder), "Dr TEST Testeur")
 	b.shows(b.get(pathSpace), http.StatusOK, "TEST Sage-femme")
 
-	// Another person's identifier is another card, were it one digit.
+	// An identifier that differs by one digit is another person's card.
 	other := holder
 	other.Identifier = holder.Identifier[:len(holder.Identifier)-1] + "x"
 	if next, _ := b.login(issue(t, next, other)); next != pathFirst {
@@ -70,7 +70,8 @@ func TestRenewedCardStillLogsIn(t *testing.T) {
 	}
 }
 
-// One identifier in two trust groups is two cards: each group gives its own.
+// One identifier in two trust groups means two cards: each group issues its own
+// identifiers.
 func TestTrustGroupIsPartOfTheCard(t *testing.T) {
 	elsewhere, err := demopki.New(time.Now())
 	if err != nil {
@@ -117,15 +118,15 @@ func TestKindOfTheCard(t *testing.T) {
 			b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
 			b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
 			if n := strings.Count(b.get(pathSpace).raw, "/detacher"); n != 1 {
-				t.Errorf("%d cards attached, want the one brought up to date", n)
+				t.Errorf("%d cards attached, want the one card, updated", n)
 			}
 		})
 	}
 }
 
-// A kind once stated is not lost to a certificate that does not state it: the
-// next one of another kind is still asked about.
-func TestKindIsKept(t *testing.T) {
+// A certificate that states no kind does not erase the one stated before: a later
+// certificate of another kind must still be attached anew.
+func TestKindIsRetained(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
 	holder := demopki.NewHolder("CPS", 1)
@@ -138,7 +139,7 @@ func TestKindIsKept(t *testing.T) {
 	}
 }
 
-// A service card passes from hand to hand: only its certificate is known.
+// A service card passes from hand to hand: it is known by its certificate only.
 func TestUnnamedCard(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
@@ -153,7 +154,7 @@ func TestUnnamedCard(t *testing.T) {
 	if next, _ := b.login(issue(t, pki().Intermediate, holder)); next != pathFirst {
 		t.Errorf("after renewal: %q, want to be asked again", next)
 	}
-	// A named card under the same identifier is not it either.
+	// A card of a named person with the same identifier is another card too.
 	named := demopki.NewHolder("CPE", 1)
 	named.Identifier = holder.Identifier
 	if next, _ := b.login(issue(t, pki().Intermediate, named)); next != pathFirst {
@@ -197,7 +198,7 @@ func TestSeveralCards(t *testing.T) {
 	b.shows(b.get(pathSpace), http.StatusOK, first.Identifier, second.Identifier)
 	b.entered(one, "Dr TEST Testeur")
 
-	// Another card is taken off and the session stays; this login's ends it.
+	// Detaching another card leaves the session alone; detaching this login's ends it.
 	page := b.get(pathSpace)
 	ids := cardIDs(t, page)
 	if len(ids) != 2 {
@@ -248,7 +249,7 @@ func TestDetachOnlyOnesOwn(t *testing.T) {
 	other.entered(theirs, "Mme TEST Autre")
 }
 
-// The waiting card is dropped at once, with the session that held it.
+// The pending card is dropped at once, with the session that held it.
 func TestNotMyCard(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
@@ -265,7 +266,7 @@ func TestNotMyCard(t *testing.T) {
 	thief.shows(thief.get(pathFirst), http.StatusForbidden, "Aucune carte n’attend")
 }
 
-// A card waits five minutes, and in the session that presented it only.
+// A card is pending for five minutes, only in the session that presented it.
 func TestPendingCard(t *testing.T) {
 	s := newSite(t)
 	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
@@ -273,10 +274,10 @@ func TestPendingCard(t *testing.T) {
 	if next, _ := b.login(card); next != pathFirst {
 		t.Fatal(next)
 	}
-	stranger := s.browser(t)
-	stranger.challenge() // has a session of its own
-	for _, a := range []answer{stranger.get(pathFirst), stranger.password(testName, testPassword), stranger.get(pathFirst + "/confirmation"), stranger.post(pathFirst + "/confirmation")} {
-		stranger.shows(a, http.StatusForbidden, "Aucune carte n’attend")
+	other := s.browser(t)
+	other.challenge() // has a session of its own
+	for _, a := range []answer{other.get(pathFirst), other.password(testName, testPassword), other.get(pathFirst + "/confirmation"), other.post(pathFirst + "/confirmation")} {
+		other.shows(a, http.StatusForbidden, "Aucune carte n’attend")
 	}
 	// Confirming without the password step leads nowhere.
 	b.shows(b.post(pathFirst+"/confirmation"), http.StatusForbidden, "Aucune carte n’attend")
@@ -289,12 +290,12 @@ func TestPendingCard(t *testing.T) {
 	}
 	b.loggedOut()
 	if next, _ := s.browser(t).login(card); next != pathFirst {
-		t.Errorf("the card is attached all the same: %q", next)
+		t.Errorf("the card is attached nevertheless: %q", next)
 	}
 }
 
-// An unknown name and a wrong password are one answer, byte for byte but for
-// the name typed; nothing tells which accounts exist.
+// An unknown name and a wrong password get the same answer, byte for byte apart
+// from the name typed; nothing reveals which accounts exist.
 func TestNoEnumeration(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
@@ -320,8 +321,8 @@ func TestNoEnumeration(t *testing.T) {
 	}
 }
 
-// Region and service are compared where both sides state them; the name in any
-// letter case, with spaces around.
+// Region and service are compared where both sides state them; the name may be in
+// any letter case, with spaces around it.
 func TestFormFitsTheAccount(t *testing.T) {
 	s := newSite(t)
 	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The headers that the developers' document shows are those that are sent.
+// The portal sends the headers that the developers' document shows.
 func TestHeadersOfTheDocument(t *testing.T) {
 	text, err := os.ReadFile("../docs/portal-developers.md")
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // challenge is GET /auth/challenge. It begins a session where there is none,
-// because the nonce is good in one session only.
+// because a nonce is valid in one session only.
 func (p *Portal) challenge(w http.ResponseWriter, r *http.Request) {
 	s, err := p.session(r)
 	if err == nil && s == nil {
@@ -52,12 +52,12 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 	if s == nil {
 		reason := "challenge_expired"
 		if _, err := r.Cookie(p.cookieName()); err != nil {
-			reason = "no_session" // the browser takes no cookie here: one more click ends the same
+			reason = "no_session" // the browser refuses our cookie: another click would end the same
 		}
 		p.problem(w, r, http.StatusForbidden, reason, errors.New("no session"))
 		return
 	}
-	nonces, err := p.takeNonces(r.Context(), s)
+	nonces, err := p.consumeNonces(r.Context(), s)
 	if err != nil {
 		p.problem(w, r, http.StatusInternalServerError, "internal", err)
 		return
@@ -67,7 +67,7 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusForbidden, reason, err)
 		return
 	}
-	next, err := p.enter(w, r, s, p.cardOf(result))
+	next, err := p.acceptCard(w, r, s, p.cardOf(result))
 	if err != nil {
 		p.problem(w, r, http.StatusInternalServerError, "internal", err)
 		return
@@ -76,7 +76,7 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 }
 
 // verify tries the token with each open nonce of the session: two tabs may each
-// have fetched one, and the token does not say which it is over.
+// have fetched one, and the token does not say which nonce it signs.
 func (p *Portal) verify(r *http.Request, raw []byte, nonces []string) (authtoken.Result, string, error) {
 	reason, err := "challenge_expired", errors.New("no open challenge in this session")
 	for _, nonce := range nonces {
@@ -107,15 +107,15 @@ func (p *Portal) cardOf(result authtoken.Result) card {
 const (
 	pathSpace = "/espace"
 	pathFirst = "/premiere-connexion"
-	// pathLogout is also where a page goes by itself when its card leaves.
+	// pathLogout is also where a page posts by itself when its card is removed.
 	pathLogout = "/deconnexion"
-	// pathLoggedOut is the home page that says so.
+	// pathLoggedOut is the home page, saying that the session was ended.
 	pathLoggedOut = "/?session=fermee"
 )
 
-// enter logs the card's account in, or keeps the card for five minutes in a new
-// session to be attached.
-func (p *Portal) enter(w http.ResponseWriter, r *http.Request, old *session, c card) (next string, err error) {
+// acceptCard logs the card's account in; a card attached to none becomes the
+// pending card of a new session for five minutes. It returns the page to go to.
+func (p *Portal) acceptCard(w http.ResponseWriter, r *http.Request, old *session, c card) (next string, err error) {
 	known, err := p.store.cardByKey(r.Context(), c)
 	switch {
 	case err == nil && (known.Card.Kind == "" || c.Kind == "" || known.Card.Kind == c.Kind):
@@ -133,7 +133,8 @@ func (p *Portal) enter(w http.ResponseWriter, r *http.Request, old *session, c c
 	return pathFirst, err
 }
 
-// problem answers as RFC 9457 says. What went wrong inside stays in the log.
+// problem answers with a problem document (RFC 9457). Internal details go to the
+// log only.
 func (p *Portal) problem(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	p.log.Warn("login refused", "reason", reason, "error", err)
 	say := texts.In(p.lang(r))
@@ -149,5 +150,5 @@ func (p *Portal) problem(w http.ResponseWriter, r *http.Request, status int, rea
 func writeJSON(w http.ResponseWriter, status int, kind string, v any) {
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // a browser that left is no error of ours
+	_ = json.NewEncoder(w).Encode(v) // that the browser is gone is no error of ours
 }

@@ -45,7 +45,7 @@ func TestNonces(t *testing.T) {
 		b.challenge()
 		refused(t, b, card.token(t, s.origin, nonce), "bad_signature") // not one of its own
 		if next, _ := outcome(t, other.send(card.token(t, s.origin, nonce))); next != pathFirst {
-			t.Error("the session it belongs to lost it")
+			t.Error("the session that the nonce belongs to lost it")
 		}
 	})
 	t.Run("of nobody", func(t *testing.T) {
@@ -61,10 +61,10 @@ func TestNonces(t *testing.T) {
 		if _, reason := outcome(t, a); reason != "challenge_expired" || !strings.Contains(a.raw, "La demande d’identification a expiré. Recommencez.") {
 			t.Errorf("%s", a.raw)
 		}
-		late := b.challenge()
+		renewed := b.challenge()
 		s.clock.pass(nonceLife - time.Second)
-		if next, reason := outcome(t, b.send(card.token(t, s.origin, late))); next != pathFirst {
-			t.Errorf("within its life: %q %q", next, reason)
+		if next, reason := outcome(t, b.send(card.token(t, s.origin, renewed))); next != pathFirst {
+			t.Errorf("within its lifetime: %q %q", next, reason)
 		}
 	})
 	t.Run("two tabs", func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestNonces(t *testing.T) {
 }
 
 // One token sent many times at once logs in once.
-func TestNonceIsTakenOnce(t *testing.T) {
+func TestNonceLogsInOnce(t *testing.T) {
 	s := newSite(t)
 	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
 	b := s.browser(t)
@@ -128,7 +128,7 @@ func TestNonceIsTakenOnce(t *testing.T) {
 	}
 }
 
-// What a card can be refused for, with the sentence that the page gets.
+// Each reason to refuse a card, with the text that the page receives.
 func TestRefusedCards(t *testing.T) {
 	s := newSite(t)
 	foreign, err := demopki.New(time.Now())
@@ -138,8 +138,8 @@ func TestRefusedCards(t *testing.T) {
 	holder := demopki.NewHolder("CPS", 1)
 	now := time.Now()
 	for want, c := range map[string]struct {
-		card     testCard
-		sentence string
+		card   testCard
+		detail string
 	}{
 		"untrusted_ca":    {issue(t, foreign.Intermediate, holder), "Cette carte n’est pas émise par une autorité que ce site reconnaît."},
 		"expired":         {issueAt(t, pki().Intermediate, demopki.Leaf{Holder: holder, NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(-time.Hour)}), "Le certificat de cette carte a expiré."},
@@ -150,14 +150,14 @@ func TestRefusedCards(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			b := s.browser(t)
 			a := b.send(c.card.token(t, s.origin, b.challenge()))
-			if _, reason := outcome(t, a); reason != want || a.StatusCode != http.StatusForbidden || !strings.Contains(a.raw, c.sentence) {
+			if _, reason := outcome(t, a); reason != want || a.StatusCode != http.StatusForbidden || !strings.Contains(a.raw, c.detail) {
 				t.Errorf("%d %s", a.StatusCode, a.raw)
 			}
 			b.loggedOut()
 			english := s.browser(t)
 			english.header.Set("Accept-Language", "en-GB,en;q=0.9")
 			other := english.send(c.card.token(t, s.origin, english.challenge()))
-			if _, reason := outcome(t, other); reason != want || strings.Contains(other.raw, c.sentence) {
+			if _, reason := outcome(t, other); reason != want || strings.Contains(other.raw, c.detail) {
 				t.Errorf("in English: %s", other.raw)
 			}
 		})
@@ -229,8 +229,8 @@ func TestMalformedLogin(t *testing.T) {
 	}
 }
 
-// A login over a session that is someone else's ends that one: the card says
-// who sits there now.
+// A login in a browser where someone else is logged in ends that session: the
+// card says who sits there now.
 func TestLoginReplacesTheSession(t *testing.T) {
 	s := newSite(t)
 	s.account(t, "autre", "Mme TEST Autre")
@@ -242,7 +242,7 @@ func TestLoginReplacesTheSession(t *testing.T) {
 	before := b.cookie()
 	b.entered(theirs, "Mme TEST Autre")
 	if strings.Contains(b.get(pathSpace).text, "Dr TEST Testeur") {
-		t.Error("the first person is still there")
+		t.Error("the first person is still logged in")
 	}
 	old := s.browser(t)
 	old.header.Set("Cookie", before.String())

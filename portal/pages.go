@@ -24,7 +24,7 @@ const (
 	english = language.English
 )
 
-// pages are the templates, made ready once.
+// pages are the site's static files and its templates, parsed once.
 type pages struct {
 	static    fs.FS
 	templates map[string]*template.Template
@@ -39,7 +39,7 @@ func loadPages() (*pages, error) {
 	}
 	p := &pages{static: static, templates: map[string]*template.Template{}}
 	for _, name := range pageNames {
-		// The functions of a language are put in place at each use.
+		// These only let the templates parse: render sets those of the language.
 		t := template.New("layout.html").Funcs(template.FuncMap{
 			"t": func(texts.Key, ...any) string { return "" }, "how": func(Region) string { return "" },
 			"profession": func(string) string { return "" }, "date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
@@ -77,7 +77,7 @@ func (p *Portal) render(w http.ResponseWriter, v *view) {
 
 const langCookie = "lang"
 
-// lang is the person's choice, else the browser's, else French.
+// lang is the language that the person chose, else the browser's, else French.
 func (p *Portal) lang(r *http.Request) string {
 	if c, err := r.Cookie(langCookie); err == nil && language.Known(c.Value) {
 		return c.Value
@@ -85,7 +85,8 @@ func (p *Portal) lang(r *http.Request) string {
 	return cmp.Or(language.Accept(r.Header.Get("Accept-Language")), french)
 }
 
-// setLang keeps the choice for a year and goes back to where the person was.
+// setLang remembers the choice for a year and returns to the page the person was
+// on.
 func (p *Portal) setLang(w http.ResponseWriter, r *http.Request) {
 	lang := r.PostFormValue("lang")
 	if lang != english {
@@ -96,7 +97,7 @@ func (p *Portal) setLang(w http.ResponseWriter, r *http.Request) {
 	})
 	back := "/"
 	if u, err := url.Parse(r.PostFormValue("back")); err == nil && u.Scheme == "" && strings.HasPrefix(u.Path, "/") && !strings.HasPrefix(u.Path, "//") {
-		back = u.EscapedPath() // browsers take a bare backslash for a slash
+		back = u.EscapedPath() // browsers take an unescaped backslash for a slash
 	}
 	http.Redirect(w, r, back, http.StatusSeeOther)
 }

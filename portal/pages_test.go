@@ -11,8 +11,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// French as it is set in print, in the sample of texts too; the catalogue's own
-// is checked with all of it.
+// The sample's French has the typography of print; the catalogue's is checked in
+// the catalogue's own tests.
 func TestTypography(t *testing.T) {
 	texts, err := loadTexts("")
 	if err != nil {
@@ -31,8 +31,8 @@ func TestTypography(t *testing.T) {
 	}
 }
 
-// Every template is a page, and every page is shown in both languages with no
-// word missing: an empty one or a verb that found no argument.
+// Every template is a page, and every page shows in both languages with no text
+// missing: none is empty, and no formatting verb lacks its argument.
 func TestEveryPageInBothLanguages(t *testing.T) {
 	names, err := fs.Glob(files, "web/templates/*.html")
 	if err != nil || len(names) != len(pageNames)+1 {
@@ -44,7 +44,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 			b := s.browser(t)
 			b.header.Set("Accept-Language", lang)
 			holder := demopki.NewUnnamedHolder(1)
-			holder.Kind = "" // the words for what a card does not say
+			holder.Kind = "" // for the text about what a card does not say
 			card := issue(t, pki().Intermediate, holder)
 			pages := []answer{b.get("/"), b.get("/assistance"), b.get("/rien"), b.get(pathFirst)}
 			if next, _ := b.login(card); next != pathFirst {
@@ -83,7 +83,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 	}
 }
 
-// The pages link to what is there, on the site itself.
+// The pages link to pages that exist, on the site itself.
 func TestLinks(t *testing.T) {
 	s := newSite(t)
 	b, _ := loggedIn(t, s)
@@ -114,7 +114,7 @@ func TestLinks(t *testing.T) {
 }
 
 // The five regions that have texts of their own, and a default for the others;
-// the sample's addresses all lie where no mail can go (RFC 6761).
+// the sample's addresses are all in domains that no mail can reach (RFC 6761).
 func TestSampleTexts(t *testing.T) {
 	texts, err := loadTexts("")
 	if err != nil {
@@ -150,18 +150,18 @@ func TestSampleTexts(t *testing.T) {
 		t.Errorf("the sample has the telephone number %s", found)
 	}
 	if _, bad := texts.sample(); !bad {
-		t.Error("the sample is not known for one")
+		t.Error("the sample is not recognised as one")
 	}
 }
 
-// TestInstall: the support page says how to get the agent, in the operator's words
-// where there are some, and the home page's sentence leads there.
+// TestInstall: the support page says how to get the agent, in the operator's text
+// where there is one, and the home page links there.
 func TestInstall(t *testing.T) {
 	s := newSite(t, func(text string) string { return text + "\n[card_login]\ninstall_url = \"/assistance#agent\"\n" })
 	b := s.browser(t)
 	b.shows(b.get("/assistance"), http.StatusOK, "C’est le service informatique de votre établissement qui l’installe")
 	if raw := b.get("/").raw; !strings.Contains(raw, `install-url="/assistance#agent"`) {
-		t.Errorf("the home page leads nowhere:\n%s", raw)
+		t.Errorf("the home page has no such link:\n%s", raw)
 	}
 	s.settings.texts.Install = Bilingual{FR: "Au guichet TEST.", EN: "At the TEST desk."}
 	b.shows(b.get("/assistance"), http.StatusOK, "Au guichet TEST.")

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Cost of argon2id: OWASP's second recommendation (19 MiB, two passes), which a
-// login page can bear many times a second.
+// The cost of argon2id is OWASP's second recommendation (19 MiB, two passes),
+// which a login page can afford many times a second.
 const (
 	argonMemory  = 19 * 1024 // KiB
 	argonTime    = 2
@@ -24,13 +24,13 @@ const (
 	maxPassword = 256
 )
 
-// hashing bounds how much memory passwords take at the same time.
+// hashing bounds how many passwords are hashed at a time, and so the memory.
 var hashing = make(chan struct{}, 8)
 
-// ErrPasswordLength says what a password must be like.
+// ErrPasswordLength says how long a password must be.
 var ErrPasswordLength = fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
 
-// hashPassword gives the PHC string form of argon2id.
+// hashPassword returns the hash in the PHC string form of argon2id.
 func hashPassword(password string) (string, error) {
 	if n := len([]rune(password)); n < minPassword || n > maxPassword {
 		return "", ErrPasswordLength
@@ -75,11 +75,11 @@ func checkPassword(hash, password string) (bool, error) {
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// decoy is checked where there is no such account, so that the answer takes as
-// long and nobody learns which names exist.
+// decoy is the hash to check where the account does not exist, so that the answer
+// takes as long and nobody learns which names exist.
 var decoy = func() string {
 	hash, err := hashPassword("no account has this password")
-	if err != nil { // only for want of randomness
+	if err != nil { // only where the system has no randomness
 		panic(err)
 	}
 	return hash

@@ -3,8 +3,8 @@
 // click.
 //
 // A [Portal] answers requests concurrently. It never stores a password or a
-// session identifier in clear, never tells whether an account exists, and never
-// takes a nonce twice.
+// session identifier in clear, never reveals whether an account exists, and never
+// accepts a nonce twice.
 package portal
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/js"
 )
 
-// Portal is the site.
+// Portal is the site. Its methods may be called concurrently.
 type Portal struct {
 	settings *Settings
 	store    *store
@@ -34,14 +34,14 @@ type Portal struct {
 	now      func() time.Time
 }
 
-// Options of New that have defaults.
+// Options are what New can do without: by default no log, and the system's clock.
 type Options struct {
 	Logger *slog.Logger
 	Now    func() time.Time
 }
 
-// New opens the database and makes the verifier. Errors about the settings are
-// of type *SettingsError.
+// New opens the database, which Close closes, and makes the verifier. Errors
+// about the settings are of type *SettingsError.
 func New(s *Settings, o Options) (*Portal, error) {
 	p := &Portal{settings: s, log: o.Logger, now: o.Now}
 	if p.log == nil {
@@ -71,14 +71,15 @@ func New(s *Settings, o Options) (*Portal, error) {
 	return p, nil
 }
 
-// Close closes the database.
+// Close closes the database, once Serve has returned.
 func (p *Portal) Close() error { return p.store.close() }
 
-// NewAccount is an account to be made.
+// NewAccount is an account to add, with its password in clear. Region is the ID
+// of one in the texts, or "".
 type NewAccount struct{ Name, Display, Service, Region, Password string }
 
-// AddAccount makes an account. It fails with ErrAccountExists, or with an error
-// that says which part cannot be taken.
+// AddAccount adds an account. It fails with ErrAccountExists, ErrPasswordLength,
+// or an error that says which other field is invalid.
 func (p *Portal) AddAccount(ctx context.Context, n NewAccount) error {
 	n.Name, n.Service = strings.TrimSpace(n.Name), strings.TrimSpace(n.Service)
 	for what, value := range map[string]string{"user name": n.Name, "display name": n.Display, "service": n.Service} {
@@ -96,7 +97,7 @@ func (p *Portal) AddAccount(ctx context.Context, n NewAccount) error {
 	return p.store.addAccount(ctx, account{Name: n.Name, Display: n.Display, Service: n.Service, Region: n.Region, password: hash}, p.now())
 }
 
-// Handler is the whole site.
+// Handler serves the whole site.
 func (p *Portal) Handler() http.Handler {
 	mux := http.NewServeMux()
 	library, err := fs.Sub(js.Files, "dist")
@@ -128,9 +129,9 @@ func (p *Portal) Handler() http.Handler {
 	return p.secured(crossOrigin.Handler(mux))
 }
 
-// csp lets a page load its own files only, and dial the agent (in Safari, by
-// wss); permissions lets
-// it ask the person for that, and no frame of another site.
+// csp lets a page load only its own files, and connect to the agent (in Safari by
+// wss). permissions lets the page ask the person for that, and no frame of
+// another site.
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws://127.0.0.1:* wss://localhost:*; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
 
@@ -154,7 +155,7 @@ func (p *Portal) secured(next http.Handler) http.Handler {
 	})
 }
 
-// Serve answers until ctx ends.
+// Serve answers requests until ctx ends, and then gives open ones five seconds.
 func (p *Portal) Serve(ctx context.Context) error {
 	l, err := net.Listen("tcp", p.settings.Listen)
 	if err != nil {
@@ -185,8 +186,8 @@ func (p *Portal) Serve(ctx context.Context) error {
 	return web.Shutdown(stop)
 }
 
-// address is who asks, for the throttle. Behind a proxy it is the proxy's: the
-// throttle counts by account and address together first.
+// address is the client's, for the throttle. Behind a proxy it is the proxy's,
+// which is why the throttle counts first by account and address together.
 func address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// No form works from another site, whatever the browser tells of itself.
+// No form works from another site, whatever headers the browser sends.
 func TestFormsOfOtherSites(t *testing.T) {
 	s := newSite(t)
 	b, card := loggedIn(t, s)
@@ -40,7 +40,7 @@ func TestFormsOfOtherSites(t *testing.T) {
 	b.shows(b.get(pathSpace), http.StatusOK, card.cert.Subject.CommonName) // nothing happened
 }
 
-// Nothing that changes something is done by a GET.
+// A GET request changes nothing.
 func TestGetChangesNothing(t *testing.T) {
 	s := newSite(t)
 	b, card := loggedIn(t, s)
@@ -68,8 +68,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Names come from certificates and forms: they are text in the pages, whatever
-// they hold.
+// Names come from certificates and forms: whatever they hold, the pages show them
+// as text.
 func TestNamesAreEscaped(t *testing.T) {
 	s := newSite(t)
 	s.account(t, "<b>x</b>", `"><img src=x onerror=alert(1)>`)
@@ -93,7 +93,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	}
 }
 
-// The way back after changing the language stays on the site.
+// The redirect after a change of language stays on the site.
 func TestLanguageSwitch(t *testing.T) {
 	s := newSite(t)
 	for back, want := range map[string]string{

@@ -19,7 +19,7 @@ const (
 	maxNonces   = 8 // open challenges of one session
 )
 
-// card is what a certificate said, as raw strings.
+// card is what a card's certificate says, as the raw strings.
 type card struct {
 	Group       string `json:"group"` // the trust group's name
 	Identifier  string `json:"identifier"`
@@ -30,9 +30,9 @@ type card struct {
 	Named       bool   `json:"named"`
 }
 
-// key is what a card is attached by within its trust group. A card that names
-// nobody may pass from hand to hand under one identifier, so only its
-// certificate counts.
+// key identifies an attached card within its trust group. A card that names
+// nobody may pass from hand to hand under one identifier, so its certificate
+// identifies it.
 func (c card) key() string {
 	if c.Named && c.Identifier != "" {
 		return "id:" + c.Identifier
@@ -45,9 +45,9 @@ type session struct {
 	id      string
 	Account int64 // 0: nobody is logged in
 	Card    int64 // with which card
-	// pending is a card that waits to be attached, for five minutes.
+	// pending is a card that may be attached within five minutes.
 	pending        *card
-	pendingAccount int64 // whose password was given
+	pendingAccount int64 // whose password was entered
 }
 
 func (s session) hash() []byte {
@@ -62,7 +62,7 @@ func (p *Portal) cookieName() string {
 	return "cpx" // plain http, on loopback: browsers refuse __Host- without https
 }
 
-// session reads the request's session; nil where there is none or it has ended.
+// session returns the request's session; nil where there is none or it has ended.
 func (p *Portal) session(r *http.Request) (*session, error) {
 	cookie, err := r.Cookie(p.cookieName())
 	if err != nil {
@@ -101,8 +101,8 @@ func (p *Portal) session(r *http.Request) (*session, error) {
 	return s, err
 }
 
-// renew ends the request's session, if any, and begins another: a session
-// identifier from before a login is worth nothing after it.
+// renew ends the request's session, if any, and begins another, so that a session
+// identifier planted or seen before a login is worthless after it.
 func (p *Portal) renew(w http.ResponseWriter, r *http.Request, old *session, s session) (*session, error) {
 	if old != nil {
 		if err := p.drop(r.Context(), old); err != nil {
@@ -143,7 +143,8 @@ func (p *Portal) drop(ctx context.Context, s *session) error {
 	return err
 }
 
-// purge takes away what has ended, so that visitors leave nothing behind.
+// purge deletes the sessions that have ended, so that visitors leave nothing
+// behind.
 func (p *Portal) purge(ctx context.Context, now time.Time) error {
 	_, err := p.store.db.ExecContext(ctx, `DELETE FROM sessions WHERE seen < ? OR created < ?`,
 		now.Add(-time.Duration(p.settings.Session.Idle)).Unix(), now.Add(-time.Duration(p.settings.Session.Total)).Unix())
@@ -163,9 +164,9 @@ func (p *Portal) newNonce(ctx context.Context, s *session) (string, error) {
 	return nonce, err
 }
 
-// takeNonces takes all open nonces of the session out of the store: whatever
-// comes of the login, none of them is good again.
-func (p *Portal) takeNonces(ctx context.Context, s *session) ([]string, error) {
+// consumeNonces deletes all nonces of the session and returns those that have not
+// expired: whatever comes of the login, none of them is valid any more.
+func (p *Portal) consumeNonces(ctx context.Context, s *session) ([]string, error) {
 	rows, err := p.store.db.QueryContext(ctx, `DELETE FROM nonces WHERE session = ? RETURNING nonce, until`, s.hash())
 	if err != nil {
 		return nil, err

@@ -61,9 +61,9 @@ func TestSessionEnds(t *testing.T) {
 		b, _ := loggedIn(t, s)
 		old := b.cookie()
 		b.redirected(b.post("/deconnexion"), pathLoggedOut)
-		again := s.browser(t)
-		again.header.Set("Cookie", old.String())
-		again.loggedOut()
+		replayed := s.browser(t)
+		replayed.header.Set("Cookie", old.String())
+		replayed.loggedOut()
 		b.redirected(b.post("/deconnexion"), pathLoggedOut) // twice is no error
 	})
 }
@@ -79,14 +79,14 @@ func TestSessionIsRenewed(t *testing.T) {
 	if next, _ := b.login(card); next != pathFirst {
 		t.Fatal(next)
 	}
-	waiting := b.cookie()
+	pending := b.cookie()
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
 	in := b.cookie()
-	if visitor.Value == waiting.Value || waiting.Value == in.Value || len(in.Value) < 43 {
-		t.Errorf("identifiers %q, %q, %q", visitor.Value, waiting.Value, in.Value)
+	if visitor.Value == pending.Value || pending.Value == in.Value || len(in.Value) < 43 {
+		t.Errorf("identifiers %q, %q, %q", visitor.Value, pending.Value, in.Value)
 	}
-	for _, old := range []*http.Cookie{visitor, waiting} {
+	for _, old := range []*http.Cookie{visitor, pending} {
 		thief := s.browser(t)
 		thief.header.Set("Cookie", old.String())
 		thief.loggedOut()
@@ -94,9 +94,9 @@ func TestSessionIsRenewed(t *testing.T) {
 	}
 	var n int
 	if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM sessions`).Scan(&n); err != nil || n != 1 {
-		t.Errorf("%d sessions left, %v", n, err)
+		t.Errorf("%d sessions remain, %v", n, err)
 	}
-	// A session chosen by somebody else is not taken over.
+	// An identifier that somebody else chose is not adopted.
 	fixed := s.browser(t)
 	fixed.header.Set("Cookie", s.cookieName()+"="+strings.Repeat("A", 43))
 	if a := fixed.get("/auth/challenge"); !strings.Contains(a.Header.Get("Set-Cookie"), s.cookieName()+"=") || strings.Contains(a.Header.Get("Set-Cookie"), strings.Repeat("A", 43)) {
@@ -104,9 +104,9 @@ func TestSessionIsRenewed(t *testing.T) {
 	}
 }
 
-// Who reads the database can neither take over a session nor log in with a
-// password, and nobody else on the machine reads it.
-func TestDatabaseKeepsNoSecret(t *testing.T) {
+// The database lets its reader neither take over a session nor log in with a
+// password, and other users of the machine cannot read it.
+func TestDatabaseHoldsNoSecret(t *testing.T) {
 	s := newSite(t)
 	b, _ := loggedIn(t, s)
 	value := b.cookie().Value
@@ -128,11 +128,11 @@ func TestDatabaseKeepsNoSecret(t *testing.T) {
 	}
 	var hash string
 	if err := s.store.db.QueryRow(`SELECT password FROM accounts`).Scan(&hash); err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Errorf("password kept as %q, %v", hash, err)
+		t.Errorf("password stored as %q, %v", hash, err)
 	}
 }
 
-// What has ended is taken out, so that visitors leave nothing behind.
+// Sessions that have ended are deleted, so that visitors leave nothing behind.
 func TestPurge(t *testing.T) {
 	s := newSite(t)
 	for range 5 {
@@ -173,8 +173,8 @@ func TestCookieOnHTTPS(t *testing.T) {
 	}
 }
 
-// A page that stands on a card names it, and where the page goes when the card
-// leaves; a page that stands on none does not.
+// A page that depends on a card names the card and where to post when it is
+// removed; a page that depends on none names neither.
 func TestPagesNameTheirCard(t *testing.T) {
 	s := newSite(t)
 	b := s.browser(t)
@@ -187,9 +187,9 @@ func TestPagesNameTheirCard(t *testing.T) {
 	if next, _ := b.login(card); next != pathFirst {
 		t.Fatal(next)
 	}
-	watches := func(page answer, leave string) {
+	watches := func(page answer, removal string) {
 		t.Helper()
-		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+leave+`"`) || !strings.Contains(page.raw, "/static/session.mjs") {
+		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+removal+`"`) || !strings.Contains(page.raw, "/static/session.mjs") {
 			t.Errorf("%s does not watch its card", page.Request.URL.Path)
 		}
 	}
@@ -198,7 +198,7 @@ func TestPagesNameTheirCard(t *testing.T) {
 	for _, path := range []string{pathSpace, "/assistance", "/rien"} {
 		watches(b.get(path), pathLogout)
 	}
-	// Detached in another session: the page stands on no card any more.
+	// Detached in another session: the page depends on no card any more.
 	ids := cardIDs(t, b.get(pathSpace))
 	if err := s.store.detach(t.Context(), 1, mustInt(t, ids[0])); err != nil {
 		t.Fatal(err)

@@ -18,21 +18,21 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/settings"
 )
 
-// SettingsError is a setting with which the portal does not start.
+// SettingsError is a setting that keeps the portal from starting.
 type SettingsError = settings.Error
 
 // Settings are the portal's settings file. Paths in it are relative to the file.
 type Settings struct {
 	Name     string `toml:"name"`     // the site's name as people see it
-	Origin   string `toml:"origin"`   // exactly what browsers send
+	Origin   string `toml:"origin"`   // exactly as browsers send it
 	Listen   string `toml:"listen"`   // address:port
 	Database string `toml:"database"` // a file
 	Texts    string `toml:"texts"`    // regions and contacts; "": the sample's
 	TLSCert  string `toml:"tls_cert"` // "": plain http, behind a proxy or on loopback
 	TLSKey   string `toml:"tls_key"`
 
-	// AllowInsecure and AllowTestGroups let plain http and test cards be used
-	// beyond this machine.
+	// AllowInsecure and AllowTestGroups permit plain http and test cards beyond
+	// this machine.
 	AllowInsecure   bool `toml:"allow_insecure"`
 	AllowTestGroups bool `toml:"allow_test_groups"`
 
@@ -55,7 +55,8 @@ type Settings struct {
 	texts *Texts
 }
 
-// TrustGroup is a set of CAs and what their certificates must and must not say.
+// TrustGroup is a set of CAs, and what the certificates they issue must and must
+// not say.
 type TrustGroup struct {
 	Name             string   `toml:"name"`
 	Test             bool     `toml:"test"`
@@ -79,7 +80,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// LoadSettings reads and judges the file. Errors are of type *SettingsError.
+// LoadSettings reads and checks the file. Errors are of type *SettingsError.
 func LoadSettings(path string) (*Settings, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -142,8 +143,8 @@ func (s *Settings) check() error {
 	return s.checkExposure()
 }
 
-// checkExposure refuses what is fit for a demonstration only where others can
-// reach it.
+// checkExposure refuses settings that are fit only for a demonstration where
+// other machines can reach the site.
 func (s *Settings) checkExposure() error {
 	test := slices.ContainsFunc(s.TrustGroups, func(g TrustGroup) bool { return g.Test })
 	production := slices.ContainsFunc(s.TrustGroups, func(g TrustGroup) bool { return !g.Test })
@@ -164,9 +165,9 @@ func (s *Settings) checkExposure() error {
 
 func (s *Settings) https() bool { return strings.HasPrefix(s.Origin, "https://") }
 
-// local tells whether the site is for this machine alone: it listens on
-// loopback, and its name is one that no network resolves (RFC 6761). Behind a
-// proxy a portal listens on loopback too, under a real name.
+// local reports whether the site is for this machine alone: it listens on
+// loopback, and its name is one that no network resolves (RFC 6761). The name is
+// needed because behind a proxy a portal listens on loopback too.
 func (s *Settings) local() bool {
 	host, _, _ := net.SplitHostPort(s.Listen)
 	if a, err := netip.ParseAddr(host); (err != nil || !a.IsLoopback()) && host != "localhost" {
@@ -184,12 +185,12 @@ func (s *Settings) local() bool {
 	return slices.Contains([]string{"localhost", "test", "invalid", "example"}, last)
 }
 
-// testGroups are marked in the pages.
+// testGroups reports whether test cards are accepted, which the pages then say.
 func (s *Settings) testGroups() bool {
 	return slices.ContainsFunc(s.TrustGroups, func(g TrustGroup) bool { return g.Test })
 }
 
-// profile reads the CAs.
+// profile reads the trust groups' CAs.
 func (s *Settings) profile() (authtoken.Profile, error) {
 	p := authtoken.Profile{AllowTestCards: s.testGroups()}
 	for _, g := range s.TrustGroups {

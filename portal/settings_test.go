@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What the portal does not start with, and where it says the fault is.
+// Settings that keep the portal from starting, and where it says the fault is.
 func TestRefusedSettings(t *testing.T) {
 	const local = "https://portail.test"
 	const test = "test = true"
@@ -64,7 +64,7 @@ func TestRefusedSettings(t *testing.T) {
 	}
 }
 
-// lineOf is where a key stands first; 0 for one that is not written.
+// lineOf is the line of a key's first mention; 0 where there is none.
 func lineOf(text, key string) int {
 	last := key[strings.LastIndexByte(key, '.')+1:]
 	for i, line := range strings.Split(text, "\n") {
@@ -75,8 +75,8 @@ func lineOf(text, key string) int {
 	return 0
 }
 
-// Production with one's own contacts still needs revocation, which this version
-// does not have: it refuses, and says why.
+// Production, even with the operator's own contacts, needs revocation, which this
+// version does not have: the portal refuses, and says why.
 func TestProductionWithoutRevocation(t *testing.T) {
 	dir := t.TempDir()
 	texts := writeFile(t, dir, "texts.toml", `services = ["Urgences"]
@@ -99,7 +99,7 @@ name = "Corse"
 	}
 }
 
-// Each kind of text that the sample marks is found, not the first one only.
+// Each kind of text that the sample marks is found, not only the first.
 func TestSampleContactsAreFound(t *testing.T) {
 	own := Texts{
 		Support: Contact{Name: "Assistance", Mail: "a@hopital.example", Phone: "00", Hours: Bilingual{"jour et nuit", "day and night"}},
@@ -123,7 +123,7 @@ func TestSampleContactsAreFound(t *testing.T) {
 	}
 }
 
-// Certificates that cannot be read are told with the file they should be in.
+// An error about a certificate that cannot be read names its file.
 func TestRefusedCertificates(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{"missing": "", "empty": "nothing\n", "broken": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
@@ -162,7 +162,7 @@ func TestRefusedTexts(t *testing.T) {
 	}
 }
 
-// A database that is none is said to be so, and left as it is.
+// A file that is no database is refused as such, and not changed.
 func TestRefusedDatabase(t *testing.T) {
 	dir := t.TempDir()
 	path := writeFile(t, dir, "portal.db", strings.Repeat("this is a letter, no database\n", 100))
@@ -170,6 +170,6 @@ func TestRefusedDatabase(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 	if _, err := openStore(filepath.Join(dir, "none", "portal.db")); err == nil {
-		t.Error("a database in a folder that is not there")
+		t.Error("a database in a folder that does not exist was accepted")
 	}
 }

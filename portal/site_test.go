@@ -34,7 +34,7 @@ const (
 	testPassword = "TEST mot de passe"
 )
 
-// clock is a time that a test moves.
+// clock is a clock that the test sets.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -52,7 +52,7 @@ func (c *clock) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// pki is one for all tests: making its keys takes longer than they do.
+// pki is shared by all tests: making its keys takes longer than they do.
 var pki = sync.OnceValue(func() *demopki.PKI {
 	p, err := demopki.New(time.Now())
 	if err != nil {
@@ -113,7 +113,7 @@ func writeFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// site is a portal that answers on loopback, with one account.
+// site is a portal with one account that answers on loopback.
 type site struct {
 	*Portal
 	clock  *clock
@@ -186,7 +186,7 @@ func (s *site) account(t *testing.T, name, display string) {
 	}
 }
 
-// testCard is a card with its key, as the agent holds it.
+// testCard is a card's certificate with its key, which signs as the agent would.
 type testCard struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
@@ -240,8 +240,8 @@ func (c testCard) token(t *testing.T, origin, nonce string) []byte {
 	return out
 }
 
-// browser is a browser's session with the site. It follows no redirect by
-// itself, so that a test sees each.
+// browser is a browser's session with the site. It follows no redirect, so that a
+// test sees each.
 type browser struct {
 	t      *testing.T
 	site   *site
@@ -260,7 +260,7 @@ func (s *site) browser(t *testing.T) *browser {
 	}}
 }
 
-// answer is what came back; text is without the escapes of HTML.
+// answer is a response with its body; text is the body without HTML's escapes.
 type answer struct {
 	*http.Response
 	raw  string
@@ -320,7 +320,7 @@ func (b *browser) send(token []byte) answer {
 	return b.do("POST", "/auth/login", "application/json", strings.NewReader(`{"auth-token":`+string(token)+`}`))
 }
 
-// login presents the card and gives where the site sends the page, or the
+// login presents the card and returns where the site sends the page, or the
 // reason of the refusal.
 func (b *browser) login(c testCard) (next, reason string) {
 	b.t.Helper()
@@ -337,7 +337,7 @@ func outcome(t *testing.T, a answer) (next, reason string) {
 		t.Fatalf("%d %s: %v", a.StatusCode, a.raw, err)
 	}
 	if a.StatusCode != http.StatusOK && (a.Header.Get("Content-Type") != "application/problem+json" || body.Status != a.StatusCode || body.Reason == "" || body.Detail == "") {
-		t.Errorf("not a problem as RFC 9457 has it: %d %v %s", a.StatusCode, a.Header, a.raw)
+		t.Errorf("not a problem document of RFC 9457: %d %v %s", a.StatusCode, a.Header, a.raw)
 	}
 	return body.Next, body.Reason
 }
@@ -364,7 +364,7 @@ func (b *browser) redirected(a answer, to string) {
 	}
 }
 
-// shows wants a page of that status with each of the texts.
+// shows requires a page of that status with each of the texts.
 func (b *browser) shows(a answer, status int, texts ...string) {
 	b.t.Helper()
 	if a.StatusCode != status {
@@ -384,7 +384,7 @@ func excerpt(a answer) string {
 	return text[:min(len(text), 600)]
 }
 
-// entered wants a login by the card into the account's space.
+// entered requires that the card logs in to the account's space.
 func (b *browser) entered(c testCard, display string) {
 	b.t.Helper()
 	if next, reason := b.login(c); next != pathSpace {
@@ -393,7 +393,7 @@ func (b *browser) entered(c testCard, display string) {
 	b.shows(b.get(pathSpace), http.StatusOK, display, c.cert.Subject.CommonName)
 }
 
-// loggedOut wants that the session opens nothing.
+// loggedOut requires that the session gives access to nothing.
 func (b *browser) loggedOut() {
 	b.t.Helper()
 	b.redirected(b.get(pathSpace), "/")

@@ -28,7 +28,7 @@ func (p *Portal) withCards(r *http.Request, s *session, v *view) error {
 	return err
 }
 
-// askDetach asks before a card is taken off.
+// askDetach asks for confirmation before a card is detached.
 func (p *Portal) askDetach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if v.Account == nil {
 		return redirect(w, r, "/")
@@ -45,8 +45,8 @@ func (p *Portal) askDetach(w http.ResponseWriter, r *http.Request, s *session, v
 	return p.missing(w, r, s, v)
 }
 
-// detach takes the card off. Where it is the card of this login, the session
-// ends with it.
+// detach detaches the card. Where it is the card of this login, the session ends
+// too.
 func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if v.Account == nil {
 		return redirect(w, r, "/")
@@ -62,7 +62,7 @@ func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	}
 	p.log.Info("card detached", "account", v.Account.ID, "card", id)
 	if id == s.Card {
-		return p.leave(w, r, s, v, pathLoggedOut)
+		return p.endSession(w, r, s, v, pathLoggedOut)
 	}
 	return redirect(w, r, pathSpace)
 }

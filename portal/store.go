@@ -36,8 +36,8 @@ CREATE TABLE IF NOT EXISTS nonces (
 type store struct{ db *sql.DB }
 
 func openStore(path string) (*store, error) {
-	// Made here because SQLite would let others on the machine read it; its
-	// journals take after it.
+	// Created here because SQLite would let others on the machine read it; its
+	// journals get the same mode.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
@@ -49,8 +49,8 @@ func openStore(path string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One connection: SQLite has one writer, and waiting here is cheaper than
-	// waiting for its lock.
+	// One connection: SQLite has one writer, and it is cheaper to queue here than
+	// at its lock.
 	db.SetMaxOpenConns(1)
 	if _, err := db.Exec(schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
@@ -60,14 +60,14 @@ func openStore(path string) (*store, error) {
 
 func (s *store) close() error { return s.db.Close() }
 
-// account is a person's account at the site.
+// account is a person's account on the site.
 type account struct {
 	ID                             int64
 	Name, Display, Service, Region string
 	password                       string
 }
 
-// ErrAccountExists says that the name is taken.
+// ErrAccountExists says that another account has the name.
 var ErrAccountExists = errors.New("an account of that name exists already")
 
 var errNotFound = errors.New("portal: not found")
@@ -151,8 +151,9 @@ func (s *store) cards(ctx context.Context, accountID int64) ([]attached, error) 
 
 var errAttachedElsewhere = errors.New("portal: the card is attached to another account")
 
-// attach gives the card to the account. Where it is the account's already it is
-// brought up to date; another account's card stays where it is.
+// attach attaches the card to the account and returns its row's id. A card that
+// is the account's already is updated; another account's is left alone, and the
+// error is errAttachedElsewhere.
 func (s *store) attach(ctx context.Context, accountID int64, c card, now time.Time) (int64, error) {
 	var id int64
 	err := s.db.QueryRowContext(ctx, `
@@ -167,8 +168,8 @@ WHERE account = excluded.account RETURNING id`,
 	return id, err
 }
 
-// used notes a login, with what the card says today: after a renewal another
-// certificate, maybe another profession. A kind that is no longer stated stays.
+// used records a login with what the card says today: after a renewal another
+// certificate, maybe another profession. A kind no longer stated is retained.
 func (s *store) used(ctx context.Context, id int64, c card, now time.Time) error {
 	_, err := s.db.ExecContext(ctx, `UPDATE cards SET holder = ?, kind = CASE WHEN ? = '' THEN kind ELSE ? END, profession = ?, certificate = ?, used = ? WHERE id = ?`,
 		c.Holder, c.Kind, c.Kind, c.Profession, c.Certificate, now.Unix(), id)

@@ -15,7 +15,7 @@ var sampleTexts []byte
 // and contacts. They are data, not code.
 type Texts struct {
 	Support  Contact   `toml:"support"`
-	Install  Bilingual `toml:"install"` // how to get the agent; "": the site's own words
+	Install  Bilingual `toml:"install"` // how to get the agent; "": the built-in text
 	Default  Bilingual `toml:"default"` // how to obtain an account where a region does not say
 	Services []string  `toml:"services"`
 	Regions  []Region  `toml:"region"`
@@ -34,7 +34,7 @@ func (b Bilingual) in(lang string) string {
 	return b.FR
 }
 
-// Contact is where people find help.
+// Contact is where people get help.
 type Contact struct {
 	Name  string    `toml:"name"`
 	Mail  string    `toml:"mail"`
@@ -74,7 +74,7 @@ func loadTexts(path string) (*Texts, error) {
 	return t, nil
 }
 
-// sample names a contact that is still the sample's.
+// sample returns the key of a text that is still the sample's, if there is one.
 func (t *Texts) sample() (string, bool) {
 	contacts := map[string]string{"support.name": t.Support.Name, "support.mail": t.Support.Mail, "support.phone": t.Support.Phone, "support.hours": t.Support.Hours.FR + t.Support.Hours.EN,
 		"default": t.Default.FR + t.Default.EN, "services": strings.Join(t.Services, " ")}
@@ -98,7 +98,7 @@ func (t *Texts) region(id string) (Region, bool) {
 	return Region{}, false
 }
 
-// how says how to obtain an account in the region, under the site's name.
+// how is the text on obtaining an account in the region; portal is the site's name.
 func (t *Texts) how(r Region, lang, portal string) string {
 	text := r.How.in(lang)
 	if text == "" {

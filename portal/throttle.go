@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// throttle slows the password step: by account and address together after a few
-// failures, by address alone only far above what a whole hospital behind one
-// address makes. It never locks an account: whoever knows the password gets in
-// after a wait that is said.
+// throttle slows the password step down: by account and address together after a
+// few failures, by address alone only far above what a whole hospital behind one
+// address produces. It never locks an account: a person who knows the password
+// gets in after a delay that the page states.
 type throttle struct {
 	now func() time.Time
 
@@ -35,35 +35,35 @@ func newThrottle(now func() time.Time) *throttle {
 	return &throttle{now: now, pairs: map[[2]string]*failures{}, hosts: map[string]*failures{}}
 }
 
-// begin is how long the next try must wait, zero for not at all. A try that may
-// go on counts as failed from now, because its password takes time to check and
-// many could be sent meanwhile.
+// begin returns how long to wait before the next try; zero admits this one. An
+// admitted try counts as failed from now, because its password takes time to
+// check and many could be sent meanwhile.
 func (t *throttle) begin(account, address string) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
-	left := t.left(account, address, now)
-	if left == 0 {
+	wait := t.remaining(account, address, now)
+	if wait == 0 {
 		t.prune(now)
 		count(t.pairs, [2]string{account, address}, now)
 		count(t.hosts, address, now)
 	}
-	return left
+	return wait
 }
 
-func (t *throttle) left(account, address string, now time.Time) time.Duration {
-	var left time.Duration
+func (t *throttle) remaining(account, address string, now time.Time) time.Duration {
+	var wait time.Duration
 	if f := t.pairs[[2]string{account, address}]; f != nil && f.count >= freeFailures && now.Sub(f.last) < window {
 		delay := min(maxDelay, time.Second<<min(f.count-freeFailures+1, 10))
-		left = f.last.Add(delay).Sub(now)
+		wait = f.last.Add(delay).Sub(now)
 	}
 	if f := t.hosts[address]; f != nil && f.count >= hostFailures && now.Sub(f.last) < window {
-		left = max(left, f.last.Add(hostDelay).Sub(now))
+		wait = max(wait, f.last.Add(hostDelay).Sub(now))
 	}
-	return max(left, 0)
+	return max(wait, 0)
 }
 
-// succeeded forgets the pair's failures; the address keeps all but this try.
+// succeeded forgets the pair's failures; of the address's, only this try.
 func (t *throttle) succeeded(account, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

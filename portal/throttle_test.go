@@ -12,8 +12,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// Failures of one account from one address are slowed, never for good: the
-// right password gets in after a wait that is said.
+// Failures of one account from one address slow it down but never lock it: the
+// right password gets in after the delay that the page states.
 func TestPasswordStepIsSlowed(t *testing.T) {
 	s := newSite(t)
 	s.account(t, "autre", "Mme TEST Autre")
@@ -30,7 +30,7 @@ func TestPasswordStepIsSlowed(t *testing.T) {
 	if err != nil || wait < 1 || wait > 60 {
 		t.Fatalf("Retry-After %q", slowed.Header.Get("Retry-After"))
 	}
-	// Another account from the same address is not held up.
+	// Another account from the same address is not delayed.
 	other := s.browser(t)
 	if next, _ := other.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2))); next != pathFirst {
 		t.Fatal(next)
@@ -39,7 +39,7 @@ func TestPasswordStepIsSlowed(t *testing.T) {
 
 	s.clock.pass(time.Duration(wait) * time.Second)
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-	for range freeFailures { // whoever knew the password begins anew
+	for range freeFailures { // a success resets the count
 		b.shows(b.password(testName, "TEST autre mot de passe"), http.StatusForbidden)
 	}
 }
