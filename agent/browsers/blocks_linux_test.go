@@ -6,12 +6,13 @@ import (
 	"testing"
 )
 
-// The lists of one policy file, without brackets, what the real Chromium does with
-// pages of one entry of ours, and whether that is told as blocked.
+// blockCase is the lists of one policy file, without brackets, what the real
+// Chromium does with pages of one entry of ours, and whether InForce reports the
+// entry as blocked.
 type blockCase struct {
 	allowed, older, blocked, olderBlocked string
 	pages                                 []visit
-	told                                  bool
+	reported                              bool
 }
 
 func (c blockCase) policy() string {
@@ -36,20 +37,20 @@ func blockCases() map[string]blockCase {
 		"ours within a wider block":          {allowed: namedPattern, blocked: `"[*.]test"`, pages: named(true)},
 		"ours against a block of all":        {allowed: namedPattern, blocked: `"*"`, pages: named(true)},
 		"ours against it without port":       {allowed: namedPattern, blocked: `"https://named.test"`, pages: named(true)},
-		"ours against the same":              {allowed: namedPattern, blocked: namedPattern, pages: named(false), told: true},
-		"all against it":                     {allowed: `"*"`, blocked: `"named.test"`, pages: named(false), told: true},
-		"all against all":                    {allowed: `"*"`, blocked: `"*"`, pages: named(false), told: true},
-		"nothing against it":                 {blocked: `"https://[*.]named.test"`, pages: named(false), told: true},
-		"a part of ours":                     {allowed: groupPattern, blocked: `"https://a.grp.test"`, pages: []visit{{"https://a.grp.test", false}, {"https://b.a.grp.test", true}}, told: true},
+		"ours against the same":              {allowed: namedPattern, blocked: namedPattern, pages: named(false), reported: true},
+		"all against it":                     {allowed: `"*"`, blocked: `"named.test"`, pages: named(false), reported: true},
+		"all against all":                    {allowed: `"*"`, blocked: `"*"`, pages: named(false), reported: true},
+		"nothing against it":                 {blocked: `"https://[*.]named.test"`, pages: named(false), reported: true},
+		"a part of ours":                     {allowed: groupPattern, blocked: `"https://a.grp.test"`, pages: []visit{{"https://a.grp.test", false}, {"https://b.a.grp.test", true}}, reported: true},
 		"ours against the older block":       {allowed: namedPattern, olderBlocked: `"*"`, pages: named(true)},
-		"all against the older block":        {allowed: `"*"`, olderBlocked: namedPattern, pages: named(false), told: true},
-		"older against the older block":      {older: namedPattern, olderBlocked: namedPattern, pages: named(false), told: true},
+		"all against the older block":        {allowed: `"*"`, olderBlocked: namedPattern, pages: named(false), reported: true},
+		"older against the older block":      {older: namedPattern, olderBlocked: namedPattern, pages: named(false), reported: true},
 		"older against a wider block":        {older: namedPattern, blocked: `"*"`, pages: named(true)},
 		"a block of another port, or scheme": {allowed: namedPattern, blocked: `"https://named.test:8443", "http://named.test"`, pages: named(true)},
 	}
 }
 
-// TestChromiumBlocks: what a policy blocks is never told as allowed. Each set of
+// TestChromiumBlocks: what a policy blocks is never reported as allowed. Each set of
 // lists is read by the real Chromium and by InForce.
 func TestChromiumBlocks(t *testing.T) {
 	if !withOwnEtc(t) {
@@ -64,14 +65,14 @@ func TestChromiumBlocks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told := states[slices.Index(All, Chromium)]
+		state := states[slices.Index(All, Chromium)]
 		entry := groupEntry
 		if c.pages[0].origin == namedEntry {
 			entry = namedEntry
 		}
 		open := !slices.ContainsFunc(c.pages, func(v visit) bool { return !v.open })
-		if blocked := slices.Contains(told.Blocked, entry); blocked != c.told || open && slices.Contains(told.Missing, entry) {
-			t.Errorf("%s: %s opens %v; told as blocked %v, as missing %v", name, entry, open, told.Blocked, told.Missing)
+		if blocked := slices.Contains(state.Blocked, entry); blocked != c.reported || open && slices.Contains(state.Missing, entry) {
+			t.Errorf("%s: %s opens %v; reported as blocked %v, as missing %v", name, entry, open, state.Blocked, state.Missing)
 		}
 	}
 }

@@ -1,12 +1,11 @@
 // Package browsers writes the browsers' own policies, so that the portals that
-// an administrator names reach the agent without the browser's question, and
-// tells whether such a policy is in force.
+// an administrator names reach the agent without the browser asking the person,
+// and reports whether such a policy is in force.
 //
-// It allows exactly the origins it is given, where the browser can say that,
-// and says where it cannot. It leaves the entries of others alone, remembers
-// which are its own, and never switches a browser's check off. Plans may be made
-// concurrently; applying two at the same time to one system is the caller's to
-// avoid.
+// It allows exactly the origins it is given, as far as a browser's policy can
+// express that, and reports where it cannot. It leaves others' entries alone,
+// records which are its own, and never switches a browser's check off. Plans may
+// be made concurrently; the caller must not apply two to one system at once.
 package browsers
 
 import (
@@ -17,7 +16,7 @@ import (
 	"strings"
 )
 
-// Browser is a browser whose policy can be written.
+// Browser is a browser whose policy this package can write.
 type Browser string
 
 // The browsers.
@@ -28,7 +27,7 @@ const (
 	Firefox  Browser = "firefox"
 )
 
-// All are the browsers in the order in which they are shown.
+// All are the browsers, in the order of display.
 var All = []Browser{Chrome, Edge, Chromium, Firefox}
 
 // Name is the browser's name as people know it.
@@ -43,7 +42,7 @@ const (
 	MacOS   = "macos"
 )
 
-// Systems are those whose form is known.
+// Systems are those whose form of policies is known.
 var Systems = []string{Linux, Windows, MacOS}
 
 // The policies. Nothing here ever writes a policy that switches the check off
@@ -52,37 +51,37 @@ const (
 	loopbackPolicy = "LoopbackNetworkAllowedForUrls"
 	blockedPolicy  = "LoopbackNetworkBlockedForUrls"
 	olderBlocked   = "LocalNetworkAccessBlockedForUrls"
-	// olderPolicy is what Edge before 146 knows. It also lets the origins reach
-	// the devices of the local network.
+	// olderPolicy is the one that Edge before 146 knows. It also lets the origins
+	// reach the devices of the local network.
 	olderPolicy = "LocalNetworkAccessAllowedForUrls"
 )
 
-// firefoxList is where Firefox has its list of domains. "Enabled" beside it is
+// firefoxList is the path of Firefox's list of domains. "Enabled" beside it is
 // left alone: true would switch on more than the check, for every site.
 var firefoxList = []string{"policies", "LocalNetworkAccess", "SkipDomains"}
 
-// Request is what shall stand in the policies afterwards.
+// Request is what the policies shall hold afterwards.
 type Request struct {
-	Origins   []string // entries as in the setting origins.allow; none: take ours away
+	Origins   []string // entries as in the setting origins.allow; none: remove ours
 	System    string   // Linux, Windows or MacOS
 	Browsers  []Browser
-	OlderEdge bool   // also the policy that Edge 140 to 145 knows
-	Root      string // a folder that stands for the system's root; "": the system itself
+	OlderEdge bool   // also write the policy that Edge 140 to 145 knows
+	Root      string // a folder to use as the system's root; "": the system itself
 }
 
 // The errors of a request or of one browser's change.
 var (
-	// ErrUnsayable says that the browser's form has no way to say the entry.
-	ErrUnsayable = errors.New("browsers: this cannot be said in a browser's policy")
-	// ErrMalformed says that a file that others use cannot be read; it is left
-	// as it is.
+	// ErrInexpressible says that no policy of the browser can express the entry.
+	ErrInexpressible = errors.New("browsers: this cannot be said in a browser's policy")
+	// ErrMalformed says that a file that others use cannot be parsed; it is left
+	// unchanged.
 	ErrMalformed = errors.New("browsers: the file is malformed and was left as it is")
 	// ErrShadowed says that writing our file would hide another one.
 	ErrShadowed = errors.New("browsers: a file here would hide another one")
 	// ErrRecord says that the record of our own entries cannot be read.
 	ErrRecord = errors.New("browsers: the record of our entries")
-	// ErrNotHere says that this system's policies can be printed only.
-	ErrNotHere = errors.New("browsers: this system's policies can only be printed or written into a folder")
+	// ErrPrintOnly says that this system's policies can only be printed, or written to a folder.
+	ErrPrintOnly = errors.New("browsers: this system's policies can only be printed or written into a folder")
 )
 
 // ShadowedError is the ErrShadowed of a file: Firefox reads Other only while By
@@ -96,20 +95,20 @@ func (e *ShadowedError) Error() string {
 // Is makes it an ErrShadowed.
 func (e *ShadowedError) Is(target error) bool { return target == ErrShadowed }
 
-// Change is what happens at one place.
+// Change is what happens to one file or registry key.
 type Change struct {
 	Browser Browser
-	Place   string // the file, or the registry's key
-	Text    string // what stands there afterwards; "": nothing
-	Shared  bool   // others have entries there too
-	Backup  string // the file as it was before our first entry, where that is kept
+	Where   string // the file, or the registry's key
+	Text    string // its content afterwards; "": it is removed
+	Shared  bool   // it holds others' entries too
+	Backup  string // the copy of the file from before our first entry, "" where there is none
 	Changed bool
-	Err     error // why this place is left as it is
+	Err     error // why it is left unchanged
 
 	apply func() error
 }
 
-// Apply makes the change. It does nothing where nothing changes.
+// Apply makes the change, if there is any.
 func (c Change) Apply() error {
 	switch {
 	case c.Err != nil:
@@ -117,12 +116,12 @@ func (c Change) Apply() error {
 	case !c.Changed:
 		return nil
 	case c.apply == nil:
-		return ErrNotHere
+		return ErrPrintOnly
 	}
 	return c.apply()
 }
 
-// Plan says what a request changes, without changing it.
+// Plan returns what a request changes, without changing it.
 func Plan(r Request) ([]Change, error) {
 	if !slices.Contains(Systems, r.System) {
 		return nil, fmt.Errorf("browsers: %q: the systems are %s", r.System, strings.Join(Systems, ", "))
@@ -136,7 +135,7 @@ func Plan(r Request) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.Root != "" { // relative to where the person is, in each system's form
+	if r.Root != "" { // a relative one is below the working folder, for every system
 		if r.Root, err = filepath.Abs(r.Root); err != nil {
 			return nil, err
 		}
@@ -150,14 +149,14 @@ func Plan(r Request) ([]Change, error) {
 	return planRegistry(r, entries)
 }
 
-// list is one list of one browser: the policy's name and what we want in it.
+// list is one list of one browser: the policy's name and the values we want in it.
 type list struct {
 	policy string
 	values []string
 }
 
-// lists are the Chromium-based browser's, empty ones included so that entries
-// of an earlier request go.
+// lists are those of a Chromium-based browser; empty ones are included, so that
+// entries of an earlier request are removed.
 func lists(r Request, b Browser, entries []entry) []list {
 	values := make([]string, len(entries))
 	for i, e := range entries {

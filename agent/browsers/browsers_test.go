@@ -32,7 +32,7 @@ func apply(t *testing.T, r Request) (changed int) {
 	t.Helper()
 	for _, c := range plan(t, r) {
 		if err := c.Apply(); err != nil {
-			t.Fatalf("%s: %v", c.Place, err)
+			t.Fatalf("%s: %v", c.Where, err)
 		}
 		if c.Changed {
 			changed++
@@ -41,7 +41,7 @@ func apply(t *testing.T, r Request) (changed int) {
 	return changed
 }
 
-// tree is every file below root with its text, the record left out.
+// tree is every file below root with its text, except the record.
 func tree(t *testing.T, root string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -89,7 +89,7 @@ func TestLinuxFiles(t *testing.T) {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 	if n := apply(t, Request{Origins: portals, Root: root, OlderEdge: true}); n != 0 {
-		t.Errorf("the same again changes %d files", n)
+		t.Errorf("the same request once more changes %d files", n)
 	}
 	if n := apply(t, Request{Origins: portals[:1], Root: root}); n != 4 {
 		t.Errorf("one portal fewer changes %d files", n)
@@ -100,19 +100,19 @@ func TestLinuxFiles(t *testing.T) {
 		}
 	}
 	apply(t, Request{Root: root})
-	if left := tree(t, root); len(left) != 0 {
-		t.Errorf("left behind: %q", left)
+	if rest := tree(t, root); len(rest) != 0 {
+		t.Errorf("left behind: %q", rest)
 	}
 	if _, err := os.Stat(filepath.Join(root, recordFile)); err == nil {
 		t.Error("the record is left behind")
 	}
 	if len(plan(t, Request{Root: root})) != 0 {
-		t.Error("there is still something to take away")
+		t.Error("there is still something to remove")
 	}
 }
 
-// TestOthersEntries: what stood there before stands there afterwards, byte for
-// byte once ours are gone.
+// TestOthersEntries: others' entries stay, and once ours are removed every file is
+// as before, byte for byte.
 func TestOthersEntries(t *testing.T) {
 	root := t.TempDir()
 	before := map[string]string{
@@ -126,9 +126,9 @@ func TestOthersEntries(t *testing.T) {
 	}
 	apply(t, Request{Origins: portals, Root: root, Browsers: []Browser{Chromium, Firefox}})
 	got := tree(t, root)
-	for _, kept := range []string{"10-site.json", "30-broken.json"} {
-		if got[chromiumDir+kept] != before[chromiumDir+kept] {
-			t.Errorf("%s changed to %s", kept, got[chromiumDir+kept])
+	for _, name := range []string{"10-site.json", "30-broken.json"} {
+		if got[chromiumDir+name] != before[chromiumDir+name] {
+			t.Errorf("%s changed to %s", name, got[chromiumDir+name])
 		}
 	}
 	if got[chromiumDir+ownFile] != "" {
@@ -140,11 +140,11 @@ func TestOthersEntries(t *testing.T) {
 	if text := got[firefoxFile]; !strings.Contains(text, `"SkipDomains": ["print.example.fr", "portail.example.fr", "*.groupe.example.fr"]`) {
 		t.Error(text)
 	}
-	// Chromium reads every file in its folder, so the backup stands above it.
+	// Chromium reads every file in its folder, so the backup is above it.
 	if got["/etc/chromium/policies/20-printing.json"+backupSuffix] != before[chromiumDir+"20-printing.json"] || got[firefoxFile+backupSuffix] != before[firefoxFile] {
 		t.Errorf("no backup in %v", slices.Collect(maps.Keys(got)))
 	}
-	// A later write keeps that first copy, which alone is without our entries.
+	// A later write leaves that first copy alone: only it is without our entries.
 	apply(t, Request{Origins: portals[1:], Root: root, Browsers: []Browser{Chromium, Firefox}})
 	got = tree(t, root)
 	if got["/etc/chromium/policies/20-printing.json"+backupSuffix] != before[chromiumDir+"20-printing.json"] || got[firefoxFile+backupSuffix] != before[firefoxFile] {
@@ -156,8 +156,8 @@ func TestOthersEntries(t *testing.T) {
 	}
 }
 
-// TestBackupGone: where the copy was taken away, a later write makes none that
-// holds our entries.
+// TestBackupGone: where the copy was removed, a later write makes no other, which
+// would hold our entries.
 func TestBackupGone(t *testing.T) {
 	root := t.TempDir()
 	write(t, root, firefoxFile, `{"policies": {"DisableTelemetry": true}}`)
@@ -179,8 +179,8 @@ func TestBackupGone(t *testing.T) {
 	}
 }
 
-// TestEmptyBefore: a file that held nothing holds nothing afterwards, and one of
-// others stays.
+// TestEmptyBefore: a file of others that held nothing holds nothing afterwards, and
+// is not removed.
 func TestEmptyBefore(t *testing.T) {
 	for _, text := range []string{"{}", "{}\n", "{\n}\n", "{ }", `{"policies": {}}`, `{"policies": {"LocalNetworkAccess": {"SkipDomains": []}}}`} {
 		root := t.TempDir()
@@ -194,14 +194,14 @@ func TestEmptyBefore(t *testing.T) {
 			t.Errorf("%q became %q", text, got)
 		}
 		if n := apply(t, Request{Root: root}); n != 0 {
-			t.Errorf("%q: there is still something to take away", text)
+			t.Errorf("%q: there is still something to remove", text)
 		}
 	}
 }
 
-// TestPolicyThatCameLater: another file that sets the policy now hides ours, or
-// ours hides it: the next run puts our entries there.
-func TestPolicyThatCameLater(t *testing.T) {
+// TestLaterPolicy: where another file has begun to set the policy, one of the two
+// files hides the other, so the next run moves our entries there.
+func TestLaterPolicy(t *testing.T) {
 	root := t.TempDir()
 	r := Request{Origins: portals, Root: root, Browsers: []Browser{Chromium}}
 	apply(t, r)
@@ -224,7 +224,7 @@ func TestPolicyThatCameLater(t *testing.T) {
 	}
 }
 
-// TestRefused: a file that is not understood is left as it is, and the other
+// TestRefused: a file that cannot be parsed is left unchanged, and the other
 // browsers get their policy.
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -248,7 +248,7 @@ func TestRefused(t *testing.T) {
 				case change.Browser == c.browser && errors.Is(err, c.want):
 					refused++
 				case err != nil:
-					t.Errorf("%s: %v", change.Place, err)
+					t.Errorf("%s: %v", change.Where, err)
 				default:
 					applied++
 				}
@@ -281,9 +281,9 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestWithoutTheRecord: our own file is known by its name; elsewhere nothing is
-// taken away that may be another's.
-func TestWithoutTheRecord(t *testing.T) {
+// TestWithoutRecord: our own file is recognised by its name; elsewhere nothing is
+// removed that may be others'.
+func TestWithoutRecord(t *testing.T) {
 	root := t.TempDir()
 	apply(t, Request{Origins: portals, Root: root})
 	if err := os.Remove(filepath.Join(root, recordFile)); err != nil {
@@ -393,7 +393,7 @@ func TestInForce(t *testing.T) {
 	}
 	for b, list := range missing() {
 		if !slices.Equal(list, portals) {
-			t.Errorf("nothing is written, and %s misses %v", b, list)
+			t.Errorf("without any policy %s misses %v", b, list)
 		}
 	}
 	apply(t, Request{Origins: portals, Root: root})

@@ -11,36 +11,36 @@ import (
 	"github.com/google/uuid"
 )
 
-// The names of the documents for systems whose policies are imported.
+// The names of the documents for systems where policies are imported.
 const (
 	regFile     = "cpx-bridge-browsers.reg"
 	profileFile = "cpx-bridge-browsers.mobileconfig"
 )
 
-// planDocument is for what an administrator imports: a registry file, or a
-// configuration profile. It knows nothing of what stands there already.
+// planDocument plans a document that an administrator imports: a registry file, or
+// a configuration profile. It does not know the existing entries.
 func planDocument(r Request, entries []entry) []Change {
 	if len(entries) == 0 {
-		return nil // a profile is removed, a registry file is for adding
+		return nil // a profile is removed as a whole, and a registry file only adds
 	}
 	text, name := regText(r, entries), regFile
 	if r.System == MacOS {
 		text, name = profileText(r, entries), profileFile
 	}
-	c := Change{Place: name, Text: text, Changed: true}
+	c := Change{Where: name, Text: text, Changed: true}
 	if r.Root != "" {
-		c.Place = filepath.Join(r.Root, name)
-		c.apply = func() error { return replace(c.Place, r.Root, []byte(text), "") }
+		c.Where = filepath.Join(r.Root, name)
+		c.apply = func() error { return replace(c.Where, r.Root, []byte(text), "") }
 	}
 	return []Change{c}
 }
 
 // regFirst is the first number of our values in a registry file for the
-// Chromium-based browsers, which take any: from 1 on are others'.
+// Chromium-based browsers, which accept any; others' values begin with 1.
 const regFirst = 27720
 
-// regText is a file for regedit. Firefox takes a list only where it begins with
-// 1, so there, others' entries have to be looked at.
+// regText is a file for regedit. Firefox accepts a list only where it begins with
+// 1, so the administrator has to check for others' entries.
 func regText(r Request, entries []entry) string {
 	var b strings.Builder
 	b.WriteString("Windows Registry Editor Version 5.00\r\n")
@@ -62,14 +62,14 @@ func regText(r Request, entries []entry) string {
 	return b.String()
 }
 
-// domainOf is the name under which a browser's settings stand on macOS.
+// domainOf is the name of a browser's settings on macOS.
 var domainOf = map[Browser]string{
 	Chrome: "com.google.Chrome", Edge: "com.microsoft.Edge", Chromium: "org.chromium.Chromium", Firefox: "org.mozilla.firefox",
 }
 
 // profileText is a configuration profile (Apple, "Configuration Profile
-// Reference"). The same request gives the same profile, so that a new one takes
-// the old one's place.
+// Reference"). The same names and UUIDs each time make a new profile replace the
+// old one.
 func profileText(r Request, entries []entry) string {
 	var payloads strings.Builder
 	for _, b := range r.Browsers {
@@ -140,7 +140,7 @@ func plistArray(to *strings.Builder, margin, key string, values []string) {
 	fmt.Fprintf(to, "%s<key>%s</key>\n%s<array>\n", margin, key, margin)
 	for _, v := range values {
 		var escaped bytes.Buffer
-		_ = xml.EscapeText(&escaped, []byte(v)) // a buffer takes all
+		_ = xml.EscapeText(&escaped, []byte(v)) // writing to a buffer never fails
 		fmt.Fprintf(to, "%s  <string>%s</string>\n", margin, escaped.String())
 	}
 	fmt.Fprintf(to, "%s</array>\n", margin)

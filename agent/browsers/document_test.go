@@ -68,17 +68,17 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%+v", p)
 		}
 	}
-	if again := plan(t, r)[0].Text; again != text {
-		t.Error("the same request gives another profile")
+	if repeated := plan(t, r)[0].Text; repeated != text {
+		t.Error("the same request makes another profile")
 	}
-	// A profile is installed by a person or the management, not by a program.
-	if err := plan(t, r)[0].Apply(); !errors.Is(err, ErrNotHere) {
+	// A person or a management system installs a profile, not a program.
+	if err := plan(t, r)[0].Apply(); !errors.Is(err, ErrPrintOnly) {
 		t.Error(err)
 	}
 }
 
-// fakeHive stands for the registry where there is none; the real one is tested
-// in registry_wine_test.go.
+// fakeHive replaces the registry where there is none; the real one is tested in
+// registry_windows_test.go.
 type fakeHive map[string]map[string]string
 
 func (h fakeHive) values(key string) (map[string]string, error) { return h[key], nil }
@@ -105,8 +105,8 @@ func TestRegistryLists(t *testing.T) {
 		if err := c.Apply(); err != nil {
 			t.Fatal(err)
 		}
-		if again := planKey(h, b, list{key, values}); again.Changed {
-			t.Errorf("the same again changes %+v", h)
+		if repeated := planKey(h, b, list{key, values}); repeated.Changed {
+			t.Errorf("the same once more changes %+v", h)
 		}
 		return c
 	}
@@ -120,7 +120,7 @@ func TestRegistryLists(t *testing.T) {
 	if h[key]["1"] != "theirs" || h[key]["3"] != "both" || len(h[key]) != 2 || len(h) != 1 {
 		t.Errorf("%v", h)
 	}
-	// Firefox takes a list only where one value is named 1.
+	// Firefox accepts a list only where one value is named 1.
 	h = fakeHive{}
 	put(h, Firefox, "a", "b")
 	h[key]["3"] = "theirs"
@@ -128,7 +128,7 @@ func TestRegistryLists(t *testing.T) {
 	if len(h[key]) != 1 || h[key]["1"] != "theirs" {
 		t.Errorf("%v", h)
 	}
-	// What is no text (a number: values tells none of it) is moved by nobody.
+	// A value that is no text (here a number, which values returns as "") is never moved.
 	h = fakeHive{}
 	put(h, Firefox, "a")
 	h[key]["2"], h[key]["3"] = "theirs", ""
@@ -142,6 +142,6 @@ func TestRegistryLists(t *testing.T) {
 	}
 	put(h, Chrome)
 	if len(h) != 0 {
-		t.Errorf("%v is left", h)
+		t.Errorf("%v stays behind", h)
 	}
 }

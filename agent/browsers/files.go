@@ -14,17 +14,17 @@ import (
 // ownFile is our file in a Chromium-based browser's folder.
 const ownFile = "cpx-bridge.json"
 
-// The places on Linux.
+// firefoxFile is Firefox's file of policies on Linux.
 const firefoxFile = "/etc/firefox/policies/policies.json"
 
-// firefoxElsewhere are where Firefox looks only while firefoxFile does not exist.
+// firefoxElsewhere are the files that Firefox reads only while firefoxFile does not exist.
 var firefoxElsewhere = []string{
 	"/usr/lib/firefox/distribution/policies.json", "/usr/lib/firefox-esr/distribution/policies.json",
 	"/usr/lib64/firefox/distribution/policies.json", "/opt/firefox/distribution/policies.json",
 }
 
-// managed are a Chromium-based browser's folders: Ubuntu's snap of Chromium has
-// one of its own.
+// managed are the folders of a Chromium-based browser's policies. Ubuntu's snap of
+// Chromium has one of its own.
 func managed(root string, b Browser) []string {
 	switch b {
 	case Chrome:
@@ -81,7 +81,7 @@ func planFiles(r Request, entries []entry) ([]Change, error) {
 
 func (f *files) in(path string) string { return filepath.Join("/", f.root, path) }
 
-// change opens a file, once for each request.
+// change reads a file, once for each request.
 func (f *files) change(b Browser, path string, strict bool) *fileChange {
 	for _, c := range f.changes {
 		if c.path == path {
@@ -113,9 +113,9 @@ func (f *files) planFirefox(values []string) {
 	f.planList(c, firefoxList, values)
 }
 
-// planManaged: of several files that set one policy Chromium takes the last by
-// name, and nothing of the others. So our entries go where that one policy is
-// set already, and into a file of our own only where it is not.
+// planManaged plans a Chromium-based browser's folder. Of several files that set
+// one policy the browser uses only the last by name. So our entries go into the
+// file that sets the policy already, and into one of our own where none does.
 func (f *files) planManaged(b Browser, dir string, lists []list) {
 	own := filepath.Join(dir, ownFile)
 	for _, l := range lists {
@@ -149,7 +149,7 @@ func (f *files) setter(dir, policy string) (string, error) {
 		return "", err
 	}
 	found := ""
-	for _, n := range names { // sorted, as the browser reads them: any ending counts
+	for _, n := range names { // sorted, as the browser reads them, whatever their extension
 		path := filepath.Join(dir, n.Name())
 		text, err := os.ReadFile(f.in(path))
 		if n.Name() == ownFile || n.IsDir() || err != nil {
@@ -160,7 +160,7 @@ func (f *files) setter(dir, policy string) (string, error) {
 			if bytes.Contains(text, []byte(policy)) {
 				return "", fmt.Errorf("%s: %w", f.in(path), err)
 			}
-			continue // the browser does not take it either
+			continue // the browser ignores it too
 		}
 		if _, exists, err := doc.strings([]string{policy}); err != nil {
 			return "", fmt.Errorf("%s: %w", f.in(path), err)
@@ -171,8 +171,8 @@ func (f *files) setter(dir, policy string) (string, error) {
 	return found, nil
 }
 
-// involved are the files of the folder where the list has entries of ours, or
-// gets them.
+// involved are the files of the folder in which the list has entries of ours, or
+// will have them.
 func (f *files) involved(dir, target, own string, path []string) []string {
 	list := []string{target}
 	if own != target {
@@ -186,7 +186,7 @@ func (f *files) involved(dir, target, own string, path []string) []string {
 	return list
 }
 
-// planList makes our part of the list at path to be values.
+// planList makes values our part of the list at path.
 func (f *files) planList(c *fileChange, path, values []string) {
 	if c.err != nil {
 		return
@@ -220,8 +220,8 @@ func (f *files) planList(c *fileChange, path, values []string) {
 	}
 }
 
-// mine is what is ours of the list so far. Where the record is gone, our own
-// file is known by its name, and elsewhere nothing is ours.
+// mine is our part of the list so far. Without a record our own file is recognised
+// by its name, and elsewhere nothing counts as ours.
 func (f *files) mine(c *fileChange, path, now []string) ours {
 	own := filepath.Base(c.path) == ownFile
 	o, known := f.record.find(c.path, path)
@@ -235,7 +235,7 @@ func (f *files) mine(c *fileChange, path, now []string) ours {
 	return o
 }
 
-// without is list with no value of the other.
+// without is list without the values of other.
 func without(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return slices.Contains(other, v) })
 }
@@ -244,9 +244,9 @@ func (f *files) done() []Change {
 	var out []Change
 	for _, c := range f.changes {
 		if c.err == nil && c.before == nil && empty(&c.doc.root) {
-			continue // nothing was there, nothing comes
+			continue // no file before, and none afterwards
 		}
-		change := Change{Browser: c.browser, Place: f.in(c.path), Shared: c.shared, Err: c.err}
+		change := Change{Browser: c.browser, Where: f.in(c.path), Shared: c.shared, Err: c.err}
 		if c.err == nil {
 			text := c.text()
 			change.Text, change.Changed = string(text), !bytes.Equal(text, c.before) || (text == nil) != (c.before == nil)
@@ -258,7 +258,7 @@ func (f *files) done() []Change {
 	return out
 }
 
-// text is what stands in the file afterwards, nil where it goes.
+// text is the file's content afterwards, nil where the file is removed.
 func (c *fileChange) text() []byte {
 	if empty(&c.doc.root) && slices.ContainsFunc(c.ours, func(o ours) bool { return o.NewFile }) {
 		return nil
@@ -266,8 +266,8 @@ func (c *fileChange) text() []byte {
 	return c.doc.root.Pack()
 }
 
-// backup is where the file as it was is kept while entries of ours are in it. A
-// file in which some are already is not as it was.
+// backup is the path of the copy from before our first entry, which exists while
+// the file holds entries of ours. None is made of a file that holds some already.
 func (f *files) backup(c *fileChange) (string, error) {
 	if !c.shared || !slices.ContainsFunc(c.ours, holds) {
 		return "", nil
@@ -285,7 +285,7 @@ func (f *files) backup(c *fileChange) (string, error) {
 
 func holds(o ours) bool { return len(o.Values) > 0 }
 
-// target is the file itself, where its name is a link.
+// target is the file itself where its name is a link.
 func (f *files) target(path string) (string, error) {
 	target, err := filepath.EvalSymlinks(f.in(path))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -294,8 +294,8 @@ func (f *files) target(path string) (string, error) {
 	return target, err
 }
 
-// apply writes the record first: it may name what is not there yet, but what is
-// there is named.
+// apply writes the record first: it may name entries that do not exist yet, but
+// never misses one that does.
 func (f *files) apply(c *fileChange, text []byte, backup string) error {
 	c.ours = slices.DeleteFunc(c.ours, func(o ours) bool { return !holds(o) })
 	path, err := f.target(c.path)
@@ -322,8 +322,8 @@ func (f *files) apply(c *fileChange, text []byte, backup string) error {
 	return nil
 }
 
-// tidy takes away the folders that are empty now, below a root that stands for a
-// system. On a system itself they may be a package's.
+// tidy removes the folders that are empty now, below a folder used as the root. On
+// the system itself they may be a package's.
 func (f *files) tidy(path string) {
 	if f.root == "" {
 		return
@@ -340,9 +340,9 @@ func backupOf(path string) string {
 	return filepath.Join(scratch(path), filepath.Base(path)+backupSuffix)
 }
 
-// scratch is where a file is written before it takes its place, and where its
-// backup goes: a Chromium-based browser reads every file in its folder, whatever
-// its name.
+// scratch is the folder where a file is written before it is renamed, and where its
+// backup goes: a Chromium-based browser reads every file in its own folder,
+// whatever its name.
 func scratch(path string) string {
 	dir := filepath.Dir(path)
 	if strings.HasSuffix(dir, "/policies/managed") {

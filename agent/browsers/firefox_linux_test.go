@@ -15,7 +15,7 @@ import (
 // startPatience is how long a browser may take to start, and a page to load.
 const startPatience = 2 * time.Minute
 
-// startFirefox starts one that treats the site as public, and asks before a
+// startFirefox starts a Firefox that treats the site as public, and asks before a
 // page's WebSocket reaches loopback, as Firefox does from 154 on.
 func (s site) startFirefox(t *testing.T) *browser.Firefox {
 	t.Helper()
@@ -32,9 +32,8 @@ func (s site) startFirefox(t *testing.T) *browser.Firefox {
 	return f
 }
 
-// opensInFirefox tells whether a page's socket opens. Where the person would be
-// asked, the question stands in the browser's window and nothing happens in the
-// page.
+// opensInFirefox reports whether a page's socket opens. Where Firefox asks the
+// person, the question is in the browser's window and nothing happens in the page.
 func opensInFirefox(t *testing.T, f *browser.Firefox, origin string) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
@@ -58,7 +57,7 @@ func opensInFirefox(t *testing.T, f *browser.Firefox, origin string) bool {
 			return false
 		}
 	}
-	t.Fatalf("%s: neither open nor a question", origin)
+	t.Fatalf("%s: neither an open socket nor a question", origin)
 	return false
 }
 
@@ -74,7 +73,7 @@ func TestFirefox(t *testing.T) {
 		t.Helper()
 		f := s.startFirefox(t)
 		defer f.Close()
-		// A port cannot be said in Firefox, and *. takes in the domain itself.
+		// Firefox's list has no ports, and *. includes the domain itself.
 		more := []visit{{fmt.Sprintf("https://named.test:%d", s.port), true}, {"https://grp.test", true}}
 		for _, v := range append(visits(s), more...) {
 			if open := opensInFirefox(t, f, v.origin); open != want(v) {
@@ -91,6 +90,6 @@ func TestFirefox(t *testing.T) {
 	visitAll("policy", func(v visit) bool { return v.open })
 	apply(t, Request{Browsers: []Browser{Firefox}})
 	if text, err := os.ReadFile(firefoxFile); err != nil || string(text) != before {
-		t.Errorf("taken away again: %s %v", text, err)
+		t.Errorf("removed: %s %v", text, err)
 	}
 }

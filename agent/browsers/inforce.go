@@ -9,18 +9,18 @@ import (
 // ErrUnknown says that this system's policies cannot be read.
 var ErrUnknown = errors.New("browsers: the policies of this system are not read")
 
-// ErrFlatpak says that a browser came as a Flatpak, in whose sandbox /etc is
-// another: what is written for its kind may not reach it.
+// ErrFlatpak says that a browser is a Flatpak, whose sandbox has another /etc: the
+// policy written for that browser may not reach it.
 var ErrFlatpak = errors.New("browsers: a Flatpak may not read the policies of this system")
 
 // State is what a browser on this machine does with the given origins.
 type State struct {
 	Browser   Browser
 	Installed bool
-	Where     string   // the file or key that counts, "" where there is none
+	Where     string   // the file or key in force, "" where there is none
 	Missing   []string // origins for which the browser asks the person
-	Blocked   []string // origins that a policy forbids, all or a part
-	Err       error    // why it is not known
+	Blocked   []string // origins that a policy forbids, wholly or in part
+	Err       error    // why the state is not known
 }
 
 // effect is what a browser does with an entry.
@@ -53,10 +53,11 @@ func firefoxEffect(domains []string) effect {
 	}
 }
 
-// InForce tells for each browser what the machine's policies do with the origins,
-// then of each browser that came as a Flatpak that it is not known. root is as in a Request.
+// InForce reports for each browser what the machine's policies do with the origins,
+// and then, for each browser installed as a Flatpak, that this is not known. root is
+// as in a Request.
 func InForce(root string, origins []string) ([]State, error) {
-	entries, err := parseEntries(Sayable(origins))
+	entries, err := parseEntries(Expressible(origins))
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +83,11 @@ func InForce(root string, origins []string) ([]State, error) {
 	return out, nil
 }
 
-// Sayable leaves out what a browser never asks about.
-func Sayable(origins []string) []string {
+// Expressible returns the origins without those that no browser asks about.
+func Expressible(origins []string) []string {
 	var out []string
 	for _, o := range origins {
-		if _, err := parseEntry(o); !errors.Is(err, ErrUnsayable) {
+		if _, err := parseEntry(o); !errors.Is(err, ErrInexpressible) {
 			out = append(out, o)
 		}
 	}
@@ -110,7 +111,7 @@ func installed(b Browser) bool {
 	return false
 }
 
-// coveredBy tells whether any pattern of a list stands for the entry.
+// coveredBy returns whether any pattern of a list covers an entry.
 func coveredBy(patterns []string, covers func(string, entry) bool) func(entry) bool {
 	return func(e entry) bool {
 		for _, p := range patterns {

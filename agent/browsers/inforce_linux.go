@@ -10,21 +10,21 @@ import (
 
 func onWindows(Browser) bool { return false }
 
-// sandboxed are the browsers' Flatpaks.
+// sandboxed are the names of the browsers' Flatpaks.
 var sandboxed = []struct {
 	name string
 	of   Browser
 }{{"com.google.Chrome", Chrome}, {"com.microsoft.Edge", Edge}, {"org.chromium.Chromium", Chromium}, {"org.mozilla.firefox", Firefox}}
 
-// flatpaks are those of them that are there, for everyone or for this person.
+// flatpaks are the browsers installed as Flatpaks, for everyone or for this person.
 func flatpaks(root string) (found []Browser) {
-	places := []string{filepath.Join("/", root, "/var/lib/flatpak")}
+	dirs := []string{filepath.Join("/", root, "/var/lib/flatpak")}
 	if home, err := os.UserHomeDir(); err == nil {
-		places = append(places, filepath.Join(home, ".local/share/flatpak"))
+		dirs = append(dirs, filepath.Join(home, ".local/share/flatpak"))
 	}
 	for _, s := range sandboxed {
-		if slices.ContainsFunc(places, func(place string) bool {
-			_, err := os.Lstat(filepath.Join(place, "exports/bin", s.name))
+		if slices.ContainsFunc(dirs, func(dir string) bool {
+			_, err := os.Lstat(filepath.Join(dir, "exports/bin", s.name))
 			return err == nil
 		}) {
 			found = append(found, s.of)
@@ -33,8 +33,9 @@ func flatpaks(root string) (found []Browser) {
 	return found
 }
 
-// inForce reads the policies as the browser does. Of Chromium's two folders each
-// that exists has to allow: which one counts depends on how it was installed.
+// inForce reads the policies as the browser does. Where both of Chromium's folders
+// exist, both have to allow an entry: which one Chromium reads depends on how it
+// was installed.
 func inForce(root string, b Browser) (where string, of effect, err error) {
 	in := func(path string) string { return filepath.Join("/", root, path) }
 	if b == Firefox {
@@ -79,7 +80,7 @@ func managedInForce(dir string) (where string, l chromiumLists, err error) {
 		}
 		doc, err := parseDocument(text, false)
 		if err != nil {
-			continue // nor does the browser take it
+			continue // the browser ignores it too
 		}
 		for _, policy := range []string{loopbackPolicy, olderPolicy, blockedPolicy, olderBlocked} {
 			if list, exists, err := doc.strings([]string{policy}); err == nil && exists {

@@ -10,14 +10,14 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// document is a JSON file that others write too: all that is not ours stays as
-// it stands, byte for byte. Chromium takes comments and trailing commas, Firefox
+// document is a JSON file that others write too: all that is not ours stays
+// unchanged, byte for byte. Chromium accepts comments and trailing commas, Firefox
 // does not.
 type document struct{ root hujson.Value }
 
 const indent = "  "
 
-// parseDocument takes a file's text; nil is a file that does not exist.
+// parseDocument parses a file's text; nil is a file that does not exist.
 func parseDocument(text []byte, strict bool) (*document, error) {
 	d := &document{}
 	if text == nil {
@@ -70,7 +70,7 @@ func (d *document) find(path []string) (at *hujson.Value, depth int, err error) 
 	return at, len(path), nil
 }
 
-// strings returns the list at path; exists tells an empty one from none.
+// strings returns the list at path; exists distinguishes an empty list from none.
 func (d *document) strings(path []string) (values []string, exists bool, err error) {
 	at, depth, err := d.find(path)
 	if err != nil || depth < len(path) {
@@ -90,15 +90,15 @@ func (d *document) strings(path []string) (values []string, exists bool, err err
 	return values, true, nil
 }
 
-// add puts values at the end of the list at path, making what is missing. It
-// returns how many parts of the path it made, counted from the end.
+// add appends values to the list at path, and makes the parts of the path that are
+// missing. It returns how many, counted from the end.
 func (d *document) add(path, values []string) (made int, err error) {
 	at, depth, err := d.find(path)
 	if err != nil {
 		return 0, err
 	}
 	if depth == len(path) {
-		array := at.Value.(*hujson.Array) // strings has looked
+		array := at.Value.(*hujson.Array) // strings has checked it
 		for _, v := range values {
 			appendElement(array, v, depth)
 		}
@@ -134,7 +134,7 @@ func appendMember(o *hujson.Object, name string, value any, depth int) error {
 	if n := len(o.Members); n > 0 {
 		before = blank(o.Members[n-1].Name.BeforeExtra)
 	} else if !bytes.Contains(o.AfterExtra, []byte("\n")) {
-		before = nil // {} in one line is that again once ours is gone
+		before = nil // so that {} on one line is restored once our entry is removed
 	}
 	if before != nil {
 		prefix = string(before[bytes.LastIndexByte(before, '\n')+1:])
@@ -152,7 +152,7 @@ func appendMember(o *hujson.Object, name string, value any, depth int) error {
 	return nil
 }
 
-// blank is the white space that a new neighbour gets: no comment is copied.
+// blank is the white space of e for a new neighbour, without its comments.
 func blank(e hujson.Extra) hujson.Extra {
 	if e.IsStandard() {
 		return slices.Clone(e)
@@ -160,8 +160,8 @@ func blank(e hujson.Extra) hujson.Extra {
 	return slices.Clone(e[max(bytes.LastIndexByte(e, '\n'), 0):])
 }
 
-// remove takes the values out of the list at path, once each. Where that leaves
-// the list empty, it and made-1 parts of the path above it go, as far as they
+// remove removes the values from the list at path, once each. Where that empties
+// the list, it removes the list and up to made-1 parts of the path above it that
 // are empty too.
 func (d *document) remove(path, values []string, made int) error {
 	at, depth, err := d.find(path)
@@ -178,7 +178,7 @@ func (d *document) remove(path, values []string, made int) error {
 			return ok && literal.Kind() == '"' && literal.String() == v
 		})
 		if i < 0 {
-			continue // someone took it out already
+			continue // removed by someone else
 		}
 		if i == 0 && len(array.Elements) > 1 && array.Elements[1].BeforeExtra.IsStandard() {
 			array.Elements[1].BeforeExtra = array.Elements[0].BeforeExtra

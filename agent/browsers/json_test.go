@@ -10,7 +10,7 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// edited adds or removes in a file's text.
+// edited is a file's text after values were added or removed.
 func edited(t *testing.T, text string, path, remove, add []string, made int) string {
 	t.Helper()
 	d, err := parseDocument([]byte(text), false)
@@ -114,8 +114,8 @@ func TestMalformedDocument(t *testing.T) {
 	}
 }
 
-// FuzzEdit: adding and taking away again leaves the same values, and what is
-// added is there and nothing else changed.
+// FuzzEdit: what is added is in the list and changes nothing else, and removing it
+// restores the same values.
 func FuzzEdit(f *testing.F) {
 	f.Add(`{"policies": {"A": [1, 2], "LocalNetworkAccess": {"SkipDomains": ["a"]}}}`)
 	f.Add("{\n// c\n\"policies\": {},}")

@@ -36,14 +36,14 @@ func parseEntry(text string) (entry, error) {
 		return entry{}, err
 	}
 	if e.Loopback {
-		return entry{}, fmt.Errorf("%w: %s: a page on this machine is never asked", ErrUnsayable, text)
+		return entry{}, fmt.Errorf("%w: %s: a page on this machine is never asked", ErrInexpressible, text)
 	}
 	return entry{text, e}, nil
 }
 
-// chromium is the pattern of the Chromium-based browsers. The port is always
-// spelled out: without one the pattern stands for every port. [*.] takes in the
-// domain itself, which our wildcard does not; there is no way to say less.
+// chromium is the entry's pattern for the Chromium-based browsers. The port is
+// always written: without one the pattern covers every port. [*.] includes the
+// domain itself, which our wildcard does not; no pattern is narrower.
 func (e entry) chromium() string {
 	host := e.Host
 	if strings.Contains(host, ":") {
@@ -55,8 +55,8 @@ func (e entry) chromium() string {
 	return "https://" + host + ":" + strconv.Itoa(e.Port)
 }
 
-// firefox is the entry of SkipDomains. It has neither scheme nor port, *. takes
-// in the domain itself, and the domain may then reach the local network too.
+// firefox is the entry's form in SkipDomains. It has neither scheme nor port, *.
+// includes the domain itself, and the domain may then reach the local network too.
 func (e entry) firefox() string {
 	if e.Wildcard {
 		return "*." + e.Host
@@ -64,11 +64,11 @@ func (e entry) firefox() string {
 	return e.Host
 }
 
-// pattern is one of the Chromium-based browsers'. What is not understood is none.
+// pattern is a URL pattern of the Chromium-based browsers, as far as we know its form.
 type pattern struct {
-	host string // "*" stands for all
-	wild bool   // the host and all below it
-	port string // "": every one
+	host string // "*" covers all
+	wild bool   // covers the host and all below it
+	port string // "": every port
 }
 
 func parsePattern(text string) (p pattern, ok bool) {
@@ -101,8 +101,8 @@ func parsePattern(text string) (p pattern, ok bool) {
 
 func (p pattern) onPortOf(e entry) bool { return p.port == "" || p.port == strconv.Itoa(e.Port) }
 
-// chromiumCovers tells whether a pattern in someone's list stands for all of the
-// entry. What it does not understand covers nothing.
+// chromiumCovers reports whether a pattern of anyone's covers all of the entry. A
+// pattern of unknown form covers nothing.
 func chromiumCovers(text string, e entry) bool {
 	p, ok := parsePattern(text)
 	switch {
@@ -116,21 +116,21 @@ func chromiumCovers(text string, e entry) bool {
 	return !e.Wildcard && p.host == e.Host
 }
 
-// chromiumTouches tells whether a pattern stands for all or a part of the entry.
+// chromiumTouches reports whether a pattern covers all or a part of the entry.
 func chromiumTouches(text string, e entry) bool {
 	p, ok := parsePattern(text)
 	return ok && p.onPortOf(e) && (chromiumCovers(text, e) || e.Wildcard && (strings.HasSuffix(p.host, "."+e.Host) || p.wild && p.host == e.Host))
 }
 
-// chromiumLists are what policies say of a Chromium-based browser.
+// chromiumLists are the policies of a Chromium-based browser.
 type chromiumLists struct{ allowed, blocked []string }
 
-// allows tells whether a list permits all of the entry.
+// allows reports whether the lists permit all of the entry.
 func (l chromiumLists) allows(e entry) bool { return coveredBy(l.allowed, chromiumCovers)(e) }
 
-// blocks tells whether a list may forbid some of the entry. Of two patterns the
-// narrower one counts, of two that are the same the block: so our own pattern
-// counts before each that is wider. Of others' permissions that is not said here.
+// blocks reports whether the lists may forbid a part of the entry. Of two patterns
+// the narrower one wins, of two equal ones the block: so our own pattern wins over
+// each wider one. Others' permissions are not weighed: the answer may be too strict.
 func (l chromiumLists) blocks(e entry) bool {
 	ours := slices.Contains(l.allowed, e.chromium())
 	return slices.ContainsFunc(l.blocked, func(text string) bool {
@@ -150,7 +150,7 @@ func firefoxCovers(pattern string, e entry) bool {
 	return !e.Wildcard && pattern == e.Host
 }
 
-// under tells whether all of the entry is the domain or below it.
+// under reports whether all of the entry is the domain or below it.
 func under(e entry, domain string) bool {
 	if _, err := netip.ParseAddr(e.Host); err == nil || domain == "" {
 		return false

@@ -40,10 +40,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withOwnEtc runs the test again in namespaces of its own: /etc is a copy, so
-// that real browsers read the policies that the test writes and the machine's
-// own are not touched, and the port of https is free. It returns true in that
-// process.
+// withOwnEtc runs the test again, in another process with namespaces of its own,
+// and returns true there: /etc is a copy, so that real browsers read the policies
+// that the test writes while the machine's own stay untouched, and port 443 is free.
 func withOwnEtc(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(namespaceVariable) != "" {
@@ -74,11 +73,11 @@ func withOwnEtc(t *testing.T) bool {
 	return false
 }
 
-// site is a portal on https for several names, on the port of https and on
-// another one, and a program on loopback that its pages call.
+// site is a portal on https for several names, on port 443 and on another one, and
+// a program on loopback that its pages call.
 type site struct {
-	port   int    // the other one
-	caFile string // whom a browser must trust
+	port   int    // the other port
+	caFile string // the authority that a browser must trust
 }
 
 const page = `<!doctype html><title>TEST</title><p id="state">waiting</p><script>
@@ -92,7 +91,7 @@ func newSite(t *testing.T, names ...string) site {
 	program := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 		if c, err := u.Upgrade(w, r, nil); err == nil {
-			_, _, _ = c.ReadMessage() // until the page goes
+			_, _, _ = c.ReadMessage() // until the page closes
 			_ = c.Close()
 		}
 	}))
@@ -151,8 +150,8 @@ func issue(t *testing.T, names []string) (ca []byte, certificate tls.Certificate
 	return ca, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// visits are pages, and whether each may reach the program on loopback without
-// a question once the policy names named.test, its second port and *.grp.test.
+// visits are pages, and whether each may reach the program on loopback without a
+// question once the policy holds the site's named origins.
 func visits(s site) []visit {
 	return []visit{
 		{"https://named.test", true},
@@ -175,8 +174,8 @@ func (s site) named() []string {
 	return []string{"https://named.test", fmt.Sprintf("https://ported.test:%d", s.port), "https://*.grp.test"}
 }
 
-// TestChromium: the real Chromium reads what was written. Without a person it
-// refuses by itself where it would ask.
+// TestChromium: the real Chromium reads what was written. Where it would ask, it
+// refuses here, because nobody answers.
 func TestChromium(t *testing.T) {
 	if !withOwnEtc(t) {
 		return
@@ -187,7 +186,7 @@ func TestChromium(t *testing.T) {
 	s.visit(t, "no policy", visits(s), func(visit) bool { return false })
 	write(t, "/", chromiumDir+"site.json", `{"HomepageLocation": "https://intranet.example.fr"}`)
 	apply(t, Request{Origins: s.named(), Browsers: []Browser{Chromium}})
-	// What a pattern cannot say: the port is exact, [*.] takes in the domain.
+	// How exact patterns are: the port has to match, and [*.] includes the domain.
 	more := []visit{{fmt.Sprintf("https://named.test:%d", s.port), false}, {"https://ported.test", false}, {"https://grp.test", true}}
 	s.visit(t, "policy", append(visits(s), more...), func(v visit) bool { return v.open })
 	// In a folder where another file sets the policy.
@@ -197,10 +196,10 @@ func TestChromium(t *testing.T) {
 	apply(t, Request{Origins: s.named(), Browsers: []Browser{Chromium}})
 	s.visit(t, "merged into another's file", two, func(v visit) bool { return v.open })
 	apply(t, Request{Browsers: []Browser{Chromium}})
-	s.visit(t, "taken away again", two, func(v visit) bool { return v.origin == "https://other.test" })
+	s.visit(t, "removed", two, func(v visit) bool { return v.origin == "https://other.test" })
 }
 
-// visit opens the pages, those of one port in one browser.
+// visit opens the pages, with one browser for each port.
 func (s site) visit(t *testing.T, what string, pages []visit, want func(visit) bool) {
 	t.Helper()
 	for _, port := range []int{443, s.port} {

@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// recordFile remembers which entries are ours, on Linux.
+// recordFile records which entries are ours, on Linux.
 const recordFile = "/etc/cpx-bridge/browsers.json"
 
 type record struct {
@@ -53,7 +53,7 @@ func (r record) find(file string, list []string) (ours, bool) {
 	return r.Files[i], true
 }
 
-// made tells whether the list stands in the file only because of us.
+// made reports whether we made the list.
 func (r record) made(file string, list []string) bool {
 	o, ok := r.find(file, list)
 	return ok && o.Made > 0
@@ -63,8 +63,8 @@ func (r record) of(file string) []ours {
 	return slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File != file })
 }
 
-// with replaces what is known of one file. A list that stands there twice counts
-// as the later one with the values of both.
+// with replaces what is recorded of one file. Of a list that occurs twice the later
+// record counts, with the values of both.
 func (r record) with(file string, list []ours) record {
 	out := record{Version: 1, Files: slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File == file })}
 	for _, o := range list {

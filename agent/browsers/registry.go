@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// hive is the part of the Windows registry that is needed: lists are keys whose
+// hive is what this package needs of the Windows registry: lists are keys whose
 // values are named by numbers.
 type hive interface {
-	// values returns a key's values by name; "" stands for one that is no text.
+	// values returns a key's values by name; "" is one that is no text.
 	values(key string) (map[string]string, error)
 	set(key, name, value string) error
 	remove(key, name string) error
@@ -19,7 +19,7 @@ type hive interface {
 	drop(key string) error
 }
 
-// recordKey remembers which entries are ours: below it stands the list's key
+// recordKey records which entries are ours: below it, each list's key is repeated
 // with our values.
 const recordKey = `SOFTWARE\CPxBridge\BrowserPolicies`
 
@@ -28,7 +28,7 @@ var policyKeys = map[Browser]string{
 	Chromium: `SOFTWARE\Policies\Chromium`, Firefox: `SOFTWARE\Policies\Mozilla\Firefox`,
 }
 
-// registryLists are a browser's lists with the whole key as their name.
+// registryLists are a browser's lists, named by their full keys.
 func registryLists(r Request, b Browser, entries []entry) []list {
 	if b == Firefox {
 		return []list{{policyKeys[b] + `\` + strings.Join(firefoxList[1:], `\`), domains(entries)}}
@@ -54,9 +54,9 @@ func planRegistry(r Request, entries []entry) ([]Change, error) {
 	return out, nil
 }
 
-// planKey makes our part of the list to be l's values.
+// planKey makes l's values our part of the list.
 func planKey(h hive, b Browser, l list) Change {
-	c := Change{Browser: b, Place: `HKLM\` + l.policy}
+	c := Change{Browser: b, Where: `HKLM\` + l.policy}
 	now, err := h.values(l.policy)
 	if err != nil {
 		c.Err = err
@@ -79,11 +79,11 @@ func planKey(h hive, b Browser, l list) Change {
 		}
 	}
 	for _, v := range l.values {
-		there := slices.Contains(slices.Collect(maps.Values(now)), v)
-		if !there {
+		exists := slices.Contains(slices.Collect(maps.Values(now)), v)
+		if !exists {
 			after[free(after)] = v
 		}
-		if !there || slices.Contains(ours, v) {
+		if !exists || slices.Contains(ours, v) {
 			mine = append(mine, v)
 		}
 	}
@@ -99,19 +99,19 @@ func planKey(h hive, b Browser, l list) Change {
 	return c
 }
 
-// free is the lowest number that nobody uses.
+// free is the lowest unused number.
 func free(values map[string]string) string {
 	for n := 1; ; n++ {
-		if _, taken := values[strconv.Itoa(n)]; !taken {
+		if _, used := values[strconv.Itoa(n)]; !used {
 			return strconv.Itoa(n)
 		}
 	}
 }
 
-// beginWithOne: Firefox takes a key's values as a list only where one is named
-// 1. When ours was, another one takes the name; what is no text stays where it is.
+// beginWithOne names one value 1, without which Firefox does not accept the list:
+// the last one is renamed. What is no text is left alone.
 func beginWithOne(values map[string]string) {
-	if _, there := values["1"]; there {
+	if _, exists := values["1"]; exists {
 		return
 	}
 	names := slices.DeleteFunc(numbers(values), func(n int) bool { return values[strconv.Itoa(n)] == "" })
@@ -142,8 +142,8 @@ func keyText(values map[string]string) string {
 	return b.String()
 }
 
-// applyKey writes the record first: it may name what is not there yet, but what
-// is there is named.
+// applyKey writes the record first: it may name entries that do not exist yet, but
+// never misses one that does.
 func applyKey(h hive, key string, now, after, recorded map[string]string, mine []string) error {
 	record := map[string]string{}
 	for i, v := range mine {
@@ -159,7 +159,7 @@ func applyKey(h hive, key string, now, after, recorded map[string]string, mine [
 	}
 	if len(after) == 0 {
 		stays, deeper := strings.CutSuffix(key, `\`+strings.Join(firefoxList[1:], `\`))
-		if !deeper { // Firefox's list stands one key below the others'
+		if !deeper { // Firefox's list is one key further down than the others'
 			stays = key[:strings.LastIndexByte(key, '\\')]
 		}
 		if err := dropUp(h, key, stays); err != nil {
@@ -175,8 +175,8 @@ func applyKey(h hive, key string, now, after, recorded map[string]string, mine [
 	return dropUp(h, recordKey+`\`+key, `SOFTWARE`)
 }
 
-// dropUp removes a key and those above it as far as they are empty, down to
-// what stays.
+// dropUp removes a key and the keys above it as far as they are empty, up to but
+// without the key stays.
 func dropUp(h hive, key, stays string) error {
 	for ; len(key) > len(stays); key = key[:strings.LastIndexByte(key, '\\')] {
 		if err := h.drop(key); err != nil {
@@ -188,7 +188,7 @@ func dropUp(h hive, key, stays string) error {
 
 func rewrite(h hive, key string, now, after map[string]string) error {
 	for name, value := range after {
-		if old, there := now[name]; !there || old != value {
+		if old, exists := now[name]; !exists || old != value {
 			if err := h.set(key, name, value); err != nil {
 				return err
 			}

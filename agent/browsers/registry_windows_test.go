@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
-// TestRegistry is the real registry: wine's, or Windows' as an administrator.
+// TestRegistry uses the real registry: wine's, or that of Windows as an administrator.
 func TestRegistry(t *testing.T) {
 	const chrome = `SOFTWARE\Policies\Google\Chrome\LoopbackNetworkAllowedForUrls`
 	const firefox = `SOFTWARE\Policies\Mozilla\Firefox\LocalNetworkAccess\SkipDomains`
@@ -40,7 +40,7 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	if n := apply(t, r); n != 0 {
-		t.Errorf("the same again changes %d keys", n)
+		t.Errorf("the same request once more changes %d keys", n)
 	}
 	states, err := InForce("", portals)
 	if err != nil {
@@ -67,7 +67,7 @@ func TestRegistry(t *testing.T) {
 	}
 	for _, key := range []string{firefox, `SOFTWARE\Policies\Chromium\LoopbackNetworkAllowedForUrls`, recordKey + `\` + chrome} {
 		if got := keysNow(t, key); len(got) > 0 {
-			t.Errorf("%s is left with %v", key, got)
+			t.Errorf("%s still holds %v", key, got)
 		}
 	}
 	for _, key := range []string{`SOFTWARE\Policies\Mozilla\Firefox\LocalNetworkAccess`, `SOFTWARE\CPxBridge`} {

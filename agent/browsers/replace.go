@@ -9,14 +9,14 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
-// backupSuffix is of the copy of a file of others as it was before our first
-// entry came. It goes with our last one.
+// backupSuffix marks the copy of others' file from before our first entry. The
+// copy is removed with our last entry.
 const backupSuffix = ".before-cpx-bridge"
 
 // replace gives a file its new text in one step; nil removes it. The new file is
-// written in scratch, which must be on the same disk. The file as it was is kept as
-// backup, unless that is "" or there already: the first copy is the one without
-// our entries.
+// written in the folder scratch, which must be on the same disk. The old file is
+// copied to backup, unless that is "" or exists already: the first copy is the one
+// without our entries.
 func replace(path, scratch string, text []byte, backup string) error {
 	info, err := os.Stat(path)
 	exists := err == nil
@@ -24,7 +24,7 @@ func replace(path, scratch string, text []byte, backup string) error {
 		return err
 	}
 	if exists && backup != "" {
-		if err := keep(path, backup, scratch, info); err != nil {
+		if err := backUp(path, backup, scratch, info); err != nil {
 			return err
 		}
 	}
@@ -34,10 +34,10 @@ func replace(path, scratch string, text []byte, backup string) error {
 	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return place(path, scratch, text, info)
+	return writeFile(path, scratch, text, info)
 }
 
-func keep(path, backup, scratch string, info fs.FileInfo) error {
+func backUp(path, backup, scratch string, info fs.FileInfo) error {
 	if _, err := os.Lstat(backup); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -45,17 +45,17 @@ func keep(path, backup, scratch string, info fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	return place(backup, scratch, text, info)
+	return writeFile(backup, scratch, text, info)
 }
 
-// place puts a file into its place in one step. Where there was one its mode and
-// owner stay; a new one is for every person's browser to read.
-func place(path, scratch string, text []byte, like fs.FileInfo) error {
+// writeFile writes a file in one step. It preserves the mode and owner of like; a
+// new file is readable for every person's browser.
+func writeFile(path, scratch string, text []byte, like fs.FileInfo) error {
 	return atomicfile.Write(path, text, atomicfile.Options{Mode: 0o644, Like: like, Scratch: scratch})
 }
 
-// makeFolder makes what is missing so that every person's browser gets through,
-// whatever the umask.
+// makeFolder makes a folder and the missing ones above it, which every person's
+// browser can enter whatever the umask.
 func makeFolder(dir string) error {
 	var missing []string
 	for at := dir; ; at = filepath.Dir(at) {

@@ -7,7 +7,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
-// TestWindows runs the tests of the registry in a Windows of its own.
+// TestWindows runs the registry's tests under wine.
 func TestWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	if out := winetest.New(t).Run(program, "-test.run=^TestRegistry(Lists)?$", "-test.v"); !strings.Contains(out, "--- PASS: TestRegistry ") || !strings.Contains(out, "--- PASS: TestRegistryLists") {

@@ -13,8 +13,8 @@ import (
 // impossible says why a request cannot be planned.
 func (b *browsersRun) impossible(err error) string {
 	switch {
-	case errors.Is(err, browsers.ErrUnsayable):
-		own := slices.DeleteFunc(slices.Clone(b.Origins), func(o string) bool { return len(browsers.Sayable([]string{o})) > 0 })
+	case errors.Is(err, browsers.ErrInexpressible):
+		own := slices.DeleteFunc(slices.Clone(b.Origins), func(o string) bool { return len(browsers.Expressible([]string{o})) > 0 })
 		return b.Text("command.browsers.unsayable", strings.Join(own, ", "))
 	case errors.Is(err, browsers.ErrRecord):
 		return b.Text("command.browsers.record", because(err, browsers.ErrRecord))

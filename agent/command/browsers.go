@@ -101,7 +101,7 @@ func (b *browsersRun) prepare() error {
 // that it can be sent into a file.
 func (b *browsersRun) show(c browsers.Change) {
 	if b.System == browsers.Linux || c.Browser != "" {
-		b.say("# " + b.Text("command.browsers.line", b.Text("command.browsers.line", c.Browser.Name(), b.planned(c)), c.Place))
+		b.say("# " + b.Text("command.browsers.line", b.Text("command.browsers.line", c.Browser.Name(), b.planned(c)), c.Where))
 	}
 	fmt.Fprint(b.stdout, c.Text)
 	if c.Text != "" && !strings.HasSuffix(c.Text, "\n") {
@@ -130,7 +130,7 @@ func (b *browsersRun) report(c browsers.Change) {
 	case c.Text == "":
 		done = b.Text("command.browsers.removed")
 	}
-	b.say(b.Text("command.browsers.line", done, c.Place))
+	b.say(b.Text("command.browsers.line", done, c.Where))
 	if c.Shared && c.Changed && b.System == browsers.Linux {
 		b.say("  " + b.Text("command.browsers.others"))
 	}
@@ -143,16 +143,16 @@ func (b *browsersRun) report(c browsers.Change) {
 func (b *browsersRun) refusal(c browsers.Change, err error) string {
 	var shadowed *browsers.ShadowedError
 	switch {
-	case errors.Is(err, browsers.ErrNotHere):
+	case errors.Is(err, browsers.ErrPrintOnly):
 		return b.Text("command.browsers.only_imported", b.System)
 	case errors.Is(err, fs.ErrPermission):
-		return b.Text("command.browsers.no_right", c.Place)
+		return b.Text("command.browsers.no_right", c.Where)
 	case errors.Is(err, browsers.ErrMalformed):
-		return b.Text("command.browsers.malformed", c.Place, because(err, browsers.ErrMalformed))
+		return b.Text("command.browsers.malformed", c.Where, because(err, browsers.ErrMalformed))
 	case errors.As(err, &shadowed):
-		return b.Text("command.browsers.shadowed", c.Place, shadowed.Other)
+		return b.Text("command.browsers.shadowed", c.Where, shadowed.Other)
 	}
-	return fmt.Sprintf("%s: %s: %v", c.Browser.Name(), c.Place, err)
+	return fmt.Sprintf("%s: %s: %v", c.Browser.Name(), c.Where, err)
 }
 
 // because is what an error says beyond what it is, for who mends the file.

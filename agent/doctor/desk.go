@@ -151,7 +151,7 @@ func (d *doctor) browsers(context.Context) []Finding {
 	if len(origins) == 0 {
 		return []Finding{{Code: "no_portal_named", Outcome: Good, Text: d.Text("doctor.no_portals")}}
 	}
-	if len(browsers.Sayable(origins)) == 0 { // true of every policy, and says nothing of one
+	if len(browsers.Expressible(origins)) == 0 { // true of every policy, and says nothing of one
 		return []Finding{{Code: "portals_local", Outcome: Good, Text: d.Text("doctor.portals_local")}}
 	}
 	states, err := browsers.InForce(d.Root, origins)
@@ -196,7 +196,7 @@ func (d *doctor) browser(s browsers.State) Finding {
 // and an entry of the settings holds nothing that means something within them.
 func (d *doctor) originOptions() string {
 	var options []string
-	for _, o := range browsers.Sayable(d.Policy.Origins.Allow) {
+	for _, o := range browsers.Expressible(d.Policy.Origins.Allow) {
 		options = append(options, `--origin "`+o+`"`)
 	}
 	return strings.Join(options, " ")
