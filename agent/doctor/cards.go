@@ -37,9 +37,9 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 
 func (d *doctor) cards(ctx context.Context) []Finding {
 	r, err := d.Cards(ctx)
-	late := Finding{Code: "cards_late", Outcome: Unknown, Text: r.NotCurrent(d.Lang), Next: d.Text("doctor.ask_again")}
+	overdue := Finding{Code: "cards_late", Outcome: Unknown, Text: r.NotCurrent(d.Lang), Next: d.Text("doctor.ask_again")}
 	if r.Reading {
-		return []Finding{late}
+		return []Finding{overdue}
 	}
 	if len(r.Modules) == 0 {
 		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPaths(), ", "))
@@ -53,24 +53,24 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
 	}
-	numbers := map[string]int{} // of each reader's certificates: no name tells them apart
+	numbers := map[string]int{} // of each reader's certificates, which no name distinguishes
 	for _, c := range r.Certificates {
 		numbers[c.Reader]++
 		found = append(found, d.certificate(c, numbers[c.Reader]))
 	}
-	chosen, fails := stuck(r)
+	chosen, fails := unusableChoice(r)
 	if usable {
-		d.spare(found, chosen, fails)
+		d.downgrade(found, chosen, fails)
 	}
 	if r.Outdated {
-		found = append(found, late)
+		found = append(found, overdue)
 	}
 	has := func(is func(state.Reader) bool) bool { return slices.ContainsFunc(r.Readers, is) }
 	switch {
-	case usable && fails: // the certificate's line says what the next login does
+	case usable && fails: // the certificate's own line says what the next login does
 	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.Text("doctor.card_usable")})
-	case err != nil, r.Outdated: // another finding says it
+	case err != nil, r.Outdated: // another finding says so
 	case has(func(r state.Reader) bool { return r.Card != "" }):
 		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.Text("doctor.no_usable"), Next: d.Text("doctor.no_usable_next")})
 	case !has(func(r state.Reader) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
@@ -79,8 +79,8 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	return found
 }
 
-// stuck is the certificate that the next login takes and cannot use.
-func stuck(r state.Cards) (state.Certificate, bool) {
+// unusableChoice is the chosen certificate where it is unusable: the next login fails.
+func unusableChoice(r state.Cards) (state.Certificate, bool) {
 	i := slices.IndexFunc(r.Certificates, func(c state.Certificate) bool { return c.Chosen && !c.Usable })
 	if i < 0 {
 		return state.Certificate{}, false
@@ -88,9 +88,9 @@ func stuck(r state.Cards) (state.Certificate, bool) {
 	return r.Certificates[i], true
 }
 
-// spare makes a notice of what is wrong with a card where another one serves: it
-// keeps nobody from logging in. Of the chosen card it does: no other is tried.
-func (d *doctor) spare(found []Finding, chosen state.Certificate, fails bool) {
+// downgrade makes notices of the problems of cards where another one serves: they
+// prevent no login. Those of the chosen card do, because no other is tried.
+func (d *doctor) downgrade(found []Finding, chosen state.Certificate, fails bool) {
 	reader := prompt.Visible(chosen.Reader)
 	for i := range found {
 		f := &found[i]
@@ -105,8 +105,8 @@ func (d *doctor) spare(found []Finding, chosen state.Certificate, fails bool) {
 	}
 }
 
-// anyReader asks PC/SC, for a module may name no reader without a card. Where there
-// is none, or no service, the finding on PC/SC says so.
+// anyReader asks PC/SC, because a module need not name a reader without a card.
+// Where there is no reader or no service, the finding on PC/SC says so.
 func (d *doctor) anyReader(ctx context.Context) bool {
 	list, err := d.Readers(ctx)
 	return err == nil && len(list) > 0
@@ -123,8 +123,8 @@ func (d *doctor) module(m state.Module) Finding {
 	return f
 }
 
-// card is what a card says of its PIN. Its label and number stay out: they name
-// a person as well as a name does.
+// card reports on the PIN of a reader's card. The card's label and number stay
+// out: they identify a person as well as a name does.
 func (d *doctor) card(r state.Reader) []Finding {
 	reader := prompt.Visible(r.Name)
 	f := Finding{Subject: reader, Outcome: Problem}
@@ -150,7 +150,7 @@ func (d *doctor) card(r state.Reader) []Finding {
 	return []Finding{f}
 }
 
-// certificate is the n-th of its reader.
+// certificate reports on the n-th certificate of its reader.
 func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	what := c.Kind
 	if what == "" {
@@ -162,7 +162,7 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	reader := prompt.Visible(c.Reader)
 	f := Finding{Code: "certificate_usable", Subject: reader, Outcome: Good}
 	how := d.Text("doctor.until", state.ReasonText(c.Reason, d.Lang), language.Date(c.NotAfter, d.Lang))
-	if c.Reason != "" { // every card has some that are for other things
+	if c.Reason != "" { // every card has certificates for other purposes
 		f.Code = "certificate_" + c.Reason
 	}
 	switch c.Reason {

@@ -1,11 +1,11 @@
-// Package doctor looks at all that a login by card needs on this workstation and
-// says what is wrong and what to do, for a person or for a support case.
+// Package doctor checks all that a login by card needs on this workstation, and
+// reports what is wrong and what to do, for a person or for a support case.
 //
 // Its checks are independent and run at the same time, each with a deadline of
-// its own, so that a module that hangs hangs nothing else. It never logs in to a
-// card, never asks for a PIN, asks nobody anything, changes nothing, and names
-// no holder, no other person and no personal folder unless told to. A running
-// agent is asked for its state and left alone.
+// its own, so that a module that hangs delays nothing else. [Run] may be called
+// concurrently. It never logs in to a card, asks nobody anything, least of all a
+// PIN, changes nothing, and names no holder, no other person and no personal
+// folder unless Identity is set. Of a running agent it only reads the state.
 package doctor
 
 import (
@@ -19,7 +19,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
-	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
@@ -33,16 +32,16 @@ type Outcome string
 // The outcomes.
 const (
 	Good    Outcome = "good"
-	Notice  Outcome = "notice" // good to know or to do, and no login fails by it
+	Notice  Outcome = "notice" // good to know or to do; no login fails because of it
 	Problem Outcome = "problem"
-	Unknown Outcome = "unknown" // it cannot be told here and now
+	Unknown Outcome = "unknown" // cannot be established here and now
 )
 
 // rank orders the outcomes, the worst last.
 var rank = map[Outcome]int{Good: 0, Notice: 1, Unknown: 2, Problem: 3}
 
-// Finding is one thing that was looked at. Check and Code are for programs and
-// stay as they are; Text and Next are for people, in the report's language.
+// Finding is one result of a check. Check and Code are for programs and never
+// change; Text and Next are for people, in the report's language.
 type Finding struct {
 	Check   string  `json:"check"`
 	Code    string  `json:"code"`
@@ -54,7 +53,7 @@ type Finding struct {
 
 // Report is what `cpx-agent doctor --json` prints.
 type Report struct {
-	Version  int       `json:"version"` // of this form
+	Version  int       `json:"version"` // of this format
 	Agent    string    `json:"agent"`
 	System   string    `json:"system"`
 	Lang     string    `json:"lang"`
@@ -62,8 +61,8 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Options are what is looked at. Policy and Cards are required. The functions
-// have the workstation's own as their default.
+// Options say what is checked. Policy and Cards are required. The functions default
+// to those of this workstation.
 type Options struct {
 	Policy   *policy.Effective
 	Lang     string
@@ -72,16 +71,16 @@ type Options struct {
 	Identity bool // name holders, other people, personal folders and sites
 	Root     string
 
-	Display   func() bool // nil: not looked at
+	Display   func() bool // nil: not checked
 	Autostart func() (enabled bool, where, missing string, err error)
 	Keyring   func(ctx context.Context) error
 	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
-	Cards     func(ctx context.Context) (state.Cards, error) // required: a look, as certs has one
-	Answers   func(ctx context.Context) (state.State, error) // the running agent, or control.ErrNoAgent; nil: it is not asked
+	Cards     func(ctx context.Context) (state.Cards, error) // required: reads the cards, as the command certs does
+	Answers   func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
 	Sockets   func(ports []int) ([]Socket, error)
 	Dial      func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
 	Now       func() time.Time
-	Limit     time.Duration // of each check; the cards have what the modules' limits add up to
+	Limit     time.Duration // of each check; 0: the defaults
 }
 
 const (
@@ -89,22 +88,22 @@ const (
 	cardsLimit = 45 * time.Second
 )
 
-// check is one row of the report: a name that stays, and who looks.
+// check is one check, under the fixed name that its findings bear.
 type check struct {
 	name  string
 	limit time.Duration
-	look  func(ctx context.Context) []Finding
+	run   func(ctx context.Context) []Finding
 }
 
 type doctor struct {
 	Options
 	texts.Catalogue
 	home string
-	// running is what the person's running agent says of itself, asked once.
+	// running is the state of the person's running agent, which is called once.
 	running func() (state.State, error)
 }
 
-// Run looks at everything and returns when all has answered, or is late.
+// Run runs every check, and returns when each has ended or is overdue.
 func Run(ctx context.Context, o Options) Report {
 	d := &doctor{Options: o.withDefaults()}
 	d.Catalogue = texts.In(d.Lang)
@@ -144,8 +143,8 @@ func Run(ctx context.Context, o Options) Report {
 	return r
 }
 
-// BadSettings is the report of a workstation whose settings cannot be read: that
-// alone is told, because all else hangs on them.
+// BadSettings is the report of a workstation whose settings cannot be read: it says
+// nothing else, because every other check depends on them.
 func BadSettings(err error, lang, version string, identity bool) Report {
 	o := Options{Lang: lang, Agent: version, Identity: identity}.withDefaults()
 	d := &doctor{Options: o, Catalogue: texts.In(o.Lang)}
@@ -180,8 +179,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// within gives up on a check that is late. What it started goes on, and ends
-// with the program at the latest.
+// within gives up on a check that is overdue. What the check started goes on, and
+// ends with the program at the latest.
 func (d *doctor) within(ctx context.Context, c check) []Finding {
 	limit := c.limit
 	if d.Limit != 0 {
@@ -196,7 +195,7 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 				done <- []Finding{{c.name, "failed", "", Unknown, d.Text("doctor.failed", c.name, p), d.Text("doctor.report")}}
 			}
 		}()
-		done <- c.look(ctx)
+		done <- c.run(ctx)
 	}()
 	select {
 	case list := <-done:
@@ -205,12 +204,12 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 		}
 		return list
 	case <-ctx.Done():
-		return []Finding{{c.name, "late", "", Problem, d.Text("doctor.overdue", c.name, limit), d.lateNext(c.name)}}
+		return []Finding{{c.name, "late", "", Problem, d.Text("doctor.overdue", c.name, limit), d.overdueNext(c.name)}}
 	}
 }
 
-// lateNext is what to do about a check that is late, by what it waits for.
-func (d *doctor) lateNext(check string) string {
+// overdueNext is what to do about an overdue check, depending on what it waits for.
+func (d *doctor) overdueNext(check string) string {
 	switch check {
 	case "pcsc", "cards":
 		return d.Text("doctor.overdue_next")
@@ -220,7 +219,7 @@ func (d *doctor) lateNext(check string) string {
 	return d.Text("doctor.report")
 }
 
-// discreet leaves the person's name out of paths.
+// discreet removes the person's name from paths.
 func (d *doctor) discreet(text string) string {
 	if d.Identity || len(d.home) < 2 {
 		return text
@@ -240,9 +239,4 @@ func (d *doctor) settings(context.Context) []Finding {
 		})
 	}
 	return list
-}
-
-// localCertificate reads the key, quietly: a certificate without it is of no use.
-func (d *doctor) localCertificate() *localcert.Store {
-	return localcert.New(localcert.Options{Dir: d.StateDir, Now: d.Now})
 }

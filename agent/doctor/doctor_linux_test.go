@@ -25,7 +25,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// listenVariable makes this program one that listens, until it is told to end.
+// listenVariable makes this program listen on a port until its input ends.
 const listenVariable = "CPX_TEST_LISTEN"
 
 func TestMain(m *testing.M) {
@@ -63,7 +63,7 @@ func load(t *testing.T, machine, user string) *policy.Effective {
 	return p
 }
 
-// healthy is a workstation where all is well, but for what a test changes.
+// healthy is a workstation without a problem, for a test to change.
 func healthy(t *testing.T) Options {
 	t.Helper()
 	p := load(t, "", "")
@@ -105,7 +105,7 @@ func find(t *testing.T, r Report, code string) Finding {
 	return r.Findings[i]
 }
 
-// reader is one with a card, or what the change makes of it.
+// reader has one reader with a card, altered by change.
 func reader(change func(*state.Reader)) func(*Options) {
 	return func(o *Options) {
 		r := state.Reader{Module: "/opt/test.so", Name: "TEST reader", Card: "CPS TEST DUPONT"}
@@ -120,8 +120,8 @@ func withPIN(pin state.PIN) func(*Options) {
 	return reader(func(r *state.Reader) { r.PIN = pin })
 }
 
-// TestWhoAsks: what asks for the PIN and what asks the rest, as an agent started
-// with the desktop would; a terminal of whoever looks counts for nothing there.
+// TestWhoAsks: which programs ask for the PIN and for the rest, as with an agent
+// started with the desktop; the terminal that doctor runs in does not count.
 func TestWhoAsks(t *testing.T) {
 	t.Setenv("WAYLAND_DISPLAY", "")
 	for name, c := range map[string]struct {
@@ -129,12 +129,12 @@ func TestWhoAsks(t *testing.T) {
 		answers                   bool
 		want                      string
 	}{
-		"a window of ours":       {"pinentry-gtk-2", "", ":1", true, "dialog_window"},
-		"a display that is gone": {"pinentry-gtk-2", "", ":1", false, "dialog_program_alone"},
-		"the settings name one":  {"pinentry-gtk-2", "pinentry-gtk-2", ":1", true, "dialog_program_alone"},
-		"one of Enter for yes":   {"pinentry-gnome3", "pinentry-gnome3", ":1", true, "dialog_window"},
-		"for terminals alone":    {"pinentry-tty", "", ":1", true, "no_dialog_program"},
-		"none, and a terminal":   {"pinentry-tty", "", "", false, "dialog_program_alone"},
+		"our own window":          {"pinentry-gtk-2", "", ":1", true, "dialog_window"},
+		"a display that has gone": {"pinentry-gtk-2", "", ":1", false, "dialog_program_alone"},
+		"one in the settings":     {"pinentry-gtk-2", "pinentry-gtk-2", ":1", true, "dialog_program_alone"},
+		"one where Enter is yes":  {"pinentry-gnome3", "pinentry-gnome3", ":1", true, "dialog_window"},
+		"for terminals only":      {"pinentry-tty", "", ":1", true, "no_dialog_program"},
+		"none, and a terminal":    {"pinentry-tty", "", "", false, "dialog_program_alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -154,8 +154,8 @@ func TestWhoAsks(t *testing.T) {
 	}
 }
 
-// TestFindings plays each fault, and asks for its code and outcome in both
-// languages, with something to do where it is a problem.
+// TestFindings simulates each fault, and expects its code and outcome in both
+// languages, with advice where it is a problem.
 func TestFindings(t *testing.T) {
 	module := func(err error) func(*Options) {
 		return func(o *Options) {
@@ -171,7 +171,7 @@ func TestFindings(t *testing.T) {
 		return func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return list, nil } }
 	}
 	key := func(err error) func(*Options) {
-		return func(o *Options) { o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", err) } }
+		return func(o *Options) { o.Keyring = func(context.Context) error { return fmt.Errorf("TEST: %w", err) } }
 	}
 	answers := func(r state.State, err error) func(*Options) {
 		return func(o *Options) { o.Answers = func(context.Context) (state.State, error) { return r, err } }
@@ -201,7 +201,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	me := os.Getuid()
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere") // a session, whose keyring the cases play
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere") // a session, whose keyring the cases simulate
 	for _, c := range []struct {
 		code    string
 		outcome Outcome
@@ -229,7 +229,7 @@ func TestFindings(t *testing.T) {
 			t.Setenv("DISPLAY", ":99999")
 			o.Display = func() bool { return false }
 		}},
-		{"no_card", Unknown, func(o *Options) { // PC/SC has a reader of which the module knows nothing
+		{"no_card", Unknown, func(o *Options) { // PC/SC has a reader that the module does not know
 			o.Cards = func(context.Context) (state.Cards, error) {
 				return state.Cards{Modules: []state.Module{{Path: "/opt/test.so"}}}, nil
 			}
@@ -277,7 +277,7 @@ func TestFindings(t *testing.T) {
 		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(state.State{}, nil))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
-		{"autostart_unknown", Unknown, start(false, "", errors.New("played"))},
+		{"autostart_unknown", Unknown, start(false, "", errors.New("TEST"))},
 		{"no_portal_named", Good, nil}, {"wss_off", Good, nil},
 		{"wss_no_certificate", Problem, func(o *Options) { o.Policy.WSS.Enabled = true }},
 		{"wss_damaged", Problem, func(o *Options) {
@@ -287,7 +287,7 @@ func TestFindings(t *testing.T) {
 		}},
 	} {
 		t.Run(c.code, func(t *testing.T) {
-			said := map[string]bool{}
+			seen := map[string]bool{}
 			for _, lang := range []string{"fr", "en"} {
 				o := healthy(t)
 				o.Lang = lang
@@ -296,12 +296,12 @@ func TestFindings(t *testing.T) {
 				}
 				r := Run(t.Context(), o)
 				f := find(t, r, c.code)
-				if f.Outcome != c.outcome || f.Text == "" || strings.Contains(f.Text+f.Next, "%!") || said[f.Text] {
+				if f.Outcome != c.outcome || f.Text == "" || strings.Contains(f.Text+f.Next, "%!") || seen[f.Text] {
 					t.Errorf("%+v", f)
 				}
-				said[f.Text] = true
-				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") && !strings.Contains(f.Text, "TEST why") { // those say it in the text
-					t.Errorf("nothing to do: %+v", f)
+				seen[f.Text] = true
+				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") && !strings.Contains(f.Text, "TEST why") { // those give the advice in the text
+					t.Errorf("no advice: %+v", f)
 				}
 				if c.outcome == Notice && (f.Next == "" || r.Outcome == Problem) {
 					t.Errorf("the report is %s: %+v", r.Outcome, f)
@@ -312,7 +312,7 @@ func TestFindings(t *testing.T) {
 			}
 		})
 	}
-	for _, lang := range []string{"fr", "en"} { // what is to be done can be done
+	for _, lang := range []string{"fr", "en"} { // the advice can be followed
 		for key, part := range map[texts.Key]string{"doctor.autostart_next": "cpx-agent autostart enable", "doctor.start_agent": "cpx-agent", "doctor.restart_agent": "cpx-agent"} {
 			if text := texts.In(lang).Text(key); !strings.Contains(text, part) || strings.Contains(text, "applications") {
 				t.Errorf("%s: %q", lang, text)
@@ -324,16 +324,16 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// TestOutdated: a check that hangs is told, and the others say what they found.
-func TestLate(t *testing.T) {
+// TestOverdue: a check that hangs is reported, and so are the others' findings.
+func TestOverdue(t *testing.T) {
 	o := healthy(t)
 	hang := make(chan struct{})
 	defer close(hang)
 	o.Cards = func(context.Context) (state.Cards, error) {
-		<-hang // not even the end of its time moves it
+		<-hang // it does not even end with its context
 		return state.Cards{}, nil
 	}
-	o.Readers = func(context.Context) ([]pcsc.Reader, error) { panic("played") }
+	o.Readers = func(context.Context) ([]pcsc.Reader, error) { panic("TEST") }
 	o.Limit = 500 * time.Millisecond
 	r := Run(t.Context(), o)
 	if f := find(t, r, "late"); f.Check != "cards" || f.Outcome != Problem {
@@ -359,7 +359,7 @@ func TestLate(t *testing.T) {
 	find(t, r, "agent_runs")
 }
 
-// TestDiscreet: no holder, card or folder of a person is named unless asked for.
+// TestDiscreet: no holder, card or folder of a person is named unless that is asked for.
 func TestDiscreet(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
@@ -379,13 +379,13 @@ func TestDiscreet(t *testing.T) {
 		find(t, r, code)
 	}
 	for _, personal := range []string{home, "3f2a", "DUPONT", "899700000001", "Médecin", "8000000001"} {
-		if said := text(t, r); strings.Contains(said, personal) {
-			t.Errorf("%q is in the report:\n%s", personal, said)
+		if report := text(t, r); strings.Contains(report, personal) {
+			t.Errorf("%q is in the report:\n%s", personal, report)
 		}
 	}
 	o.Identity = true
-	if said := text(t, Run(t.Context(), o)); !strings.Contains(said, home) || !strings.Contains(said, "CPS TEST DUPONT 899700000001") {
-		t.Errorf("asked for, and not named:\n%s", said)
+	if report := text(t, Run(t.Context(), o)); !strings.Contains(report, home) || !strings.Contains(report, "CPS TEST DUPONT 899700000001") {
+		t.Errorf("not named although asked for:\n%s", report)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// twoCards are a good card and another one, as a look reports them.
+// twoCards are a good card and another one, as reported after reading them.
 func twoCards(o *Options, other state.Reader, reason string) {
 	const good = "TEST reader"
 	o.Cards = func(context.Context) (state.Cards, error) {
@@ -34,8 +34,8 @@ func twoCards(o *Options, other state.Reader, reason string) {
 	}
 }
 
-// TestAnotherCard: what is wrong with a card beside a good one is no problem, and
-// is one where there is no good one.
+// TestAnotherCard: what is wrong with one card is a problem only where no other card
+// is good.
 func TestAnotherCard(t *testing.T) {
 	for reason, c := range map[string]struct {
 		code  string
@@ -65,8 +65,8 @@ func TestAnotherCard(t *testing.T) {
 	}
 }
 
-// TestChosenCard: the next login takes the chosen card, so one whose PIN is locked
-// is a problem, whatever other card there is.
+// TestChosenCard: the next login uses the chosen card, so its locked PIN is a
+// problem, whatever other card there is.
 func TestChosenCard(t *testing.T) {
 	for reason, pin := range map[string]state.PIN{"pin_locked": state.PINLocked, "pin_not_set": state.PINNotSet} {
 		for _, lang := range []string{"fr", "en"} {
@@ -88,7 +88,7 @@ func TestChosenCard(t *testing.T) {
 				t.Errorf("%s: %+v", lang, f)
 			}
 			two := o.Cards
-			o.Cards = func(ctx context.Context) (state.Cards, error) { // no other would serve
+			o.Cards = func(ctx context.Context) (state.Cards, error) { // without any other card
 				list, err := two(ctx)
 				list.Readers, list.Certificates = list.Readers[1:], list.Certificates[2:]
 				return list, err
@@ -101,8 +101,8 @@ func TestChosenCard(t *testing.T) {
 	}
 }
 
-// TestNoCardInNothing: to insert a card is advised only where a reader could take it.
-func TestNoCardInNothing(t *testing.T) {
+// TestNoCardWithoutReader: inserting a card is advised only where there is a reader.
+func TestNoCardWithoutReader(t *testing.T) {
 	for name, c := range map[string]struct {
 		list []pcsc.Reader
 		err  error
@@ -123,9 +123,9 @@ func TestNoCardInNothing(t *testing.T) {
 	}
 }
 
-// TestPinentryOfTheSettings: one that is there and cannot be run is not said to be
+// TestPinentrySetting: a program that exists and cannot be run is not reported as
 // missing.
-func TestPinentryOfTheSettings(t *testing.T) {
+func TestPinentrySetting(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pinentry")
 	if err := os.WriteFile(file, []byte("#!/bin/sh\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -145,8 +145,8 @@ func TestPinentryOfTheSettings(t *testing.T) {
 	}
 }
 
-// TestCertificateLines: each can be told from the others without a name, and none
-// contradicts itself.
+// TestCertificateLines: each line is distinguishable without a holder's name, and
+// none contradicts itself.
 func TestCertificateLines(t *testing.T) {
 	for lang, want := range map[string][]string{
 		"fr": {"Lecteur TEST reader, certificat 1 (CPS) : sert à autre chose", "Lecteur TEST reader, certificat 2 (CPS) : utilisable, valable jusqu’au 02/01/2029", "Lecteur OTHER reader, certificat 1 (CPS) : a expiré le 02/01/2026."},
@@ -169,8 +169,8 @@ func TestCertificateLines(t *testing.T) {
 	}
 }
 
-// afar is a workstation looked at from a shell that belongs to no session.
-func afar(t *testing.T, desk *state.Desktop) Options {
+// fromShell is a workstation checked from a shell outside any desktop session.
+func fromShell(t *testing.T, desktop *state.Desktop) Options {
 	t.Helper()
 	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} {
 		t.Setenv(name, "")
@@ -184,15 +184,16 @@ func afar(t *testing.T, desk *state.Desktop) Options {
 	twoCards(&o, state.Reader{Name: "OTHER reader"}, "not_for_authentication")
 	o.Policy.Pinentry = ""
 	o.Display = func() bool { return false }
-	o.Keyring = func(context.Context) error { return fmt.Errorf("played: %w", keyring.ErrNone) }
-	o.Answers = func(context.Context) (state.State, error) { return state.State{PID: 7, Desktop: desk}, nil }
+	o.Keyring = func(context.Context) error { return fmt.Errorf("TEST: %w", keyring.ErrNone) }
+	o.Answers = func(context.Context) (state.State, error) { return state.State{PID: 7, Desktop: desktop}, nil }
 	return o
 }
 
-// TestFromAfar: what only the person's session tells, the running agent tells;
-// without one it is unknown, never a fault, and nothing is advised that is there.
-func TestFromAfar(t *testing.T) {
-	o := afar(t, &state.Desktop{Display: true})
+// TestWithoutSession: what is known only in the person's session comes from the
+// running agent. Without an agent it is unknown, never a problem, and nothing that
+// is installed is recommended.
+func TestWithoutSession(t *testing.T) {
+	o := fromShell(t, &state.Desktop{Display: true})
 	r := Run(t.Context(), o)
 	for _, code := range []string{"display_answers", "dialog_program", "dialog_window", "keyring_open", "agent_runs"} {
 		if f := find(t, r, code); f.Outcome != Good {
@@ -203,13 +204,13 @@ func TestFromAfar(t *testing.T) {
 		t.Errorf("%s: %s", r.Outcome, text(t, r))
 	}
 	for reason, code := range map[string]string{"keyring_locked": "keyring_locked", "no_keyring": "no_keyring", "keyring_slow": "keyring_slow", "keyring_refused": "keyring_refused", "list_damaged": "keyring_open"} {
-		find(t, Run(t.Context(), afar(t, &state.Desktop{Display: true, Keyring: reason})), code)
+		find(t, Run(t.Context(), fromShell(t, &state.Desktop{Display: true, Keyring: reason})), code)
 	}
 	// Nobody is logged in, or the agent has no display either.
 	for _, answers := range []func(context.Context) (state.State, error){
-		nil, func(context.Context) (state.State, error) { return state.State{}, errors.New("played") },
+		nil, func(context.Context) (state.State, error) { return state.State{}, errors.New("TEST") },
 	} {
-		o = afar(t, nil)
+		o = fromShell(t, nil)
 		o.Answers = answers
 		r = Run(t.Context(), o)
 		for _, code := range []string{"no_display", "keyring_unknown"} {
@@ -219,10 +220,10 @@ func TestFromAfar(t *testing.T) {
 		}
 		find(t, r, "dialog_program")
 		if strings.Contains(text(t, r), "pinentry-gnome3") || r.Outcome == Problem {
-			t.Errorf("installing what is there is advised: %s", text(t, r))
+			t.Errorf("what is installed is recommended: %s", text(t, r))
 		}
 	}
-	o = afar(t, nil)
+	o = fromShell(t, nil)
 	t.Setenv("PATH", t.TempDir())
 	find(t, Run(t.Context(), o), "no_dialog_program")
 	o.Policy.Pinentry = "/nowhere/pinentry"
@@ -231,7 +232,7 @@ func TestFromAfar(t *testing.T) {
 	}
 }
 
-// TestNoHarm: only an agent that was reached and hangs is to be ended.
+// TestNoHarm: only of an agent that was reached and hangs is ending it advised.
 func TestNoHarm(t *testing.T) {
 	harm := func(o Options) bool {
 		t.Helper()
@@ -244,13 +245,13 @@ func TestNoHarm(t *testing.T) {
 			harm bool
 		}{
 			{nil, false}, {control.ErrNoAgent, false}, {control.ErrOtherUser, false}, {&control.Error{Code: control.CodeStarting}, false},
-			{fmt.Errorf("played: %w", control.ErrNoAnswer), true},
+			{fmt.Errorf("TEST: %w", control.ErrNoAnswer), true},
 		} {
 			o := healthy(t)
 			o.Lang = lang
 			o.Answers = func(context.Context) (state.State, error) { return state.State{}, c.err }
 			if harm(o) != c.harm {
-				t.Errorf("%s, %v: told to end it: %v", lang, c.err, !c.harm)
+				t.Errorf("%s, %v: ending it is advised: %v", lang, c.err, !c.harm)
 			}
 		}
 		o := healthy(t)
@@ -259,12 +260,12 @@ func TestNoHarm(t *testing.T) {
 			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent (deleted)"}}, nil
 		}
 		if harm(o) {
-			t.Errorf("%s: an agent that was upgraded is to be killed", lang)
+			t.Errorf("%s: ending an agent that was upgraded is advised", lang)
 		}
 	}
 }
 
-// TestBadSettings: who collects reports gets one, with file, line and key and
+// TestBadSettings: bad settings make a report too, with file, line and key but
 // without a personal folder.
 func TestBadSettings(t *testing.T) {
 	home := t.TempDir()

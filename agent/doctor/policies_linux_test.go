@@ -29,7 +29,7 @@ func TestBrowsers(t *testing.T) {
 	if f := find(t, r, "policy_none"); f.Outcome != Good || strings.Contains(text(t, r), "portail.example.fr") {
 		t.Errorf("a person's own list: %+v", f)
 	}
-	// Of this machine's own pages nobody is asked, whatever the policy.
+	// Browsers never ask about this machine's own pages, whatever the policy.
 	for _, machine := range []string{"", "[origins]\nallow = [\"http://localhost:8460\"]\n"} {
 		o.Policy = load(t, machine, "[origins]\nallow = [\"http://localhost:8460\"]\n")
 		r = Run(t.Context(), o)
@@ -41,7 +41,7 @@ func TestBrowsers(t *testing.T) {
 	if f := find(t, Run(t.Context(), o), "policy_missing"); f.Outcome != Problem || strings.Contains(f.Next, "localhost") {
 		t.Errorf("%+v", f)
 	}
-	// One portal is there already: what is proposed keeps it.
+	// One portal is in the policy already: the proposed command names it too.
 	one, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:1], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
 	if err != nil {
 		t.Fatal(err)
@@ -53,12 +53,12 @@ func TestBrowsers(t *testing.T) {
 	}
 	f := find(t, Run(t.Context(), o), "policy_missing")
 	_, proposed, _ := strings.Cut(f.Next, "cpx-agent ")
-	words, err := exec.Command("/bin/sh", "-c", "cd / && printf '%s ' "+proposed).Output()
-	if want := "policy browsers --origin https://portail.example.fr --origin https://*.groupe.example.fr --write "; err != nil || string(words) != want {
-		t.Errorf("a shell makes %q of %q, want %q: %v", words, proposed, want, err)
+	arguments, err := exec.Command("/bin/sh", "-c", "cd / && printf '%s ' "+proposed).Output()
+	if want := "policy browsers --origin https://portail.example.fr --origin https://*.groupe.example.fr --write "; err != nil || string(arguments) != want {
+		t.Errorf("a shell expands %q to %q, want %q: %v", proposed, arguments, want, err)
 	}
 	if proposed != `policy browsers --origin "https://portail.example.fr" --origin "https://*.groupe.example.fr" --write` {
-		t.Errorf("not safe from a shell: %q", proposed)
+		t.Errorf("not quoted for every shell: %q", proposed)
 	}
 	changes, err := browsers.Plan(browsers.Request{Origins: o.Policy.Origins.Allow[:2], System: browsers.Linux, Browsers: browsers.All, Root: o.Root})
 	if err != nil {
@@ -83,7 +83,7 @@ func TestBrowsers(t *testing.T) {
 	if err := os.WriteFile(block, []byte(`{"LoopbackNetworkBlockedForUrls": ["https://portail.example.fr:443"]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	// Also where only the person names the portal, it is no question that comes.
+	// The browser does not ask then, even where only the person names the portal.
 	for _, p := range []*policy.Effective{o.Policy, load(t, "", portals)} {
 		o := o
 		o.Policy = p

@@ -20,15 +20,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-// Socket is a program that listens on a port of ours.
+// Socket is a program that listens on one of our ports.
 type Socket struct {
 	Port    int
 	UID     int    // -1: not known
-	Program string // its path, "" where the system does not tell
+	Program string // its path, "" where unknown
 	PID     int
 }
 
-// ErrNoSockets says that this system does not tell who listens.
+// ErrNoSockets says that this system does not reveal who listens.
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
 func (d *doctor) agent(ctx context.Context) []Finding {
@@ -49,18 +49,18 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	var found []Finding
 	serves := false // wss
 	seen := map[Socket]bool{}
-	taken := map[int]bool{} // of the plain ones
+	used := map[int]bool{} // the plain ports
 	for _, s := range sockets {
-		if seen[s] { // 127.0.0.1 and ::1; another person may hold one of the two
+		if seen[s] { // 127.0.0.1 and ::1, of which another user may hold one
 			continue
 		}
 		seen[s] = true
 		isPlain := slices.Contains(plain, s.Port)
 		if isPlain {
-			taken[s.Port] = true
+			used[s.Port] = true
 		}
 		if ours(s) && !isPlain {
-			if report.WSSFailure != nil { // without a certificate it shows nothing there
+			if report.WSSFailure != nil { // it listens, but has no certificate
 				continue
 			}
 			serves = true
@@ -73,7 +73,7 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	case running && d.Policy.WSS.Enabled && !serves:
 		found = append(found, d.noWSS(report))
 	case running:
-	case len(taken) == len(plain):
+	case len(used) == len(plain):
 		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: d.Text("doctor.no_free_port", plain[0], plain[len(plain)-1]), Next: d.Text("doctor.more_ports")})
 	default:
 		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")})
@@ -81,9 +81,9 @@ func (d *doctor) agent(ctx context.Context) []Finding {
 	return found
 }
 
-// silent is an agent that runs and does not say how it stands. Only one that was
-// reached and hangs is to be ended: where it cannot be reached from here, as with
-// another runtime folder than its own, nothing is wrong with it.
+// silent reports an agent that runs and does not answer with its state. Ending it is
+// advised only where it was reached and hangs: where it cannot be reached from here,
+// as with a runtime folder other than its own, nothing is wrong with it.
 func (d *doctor) silent(err error) Finding {
 	if errors.Is(err, &control.Error{Code: control.CodeStarting}) {
 		return Finding{Code: "agent_starting", Outcome: Unknown, Text: d.Text("doctor.agent_starting"), Next: d.Text("doctor.ask_again")}
@@ -94,8 +94,8 @@ func (d *doctor) silent(err error) Finding {
 	return Finding{Code: "agent_silent", Outcome: Problem, Text: d.Text("doctor.agent_silent"), Next: d.Text("doctor.restart_agent")}
 }
 
-// noWSS is an agent that does not serve what the settings switch on: it says why,
-// or has not taken them yet.
+// noWSS reports an agent that does not serve wss although the settings enable it: it
+// says why, or started before they did.
 func (d *doctor) noWSS(r state.State) Finding {
 	why, next := "", d.Text("doctor.start_anew")
 	if r.WSSFailure != nil {
@@ -104,7 +104,7 @@ func (d *doctor) noWSS(r state.State) Finding {
 	return Finding{Code: "agent_no_wss", Outcome: Problem, Text: strings.TrimSpace(d.Text("doctor.agent_no_wss", why)), Next: next}
 }
 
-// withoutPorts asks the agent itself, where the system does not tell.
+// withoutPorts asks the agent itself, where the system does not reveal who listens.
 func (d *doctor) withoutPorts(ctx context.Context) []Finding {
 	if d.Answers == nil {
 		return nil
@@ -146,27 +146,27 @@ func portRange(first, count int) (ports []int) {
 	return ports
 }
 
-// deleted is what Linux puts behind the path of a program whose file is gone, as
-// after an upgrade.
+// deleted is what Linux appends to the path of a program whose file was removed, as
+// by an upgrade.
 const deleted = " (deleted)"
 
-// ours tells whether a socket is of the person's own agent.
+// ours reports whether a socket is that of the person's own agent.
 func ours(s Socket) bool {
 	name := strings.TrimSuffix(s.Program, deleted)
 	self, err := os.Executable()
 	return s.UID == os.Getuid() && (filepath.Base(name) == "cpx-agent" || err == nil && name == self)
 }
 
-// deaf is an agent that listens on an address and answers nobody there, whatever
-// its menu shows.
+// deaf reports an agent that listens on an address and answers nobody there,
+// whatever its menu shows.
 func (d *doctor) deaf(address string) Finding {
 	return Finding{Code: "agent_deaf", Subject: address, Outcome: Problem, Text: d.Text("doctor.agent_deaf", address), Next: d.Text("doctor.restart_agent")}
 }
 
-// dialLimit is enough for an agent on a slow machine; a person would have gone.
+// dialLimit is enough for an agent on a slow machine.
 const dialLimit = 5 * time.Second
 
-// dial asks for the agent's page, as a browser does whose person opens it.
+// dial requests the agent's page, as a person's browser does.
 func dial(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
@@ -174,12 +174,12 @@ func dial(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	// No proxy and no connection that stays.
+	// No proxy, and no connection that stays open.
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(r)
 	var in *url.Error
 	if errors.As(err, &in) {
-		return in.Err // the address is named beside it
+		return in.Err // the caller adds the address
 	}
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (d *doctor) socket(ctx context.Context, s Socket, plain bool) Finding {
 	case s.UID == os.Getuid():
 		f.Code, f.Outcome, f.Text = "port_taken_unknown", Unknown, d.Text("doctor.port_held_unnamed", s.Port)
 	default:
-		// Each person on a terminal server has an agent; a stranger looks the same.
+		// On a terminal server each person has an agent; a foreign program looks the same.
 		f.Code, f.Outcome, f.Text = "port_other_user", Unknown, d.Text("doctor.port_of_other_user", s.Port, d.person(s.UID))
 	}
 	return f

@@ -41,14 +41,14 @@ func TestSockets(t *testing.T) {
 		} else {
 			defer dialled.Close()
 		}
-		if again, err := Sockets([]int{port}); err != nil || len(again) != 1 {
-			t.Errorf("%+v %v", again, err)
+		if repeated, err := Sockets([]int{port}); err != nil || len(repeated) != 1 {
+			t.Errorf("%+v %v", repeated, err)
 		}
 	}
 }
 
-// TestSocketAddresses: only what is reached at the agent's own addresses is in its
-// way, whatever the port.
+// TestSocketAddresses: a listener conflicts with the agent only where it is reached
+// at the agent's own addresses.
 func TestSocketAddresses(t *testing.T) {
 	for _, c := range []struct {
 		address string
@@ -65,8 +65,8 @@ func TestSocketAddresses(t *testing.T) {
 	}
 }
 
-// listenOn takes an address of the form ::ffff:127.0.0.1 as it is: package net
-// makes an IPv4 socket of it.
+// listenOn binds an address of the form ::ffff:127.0.0.1 as IPv6: package net would
+// make an IPv4 socket of it.
 func listenOn(address string) (net.Listener, error) {
 	v4, mapped := strings.CutPrefix(strings.Trim(address, "[]"), "::ffff:")
 	if !mapped {
@@ -85,9 +85,9 @@ func listenOn(address string) (net.Listener, error) {
 	return net.FileListener(f)
 }
 
-// TestPortOfTwo: where another person holds one of a port's two addresses, both
-// are told, and the agent runs.
-func TestPortOfTwo(t *testing.T) {
+// TestSharedPort: where another user holds one of a port's two addresses, both
+// sockets are reported, and the agent runs.
+func TestSharedPort(t *testing.T) {
 	me := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
 	other := Socket{Port: 27720, UID: os.Getuid() + 1}
 	for _, list := range [][]Socket{{me, me, other}, {other, me, other}} {
@@ -105,11 +105,10 @@ func TestPortOfTwo(t *testing.T) {
 	}
 }
 
-// TestOtherUser: of another person's program the user is told, and by number
-// only.
+// TestOtherUser: of another user's program only the user is reported, by number.
 func TestOtherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("becoming another user needs root: run as root to test what is told of another user")
+		t.Skip("becoming another user needs root: run as root to test what is reported of another user")
 	}
 	cmd := testdesktop.As(testdesktop.PublicCopy(t), testdesktop.Nobody, listenVariable+"=1")
 	stdin, err1 := cmd.StdinPipe()
@@ -136,8 +135,8 @@ func TestOtherUser(t *testing.T) {
 	}
 }
 
-// TestWSSAddress: where wss is switched on, its address is told, from the socket or
-// by the agent itself; one behind which no certificate stands is not served.
+// TestWSSAddress: where wss is enabled, its address is reported, from the socket or
+// by the agent itself; a socket without a certificate does not count as served.
 func TestWSSAddress(t *testing.T) {
 	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
 	wss := plain
@@ -149,13 +148,13 @@ func TestWSSAddress(t *testing.T) {
 		served  bool
 		text    string
 	}{
-		"served":                  {[]Socket{plain, wss}, served, true, "27820"},
-		"sockets are not told":    {nil, served, true, "127.0.0.1:27820, [::1]:27820"},
-		"no socket":               {[]Socket{plain}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
-		"no certificate":          {[]Socket{plain, wss}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
-		"not told, not served":    {nil, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
-		"settings newer than it":  {[]Socket{plain}, state.State{}, false, ""},
-		"another program's there": {[]Socket{plain, {Port: 27820, UID: os.Getuid(), Program: "/usr/bin/other", PID: 8}}, state.State{}, false, ""},
+		"served":                    {[]Socket{plain, wss}, served, true, "27820"},
+		"sockets unknown":           {nil, served, true, "127.0.0.1:27820, [::1]:27820"},
+		"no socket":                 {[]Socket{plain}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
+		"no certificate":            {[]Socket{plain, wss}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
+		"unknown, not served":       {nil, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
+		"settings newer than agent": {[]Socket{plain}, state.State{}, false, ""},
+		"another program's port":    {[]Socket{plain, {Port: 27820, UID: os.Getuid(), Program: "/usr/bin/other", PID: 8}}, state.State{}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := healthy(t)
@@ -182,8 +181,8 @@ func TestWSSAddress(t *testing.T) {
 	}
 }
 
-// TestDial: what listens and accepts nobody is deaf, and so is what answers
-// something else than the agent's page.
+// TestDial fails for a listener that accepts nobody, and for one that answers with
+// anything but the agent's page.
 func TestDial(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts in the kernel, and answers nobody
 	if err != nil {
@@ -193,7 +192,7 @@ func TestDial(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := dial(ctx, silent.Addr().String()); err == nil {
-		t.Error("a listener that answers nobody is taken for one that does")
+		t.Error("a listener that answers nobody was reached")
 	}
 	for status, good := range map[int]bool{http.StatusOK: true, http.StatusForbidden: false} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))

@@ -17,8 +17,8 @@ import (
 
 const listening = "0A" // TCP_LISTEN in /proc/net/tcp
 
-// Sockets reads who listens on the ports (proc(5)): of the person's own
-// programs the path, of others the user.
+// Sockets returns who listens on the ports (proc(5)): of the person's own programs
+// the path, of others only the user.
 func Sockets(ports []int) ([]Socket, error) {
 	var list []Socket
 	inodes := map[string]int{} // to an index of list
@@ -48,7 +48,7 @@ func Sockets(ports []int) ([]Socket, error) {
 	return list, nil
 }
 
-// socketLine is one line: number, local address, remote one, state, queues,
+// socketLine parses one line: number, local address, remote address, state, queues,
 // timer, retransmissions, uid, timeout, inode.
 func socketLine(line string) (s Socket, inode string, ok bool) {
 	fields := strings.Fields(line)
@@ -57,7 +57,7 @@ func socketLine(line string) (s Socket, inode string, ok bool) {
 	}
 	address, number, found := strings.Cut(fields[1], ":")
 	port, err := strconv.ParseUint(number, 16, 16)
-	if !found || err != nil || !inTheWay(address) {
+	if !found || err != nil || !conflicts(address) {
 		return Socket{}, "", false
 	}
 	uid, err := strconv.Atoi(fields[7])
@@ -67,10 +67,10 @@ func socketLine(line string) (s Socket, inode string, ok bool) {
 	return Socket{Port: int(port), UID: uid}, fields[9], true
 }
 
-// inTheWay tells whether a listener on this address is reached where the agent
-// listens. Others of 127.0.0.0/8, or of the network's, take nothing from it. The
-// kernel writes each four bytes as a number of the machine.
-func inTheWay(address string) bool {
+// conflicts reports whether a listener on this address is reached where the agent
+// listens. Other addresses, of 127.0.0.0/8 or of a network, take nothing from it.
+// The kernel writes every four bytes as a number in the machine's byte order.
+func conflicts(address string) bool {
 	digits, err := hex.DecodeString(address)
 	if err != nil || len(digits)%4 != 0 {
 		return false
@@ -83,8 +83,8 @@ func inTheWay(address string) bool {
 	return ok && (a.IsUnspecified() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback())
 }
 
-// namePrograms finds the processes that hold the sockets, as far as this person
-// may look.
+// namePrograms finds the processes that hold the sockets, as far as this user may
+// read them.
 func namePrograms(list []Socket, inodes map[string]int) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
@@ -98,7 +98,7 @@ func namePrograms(list []Socket, inodes map[string]int) {
 		dir := filepath.Join("/proc", p.Name())
 		files, err := os.ReadDir(filepath.Join(dir, "fd"))
 		if err != nil {
-			continue // another person's, or gone
+			continue // another user's, or ended
 		}
 		for _, f := range files {
 			target, err := os.Readlink(filepath.Join(dir, "fd", f.Name()))

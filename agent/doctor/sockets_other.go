@@ -2,5 +2,5 @@
 
 package doctor
 
-// Sockets cannot tell here.
+// Sockets fails: this system does not reveal who listens.
 func Sockets([]int) ([]Socket, error) { return nil, ErrNoSockets }

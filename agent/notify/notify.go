@@ -1,11 +1,11 @@
-// Package notify tells the person in a notification of the desktop's what is
-// good to know: that the agent is ready, that a card expires soon, that no site
-// can be remembered. Nothing that security rests on is told in this way: a
-// notification may be missed, and is shown to whoever looks.
+// Package notify shows the person, in notifications of the desktop, what is good
+// to know: that the agent is ready, that a card expires soon, that no site can be
+// remembered. Nothing that security depends on is sent in this way: a notification
+// may be overlooked, and anyone at the screen can read it.
 //
-// [Run] is for one goroutine; [Send] may be called concurrently. Neither blocks
-// whom it serves: each notification has its time, and where there is no desktop
-// to show it, nothing happens. The package never shows a PIN and reads no card.
+// [Run] is for one goroutine; [Send] may be called concurrently, and ends with its
+// context. Where no desktop can show a notification, Run goes on without. The
+// package never shows a PIN and reads no card.
 package notify
 
 import (
@@ -24,7 +24,7 @@ type Note struct{ Title, Body string }
 // maxText is the longest text of a note, in characters.
 const maxText = 400
 
-// safe makes what a person would not see U+FFFD: a name comes from a card.
+// safe replaces invisible characters by U+FFFD, because a name comes from a card.
 func safe(text string) string {
 	all := []rune(strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
@@ -38,5 +38,5 @@ func safe(text string) string {
 	return string(all)
 }
 
-// Sender shows a note; Send is one.
+// Sender shows a note, as Send does.
 type Sender func(ctx context.Context, n Note) error

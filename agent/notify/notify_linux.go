@@ -19,8 +19,8 @@ const (
 	object = "/org/freedesktop/Notifications"
 )
 
-// address is where the session's bus is, "" where there is none. One that
-// nobody has started is not started here: nobody would show anything on it.
+// address is that of the session's bus, "" where there is none. None is started
+// here, because no server would be on it to show anything.
 func address() string {
 	if a := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); a != "" {
 		return a
@@ -45,7 +45,7 @@ func Send(ctx context.Context, n Note) error {
 	o := conn.Object(server, object)
 	var abilities []string
 	if err := o.CallWithContext(ctx, server+".GetCapabilities", 0).Store(&abilities); err != nil {
-		// Where the time is up, the connection may be seen closed first.
+		// When the context ends, the error may be that of the closed connection.
 		return fmt.Errorf("%w: %w", ErrUnsupported, errors.Join(ctx.Err(), err))
 	}
 	body := safe(n.Body)
@@ -61,5 +61,5 @@ func Send(ctx context.Context, n Note) error {
 	return nil
 }
 
-// escape is for servers that read markup in a body; a title is always plain.
+// escape is for servers that parse markup in a body; a title is always plain.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")

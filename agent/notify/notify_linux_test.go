@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// notes is a notification server that keeps what it is shown.
+// notes is a notification server that records what it receives.
 type notes struct {
 	abilities []string
 	shown     chan [3]string // program, title, body
@@ -59,7 +59,7 @@ func onBus(t *testing.T, n *notes) (address string) {
 	return address
 }
 
-// hostile is a name as a card may hold it.
+// hostile is a name that a card may hold.
 const hostile = `<b>Dr</b> & "Co"` + "\u202e\x1b[31m"
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -91,8 +91,8 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// TestNobody: without a bus, without a server, and with one that hangs, Send
-// says so and does not wait longer than it may.
+// TestNobody: without a bus, without a server, and with one that hangs, Send fails
+// within its context's time.
 func TestNobody(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	for _, bus := range []string{"", "unix:path=/nonexistent/bus", "rubbish"} {
@@ -113,8 +113,8 @@ func TestNobody(t *testing.T) {
 	}
 }
 
-// TestRealServer has dunst show a note, and asks it what it shows: markup that
-// it reads is not taken for ours.
+// TestRealServer has dunst show a note, and asks it what it shows: markup in a name
+// is not interpreted.
 func TestRealServer(t *testing.T) {
 	dunst, dunstctl := testdesktop.Needs(t, "dunst"), testdesktop.Needs(t, "dunstctl")
 	address := onBus(t, nil)
@@ -138,7 +138,7 @@ func TestRealServer(t *testing.T) {
 	select {
 	case <-owned:
 	case <-time.After(testdesktop.Patience):
-		t.Fatal("dunst does not come")
+		t.Fatal("dunst does not start")
 	}
 	if err := Send(within(t, testdesktop.Patience), Note{"CPx Bridge est prêt", `<b>Dr</b> TEST & "Co"`}); err != nil {
 		t.Fatal(err)
@@ -156,7 +156,7 @@ func TestRealServer(t *testing.T) {
 		t.Helper()
 		for end := time.Now().Add(testdesktop.Patience); strings.TrimSpace(string(ask("count", what))) != "1"; {
 			if time.Now().After(end) {
-				t.Fatalf("dunst counts none %s", what)
+				t.Fatalf("dunst does not count one note %s", what)
 			}
 		}
 	}

@@ -4,5 +4,5 @@ package notify
 
 import "context"
 
-// Send fails: what shows notifications here is not written yet.
+// Send fails: there are no notifications on this system yet.
 func Send(context.Context, Note) error { return ErrUnsupported }

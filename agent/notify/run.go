@@ -11,18 +11,18 @@ import (
 // State is what notes are about.
 type State struct {
 	Lang    string
-	Cards   []Card // that expire soon
-	Keyring string // why no site can be remembered, in words, or ""
+	Cards   []Card // those that expire soon
+	Keyring string // a text that says why no site can be remembered, or ""
 }
 
-// Card is one that expires soon.
+// Card is a card that expires soon.
 type Card struct{ ID, Holder, NotAfter string }
 
 // Options of Run. All but Send and Now are required.
 type Options struct {
 	State    func() State
-	Changes  <-chan struct{} // wakes when State differs
-	StateDir string          // what was told is kept here
+	Changes  <-chan struct{} // receives when State has changed
+	StateDir string          // for the record of the notifications sent
 	Logger   *slog.Logger
 	Send     Sender // default Send
 	Now      func() time.Time
@@ -32,11 +32,11 @@ const (
 	sendLimit = 5 * time.Second
 	// week is the least time between two notes about one card.
 	week = 7 * 24 * time.Hour
-	// retry is the time after which a desktop that showed nothing is asked again.
+	// retry is the pause after a notification that the desktop did not show.
 	retry = time.Hour
 )
 
-// Run tells what is to be told until ctx ends.
+// Run sends notifications until ctx ends.
 func Run(ctx context.Context, o Options) {
 	if o.Send == nil {
 		o.Send = Send
@@ -44,9 +44,9 @@ func Run(ctx context.Context, o Options) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &teller{Options: o, told: read(o.StateDir)}
+	t := &notifier{Options: o, sent: read(o.StateDir)}
 	for {
-		t.tell(ctx, o.State())
+		t.notify(ctx, o.State())
 		select {
 		case <-ctx.Done():
 			return
@@ -55,40 +55,40 @@ func Run(ctx context.Context, o Options) {
 	}
 }
 
-type teller struct {
+type notifier struct {
 	Options
-	told   told
-	broken time.Time // when the desktop last showed nothing
+	sent   sent
+	broken time.Time // when sending last failed
 }
 
-func (t *teller) tell(ctx context.Context, s State) {
+func (t *notifier) notify(ctx context.Context, s State) {
 	say, now := texts.In(s.Lang), t.Now()
-	if t.told.Ready.IsZero() && t.send(ctx, Note{say.Text("notify.ready"), say.Text("notify.ready_body")}) {
-		t.told.Ready = now
-		t.keep()
+	if t.sent.Ready.IsZero() && t.send(ctx, Note{say.Text("notify.ready"), say.Text("notify.ready_body")}) {
+		t.sent.Ready = now
+		t.save()
 	}
 	for _, c := range s.Cards {
-		last := t.told.Cards[c.ID]
+		last := t.sent.Cards[c.ID]
 		if now.Sub(last) >= week && t.send(ctx, Note{say.Text("notify.expires"), say.Text("notify.expires_body", c.Holder, c.NotAfter)}) {
-			t.told.Cards[c.ID] = now
-			t.keep()
+			t.sent.Cards[c.ID] = now
+			t.save()
 		}
 	}
-	// Told once for all, unless it has worked since: then it is news again, but
-	// not at each start of a desktop that opens its keyring late.
-	first := t.told.Keyring.IsZero()
+	// Sent once, and again only where the keyring has worked since. Once a week at
+	// most: some desktops open the keyring only after the agent has started.
+	first := t.sent.Keyring.IsZero()
 	switch {
-	case s.Keyring == "" && !first && !t.told.Worked:
-		t.told.Worked = true
-		t.keep()
-	case s.Keyring != "" && (first || t.told.Worked && now.Sub(t.told.Keyring) >= week) && t.send(ctx, Note{say.Text("notify.keyring"), s.Keyring}):
-		t.told.Keyring, t.told.Worked = now, false
-		t.keep()
+	case s.Keyring == "" && !first && !t.sent.Worked:
+		t.sent.Worked = true
+		t.save()
+	case s.Keyring != "" && (first || t.sent.Worked && now.Sub(t.sent.Keyring) >= week) && t.send(ctx, Note{say.Text("notify.keyring"), s.Keyring}):
+		t.sent.Keyring, t.sent.Worked = now, false
+		t.save()
 	}
 }
 
-// send is false where nothing was shown; then it is not tried for a while.
-func (t *teller) send(ctx context.Context, n Note) bool {
+// send reports whether the note was shown. After a failure it does not try for a while.
+func (t *notifier) send(ctx context.Context, n Note) bool {
 	if !t.broken.IsZero() && t.Now().Sub(t.broken) < retry {
 		return false
 	}
@@ -102,10 +102,10 @@ func (t *teller) send(ctx context.Context, n Note) bool {
 	return true
 }
 
-// keep writes down what was told. Where that fails it is at least not told
-// twice in this run.
-func (t *teller) keep() {
-	if err := t.told.write(t.StateDir, t.Now()); err != nil {
-		t.Logger.Warn("what was notified cannot be kept", "error", err)
+// save records what was sent. Where that fails, this run at least sends nothing
+// twice.
+func (t *notifier) save() {
+	if err := t.sent.write(t.StateDir, t.Now()); err != nil {
+		t.Logger.Warn("the record of notifications cannot be saved", "error", err)
 	}
 }

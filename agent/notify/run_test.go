@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// desk is a desktop that shows notes, or does not.
-type desk struct {
+// desktop shows notes, or fails to.
+type desktop struct {
 	shown  []string
 	broken bool
 }
 
-func (d *desk) send(_ context.Context, n Note) error {
+func (d *desktop) send(_ context.Context, n Note) error {
 	if d.broken {
 		return ErrUnsupported
 	}
@@ -25,15 +25,15 @@ func (d *desk) send(_ context.Context, n Note) error {
 	return nil
 }
 
-// fresh is a teller as a new start of the agent makes it.
-func fresh(t *testing.T, dir string, d *desk, now *time.Time) *teller {
+// fresh is the notifier of a newly started agent.
+func fresh(t *testing.T, dir string, d *desktop, now *time.Time) *notifier {
 	t.Helper()
-	return &teller{told: read(dir), Options: Options{
+	return &notifier{sent: read(dir), Options: Options{
 		StateDir: dir, Logger: slog.New(slog.DiscardHandler), Send: d.send, Now: func() time.Time { return *now },
 	}}
 }
 
-func (d *desk) got(t *testing.T, what string, want ...string) {
+func (d *desktop) got(t *testing.T, what string, want ...string) {
 	t.Helper()
 	if len(d.shown) != len(want) {
 		t.Errorf("%s: %q, want %q", what, d.shown, want)
@@ -47,64 +47,64 @@ func (d *desk) got(t *testing.T, what string, want ...string) {
 }
 
 func TestWhenAndHowOften(t *testing.T) {
-	dir, d, now := filepath.Join(t.TempDir(), "state"), &desk{}, time.Unix(1e9, 0)
+	dir, d, now := filepath.Join(t.TempDir(), "state"), &desktop{}, time.Unix(1e9, 0)
 	card := Card{ID: "a", Holder: "Dr TEST", NotAfter: "01/02/2027"}
 	s := State{Lang: "fr", Cards: []Card{card}}
 
-	fresh(t, dir, d, &now).tell(t.Context(), s)
+	fresh(t, dir, d, &now).notify(t.Context(), s)
 	d.got(t, "first start", "CPx Bridge est prêt", "La carte de Dr TEST expire le 01/02/2027")
-	again := fresh(t, dir, d, &now)
+	second := fresh(t, dir, d, &now)
 	for range 3 {
-		again.tell(t.Context(), s)
+		second.notify(t.Context(), s)
 	}
 	d.got(t, "second start")
 	now = now.Add(week - time.Second)
-	again.tell(t.Context(), s)
+	second.notify(t.Context(), s)
 	d.got(t, "six days later")
 	now = now.Add(time.Second)
 	s.Cards = append(s.Cards, Card{ID: "b", Holder: "Dr AUTRE TEST"})
-	again.tell(t.Context(), s)
+	second.notify(t.Context(), s)
 	d.got(t, "a week later", "Dr TEST", "Dr AUTRE TEST")
 
 	s = State{Lang: "en", Keyring: "The keyring is locked."}
-	again.tell(t.Context(), s)
-	fresh(t, dir, d, &now).tell(t.Context(), s)
+	second.notify(t.Context(), s)
+	fresh(t, dir, d, &now).notify(t.Context(), s)
 	d.got(t, "keyring", "Sites are not remembered\nThe keyring is locked.")
-	again = fresh(t, dir, d, &now)
-	again.tell(t.Context(), State{Lang: "en"}) // it works
-	again.tell(t.Context(), s)
+	second = fresh(t, dir, d, &now)
+	second.notify(t.Context(), State{Lang: "en"}) // it works
+	second.notify(t.Context(), s)
 	d.got(t, "keyring, the same day")
 	now = now.Add(week)
-	fresh(t, dir, d, &now).tell(t.Context(), s)
+	fresh(t, dir, d, &now).notify(t.Context(), s)
 	d.got(t, "keyring, news again", "The keyring is locked.")
 	now = now.Add(10 * week)
-	again.told = read(dir)
-	again.tell(t.Context(), s)
+	second.sent = read(dir)
+	second.notify(t.Context(), s)
 	d.got(t, "keyring, never worked since")
 }
 
-// TestNobodyShows: a desktop that shows nothing is left alone for a while, and
-// what it did not show is told later.
+// TestNobodyShows: where sending fails, there is a pause, and what was not shown is
+// sent later.
 func TestNobodyShows(t *testing.T) {
-	dir, d, now := t.TempDir(), &desk{broken: true}, time.Unix(1e9, 0)
+	dir, d, now := t.TempDir(), &desktop{broken: true}, time.Unix(1e9, 0)
 	tries := 0
-	te := fresh(t, dir, d, &now)
-	te.Send = func(ctx context.Context, n Note) error { tries++; return d.send(ctx, n) }
+	n := fresh(t, dir, d, &now)
+	n.Send = func(ctx context.Context, n Note) error { tries++; return d.send(ctx, n) }
 	for range 100 {
-		te.tell(t.Context(), State{Lang: "fr"})
+		n.notify(t.Context(), State{Lang: "fr"})
 	}
 	if tries != 1 {
 		t.Errorf("%d tries", tries)
 	}
 	d.broken = false
-	te.tell(t.Context(), State{Lang: "fr"})
+	n.notify(t.Context(), State{Lang: "fr"})
 	d.got(t, "too early")
 	now = now.Add(retry)
-	te.tell(t.Context(), State{Lang: "fr"})
+	n.notify(t.Context(), State{Lang: "fr"})
 	d.got(t, "later", "CPx Bridge est prêt")
 }
 
-func TestKept(t *testing.T) {
+func TestSaved(t *testing.T) {
 	dir, now := t.TempDir(), time.Unix(1e9, 0)
 	path := filepath.Join(dir, file)
 	for _, text := range []string{"", "{", `{"ready":5}`, "null"} {
@@ -115,23 +115,23 @@ func TestKept(t *testing.T) {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}
-	old := told{Ready: now, Cards: map[string]time.Time{"old": now.Add(-11 * week), "new": now}}
+	old := sent{Ready: now, Cards: map[string]time.Time{"old": now.Add(-11 * week), "new": now}}
 	if err := old.write(dir, now); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(dir); len(got.Cards) != 1 || !got.Cards["new"].Equal(now) || !got.Ready.Equal(now) {
 		t.Errorf("%+v", got)
 	}
-	// A folder that cannot be written to: told once in this run all the same.
-	d := &desk{}
-	te := fresh(t, "/proc/nowhere", d, &now)
+	// Where the folder is not writable, this run sends a note only once all the same.
+	d := &desktop{}
+	n := fresh(t, "/proc/nowhere", d, &now)
 	for range 3 {
-		te.tell(t.Context(), State{Lang: "en"})
+		n.notify(t.Context(), State{Lang: "en"})
 	}
-	d.got(t, "nothing can be kept", "CPx Bridge is ready")
+	d.got(t, "nothing can be saved", "CPx Bridge is ready")
 }
 
-// TestRun follows changes and ends with its context, also while a desktop hangs.
+// TestRun: Run follows changes and ends with its context, even while a desktop hangs.
 func TestRun(t *testing.T) {
 	changes, sent := make(chan struct{}), make(chan string)
 	s := State{Lang: "en"}
@@ -159,7 +159,7 @@ func TestRun(t *testing.T) {
 	}
 	s.Cards = []Card{{ID: "a"}}
 	changes <- struct{}{}
-	cancel() // nobody takes that note
+	cancel() // nobody receives that note
 	<-ended
 }
 

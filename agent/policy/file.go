@@ -10,10 +10,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/settings"
 )
 
-// SettingsError is a setting that cannot be taken; the agent does not start.
+// SettingsError is an invalid setting, with which the agent does not start.
 type SettingsError = settings.Error
 
-// file is one settings file as written; nil is a key that does not stand there.
+// file is one settings file as written; nil is a key that it does not set.
 type file struct {
 	Modules  *[]string `toml:"modules"`
 	Pinentry *string   `toml:"pinentry"`
@@ -81,7 +81,7 @@ func (f *file) warning(key, text string) Warning {
 
 const maxSession = 4 * time.Hour
 
-// check judges the values. machine tells which file it is.
+// check validates the values. machine says that it is the machine's file.
 func (f *file) check(machine bool) error {
 	if f.Modules != nil {
 		for _, path := range *f.Modules {
@@ -126,8 +126,8 @@ func (f *file) check(machine bool) error {
 	return f.checkSession(machine)
 }
 
-// A limit below a second would end modules that work, one above ten minutes
-// would leave a person before a module that does not.
+// A limit below a second would end modules that work; one above ten minutes would
+// let a person wait for a module that does not.
 const minLimit, maxLimit = time.Second, 10 * time.Minute
 
 func (f *file) checkLimit(key string, value *string) error {

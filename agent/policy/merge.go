@@ -8,15 +8,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
-// userMay says which keys a person may set where a machine policy exists and
-// does not set them. allow, block and mode have rules of their own.
+// userMay are the keys that a person may set where a machine policy exists and does
+// not set them. allow, block and mode have rules of their own.
 var userMay = []string{"lang", "log.level", "notifications", "origins.block", "origins.mode"}
 
-// takeUser lays the person's file over the machine's. What may not be taken is
-// left out with a warning: a policy rolled out must never leave a workstation
+// mergeUser applies the person's file on top of the machine's. What the person may
+// not set is only warned of: rolling out a policy must never leave a workstation
 // without an agent.
-func (e *Effective) takeUser(user, machine *file) {
-	e.take(user, func(key string) bool {
+func (e *Effective) mergeUser(user, machine *file) {
+	e.merge(user, func(key string) bool {
 		why := e.refusal(key, user, machine)
 		if why != "" {
 			e.Warnings = append(e.Warnings, user.warning(key, why))
@@ -34,7 +34,7 @@ func (e *Effective) takeUser(user, machine *file) {
 	e.Sources["origins.allow"] = machine.path + " and " + user.path
 }
 
-// refusal says why a person's key is not taken, "" where it is.
+// refusal is why a person's key does not apply, "" where it does.
 func (e *Effective) refusal(key string, user, machine *file) string {
 	switch {
 	case machine == nil, key == "origins.block":
@@ -57,10 +57,10 @@ func (f *file) sets(key string) bool {
 	return set
 }
 
-// Managed tells that there is a machine policy.
+// Managed reports whether there is a machine policy.
 func (e *Effective) Managed() bool { return e.hasMachine }
 
-// mergedAllow is what is shown: the machine's entries where the person lists
+// mergedAllow is the list to display: the machine's entries where the person lists
 // none, else the intersection.
 func (e *Effective) mergedAllow() []string {
 	switch {
@@ -78,7 +78,7 @@ func (e *Effective) mergedAllow() []string {
 	return both
 }
 
-// covered tells whether each origin of the entry passes the list.
+// covered reports whether the list allows every origin of the entry.
 func covered(text string, list []string) bool {
 	p, err := parsePattern(text)
 	if err != nil {
@@ -100,7 +100,7 @@ func covered(text string, list []string) bool {
 // Setting is one line of `cpx-agent policy`.
 type Setting struct{ Key, Value, From string }
 
-// Describe lists every setting with where it comes from.
+// Describe lists every setting and where it comes from.
 func (e *Effective) Describe() []Setting {
 	values := map[string]any{
 		"modules": e.Modules, "pinentry": e.Pinentry, "lang": e.Lang,

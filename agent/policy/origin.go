@@ -15,7 +15,7 @@ type pattern struct {
 	suffix string // of a wildcard: ".example.fr"
 }
 
-// parsePattern takes an origin, or https://*.example.fr.
+// parsePattern parses an origin, or https://*.example.fr.
 func parsePattern(text string) (pattern, error) {
 	rest, wildcard := strings.CutPrefix(text, "https://*.")
 	if !wildcard {
@@ -32,16 +32,16 @@ func parsePattern(text string) (pattern, error) {
 	return pattern{suffix: "." + o.Host()}, nil
 }
 
-// Entry is an entry of allow or block in its parts, for who says it in another
-// program's form.
+// Entry is an entry of allow or block in its parts, for callers that write it in
+// another program's form.
 type Entry struct {
 	Host     string // after *. where Wildcard; an IPv6 address without brackets
-	Port     int    // 443 where none is spelled out; of a loopback origin 80
+	Port     int    // 443 where none is written; 80 for a loopback origin
 	Wildcard bool   // any subdomain, not Host itself
 	Loopback bool   // http on this machine
 }
 
-// ParseEntry takes what allow and block take.
+// ParseEntry parses an entry of allow or block.
 func ParseEntry(text string) (Entry, error) {
 	p, err := parsePattern(text)
 	if err != nil {
@@ -64,20 +64,20 @@ func (p pattern) matches(o origin.Origin) bool {
 	return !o.IsLoopbackHTTP() && !o.HasPort() && strings.HasSuffix(o.Host(), p.suffix)
 }
 
-// Decision is what the policy says of an origin.
+// Decision is the policy's decision on an origin.
 type Decision int
 
-// The decisions. Malformed is the zero value: what is not decided is refused.
+// The decisions. Malformed is the zero value, so that no decision is a refusal.
 const (
 	Malformed Decision = iota
 	Blocked
 	NotListed
 	Allowed // as if the person had answered "always"
 	Ask     // may connect; each authenticate begins with a consent dialog
-	Plain   // http on this machine, of which nobody is asked: only where allow lists exactly it
+	Plain   // http on this machine, about which nobody is asked: refused unless allow lists exactly it
 )
 
-// Decide judges the Origin header of a handshake.
+// Decide decides on the Origin header of a handshake.
 func (e *Effective) Decide(header string) Decision {
 	o, err := origin.Parse(header)
 	if err != nil {
@@ -98,7 +98,7 @@ func (e *Effective) Decide(header string) Decision {
 	return Ask
 }
 
-// allows: where both files list, an origin must pass both.
+// allows reports whether an origin is allowed: where both files have a list, by both.
 func (e *Effective) allows(o origin.Origin) bool {
 	if !e.hasMachine {
 		return matchesAny(e.userAllow, o)

@@ -6,8 +6,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
-// absolute: a relative path would be looked up where the agent happens to be
-// started from, a place that someone else may have prepared.
+// absolute refuses relative paths: they would begin in the folder where the agent
+// happens to be started, which someone else may have prepared.
 func absolute(path string) bool { return filepath.IsAbs(path) }
 
 // DefaultPaths are the files of protocol.md, in the folders of each system. One

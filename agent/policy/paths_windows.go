@@ -8,8 +8,8 @@ import (
 
 const policyKey = `SOFTWARE\Policies\CPxBridge`
 
-// platformPolicy fails closed: a policy in the registry is not read yet, and an
-// agent that started without it would be wider than its administrator wrote.
+// platformPolicy fails closed: this version does not read a policy in the registry,
+// and an agent that started without it would allow more than its administrator does.
 func platformPolicy() error {
 	key, err := registry.OpenKey(registry.LOCAL_MACHINE, policyKey, registry.QUERY_VALUE)
 	if errors.Is(err, registry.ErrNotExist) {

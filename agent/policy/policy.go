@@ -1,9 +1,9 @@
-// Package policy reads the agent's settings: the machine's policy and the
-// person's own file, and says which web origins may connect.
+// Package policy reads the agent's settings, which are the machine's policy and the
+// person's own file, and decides which web origins may connect.
 //
 // An [Effective] does not change once loaded and may be used concurrently. A
-// person's file never widens the machine's policy, and what cannot be
-// understood is an error, never a default.
+// person's file never widens the machine's policy, and an invalid setting is an
+// error, never a default.
 package policy
 
 import "time"
@@ -16,17 +16,16 @@ const (
 
 // Settings are the settings in force.
 type Settings struct {
-	Modules  []string // empty: the first known place
-	Pinentry string   // "": found on PATH
-	Lang     string   // "": the desktop's
+	Modules  []string // paths; empty: the first known one that exists
+	Pinentry string   // a path; "": one found on PATH
+	Lang     string   // "": the desktop's language
 	Origins  Origins
 	Ports    Ports
 	PIN      PIN
 	WSS      WSS
 	Log      Log
 	Limits   Limits
-	// Notifications tell what is not security: that the agent is ready, that a
-	// card expires soon. See package notify.
+	// Notifications switches on package notify's notifications.
 	Notifications bool
 }
 
@@ -40,7 +39,7 @@ type Origins struct {
 	Allow, Block []string
 }
 
-// Ports is the range of which the agent takes the first free port.
+// Ports is the range in which the agent uses the first free port.
 type Ports struct{ First, Count int }
 
 // PIN settings come from the machine's policy only.
@@ -55,7 +54,7 @@ type WSS struct {
 // Log settings.
 type Log struct{ Level string }
 
-// Warning is a setting that was not taken although the agent starts.
+// Warning is a setting that was ignored; the agent starts nevertheless.
 type Warning struct {
 	File string
 	Line int
@@ -63,7 +62,7 @@ type Warning struct {
 	Text string
 }
 
-// Effective is the outcome of both files.
+// Effective is the result of both files.
 type Effective struct {
 	Settings
 	Sources  map[string]string // key: the file, or "default"
@@ -99,21 +98,21 @@ func Load(paths Paths) (*Effective, error) {
 	e := defaults()
 	if machine != nil {
 		e.hasMachine, e.machine = true, machine
-		e.take(machine, func(string) bool { return true })
+		e.merge(machine, func(string) bool { return true })
 		if machine.Origins.Allow != nil {
 			e.machineLists, e.machineAllow = true, *machine.Origins.Allow
 			e.Sources["origins.allow"] = machine.path
 		}
 	}
 	if user != nil {
-		e.takeUser(user, machine)
+		e.mergeUser(user, machine)
 	}
 	e.Origins.Allow = e.mergedAllow()
 	return e, nil
 }
 
-// Fixed tells whether the machine's policy sets the key, so that nothing the
-// person chooses elsewhere may stand over it.
+// Fixed reports whether the machine's policy sets the key, so that nothing that the
+// person chooses elsewhere may override it.
 func (e *Effective) Fixed(key string) bool { return e.machine != nil && e.machine.sets(key) }
 
 func readChecked(path string, machine bool) (*file, error) {
@@ -141,10 +140,10 @@ var keys = []string{
 	"limits.pin_pad", "limits.card", "limits.other", "notifications",
 }
 
-// take sets what the file says, for the keys that may be taken.
-func (e *Effective) take(f *file, may func(key string) bool) {
-	set := func(key string, given bool, apply func()) {
-		if given && may(key) {
+// merge applies the settings of the file whose keys may be set.
+func (e *Effective) merge(f *file, may func(key string) bool) {
+	set := func(key string, present bool, apply func()) {
+		if present && may(key) {
 			apply()
 			e.Sources[key] = f.path
 		}

@@ -51,7 +51,7 @@ func TestParseEntry(t *testing.T) {
 	}
 	for _, bad := range []string{"", "a.fr", "https://*.gouv.fr", "https://*.a.fr:8443", "https://*.192.0.2.7", "https://*.[::1]", "https://*.*.a.fr", "https://*.", "http://*.localhost", "http://a.fr", "https://a.fr/"} {
 		if got, err := ParseEntry(bad); err == nil {
-			t.Errorf("%q was taken as %+v", bad, got)
+			t.Errorf("%q was parsed as %+v", bad, got)
 		}
 	}
 }
@@ -129,7 +129,7 @@ first = 30000
 	for _, w := range e.Warnings {
 		warned = append(warned, w.Key)
 		if w.Line == 0 || !strings.HasSuffix(w.File, "config.toml") {
-			t.Errorf("%+v names no place", w)
+			t.Errorf("%+v names no file or line", w)
 		}
 	}
 	slices.Sort(warned)
@@ -141,7 +141,7 @@ first = 30000
 	}
 	without := mustLoad(t, machine, "")
 	if without.Decide("https://a.example.fr") != Allowed {
-		t.Error("a person who lists nothing keeps the machine's")
+		t.Error("where a person lists nothing, the machine's list applies")
 	}
 	if narrowed := mustLoad(t, "lang = \"fr\"\n", "[origins]\nmode = \"listed\"\n"); narrowed.Origins.Mode != ModeListed {
 		t.Error("a person may go from ask to listed")
@@ -188,7 +188,7 @@ func TestMalformed(t *testing.T) {
 		})
 	}
 	if _, err := Load(Paths{User: filepath.Join(t.TempDir(), "none.toml"), UserRequired: true}); err == nil {
-		t.Error("a file that was named must exist")
+		t.Error("a file that the person named must exist")
 	}
 }
 
@@ -198,12 +198,12 @@ func TestLimits(t *testing.T) {
 	}
 	e := mustLoad(t, "[limits]\ncard = \"45s\"\n", "[limits]\nother = \"20s\"\n")
 	if e.Limits.Card != 45*time.Second || e.Limits.Other != 10*time.Second || len(e.Warnings) != 1 || e.Warnings[0].Key != "limits.other" {
-		t.Errorf("%+v, %+v: a person's limits are not taken where there is a policy", e.Limits, e.Warnings)
+		t.Errorf("%+v, %+v: a person's limits do not apply where there is a policy", e.Limits, e.Warnings)
 	}
 }
 
-// TestNotifications: on by default, a person's own choice, unless the policy
-// makes it.
+// TestNotifications: on by default, and the person's own choice unless the policy
+// sets it.
 func TestNotifications(t *testing.T) {
 	for name, c := range map[string]struct {
 		machine, user string

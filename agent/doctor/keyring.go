@@ -1,0 +1,60 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
+)
+
+// keyring reports no problem, only notices: without a keyring logins work, and
+// nothing is remembered. Where this program reaches none, the running agent's report
+// counts.
+func (d *doctor) keyring(ctx context.Context) []Finding {
+	err := d.Keyring(ctx)
+	if errors.Is(err, keyring.ErrNone) && d.Policy.Origins.Mode != policy.ModeListed { // in that mode the agent uses none
+		if r, agentErr := d.running(); agentErr == nil && r.Desktop != nil {
+			err = keyringOf(r.Desktop.Keyring)
+		} else if noSession() {
+			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.Text("doctor.keyring_unknown"), Next: d.Text("doctor.no_display_next")}}
+		}
+	}
+	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.Text("doctor.keyring_open")}
+	switch {
+	case err == nil:
+		return []Finding{f}
+	case errors.Is(err, keyring.ErrLocked):
+		f = Finding{Code: "keyring_locked", Text: d.Text("doctor.keyring_locked"), Next: d.Text("doctor.unlock_keyring")}
+	case errors.Is(err, keyring.ErrNone):
+		f = Finding{Code: "no_keyring", Text: d.Text("doctor.no_keyring"), Next: d.Text("doctor.install_keyring")}
+	case errors.Is(err, keyring.ErrSlow):
+		f = Finding{Code: "keyring_slow", Text: d.Text("keyring.slow"), Next: d.Text("doctor.restart_keyring")}
+	default:
+		f = Finding{Code: "keyring_refused", Text: d.Text("keyring.refused"), Next: d.Text("doctor.restart_keyring")}
+	}
+	if f.Outcome = Notice; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
+		f.Outcome, f.Next = Good, "" // nothing is stored in it
+	}
+	return []Finding{f}
+}
+
+// keyringOf is the error that the agent reports of the keyring. A damaged list is
+// none: the keyring was open.
+func keyringOf(reason string) error {
+	return map[string]error{
+		"no_keyring": keyring.ErrNone, "keyring_locked": keyring.ErrLocked, "keyring_slow": keyring.ErrSlow, "keyring_refused": keyring.ErrRefused,
+	}[reason]
+}
+
+// noSession reports that this program runs outside any desktop session whose
+// keyring it could reach.
+func noSession() bool {
+	if runtime.GOOS != "linux" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
+		return false
+	}
+	return dirs.SessionBus() == ""
+}
