@@ -14,7 +14,8 @@ func lookup(name string) (jwa.Algorithm, error) {
 	return a, nil
 }
 
-// lookupFor refuses an algorithm that is not the key's, too.
+// lookupFor finds an algorithm by its name, and refuses one that does not fit the
+// key.
 func lookupFor(name string, key crypto.PublicKey) (jwa.Algorithm, error) {
 	a, err := lookup(name)
 	if err != nil {

@@ -6,7 +6,7 @@ import "fmt"
 // callers may compare them, log them and send them to a page.
 type Reason string
 
-// The reasons, in the order in which the verifier can give them.
+// The reasons, in the order of the verifier's checks.
 const (
 	ReasonNonceLength           Reason = "nonce_length"
 	ReasonOriginInvalid         Reason = "origin_invalid"
@@ -28,8 +28,8 @@ const (
 	ReasonBadSignature          Reason = "bad_signature"
 )
 
-// Error is a refusal. Its text is for logs: it holds no secret, but may hold
-// what the refused token said of itself.
+// Error is a refusal. Its text is for logs: it holds no secret, but may repeat
+// what the refused token claims.
 type Error struct {
 	Reason Reason
 	Err    error
@@ -42,7 +42,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("authtoken: %s: %v", e.Reason, e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause, which may be nil.
 func (e *Error) Unwrap() error { return e.Err }
 
 // refuse makes an *Error; the format may use %w.

@@ -21,8 +21,8 @@ import (
 
 const origin = "https://portail.example.fr"
 
-// card is a demonstration card without the card: its authorities, certificate and
-// key.
+// card is what a demonstration card holds: a certificate with its authorities, and
+// the key.
 type card struct {
 	pki  *demopki.PKI
 	cert *x509.Certificate
@@ -48,8 +48,8 @@ func newCard() card {
 	return card{pki, cert, key}
 }
 
-// token is what the agent does with a card: it signs the origin that the browser
-// states, and the site's nonce.
+// token does what the agent does with a card: it signs the origin that the browser
+// states and the site's nonce.
 func (c card) token(origin, nonce string) []byte {
 	message, err := authtoken.Message("RS256", origin, nonce)
 	if err != nil {
@@ -71,8 +71,8 @@ func (c card) token(origin, nonce string) []byte {
 	return text
 }
 
-// verifier takes the cards of one test authority. A site for real cards names a
-// group that is not Test, and gives a Revocation that checks.
+// verifier accepts the cards of one test authority. A site for real cards names a
+// group that is not Test, and a Revocation that checks.
 func verifier(c card) *authtoken.Verifier {
 	v, err := authtoken.NewVerifier(authtoken.Config{
 		Origin:     origin,
@@ -89,8 +89,8 @@ func verifier(c card) *authtoken.Verifier {
 	return v
 }
 
-// A login: the site makes a nonce, the agent makes a token of it with the card,
-// and the site verifies that.
+// A login: the site makes a nonce, the agent signs it with the card, and the site
+// verifies the token.
 func Example() {
 	card := newCard()
 	verifier := verifier(card) // once, when the site starts
@@ -129,7 +129,7 @@ func ExampleVerifier_Verify_refused() {
 	// unsupported_format
 }
 
-// A page on http is a site for development only, and only on this machine.
+// Plain http is for development only, on this machine only.
 func ExampleCheckOrigin() {
 	for _, origin := range []string{"https://portail.example.fr", "https://portail.example.fr/", "http://portail.example.fr", "http://localhost:8080"} {
 		fmt.Println(origin, authtoken.CheckOrigin(origin) == nil, authtoken.IsLoopbackHTTP(origin))

@@ -27,7 +27,7 @@ const (
 
 var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// fixture is a demonstration PKI with one key of each sort, made once.
+// fixture is a demonstration PKI with one key of each type, made once.
 type fixture struct {
 	pki        *demopki.PKI
 	rsa        *rsa.PrivateKey
@@ -59,7 +59,7 @@ func getFixture(t testing.TB) *fixture {
 	return f
 }
 
-// issue makes a CPS's certificate valid for two hours around testNow.
+// issue makes the certificate of a CPS, valid for two hours around testNow.
 func (f *fixture) issue(t testing.TB, key crypto.Signer, usage demopki.Usage) *x509.Certificate {
 	t.Helper()
 	return f.issueAt(t, key, usage, testNow.Add(-time.Hour), testNow.Add(time.Hour))
@@ -126,7 +126,7 @@ func encode(t testing.TB, token Token) []byte {
 	return b
 }
 
-// template issues under the intermediate what demopki would not.
+// template issues certificates that demopki would not, under its intermediate.
 func (f *fixture) template(t testing.TB, change func(*x509.Certificate)) *x509.Certificate {
 	t.Helper()
 	policy, err := x509.ParseOID(demopki.PolicyAuthentication)

@@ -12,9 +12,9 @@ import (
 const MaxTokenSize = 64 << 10
 
 // Parse reads a token from JSON. It is stricter than encoding/json: a member
-// given twice, a member under another letter case, invalid UTF-8, trailing data
-// and a token over MaxTokenSize are refused, so that two readers cannot see two
-// tokens in the same bytes. Members it does not know are ignored.
+// given twice, a member's name in another letter case, invalid UTF-8, trailing
+// data and a token over MaxTokenSize are refused, so that two readers cannot see
+// two tokens in the same bytes. Unknown members are ignored.
 //
 // The error is an *Error with malformed_token, or unsupported_format.
 func Parse(raw []byte) (Token, error) {
@@ -56,8 +56,8 @@ func Parse(raw []byte) (Token, error) {
 	return t, nil
 }
 
-// checkCase refuses a member that readers blind to letter case, as Go's own is,
-// would take for one of the token's.
+// checkCase refuses a name that readers which ignore letter case, such as Go's,
+// would take for a member of the token.
 func checkCase(name string) error {
 	for _, known := range []string{"format", "unverifiedCertificate", "algorithm", "signature", "appVersion"} {
 		if name != known && strings.EqualFold(name, known) {
@@ -67,5 +67,5 @@ func checkCase(name string) error {
 	return nil
 }
 
-// isString keeps null out, which encoding/json takes for an empty string.
+// isString excludes null, which encoding/json reads as an empty string.
 func isString(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }

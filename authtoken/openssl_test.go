@@ -15,7 +15,7 @@ import (
 )
 
 // Another implementation agrees on what was signed: the token's certificate and
-// signature go to openssl, with the message put together from its definition.
+// signature go to openssl, with the message computed from its definition.
 func TestOpenSSLVerifiesTokens(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Fatal("this test needs openssl: apt-get install openssl")

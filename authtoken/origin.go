@@ -7,7 +7,7 @@ const MaxOriginLength = origin.MaxLength
 
 // CheckOrigin refuses what is not an origin as browsers write it (HTML standard,
 // serialisation of an origin) on https: https://host[:port] in lower-case ASCII,
-// without default port, path or trailing dot. http is let pass for localhost and
+// without default port, path or trailing dot. http is accepted for localhost and
 // 127.0.0.1 alone; IsLoopbackHTTP distinguishes those.
 //
 // The error is an *Error with origin_invalid.
@@ -18,7 +18,7 @@ func CheckOrigin(text string) error {
 	return nil
 }
 
-// IsLoopbackHTTP says whether an origin is http on this very machine: good for
+// IsLoopbackHTTP reports whether an origin is plain http on this machine: fit for
 // demonstrations and development, never for a site that others use.
 func IsLoopbackHTTP(text string) bool {
 	o, err := origin.Parse(text)

@@ -15,11 +15,11 @@ type Profile struct {
 	// TrustGroups, at least one. A certificate is accepted by the first group
 	// that it chains to and whose conditions it meets.
 	TrustGroups []TrustGroup
-	// AllowTestCards lets certificates of test groups in. Without it they are
-	// refused as test cards, and said to be.
+	// AllowTestCards accepts certificates of test groups. Without it they are
+	// refused as test cards, with a reason of their own.
 	AllowTestCards bool
-	// Algorithms narrows the signature algorithms; empty accepts all that the
-	// token knows (RS, PS and ES, each with 256, 384 and 512).
+	// Algorithms restricts the signature algorithms; empty accepts all of the
+	// token's (RS, PS and ES, each with 256, 384 and 512).
 	Algorithms []string
 }
 
@@ -30,10 +30,10 @@ type TrustGroup struct {
 	// which a name says TEST, whatever its roots.
 	Test                 bool
 	Roots, Intermediates []*x509.Certificate
-	// RequiredPolicies, dotted: a certificate must carry at least one of them,
-	// when there are any.
+	// RequiredPolicies are dotted OIDs, of which a certificate must carry at least
+	// one; empty requires none.
 	RequiredPolicies []string
-	// RefusedPolicies, dotted: a certificate must carry none of them.
+	// RefusedPolicies are dotted OIDs, of which a certificate must carry none.
 	RefusedPolicies []string
 	// RequireEKU refuses a certificate without extended key usage. One that has
 	// it must allow client authentication in any case.
@@ -44,7 +44,7 @@ type TrustGroup struct {
 
 const minRSABits = 2048
 
-// group is a TrustGroup made ready.
+// group is a TrustGroup, checked and parsed.
 type group struct {
 	TrustGroup
 	roots, intermediates *x509.CertPool
@@ -104,7 +104,7 @@ func parseOIDs(dotted []string) ([]x509.OID, error) {
 	return oids, nil
 }
 
-// conditions checks what the group asks of a certificate, its chain aside.
+// conditions checks all that the group requires of a certificate but its chain.
 func (g *group) conditions(cert *x509.Certificate) *Error {
 	if g.RequireEKU && !authcert.HasExtendedKeyUsage(cert) {
 		return refuse(ReasonWrongExtendedKeyUsage, "no extended key usage")

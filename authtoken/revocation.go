@@ -10,8 +10,8 @@ import (
 // ErrRevoked is what a Revocation wraps for a certificate that is revoked.
 var ErrRevoked = errors.New("certificate revoked")
 
-// Revocation tells whether a chain is still good. It is called with a verified
-// chain, leaf first, root last, and may be called concurrently.
+// Revocation checks whether a certificate of a chain is revoked. It is called with
+// a verified chain, leaf first, root last, and must allow concurrent calls.
 //
 // nil means known not to be revoked; an error that is ErrRevoked means revoked;
 // any other error means not known, and the login is refused.

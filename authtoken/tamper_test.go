@@ -16,7 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// Each change of a good token, by someone without the card's key, is refused.
+// A good token changed by someone without the card's key is refused.
 func TestTampering(t *testing.T) {
 	f := getFixture(t)
 	v := verifier(t, f.config())
@@ -100,7 +100,7 @@ func TestTampering(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := v.Verify(t.Context(), encode(t, c.token), testNonce); err != nil {
-				t.Fatalf("the token is not good before the change: %v", err)
+				t.Fatalf("the token is refused before the change: %v", err)
 			}
 			token := c.token
 			c.change(&token)
@@ -113,7 +113,7 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// A member given twice is refused whichever of the two a reader would take.
+// A member given twice is refused, whichever of the two a reader would use.
 func TestDuplicateMemberOfGoodToken(t *testing.T) {
 	f := getFixture(t)
 	raw := string(encode(t, makeToken(t, f.issue(t, f.rsa, demopki.Authentication), f.rsa, "RS256", testOrigin, testNonce)))
@@ -134,14 +134,14 @@ func TestDuplicateMemberOfGoodToken(t *testing.T) {
 	wantReason(t, err, ReasonBadSignature)
 }
 
-// The nonce comes first: without one that can be meant, nothing else is read.
+// The nonce is checked first: where it is malformed, nothing else is read.
 func TestNonceIsCheckedFirst(t *testing.T) {
 	_, err := verifier(t, getFixture(t).config()).Verify(t.Context(), []byte("{"), "short")
 	wantReason(t, err, ReasonNonceLength)
 }
 
-// shortSalt signs as PS256, but for the salt's length (RFC 7518 section 3.5
-// wants the hash's).
+// shortSalt signs as PS256 with a salt of the wrong length (RFC 7518 section 3.5
+// requires the hash's).
 func shortSalt(t testing.TB, key *rsa.PrivateKey) []byte {
 	t.Helper()
 	message, err := Message("PS256", testOrigin, testNonce)
@@ -188,8 +188,8 @@ func mustDecode(t testing.TB, text string) string {
 	return string(b)
 }
 
-// urlAlphabet signs until the signature has a character that the two alphabets
-// write otherwise.
+// urlAlphabet signs until the signature has a character that differs between the
+// two base64 alphabets.
 func urlAlphabet(t testing.TB, f *fixture, cert *x509.Certificate) string {
 	t.Helper()
 	for {
@@ -200,7 +200,7 @@ func urlAlphabet(t testing.TB, f *fixture, cert *x509.Certificate) string {
 	}
 }
 
-// unpadded issues until the certificate's length needs padding, and cuts it.
+// unpadded issues until the certificate's length needs padding, and strips that.
 func unpadded(t testing.TB, f *fixture) string {
 	t.Helper()
 	for n := 1; ; n++ {
@@ -219,9 +219,8 @@ func unpadded(t testing.TB, f *fixture) string {
 	}
 }
 
-// FuzzVerify changes a good token's JSON. What is accepted must say the same
-// certificate and a signature that verifies: there is one token, whatever
-// surrounds it.
+// FuzzVerify changes a good token's JSON. A token that is accepted must hold the
+// same certificate and one of the cards' signatures, whatever else it holds.
 func FuzzVerify(f *testing.F) {
 	x := getFixture(f)
 	cert := x.issue(f, x.rsa, demopki.Authentication)
@@ -240,10 +239,10 @@ func FuzzVerify(f *testing.F) {
 			}
 			return
 		}
-		// Read once more, by another reader.
+		// Another reader sees the same token.
 		var token map[string]any
 		if err := json.Unmarshal(raw, &token); err != nil {
-			t.Fatalf("accepted, yet no JSON: %v", err)
+			t.Fatalf("accepted, but not JSON: %v", err)
 		}
 		if token["unverifiedCertificate"] != base64.StdEncoding.EncodeToString(result.Certificate.Raw) {
 			t.Error("accepted a second spelling of the certificate")

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Format is the only token format made and accepted.
+// Format is the only token format that this package makes and accepts.
 const Format = "web-eid:1.0"
 
 // Limits of a nonce, in characters (Web eID architecture, authentication).
@@ -26,8 +26,9 @@ type Token struct {
 	AppVersion            string `json:"appVersion"`            // informative
 }
 
-// Message gives what is signed: H(origin)||H(nonce), with H the hash of the
-// algorithm and the nonce as its text. The signature algorithm hashes it again.
+// Message returns what is signed: H(origin)||H(nonce), where H is the algorithm's
+// hash and the nonce is hashed as its text. The signature algorithm hashes the
+// result again.
 //
 // The error is an *Error: algorithm_refused, origin_invalid or nonce_length.
 func Message(alg, origin, nonce string) ([]byte, error) {
@@ -44,12 +45,12 @@ func Message(alg, origin, nonce string) ([]byte, error) {
 	return slices.Concat(a.Digest([]byte(origin)), a.Digest([]byte(nonce))), nil
 }
 
-// New makes a token of a signature over Message. An ECDSA signature is given
-// raw, r||s.
+// New makes a token from a signature over Message's result, which for ECDSA is the
+// raw r||s.
 //
 // The error is an *Error: malformed_certificate, algorithm_refused for an
-// algorithm that is not the key's, bad_signature for an impossible length. The
-// signature itself is not verified: what was signed is not known here.
+// algorithm that does not fit the key, bad_signature for an impossible length. The
+// signature itself is not verified: New does not know the message.
 func New(cert *x509.Certificate, alg string, signature []byte, appVersion string) (Token, error) {
 	if cert == nil || len(cert.Raw) == 0 {
 		return Token{}, refuse(ReasonMalformedCertificate, "no certificate")
@@ -70,10 +71,10 @@ func New(cert *x509.Certificate, alg string, signature []byte, appVersion string
 	}, nil
 }
 
-// NewNonce makes a nonce: 32 random bytes as 44 characters of base64.
+// NewNonce makes a nonce: 32 random bytes, as 44 characters of base64.
 func NewNonce() string {
 	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand): the process ends instead
+	_, _ = rand.Read(b[:]) // never fails: without randomness crypto/rand ends the process
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
@@ -91,9 +92,8 @@ func CheckNonce(nonce string) error {
 	return nil
 }
 
-// decodeBase64 accepts padded standard base64 in its one canonical form. The
-// comparison is what makes it so: even the standard library's strict decoder
-// skips line ends.
+// decodeBase64 accepts padded standard base64 in its canonical form only. That
+// takes a comparison: even the standard library's strict decoder skips line ends.
 func decodeBase64(text string) ([]byte, error) {
 	b, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {

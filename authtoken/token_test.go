@@ -56,7 +56,7 @@ func TestCheckOrigin(t *testing.T) {
 		"https://[2001:db8::1]": true, "https://[2001:db8::1]:8443": true, "https://a_b.example": true,
 		"http://localhost": true, "http://localhost:8080": true, "http://127.0.0.1:8080": true,
 		"https://localhost:8080": true,
-		// What the agent lets in can be signed: the person is asked before that.
+		// Any origin that the agent admits can be signed: the person has consented by then.
 		"https://portail.4hopital": true, "https://a.1x:8443": true, "https://[::ffff:7f00:1]": true, "https://[::ffff:127.0.0.1]": false,
 
 		"": false, "https://": false, "https:": false, "portail.example": false, "null": false, "ftp://a": false,

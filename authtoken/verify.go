@@ -16,20 +16,21 @@ import (
 
 // Config is what a Verifier needs.
 type Config struct {
-	// Origin is the site's own, as CheckOrigin has it.
+	// Origin is the site's own; CheckOrigin says in which form.
 	Origin  string
 	Profile Profile
 	// Revocation has no default: nil is an error. See RevocationOff.
 	Revocation Revocation
-	// Now is time.Now when nil.
+	// Now defaults to time.Now.
 	Now func() time.Time
 	// AllowLoopbackHTTP accepts an Origin of http on localhost or 127.0.0.1.
 	AllowLoopbackHTTP bool
-	// Logger is slog.Default() when nil.
+	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
 
-// Verifier verifies the tokens made for one site.
+// Verifier verifies the tokens made for one site. Its methods may be called
+// concurrently.
 type Verifier struct {
 	origin     string
 	groups     []*group
@@ -45,13 +46,13 @@ type Result struct {
 	Certificate *x509.Certificate
 	Chain       []*x509.Certificate // leaf first, root last
 	Group       string              // the trust group's name
-	Test        bool                // the group is one of test cards
+	Test        bool                // whether it is a test group
 }
 
-// NewVerifier makes a Verifier. It fails on settings that cannot be meant: no
-// revocation, RevocationOff with a group that is not a test group, no trust
-// group, an unknown algorithm; and with an *Error (origin_invalid) for a bad
-// origin.
+// NewVerifier makes a Verifier. It fails on a Config that nobody can have meant:
+// no Revocation, RevocationOff with a group that is not a test group, no trust
+// group, an unknown algorithm. For a malformed origin the error is an *Error with
+// origin_invalid.
 func NewVerifier(c Config) (*Verifier, error) {
 	if err := CheckOrigin(c.Origin); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func NewVerifier(c Config) (*Verifier, error) {
 	return v, nil
 }
 
-// checkRevocation keeps a site for real cards from running unchecked.
+// checkRevocation keeps a site for real cards from running without revocation.
 func (v *Verifier) checkRevocation(logger *slog.Logger) error {
 	if v.revocation == nil {
 		return errors.New("authtoken: no revocation check given; it has no default")
@@ -108,12 +109,12 @@ func (v *Verifier) checkRevocation(logger *slog.Logger) error {
 	return nil
 }
 
-// Verify verifies a token, given as its JSON, against the nonce that the caller
-// took out of its store for this login.
+// Verify verifies a token, as the JSON received, against the nonce that the caller
+// deleted from its session for this login.
 //
 // The error is an *Error. The checks follow the order of the Web eID validation
 // algorithm, from the cheap to the costly, and the signature comes last: a
-// refusal's reason says nothing of what follows it.
+// refusal's reason says nothing about the checks after it.
 func (v *Verifier) Verify(ctx context.Context, rawTokenJSON []byte, nonce string) (Result, error) {
 	if err := CheckNonce(nonce); err != nil {
 		return Result{}, err
@@ -155,7 +156,7 @@ func (t Token) certificate() (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// checkUsage refuses what is no authentication certificate.
+// checkUsage refuses a certificate that is not for authentication.
 func checkUsage(cert *x509.Certificate) error {
 	err := authcert.Check(cert)
 	switch {
@@ -167,8 +168,8 @@ func checkUsage(cert *x509.Certificate) error {
 	return &Error{ReasonWrongKeyUsage, err}
 }
 
-// trust finds the group that accepts the certificate: the groups' conditions,
-// then validity, then the chain.
+// trust finds the group that accepts the certificate. It checks a group's
+// conditions, then validity, then the chain.
 func (v *Verifier) trust(cert *x509.Certificate, at time.Time) (*group, []*x509.Certificate, error) {
 	conditions := make([]*Error, len(v.groups))
 	for i, g := range v.groups {
@@ -189,8 +190,8 @@ func (v *Verifier) trust(cert *x509.Certificate, at time.Time) (*group, []*x509.
 		if err == nil && conditions[i] == nil {
 			return g, chain, nil
 		}
-		// The refusal of a group that knows the issuer says more than that
-		// of one that does not.
+		// The refusal of a group that knows the issuer says more than the
+		// refusal of one that does not.
 		if err == nil {
 			refusal = conditions[i]
 		} else if refusal.Reason == ReasonUntrustedCA {
@@ -204,7 +205,7 @@ func (v *Verifier) trust(cert *x509.Certificate, at time.Time) (*group, []*x509.
 func (v *Verifier) chain(g *group, cert *x509.Certificate, at time.Time) ([]*x509.Certificate, *Error) {
 	chains, err := cert.Verify(x509.VerifyOptions{
 		Roots: g.roots, Intermediates: g.intermediates, CurrentTime: at,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checkUsage and conditions have looked
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checked by checkUsage and conditions
 	})
 	if err != nil {
 		return nil, refuse(ReasonUntrustedCA, "trust group %q: %w", g.Name, err)

@@ -65,7 +65,7 @@ func TestVerifyAccepts(t *testing.T) {
 	}
 }
 
-// refuser is a revocation that answers what it is told.
+// refuser is a revocation check with a fixed answer.
 type refuser struct{ err error }
 
 func (r refuser) Check(context.Context, []*x509.Certificate, time.Time) error { return r.err }
@@ -140,8 +140,8 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// A renewed card comes from another intermediate; each card goes to the group
-// that knows its issuer, and the other groups' refusals do not hide the reason.
+// A renewed card may come from another intermediate. The group that knows a card's
+// issuer decides, and the other groups' refusals do not hide its reason.
 func TestSeveralGroups(t *testing.T) {
 	f := getFixture(t)
 	other, err := demopki.New(testNow)
@@ -228,9 +228,9 @@ func TestRevocationOffIsLoggedAtEachStart(t *testing.T) {
 	}
 }
 
-// The official vector of the Web eID validation library, at its test's own
-// clock. Its authority is not in the token, so its certificate stands as its own
-// root: this proves the message and the signature, not the chain.
+// The official vector of the Web eID validation library, at the time of that
+// library's test. The token does not hold its authority, so its certificate serves
+// as the root: this verifies the message and the signature, not the chain.
 func TestOfficialVector(t *testing.T) {
 	const vectorNonce = "12345678123456781234567812345678912356789123"
 	token, err := Parse([]byte(officialVector))
@@ -262,6 +262,6 @@ func TestOfficialVector(t *testing.T) {
 	_, err = verifier(t, c).Verify(t.Context(), []byte(officialVector), vectorNonce)
 	wantReason(t, err, ReasonExpired)
 	if got := base64.StdEncoding.EncodeToString(cert.Raw); got != token.UnverifiedCertificate {
-		t.Error("the certificate does not encode to what it came from")
+		t.Error("the certificate encodes differently from the token's")
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
-// Rules hold what depends on the PKI that issued the card.
+// Rules hold what depends on the PKI that issued a card.
 type Rules struct {
 	// KindByPolicy maps a certificate policy, dotted, to a kind of card: CPS,
 	// CPF, CPE, CPA.
 	KindByPolicy map[string]string
 }
 
-// DefaultRules are those for real cards. They know no policy yet: the kind stays
-// empty until the site's settings tell.
+// DefaultRules are the rules for real cards. They know no policy yet: the kind
+// stays empty unless the site sets rules of its own.
 func DefaultRules() Rules { return Rules{KindByPolicy: map[string]string{}} }
 
-// DemoRules are those for demonstration cards, whose policies stand in the arc
-// kept for examples (ITU-T X.660, 2.999).
+// DemoRules are the rules for demonstration cards, whose policies are in the arc
+// reserved for examples (ITU-T X.660, 2.999).
 func DemoRules() Rules {
 	return Rules{KindByPolicy: map[string]string{
 		"2.999.20.0": "CPS", "2.999.20.1": "CPF", "2.999.20.2": "CPE", "2.999.20.3": "CPA",
@@ -35,29 +35,29 @@ func DemoRules() Rules {
 type Attribute struct {
 	OID  string // dotted
 	Name string // the short name of RFC 4519 or X.520, else the OID
-	// Value is the text; of an attribute that is no string, its DER in hex.
+	// Value is the text, or the DER in hex of a value that is not a string.
 	Value string
 }
 
-// Person is who a certificate names. Fields that it does not state are empty.
+// Person is whom a certificate names. Fields that it does not state are empty.
 type Person struct {
-	Identifier     string // the CN, whole and as written: the key of an account
+	Identifier     string // the whole CN, as written: the key of an account
 	IdentifierKind IdentifierKind
 	RPPSValid      bool   // the identifier is an RPPS number with its right check digit
 	Surname        string // SN
 	GivenName      string // GN
 	Profession     string // title
-	Kind           string // CPS, CPF, CPE, CPA, or empty when the rules do not tell
-	Test           bool   // a name in the certificate says it is of a test PKI
+	Kind           string // CPS, CPF, CPE, CPA, or empty where the rules do not say
+	Test           bool   // whether a name in the certificate marks a test PKI
 	Structure      string // O
 	StructureID    string // OU
 	Pseudonym      string // of an unnamed card
 	Attributes     []Attribute
 }
 
-// Parse reads a certificate. What cannot be read is left out; a subject that is
-// malformed part-way gives what stands before the fault. A nil certificate
-// gives an empty Person.
+// Parse reads a certificate. It omits what cannot be read: of a subject malformed
+// part-way it returns what precedes the fault. For a nil certificate the Person is
+// empty.
 func Parse(cert *x509.Certificate, rules Rules) Person {
 	if cert == nil {
 		return Person{}
@@ -85,11 +85,11 @@ func Parse(cert *x509.Certificate, rules Rules) Person {
 	return p
 }
 
-// Named tells a personal card from a service card.
+// Named reports whether the card is a person's; a service card names nobody.
 func (p Person) Named() bool { return p.Surname != "" || p.GivenName != "" }
 
-// DisplayName is what to call the person: given name and surname, else the
-// pseudonym, else the identifier.
+// DisplayName returns what to call the person: given name and surname, else the
+// pseudonym, else the identifier. It may hold any character.
 func (p Person) DisplayName() string {
 	if name := strings.TrimSpace(p.GivenName + " " + p.Surname); name != "" {
 		return name
@@ -130,9 +130,9 @@ func saysTest(attributes []Attribute) bool {
 	return slices.ContainsFunc(attributes, func(a Attribute) bool { return testpki.Says(a.OID, a.Value) })
 }
 
-// parseName walks every attribute of every RDN (X.501 section 9.2): a person's
-// RDN on these cards has several. It goes step by step rather than by one
-// Unmarshal, so that a fault loses only what follows it in its RDN, or, between
+// parseName reads every attribute of every RDN (X.501 section 9.2): a person's
+// RDN on these cards has several. It goes step by step rather than with one
+// Unmarshal, so that a fault loses only what follows it in its RDN or, between
 // RDNs, in the name.
 func parseName(der []byte) []Attribute {
 	var attributes []Attribute
@@ -166,7 +166,7 @@ func newAttribute(oid asn1.ObjectIdentifier, value asn1.RawValue) Attribute {
 		a.Name = a.OID
 	}
 	// The library decodes every string type of X.520 through an attribute's
-	// interface value; what is not a string stays in hex.
+	// interface value; a value that is not a string stays in hex.
 	var decoded pkix.AttributeTypeAndValue
 	der, err := asn1.Marshal(struct {
 		Type  asn1.ObjectIdentifier
@@ -184,5 +184,5 @@ func newAttribute(oid asn1.ObjectIdentifier, value asn1.RawValue) Attribute {
 	return a
 }
 
-// String gives an attribute as NAME=value, for logs and consoles.
+// String formats an attribute as NAME=value, for logs and consoles.
 func (a Attribute) String() string { return fmt.Sprintf("%s=%s", a.Name, a.Value) }

@@ -20,7 +20,7 @@ var oids = map[string]asn1.ObjectIdentifier{
 	"O": {2, 5, 4, 10}, "OU": {2, 5, 4, 11}, "title": {2, 5, 4, 12}, "GN": {2, 5, 4, 42}, "pseudonym": {2, 5, 4, 65},
 }
 
-// subject makes a name: each RDN is pairs of short name and value.
+// subject encodes a name: each RDN is pairs of short name and value.
 func subject(t testing.TB, rdns ...[]string) []byte {
 	t.Helper()
 	var name pkix.RDNSequence
@@ -135,7 +135,7 @@ func TestParseDemonstrationCards(t *testing.T) {
 			t.Errorf("%s: RPPSValid %v for %s", kind, p.RPPSValid, p.Identifier)
 		}
 		if got := Parse(cert, DefaultRules()).Kind; got != "" {
-			t.Errorf("%s: the default rules tell %q", kind, got)
+			t.Errorf("%s: the default rules say %q", kind, got)
 		}
 	}
 }
@@ -163,7 +163,7 @@ func TestValidRPPS(t *testing.T) {
 	}
 }
 
-// A value that is no string stays, in hex; what stands before a fault stays too.
+// A value that is not a string is shown in hex; what precedes a fault is read.
 func TestParseOddSubjects(t *testing.T) {
 	odd, err := asn1.Marshal(pkix.RDNSequence{{{Type: oids["CN"], Value: "8"}}, {{Type: asn1.ObjectIdentifier{2, 999, 1}, Value: 5}}})
 	if err != nil {
@@ -205,7 +205,7 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		if p.Identifier != "" && p.DisplayName() == "" {
-			t.Errorf("nothing to call %+v", p)
+			t.Errorf("no display name for %+v", p)
 		}
 		if p.RPPSValid && len(p.Identifier) != 12 {
 			t.Errorf("RPPS %q", p.Identifier)

@@ -1,32 +1,32 @@
-// Package cps reads who the certificate of a CPx card names: a health
+// Package cps reads whom the certificate of a CPx card names: a health
 // professional, a member of an establishment's staff, or a service card without a
 // name.
 //
-// [Parse] takes a certificate and gives a [Person]:
+// [Parse] reads a certificate into a [Person]:
 //
 //	person := cps.Parse(certificate, cps.DefaultRules())
 //	account := accounts[person.Identifier]
 //
-// The key of an account is [Person.Identifier], whole and as it is written. Names
-// change, professions change, and a card is renewed with another certificate; the
-// identifier stays. [Person.IdentifierKind] is the register that it comes from.
+// The key of an account is [Person.Identifier], whole and as written. Names and
+// professions change, and a renewed card has another certificate; the identifier
+// stays. [Person.IdentifierKind] is the register that it comes from.
 //
 // # What it does not decide
 //
-// Whether a certificate is to be trusted is package authtoken's to say, before:
-// Parse reads whatever it is given. It refuses no identifier for its form. Names
-// come from the certificate as they are, and may be of any length and hold any
-// character: escape them where they are shown.
+// Whether to trust a certificate is for package authtoken to decide, before: Parse
+// reads any certificate. It refuses no identifier for its form. Names are as the
+// certificate has them, of any length and with any character: escape them wherever
+// they are shown.
 //
-// What public sources leave open, namely which certificate policy means which kind
-// of card, is in [Rules] and not in the code. A site that knows more fills in
-// Rules of its own.
+// Public sources do not say which certificate policy means which kind of card, so
+// that is in [Rules] and not in the code. A site that knows fills in Rules of its
+// own.
 //
 // # Errors and concurrency
 //
-// There are no errors: what a certificate does not say, or says in a way that
-// cannot be read, is left empty. Nothing here panics on a malformed certificate,
-// and everything may be called concurrently.
+// There are no errors: a field that the certificate does not state, or states in a
+// form that cannot be read, is empty. Nothing here panics on a malformed
+// certificate, and everything may be called concurrently.
 //
 // # Compatibility
 //

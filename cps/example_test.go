@@ -13,7 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// certificate is one of a demonstration card, made on the spot.
+// certificate issues a demonstration card's certificate.
 func certificate(holder demopki.Holder) *x509.Certificate {
 	now := time.Now()
 	pki, err := demopki.New(now)
@@ -33,10 +33,10 @@ func certificate(holder demopki.Holder) *x509.Certificate {
 	return cert
 }
 
-// A site reads who has logged in from the certificate that authtoken verified.
+// A site reads from the certificate that authtoken verified who has logged in.
 func ExampleParse() {
 	cert := certificate(demopki.NewHolder("CPS", 1))
-	person := cps.Parse(cert, cps.DemoRules()) // of a real card: cps.DefaultRules()
+	person := cps.Parse(cert, cps.DemoRules()) // for real cards: cps.DefaultRules()
 	fmt.Println(person.DisplayName())
 	fmt.Println(person.Identifier, person.IdentifierKind, person.RPPSValid)
 	fmt.Println(person.Kind, person.Profession, person.Test)
@@ -46,8 +46,8 @@ func ExampleParse() {
 	// CPS Pharmacien true
 }
 
-// A service card has no name. What it is called is a pseudonym, and its
-// identifier belongs to a place of work.
+// A service card names nobody. It has a pseudonym, and its identifier is a place
+// of work's.
 func ExamplePerson_Named() {
 	cert := certificate(demopki.NewUnnamedHolder(1))
 	person := cps.Parse(cert, cps.DemoRules())

@@ -1,6 +1,6 @@
 package cps
 
-// IdentifierKind is the register that a national identifier comes from, told by
+// IdentifierKind is the register that a national identifier comes from, known by
 // its first character.
 type IdentifierKind string
 
@@ -46,8 +46,8 @@ func kindOfIdentifier(identifier string) IdentifierKind {
 }
 
 // validRPPS checks an 8 and the eleven digits after it, whose last is a check
-// digit over those eleven (ISO/IEC 7812-1, annex B). It informs: an identifier
-// that fails is shown and kept all the same.
+// digit over those eleven (ISO/IEC 7812-1, annex B). It only informs: an
+// identifier that fails is shown and stored nevertheless.
 func validRPPS(identifier string) bool {
 	if len(identifier) != 12 || identifier[0] != '8' {
 		return false

@@ -2,9 +2,8 @@ package cps
 
 import "strings"
 
-// professions are the titles that cards carry, in French, by their English
-// names: the nomenclature of health professions, then what cards of
-// establishments say.
+// professions maps the French titles that cards carry to English: first the
+// nomenclature of health professions, then the titles on establishments' cards.
 var professions = map[string]string{
 	"médecin": "Doctor", "pharmacien": "Pharmacist", "audioprothésiste": "Hearing aid specialist",
 	"opticien-lunetier": "Optician", "assistant dentaire": "Dental assistant", "physicien médical": "Medical physicist",
@@ -20,8 +19,8 @@ var professions = map[string]string{
 	"carte de service santé ou social": "Service card, health or social",
 }
 
-// ProfessionIn is a card's title for people who read lang: in English where it
-// has a name there, else as it stands on the card.
+// ProfessionIn returns a card's title in lang: in English where it has an English
+// name, else as it is on the card.
 func ProfessionIn(lang, title string) string {
 	if lang == "en" {
 		if name, known := professions[strings.ToLower(strings.TrimSpace(strings.ReplaceAll(title, "’", "'")))]; known {

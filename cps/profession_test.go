@@ -16,7 +16,7 @@ func TestProfessionIn(t *testing.T) {
 			t.Errorf("%s %q: %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
-	// No demonstration card speaks French to somebody who reads English.
+	// Every title of a demonstration card has an English name.
 	for _, kind := range []string{"CPS", "CPF", "CPE", "CPA"} {
 		title := demopki.NewHolder(kind, 1).Profession
 		if cps.ProfessionIn("en", title) == title {

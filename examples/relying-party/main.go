@@ -1,6 +1,6 @@
-// Command relying-party is the least site that lets people in by card: a page
-// with the button, a challenge, a login, and who is in. It shows how authtoken
-// is used from another module; it is not to be deployed.
+// Command relying-party is the smallest site with login by card: a page with the
+// button, a challenge, a login, and a page that says who has logged in. It shows
+// how to use authtoken from another module; it is not to be deployed.
 package main
 
 import (
@@ -85,7 +85,7 @@ func readPEM(path string) ([]*x509.Certificate, error) {
 }
 
 // newVerifier accepts the test cards of one root. A site for real cards names a
-// group that is not Test, and must give a Revocation that checks.
+// group that is not Test, and must have a Revocation that checks.
 func newVerifier(origin string, cas []*x509.Certificate, now func() time.Time) (*authtoken.Verifier, error) {
 	return authtoken.NewVerifier(authtoken.Config{
 		Origin: origin, AllowLoopbackHTTP: true, Now: now,
@@ -126,11 +126,11 @@ func (s *site) challenge(w http.ResponseWriter, _ *http.Request) {
 func (s *site) login(w http.ResponseWriter, r *http.Request) {
 	session, err := r.Cookie(cookie)
 	if err != nil {
-		refuse(w, http.StatusForbidden, "no_session") // the browser keeps none: one more click ends the same
+		refuse(w, http.StatusForbidden, "no_session") // the browser stores no cookie: another click would end the same
 		return
 	}
-	// Taken before anything is verified: a nonce serves one attempt.
-	nonce := s.nonces.take(session.Value)
+	// Deleted before anything is verified: a nonce serves one attempt.
+	nonce := s.nonces.consume(session.Value)
 	if nonce == "" {
 		refuse(w, http.StatusForbidden, "challenge_expired")
 		return
@@ -153,12 +153,12 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, "internal")
 		return
 	}
-	// A session of its own: the one of the challenge is known to whoever saw it begin.
-	setCookie(w, s.people.enter(cps.Parse(result.Certificate, cps.DemoRules())))
+	// A new session: whoever planted the challenge's session knows its identifier.
+	setCookie(w, s.people.begin(cps.Parse(result.Certificate, cps.DemoRules())))
 	answer(w, http.StatusOK, map[string]string{"next": "/"})
 }
 
-// setCookie is Secure for localhost too: browsers count it as a safe place.
+// setCookie sets Secure for localhost too, which browsers consider secure.
 func setCookie(w http.ResponseWriter, session string) {
 	http.SetCookie(w, &http.Cookie{
 		Name: cookie, Value: session, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
@@ -176,7 +176,8 @@ func answer(w http.ResponseWriter, status int, body any) {
 	}
 }
 
-// refuse answers as RFC 9457 says. The page's library has words for the reason.
+// refuse answers with a problem document (RFC 9457). The page's library has a text
+// for the reason.
 func refuse(w http.ResponseWriter, status int, reason string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	answer(w, status, map[string]any{"title": http.StatusText(status), "status": status, "reason": reason})

@@ -73,7 +73,7 @@ func create(t *testing.T, template, parent *x509.Certificate, key, signer *rsa.P
 	return cert
 }
 
-// token signs a challenge as the agent does, for the site the browser named.
+// token signs a challenge as the agent does, for the site that the browser names.
 func (c card) token(t *testing.T, site, nonce string) authtoken.Token {
 	t.Helper()
 	message, err := authtoken.Message("RS256", site, nonce)
@@ -119,15 +119,16 @@ func loginRequest(t *testing.T, cookies []*http.Cookie, token authtoken.Token) *
 	return r
 }
 
-// login is one that must be refused.
-func login(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token, want int) map[string]any {
+// refused requires that a login is refused with a status, and returns the problem.
+func refused(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token, want int) map[string]any {
 	t.Helper()
 	body, _ := ask(t, handler, loginRequest(t, cookies, token), want)
 	return body
 }
 
-// enter is a login that must succeed: where it leads, and the session.
-func enter(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token) (next string, in []*http.Cookie) {
+// loggedIn requires that a login succeeds, and returns where it leads and the
+// session's cookies.
+func loggedIn(t *testing.T, handler http.Handler, cookies []*http.Cookie, token authtoken.Token) (next string, in []*http.Cookie) {
 	t.Helper()
 	body, in := ask(t, handler, loginRequest(t, cookies, token), http.StatusOK)
 	return fmt.Sprint(body["next"]), in
@@ -163,28 +164,28 @@ func TestLogin(t *testing.T) {
 
 	nonce, cookies := challenge()
 	good := c.token(t, origin, nonce)
-	next, in := enter(t, handler, cookies, good)
+	next, in := loggedIn(t, handler, cookies, good)
 	if page := page(handler, in); next != "/" || !strings.Contains(page, "899700075122") || strings.Contains(page, "<cpx-login") {
 		t.Errorf("next %q, then %s", next, page)
 	}
 	if page := page(handler, cookies); strings.Contains(page, "899700075122") || !strings.Contains(page, "<cpx-login") {
 		t.Errorf("the session of the challenge opens %s", page)
 	}
-	wantReason(login(t, handler, cookies, good, http.StatusForbidden), "challenge_expired")
-	wantReason(login(t, handler, nil, good, http.StatusForbidden), "no_session")
+	wantReason(refused(t, handler, cookies, good, http.StatusForbidden), "challenge_expired")
+	wantReason(refused(t, handler, nil, good, http.StatusForbidden), "no_session")
 
 	nonce, cookies = challenge()
-	wantReason(login(t, handler, cookies, c.token(t, "https://evil.example", nonce), http.StatusForbidden), "bad_signature")
+	wantReason(refused(t, handler, cookies, c.token(t, "https://evil.example", nonce), http.StatusForbidden), "bad_signature")
 
 	nonce, cookies = challenge()
-	wantReason(login(t, handler, cookies, newCard(t).token(t, origin, nonce), http.StatusForbidden), "untrusted_ca")
+	wantReason(refused(t, handler, cookies, newCard(t).token(t, origin, nonce), http.StatusForbidden), "untrusted_ca")
 
 	nonce, cookies = challenge()
 	now = now.Add(nonceLifetime)
-	wantReason(login(t, handler, cookies, c.token(t, origin, nonce), http.StatusForbidden), "challenge_expired")
+	wantReason(refused(t, handler, cookies, c.token(t, origin, nonce), http.StatusForbidden), "challenge_expired")
 }
 
-// TestServe: what is missing is said.
+// TestServe: an error names what is missing.
 func TestServe(t *testing.T) {
 	c := newCard(t)
 	for want, err := range map[string]error{

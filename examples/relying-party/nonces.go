@@ -14,40 +14,41 @@ const (
 	maxNonces     = 10_000
 )
 
-// nonces keeps one nonce for each session, for one use. It may be used
+// nonces stores one nonce for each session, for one use. It may be used
 // concurrently.
 type nonces struct {
 	now     func() time.Time
 	mu      sync.Mutex
-	waiting map[string]waitingNonce
+	pending map[string]pendingNonce
 }
 
-type waitingNonce struct {
+type pendingNonce struct {
 	nonce string
 	until time.Time
 }
 
 func newNonces(now func() time.Time) *nonces {
-	return &nonces{now: now, waiting: map[string]waitingNonce{}}
+	return &nonces{now: now, pending: map[string]pendingNonce{}}
 }
 
 func (n *nonces) create() (session, nonce string) {
 	session, nonce = rand.Text(), authtoken.NewNonce()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if len(n.waiting) >= maxNonces {
-		clear(n.waiting) // people begin again; memory does not grow
+	if len(n.pending) >= maxNonces {
+		clear(n.pending) // bounds the memory; people click once more
 	}
-	n.waiting[session] = waitingNonce{nonce, n.now().Add(nonceLifetime)}
+	n.pending[session] = pendingNonce{nonce, n.now().Add(nonceLifetime)}
 	return session, nonce
 }
 
-// take gives the session's nonce, "" where it has none that is still good.
-func (n *nonces) take(session string) string {
+// consume deletes the session's nonce and returns it, "" where there is none or it
+// has expired.
+func (n *nonces) consume(session string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	w, ok := n.waiting[session]
-	delete(n.waiting, session)
+	w, ok := n.pending[session]
+	delete(n.pending, session)
 	if !ok || !n.now().Before(w.until) {
 		return ""
 	}

@@ -19,11 +19,11 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// csp has what card login needs: files of the site, and the agent.
+// csp permits what card login needs: the site's files, and the agent.
 const csp = "default-src 'none'; script-src 'self'; connect-src 'self' ws://127.0.0.1:* wss://localhost:*; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// library serves the page's library from the module. Another site copies js/dist.
+// library serves the page's library from the module. Other sites copy js/dist.
 func library() http.Handler {
 	dist, err := fs.Sub(js.Files, "dist")
 	if err != nil { // the folder is built in
@@ -32,7 +32,7 @@ func library() http.Handler {
 	return http.StripPrefix("/static/cpx-bridge/", http.FileServerFS(dist))
 }
 
-// page shows the button, or who is in.
+// page shows the button, or who has logged in.
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	var person *cps.Person
 	if session, err := r.Cookie(cookie); err == nil {
@@ -48,7 +48,7 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 
 func (s *site) logout(w http.ResponseWriter, r *http.Request) {
 	if session, err := r.Cookie(cookie); err == nil {
-		s.people.leave(session.Value)
+		s.people.end(session.Value)
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
@@ -58,7 +58,7 @@ const (
 	maxPeople       = 10_000
 )
 
-// people are those who are in, by session. It may be used concurrently.
+// people are those who have logged in, by session. It may be used concurrently.
 type people struct {
 	now func() time.Time
 	mu  sync.Mutex
@@ -72,12 +72,12 @@ type inside struct {
 
 func newPeople(now func() time.Time) *people { return &people{now: now, all: map[string]inside{}} }
 
-func (p *people) enter(person cps.Person) (session string) {
+func (p *people) begin(person cps.Person) (session string) {
 	session = rand.Text()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.all) >= maxPeople {
-		clear(p.all) // people log in again; memory does not grow
+		clear(p.all) // bounds the memory; people log in once more
 	}
 	p.all[session] = inside{person, p.now().Add(sessionLifetime)}
 	return session
@@ -93,7 +93,7 @@ func (p *people) in(session string) *cps.Person {
 	return &i.person
 }
 
-func (p *people) leave(session string) {
+func (p *people) end(session string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.all, session)

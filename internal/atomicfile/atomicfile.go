@@ -1,15 +1,15 @@
-// Package atomicfile gives a file a new content in one step: whoever reads it
-// meanwhile, and whatever ends the program or the power half way, finds the old
-// content or the new one, whole.
+// Package atomicfile replaces a file's content in one step: a reader, even after
+// the program or the power failed half way, finds the old content or the new,
+// whole.
 //
-// The new content is written to a second file, brought to the disk, and renamed
+// The new content is written to a second file, synced to disk, and renamed
 // over the first (POSIX.1-2017, rename; MoveFileEx with
 // MOVEFILE_REPLACE_EXISTING on Windows). A symbolic link in the file's place is
 // replaced, not followed.
 //
 // Write may be called concurrently, also by several processes: the last one
-// wins. It makes no folder, and it locks nothing: who reads a file in order to
-// write it needs a lock of its own.
+// wins. It makes no folder and locks nothing: a caller that reads a file, changes
+// it and writes it back needs a lock of its own.
 package atomicfile
 
 import (
@@ -19,24 +19,24 @@ import (
 	"path/filepath"
 )
 
-// Options say what the new file is like. The zero value is a file that only its
-// owner may read, written beside the one it replaces.
+// Options describe the new file. The zero value is a file that only its owner may
+// read, written beside the one it replaces.
 type Options struct {
-	// Mode is the new file's, whatever the umask; 0 is 0600.
+	// Mode is the new file's, whatever the umask; 0 means 0600.
 	Mode fs.FileMode
-	// Like, where it is not nil, gives the new file its mode, and its owner where
-	// this process may give files away.
+	// Like, where not nil, is a file whose mode the new file gets, and whose owner
+	// too where this process may set that.
 	Like fs.FileInfo
-	// Scratch is the folder in which the file is written; "" is the file's own.
-	// It is for folders of which other programs read every file, and must be on
-	// the same disk.
+	// Scratch is the folder to write the second file in; "" is the file's own. It
+	// is for folders of which other programs read every file, and must be on the
+	// same disk.
 	Scratch string
 
 	sync func(*os.File) error // in place of (*os.File).Sync, for tests
 }
 
-// Read reads a file that Write replaces. On Windows a file cannot be opened at
-// the very moment in which it is replaced: Read then waits for it.
+// Read reads a file that Write replaces. On Windows a file cannot be opened at the
+// very moment of its replacement: Read then tries again.
 func Read(path string) ([]byte, error) {
 	var content []byte
 	err := patiently(func() (err error) {
@@ -46,11 +46,12 @@ func Read(path string) ([]byte, error) {
 	return content, err
 }
 
-// Write gives the file at path its content. The folder must be there.
+// Write replaces the content of the file at path, or creates it. Its folder must
+// exist.
 func Write(path string, content []byte, o Options) error {
 	dir, name := filepath.Split(path)
 	if dir == "" {
-		dir = "." // CreateTemp would take the system's folder
+		dir = "." // CreateTemp would use the system's temporary folder
 	}
 	scratch := o.Scratch
 	if scratch == "" {
@@ -62,8 +63,8 @@ func Write(path string, content []byte, o Options) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
-	// Synced before it is renamed: some disks would else keep the new name and
-	// lose the content.
+	// Sync before the rename: otherwise some disks would keep the new name and lose
+	// the content.
 	if err = errors.Join(err, f.Chmod(o.mode()), setOwner(f, o.Like), o.toDisk(f), f.Close()); err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// folder is a temporary folder. t.TempDir would fail in wine, which removes no
-// folder in that way.
+// folder is a temporary folder. t.TempDir would fail in wine, which cannot remove
+// a folder its way.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "atomicfile")
@@ -30,8 +30,8 @@ func mustWrite(t *testing.T, path, content string, o Options) {
 	}
 }
 
-// expect fails unless the folder holds exactly this file with this content:
-// nothing half written stays behind.
+// expect fails unless the folder holds exactly this file with this content, and
+// nothing half written.
 func expect(t *testing.T, path, content string) {
 	t.Helper()
 	got, err := Read(path)
@@ -54,7 +54,7 @@ func TestWrite(t *testing.T) {
 	expect(t, path, "")
 }
 
-// A name without a folder is in the current one, not in the system's for
+// A name without a folder is in the current folder, not in the system's for
 // temporary files.
 func TestWriteHere(t *testing.T) {
 	t.Chdir(folder(t))
@@ -63,8 +63,8 @@ func TestWriteHere(t *testing.T) {
 	expect(t, "value.json", "one")
 }
 
-// The content is on the disk before it gets the name, and a disk that fails
-// changes nothing.
+// The content is on the disk before it gets the name, and a disk's failure changes
+// nothing.
 func TestSynced(t *testing.T) {
 	path := filepath.Join(folder(t), "value.json")
 	mustWrite(t, path, "one", Options{})
@@ -142,7 +142,7 @@ func TestScratch(t *testing.T) {
 	}})
 	expect(t, path, "one")
 	if rest, err := os.ReadDir(scratch); err != nil || len(rest) > 0 {
-		t.Errorf("in the scratch folder stays %v, %v", rest, err)
+		t.Errorf("the scratch folder still holds %v, %v", rest, err)
 	}
 }
 
@@ -152,11 +152,11 @@ func TestNoFolder(t *testing.T) {
 		t.Errorf("without a folder: %v", err)
 	}
 	if _, err := Read(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a file that is not there: %v", err)
+		t.Errorf("a file that does not exist: %v", err)
 	}
 }
 
-// TestWhole: who reads while others write reads one of the contents, whole.
+// TestWhole: a reader among writers reads one of the contents, whole.
 func TestWhole(t *testing.T) {
 	path := filepath.Join(folder(t), "value.json")
 	contents := [][]byte{bytes.Repeat([]byte("a"), 10_000), bytes.Repeat([]byte("b"), 20_000)}

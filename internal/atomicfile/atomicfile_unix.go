@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// setOwner gives a new file the owner of another one. Only root can.
+// setOwner gives the new file the owner of another file, which only root can.
 func setOwner(f *os.File, like fs.FileInfo) error {
 	if like == nil || os.Geteuid() != 0 {
 		return nil
@@ -21,8 +21,8 @@ func setOwner(f *os.File, like fs.FileInfo) error {
 
 func patiently(do func() error) error { return do() }
 
-// syncFolder brings the new name to the disk. It is done where it can be: some
-// file systems refuse it, and the file is in its place either way.
+// syncFolder syncs the new name to disk. Some file systems refuse that, which is
+// no error: the file has its name either way.
 func syncFolder(dir string) {
 	d, err := os.Open(dir)
 	if err != nil {

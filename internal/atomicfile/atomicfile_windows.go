@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// A file that somebody reads cannot be replaced before it is closed again, and
-// not opened while it is replaced: our own processes are done in microseconds,
-// programs that look for viruses in some hundred milliseconds.
+// A file that somebody has open cannot be replaced, nor opened while it is being
+// replaced. Our own processes need microseconds, virus scanners some hundred
+// milliseconds.
 const (
 	patience = 2 * time.Second
 	pause    = 5 * time.Millisecond
 )
 
-// patiently repeats what fails because another process uses the file.
+// patiently repeats do while it fails because another process uses the file.
 func patiently(do func() error) error {
 	limit := time.Now().Add(patience)
 	for {

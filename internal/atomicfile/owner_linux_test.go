@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What an administrator changes in another user's file stays that user's.
+// A user's file that an administrator changes remains the user's.
 func TestOwner(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give files away")

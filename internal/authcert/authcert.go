@@ -1,16 +1,16 @@
-// Package authcert says what an authentication certificate is: for the agent,
-// which asks for a PIN for no other, for the token and for the sites that verify
+// Package authcert defines what an authentication certificate is: for the agent,
+// which asks for a PIN for no other, for the token, and for the sites that verify
 // it.
 //
 // It goes by key usage and extended key usage (RFC 5280, 4.2.1.3 and 4.2.1.12),
-// never by labels, as the Web eID validators do: digitalSignature has to be
-// there, and clientAuth where there is any extended key usage; anyExtendedKeyUsage
-// does not stand for it. It is stricter than they in one thing: cards carry a
-// signature certificate too, which has digitalSignature as well, and
-// nonRepudiation tells it apart.
+// never by labels, as the Web eID validators do: digitalSignature is required, and
+// clientAuth where there is any extended key usage; anyExtendedKeyUsage does not
+// replace it. In one point it is stricter than they are: cards also carry a
+// signature certificate, which has digitalSignature too, and is refused for its
+// nonRepudiation.
 //
-// Its functions may be called concurrently. Validity, issuer, policies and
-// revocation are no part of it.
+// Its functions may be called concurrently. It never checks validity, issuer,
+// policies or revocation.
 package authcert
 
 import (
@@ -42,7 +42,7 @@ func Check(c *x509.Certificate) error {
 	return nil
 }
 
-// HasExtendedKeyUsage says whether the certificate names any at all.
+// HasExtendedKeyUsage reports whether the certificate names any at all.
 func HasExtendedKeyUsage(c *x509.Certificate) bool {
 	return len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) > 0
 }

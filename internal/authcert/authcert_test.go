@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// issued is the certificate as it is read from a card.
+// issued is the template's certificate as it would be read from a card.
 func issued(t *testing.T, template x509.Certificate) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

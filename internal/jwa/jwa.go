@@ -1,9 +1,9 @@
-// Package jwa is the signature algorithms of the Web eID token, by their names in
+// Package jwa has the signature algorithms of the Web eID token, by their names in
 // JSON Web Algorithms (RFC 7518, 3.1): RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC
 // 8017) and ECDSA, each with SHA-2. ECDSA signatures are the raw r‖s of section
 // 3.4 and never DER; the salt of PSS is as long as the hash (3.5).
 //
-// It says which algorithm fits which key, hashes and verifies. It signs nothing:
+// It says which algorithm fits which key, hashes and verifies. It never signs:
 // cards do. Algorithms are values; all functions and methods may be called
 // concurrently.
 package jwa
@@ -55,13 +55,13 @@ var algorithms = map[string]Algorithm{
 	ES512: {ES512, schemeECDSA, crypto.SHA512, elliptic.P521()},
 }
 
-// Lookup finds an algorithm by its name, in its letter case.
+// Lookup finds an algorithm by its name, whose letter case counts.
 func Lookup(name string) (Algorithm, bool) {
 	a, ok := algorithms[name]
 	return a, ok
 }
 
-// Get is Lookup for the names of this package: it panics at any other.
+// Get is Lookup for this package's constants: it panics for any other name.
 func Get(name string) Algorithm {
 	a, ok := Lookup(name)
 	if !ok {
@@ -70,16 +70,16 @@ func Get(name string) Algorithm {
 	return a
 }
 
-// String is the algorithm's name.
+// String returns the algorithm's name.
 func (a Algorithm) String() string { return a.name }
 
-// Hash is the digest that the algorithm signs.
+// Hash returns the hash whose digest the algorithm signs.
 func (a Algorithm) Hash() crypto.Hash { return a.hash }
 
-// IsPSS says whether it is one of RSASSA-PSS.
+// IsPSS reports whether it is one of RSASSA-PSS.
 func (a Algorithm) IsPSS() bool { return a.scheme == schemePSS }
 
-// Fits returns nil where the algorithm can be used with the key.
+// Fits returns nil where the algorithm fits the key.
 func (a Algorithm) Fits(public crypto.PublicKey) error {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -106,8 +106,8 @@ func (a Algorithm) Digest(message []byte) []byte {
 	return h.Sum(nil)
 }
 
-// CheckLength refuses a signature that cannot be one of the key's: DER instead of
-// raw ECDSA among others. The key must fit the algorithm.
+// CheckLength refuses a signature whose length cannot be the key's, such as one in
+// DER instead of raw ECDSA. The key must fit the algorithm.
 func (a Algorithm) CheckLength(public crypto.PublicKey, signature []byte) error {
 	want := 0
 	switch key := public.(type) {
@@ -122,10 +122,10 @@ func (a Algorithm) CheckLength(public crypto.PublicKey, signature []byte) error 
 	return nil
 }
 
-// coordinate is the length of r and of s.
+// coordinate is the length of r and of s, in bytes.
 func (a Algorithm) coordinate() int { return (a.curve.Params().BitSize + 7) / 8 }
 
-// Verify returns nil where the signature over the message is the key's.
+// Verify returns nil where the key made the signature over the message.
 func (a Algorithm) Verify(public crypto.PublicKey, message, signature []byte) error {
 	if err := a.Fits(public); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (a Algorithm) Verify(public crypto.PublicKey, message, signature []byte) er
 	}
 	n := a.coordinate()
 	r, s := new(big.Int).SetBytes(signature[:n]), new(big.Int).SetBytes(signature[n:])
-	if !ecdsa.Verify(public.(*ecdsa.PublicKey), digest, r, s) { // it fits: it is one
+	if !ecdsa.Verify(public.(*ecdsa.PublicKey), digest, r, s) { // Fits has checked the type
 		return errors.New("ECDSA verification error")
 	}
 	return nil

@@ -13,8 +13,8 @@ import (
 
 var message = []byte("TEST message")
 
-// signed is a signature that the algorithm's own rules make, by other code than
-// the one that verifies it.
+// signed is a signature made by the algorithm's rules, with other code than the
+// code that verifies it.
 func signed(t *testing.T, name string, key crypto.Signer) []byte {
 	t.Helper()
 	hash := map[byte]crypto.Hash{'2': crypto.SHA256, '3': crypto.SHA384, '5': crypto.SHA512}[name[2]]
@@ -43,7 +43,7 @@ func signed(t *testing.T, name string, key crypto.Signer) []byte {
 	return signature
 }
 
-// keys by the beginning or the whole of the names that fit them.
+// keys has a key of each kind; that of ECDSA bears the name of its algorithm.
 func keys(t *testing.T) map[string]crypto.Signer {
 	t.Helper()
 	long, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -93,8 +93,8 @@ func TestEveryAlgorithmWithEveryKey(t *testing.T) {
 	}
 }
 
-// refuses takes no other message, no changed signature and none of another
-// length.
+// refuses requires that another message, a changed signature and one of another
+// length are refused.
 func refuses(t *testing.T, a Algorithm, key crypto.PublicKey, signature []byte) {
 	t.Helper()
 	if a.Verify(key, append([]byte("x"), message...), signature) == nil {
@@ -111,7 +111,7 @@ func refuses(t *testing.T, a Algorithm, key crypto.PublicKey, signature []byte) 
 	}
 }
 
-// A signature of one scheme or hash is none of another's.
+// A signature of one scheme or hash does not verify under another.
 func TestAlgorithmsDiffer(t *testing.T) {
 	key := keys(t)["RSA"]
 	names := []string{RS256, RS384, RS512, PS256, PS384, PS512}
@@ -134,7 +134,7 @@ func TestAlgorithmsDiffer(t *testing.T) {
 	}
 }
 
-// DER, which cards and libraries speak of themselves, is never taken.
+// DER, which cards and libraries produce by default, is never accepted.
 func TestNoDER(t *testing.T) {
 	key := keys(t)[ES256].(*ecdsa.PrivateKey)
 	der, err := key.Sign(rand.Reader, Get(ES256).Digest(message), crypto.SHA256)
@@ -154,7 +154,7 @@ func TestLookup(t *testing.T) {
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("Get of what is none")
+			t.Error("Get of an unknown name")
 		}
 	}()
 	Get("none")

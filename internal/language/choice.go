@@ -8,21 +8,21 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/remembered"
 )
 
-// Choice is the language that the person chose in the tray, kept in a small
+// Choice is the language that the person chose in the tray, stored in a small
 // file. Its methods may be called concurrently, also by several processes. A nil
-// *Choice remembers nothing.
+// *Choice stores nothing.
 type Choice struct{ value *remembered.Value[chosen] }
 
 type chosen struct {
 	Lang string `json:"lang"`
 }
 
-// NewChoice keeps the choice in the given state folder.
+// NewChoice stores the choice in the given state folder.
 func NewChoice(stateDir string) *Choice {
 	return &Choice{remembered.New(filepath.Join(stateDir, "language.json"), func(c chosen) error { return Check(c.Lang) })}
 }
 
-// Check refuses what is not one of the constants.
+// Check refuses a language that is not one of the constants.
 func Check(lang string) error {
 	if !Known(lang) {
 		return fmt.Errorf("%.20q is not a language of the agent", lang)
@@ -30,7 +30,7 @@ func Check(lang string) error {
 	return nil
 }
 
-// Get returns the language, "" where none was chosen.
+// Get returns the language chosen, "" where none was.
 func (c *Choice) Get() (string, error) {
 	if c == nil {
 		return "", nil
@@ -39,7 +39,7 @@ func (c *Choice) Get() (string, error) {
 	return got.Lang, err
 }
 
-// Set keeps the language; remembered.ErrNowhere where c is nil.
+// Set stores the language. It fails with remembered.ErrNowhere where c is nil.
 func (c *Choice) Set(lang string) error {
 	if c == nil {
 		return remembered.ErrNowhere
@@ -47,11 +47,11 @@ func (c *Choice) Set(lang string) error {
 	return c.value.Set(chosen{lang})
 }
 
-// OfPerson is the language that a person reads where a page names none. setting
-// is the settings' language, "" for none, and fixed says that it is the machine's
-// policy which sets it: that comes first, then what the person chose in the tray,
-// then the person's settings, then the desktop. A choice that cannot be read is
-// said in the log.
+// OfPerson returns the language for a person where no page names one. setting is
+// the settings' language, "" for none, and fixed says whether the machine's policy
+// sets it. Such a policy comes first, then the person's choice in the tray, then
+// the person's settings, then the desktop. A choice that cannot be read is logged
+// and ignored.
 func OfPerson(fixed bool, setting string, choice *Choice, log *slog.Logger) string {
 	if fixed {
 		return Or(setting)

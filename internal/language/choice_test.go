@@ -62,11 +62,11 @@ func TestChoice(t *testing.T) {
 	}
 	for _, lang := range []string{"de", "", "FR"} {
 		if err := c.Set(lang); err == nil {
-			t.Errorf("%q was kept", lang)
+			t.Errorf("%q was stored", lang)
 		}
 	}
 	if lang, err := c.Get(); lang != French || err != nil {
-		t.Errorf("after what was refused: %q, %v", lang, err)
+		t.Errorf("after a refusal: %q, %v", lang, err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "language.json"))
 	if err != nil || string(text) != "{\"lang\":\"fr\"}\n" {
@@ -74,7 +74,7 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// Where there is no place for it, nothing was chosen and nothing is kept.
+// Without a file for it, nothing was chosen and nothing is stored.
 func TestNoChoice(t *testing.T) {
 	var c *Choice
 	if lang, err := c.Get(); lang != "" || err != nil {

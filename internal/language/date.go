@@ -2,7 +2,7 @@ package language
 
 import "time"
 
-// Date is a day as people write it in lang, where they are.
+// Date formats a day in local time, as people write it in lang.
 func Date(t time.Time, lang string) string {
 	if lang == English {
 		return t.Local().Format("2 January 2006")
@@ -10,7 +10,7 @@ func Date(t time.Time, lang string) string {
 	return t.Local().Format("02/01/2006")
 }
 
-// DateTime is a day and its time to the minute.
+// DateTime formats a day and its time to the minute, as Date does.
 func DateTime(t time.Time, lang string) string {
 	if lang == English {
 		return t.Local().Format("2 January 2006, 15:04")

@@ -1,13 +1,14 @@
-// Package language says in which of its languages the product speaks to a
-// person: it reads what pages, browsers, settings and desktops say of languages,
-// and knows how each of ours writes a date.
+// Package language decides in which of its languages the product addresses a
+// person: it reads the languages that pages, browsers, settings and desktops name,
+// and formats dates in ours.
 //
 // Tags are those of BCP 47, in which settings, pages and Accept-Language headers
 // (RFC 9110, 12.5.4) name languages, or POSIX locales. They are matched as
-// Unicode's CLDR does, by golang.org/x/text/language: who reads Breton is
-// answered in French, who reads Welsh in English.
+// Unicode's CLDR does, by golang.org/x/text/language: a reader of Breton is
+// answered in French, a reader of Welsh in English.
 //
-// All functions may be called concurrently. The texts themselves are elsewhere.
+// All functions may be called concurrently. It never holds the texts themselves:
+// those are in package texts.
 package language
 
 import (
@@ -19,26 +20,26 @@ import (
 	"golang.org/x/text/language"
 )
 
-// The languages, by the tags that stand in settings, messages and files.
+// The languages, by their tags in settings, messages and files.
 const (
 	French  = "fr"
 	English = "en"
 )
 
-// ours are the languages by their place in the matcher.
+// ours are the languages, by their index in the matcher.
 var (
 	ours    = []string{French, English}
 	matcher = language.NewMatcher([]language.Tag{language.French, language.English})
 )
 
-// Known says whether lang is one of the two constants.
+// Known reports whether lang is one of the two constants.
 func Known(lang string) bool { return slices.Contains(ours, lang) }
 
-// maxTag is enough for every tag (RFC 5646, 4.4.1 wants room for 35 characters).
+// maxTag is enough for every tag (RFC 5646, 4.4.1 asks for 35 characters).
 const maxTag = 128
 
-// Match is the language that serves who asks for tag, "" where none does. A tag
-// may be followed by an encoding, as in fr_FR.UTF-8 and fr_FR@euro.
+// Match returns our language for a reader of tag, "" where none serves. The tag
+// may be a POSIX locale with its encoding, as in fr_FR.UTF-8 and fr_FR@euro.
 func Match(tag string) string {
 	if len(tag) > maxTag {
 		tag = tag[:maxTag]
@@ -46,7 +47,7 @@ func Match(tag string) string {
 	if i := strings.IndexAny(tag, ".@"); i >= 0 {
 		tag = tag[:i]
 	}
-	parsed, _ := language.Parse(tag) // of a bad tag, what could be read: fr of fr-?
+	parsed, _ := language.Parse(tag) // of a malformed tag, what could be read: fr of fr-?
 	return match(parsed)
 }
 
@@ -62,8 +63,8 @@ func match(tag language.Tag) string {
 // ten or so.
 const maxRanges = 50
 
-// Accept is the language of ours that an Accept-Language header likes best, ""
-// where it names none of them. What is malformed in it is passed over.
+// Accept returns the one of our languages that an Accept-Language header prefers,
+// "" where it names none. Malformed parts are skipped.
 func Accept(header string) string {
 	type weighed struct {
 		tag    language.Tag
@@ -88,9 +89,9 @@ func Accept(header string) string {
 	return ""
 }
 
-// Desktop is the language of the person's desktop (POSIX, environment
-// variables, 8.2): French where it names none, for most who use the product read
-// it, and English where it names one that we do not speak.
+// Desktop returns the language of the person's desktop (POSIX, environment
+// variables, 8.2): French where it names none, because most of the product's users
+// read French, and English where it names one that is not ours.
 func Desktop() string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		value := os.Getenv(name)
@@ -102,7 +103,7 @@ func Desktop() string {
 	return French
 }
 
-// Or is the language of the setting, else the desktop's.
+// Or returns the language of the setting, else the desktop's.
 func Or(setting string) string {
 	if lang := Match(setting); lang != "" {
 		return lang

@@ -8,12 +8,12 @@ import (
 
 func TestMatch(t *testing.T) {
 	for tag, want := range map[string]string{
-		// What pages, settings and desktops say.
+		// As pages, settings and desktops name them.
 		"fr": French, "FR": French, "fr-FR": French, "fr-CA": French, "fr_FR": French, "fr-": French, "fr-x-private": French,
 		"en": English, "En": English, "en-US": English, "en_GB": English, "EN-gb": English,
 		"fr_FR.UTF-8": French, "fr.UTF-8": French, "fr_FR@euro": French, "en_GB.ISO-8859-1": English, "en@shaw": English,
 		"fra": French, "eng": English, "und-FR": French,
-		// Who reads these reads ours.
+		// Readers of these read one of ours.
 		"br": French, "oc": French, "co_FR.UTF-8": French, "ht": French, "wo-SN": French, "cy": English,
 		// None of ours.
 		"": "", "de": "", "de-FR": "", "zh": "", "enx": "", "frank": "", "und": "", "mul": "", "x-fr": "", "C": "", "*": "", ".fr": "",
@@ -30,13 +30,13 @@ func TestAccept(t *testing.T) {
 	for header, want := range map[string]string{
 		"": "", "de": "", "enx": "", "*": "", "en": English, "fr": French,
 		"de,en;q=0.8": English, "en-US,fr": English, "fr-CA,en": French, "en-GB,en;q=0.9,fr;q=0.8": English,
-		"fr;q=0.5,en":                      English, // by weight, not by place
+		"fr;q=0.5,en":                      English, // by weight, not by position
 		"de;q=1, fr;q=0.5,en;q=0.7":        English,
 		"en;q=0,fr":                        French, // 0 is "not this one"
 		"fr;q=0":                           "",
 		"br,en;q=0.9":                      French,
 		"de,*;q=0.5":                       "",
-		"?!,fr":                            French, // what is malformed is passed over
+		"?!,fr":                            French, // malformed parts are skipped
 		"fr;q=much,en":                     English,
 		" ,, ,fr-FR ; q=0.3 ,":             French,
 		strings.Repeat("de,", 1000) + "fr": "",
@@ -94,7 +94,7 @@ func TestDate(t *testing.T) {
 	}
 }
 
-// A day begins where the person is.
+// Days are those of local time.
 func TestDateIsLocal(t *testing.T) {
 	at := time.Date(2027, time.March, 4, 23, 30, 0, 0, time.UTC)
 	if got, want := Date(at.In(time.FixedZone("", 3600)), English), Date(at, English); got != want {

@@ -4,10 +4,10 @@ package nodump
 
 import "golang.org/x/sys/unix"
 
-// Set keeps this process, and what it starts and does not ask for more, out of
-// core dumps. At 0 a kernel that pipes dumps to a program still does (core(5)); at
-// 1 byte it neither pipes nor writes any. What it starts may ask for more: an
-// editor that shows the log has nothing to hide.
+// Set keeps this process, and the programs it starts, out of core dumps. With a
+// limit of 0 a kernel that pipes dumps to a program would still do so (core(5));
+// with 1 byte it neither pipes nor writes any. It sets the soft limit only, which
+// a program it starts may raise: an editor that shows the log has nothing to hide.
 func Set() error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {

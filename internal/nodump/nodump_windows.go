@@ -1,5 +1,5 @@
 package nodump
 
-// Set does nothing: the system keeps dumps of programs only where an administrator
-// has it do so.
+// Set does nothing: Windows writes dumps of programs only where an administrator
+// has enabled it.
 func Set() error { return nil }

@@ -1,18 +1,18 @@
 // Package origin is the grammar of a web origin as browsers serialise it (HTML
 // standard, "ASCII serialisation of an origin"; URL standard, "host parsing" and
-// "host serializing"): of the agent that lets a page in, of the token that is
-// signed over it, and of the site that checks the token.
+// "host serializing"). The agent that admits a page, the token that is signed over
+// its origin and the site that checks the token all use it.
 //
-// It takes https://host and https://host:port in lower-case ASCII, without
-// default port, path or trailing dot, and http on this very machine. A host is an
-// IPv4 address, an IPv6 address in brackets, each in the one form that browsers
+// It accepts https://host and https://host:port in lower-case ASCII, without
+// default port, path or trailing dot, and http on this machine. A host is an IPv4
+// address or an IPv6 address in brackets, each in the one form that browsers
 // write, or a name of letters, digits, "-" and "_" with the lengths of DNS (RFC
-// 1035, 2.3.4). So it is narrower than the URL standard, which takes "!" in a
-// name, and never wider: what it takes, a browser writes in the same way, the
-// digits of an internationalised name (xn--…) aside, which it does not decode.
+// 1035, 2.3.4). So it is narrower than the URL standard, which allows "!" in a
+// name, and never wider: browsers write what it accepts in the same way, except
+// that it does not decode internationalised names (xn--…).
 //
-// Its functions and methods may be called concurrently. It knows no policy and
-// asks no name server.
+// Its functions and methods may be called concurrently. It never applies a policy
+// and never asks a name server.
 package origin
 
 import (
@@ -23,7 +23,7 @@ import (
 	"strings"
 )
 
-// MaxLength is the longest origin taken, in characters, as in the Web eID token.
+// MaxLength is the longest origin accepted, in characters, as in the Web eID token.
 const MaxLength = 255
 
 // The errors of Parse.
@@ -41,8 +41,8 @@ type Origin struct {
 	ip    bool
 }
 
-// Parse takes exactly what a browser would send. The error is ErrMalformed or
-// ErrPlainHTTP, wrapped.
+// Parse accepts exactly what a browser would send. The error wraps ErrMalformed or
+// ErrPlainHTTP.
 func Parse(text string) (Origin, error) {
 	o, err := parse(text)
 	if err != nil {
@@ -74,7 +74,7 @@ func parse(text string) (Origin, error) {
 	return o, nil
 }
 
-// cutPort: the last colon is the port's, unless it stands inside an IPv6 address.
+// cutPort cuts at the last colon, unless that is inside an IPv6 address.
 func cutPort(authority string) (host, digits string, found bool) {
 	if i := strings.LastIndexByte(authority, ':'); i > strings.LastIndexByte(authority, ']') {
 		return authority[:i], authority[i+1:], true
@@ -82,19 +82,19 @@ func cutPort(authority string) (host, digits string, found bool) {
 	return authority, "", false
 }
 
-// parsePort takes no 0, of which no server can be reached.
+// parsePort refuses 0, at which no server can be reached.
 func parsePort(digits string) (int, bool) {
 	n, err := strconv.ParseUint(digits, 10, 16)
 	return int(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == digits
 }
 
-// String is the origin as it was given.
+// String returns the origin as it was parsed.
 func (o Origin) String() string { return o.text }
 
-// Host is its host, of an IPv6 address without brackets.
+// Host returns its host, of an IPv6 address without the brackets.
 func (o Origin) Host() string { return o.host }
 
-// Port is its port, also where that is the scheme's own and not spelled out.
+// Port returns its port, also where it is the scheme's default and not written.
 func (o Origin) Port() int {
 	if o.port == 0 {
 		return o.defaultPort()
@@ -109,17 +109,17 @@ func (o Origin) defaultPort() int {
 	return 443
 }
 
-// HasPort says whether a port is spelled out, which is never the scheme's own.
+// HasPort reports whether a port is written, which is never the scheme's default.
 func (o Origin) HasPort() bool { return o.port != 0 }
 
-// IsIP says whether its host is an address and not a name.
+// IsIP reports whether its host is an address and not a name.
 func (o Origin) IsIP() bool { return o.ip }
 
-// IsLoopbackHTTP says whether it is http, which is on this very machine: good for
+// IsLoopbackHTTP reports whether it is http, and so on this machine: fit for
 // demonstrations and development, never for a site that others use.
 func (o Origin) IsLoopbackHTTP() bool { return o.plain }
 
-// parseHost gives an IPv6 address without its brackets.
+// parseHost returns an IPv6 address without its brackets.
 func parseHost(host string) (name string, ip, ok bool) {
 	if inner, found := strings.CutPrefix(host, "["); found {
 		inner, closed := strings.CutSuffix(inner, "]")
@@ -138,8 +138,8 @@ func parseHost(host string) (name string, ip, ok bool) {
 	return host, false, true
 }
 
-// isIPv6 takes the form of the URL standard's serializer. It is that of RFC 5952
-// but for addresses that hold an IPv4 address, whose end is hexadecimal too.
+// isIPv6 accepts the form of the URL standard's serializer. It is that of RFC 5952
+// except that an IPv4 address at the end is written in hexadecimal too.
 func isIPv6(text string) bool {
 	address, err := netip.ParseAddr(text)
 	if err != nil || !address.Is6() || address.Zone() != "" {
@@ -153,7 +153,7 @@ func isIPv6(text string) bool {
 }
 
 // isNumber is the URL standard's "ends in a number": a host with such a last
-// label is an IPv4 address or nothing. 4hopital is none, nor is 0xyz.
+// label is an IPv4 address or invalid. 4hopital is not a number, nor is 0xyz.
 func isNumber(label string) bool {
 	if digits, found := strings.CutPrefix(label, "0x"); found {
 		return strings.Trim(digits, "0123456789abcdef") == ""

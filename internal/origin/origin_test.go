@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What the URL standard makes of these was seen with its implementation in
-// Node.js 20 (Ada): new URL(text).origin is text itself.
+// Checked against an implementation of the URL standard, that of Node.js 20 (Ada):
+// new URL(text).origin is the text itself.
 func TestAccepted(t *testing.T) {
 	for text, want := range map[string]Origin{
 		"https://a":                                  {host: "a"},
@@ -25,7 +25,7 @@ func TestAccepted(t *testing.T) {
 		"https://" + strings.Repeat("abcdefg.", 30) + "abcdefg": {host: strings.Repeat("abcdefg.", 30) + "abcdefg"}, // 255
 		"https://localhost":      {host: "localhost"},
 		"https://localhost:8080": {host: "localhost", port: 8080},
-		// A last label that begins with a digit is no number.
+		// A last label that only begins with a digit is not a number.
 		"https://portail.4hopital":      {host: "portail.4hopital"},
 		"https://portail.4hopital:8443": {host: "portail.4hopital", port: 8443},
 		"https://4hopital":              {host: "4hopital"},
@@ -69,8 +69,8 @@ func TestRefused(t *testing.T) {
 		"characters":       {"https://a b.fr", "https://a.fr ", "https://a.fr\n", "https://a.fr\x00", "https://é.fr", "https://%61.fr", "https://a%2efr", "https://*.a.fr", "https://a!b.fr", "https://a,b.fr", "https://a。fr", "https://a\u00adb.fr", "https://\xff.fr", "https://K.fr"},
 		"hyphens":          {"https://-a.fr", "https://a-.fr", "https://a.-", "https://xn--.fr"},
 		"port":             {"https://a.fr:", "https://a.fr:443", "https://a.fr:0", "https://a.fr:00", "https://a.fr:0443", "https://a.fr:65536", "https://a.fr:99999999999999999999", "https://a.fr:+80", "https://a.fr:-1", "https://a.fr:8 ", "https://a.fr:0x50", "https://a:1:2", "https://:8443", "https://a.fr:٣", "http://localhost:80", "http://127.0.0.1:80"},
-		// A last label that is a number makes it an IPv4 address, of which there is
-		// one form.
+		// A last label that is a number makes the host an IPv4 address, which has
+		// one form only.
 		"IPv4":   {"https://1", "https://4", "https://a.4", "https://a.08", "https://192.0.2", "https://1.2.3", "https://192.0.2.07", "https://192.0.2.256", "https://1.2.3.4.5", "https://127.1", "https://2130706433", "https://0x7f.1", "https://0x7f000001", "https://a.0x", "https://a.0xff", "https://1.1.1.0x1", "https://09.1.1.1", "https://[192.0.2.7]"},
 		"IPv6":   {"https://[]", "https://[", "https://]", "https://[::1", "https://::1", "https://[::1]x", "https://[::1]]", "https://[[::1]]", "https://[::1%lo]", "https://[::1%25lo]", "https://[fe80::1%eth0]", "https://[::ffff:127.0.0.1%25eth0]", "https://[2001:db8:0::1]", "https://[2001:0db8::1]", "https://[0:0:0:0:0:0:0:1]", "https://[1:2:3:4:5:6::7]", "https://[::ffff:127.0.0.1]", "https://[::127.0.0.1]", "https://[64:ff9b::1.2.3.4]", "https://[::ffff:07f0:1]", "https://[::1]:443"},
 		"length": {"https://" + strings.Repeat("a", 64) + ".fr", "https://" + strings.Repeat("abcdefg.", 30) + "abcdefgh", "https://" + strings.Repeat("a.", 130) + "fr", "https://" + strings.Repeat("abcdefg.", 29) + "abcdefg:1234567890123456"},
@@ -83,8 +83,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Plain http is for this machine alone, by the names of which no network knows
-// anything.
+// Plain http is for this machine alone, by the names that no network resolves.
 func TestPlainHTTP(t *testing.T) {
 	for _, text := range []string{"http://a.fr", "http://127.0.0.2", "http://[::1]", "http://localhost.example", "http://a.localhost", "http://192.0.2.7:8080", "http://[::ffff:7f00:1]"} {
 		if _, err := Parse(text); !errors.Is(err, ErrPlainHTTP) {
@@ -115,7 +114,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// What is refused is named, but not at any length.
+// The error quotes what was refused, but not at any length.
 func TestErrorIsShort(t *testing.T) {
 	_, err := Parse("https://" + strings.Repeat("a", 1<<20))
 	if err == nil || len(err.Error()) > 2*MaxLength || !strings.Contains(err.Error(), "https://aaa") {
@@ -123,8 +122,8 @@ func TestErrorIsShort(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is taken is what another reader of URLs sees too, and is made
-// of its parts alone.
+// FuzzParse: another parser of URLs reads an accepted origin in the same way, and
+// its parts make up the whole.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"https://portail.example.fr:8443", "https://portail.4hopital", "https://192.0.2.7", "https://1.2.0x3", "https://[2001:db8::1]:444", "https://[::ffff:127.0.0.1]",
@@ -142,7 +141,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: %+v, and another reader sees %+v, %v", text, o, u, err)
 		}
 		if got := joined(o); got != text || len(text) > MaxLength || text != strings.ToLower(text) || strings.HasSuffix(text, ".") {
-			t.Errorf("%q was taken, of which the parts are %q", text, got)
+			t.Errorf("%q was accepted; its parts make %q", text, got)
 		}
 	})
 }

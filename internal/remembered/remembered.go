@@ -1,11 +1,11 @@
-// Package remembered keeps small values from one run to the next, each in a JSON
+// Package remembered stores small values from one run to the next, each in a JSON
 // file (RFC 8259) of its own that several processes of one person may read and
-// write: a choice made on the command line holds in the agent that runs.
+// write: a choice made on the command line is valid in the running agent.
 //
-// Value's methods may be called concurrently, also by several processes: a
-// reader gets the value of before or after, whole, and of two writers the last
-// one wins. It never locks: a value that is read, changed and set again needs a
-// lock of its caller's. Nothing secret belongs into it.
+// Value's methods may be called concurrently, also by several processes: a reader
+// gets the old value or the new one, whole, and of two writers the last one wins.
+// It never locks: a caller that reads a value, changes it and sets it needs a lock
+// of its own. It is not for secrets.
 package remembered
 
 import (
@@ -19,18 +19,18 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
-// ErrNowhere says that there is no place in which a value could be kept.
+// ErrNowhere says that there is no file to store a value in.
 var ErrNowhere = errors.New("remembered: there is no place to keep it")
 
-// Value is one value. A nil *Value remembers nothing: Get gives the zero value,
-// Set gives ErrNowhere.
+// Value is one value. A nil *Value stores nothing: Get returns the zero value, Set
+// fails with ErrNowhere.
 type Value[T any] struct {
 	path  string
 	check func(T) error
 }
 
-// New keeps a value in the file at path; the folder is made with the first Set.
-// What check refuses is neither given nor set; nil takes all that JSON takes.
+// New stores a value in the file at path, whose folder the first Set makes. A
+// value that check refuses is neither returned nor set; nil accepts every value.
 func New[T any](path string, check func(T) error) *Value[T] {
 	if check == nil {
 		check = func(T) error { return nil }
@@ -38,8 +38,8 @@ func New[T any](path string, check func(T) error) *Value[T] {
 	return &Value[T]{path: path, check: check}
 }
 
-// Get gives the value, the zero value where none is kept. Where the file does
-// not hold one, the error names it.
+// Get returns the value, the zero value where none is stored. Where the file does
+// not hold a valid one, the error names the file.
 func (v *Value[T]) Get() (T, error) {
 	var none, value T
 	if v == nil {
@@ -61,7 +61,7 @@ func (v *Value[T]) Get() (T, error) {
 	return value, nil
 }
 
-// Set keeps the value. The file is replaced in one step, and only its owner may
+// Set stores the value. The file is replaced in one step, and only its owner may
 // read it.
 func (v *Value[T]) Set(value T) error {
 	if v == nil {

@@ -54,7 +54,7 @@ func TestChecked(t *testing.T) {
 		t.Errorf("set: %v", err)
 	}
 	if got, err := v.Get(); got.Width != 1 || err != nil {
-		t.Errorf("after what was refused: %v, %v", got, err)
+		t.Errorf("after a refusal: %v, %v", got, err)
 	}
 	for name, text := range map[string]string{"bad value": `{"width":-1}`, "half": `{"width":`, "another type": `{"width":"1"}`, "empty": ""} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -66,7 +66,7 @@ func TestChecked(t *testing.T) {
 	}
 }
 
-// A folder in its place is said, and not taken for no value.
+// A folder in the file's place is an error, not a missing value.
 func TestUnreadable(t *testing.T) {
 	path := t.TempDir()
 	v := New[size](path, nil)

@@ -6,11 +6,11 @@ import (
 	"os/exec"
 )
 
-// Start starts a process in a role, joined with this one by two pipes that only
+// Start starts a process in a role, connected with this one by two pipes that only
 // the two share, one for each direction, and returns this one's ends.
 //
-// The process's end of file says that its parent is gone. What it, or a library in
-// it, prints never gets between what is said on the pipes.
+// The process reads an end of file once its parent is gone. Output that a library
+// prints there never mixes with what is sent on the pipes.
 func Start(cmd *exec.Cmd) (in, out *os.File, err error) {
 	childIn, out, err := os.Pipe()
 	if err != nil {

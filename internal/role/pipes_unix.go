@@ -11,9 +11,10 @@ import (
 
 var errNotJoined = errors.New("role: started by nobody who talks to it")
 
-// Ends are the ends of a process in a role, descriptors of their own: a library
-// that prints must not write between what is said. Where nobody joined it they
-// fail: under these numbers then stands whatever the runtime has opened.
+// Ends returns a role process's ends of the pipes. They are not the standard
+// streams, so that a library that prints cannot write into them. It fails where
+// the process was started without pipes: these descriptors are then whatever the
+// runtime has opened.
 func Ends() (in, out *os.File, err error) {
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
@@ -30,8 +31,8 @@ func Ends() (in, out *os.File, err error) {
 	return in, out, nil
 }
 
-// attach gives the process its ends, and a group of its own: Ctrl-C on the
-// parent's terminal is the parent's, who ends the child in its own way.
+// attach gives the process its ends, and a process group of its own: Ctrl-C on the
+// parent's terminal is for the parent, which ends the child in its own way.
 func attach(cmd *exec.Cmd, in, out *os.File) {
 	cmd.ExtraFiles = []*os.File{in, out}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

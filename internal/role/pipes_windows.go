@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Ends are the ends of a process in a role. It takes over the standard handles:
-// Windows hands no others over. A library that prints gets nothing to print on.
+// Ends returns a role process's ends of the pipes. They are the standard handles,
+// because Windows passes no others on; a library that prints then writes to the
+// null device.
 func Ends() (in, out *os.File, err error) {
 	in, out = os.Stdin, os.Stdout
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

@@ -8,8 +8,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
-// Whoever writes the role on a command line gets no process that waits for
-// nobody.
+// A role typed on a command line starts no process that waits forever.
 func TestWithoutParent(t *testing.T) {
 	cmd, err := echo.Command(t.Context())
 	if err != nil {
@@ -18,7 +17,7 @@ func TestWithoutParent(t *testing.T) {
 	expectStatus(t, cmd.Run(), ExitMisused)
 }
 
-// Ctrl-C on the parent's terminal is the parent's alone.
+// Ctrl-C on the parent's terminal is for the parent alone.
 func TestOwnGroup(t *testing.T) {
 	cmd, err := echo.Command(t.Context())
 	if err != nil {
@@ -36,7 +35,7 @@ func TestOwnGroup(t *testing.T) {
 	_ = cmd.Wait()
 }
 
-// TestWindows runs these tests in a Windows of its own.
+// TestWindows runs these tests under wine.
 func TestWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	out := winetest.New(t).Run(program, "-test.v", "-test.run=^(TestStart|TestAsked|TestCommandLine|TestContext)$", "-test.timeout=60s")

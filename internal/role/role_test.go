@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-const echo Role = "test-echo" // says back each line, and its arguments first
+const echo Role = "test-echo" // writes its arguments, and then echoes each line
 
 func TestMain(m *testing.M) {
 	if args, asked := echo.Asked(0, 2); asked {
@@ -31,7 +31,7 @@ func echoLines(args []string) int {
 	if err != nil {
 		return ExitMisused
 	}
-	// What a library prints stays out of what is said.
+	// What a library prints does not reach the pipes.
 	fmt.Println("noise")
 	fmt.Fprintln(os.Stderr, "noise")
 	if _, err := fmt.Fprintln(out, strings.Join(args, ",")); err != nil {
@@ -60,7 +60,7 @@ func TestStart(t *testing.T) {
 		}
 		expectLine(t, lines, text)
 	}
-	// It ends when its parent closes its end, as it does when that one dies.
+	// It ends when its parent closes its end, which the parent's death does too.
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func expectStatus(t *testing.T, err error, want int) {
 	}
 }
 
-// Arguments of another number are for the person who wrote them.
+// Another number of arguments does not ask for the role.
 func TestAsked(t *testing.T) {
 	cmd, err := echo.Command(t.Context(), "one", "two", "three")
 	if err != nil {

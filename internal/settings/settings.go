@@ -1,6 +1,6 @@
-// Package settings reads a TOML settings file so that whatever is wrong with it
-// is told with file, line and key. Its functions may be called concurrently.
-// They never take a key they do not know, and never a default for a bad value.
+// Package settings reads a TOML settings file, and reports whatever is wrong with
+// it by file, line and key. Its functions may be called concurrently. They never
+// accept an unknown key, and never replace a bad value by a default.
 package settings
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// Error is a setting that cannot be taken.
+// Error is a setting that is refused.
 type Error struct {
 	File string
-	Line int    // 0 where the whole file is meant
-	Key  string // dotted; "" where the file is no TOML
+	Line int    // 0 where the error is about the whole file
+	Key  string // dotted; "" where the file is not TOML
 	Text string
 }
 
@@ -33,10 +33,10 @@ func (e *Error) Error() string {
 	return where + ": " + e.Text
 }
 
-// Lines tells the line of each key of a file, dotted.
+// Lines maps each key of a file, dotted, to its line.
 type Lines map[string]int
 
-// Decode reads the text of a file into v. Errors are of type *Error.
+// Decode reads the text of the file at path into v. Errors are of type *Error.
 func Decode(path string, text []byte, v any) (Lines, error) {
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
 	var unknown *toml.StrictMissingError
@@ -54,18 +54,18 @@ func Decode(path string, text []byte, v any) (Lines, error) {
 	return nil, &Error{File: path, Text: err.Error()}
 }
 
-// mistyped is how the library says that a value has the wrong type, which names
+// mistyped is the library's message for a value of the wrong type, which names
 // our own structures.
 var mistyped = regexp.MustCompile(`(?s)^cannot decode TOML (.+?) into .* of type (.+)$`)
 
-// plain says what is wrong with a value as people who write settings know it.
+// plain rewords the library's message for people who write settings.
 func plain(text string) string {
 	if m := mistyped.FindStringSubmatch(text); m != nil {
-		given := map[string]string{"string": "text in quotes", "integer": "a number", "float": "a number", "boolean": "true or false", "array": "a list", "inline table": "a table in { }"}[m[1]]
-		if given == "" {
-			given = "a " + m[1]
+		got := map[string]string{"string": "text in quotes", "integer": "a number", "float": "a number", "boolean": "true or false", "array": "a list", "inline table": "a table in { }"}[m[1]]
+		if got == "" {
+			got = "a " + m[1]
 		}
-		return "must be " + wanted(m[2]) + ", not " + given
+		return "must be " + wanted(m[2]) + ", not " + got
 	}
 	switch {
 	case strings.HasPrefix(text, "cannot store a table in "):
@@ -78,7 +78,7 @@ func plain(text string) string {
 	return text
 }
 
-// wanted is a Go type in words.
+// wanted describes a Go type for people who write settings.
 func wanted(kind string) string {
 	switch {
 	case kind == "bool":
@@ -95,8 +95,8 @@ func wanted(kind string) string {
 	return "another kind of value"
 }
 
-// lines is for messages about values that are well-formed TOML and still wrong.
-// In an array of tables the first table's keys count.
+// lines finds the keys' lines, for messages about values that are well-formed TOML
+// and still wrong. Of an array of tables it finds the first table's keys.
 func lines(text []byte) Lines {
 	found := Lines{}
 	var p unstable.Parser

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestWords: what is wrong is said as people know it who write settings, not in
-// the words of our own structures.
-func TestWords(t *testing.T) {
+// TestMessages: the messages are for people who write settings, and name none of
+// our own structures.
+func TestMessages(t *testing.T) {
 	type file struct {
 		Flag   *bool     `toml:"flag"`
 		Number *int      `toml:"number"`

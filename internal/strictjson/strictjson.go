@@ -1,13 +1,13 @@
-// Package strictjson refuses JSON texts in which two readers could see two
-// things. It takes RFC 8259 at its strictest, where encoding/json is lenient: one
-// value and nothing after it, names unique in each object (section 4; I-JSON, RFC
-// 7493, 2.3), UTF-8 without a byte order mark (8.1), and nesting of a bounded
-// depth (9). Names are compared as they are, in their letter case, after their
-// escapes.
+// Package strictjson refuses JSON texts that two readers could understand
+// differently. It applies RFC 8259 at its strictest, where encoding/json is
+// lenient: one value and nothing after it, names unique in each object (section 4;
+// I-JSON, RFC 7493, 2.3), UTF-8 without a byte order mark (8.1), and nesting of a
+// bounded depth (9). Names are compared with their letter case, after their
+// escapes are decoded.
 //
 // It is for texts that come from outside: from pages, browsers and cards. Its
-// functions may be called concurrently. They bound no length: that is for who
-// reads the text, before it is all in memory.
+// functions may be called concurrently. They never bound the length: the caller
+// must, before the whole text is in memory.
 package strictjson
 
 import (
@@ -22,13 +22,13 @@ import (
 // needs three.
 const MaxDepth = 32
 
-// What is refused beside JSON's own syntax, of which the error is a
-// *json.SyntaxError, and beside a *DuplicateError.
+// The errors, beside a *json.SyntaxError for JSON's own syntax and a
+// *DuplicateError.
 var (
 	ErrByteOrderMark = errors.New("a byte order mark stands before it")
 	ErrNotUTF8       = errors.New("not UTF-8")
 	ErrTooDeep       = errors.New("nested too deeply")
-	ErrNotObject     = errors.New("not an object") // of Object alone
+	ErrNotObject     = errors.New("not an object") // from Object only
 )
 
 // DuplicateError is a name that an object has twice.
@@ -38,7 +38,7 @@ func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("the key %.40q stands twice in one object", e.Name)
 }
 
-// Object reads one object and gives its members, each as it was written.
+// Object reads one object and returns its members, each as it was written.
 func Object(text []byte) (map[string]json.RawMessage, error) {
 	if err := Check(text); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func Object(text []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// Check refuses what is not one value as this package takes it.
+// Check refuses a text that is not one value as this package accepts it.
 func Check(text []byte) error {
 	if bytes.HasPrefix(text, []byte("\uFEFF")) {
 		return ErrByteOrderMark
@@ -59,17 +59,17 @@ func Check(text []byte) error {
 	if !utf8.Valid(text) {
 		return ErrNotUTF8
 	}
-	// First the syntax, of the whole: it is where a decoder of tokens is lenient.
+	// First the syntax of the whole, about which a decoder of tokens is lenient.
 	var whole json.RawMessage
 	if err := json.Unmarshal(text, &whole); err != nil {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber() // a number too large for a float is no fault of the syntax
+	d.UseNumber() // a number too large for a float is not a syntax error
 	return checkValue(d, 0)
 }
 
-// checkValue reads one value, which stands below so many others.
+// checkValue reads one value, which is nested in depth others.
 func checkValue(d *json.Decoder, depth int) error {
 	if depth > MaxDepth {
 		return ErrTooDeep

@@ -73,8 +73,8 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// FuzzCheck: what is taken is JSON, and means the same to a reader that knows
-// nothing of this package.
+// FuzzCheck: what is accepted is JSON, and means the same to an independent
+// reader.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{`{"jsonrpc":"2.0","id":1,"method":"status"}`, `[]`, `{"id":"a","id":"b"}`, "[[[[", "\uFEFF{}", "{\"\xff\":1}", `{"a":1}{"a":2}`, `{"\u0061":1e400}`} {
 		f.Add([]byte(seed))
@@ -84,7 +84,7 @@ func FuzzCheck(f *testing.F) {
 			return
 		}
 		if !json.Valid(text) {
-			t.Fatalf("%q is no JSON", text)
+			t.Fatalf("%q is not JSON", text)
 		}
 		members, err := Object(text)
 		if err != nil {

@@ -11,18 +11,18 @@ import (
 	"testing"
 )
 
-// printed are signs of what people read: French letters, and quotes and
-// apostrophes of print, which the catalogue has in both languages.
+// printed are characters that betray a text for people: French letters, and
+// typographic quotes and apostrophes, which the catalogue has in both languages.
 const printed = "àâçéèêëîïôùûüœÀÇÉÈÊÎÔŒ’«»“”"
 
-// elsewhere are the Go files with such signs, each for a reason.
+// elsewhere are the Go files with such characters, each for a reason.
 var elsewhere = map[string]string{
 	"cps/profession.go":              "titles as cards carry them; package cps is for other portals too, and needs none but the standard library",
 	"internal/kit/demopki/holder.go": "titles that the demonstration's cards carry",
 	"internal/language/date.go":      "the form of a date",
 }
 
-// TestElsewhere: nothing that people read stands in the source.
+// TestElsewhere: no text for people is in the source.
 func TestElsewhere(t *testing.T) {
 	found := map[string]string{}
 	walk(t, func(path string) error {
@@ -43,7 +43,7 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// first is the first string of a file that has such signs.
+// first is the first string of a file that has such characters.
 func first(file *ast.File) (said string) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		if lit, ok := n.(*ast.BasicLit); ok && said == "" {
@@ -56,7 +56,7 @@ func first(file *ast.File) (said string) {
 	return said
 }
 
-// compare tells what was found without a reason, and reasons for nothing.
+// compare lists what was found without a reason, and reasons for nothing found.
 func compare(found, reasons map[string]string) (faults []string) {
 	for path, said := range found {
 		if reasons[path] == "" {

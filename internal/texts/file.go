@@ -6,14 +6,14 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// section is what one file holds.
+// section is the texts of one file.
 type section map[Key]text
 
-// text is one text in each language.
+// text is a text in each language.
 type text [languages]forms
 
-// forms are a text for one thing and for any other number. A text that does not
-// depend on a number has the second only.
+// forms are a text's forms for one thing and for any other number. A text that
+// does not depend on a number has the second only.
 type forms struct{ one, other string }
 
 func read(file string) (section, error) {
@@ -37,7 +37,7 @@ func parse(content []byte) (section, error) {
 	return texts, texts.add("", groups)
 }
 
-// add takes in the texts of a group and of the groups in it.
+// add adds the texts of a group and of the groups in it.
 func (s section) add(group Key, table map[string]any) error {
 	for name, value := range table {
 		key := Key(name)
@@ -63,7 +63,7 @@ func (s section) add(group Key, table map[string]any) error {
 	return nil
 }
 
-// isText distinguishes a text from a group: no text is called by a language.
+// isText distinguishes a text from a group: no key in a group is a language.
 func isText(table map[string]any) bool {
 	for _, lang := range names {
 		if _, ok := table[lang]; ok {

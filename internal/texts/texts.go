@@ -1,21 +1,21 @@
 // Package texts is the catalogue of all that people read, in French and English
 // side by side: the files *.toml of this folder, one for each part of the
-// program. (How a date is written is in package language; titles that cards carry
-// are in package cps.) A text is called by its key, whose first part is its file:
+// program. (The forms of dates are in package language, the titles that cards
+// carry in package cps.) A text is found by its key, whose first part is its file:
 //
 //	t := texts.In(lang)
 //	t.Text("tray.ready", holder)  // a text; its verbs are those of package fmt
 //	t.Plural("tray.more", n)      // a text that depends on a number
 //	t.Code("card.pin", state)     // the text of a code, where it has one
 //
-// A key is written out where it is used, never put together: the test of this
-// package reads the module's source, and finds the keys that are missing, those
-// that nothing uses, and calls with too few or too many values.
+// Write each key out where it is used, never build it: a test of this package
+// reads the module's source, and finds missing keys, unused texts, and calls with
+// too few or too many values.
 //
-// Everything here may be called concurrently. A file is read once, when the first
-// of its texts is asked for: a start does not wait for what nobody reads yet. The
-// package never reads the settings or the desktop for the language, and never
-// makes a value safe to show: whoever has it from outside does that.
+// Everything here may be called concurrently. A file is read once, at the first
+// use of one of its texts, so that a start costs nothing that nobody reads yet.
+// The package never asks the settings or the desktop for the language, and never
+// makes a value safe to show: that is for the caller that got it from outside.
 package texts
 
 import (
@@ -34,7 +34,7 @@ import (
 // Key names a text, or with [Catalogue.Code] a group of texts.
 type Key string
 
-// Catalogue is the texts in one language. Its zero value is in French.
+// Catalogue is the texts in one language. The zero value is the French one.
 type Catalogue struct{ lang int }
 
 // The languages, in the order of the forms of a text.
@@ -49,8 +49,8 @@ var (
 	tags  = [languages]tag.Tag{tag.French, tag.English}
 )
 
-// In is the catalogue in a language, one of those of package language; French
-// for any other.
+// In returns the catalogue in one of the languages of package language, and the
+// French one for any other.
 func In(lang string) Catalogue {
 	if lang == names[english] {
 		return Catalogue{english}
@@ -58,8 +58,8 @@ func In(lang string) Catalogue {
 	return Catalogue{french}
 }
 
-// Text is the text of a key with its values in place. A key that is not in the
-// catalogue is shown as it is: a person reads an odd word, and can go on.
+// Text returns the text of a key with its values inserted, and for a key that is
+// not in the catalogue the key itself: a person reads an odd word and can go on.
 func (c Catalogue) Text(key Key, values ...any) string {
 	text, ok := find(key)
 	if !ok {
@@ -68,7 +68,7 @@ func (c Catalogue) Text(key Key, values ...any) string {
 	return fill(text[c.lang].other, values)
 }
 
-// Plural is the text for n things, in the form that the language has for n. The
+// Plural returns the text for n things, in the language's form for n. The text's
 // first value is n itself.
 func (c Catalogue) Plural(key Key, n int, values ...any) string {
 	text, ok := find(key)
@@ -82,9 +82,9 @@ func (c Catalogue) Plural(key Key, n int, values ...any) string {
 	return fill(format, append([]any{n}, values...))
 }
 
-// Code is the text of a code, such as a reason or a state, in a group of the
-// catalogue, "" where the group has none. It reports whether it has. All texts
-// of a group take the same number of values.
+// Code returns the text of a code, such as a reason or a state, from a group of
+// the catalogue, and whether the group has one. All texts of a group take the same
+// number of values.
 func (c Catalogue) Code(group Key, code string, values ...any) (string, bool) {
 	text, ok := find(group + "." + Key(code))
 	if !ok {
@@ -103,7 +103,8 @@ func fill(format string, values []any) string {
 //go:embed *.toml
 var files embed.FS
 
-// sections holds for each file, by its name without the ending, what reads it once.
+// sections has, for each file by its name without the ending, a function that
+// reads it once.
 var sections = func() map[string]func() section {
 	list, err := fs.Glob(files, "*.toml")
 	if err != nil {
@@ -114,7 +115,7 @@ var sections = func() map[string]func() section {
 		sections[strings.TrimSuffix(file, ".toml")] = sync.OnceValue(func() section {
 			texts, err := read(file)
 			if err != nil {
-				panic("texts: " + err.Error()) // a build that this package's test has not seen
+				panic("texts: " + err.Error()) // only in a build that this package's tests have not checked
 			}
 			return texts
 		})

@@ -21,7 +21,7 @@ func all(t *testing.T) section {
 		}
 		for key, text := range texts {
 			if !strings.HasPrefix(string(key), strings.TrimSuffix(file, "toml")) {
-				t.Errorf("%s holds %s, which is looked for elsewhere", file, key)
+				t.Errorf("%s holds %s, which belongs in another file", file, key)
 			}
 			all[key] = text
 		}
@@ -29,7 +29,7 @@ func all(t *testing.T) section {
 	return all
 }
 
-// played is a file as it should be, in place of a section for the time of a test.
+// played is a well-formed file, which replaces a section during a test.
 const played = `
 [played.hello]
 fr = "Bonjour, %s"
@@ -90,7 +90,7 @@ func TestCode(t *testing.T) {
 	}
 }
 
-// TestParse: what is no catalogue is refused, and the key is named.
+// TestParse: a malformed catalogue is refused, and the error names the key.
 func TestParse(t *testing.T) {
 	for name, c := range map[string]struct{ file, want string }{
 		"no TOML":              {"[a.b\n", "toml"},
@@ -111,7 +111,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// BenchmarkRead is what the first text of the largest file costs.
+// BenchmarkRead measures the first text of the largest file.
 func BenchmarkRead(b *testing.B) {
 	largest, size := "", int64(0)
 	for name := range sections {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestTypeset: the whole catalogue is written as it should be.
+// TestTypeset: the whole catalogue follows the rules of typography.
 func TestTypeset(t *testing.T) {
 	texts := all(t)
 	for _, key := range slices.Sorted(maps.Keys(texts)) {
@@ -19,24 +19,25 @@ func TestTypeset(t *testing.T) {
 	}
 }
 
-// written is how a key is written.
+// written is the form of a key.
 var written = regexp.MustCompile(`^[a-z]+(\.[a-z0-9_]+)+$`)
 
 // verbs of package fmt that take one value each, in their order.
 var verbs = regexp.MustCompile(`%[a-z]`)
 
-// unbroken are the sections whose French has the no-break spaces of print: they
-// show their texts in windows and pages, the others in menus, lists, terminals.
+// unbroken are the sections whose French has the no-break spaces of print, because
+// their texts are shown in windows and pages. The others' are shown in menus,
+// lists and terminals.
 var unbroken = []string{"dialog", "portal"}
 
-// wrongFrench is what French is not written with.
+// wrongFrench matches faults of French typography.
 var wrongFrench = map[string]*regexp.Regexp{
 	"a straight apostrophe":  regexp.MustCompile(`'`),
 	"no space":               regexp.MustCompile(`\w[;:!?](?: |$)`),
 	"a space that may break": regexp.MustCompile(`« | »| [;:!?](?: |$)|\d h\b| h \d`),
 }
 
-// faults tells what is wrong with how a text is written.
+// faults lists what is wrong with how a text is written.
 func faults(key Key, text text) (list []string) {
 	section, _, _ := strings.Cut(string(key), ".")
 	if !written.MatchString(string(key)) {
@@ -56,7 +57,7 @@ func faults(key Key, text text) (list []string) {
 		if text[french].one != "" && !strings.Contains(form, "%d") {
 			list = append(list, fmt.Sprintf("%q does not say how many", form))
 		}
-		// GTK makes a shortcut of it.
+		// GTK takes it for the mark of a shortcut.
 		if section == "dialog" && strings.Contains(form, "_") {
 			list = append(list, fmt.Sprintf("an underscore in %q", form))
 		}
@@ -74,7 +75,7 @@ func faults(key Key, text text) (list []string) {
 	return list
 }
 
-// TestFaults: each fault is found, and none where there is none.
+// TestFaults: each fault is found, and a faultless text has none.
 func TestFaults(t *testing.T) {
 	simple := func(fr, en string) text { return text{{other: fr}, {other: en}} }
 	for name, c := range map[string]struct {
@@ -106,21 +107,21 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// twice are texts that stand twice, each for a reason.
+// twice are the texts that occur twice, each for a reason.
 var twice = map[Key]string{
 	"portal.confirm.cancel": "the portal's button and the agent's: two programs, each with its own texts",
 }
 
-// TestOnce: what is said in two places stands once.
+// TestOnce: a text shown in two places is in the catalogue once.
 func TestOnce(t *testing.T) {
 	for _, fault := range repeated(all(t), twice) {
 		t.Error(fault)
 	}
 }
 
-// repeated tells which texts say the same in each language, spaces and a full
-// stop aside, and which reasons are for nothing. A text that is in no language,
-// such as the options of a command, may stand where it is needed.
+// repeated lists texts that are the same in each language, spaces and a full stop
+// aside, and reasons for nothing repeated. A text in no language, such as the
+// options of a command, may be repeated.
 func repeated(texts section, reasons map[Key]string) (faults []string) {
 	plain := strings.NewReplacer("\u00a0", " ", "\u202f", " ")
 	first, needed := map[[2]string]Key{}, map[Key]bool{}

@@ -19,8 +19,8 @@ import (
 // root is the module's folder.
 const root = "../.."
 
-// TestUse reads the module's source: each key that stands there is in the
-// catalogue, with as many values as its text takes, and each text is used.
+// TestUse reads the module's source: each key in it is in the catalogue and has as
+// many values as its text takes, and each text is used.
 func TestUse(t *testing.T) {
 	u := uses{texts: all(t), used: map[Key]bool{}}
 	walk(t, u.readFile)
@@ -29,8 +29,8 @@ func TestUse(t *testing.T) {
 	}
 }
 
-// silent are the folders that show nothing of the catalogue: what only tests
-// use, this package, and what is made or fetched.
+// silent are the folders that show nothing of the catalogue: code for tests only,
+// this package, and files that are built or downloaded.
 var silent = []string{"internal/lab", "internal/texts", "js", "build", ".git"}
 
 // walk reads the module's files, tests aside.
@@ -57,10 +57,10 @@ func inModule(path string) string {
 	return filepath.ToSlash(strings.TrimPrefix(path, filepath.FromSlash(root)+string(filepath.Separator)))
 }
 
-// noKeys look like keys and are not: names of files.
+// noKeys resemble keys but are names of files.
 var noKeys = []string{"sites.sealed", "sites.next", "sites.lock", "portal.db"}
 
-// uses is what the source says of the catalogue.
+// uses is the use that the source makes of the catalogue.
 type uses struct {
 	texts  section
 	used   map[Key]bool
@@ -92,7 +92,7 @@ func (u *uses) page(path string, text []byte) error {
 	return nil
 }
 
-// code reads a Go file.
+// code reads a Go file for keys and calls.
 func (u *uses) code(path string, text []byte) error {
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, path, text, parser.SkipObjectResolution)
@@ -116,8 +116,8 @@ func (u *uses) code(path string, text []byte) error {
 	return nil
 }
 
-// call reads a call of one of the methods of [Catalogue] whose key is written
-// out. It returns what names a group, which is no key.
+// call reads a call of one of [Catalogue]'s methods whose key is written out. It
+// returns a literal that names a group, which is not a key.
 func (u *uses) call(where string, call *ast.CallExpr) *ast.BasicLit {
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || len(call.Args) == 0 {
@@ -138,7 +138,7 @@ func (u *uses) call(where string, call *ast.CallExpr) *ast.BasicLit {
 		return lit
 	case "Text", "Plural":
 		text, known := u.texts[key]
-		if !known && !u.resemblesKey(said) { // else it is told where it stands
+		if !known && !u.resemblesKey(said) { // else code reports it, among the strings
 			u.fault(where, "%s is not in the catalogue", key)
 		}
 		if want := len(verbs.FindAllString(text[french].other, -1)); known && want != values && call.Ellipsis == token.NoPos {
@@ -151,7 +151,7 @@ func (u *uses) call(where string, call *ast.CallExpr) *ast.BasicLit {
 	return nil
 }
 
-// resemblesKey tells a key from other strings by the name of a section.
+// resemblesKey distinguishes keys from other strings by a section's name.
 func (u *uses) resemblesKey(said string) bool {
 	name, _, _ := strings.Cut(said, ".")
 	_, section := sections[name]
@@ -165,7 +165,7 @@ func (u *uses) key(where string, key Key) {
 	u.used[key] = true
 }
 
-// group takes all texts of a group as used, with so many values, if they are counted.
+// group marks all texts of a group as used, with that many values where counted.
 func (u *uses) group(where string, group Key, values int, counted bool) {
 	found := false
 	for key, text := range u.texts {
@@ -204,7 +204,7 @@ func unquote(lit *ast.BasicLit) (string, bool) {
 	return said, err == nil
 }
 
-// TestUses: each fault of a source is found, and none where there is none.
+// TestUses: each fault of a source is found, and a faultless source has none.
 func TestUses(t *testing.T) {
 	play(t)
 	for name, c := range map[string]struct{ file, source, want string }{
