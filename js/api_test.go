@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 )
 
 func read(t *testing.T, file string) string {
@@ -204,23 +206,14 @@ func TestElementDocument(t *testing.T) {
 	}
 }
 
-// agentCodes is the agent's own table, from its source.
+// agentCodes is the agent's own table.
 func agentCodes(t *testing.T) map[string]int {
 	t.Helper()
-	source := read(t, "../agent/errors.go")
-	numbers := map[string]int{}
-	for _, m := range regexp.MustCompile(`(?m)^\s(Code\w+)\s+= (-?\d+)$`).FindAllStringSubmatch(source, -1) {
-		n, err := strconv.Atoi(m[2])
-		if err != nil {
-			t.Fatal(err)
-		}
-		numbers[m[1]] = n
-	}
 	codes := map[string]int{}
-	for _, m := range regexp.MustCompile(`(?m)(Code\w+)(?::\s+\{|, )"(\w+)", "`).FindAllStringSubmatch(source, -1) {
-		codes[m[2]] = numbers[m[1]]
+	for code, reason := range protocol.Reasons() {
+		codes[reason] = code
 	}
-	if len(codes) != 17 || codes["busy"] != 1004 || codes["internal"] != -32603 {
+	if codes["busy"] != 1004 || codes["internal"] != -32603 {
 		t.Fatalf("the agent's table is not understood: %v", codes)
 	}
 	return codes

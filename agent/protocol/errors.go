@@ -79,6 +79,16 @@ var reasons = map[int][2]string{
 	CodePromptFailed:    {"prompt_failed", "No dialog can be shown on this workstation."},
 }
 
+// Reasons are the wire reasons of all codes that have one, for documents and tests
+// that list them.
+func Reasons() map[int]string {
+	all := map[int]string{CodeInternal: Internal().Data.Reason}
+	for code, r := range reasons {
+		all[code] = r[0]
+	}
+	return all
+}
+
 // Fail makes the error of one of the agent's own codes.
 func Fail(code int) *Error {
 	r := reasons[code]
