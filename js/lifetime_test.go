@@ -160,8 +160,8 @@ func TestLoginRightAfterCancel(t *testing.T) {
 		case r.Method == "cancel":
 			id := running
 			time.AfterFunc(200*time.Millisecond, func() {
+				e.add("ended") // before the page can know of it
 				send(`{"jsonrpc":"2.0","id":%d,"error":{"code":1001,"message":"x","data":{"reason":"cancelled"}}}`, id)
-				e.add("ended")
 			})
 			send(`{"jsonrpc":"2.0","id":%d,"result":{}}`, r.ID)
 		case running == 0:

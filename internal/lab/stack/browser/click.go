@@ -51,7 +51,8 @@ const aim = `((id, e) => {
   const r = e.getBoundingClientRect();
   if (!(r.width > 0 && r.height > 0) || getComputedStyle(e).visibility !== "visible") return null;
   const at = [r.left + r.width / 2, r.top + r.height / 2];
-  if (!e.contains(e.getRootNode().elementFromPoint(...at))) return null;
+  const root = e.getRootNode(), hit = root.elementFromPoint(...at);
+  if (!e.contains(hit) && hit !== root.host) return null; // the host's own text may stand in e
   if (now?.id === id) {
     now.e = e;
     return at;
