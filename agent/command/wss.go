@@ -112,8 +112,8 @@ func (s *session) wssStatus(ctx context.Context, store *localcert.Store) error {
 	if len(st.Missing) > 0 {
 		problem(s.Text("command.wss.not_trusted", strings.Join(st.Missing, ", ")))
 	}
-	if st.Left > 0 {
-		problem(s.Text("command.wss.older", st.Left))
+	if st.Older > 0 {
+		problem(s.Text("command.wss.older", st.Older))
 	}
 	if !s.WSS.Enabled {
 		problem(s.Text("command.wss.off"))

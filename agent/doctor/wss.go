@@ -15,8 +15,8 @@ func (d *doctor) wss(ctx context.Context) []Finding {
 		return []Finding{{Code: "wss_damaged", Outcome: Problem, Text: d.Text("doctor.wss_failed", localcert.Why(err, d.Lang))}}
 	}
 	var found []Finding
-	if st.Left > 0 {
-		found = append(found, Finding{Code: "wss_left", Outcome: Problem, Text: d.Text("doctor.wss_older", st.Left), Next: d.Text("doctor.wss_older_next")})
+	if st.Older > 0 {
+		found = append(found, Finding{Code: "wss_left", Outcome: Problem, Text: d.Text("doctor.wss_older", st.Older), Next: d.Text("doctor.wss_older_next")})
 	}
 	switch {
 	case !d.Policy.WSS.Enabled && st.Installed:

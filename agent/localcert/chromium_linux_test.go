@@ -20,10 +20,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// TestChromiumConstraints: the real Chromium, which trusts the CA, takes it for
-// this machine and for nothing else.
+// TestChromiumConstraints: the real Chromium trusts the CA for this machine and for
+// nothing else.
 func TestChromiumConstraints(t *testing.T) {
-	d := bareDesk(t, nssdb)
+	d := desktopWithoutKeyring(t, nssdb)
 	ca, err := newAuthority(time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestChromiumConstraints(t *testing.T) {
 	if err := d.trust.Add(filepath.Join(d.home, nssdb), ca.cert); err != nil {
 		t.Fatal(err)
 	}
-	for name, taken := range map[string]bool{"localhost": true, "portail.test": false} {
+	for name, accepted := range map[string]bool{"localhost": true, "portail.test": false} {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +40,7 @@ func TestChromiumConstraints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "it is taken") }))
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "it is accepted") }))
 		server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der, ca.der}, PrivateKey: key}}}
 		server.StartTLS()
 		origin := fmt.Sprintf("https://%s:%d", name, server.Listener.Addr().(*net.TCPAddr).Port)
@@ -51,9 +51,9 @@ func TestChromiumConstraints(t *testing.T) {
 		_, err = chromedp.Run(tab, chromedp.Navigate(origin+"/"))
 		text := browser.PageText(tab)
 		switch {
-		case taken && (err != nil || !strings.Contains(text, "it is taken")):
+		case accepted && (err != nil || !strings.Contains(text, "it is accepted")):
 			t.Errorf("%s: %v\n%s", name, err, text)
-		case !taken && (err == nil || !strings.Contains(err.Error(), "ERR_CERT_") || strings.Contains(text, "it is taken")):
+		case !accepted && (err == nil || !strings.Contains(err.Error(), "ERR_CERT_") || strings.Contains(text, "it is accepted")):
 			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 		stop()

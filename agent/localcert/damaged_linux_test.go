@@ -12,7 +12,7 @@ import (
 )
 
 func TestDamaged(t *testing.T) {
-	d := newDesk(t, nssdb)
+	d := newDesktop(t, nssdb)
 	d.install()
 	path := filepath.Join(d.state, certFile)
 	good, err := os.ReadFile(path)
@@ -75,12 +75,12 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// TestDamagedRecordIsRemoved: whatever became of the record, trust is taken back,
-// and the next installation goes.
+// TestDamagedRecordIsRemoved: whatever happened to the record, trust is withdrawn,
+// and the next installation works.
 func TestDamagedRecordIsRemoved(t *testing.T) {
-	d := newDesk(t, nssdb, firefox)
+	d := newDesktop(t, nssdb, firefox)
 	pemFile, jsonFile := filepath.Join(d.state, certFile), filepath.Join(d.state, recordFile)
-	bad := func(text []byte) []byte { // a pair of which nothing is whole
+	bad := func(text []byte) []byte { // adds a pair with a wrong id and certificate
 		return []byte(strings.Replace(string(text), `"pairs": [`, `"pairs": [{"id": "00", "ca": "AA=="},`, 1))
 	}
 	for name, c := range map[string]struct {
@@ -115,25 +115,25 @@ func TestDamagedRecordIsRemoved(t *testing.T) {
 			}
 			r, err := d.store.Remove(t.Context())
 			if err != nil || len(r.Stores) != 2 || len(d.ours(nssdb))+len(d.ours(firefox)) != 0 {
-				t.Errorf("%+v %v, left %v %v", r, err, d.ours(nssdb), d.ours(firefox))
+				t.Errorf("%+v %v, still trusted: %v %v", r, err, d.ours(nssdb), d.ours(firefox))
 			}
 			if c.lost != (len(r.Problems) == 1 && errors.Is(r.Problems[0], ErrLost)) || !c.lost && len(r.Problems) > 0 {
 				t.Errorf("%v", r.Problems)
 			}
-			kept := d.files()
+			names := d.files()
 			if text != nil {
-				if len(kept) != 1 || !strings.HasPrefix(kept[0], "localhost-damaged-") {
-					t.Fatalf("kept: %v", kept)
+				if len(names) != 1 || !strings.HasPrefix(names[0], "localhost-damaged-") {
+					t.Fatalf("set aside: %v", names)
 				}
-				aside := filepath.Join(d.state, kept[0])
+				aside := filepath.Join(d.state, names[0])
 				if got, err := os.ReadFile(aside); err != nil || string(got) != string(text) {
 					t.Errorf("%q %v", got, err)
 				}
 				if err := os.Remove(aside); err != nil {
 					t.Fatal(err)
 				}
-			} else if len(kept) != 0 {
-				t.Errorf("kept: %v", kept)
+			} else if len(names) != 0 {
+				t.Errorf("still there: %v", names)
 			}
 			d.install()
 			if _, err := d.store.Remove(t.Context()); err != nil {
@@ -143,10 +143,10 @@ func TestDamagedRecordIsRemoved(t *testing.T) {
 	}
 }
 
-// TestNothingToRescue: where nothing tells any more what is trusted, that is said,
-// and the way to a new installation is free.
+// TestNothingToRescue: where nothing records any more what is trusted, that is
+// reported, and a new installation works.
 func TestNothingToRescue(t *testing.T) {
-	d := newDesk(t, nssdb)
+	d := newDesktop(t, nssdb)
 	d.install()
 	if err := errors.Join(os.WriteFile(filepath.Join(d.state, recordFile), []byte("{"), 0o600), os.Remove(filepath.Join(d.state, certFile))); err != nil {
 		t.Fatal(err)

@@ -7,9 +7,9 @@ import (
 	"github.com/smallstep/truststore"
 )
 
-// library guards the trust-store library, which keeps its settings in package
-// variables. It runs programs (certutil for NSS, sudo and security on macOS) and
-// on Windows calls crypt32.
+// library guards the trust-store library, whose settings are package variables. The
+// library runs programs (certutil for NSS, sudo and security on macOS) and on
+// Windows calls crypt32.
 var library sync.Mutex
 
 // libraryName is the name under which the library puts a certificate into NSS.

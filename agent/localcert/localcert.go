@@ -1,12 +1,12 @@
-// Package localcert makes and keeps the certificate with which the agent serves
+// Package localcert makes and stores the certificate with which the agent serves
 // wss on this machine, for the one browser that needs it (Safari): a leaf for
 // localhost, 127.0.0.1 and ::1, and a CA that may sign for nothing else.
 //
-// The CA's key is gone before anybody trusts the CA. The leaf's key is in the
-// keyring, nowhere else. Trust is given and taken back by [Store.Install] and
-// [Store.Remove] only, when a person asks: nothing here runs by itself. What was
-// trusted where is written down first, so that it can always be taken back.
-// A Store may be used from any goroutine and by several processes.
+// The CA's key is gone before anything trusts the CA. The leaf's key is in the
+// keyring and nowhere else. Only [Store.Install] and [Store.Remove] establish and
+// withdraw trust, when a person asks: nothing here runs by itself. Which store is to
+// trust what is recorded first, so that trust can always be withdrawn. A Store may be
+// used from any goroutine and by several processes.
 package localcert
 
 import (
@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// Lifetime of both certificates: browsers and Apple refuse longer ones.
+	// Lifetime is that of both certificates: browsers and Apple refuse longer ones.
 	Lifetime = 397 * 24 * time.Hour
 	// Renewal is how long before the end a person is asked to renew.
 	Renewal = 30 * 24 * time.Hour
@@ -34,7 +34,7 @@ const (
 	name     = "CPx Bridge localhost"
 )
 
-// Why there is no certificate to serve with, or no trust was given.
+// Why there is no certificate to serve with, or why it is not trusted.
 var (
 	ErrNotInstalled = errors.New("localcert: no certificate is installed")
 	ErrExpired      = errors.New("localcert: the certificate is not valid any more")
@@ -43,11 +43,11 @@ var (
 	ErrNoStore      = errors.New("localcert: no store of trusted certificates was found")
 	ErrNoTool       = errors.New("localcert: certutil is not installed")
 	ErrTrust        = errors.New("localcert: a store did not take the certificate")
-	ErrLeft         = errors.New("localcert: a certificate is still trusted")
+	ErrStillTrusted = errors.New("localcert: a certificate is still trusted")
 	ErrLost         = errors.New("localcert: the record is damaged, and a certificate in it not known any more")
 )
 
-// Keys is where the leaf's key is kept; keyring.Ring is one.
+// Keys stores the leaf's key, as keyring.Ring does.
 type Keys interface {
 	Get(ctx context.Context, account string) (string, error)
 	Set(ctx context.Context, account, secret string) error
@@ -73,7 +73,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// makePair makes both. Nobody holds the CA's key once it returns.
+// makePair makes both. Nothing holds the CA's key once it returns.
 func makePair(now time.Time) (pair, error) {
 	ca, err := newAuthority(now)
 	if err != nil {
@@ -88,8 +88,8 @@ func makePair(now time.Time) (pair, error) {
 }
 
 // newAuthority makes the CA. Its name constraints are critical: a verifier that
-// does not know them has to refuse it. The serial number stands in its name too,
-// because NSS takes two certificates of one name for one.
+// does not know them has to refuse it. The serial number is in its name too, because
+// NSS mistakes two certificates of one name for the same.
 func newAuthority(now time.Time) (*authority, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
@@ -105,7 +105,7 @@ func newAuthority(now time.Time) (*authority, error) {
 		// A certificate's last second counts (RFC 5280, 4.1.2.5).
 		NotBefore: begin, NotAfter: begin.Add(Lifetime - time.Second),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
-		// For servers alone: the constraints say nothing of other kinds of names.
+		// For servers only: the constraints do not cover other kinds of names.
 		KeyUsage: x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		PermittedDNSDomainsCritical: true, PermittedDNSDomains: []string{"localhost"},
 		PermittedIPRanges: []*net.IPNet{

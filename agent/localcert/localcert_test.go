@@ -45,7 +45,7 @@ func TestPair(t *testing.T) {
 	}
 	for _, name := range []string{"localhost.localdomain", "127.0.0.2", "example.fr"} {
 		if verify(ca, leaf, name, now) == nil {
-			t.Errorf("%s is taken", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 	for _, c := range []*x509.Certificate{ca, leaf} {
@@ -62,12 +62,12 @@ func TestPair(t *testing.T) {
 	}
 	other, err := makePair(now)
 	if err != nil || string(other.ca) == string(p.ca) || parse(t, other.ca).Subject.String() == ca.Subject.String() {
-		t.Errorf("two pairs are alike: NSS would take them for one: %v", err)
+		t.Errorf("two pairs have one name, which NSS would mistake for one pair: %v", err)
 	}
 }
 
-// TestConstraints: the CA's key is thrown away; while it lived, nothing it could
-// have signed for another name would have been taken.
+// TestConstraints: even before the CA's key is thrown away, nothing that it signs
+// for another name is accepted.
 func TestConstraints(t *testing.T) {
 	now := time.Now()
 	ca, err := newAuthority(now)
@@ -85,9 +85,9 @@ func TestConstraints(t *testing.T) {
 	dir := t.TempDir()
 	caFile := writePEM(t, dir, "ca.pem", ca.der)
 	for _, c := range []struct {
-		name  string
-		ip    net.IP
-		taken bool
+		name     string
+		ip       net.IP
+		accepted bool
 	}{
 		{"localhost", nil, true}, {"", net.IPv4(127, 0, 0, 1), true}, {"", net.IPv6loopback, true},
 		{"portail.example.fr", nil, false}, {"localhost.example.fr", nil, false},
@@ -105,11 +105,11 @@ func TestConstraints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := verify(ca.cert, parse(t, der), asked, now); (err == nil) != c.taken {
+		if err := verify(ca.cert, parse(t, der), asked, now); (err == nil) != c.accepted {
 			t.Errorf("Go: %s: %v", asked, err)
 		}
 		out, err := exec.Command(openssl, "verify", "-x509_strict", "-purpose", "sslserver", flag, asked, "-CAfile", caFile, writePEM(t, dir, "leaf.pem", der)).CombinedOutput()
-		if (err == nil) != c.taken || (!c.taken && !strings.Contains(string(out), "subtree violation")) {
+		if (err == nil) != c.accepted || (!c.accepted && !strings.Contains(string(out), "subtree violation")) {
 			t.Errorf("openssl: %s: %v %s", asked, err, out)
 		}
 	}

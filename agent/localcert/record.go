@@ -14,31 +14,31 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
-// The files in the state folder. The certificates stand in both: what is trusted
-// has to be known also where certFile is gone.
+// The files in the state folder. The certificates are in both: what is trusted has
+// to be known even where certFile is gone.
 const (
 	certFile   = "localhost.pem"
 	recordFile = "localhost.json"
 	lockFile   = "localhost.lock"
 )
 
-// record is every pair whose trust or key is not taken back yet.
+// record is every pair whose trust and key are not both withdrawn yet.
 type record struct {
-	Version int     `json:"version"`
-	Current string  `json:"current"` // the id of the pair that serves, or ""
-	Pairs   []known `json:"pairs"`
+	Version int         `json:"version"`
+	Current string      `json:"current"` // the id of the pair in use, or ""
+	Pairs   []knownPair `json:"pairs"`
 }
 
-type known struct {
+type knownPair struct {
 	ID     string    `json:"id"`
 	CA     []byte    `json:"ca"` // DER
 	End    time.Time `json:"end"`
 	Stores []string  `json:"stores"` // where it is trusted, or may be
 }
 
-func (k known) account() string { return "localhost-" + k.ID[:16] }
+func (k knownPair) account() string { return "localhost-" + k.ID[:16] }
 
-func (k known) cert() (*x509.Certificate, error) {
+func (k knownPair) cert() (*x509.Certificate, error) {
 	c, err := x509.ParseCertificate(k.CA)
 	if err != nil || (pair{ca: k.CA}).id() != k.ID {
 		return nil, fmt.Errorf("%w: %s", ErrDamaged, recordFile)
@@ -66,7 +66,7 @@ func (s *Store) read() (record, error) {
 	return r, nil
 }
 
-// write keeps the record, or takes it away where nothing is left in it.
+// write saves the record, or removes it where it is empty.
 func (s *Store) write(r record) error {
 	path := filepath.Join(s.dir, recordFile)
 	if len(r.Pairs) == 0 {
@@ -86,8 +86,8 @@ func gone(err error) error {
 	return err
 }
 
-func (r *record) pair(id string) *known {
-	i := slices.IndexFunc(r.Pairs, func(k known) bool { return k.ID == id })
+func (r *record) pair(id string) *knownPair {
+	i := slices.IndexFunc(r.Pairs, func(k knownPair) bool { return k.ID == id })
 	if i < 0 {
 		return nil
 	}

@@ -14,17 +14,17 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
-// readToRemove is read for taking trust back, which has to go as far as it can:
-// of a damaged record it takes the pairs that are whole, and finds the others by
-// the certificates in its text and in certFile. The damaged one is kept aside.
-// lost tells that something of it is not known any more.
+// readToRemove reads the record in order to withdraw trust, which has to go as far
+// as possible: of a damaged record it uses the intact pairs, and finds the others by
+// the certificates in its text and in certFile. The damaged record is set aside. lost
+// is an error where a part of it is lost.
 func (s *Store) readToRemove() (r record, lost, err error) {
 	r, readErr := s.read()
 	if readErr != nil && !errors.Is(readErr, ErrDamaged) {
 		return r, nil, readErr
 	}
 	noted := r.Pairs
-	r = record{Version: 1, Pairs: slices.DeleteFunc(slices.Clone(noted), func(k known) bool { _, err := k.cert(); return err != nil })}
+	r = record{Version: 1, Pairs: slices.DeleteFunc(slices.Clone(noted), func(k knownPair) bool { _, err := k.cert(); return err != nil })}
 	path := filepath.Join(s.dir, recordFile)
 	var text []byte
 	if readErr != nil {
@@ -36,17 +36,17 @@ func (s *Store) readToRemove() (r record, lost, err error) {
 		return r, nil, err
 	}
 	aside := filepath.Join(s.dir, "localhost-damaged-"+s.now().UTC().Format("20060102T150405.000000000")+".json")
-	if len(r.Pairs) == 0 || slices.ContainsFunc(noted, func(k known) bool { return r.pair(k.ID) == nil }) {
+	if len(r.Pairs) == 0 || slices.ContainsFunc(noted, func(k knownPair) bool { return r.pair(k.ID) == nil }) {
 		lost = fmt.Errorf("%w: %s", ErrLost, aside)
 	}
 	return r, lost, errors.Join(atomicfile.Write(aside, text, atomicfile.Options{}), s.write(r))
 }
 
-// quotedDER is a certificate in a record's text: its first byte is a sequence's.
+// quotedDER matches a certificate in a record's text: a long ASN.1 sequence in base64.
 var quotedDER = regexp.MustCompile(`"(MI[0-9A-Za-z+/]+=*)"`)
 
-// rescue adds the pairs whose certificate is found and that the record does not
-// know. Where they are trusted is asked of every store.
+// rescue adds to the record the pairs that are not in it and whose certificate is
+// found. It asks every store whether it trusts them.
 func (s *Store) rescue(r *record, text []byte) error {
 	var found [][]byte
 	for _, m := range quotedDER.FindAllSubmatch(text, -1) {
@@ -62,12 +62,12 @@ func (s *Store) rescue(r *record, text []byte) error {
 		found = append(found, block.Bytes)
 	}
 	for _, der := range found {
-		k := known{ID: pair{ca: der}.id(), CA: der}
+		k := knownPair{ID: pair{ca: der}.id(), CA: der}
 		ca, err := k.cert()
 		if err != nil || !ca.IsCA || ca.Subject.CommonName != name || r.pair(k.ID) != nil {
 			continue
 		}
-		if k.Stores, err = s.having(ca); err != nil {
+		if k.Stores, err = s.storesWith(ca); err != nil {
 			return err
 		}
 		k.End = ca.NotAfter
@@ -76,14 +76,14 @@ func (s *Store) rescue(r *record, text []byte) error {
 	return nil
 }
 
-// having are the stores that trust the certificate, or cannot tell.
-func (s *Store) having(ca *x509.Certificate) ([]string, error) {
+// storesWith are the stores that hold the certificate, or fail to say so.
+func (s *Store) storesWith(ca *x509.Certificate) ([]string, error) {
 	stores, err := s.trust.Stores()
 	if err != nil && !errors.Is(err, ErrNoStore) {
 		return nil, err
 	}
 	return slices.DeleteFunc(stores, func(store string) bool {
-		there, err := s.trust.Has(store, ca)
-		return err == nil && !there
+		present, err := s.trust.Has(store, ca)
+		return err == nil && !present
 	}), nil
 }

@@ -19,20 +19,20 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
-// Trust is where certificates are trusted on this machine.
+// Trust gives access to this machine's stores of trusted certificates.
 type Trust interface {
-	// Stores are those that there are now, by a name that stays.
+	// Stores are the names of the existing stores. A store's name never changes.
 	Stores() ([]string, error)
 	Add(store string, ca *x509.Certificate) error
-	// Remove takes the certificate out; that it is not there is no error.
+	// Remove removes the certificate; where the store does not hold it, that is no error.
 	Remove(store string, ca *x509.Certificate) error
 	Has(store string, ca *x509.Certificate) (bool, error)
 }
 
-// Options make a Store.
+// Options are the options of New.
 type Options struct {
 	Dir   string // the state folder
-	Keys  Keys   // default: the desktop's keyring, asking nobody
+	Keys  Keys   // default: the desktop's keyring, without asking the person
 	Trust Trust  // default: this system's stores
 	Now   func() time.Time
 }
@@ -45,7 +45,7 @@ type Store struct {
 	now   func() time.Time
 }
 
-// New makes a Store. Nothing is read yet.
+// New makes a Store. It reads nothing yet.
 func New(o Options) *Store {
 	s := &Store{dir: o.Dir, keys: o.Keys, trust: o.Trust, now: o.Now}
 	if s.keys == nil {
@@ -63,16 +63,16 @@ func New(o Options) *Store {
 // File is the certificate's file.
 func (s *Store) File() string { return filepath.Join(s.dir, certFile) }
 
-// Result is what an installation or a removal did. Problems is what it could not
-// do and went on without.
+// Result is what an installation or a removal did. Problems are the failures that
+// did not stop it.
 type Result struct {
 	End      time.Time // of the new certificate
 	Stores   []string  // where it is trusted now, or was until now
-	Problems []error   // of kind ErrTrust, ErrLeft or ErrLost
+	Problems []error   // of kind ErrTrust, ErrStillTrusted or ErrLost
 }
 
-// Install makes a new pair and has it trusted, then takes back what was trusted
-// before. Where it fails, what was there before still serves.
+// Install makes a new pair and has the stores trust it, then withdraws the pairs from
+// before. Where it fails, the pair from before stays in use.
 func (s *Store) Install(ctx context.Context) (Result, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
@@ -91,28 +91,28 @@ func (s *Store) Install(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	k, err := s.keep(ctx, &r, p, stores)
+	k, err := s.addPair(ctx, &r, p, stores)
 	if err != nil {
 		return Result{}, err
 	}
 	result := Result{End: k.End}
 	result.Stores, result.Problems = s.addTrust(k)
 	if len(result.Stores) == 0 {
-		s.takeBack(ctx, &r, func(other known) bool { return other.ID == k.ID })
+		s.withdraw(ctx, &r, func(other knownPair) bool { return other.ID == k.ID })
 		return Result{}, errors.Join(append([]error{s.write(r)}, result.Problems...)...)
 	}
 	if err := s.serve(&r, p); err != nil {
-		s.takeBack(ctx, &r, func(other known) bool { return other.ID == k.ID })
+		s.withdraw(ctx, &r, func(other knownPair) bool { return other.ID == k.ID })
 		return Result{}, errors.Join(err, s.write(r))
 	}
-	result.Problems = append(result.Problems, s.takeBack(ctx, &r, func(other known) bool { return other.ID != k.ID })...)
+	result.Problems = append(result.Problems, s.withdraw(ctx, &r, func(other knownPair) bool { return other.ID != k.ID })...)
 	return result, s.write(r)
 }
 
-// keep writes the key into the keyring and the pair into the record, before
-// anything trusts it.
-func (s *Store) keep(ctx context.Context, r *record, p pair, stores []string) (known, error) {
-	k := known{ID: p.id(), CA: p.ca, Stores: stores}
+// addPair puts the pair into the record and the key into the keyring, before any
+// store trusts it.
+func (s *Store) addPair(ctx context.Context, r *record, p pair, stores []string) (knownPair, error) {
+	k := knownPair{ID: p.id(), CA: p.ca, Stores: stores}
 	ca, err := k.cert()
 	if err != nil {
 		return k, err
@@ -133,14 +133,14 @@ func (s *Store) keep(ctx context.Context, r *record, p pair, stores []string) (k
 	return k, nil
 }
 
-func (s *Store) addTrust(k known) (stores []string, problems []error) {
+func (s *Store) addTrust(k knownPair) (stores []string, problems []error) {
 	ca, err := k.cert()
 	if err != nil {
 		return nil, []error{err}
 	}
 	for _, store := range k.Stores {
 		err := s.trust.Add(store, ca)
-		if there, hasErr := s.trust.Has(store, ca); err == nil && hasErr == nil && there {
+		if present, hasErr := s.trust.Has(store, ca); err == nil && hasErr == nil && present {
 			stores = append(stores, store)
 			continue
 		} else if err == nil {
@@ -151,14 +151,14 @@ func (s *Store) addTrust(k known) (stores []string, problems []error) {
 	return stores, problems
 }
 
-// serve makes the pair the one that the agent serves with, or leaves the one that
-// was.
+// serve makes the pair the one that the agent serves with. Where it fails, the pair
+// from before stays that.
 func (s *Store) serve(r *record, p pair) error {
 	before, err := os.ReadFile(s.File())
 	if gone(err) != nil {
 		return err
 	}
-	there, current := err == nil, r.Current
+	present, current := err == nil, r.Current
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.leaf})
 	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.ca})...)
 	if err := atomicfile.Write(s.File(), text, atomicfile.Options{}); err != nil {
@@ -169,60 +169,60 @@ func (s *Store) serve(r *record, p pair) error {
 		return nil
 	}
 	r.Current = current
-	if there {
+	if present {
 		return errors.Join(err, atomicfile.Write(s.File(), before, atomicfile.Options{}))
 	}
 	return errors.Join(err, gone(os.Remove(s.File())))
 }
 
-// takeBack removes trust and key of each pair that which says. A pair stays in
-// the record as long as anything of it is left.
-func (s *Store) takeBack(ctx context.Context, r *record, which func(known) bool) (problems []error) {
-	r.Pairs = slices.DeleteFunc(r.Pairs, func(k known) bool { return k.ID == "" })
+// withdraw removes trust and key of each pair that which selects. A pair stays in
+// the record as long as any store trusts it or its key exists.
+func (s *Store) withdraw(ctx context.Context, r *record, which func(knownPair) bool) (problems []error) {
+	r.Pairs = slices.DeleteFunc(r.Pairs, func(k knownPair) bool { return k.ID == "" })
 	for i := range r.Pairs {
 		k := &r.Pairs[i]
 		if !which(*k) {
 			continue
 		}
-		left := s.removeTrust(k)
+		remaining := s.removeTrust(k)
 		err := s.keys.Delete(ctx, k.account())
 		if errors.Is(err, keyring.ErrNotFound) {
 			err = nil
 		}
 		if err != nil {
-			left = append(left, fmt.Errorf("%w: its key: %w", ErrLeft, err))
+			remaining = append(remaining, fmt.Errorf("%w: its key: %w", ErrStillTrusted, err))
 		}
-		if problems = append(problems, left...); len(left) == 0 {
+		if problems = append(problems, remaining...); len(remaining) == 0 {
 			k.ID = ""
 		}
 	}
-	r.Pairs = slices.DeleteFunc(r.Pairs, func(k known) bool { return k.ID == "" })
+	r.Pairs = slices.DeleteFunc(r.Pairs, func(k knownPair) bool { return k.ID == "" })
 	if r.pair(r.Current) == nil {
 		r.Current = ""
 	}
 	return problems
 }
 
-func (s *Store) removeTrust(k *known) (problems []error) {
+func (s *Store) removeTrust(k *knownPair) (problems []error) {
 	ca, err := k.cert()
 	if err != nil {
 		return []error{err}
 	}
 	k.Stores = slices.DeleteFunc(slices.Clone(k.Stores), func(store string) bool {
 		err := s.trust.Remove(store, ca)
-		there, hasErr := s.trust.Has(store, ca)
-		if hasErr == nil && !there {
+		present, hasErr := s.trust.Has(store, ca)
+		if hasErr == nil && !present {
 			return true
 		}
-		problems = append(problems, fmt.Errorf("%w: %s: %w", ErrLeft, store, errors.Join(err, hasErr)))
+		problems = append(problems, fmt.Errorf("%w: %s: %w", ErrStillTrusted, store, errors.Join(err, hasErr)))
 		return false
 	})
 	return problems
 }
 
-// Remove takes trust out of every store it was put in, and the key out of the
-// keyring. It may be called again until nothing is left. A damaged record does not
-// stop it; what that one does not tell any more is a problem of kind ErrLost.
+// Remove withdraws trust from every store, and deletes the key from the keyring. It
+// may be called again until there are no problems. A damaged record does not stop
+// it; what is lost of the record is a problem of kind ErrLost.
 func (s *Store) Remove(ctx context.Context) (Result, error) {
 	if _, err := os.Stat(s.dir); gone(err) == nil && err != nil {
 		return Result{}, nil
@@ -240,7 +240,7 @@ func (s *Store) Remove(ctx context.Context) (Result, error) {
 	for _, k := range r.Pairs {
 		result.Stores = append(result.Stores, k.Stores...)
 	}
-	result.Problems = s.takeBack(ctx, &r, func(known) bool { return true })
+	result.Problems = s.withdraw(ctx, &r, func(knownPair) bool { return true })
 	if lost != nil {
 		result.Problems = append(result.Problems, lost)
 	}
@@ -258,7 +258,7 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 	return func() { _ = l.Unlock() }, nil
 }
 
-// Certificate is what the agent serves with.
+// Certificate reads the certificate that the agent serves with, and its key.
 func (s *Store) Certificate(ctx context.Context) (tls.Certificate, error) {
 	text, err := os.ReadFile(s.File())
 	if err != nil {
@@ -280,7 +280,7 @@ func (s *Store) Certificate(ctx context.Context) (tls.Certificate, error) {
 	if now := s.now(); now.After(c.Leaf.NotAfter) || now.Before(c.Leaf.NotBefore) {
 		return tls.Certificate{}, ErrExpired
 	}
-	k := known{ID: pair{ca: c.Certificate[1]}.id()}
+	k := knownPair{ID: pair{ca: c.Certificate[1]}.id()}
 	secret, err := s.keys.Get(ctx, k.account())
 	if errors.Is(err, keyring.ErrNotFound) {
 		err = ErrKeyLost
@@ -294,31 +294,31 @@ func (s *Store) Certificate(ctx context.Context) (tls.Certificate, error) {
 	return c, nil
 }
 
-// Status is what stands, without the key being read.
+// Status is the state of the certificate; the key is not read for it.
 type Status struct {
 	Installed bool
 	End       time.Time
 	Trusted   []string // the stores that have it
-	Missing   []string // the stores that should have it and do not, or cannot be asked
-	Left      int      // older certificates that are still trusted somewhere
+	Missing   []string // the stores that should have it and do not, or do not answer
+	Older     int      // older certificates that are still trusted somewhere
 }
 
-// Renew tells that it is time for a new one.
+// Renew reports whether it is time for a new one.
 func (st Status) Renew(now time.Time) bool { return st.Installed && now.After(st.End.Add(-Renewal)) }
 
-// trusts tells whether a store trusts the certificate: in some it can be there and
-// not be trusted any more.
+// trusts reports whether a store trusts the certificate: some stores can hold one
+// that is not trusted any more.
 func (s *Store) trusts(store string, ca *x509.Certificate) (bool, error) {
-	there, err := s.trust.Has(store, ca)
+	present, err := s.trust.Has(store, ca)
 	if t, ok := s.trust.(interface {
 		Trusts(store string, ca *x509.Certificate) (bool, error)
-	}); ok && there && err == nil {
+	}); ok && present && err == nil {
 		return t.Trusts(store, ca)
 	}
-	return there, err
+	return present, err
 }
 
-// Status looks at the stores.
+// Status reads the record and the stores.
 func (s *Store) Status(context.Context) (Status, error) {
 	r, err := s.read()
 	if err != nil {
@@ -331,7 +331,7 @@ func (s *Store) Status(context.Context) (Status, error) {
 			return st, err
 		}
 		if k.ID != r.Current {
-			st.Left++
+			st.Older++
 			continue
 		}
 		_, err = os.Stat(s.File())

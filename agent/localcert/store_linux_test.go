@@ -17,7 +17,7 @@ import (
 )
 
 func TestInstallRenewRemove(t *testing.T) {
-	d := newDesk(t, nssdb, firefox)
+	d := newDesktop(t, nssdb, firefox)
 	if st, err := d.store.Status(t.Context()); err != nil || st.Installed || st.Renew(time.Now()) {
 		t.Errorf("%+v %v", st, err)
 	}
@@ -47,7 +47,7 @@ func TestInstallRenewRemove(t *testing.T) {
 		t.Errorf("%+v %v", st, err)
 	}
 
-	// The new one is trusted before the old one is not any more.
+	// The new one is trusted before the old one is withdrawn.
 	d.trust.calls = nil
 	d.install()
 	c, err = d.store.Certificate(t.Context())
@@ -66,16 +66,16 @@ func TestInstallRenewRemove(t *testing.T) {
 		}
 	}
 
-	// Also where the certificate's file is gone.
+	// Remove works also where the certificate's file is gone.
 	if err := os.Remove(filepath.Join(d.state, certFile)); err != nil {
 		t.Fatal(err)
 	}
-	account := known{ID: pair{ca: c.Certificate[1]}.id()}.account()
+	account := knownPair{ID: pair{ca: c.Certificate[1]}.id()}.account()
 	if r, err := d.store.Remove(t.Context()); err != nil || len(r.Problems) > 0 || len(r.Stores) != 2 {
 		t.Errorf("%+v %v", r, err)
 	}
-	if left := append(d.ours(nssdb), d.ours(firefox)...); len(left) > 0 || len(d.files()) > 0 {
-		t.Errorf("left: %v %v", left, d.files())
+	if remaining := append(d.ours(nssdb), d.ours(firefox)...); len(remaining) > 0 || len(d.files()) > 0 {
+		t.Errorf("left behind: %v %v", remaining, d.files())
 	}
 	if _, err := (keyring.Ring{}).Get(t.Context(), account); !errors.Is(err, keyring.ErrNotFound) {
 		t.Errorf("the key is still in the keyring: %v", err)
@@ -85,10 +85,10 @@ func TestInstallRenewRemove(t *testing.T) {
 	}
 }
 
-// TestTrustTakenByHand: a certificate that is there and no longer trusted is told,
-// and is still one to take out.
-func TestTrustTakenByHand(t *testing.T) {
-	d := newDesk(t, nssdb, firefox)
+// TestTrustRemovedByHand: a certificate that is in a store but no longer trusted is
+// reported, and is still removed.
+func TestTrustRemovedByHand(t *testing.T) {
+	d := newDesktop(t, nssdb, firefox)
 	d.install()
 	store := filepath.Join(d.home, nssdb)
 	name := strings.TrimSpace(strings.TrimSuffix(d.ours(nssdb)[0], "C,,"))
@@ -104,10 +104,10 @@ func TestTrustTakenByHand(t *testing.T) {
 	}
 }
 
-// TestRecordCannotBeWritten: where the new pair cannot be noted as the one that
-// serves, the one before serves on.
+// TestRecordCannotBeWritten: where the new pair cannot be recorded as the one in
+// use, the pair from before stays in use.
 func TestRecordCannotBeWritten(t *testing.T) {
-	d := newDesk(t, nssdb)
+	d := newDesktop(t, nssdb)
 	d.install()
 	before, err := d.store.Certificate(t.Context())
 	if err != nil {
@@ -118,7 +118,7 @@ func TestRecordCannotBeWritten(t *testing.T) {
 		if !strings.HasPrefix(call, "add ") {
 			return nil
 		}
-		// Nothing takes the place of a folder that is not empty, not even root's.
+		// A file cannot replace a folder that is not empty, not even for root.
 		return errors.Join(os.Rename(record, record+".aside"), os.MkdirAll(filepath.Join(record, "full"), 0o700))
 	}
 	if r, err := d.store.Install(t.Context()); err == nil {
@@ -126,12 +126,12 @@ func TestRecordCannotBeWritten(t *testing.T) {
 	}
 	after, err := d.store.Certificate(t.Context())
 	if err != nil || !after.Leaf.Equal(before.Leaf) {
-		t.Errorf("what was there before does not serve: %v", err)
+		t.Errorf("the pair from before is not in use: %v", err)
 	}
 	if names := d.ours(nssdb); len(names) != 1 {
 		t.Errorf("trusted: %v", names)
 	}
-	// Once there is room again, nothing is lost.
+	// Once the record can be written, nothing has been lost.
 	d.trust.refuse = nil
 	if err := errors.Join(os.RemoveAll(record), os.Rename(record+".aside", record)); err != nil {
 		t.Fatal(err)
@@ -142,9 +142,9 @@ func TestRecordCannotBeWritten(t *testing.T) {
 	}
 }
 
-// TestFirstRecordCannotBeWritten: nor does a certificate stay that nothing notes.
+// TestFirstRecordCannotBeWritten: nor does a certificate stay that is not recorded.
 func TestFirstRecordCannotBeWritten(t *testing.T) {
-	d := newDesk(t, nssdb)
+	d := newDesktop(t, nssdb)
 	record := filepath.Join(d.state, recordFile)
 	d.trust.refuse = func(call string) error {
 		if !strings.HasPrefix(call, "add ") {
@@ -160,7 +160,7 @@ func TestFirstRecordCannotBeWritten(t *testing.T) {
 	}
 }
 
-func (d *desk) noKeyInFiles() {
+func (d *desktop) noKeyInFiles() {
 	d.t.Helper()
 	for _, name := range d.files() {
 		text, err := os.ReadFile(filepath.Join(d.state, name))
@@ -171,9 +171,9 @@ func (d *desk) noKeyInFiles() {
 	}
 }
 
-// TestExpiredTrust: the library alone leaves an expired certificate where it is.
+// TestExpiredTrust: an expired certificate is removed too, which the library does not do.
 func TestExpiredTrust(t *testing.T) {
-	d := bareDesk(t, nssdb)
+	d := desktopWithoutKeyring(t, nssdb)
 	ca, err := newAuthority(time.Now().Add(-2 * Lifetime))
 	if err != nil {
 		t.Fatal(err)
@@ -182,17 +182,17 @@ func TestExpiredTrust(t *testing.T) {
 	if out, err := exec.Command("certutil", "-A", "-d", "sql:"+store, "-t", "C,,", "-n", libraryName(ca.cert), "-i", writePEM(t, t.TempDir(), "ca.pem", ca.der)).CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
-	if there, err := d.trust.Has(store, ca.cert); err != nil || !there {
-		t.Fatal(there, err)
+	if present, err := d.trust.Has(store, ca.cert); err != nil || !present {
+		t.Fatal(present, err)
 	}
 	if err := d.trust.Remove(store, ca.cert); err != nil || len(d.ours(nssdb)) != 0 {
 		t.Errorf("%v %v", err, d.ours(nssdb))
 	}
 }
 
-// TestNoKeyring: without the keyring nothing is trusted and nothing is left.
+// TestNoKeyring: without a keyring nothing is trusted and nothing is written.
 func TestNoKeyring(t *testing.T) {
-	d := bareDesk(t, nssdb)
+	d := desktopWithoutKeyring(t, nssdb)
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+filepath.Join(d.home, "no-bus"))
 	if _, err := d.store.Install(t.Context()); !errors.Is(err, keyring.ErrNone) {
 		t.Errorf("%v", err)
@@ -203,7 +203,7 @@ func TestNoKeyring(t *testing.T) {
 }
 
 func TestKeyringLocked(t *testing.T) {
-	d := bareDesk(t, nssdb)
+	d := desktopWithoutKeyring(t, nssdb)
 	k := testdesktop.NewKeyring(t, "")
 	k.Use()
 	d.install()
@@ -212,7 +212,7 @@ func TestKeyringLocked(t *testing.T) {
 		t.Error(err)
 	}
 	r, err := d.store.Remove(t.Context())
-	if err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrLeft) || len(d.ours(nssdb)) != 0 {
+	if err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrStillTrusted) || len(d.ours(nssdb)) != 0 {
 		t.Errorf("%+v %v", r, err)
 	}
 	k.Unlock()
@@ -222,7 +222,7 @@ func TestKeyringLocked(t *testing.T) {
 }
 
 func TestNoStore(t *testing.T) {
-	d := newDesk(t)
+	d := newDesktop(t)
 	if _, err := d.store.Install(t.Context()); !errors.Is(err, ErrNoStore) || len(d.files()) > 0 {
 		t.Errorf("%v %v", err, d.files())
 	}
@@ -232,9 +232,9 @@ func TestNoStore(t *testing.T) {
 	}
 }
 
-// TestOneStoreBroken: the others still get it, and the broken one is named.
+// TestOneStoreBroken: the other stores still get the certificate, and the broken one is named.
 func TestOneStoreBroken(t *testing.T) {
-	d := newDesk(t, nssdb, firefox)
+	d := newDesktop(t, nssdb, firefox)
 	if err := os.WriteFile(filepath.Join(d.home, firefox, "cert9.db"), []byte("no database"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestOneStoreBroken(t *testing.T) {
 	if err != nil || len(r.Stores) != 1 || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrTrust) || !strings.Contains(r.Problems[0].Error(), "x.default") {
 		t.Errorf("%+v %v", r, err)
 	}
-	// A profile that is gone trusts nothing.
+	// A profile that was deleted trusts nothing.
 	if err := os.RemoveAll(filepath.Join(d.home, ".mozilla")); err != nil {
 		t.Fatal(err)
 	}
@@ -251,16 +251,16 @@ func TestOneStoreBroken(t *testing.T) {
 	}
 }
 
-// TestRefusals: what a store refuses leaves the old one serving, and what cannot
-// be taken back is remembered.
+// TestRefusals: where a store refuses the new certificate, the old one stays in use,
+// and one that cannot be removed stays in the record.
 func TestRefusals(t *testing.T) {
-	d := newDesk(t, nssdb)
+	d := newDesktop(t, nssdb)
 	d.install()
 	before, err := d.store.Certificate(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := errors.New("played")
+	refused := errors.New("TEST")
 	d.trust.refuse = func(call string) error {
 		if strings.HasPrefix(call, "add") {
 			return refused
@@ -273,8 +273,8 @@ func TestRefusals(t *testing.T) {
 	if now, err := d.store.Certificate(t.Context()); err != nil || !now.Leaf.Equal(before.Leaf) || len(d.ours(nssdb)) != 1 {
 		t.Errorf("%v %v", err, d.ours(nssdb))
 	}
-	if st, err := d.store.Status(t.Context()); err != nil || st.Left != 0 || !st.Installed {
-		t.Errorf("what was refused is still remembered: %+v %v", st, err)
+	if st, err := d.store.Status(t.Context()); err != nil || st.Older != 0 || !st.Installed {
+		t.Errorf("the refused certificate is still recorded: %+v %v", st, err)
 	}
 	d.trust.refuse = func(call string) error {
 		if strings.HasPrefix(call, "remove") {
@@ -283,10 +283,10 @@ func TestRefusals(t *testing.T) {
 		return nil
 	}
 	r, err := d.store.Install(t.Context())
-	if err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrLeft) {
+	if err != nil || len(r.Problems) != 1 || !errors.Is(r.Problems[0], ErrStillTrusted) {
 		t.Errorf("%+v %v", r, err)
 	}
-	if st, err := d.store.Status(t.Context()); err != nil || st.Left != 1 || !st.Installed || len(d.ours(nssdb)) != 2 {
+	if st, err := d.store.Status(t.Context()); err != nil || st.Older != 1 || !st.Installed || len(d.ours(nssdb)) != 2 {
 		t.Errorf("%+v %v", st, err)
 	}
 	d.trust.refuse = nil
@@ -295,9 +295,9 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestTwoAtOnce: two that install at the same time leave one certificate.
+// TestTwoAtOnce: installations at the same time leave one certificate.
 func TestTwoAtOnce(t *testing.T) {
-	d := newDesk(t, nssdb)
+	d := newDesktop(t, nssdb)
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() {

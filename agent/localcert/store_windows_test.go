@@ -7,8 +7,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 )
 
-// TestRootStore is the real library on the store of root certificates, and the
-// key in the Credential Manager: wine's, or a Windows' whose person says yes.
+// TestRootStore uses the real library on the store of root certificates, and the
+// Credential Manager for the key: wine's, or those of Windows, where a person has to
+// say yes.
 func TestRootStore(t *testing.T) {
 	dir, err := os.MkdirTemp("", "localcert") // wine cannot clean up as Go does; this Windows is thrown away
 	if err != nil {
@@ -30,7 +31,7 @@ func TestRootStore(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	st, err := s.Status(t.Context())
-	if err != nil || !st.Installed || len(st.Trusted) != 1 || st.Left != 0 {
+	if err != nil || !st.Installed || len(st.Trusted) != 1 || st.Older != 0 {
 		t.Errorf("%+v %v", st, err)
 	}
 	if r, err := s.Remove(t.Context()); err != nil || len(r.Problems) > 0 {
@@ -38,10 +39,10 @@ func TestRootStore(t *testing.T) {
 	}
 	for _, c := range [][]byte{first.Certificate[1], second.Certificate[1]} {
 		ca := parse(t, c)
-		if there, err := s.trust.Has(rootStore, ca); there || err != nil {
-			t.Errorf("%v %v", there, err)
+		if present, err := s.trust.Has(rootStore, ca); present || err != nil {
+			t.Errorf("%v %v", present, err)
 		}
-		if _, err := (keyring.Ring{}).Get(t.Context(), (known{ID: pair{ca: c}.id()}).account()); err == nil {
+		if _, err := (keyring.Ring{}).Get(t.Context(), (knownPair{ID: pair{ca: c}.id()}).account()); err == nil {
 			t.Error("a key is left")
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// reasons are the errors that a person is told of, each with its text, and
-// whether that says all.
+// reasons are the errors shown to people, each with its text, and whether the text
+// is complete without the error's own.
 var reasons = []struct {
 	is   error
 	text texts.Key
@@ -26,12 +26,12 @@ var reasons = []struct {
 	{keyring.ErrSlow, "keyring.slow", true},
 	{keyring.ErrRefused, "keyring.refused", true},
 	{ErrTrust, "localcert.refused_by_store", false},
-	{ErrLeft, "localcert.still_trusted", false},
+	{ErrStillTrusted, "localcert.still_trusted", false},
 	{ErrLost, "localcert.record_lost", false},
 }
 
-// Detail is what Why leaves out of an error and IT support needs, "" where its
-// text says all.
+// Detail is the part of an error that Why leaves out and IT support needs, "" where
+// the text of Why is complete.
 func Detail(err error) string {
 	for _, r := range reasons {
 		if r.all && errors.Is(err, r.is) {
@@ -39,13 +39,12 @@ func Detail(err error) string {
 		}
 	}
 	if Why(err, "en") == err.Error() {
-		return "" // said already
+		return "" // Why returns it already
 	}
 	return err.Error()
 }
 
-// Why puts an error of this package into a text for a person; lang is "fr" or
-// "en".
+// Why is the text of an error of this package for people; lang is "fr" or "en".
 func Why(err error, lang string) string {
 	for _, r := range reasons {
 		if errors.Is(err, r.is) {
@@ -55,8 +54,8 @@ func Why(err error, lang string) string {
 	return err.Error()
 }
 
-// Reason is the name of an error of this package for programs, "failed" for what
-// has none: the last part of its text's key.
+// Reason is the name of an error of this package for programs: the last part of its
+// text's key, or "failed" for an error without one.
 func Reason(err error) string {
 	for _, r := range reasons {
 		if errors.Is(err, r.is) {

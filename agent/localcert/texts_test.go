@@ -11,7 +11,7 @@ import (
 func TestWhy(t *testing.T) {
 	seen := map[string]bool{}
 	for _, err := range []error{
-		ErrNotInstalled, ErrExpired, ErrKeyLost, ErrDamaged, ErrNoStore, ErrNoTool, ErrTrust, ErrLeft, ErrLost,
+		ErrNotInstalled, ErrExpired, ErrKeyLost, ErrDamaged, ErrNoStore, ErrNoTool, ErrTrust, ErrStillTrusted, ErrLost,
 		keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused, errors.New("another"),
 	} {
 		for _, lang := range []string{"fr", "en"} {

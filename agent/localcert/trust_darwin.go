@@ -12,7 +12,7 @@ import (
 	"github.com/smallstep/truststore"
 )
 
-// systemTrust is the system's keychain, where Safari looks. The library runs
+// systemTrust is the system's keychain, which Safari reads. The library runs
 // `sudo security`, which asks for the person's password on the terminal.
 type systemTrust struct{}
 
@@ -24,12 +24,12 @@ func (systemTrust) Add(_ string, ca *x509.Certificate) error {
 	return withLibrary(func(options ...truststore.Option) error { return truststore.Install(ca, options...) })
 }
 
-// Remove: the library takes the trust away and leaves the certificate in the
-// keychain.
+// Remove deletes the certificate too: the library removes only the trust, and leaves
+// the certificate in the keychain.
 func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
 	err := withLibrary(func(options ...truststore.Option) error { return truststore.Uninstall(ca, options...) })
-	there, hasErr := t.Has(store, ca)
-	if hasErr != nil || !there {
+	present, hasErr := t.Has(store, ca)
+	if hasErr != nil || !present {
 		return errors.Join(err, hasErr)
 	}
 	out, deleteErr := exec.Command("sudo", "security", "delete-certificate", "-Z", fingerprint(ca), keychain).CombinedOutput()

@@ -14,13 +14,12 @@ import (
 )
 
 // systemTrust is the NSS databases of the person's browsers. The machine's own
-// store is left alone: browsers on Linux do not read it, it would need root, and
-// every person on the machine would trust a certificate whose key one of them
-// has.
+// store is left alone: browsers on Linux do not read it, writing it needs root, and
+// every person on the machine would trust a certificate whose key one of them has.
 type systemTrust struct{}
 
-// nssPlaces are where browsers keep their databases, below the person's home.
-var nssPlaces = []string{
+// nssPatterns match the folders of the browsers' databases, below the person's home.
+var nssPatterns = []string{
 	".pki/nssdb", ".local/share/pki/nssdb", ".mozilla/firefox/*", ".config/mozilla/firefox/*",
 	"snap/chromium/current/.pki/nssdb", "snap/firefox/common/.mozilla/firefox/*",
 	".var/app/org.mozilla.firefox/.mozilla/firefox/*", ".var/app/org.mozilla.firefox/config/mozilla/firefox/*",
@@ -36,8 +35,8 @@ func (systemTrust) Stores() ([]string, error) {
 		return nil, err
 	}
 	var stores []string
-	for _, place := range nssPlaces {
-		found, err := filepath.Glob(filepath.Join(escapeGlob(home), place, "cert9.db"))
+	for _, pattern := range nssPatterns {
+		found, err := filepath.Glob(filepath.Join(escapeGlob(home), pattern, "cert9.db"))
 		if err != nil {
 			return nil, err
 		}
@@ -52,25 +51,24 @@ func (systemTrust) Stores() ([]string, error) {
 	return stores, nil
 }
 
-// escapeGlob lets a path stand for itself in a pattern: the library takes a
-// pattern for the databases.
+// escapeGlob makes a pattern that matches only the path itself: the library expects
+// a pattern for the databases.
 func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
-// Add puts it into one database. The library says nothing of what failed in
-// which; Has tells.
+// Add puts the certificate into one database. The library does not report failures;
+// the caller has to check with Has.
 func (systemTrust) Add(store string, ca *x509.Certificate) error {
 	return onStore(store, func(options ...truststore.Option) error { return truststore.Install(ca, options...) })
 }
 
-// Remove: the library leaves a certificate that is not valid any more where it
-// is, because it looks with a check of the certificate. So certutil is asked
-// again.
+// Remove calls certutil itself where the library has left the certificate in place:
+// the library does not find one that is no longer valid.
 func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
 	err := onStore(store, func(options ...truststore.Option) error { return truststore.Uninstall(ca, options...) })
-	there, hasErr := t.Has(store, ca)
-	if hasErr != nil || !there {
+	present, hasErr := t.Has(store, ca)
+	if hasErr != nil || !present {
 		return errors.Join(err, hasErr)
 	}
 	out, err := exec.Command("certutil", "-D", "-d", "sql:"+store, "-n", libraryName(ca)).CombinedOutput()
@@ -82,7 +80,7 @@ func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
 
 func onStore(store string, do func(...truststore.Option) error) error {
 	nss, err := truststore.NewNSSTrust()
-	if err != nil { // else the library would do nothing and say that it went well
+	if err != nil { // unchecked, the library would do nothing and report success
 		return fmt.Errorf("%w: %w", ErrNoTool, err)
 	}
 	return withLibrary(func(options ...truststore.Option) error {
@@ -93,7 +91,7 @@ func onStore(store string, do func(...truststore.Option) error) error {
 	}, truststore.WithTrust(nss), truststore.WithNoSystem())
 }
 
-// Has lists the one name. A database that is gone trusts nothing.
+// Has looks the certificate up by name. A database that does not exist holds nothing.
 func (systemTrust) Has(store string, ca *x509.Certificate) (bool, error) {
 	if _, err := os.Stat(filepath.Join(store, "cert9.db")); gone(err) == nil && err != nil {
 		return false, nil
@@ -113,8 +111,8 @@ func (systemTrust) Has(store string, ca *x509.Certificate) (bool, error) {
 	return string(out) == string(ca.Raw), nil
 }
 
-// Trusts reads the certificate's flags: a person can take them away and leave it
-// where it is.
+// Trusts reads the certificate's trust flags, which a person can clear without
+// removing the certificate.
 func (systemTrust) Trusts(store string, ca *x509.Certificate) (bool, error) {
 	out, err := exec.Command("certutil", "-L", "-d", "sql:"+store).Output()
 	if err != nil {

@@ -4,7 +4,7 @@ package localcert
 
 import "crypto/x509"
 
-// systemTrust knows no store here.
+// systemTrust has no store on this system.
 type systemTrust struct{}
 
 func (systemTrust) Stores() ([]string, error)                   { return nil, ErrNoStore }

@@ -13,7 +13,7 @@ import (
 )
 
 // systemTrust is the person's own store of root certificates. Windows asks the
-// person before it takes one in or out.
+// person before it adds or removes one.
 type systemTrust struct{}
 
 const rootStore = "ROOT"
@@ -30,9 +30,9 @@ const (
 	ownStore   uintptr = windows.CERT_STORE_PROV_SYSTEM_REGISTRY_W
 )
 
-// Remove takes out this very certificate. The library would go by its number,
-// and goes on for ever where a certificate can be taken out of the person's own
-// part only, as in wine.
+// Remove removes exactly this certificate. The library compares serial numbers only,
+// and never returns where a certificate can be removed from the person's own part of
+// the store only, as in wine.
 func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
 	for _, part := range []uintptr{wholeStore, ownStore} {
 		err := withCertificate(part, ca, func(c *windows.CertContext) error {
@@ -44,26 +44,26 @@ func (t systemTrust) Remove(store string, ca *x509.Certificate) error {
 		if err != nil {
 			return fmt.Errorf("localcert: the store of root certificates: %w", err)
 		}
-		if there, err := t.Has(store, ca); err != nil || !there {
+		if present, err := t.Has(store, ca); err != nil || !present {
 			return err
 		}
 	}
 	return errors.New("localcert: the store of root certificates keeps it")
 }
 
-func (systemTrust) Has(_ string, ca *x509.Certificate) (there bool, err error) {
+func (systemTrust) Has(_ string, ca *x509.Certificate) (present bool, err error) {
 	err = withCertificate(wholeStore, ca, func(c *windows.CertContext) error {
-		there = c != nil
-		if there {
+		present = c != nil
+		if present {
 			return windows.CertFreeCertificateContext(c)
 		}
 		return nil
 	})
-	return there, err
+	return present, err
 }
 
-// withCertificate looks for the certificate in a part of the store and hands it
-// over to do, which frees it; nil where it is not there.
+// withCertificate finds the certificate in a part of the store and passes it to do,
+// which has to free it; nil where the part does not hold it.
 func withCertificate(part uintptr, ca *x509.Certificate, do func(*windows.CertContext) error) error {
 	name, err := windows.UTF16PtrFromString(rootStore)
 	if err != nil {
@@ -76,7 +76,7 @@ func withCertificate(part uintptr, ca *x509.Certificate, do func(*windows.CertCo
 	defer func() { _ = windows.CertCloseStore(store, 0) }()
 	var c *windows.CertContext
 	for {
-		// Each call frees the one before, the last one all.
+		// Each call frees the certificate of the one before.
 		if c, err = windows.CertEnumCertificatesInStore(store, c); c == nil {
 			if err != nil && !errors.Is(err, syscall.Errno(windows.CRYPT_E_NOT_FOUND)) {
 				return err

@@ -10,8 +10,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 )
 
-// accountOf gives each state folder a key of its own, so that a demonstration
-// never touches the list that the person lives with.
+// accountOf is an account of its own for each state folder, so that a demonstration
+// never touches the person's real list.
 func accountOf(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs

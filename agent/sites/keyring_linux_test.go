@@ -18,8 +18,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// program makes this program one that uses a store, as a second process does:
-// go-keyring has one bus in a process's life.
+// program makes this program use a store as a separate process: go-keyring connects
+// to one bus in a process's lifetime.
 const program = "CPX_TEST_SITES"
 
 func TestMain(m *testing.M) {
@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 // outcome is what a helper prints.
 type outcome struct {
 	Sites   []string
-	Err     string // the typed error's text, "" for none
-	Routine int    // goroutines at the end, for hang
+	Err     string // the text of the typed error, "" for none
+	Routine int    // goroutines more than before, for hang
 }
 
 func (o outcome) is(err error) bool { return o.Err == fmt.Sprint(err) || (o.Err == "" && err == nil) }
@@ -86,7 +86,7 @@ func helper(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(o)
 }
 
-// name is an error's, without what is wrapped.
+// name is an error's text without that of the errors around it.
 func name(err error) string {
 	for _, k := range kinds {
 		if errors.Is(err, k.is) {
@@ -99,14 +99,14 @@ func name(err error) string {
 	return ""
 }
 
-// desk is a folder for the list and the environment of a keyring.
-type desk struct {
+// fixture is a folder for the list and the environment of a keyring.
+type fixture struct {
 	t   *testing.T
 	dir string
 	env []string
 }
 
-func (d desk) command(args ...string) *exec.Cmd {
+func (d fixture) command(args ...string) *exec.Cmd {
 	d.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -118,7 +118,7 @@ func (d desk) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (d desk) run(args ...string) (o outcome) {
+func (d fixture) run(args ...string) (o outcome) {
 	d.t.Helper()
 	out, err := d.command(args...).Output()
 	if err == nil {
@@ -130,17 +130,17 @@ func (d desk) run(args ...string) (o outcome) {
 	return o
 }
 
-// want runs and compares.
-func (d desk) want(err error, sites []string, args ...string) {
+// want runs a helper and compares its outcome.
+func (d fixture) want(err error, sites []string, args ...string) {
 	d.t.Helper()
 	if got := d.run(args...); !got.is(err) || !reflect.DeepEqual(got.Sites, sites) {
 		d.t.Errorf("%v: %+v, want %v and %v", args, got, sites, err)
 	}
 }
 
-func (d desk) file(name string) string { return filepath.Join(d.dir, name) }
+func (d fixture) file(name string) string { return filepath.Join(d.dir, name) }
 
-func (d desk) take(name string) []byte {
+func (d fixture) read(name string) []byte {
 	d.t.Helper()
 	b, err := os.ReadFile(d.file(name))
 	if err != nil {
@@ -149,27 +149,27 @@ func (d desk) take(name string) []byte {
 	return b
 }
 
-func (d desk) put(name string, content []byte) {
+func (d fixture) put(name string, content []byte) {
 	d.t.Helper()
 	if err := os.WriteFile(d.file(name), content, 0o600); err != nil {
 		d.t.Fatal(err)
 	}
 }
 
-// aside is how many lists were put aside.
-func (d desk) aside() int {
+// aside is the number of lists set aside.
+func (d fixture) aside() int {
 	found, _ := filepath.Glob(d.file("sites-aside-*.sealed"))
 	return len(found)
 }
 
-func withKeyring(t *testing.T, display string) (desk, *testdesktop.Keyring) {
+func withKeyring(t *testing.T, display string) (fixture, *testdesktop.Keyring) {
 	t.Helper()
 	k := testdesktop.NewKeyring(t, display)
-	return desk{t, filepath.Join(t.TempDir(), "state", "cpx-bridge"), k.Env}, k
+	return fixture{t, filepath.Join(t.TempDir(), "state", "cpx-bridge"), k.Env}, k
 }
 
-func onBus(t *testing.T, address string) desk {
-	return desk{t, filepath.Join(t.TempDir(), "state"), []string{"DBUS_SESSION_BUS_ADDRESS=" + address}}
+func onBus(t *testing.T, address string) fixture {
+	return fixture{t, filepath.Join(t.TempDir(), "state"), []string{"DBUS_SESSION_BUS_ADDRESS=" + address}}
 }
 
 const one, other = "https://portail.example.fr", "https://autre.example.fr:8443"
@@ -193,7 +193,7 @@ func TestKeyringPresent(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	if text := string(d.take("sites.sealed")); strings.Contains(text, "example") {
+	if text := string(d.read("sites.sealed")); strings.Contains(text, "example") {
 		t.Error("the list can be read without the key")
 	}
 	d.want(nil, []string{other}, "forget", one)
@@ -204,7 +204,7 @@ func TestKeyringPresent(t *testing.T) {
 	}
 }
 
-// TestTwoProcesses: what several processes remember at once is all there.
+// TestTwoProcesses: of what several processes remember at once, nothing is lost.
 func TestTwoProcesses(t *testing.T) {
 	d, _ := withKeyring(t, "")
 	var all sync.WaitGroup
@@ -226,16 +226,16 @@ func TestTwoProcesses(t *testing.T) {
 	}
 }
 
-// TestUnreadable: a list that was tampered with, is an older copy or another
-// folder's opens nothing; a new one may begin, and the old one is kept.
+// TestUnreadable: a list that was tampered with, is an older copy or is another
+// folder's is not read; a new one may begin, and the old one is set aside.
 func TestUnreadable(t *testing.T) {
 	d, k := withKeyring(t, "")
-	elsewhere := desk{t, t.TempDir(), k.Env}
+	elsewhere := fixture{t, t.TempDir(), k.Env}
 	elsewhere.want(nil, []string{other}, "add", other)
 	d.want(nil, []string{one}, "add", one)
-	older := d.take("sites.sealed")
+	older := d.read("sites.sealed")
 	d.want(nil, nil, "forget", one)
-	foreign := elsewhere.take("sites.sealed")
+	foreign := elsewhere.read("sites.sealed")
 
 	for name, c := range map[string]struct {
 		made func(now []byte) []byte
@@ -251,17 +251,17 @@ func TestUnreadable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := d
 			d.t = t
-			content := c.made(d.take("sites.sealed"))
+			content := c.made(d.read("sites.sealed"))
 			d.put("sites.sealed", content)
 			before := d.aside()
 			d.want(c.want, nil, "list")
 			d.want(c.want, nil, "forget", one)
-			if got := d.take("sites.sealed"); string(got) != string(content) || d.aside() != before {
-				t.Error("looking at it changed it")
+			if got := d.read("sites.sealed"); string(got) != string(content) || d.aside() != before {
+				t.Error("reading it changed it")
 			}
 			d.want(nil, []string{other}, "add", other)
 			if d.aside() != before+1 {
-				t.Errorf("%d lists put aside, want %d", d.aside(), before+1)
+				t.Errorf("%d lists set aside, want %d", d.aside(), before+1)
 			}
 			d.want(nil, nil, "forget", other)
 		})
@@ -271,7 +271,7 @@ func TestUnreadable(t *testing.T) {
 		d.want(nil, []string{one}, "add", one)
 	}
 	if n := d.aside(); n != maxAside {
-		t.Errorf("%d lists put aside, want %d at most", n, maxAside)
+		t.Errorf("%d lists set aside, want %d at most", n, maxAside)
 	}
 }
 
@@ -283,25 +283,25 @@ func TestKeyLost(t *testing.T) {
 	d.want(ErrKeyLost, nil, "forget", one)
 	d.want(nil, []string{other}, "add", other)
 	if d.aside() != 1 {
-		t.Error("the list was not kept")
+		t.Error("the list was not set aside")
 	}
 	d.want(nil, []string{other}, "list")
 }
 
-// TestInterrupted: a change that ended between the keyring and the file is
-// taken, one that ended before the keyring is not.
+// TestInterrupted: a change that was interrupted between the keyring and the file is
+// completed; one that was interrupted before the keyring is dropped.
 func TestInterrupted(t *testing.T) {
 	d, _ := withKeyring(t, "")
 	d.want(nil, []string{one}, "add", one)
-	before := d.take("sites.sealed")
+	before := d.read("sites.sealed")
 	d.want(nil, []string{one, other}, "add", other)
-	after := d.take("sites.sealed")
+	after := d.read("sites.sealed")
 
 	d.put("sites.sealed", before)
 	d.put("sites.next", after)
 	d.want(nil, []string{one, other}, "list")
-	if string(d.take("sites.sealed")) != string(after) {
-		t.Error("the last step was not made up for")
+	if string(d.read("sites.sealed")) != string(after) {
+		t.Error("the last step was not completed")
 	}
 	d.put("sites.next", before)
 	d.want(nil, []string{one, other}, "list")
@@ -323,7 +323,7 @@ func TestKeyringLocked(t *testing.T) {
 	}
 }
 
-// TestUnlocking: only whoever waits for it is asked to unlock the keyring.
+// TestUnlocking: a person is asked to unlock the keyring only where they wait for it.
 func TestUnlocking(t *testing.T) {
 	screen := testdesktop.NewScreen(t)
 	d, k := withKeyring(t, screen.Display)
@@ -336,7 +336,7 @@ func TestUnlocking(t *testing.T) {
 		t.Error("the person was asked")
 	default:
 	}
-	asking := desk{t, d.dir, append(d.env, "UNLOCK=1")}
+	asking := fixture{t, d.dir, append(d.env, "UNLOCK=1")}
 	answer := func(keys ...string) outcome {
 		t.Helper()
 		got := make(chan outcome, 1)
@@ -385,8 +385,8 @@ func TestKeyringRefuses(t *testing.T) {
 	}
 }
 
-// TestKeyringHangs: calls end at their limit, however many there are at most one
-// goroutine waits on, and when the keyring answers again all is well.
+// TestKeyringHangs: calls end at their limit, at most one goroutine goes on waiting
+// however many calls there are, and all is well once the keyring answers.
 func TestKeyringHangs(t *testing.T) {
 	for name, reads := range map[string]bool{"at once": false, "in go-keyring": true} {
 		t.Run(name, func(t *testing.T) {

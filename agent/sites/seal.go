@@ -15,22 +15,22 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// A sealed list is a header (magic, version, the key's name, nonce) and what
-// XChaCha20-Poly1305 makes of the list's JSON, the header authenticated with it.
+// A sealed list is a header (magic, version, the key's name, nonce) and the list's
+// JSON under XChaCha20-Poly1305, with the header as additional data.
 const (
 	magic   = "CPXS"
 	version = 1
 
 	keyIDSize  = 8
 	headerSize = len(magic) + 1 + keyIDSize + chacha20poly1305.NonceSizeX
-	maxSealed  = 256 << 10 // bytes; the longest list takes less
-	block      = 1 << 10   // the list is filled up to whole blocks: its length tells less
+	maxSealed  = 256 << 10 // bytes; the longest list is shorter
+	block      = 1 << 10   // the list is padded to whole blocks, so that its length reveals less
 )
 
 // key seals one list.
 type key [chacha20poly1305.KeySize]byte
 
-// keyID names a key without telling it.
+// keyID names a key without revealing it.
 type keyID [keyIDSize]byte
 
 func newKey() (k key) {
@@ -44,7 +44,7 @@ func (k key) id() (id keyID) {
 	return id
 }
 
-// Stamp tells lists apart: each has a key and a nonce of its own. The zero value
+// Stamp distinguishes lists: each has a key and a nonce of its own. The zero value
 // is that of no list.
 type Stamp [headerSize]byte
 
@@ -53,8 +53,8 @@ func stampOf(sealed []byte) (s Stamp) {
 	return s
 }
 
-// Stamp reads which list is in the file now, which costs next to nothing and
-// never asks the keyring. It is to be compared with a List's.
+// Stamp reads the stamp of the list in the file, for comparison with that of a List.
+// This is cheap, and never asks the keyring.
 func (s *Store) Stamp() (Stamp, error) {
 	f, err := os.Open(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,7 +86,7 @@ func readSealed(path string) ([]byte, error) {
 		return nil, fmt.Errorf("sites: %w", err)
 	}
 	if content == nil {
-		content = []byte{} // an empty file is a damaged list, not none
+		content = []byte{} // an empty file is a damaged list, not a missing one
 	}
 	return content, nil
 }
@@ -98,7 +98,7 @@ func keyIDOf(sealed []byte) (id keyID) {
 	return id
 }
 
-// content is the JSON.
+// content is the JSON of a list.
 type content struct {
 	Sites []entry `json:"sites"`
 }
@@ -130,7 +130,7 @@ func seal(k key, list []Site) ([]byte, error) {
 	return aead.Seal(header, nonce, text, header), nil
 }
 
-// open reads a sealed list. Whatever is wrong with it, nothing of it is taken.
+// open opens a sealed list. Where anything is wrong with it, it returns nothing of it.
 func open(k key, sealed []byte) ([]Site, error) {
 	switch {
 	case len(sealed) < headerSize || len(sealed) > maxSealed || string(sealed[:len(magic)]) != magic:
@@ -152,7 +152,7 @@ func open(k key, sealed []byte) ([]Site, error) {
 	return parse(text)
 }
 
-// parse looks at a list that is authentic, but may be of a program with faults.
+// parse checks a list too: it is authentic, but a faulty program may have written it.
 func parse(text []byte) ([]Site, error) {
 	var c content
 	if err := json.Unmarshal(text, &c); err != nil {

@@ -15,18 +15,18 @@ func TestWhy(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range kinds {
 		for _, lang := range []string{"fr", "en"} {
-			text := Why(fmt.Errorf("played: %w", k.is), lang)
-			if seen[text] || text == "" || strings.Contains(text, "played") || Reason(k.is) != k.reason {
+			text := Why(fmt.Errorf("wrapped: %w", k.is), lang)
+			if seen[text] || text == "" || strings.Contains(text, "wrapped") || Reason(k.is) != k.reason {
 				t.Errorf("%s: %v: %q", lang, k.is, text)
 			}
 			seen[text] = true
-			if kept := WhyNotForgotten(fmt.Errorf("played: %w", k.is), lang); Unreachable(k.is) == (kept == text) || strings.Contains(kept, "%!") {
-				t.Errorf("%s: %v: %q", lang, k.is, kept)
+			if why := WhyNotForgotten(fmt.Errorf("wrapped: %w", k.is), lang); Unreachable(k.is) == (why == text) || strings.Contains(why, "%!") {
+				t.Errorf("%s: %v: %q", lang, k.is, why)
 			}
 		}
 	}
-	if Why(errors.New("played"), "fr") != "played" || Reason(errors.New("played")) != "failed" || Reason(nil) != "" {
-		t.Error("what is not of this package")
+	if Why(errors.New("TEST"), "fr") != "TEST" || Reason(errors.New("TEST")) != "failed" || Reason(nil) != "" {
+		t.Error("another package's error, or nil")
 	}
 	if Why(nil, "fr") != "" {
 		t.Error("nil has a text")
@@ -57,14 +57,14 @@ func TestSeal(t *testing.T) {
 		if got, err := open(k, b); err != nil || !reflect.DeepEqual(got, list) {
 			t.Errorf("%v %v, want %v", got, err, list)
 		}
-		if again := sealed(t, k, list); stampOf(again) == stampOf(b) || bytes.Equal(again[headerSize:], b[headerSize:]) {
+		if second := sealed(t, k, list); stampOf(second) == stampOf(b) || bytes.Equal(second[headerSize:], b[headerSize:]) {
 			t.Error("the nonce was used twice")
 		}
 	}
 }
 
-// TestTampered: every bit counts, and so does every byte that is missing or too
-// many.
+// TestTampered: every changed bit is noticed, and so is every missing or additional
+// byte.
 func TestTampered(t *testing.T) {
 	k := newKey()
 	good := sealed(t, k, two)
@@ -86,7 +86,7 @@ func TestTampered(t *testing.T) {
 	if _, err := open(newKey(), good); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("another key: %v", err)
 	}
-	// The key's name alone must not decide.
+	// The key's name alone must not suffice.
 	other := newKey()
 	id := other.id()
 	renamed := bytes.Clone(good)
@@ -96,7 +96,7 @@ func TestTampered(t *testing.T) {
 	}
 }
 
-// TestHostileList: an authentic list is still looked at.
+// TestHostileList: an authentic list is checked too.
 func TestHostileList(t *testing.T) {
 	k := newKey()
 	for name, list := range map[string][]Site{
@@ -110,7 +110,7 @@ func TestHostileList(t *testing.T) {
 	}
 }
 
-// TestLongestList: the longest list there can be fits the file.
+// TestLongestList: the longest possible list fits the file.
 func TestLongestList(t *testing.T) {
 	k := newKey()
 	var list []Site
@@ -149,9 +149,9 @@ func FuzzOpen(f *testing.F) {
 			}
 			return
 		}
-		again, err := open(k, sealed(t, k, list))
-		if err != nil || len(again) != len(list) {
-			t.Errorf("what was taken does not come back: %v %v", list, err)
+		second, err := open(k, sealed(t, k, list))
+		if err != nil || len(second) != len(list) {
+			t.Errorf("a parsed list does not survive sealing: %v %v", list, err)
 		}
 	})
 }

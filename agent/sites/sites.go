@@ -6,7 +6,7 @@
 // A [Store] may be used from any goroutine and by several processes at once. No
 // call waits for a keyring longer than its context and its own limit. Without a
 // keyring nothing is remembered: the key is never anywhere else, and a list that
-// cannot be opened is put aside, not deleted.
+// cannot be opened is set aside, not deleted.
 package sites
 
 import (
@@ -27,19 +27,19 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
-// Site is one that the person always allows.
+// Site is a site that the person always allows.
 type Site struct {
 	Origin string    // as the browser states it in the handshake
 	Since  time.Time // when the person chose "always"
 }
 
-// Why nothing is remembered, or a change was not made. Why puts them in words.
+// Why nothing is remembered, or a change was not made. The function Why has their texts.
 var (
 	ErrNoKeyring = keyring.ErrNone
 	ErrLocked    = keyring.ErrLocked
 	ErrSlow      = keyring.ErrSlow
 	ErrRefused   = keyring.ErrRefused
-	// The list is there and cannot be read. Remembering a site begins a new one.
+	// The list exists and cannot be read. Remembering a site begins a new one.
 	ErrDamaged  = errors.New("sites: the list is damaged")
 	ErrOtherKey = errors.New("sites: the list is an older copy, or sealed by another key")
 	ErrKeyLost  = errors.New("sites: the list's key is not in the keyring any more")
@@ -53,31 +53,31 @@ var (
 const Max = 256
 
 const (
-	maxAside = 8 // lists put aside, beyond which the oldest goes
+	maxAside = 8 // lists set aside; beyond that the oldest is deleted
 
 	lockWait = 20 * time.Millisecond
 )
 
-// Options make a Store.
+// Options are the options of New.
 type Options struct {
-	Dir string // the state folder, made where it is missing
-	// Unlock lets a locked keyring ask the person. Else such a keyring is an
-	// error, and nobody is asked anything that they did not begin.
+	Dir string // the state folder, created where it is missing
+	// Unlock lets a locked keyring ask the person. Without it such a keyring is
+	// an error: nobody is asked about something that they did not begin.
 	Unlock bool
 }
 
-// File is where the list is.
+// File is the path of the list's file.
 func (s *Store) File() string { return s.path }
 
 // Store is the list in its file.
 type Store struct {
-	path, next, lock string // the list, the one that a change is about to put there, who may
-	account          string // under which the keyring has the key
+	path, next, lock string // the files of the list, of its successor during a change, and of the lock
+	account          string // of the key in the keyring
 	unlock           bool
 	limit            time.Duration // of one call of the keyring
 }
 
-// New makes a Store. Nothing is read yet.
+// New makes a Store. It reads nothing yet.
 func New(o Options) *Store {
 	at := func(name string) string { return filepath.Join(o.Dir, name) }
 	limit := keyring.QuietLimit
@@ -96,8 +96,8 @@ type List struct {
 	Stamp Stamp
 }
 
-// List reads the list. It asks the keyring also where there is no list yet: the
-// error says why nothing can be remembered.
+// List reads the list. It uses the keyring even where there is no list yet, so that
+// the error says why nothing can be remembered.
 func (s *Store) List(ctx context.Context) (List, error) {
 	var l List
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
@@ -107,8 +107,7 @@ func (s *Store) List(ctx context.Context) (List, error) {
 	return l, err
 }
 
-// Add remembers a site. Where the list cannot be read for another reason than
-// the keyring, it is put aside and a new one begins.
+// Add remembers a site. A list that is Unreadable is set aside, and a new one begins.
 func (s *Store) Add(ctx context.Context, origin string) (List, error) {
 	if err := check(origin); err != nil {
 		return List{}, err
@@ -130,7 +129,7 @@ func (s *Store) Add(ctx context.Context, origin string) (List, error) {
 	return l, err
 }
 
-// Forget takes a site back.
+// Forget removes a site from the list.
 func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
 	if err := check(origin); err != nil {
 		return List{}, err
@@ -150,7 +149,7 @@ func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
 	return l, err
 }
 
-// check takes what a browser would state, of sites that "always" can be said of.
+// check refuses what is no origin as browsers state it, or may not be always allowed.
 func check(text string) error {
 	if o, err := origin.Parse(text); err != nil || o.IsLoopbackHTTP() {
 		return fmt.Errorf("%w: %q", ErrOrigin, text)
@@ -158,12 +157,12 @@ func check(text string) error {
 	return nil
 }
 
-// Unreadable tells whether an error is about the list and not the keyring.
+// Unreadable reports whether an error is about the list and not the keyring.
 func Unreadable(err error) bool {
 	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrOtherKey) || errors.Is(err, ErrKeyLost)
 }
 
-// Unreachable tells whether an error is about the keyring, which may open later.
+// Unreachable reports whether an error is about the keyring, which may work later.
 func Unreachable(err error) bool {
 	return errors.Is(err, ErrNoKeyring) || errors.Is(err, ErrLocked) || errors.Is(err, ErrSlow) || errors.Is(err, ErrRefused)
 }
@@ -173,7 +172,7 @@ func (s *Store) alone(ctx context.Context, do func(ctx context.Context) error) e
 	if err := os.MkdirAll(filepath.Dir(s.lock), 0o700); err != nil {
 		return fmt.Errorf("sites: %w", err)
 	}
-	// A read and a write are a call each; whoever goes before may need as long.
+	// Reading and writing are one call of the keyring each; another user of the list may need as long before.
 	ctx, cancel := context.WithTimeout(ctx, 4*s.limit)
 	defer cancel()
 	f := flock.New(s.lock, flock.SetPermissions(0o600))
@@ -205,7 +204,7 @@ func (s *Store) read(ctx context.Context) (List, error) {
 		return List{}, err
 	}
 	if next != nil && keyIDOf(next) == k.id() {
-		// A change whose last step was missing: it got as far as the keyring.
+		// A change was interrupted after the keyring had its key: do its last step.
 		if err := os.Rename(s.next, s.path); err != nil {
 			return List{}, fmt.Errorf("sites: %w", err)
 		}
@@ -219,8 +218,8 @@ func (s *Store) read(ctx context.Context) (List, error) {
 }
 
 // write seals the list under a new key and replaces the file in one step. The
-// order matters: whatever stops it half way, one of the two files opens with the
-// key that the keyring then has.
+// order matters: wherever it is interrupted, the key in the keyring opens one of the
+// two files.
 func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 	k := newKey()
 	sealed, err := seal(k, list)
@@ -231,7 +230,7 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 		return List{}, fmt.Errorf("sites: %w", err)
 	}
 	if err := s.setKey(ctx, k); err != nil {
-		if !errors.Is(err, ErrSlow) { // which may yet have taken it
+		if !errors.Is(err, ErrSlow) { // a slow keyring may still store the key
 			_ = os.Remove(s.next)
 		}
 		return List{}, err
@@ -242,19 +241,19 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 	return List{Sites: list, Stamp: stampOf(sealed)}, nil
 }
 
-// putAside keeps a list that cannot be read: the keyring may come back.
+// putAside renames a list that cannot be read: its key may return.
 func (s *Store) putAside() error {
 	pattern := filepath.Join(filepath.Dir(s.path), "sites-aside-*.sealed")
-	kept, err := filepath.Glob(pattern)
+	aside, err := filepath.Glob(pattern)
 	if err != nil {
 		return err
 	}
-	slices.Sort(kept) // by time
-	for len(kept) >= maxAside {
-		if err := os.Remove(kept[0]); err != nil {
+	slices.Sort(aside) // by time
+	for len(aside) >= maxAside {
+		if err := os.Remove(aside[0]); err != nil {
 			return fmt.Errorf("sites: %w", err)
 		}
-		kept = kept[1:]
+		aside = aside[1:]
 	}
 	name := strings.Replace(pattern, "*", time.Now().UTC().Format("20060102T150405.000000000"), 1)
 	if err := os.Rename(s.path, name); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestCredentialManager is the list with Windows's own keyring.
+// TestCredentialManager uses Windows' own keyring.
 func TestCredentialManager(t *testing.T) {
 	dir, err := os.MkdirTemp("", "sites")
 	if err != nil {
@@ -18,9 +18,9 @@ func TestCredentialManager(t *testing.T) {
 	s := New(Options{Dir: dir})
 	defer func() { _ = s.ring().Delete(context.Background(), s.account) }()
 	for i, step := range []struct {
-		do   func() (List, error)
-		err  error
-		left int
+		do    func() (List, error)
+		err   error
+		count int
 	}{
 		{func() (List, error) { return s.List(t.Context()) }, nil, 0},
 		{func() (List, error) { return s.Add(t.Context(), one) }, nil, 1},
@@ -30,8 +30,8 @@ func TestCredentialManager(t *testing.T) {
 		{func() (List, error) { return s.Forget(t.Context(), one) }, ErrNotRemembered, 1},
 		{func() (List, error) { return s.Forget(t.Context(), other) }, nil, 0},
 	} {
-		if l, err := step.do(); !errors.Is(err, step.err) || (err == nil) && len(l.Sites) != step.left {
-			t.Fatalf("step %d: %v %v, want %d sites and %v", i, l.Sites, err, step.left, step.err)
+		if l, err := step.do(); !errors.Is(err, step.err) || (err == nil) && len(l.Sites) != step.count {
+			t.Fatalf("step %d: %v %v, want %d sites and %v", i, l.Sites, err, step.count, step.err)
 		}
 	}
 }

@@ -6,8 +6,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// kinds are the errors, each with its name for programs, which is that of its
-// text too.
+// kinds are the errors, each with its name for programs and in the catalogue.
 var kinds = []struct {
 	is     error
 	reason string
@@ -24,8 +23,8 @@ var kinds = []struct {
 	{ErrOrigin, "not_an_origin"},
 }
 
-// Why puts an error of this package into a text for a person; lang is "fr" or
-// "en". It is "" for nil.
+// Why is the text of an error of this package for people, "" for nil; lang is "fr"
+// or "en".
 func Why(err error, lang string) string {
 	if err == nil {
 		return ""
@@ -36,9 +35,9 @@ func Why(err error, lang string) string {
 	return err.Error()
 }
 
-// WhyNotForgotten puts into a text why a site was not forgotten. Where the
-// keyring is the reason the site stands in the list and counts again once the
-// keyring opens, which is not what Why says.
+// WhyNotForgotten is the text that says why a site was not forgotten. It differs from
+// that of Why where the keyring is the reason: the site stays in the list, and is
+// allowed again once the keyring opens.
 func WhyNotForgotten(err error, lang string) string {
 	say, reason := texts.In(lang), Reason(err)
 	if text, ok := say.Code("sites.not_forgotten", reason); ok {
@@ -50,11 +49,11 @@ func WhyNotForgotten(err error, lang string) string {
 	return Why(err, lang)
 }
 
-// failed is the name of an error that has none of its own.
+// failed is the name of an error without one of its own.
 const failed = "failed"
 
-// Reason is the name of an error of this package for programs: "" for nil,
-// "failed" for what has none.
+// Reason is the name of an error of this package for programs: "" for nil, "failed"
+// for an error without one.
 func Reason(err error) string {
 	for _, k := range kinds {
 		if errors.Is(err, k.is) {

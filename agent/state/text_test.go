@@ -82,7 +82,7 @@ func TestTextOfSites(t *testing.T) {
 func TestTextOfWSS(t *testing.T) {
 	for _, err := range []error{
 		localcert.ErrNotInstalled, localcert.ErrExpired, localcert.ErrKeyLost, localcert.ErrDamaged, localcert.ErrNoStore, localcert.ErrNoTool,
-		localcert.ErrTrust, localcert.ErrLeft, localcert.ErrLost, keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused,
+		localcert.ErrTrust, localcert.ErrStillTrusted, localcert.ErrLost, keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused,
 	} {
 		f := Failure{Reason: localcert.Reason(err), Detail: "TEST detail"}
 		if text, want := f.WSSText(language.English), localcert.Why(err, language.English); text != want {

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	}
 	cmd := exec.Command(os.Args[0], os.Args[1:]...)
 	cmd.Env = append(os.Environ(), "CPX_TEST_HOME="+home, "HOME="+home, "GORACE=atexit_sleep_ms=0")
-	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // what is built stays where it is
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // builds reuse the caches of the real home
 		out, err := exec.Command("go", "env", name).Output()
 		if err != nil {
 			panic(err)
@@ -46,8 +46,8 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// desk is a person's home with a browser's databases, and a keyring.
-type desk struct {
+// desktop is a person's home with browsers' databases, and a keyring.
+type desktop struct {
 	t     *testing.T
 	home  string
 	state string
@@ -55,16 +55,16 @@ type desk struct {
 	store *Store
 }
 
-func newDesk(t *testing.T, databases ...string) *desk {
+func newDesktop(t *testing.T, databases ...string) *desktop {
 	t.Helper()
-	d := bareDesk(t, databases...)
+	d := desktopWithoutKeyring(t, databases...)
 	testdesktop.NewKeyring(t, "").Use()
 	return d
 }
 
-func bareDesk(t *testing.T, databases ...string) *desk {
+func desktopWithoutKeyring(t *testing.T, databases ...string) *desktop {
 	t.Helper()
-	d := &desk{t: t, home: os.Getenv("CPX_TEST_HOME"), state: filepath.Join(t.TempDir(), "state"), trust: &watched{}}
+	d := &desktop{t: t, home: os.Getenv("CPX_TEST_HOME"), state: filepath.Join(t.TempDir(), "state"), trust: &watched{}}
 	t.Cleanup(func() {
 		names, _ := filepath.Glob(filepath.Join(d.home, ".*"))
 		for _, n := range names {
@@ -85,7 +85,7 @@ func bareDesk(t *testing.T, databases ...string) *desk {
 }
 
 // ours are the names of our certificates in a database.
-func (d *desk) ours(database string) (names []string) {
+func (d *desktop) ours(database string) (names []string) {
 	d.t.Helper()
 	out, err := exec.Command("certutil", "-L", "-d", "sql:"+filepath.Join(d.home, database)).CombinedOutput()
 	if err != nil {
@@ -99,7 +99,7 @@ func (d *desk) ours(database string) (names []string) {
 	return names
 }
 
-func (d *desk) install() Result {
+func (d *desktop) install() Result {
 	d.t.Helper()
 	r, err := d.store.Install(d.t.Context())
 	if err != nil || len(r.Problems) > 0 {
@@ -108,7 +108,7 @@ func (d *desk) install() Result {
 	return r
 }
 
-func (d *desk) files() (names []string) {
+func (d *desktop) files() (names []string) {
 	entries, _ := os.ReadDir(d.state)
 	for _, e := range entries {
 		if e.Name() != lockFile {
@@ -118,8 +118,8 @@ func (d *desk) files() (names []string) {
 	return names
 }
 
-// watched is the real trust, with a list of what happened and, where a test sets
-// it, a refusal.
+// watched is the real trust, with a list of the calls and, where a test sets it, a
+// refusal.
 type watched struct {
 	systemTrust
 	mu     sync.Mutex
