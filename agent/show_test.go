@@ -21,7 +21,7 @@ type telling struct {
 	first           atomic.Pointer[context.Context]
 }
 
-func (p *telling) Tell(ctx context.Context, lang, title, text string) error {
+func (p *telling) Show(ctx context.Context, lang, title, text string) error {
 	n := p.open.Add(1)
 	defer p.open.Add(-1)
 	p.most.Store(max(p.most.Load(), n))

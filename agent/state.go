@@ -69,7 +69,7 @@ func (s *Server) showState(ctx context.Context, opened func()) {
 	lang := s.language.current()
 	text := s.FullReport(ctx).Text(lang)
 	opened()
-	if err := s.options.Prompter.Tell(ctx, lang, state.Name, text); err != nil && ctx.Err() == nil {
+	if err := s.options.Prompter.Show(ctx, lang, state.Name, text); err != nil && ctx.Err() == nil {
 		s.options.Logger.Info("the state cannot be shown", "error", err)
 	}
 }

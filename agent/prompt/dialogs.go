@@ -53,9 +53,9 @@ func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder)
 	return answerError(err)
 }
 
-// Tell implements Prompter. What a line of the protocol cannot hold is cut out
+// Show implements Prompter. What a line of the protocol cannot hold is cut out
 // of the middle.
-func (p *Pinentry) Tell(ctx context.Context, lang, title, text string) error {
+func (p *Pinentry) Show(ctx context.Context, lang, title, text string) error {
 	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
 		{"SETTITLE", safe(title, maxName)}, {"SETDESC", safeLines(text, maxTold)}, {"SETOK", q.Text("dialog.close")},

@@ -128,7 +128,7 @@ func (d *desktop) InsertCard(ctx context.Context, lang string, c Caller, reader 
 	return d.ask(func(p Prompter) error { return p.InsertCard(ctx, lang, c, reader) })
 }
 
-// Tell implements Prompter.
-func (d *desktop) Tell(ctx context.Context, lang, title, text string) error {
-	return d.ask(func(p Prompter) error { return p.Tell(ctx, lang, title, text) })
+// Show implements Prompter.
+func (d *desktop) Show(ctx context.Context, lang, title, text string) error {
+	return d.ask(func(p Prompter) error { return p.Show(ctx, lang, title, text) })
 }

@@ -59,7 +59,7 @@ func TestProgramAsksAll(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
 	p, log := answering(t, map[string]any{"confirm": []string{"ok"}, "insert": "cancel"})
 	asker := New(Options{Program: p.program, Window: []string{"/bin/false"}})
-	if err := errors.Join(asker.Consent(t.Context(), "fr", site), asker.Always(t.Context(), "fr", site), asker.Tell(t.Context(), "fr", "Titre", "ligne 1\nligne 2")); err != nil {
+	if err := errors.Join(asker.Consent(t.Context(), "fr", site), asker.Always(t.Context(), "fr", site), asker.Show(t.Context(), "fr", "Titre", "ligne 1\nligne 2")); err != nil {
 		t.Error(err)
 	}
 	for _, want := range []string{texts.In("fr").Text("dialog.consent"), texts.In("fr").Text("dialog.always"), "SETTITLE Titre\n", "ligne 1\nligne 2"} {

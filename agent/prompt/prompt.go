@@ -71,8 +71,8 @@ type Prompter interface {
 	// InsertCard asks for a card until ctx ends (then ctx's error) or the
 	// person cancels; without a reader also for that.
 	InsertCard(ctx context.Context, lang string, c Caller, reader bool) error
-	// Tell shows a text until the person closes it.
-	Tell(ctx context.Context, lang, title, text string) error
+	// Show shows a text until the person closes it.
+	Show(ctx context.Context, lang, title, text string) error
 }
 
 // Options make a Prompter.

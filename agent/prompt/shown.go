@@ -60,8 +60,8 @@ func (s shown) InsertCard(ctx context.Context, lang string, c Caller, reader boo
 	return s.answered(ctx, questionsIn(lang).askCard(c, reader))
 }
 
-// Tell implements Prompter.
-func (s shown) Tell(ctx context.Context, lang, title, text string) error {
+// Show implements Prompter.
+func (s shown) Show(ctx context.Context, lang, title, text string) error {
 	err := s.answered(ctx, questionsIn(lang).notice(title, text))
 	if errors.Is(err, ErrCancelled) {
 		return nil // read, and closed

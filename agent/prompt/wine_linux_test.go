@@ -115,7 +115,7 @@ func TestWindows(t *testing.T) {
 		{"pin", prompt.PIN{}, "1 2 Escape", ask.Answer{Error: "cancelled"}},
 		{"pin", prompt.PIN{PINPad: true}, "Escape", ask.Answer{Error: "cancelled"}},
 		{"insert", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}},
-		{"tell", prompt.PIN{}, "Escape", ask.Answer{}},
+		{"notice", prompt.PIN{}, "Escape", ask.Answer{}},
 	} {
 		t.Run(c.kind+" "+c.keys, func(t *testing.T) {
 			s.T = t

@@ -48,9 +48,9 @@ func TestKeyboard(t *testing.T) {
 		{"insert", "en", "Return", cancelled},
 		{"pad", "fr", "Escape", cancelled},
 		{"pad", "en", "alt+c", cancelled},
-		{"tell", "fr", "Escape", yes},
-		{"tell", "fr", "Return", yes},
-		{"tell", "en", "Tab space Tab space", yes},
+		{"notice", "fr", "Escape", yes},
+		{"notice", "fr", "Return", yes},
+		{"notice", "en", "Tab space Tab space", yes},
 	} {
 		t.Run(c.kind+" "+c.lang+" "+c.keys, func(t *testing.T) {
 			s.T = t
@@ -105,7 +105,7 @@ func TestMouse(t *testing.T) {
 // TestEnded: each window closes with its context and says how.
 func TestEnded(t *testing.T) {
 	s := screen(t)
-	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "tell"} {
+	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "notice"} {
 		t.Run(kind, func(t *testing.T) {
 			s.T = t
 			a := begin(t.Context(), dialogs(), question(kind, "fr"))

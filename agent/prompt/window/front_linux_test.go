@@ -43,7 +43,7 @@ func TestInFront(t *testing.T) {
 		{"consent", "", []string{"Tab", "Return"}, yes},
 		{"choose", "", []string{"Down", "Return"}, ask.Answer{Row: 1}},
 		{"insert", "", []string{"Escape"}, cancelled},
-		{"tell", "", []string{"Escape"}, yes},
+		{"notice", "", []string{"Escape"}, yes},
 		{"pin", "pinentry-gtk-2", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
 		{"pin", "pinentry-qt", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
 		{"pin", "pinentry-gnome3", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
@@ -132,7 +132,7 @@ func TestBrowser(t *testing.T) {
 		{"consent", []string{"Tab", "Return"}, yes},
 		{"choose", []string{"Down", "Down", "Return"}, ask.Answer{Row: 2}},
 		{"pin", []string{"4", "3", "2", "1", "Return"}, ask.Answer{PIN: "4321"}},
-		{"tell", []string{"Escape"}, yes},
+		{"notice", []string{"Escape"}, yes},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			s.T = t
@@ -159,7 +159,7 @@ func TestBrowser(t *testing.T) {
 
 // pasted copies what a window tells into the page, while the window stands.
 func pasted(t *testing.T, s *testdesktop.Screen, onPage string) {
-	q := question("tell", "fr")
+	q := question("notice", "fr")
 	q.Text = "Carte : présente"
 	a := begin(t.Context(), dialogs(), q)
 	window := s.Ready(dialogTitle)

@@ -67,7 +67,7 @@ func TestCrash(t *testing.T) {
 		{"consent", []string{"Tab", "Return"}, yes},
 		{"choose", []string{"Escape"}, cancelled},
 		{"insert", []string{"Return"}, cancelled},
-		{"tell", []string{"Return"}, yes},
+		{"notice", []string{"Return"}, yes},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			s.T = t
@@ -102,7 +102,7 @@ func TestNoDisplay(t *testing.T) {
 	defer func() { os.Stdin = terminal }()
 	for _, display := range []string{"", ":65000"} {
 		t.Setenv("DISPLAY", display)
-		for _, kind := range []string{"consent", "choose", "insert", "pad", "tell"} {
+		for _, kind := range []string{"consent", "choose", "insert", "pad", "notice"} {
 			if got := <-begin(t.Context(), dialogs(), question(kind, "fr")).answer; got.Error != "unavailable" {
 				t.Errorf("DISPLAY=%q: %s: %+v", display, kind, got)
 			}

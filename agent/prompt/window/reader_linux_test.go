@@ -81,7 +81,7 @@ func TestScreenReader(t *testing.T) {
 		"pad": {append(slices.Concat(asks, card),
 			"label: Code porteur incorrect.", "label: Attention\u00a0: dernier essai avant le blocage de la carte.",
 			"label: Saisissez votre code porteur sur le clavier du lecteur.", "push button: Annuler"), "push button: Annuler"},
-		"tell": {[]string{"text: CPx Bridge", "push button: Copier", "push button: Fermer"}, "text: CPx Bridge"},
+		"notice": {[]string{"text: CPx Bridge", "push button: Copier", "push button: Fermer"}, "text: CPx Bridge"},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			s.T, r.T = t, t
@@ -98,7 +98,7 @@ func TestScreenReader(t *testing.T) {
 			if got := focused(window); got != want.focus {
 				t.Errorf("the keyboard is at %q", got)
 			}
-			if kind != "tell" && !strings.Contains(window.Description, site.Origin) {
+			if kind != "notice" && !strings.Contains(window.Description, site.Origin) {
 				t.Errorf("as it opens, it says %q", window.Description)
 			}
 			for _, thing := range window.All() {

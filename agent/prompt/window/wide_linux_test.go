@@ -20,7 +20,7 @@ func TestStateIsWide(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	told := make(chan error, 1)
-	go func() { told <- dialogs().Tell(ctx, "fr", "CPx Bridge", "Certificats :\n"+strings.Repeat(line, 12)) }()
+	go func() { told <- dialogs().Show(ctx, "fr", "CPx Bridge", "Certificats :\n"+strings.Repeat(line, 12)) }()
 	window := s.Ready(dialogTitle)
 	if width, height := s.Size(window); width < 750 || width > 900 || height < 450 || height > 600 { // of 900 x 600
 		t.Errorf("%d x %d", width, height)

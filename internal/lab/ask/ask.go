@@ -52,8 +52,8 @@ func Put(ctx context.Context, asker prompt.Prompter, q Question) (a Answer) {
 		err = asker.InsertCard(ctx, q.Lang, q.Caller, true)
 	case "connect":
 		err = asker.InsertCard(ctx, q.Lang, q.Caller, false)
-	case "tell":
-		err = asker.Tell(ctx, q.Lang, q.Title, q.Text)
+	case "notice":
+		err = asker.Show(ctx, q.Lang, q.Title, q.Text)
 	default:
 		err = fmt.Errorf("no dialog %q", q.Kind)
 	}

@@ -126,7 +126,7 @@ type Person struct {
 	OnInsert  func(ctx context.Context, reader bool) error
 	OnConfirm func(ctx context.Context, c prompt.Caller, h prompt.Holder) error
 	OnAlways  func(ctx context.Context, c prompt.Caller) error
-	OnTell    func(ctx context.Context, lang, title, text string) error
+	OnShow    func(ctx context.Context, lang, title, text string) error
 }
 
 // Consent implements prompt.Prompter.
@@ -154,12 +154,12 @@ func (p Person) Confirm(ctx context.Context, _ string, c prompt.Caller, h prompt
 	return p.OnConfirm(ctx, c, h)
 }
 
-// Tell implements prompt.Prompter; without OnTell the text is closed at once.
-func (p Person) Tell(ctx context.Context, lang, title, text string) error {
-	if p.OnTell == nil {
+// Show implements prompt.Prompter; without OnShow the text is closed at once.
+func (p Person) Show(ctx context.Context, lang, title, text string) error {
+	if p.OnShow == nil {
 		return nil
 	}
-	return p.OnTell(ctx, lang, title, text)
+	return p.OnShow(ctx, lang, title, text)
 }
 
 // InsertCard implements prompt.Prompter.

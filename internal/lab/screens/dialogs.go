@@ -61,7 +61,7 @@ var dialogs = []dialog{
 	{"pin-renew", pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
 	{"pin-pad", pin(func(d *prompt.PIN) { d.PINPad = true })},
 	{"tell", func(ctx context.Context, p prompt.Prompter, lang string) error {
-		return p.Tell(ctx, lang, "CPx Bridge", told[lang])
+		return p.Show(ctx, lang, "CPx Bridge", told[lang])
 	}},
 }
 
