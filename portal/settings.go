@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
-	"github.com/cpx-bridge/cpx-bridge/internal/settings"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 // SettingsError is a setting that keeps the portal from starting.
-type SettingsError = settings.Error
+type SettingsError = tomlfile.Error
 
 // Settings are the portal's settings file. Paths in it are relative to the file.
 type Settings struct {
@@ -51,7 +51,7 @@ type Settings struct {
 	Kinds       map[string]string `toml:"kinds"` // certificate policy to card kind
 
 	file  string
-	lines settings.Lines
+	lines tomlfile.Lines
 	texts *Texts
 }
 
@@ -89,7 +89,7 @@ func LoadSettings(path string) (*Settings, error) {
 	s := &Settings{Name: "Portail des professionnels", Listen: "127.0.0.1:8443", Database: "portal.db", file: path}
 	s.Session.Idle, s.Session.Total = duration(15*time.Minute), duration(10*time.Hour)
 	s.CardLogin.PortsFirst, s.CardLogin.PortsCount = 27720, 10
-	if s.lines, err = settings.Decode(path, text, s); err != nil {
+	if s.lines, err = tomlfile.Decode(path, text, s); err != nil {
 		return nil, err
 	}
 	for _, p := range []*string{&s.Database, &s.Texts, &s.TLSCert, &s.TLSKey} {

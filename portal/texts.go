@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/settings"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 //go:embed texts/sample.toml
@@ -61,7 +61,7 @@ func loadTexts(path string) (*Texts, error) {
 		name, text = path, read
 	}
 	t := &Texts{}
-	if _, err := settings.Decode(name, text, t); err != nil {
+	if _, err := tomlfile.Decode(name, text, t); err != nil {
 		return nil, err
 	}
 	seen := map[string]bool{}

@@ -58,7 +58,7 @@ func (g *Gate) handler() http.Handler {
 			return
 		}
 		if r.URL.Path != g.Path {
-			g.page(w, r)
+			g.landing(w, r)
 			return
 		}
 		who, reason := g.authorize(r, c.owner)

@@ -32,12 +32,12 @@ func (s *Service) OfferAlways(caller peer.Caller, lang string) {
 }
 
 func (s *Service) mayOffer(origin string) bool {
-	if s.remembered.store == nil || s.Policy.Decide(origin) != policy.Ask || s.remembered.has(origin) {
+	if s.siteCache.store == nil || s.Policy.Decide(origin) != policy.Ask || s.siteCache.has(origin) {
 		return false
 	}
-	s.remembered.mu.Lock()
-	defer s.remembered.mu.Unlock()
-	return !s.remembered.declined[origin]
+	s.siteCache.mu.Lock()
+	defer s.siteCache.mu.Unlock()
+	return !s.siteCache.declined[origin]
 }
 
 // makeOffers asks one after the other, until ctx ends.
@@ -65,9 +65,9 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 	if !s.mayOffer(origin) { // it was asked meanwhile
 		return
 	}
-	if err := s.remembered.ready(ctx); err != nil {
+	if err := s.siteCache.ready(ctx); err != nil {
 		if ctx.Err() == nil {
-			s.remembered.notice(err)
+			s.siteCache.notice(err)
 		}
 		return
 	}
@@ -77,19 +77,19 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 	err := s.askAlways(ctx, o)
 	switch {
 	case err == nil:
-		if err := s.remembered.change(ctx, s.remembered.store.Add, origin); err != nil {
+		if err := s.siteCache.change(ctx, s.siteCache.store.Add, origin); err != nil {
 			s.Logger.Warn("the site cannot be remembered", "origin", origin, "error", err)
-			s.remembered.notice(err)
+			s.siteCache.notice(err)
 			return
 		}
 		s.Logger.Info("site remembered", "origin", origin)
 	case errors.Is(err, prompt.ErrCancelled), errors.Is(err, prompt.ErrTimeout):
-		s.remembered.mu.Lock()
-		defer s.remembered.mu.Unlock()
-		if len(s.remembered.declined) >= maxOrigins {
-			clear(s.remembered.declined) // a flood of origins must not grow this
+		s.siteCache.mu.Lock()
+		defer s.siteCache.mu.Unlock()
+		if len(s.siteCache.declined) >= maxOrigins {
+			clear(s.siteCache.declined) // a flood of origins must not grow this
 		}
-		s.remembered.declined[origin] = true
+		s.siteCache.declined[origin] = true
 	case !errors.Is(err, errLeaseWanted) && ctx.Err() == nil:
 		s.Logger.Warn("always cannot be asked", "error", err)
 	}

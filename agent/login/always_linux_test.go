@@ -72,9 +72,9 @@ func (a *answers) until(t *testing.T, what string) {
 func (a *asking) declines(origin string) {
 	a.t.Helper()
 	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(time.Millisecond) {
-		a.remembered.mu.Lock()
-		declined := a.remembered.declined[origin]
-		a.remembered.mu.Unlock()
+		a.siteCache.mu.Lock()
+		declined := a.siteCache.declined[origin]
+		a.siteCache.mu.Unlock()
 		if declined {
 			return
 		}
@@ -404,7 +404,7 @@ func TestKeyringOpensLater(t *testing.T) {
 			})
 			a.serve(askAll, Limits{Keyring: time.Millisecond})
 			p := otherOrigin
-			<-a.remembered.loaded()
+			<-a.siteCache.loaded()
 			if _, err := a.Sites(); !errors.Is(err, sites.ErrLocked) || a.Allowed(p) {
 				t.Errorf("%v", err)
 			}
@@ -414,7 +414,7 @@ func TestKeyringOpensLater(t *testing.T) {
 				if time.Now().After(end) {
 					t.Fatal("never noticed")
 				}
-				<-a.remembered.loaded() // what the question began
+				<-a.siteCache.loaded() // what the question began
 			}
 			if n := strings.Count(a.log.String(), "sites are not remembered"); n > 2 { // by each of the two agents
 				t.Errorf("said %d times:\n%s", n, a.log)
@@ -424,7 +424,7 @@ func TestKeyringOpensLater(t *testing.T) {
 }
 
 // loaded is closed when nothing is being read.
-func (r *remembered) loaded() <-chan struct{} {
+func (r *siteCache) loaded() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.loading != nil {

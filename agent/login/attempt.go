@@ -94,7 +94,7 @@ func (a *attempt) consent(ctx context.Context) error {
 	if a.Allowed(a.Caller.Origin) {
 		return nil
 	}
-	if a.remembered.refresh(ctx, a.Limits.Sites); a.Allowed(a.Caller.Origin) {
+	if a.siteCache.refresh(ctx, a.Limits.Sites); a.Allowed(a.Caller.Origin) {
 		return nil
 	}
 	a.Progress(protocol.AskingConsent)

@@ -101,10 +101,10 @@ type Options struct {
 // Service does logins.
 type Service struct {
 	Options
-	queue      *queue
-	remembered *remembered
-	offers     chan offer
-	session    cardSession
+	queue     *queue
+	siteCache *siteCache
+	offers    chan offer
+	session   cardSession
 }
 
 // New makes a Service. It remembers nothing and opens no card session until Start.
@@ -121,7 +121,7 @@ func New(o Options) *Service {
 	o.Limits = o.Limits.withDefaults()
 	return &Service{
 		Options: o, queue: newQueue(o.Now, o.Limits), offers: make(chan offer, 1),
-		remembered: newRemembered(o.Sites, o.Limits.Keyring, o.Logger, o.Changes.Publish),
+		siteCache: newSiteCache(o.Sites, o.Limits.Keyring, o.Logger, o.Changes.Publish),
 	}
 }
 
@@ -129,13 +129,13 @@ func New(o Options) *Service {
 // Logins may begin when it has returned.
 func (s *Service) Start(ctx context.Context) {
 	s.watchDesktop(ctx)
-	s.remembered.start(ctx)
+	s.siteCache.start(ctx)
 }
 
 // Run asks for "always" after logins, until Start's context ends.
 func (s *Service) Run(ctx context.Context) {
 	s.makeOffers(ctx)
-	s.remembered.wait()
+	s.siteCache.wait()
 }
 
 // InUse reports whether the person is being asked, or a card used, for a login.

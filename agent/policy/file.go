@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
-	"github.com/cpx-bridge/cpx-bridge/internal/settings"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 // SettingsError is an invalid setting, with which the agent does not start.
-type SettingsError = settings.Error
+type SettingsError = tomlfile.Error
 
 // file is one settings file as written; nil is a key that it does not set.
 type file struct {
@@ -49,7 +49,7 @@ type file struct {
 	} `toml:"limits"`
 
 	path  string
-	lines settings.Lines
+	lines tomlfile.Lines
 }
 
 // read returns nil where the file does not exist.
@@ -65,7 +65,7 @@ func read(path string) (*file, error) {
 		return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
 	}
 	f := &file{path: path}
-	if f.lines, err = settings.Decode(path, text, f); err != nil {
+	if f.lines, err = tomlfile.Decode(path, text, f); err != nil {
 		return nil, err
 	}
 	return f, nil

@@ -8,13 +8,13 @@ import (
 // sound is a small house in order.
 func sound() Tree {
 	return Tree{
-		"agent":             {Path: "agent", Name: "agent", Imports: []string{"agent/policy", "internal/settings"}},
-		"agent/policy":      {Path: "agent/policy", Name: "policy", Imports: []string{"internal/settings"}},
+		"agent":             {Path: "agent", Name: "agent", Imports: []string{"agent/policy", "internal/tomlfile"}},
+		"agent/policy":      {Path: "agent/policy", Name: "policy", Imports: []string{"internal/tomlfile"}},
 		"cmd/cpx-agent":     {Path: "cmd/cpx-agent", Name: "main", Imports: []string{"agent"}},
 		"cmd/cpx-card":      {Path: "cmd/cpx-card", Name: "main", Imports: []string{"internal/kit/vcard"}},
-		"internal/settings": {Path: "internal/settings", Name: "settings"},
+		"internal/tomlfile": {Path: "internal/tomlfile", Name: "tomlfile"},
 		"internal/kit/vcard": {Path: "internal/kit/vcard", Name: "vcard",
-			Imports: []string{"internal/settings"}},
+			Imports: []string{"internal/tomlfile"}},
 		"internal/lab/world": {Path: "internal/lab/world", Name: "world",
 			Imports: []string{"internal/kit/vcard", "agent"}},
 	}
@@ -42,8 +42,8 @@ func TestRules(t *testing.T) {
 			tree["internal/played"] = &Package{Path: "internal/played", Name: "played"}
 			tree["internal/lab/world"].Imports = []string{"internal/played"}
 		}, map[string][]string{"leaves": {"internal/played is not used by the product: it belongs on internal/lab"}}},
-		"a leaf with an arrow up": {imports("internal/settings", "agent/policy"),
-			map[string][]string{"leaves": {"internal/settings is a leaf and imports agent/policy"}}},
+		"a leaf with an arrow up": {imports("internal/tomlfile", "agent/policy"),
+			map[string][]string{"leaves": {"internal/tomlfile is a leaf and imports agent/policy"}}},
 		"kit in another program": {imports("cmd/cpx-agent", "internal/kit/vcard"),
 			map[string][]string{"kit": {"cmd/cpx-agent imports internal/kit/vcard, which is for cpx-card and tests"}}},
 		"lab in a program": {imports("cmd/cpx-card", "internal/lab/world"),
@@ -62,11 +62,11 @@ func TestRules(t *testing.T) {
 				"arrows": {"arrows.go has a row for agent/policy, which is not there"},
 				"apart":  {"arrows.go has a row for agent/policy, which is not there"},
 			}},
-		"brought by another": {imports("internal/settings", "internal/kit/vcard"),
+		"brought by another": {imports("internal/tomlfile", "internal/kit/vcard"),
 			map[string][]string{
-				"leaves": {"internal/settings is a leaf and imports internal/kit/vcard"},
-				"kit":    {"internal/settings imports internal/kit/vcard, which is for cpx-card and tests"},
-				"apart":  {"agent depends on internal/kit/vcard, through internal/settings"},
+				"leaves": {"internal/tomlfile is a leaf and imports internal/kit/vcard"},
+				"kit":    {"internal/tomlfile imports internal/kit/vcard, which is for cpx-card and tests"},
+				"apart":  {"agent depends on internal/kit/vcard, through internal/tomlfile"},
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package settings
+package tomlfile
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func TestMessages(t *testing.T) {
 			Map  map[string]string `toml:"map"`
 		} `toml:"part"`
 	}
-	inside := regexp.MustCompile(`struct|\*bool|TOML|toml:|\[\]string|settings\.|int64|-bit`)
+	inside := regexp.MustCompile(`struct|\*bool|TOML|toml:|\[\]string|tomlfile\.|int64|-bit`)
 	for text, want := range map[string]string{
 		`flag = "x"`:                          "f:1: flag: must be true or false, without quotes, not text in quotes",
 		`flag = 1`:                            "must be true or false, without quotes, not a number",

@@ -1,7 +1,7 @@
-// Package settings reads a TOML settings file, and reports whatever is wrong with
+// Package tomlfile reads a TOML settings file, and reports whatever is wrong with
 // it by file, line and key. Its functions may be called concurrently. They never
 // accept an unknown key, and never replace a bad value by a default.
-package settings
+package tomlfile
 
 import (
 	"bytes"

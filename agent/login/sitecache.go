@@ -13,11 +13,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-// remembered is the agent's copy of the list of sites that the person always
+// siteCache is the agent's copy of the list of sites that the person always
 // allows. The copy counts only while it is the list that stands in the file,
 // which is compared at each decision: the command line may have changed it.
 // The keyring is asked in the background, and never by whom a page waits for.
-type remembered struct {
+type siteCache struct {
 	store   *sites.Store  // nil: nothing is ever remembered
 	retry   time.Duration // before a keyring that gave no answer is asked again
 	log     *slog.Logger
@@ -35,54 +35,54 @@ type remembered struct {
 	noticed   string
 }
 
-func newRemembered(store *sites.Store, retry time.Duration, log *slog.Logger, changed func()) *remembered {
-	return &remembered{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}}
+func newSiteCache(store *sites.Store, retry time.Duration, log *slog.Logger, changed func()) *siteCache {
+	return &siteCache{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}}
 }
 
 // has reports whether an origin is remembered. Where the copy is not the file's it
 // is no, and the file is read in the background.
-func (r *remembered) has(origin string) bool {
-	if r.store == nil {
+func (c *siteCache) has(origin string) bool {
+	if c.store == nil {
 		return false
 	}
-	stamp, err := r.store.Stamp()
+	stamp, err := c.store.Stamp()
 	if err != nil || stamp == (sites.Stamp{}) {
 		return false
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.update(stamp)
-	if stamp != r.list.Stamp || r.forgotten[origin] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.update(stamp)
+	if stamp != c.list.Stamp || c.forgotten[origin] {
 		return false
 	}
-	return slices.ContainsFunc(r.list.Sites, func(s sites.Site) bool { return s.Origin == origin })
+	return slices.ContainsFunc(c.list.Sites, func(s sites.Site) bool { return s.Origin == origin })
 }
 
 // update has the list read in the background where the file is another than the one
 // that was read. A keyring does not report that it was opened: where it was why the
-// list could not be read it is asked again, now and then; r.mu is held.
-func (r *remembered) update(stamp sites.Stamp) {
-	if stamp != r.seen || sites.Unreachable(r.err) && time.Since(r.tried) >= r.retry {
-		r.load()
+// list could not be read it is asked again, now and then; c.mu is held.
+func (c *siteCache) update(stamp sites.Stamp) {
+	if stamp != c.seen || sites.Unreachable(c.err) && time.Since(c.tried) >= c.retry {
+		c.load()
 	}
 }
 
 // refresh makes sure that the copy is the file's, for so long at most.
-func (r *remembered) refresh(ctx context.Context, limit time.Duration) {
-	if r.store == nil {
+func (c *siteCache) refresh(ctx context.Context, limit time.Duration) {
+	if c.store == nil {
 		return
 	}
-	stamp, err := r.store.Stamp()
+	stamp, err := c.store.Stamp()
 	if err != nil || stamp == (sites.Stamp{}) {
 		return // there is nothing to wait for
 	}
-	r.mu.Lock()
-	if stamp == r.list.Stamp {
-		r.mu.Unlock()
+	c.mu.Lock()
+	if stamp == c.list.Stamp {
+		c.mu.Unlock()
 		return
 	}
-	done := r.load()
-	r.mu.Unlock()
+	done := c.load()
+	c.mu.Unlock()
 	wait := time.NewTimer(limit)
 	defer wait.Stop()
 	select {
@@ -93,129 +93,129 @@ func (r *remembered) refresh(ctx context.Context, limit time.Duration) {
 }
 
 // ready reads the list anew and says why nothing can be remembered.
-func (r *remembered) ready(ctx context.Context) error {
-	if r.store == nil {
+func (c *siteCache) ready(ctx context.Context) error {
+	if c.store == nil {
 		return sites.ErrNoKeyring
 	}
-	r.mu.Lock()
-	done := r.load()
-	r.mu.Unlock()
+	c.mu.Lock()
+	done := c.load()
+	c.mu.Unlock()
 	select {
 	case <-done:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if sites.Unreadable(r.err) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sites.Unreadable(c.err) {
 		return nil // a new list may begin
 	}
-	if r.err == nil && len(r.list.Sites) >= sites.Max {
+	if c.err == nil && len(c.list.Sites) >= sites.Max {
 		return sites.ErrFull
 	}
-	return r.err
+	return c.err
 }
 
 // start reads the list at the agent's start, also where there is none yet: it
 // shows whether one can be remembered. Reading in the background ends with ctx.
-func (r *remembered) start(ctx context.Context) {
-	if r.store == nil {
+func (c *siteCache) start(ctx context.Context) {
+	if c.store == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.life = ctx
-	r.load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.life = ctx
+	c.load()
 }
 
 // wait lets the background end, once start's context has.
-func (r *remembered) wait() {
-	r.mu.Lock()
-	loading := r.loading
-	r.mu.Unlock()
+func (c *siteCache) wait() {
+	c.mu.Lock()
+	loading := c.loading
+	c.mu.Unlock()
 	if loading != nil {
 		<-loading
 	}
 }
 
-// load reads the list in the background, once at a time; r.mu is held. The
+// load reads the list in the background, once at a time; c.mu is held. The
 // channel is closed at its end, which the store's own limits bound.
-func (r *remembered) load() <-chan struct{} {
-	if r.loading != nil {
-		return r.loading
+func (c *siteCache) load() <-chan struct{} {
+	if c.loading != nil {
+		return c.loading
 	}
 	done := make(chan struct{})
-	r.loading = done
-	ctx := r.life
+	c.loading = done
+	ctx := c.life
 	go func() {
 		defer close(done)
 		for range 3 { // once more where it was changed meanwhile
-			before, _ := r.store.Stamp()
-			list, err := r.store.List(ctx)
+			before, _ := c.store.Stamp()
+			list, err := c.store.List(ctx)
 			if ctx.Err() != nil {
 				break // given up on, says nothing about the keyring
 			}
-			r.replace(list, before, err)
-			if now, _ := r.store.Stamp(); now == before || now == list.Stamp {
+			c.replace(list, before, err)
+			if now, _ := c.store.Stamp(); now == before || now == list.Stamp {
 				break
 			}
 		}
-		r.mu.Lock()
-		r.loading = nil
-		r.mu.Unlock()
+		c.mu.Lock()
+		c.loading = nil
+		c.mu.Unlock()
 	}()
 	return done
 }
 
 // replace remembers what was read, and logs once what is wrong. A keyring that is locked
 // after the list was read takes nothing back.
-func (r *remembered) replace(list sites.List, seen sites.Stamp, err error) {
-	r.mu.Lock()
+func (c *siteCache) replace(list sites.List, seen sites.Stamp, err error) {
+	c.mu.Lock()
 	if err != nil && !sites.Unreadable(err) {
-		list = r.list
+		list = c.list
 	} else if err == nil {
 		seen = list.Stamp
 	}
-	differs := list.Stamp != r.list.Stamp || sites.Why(err, language.English) != sites.Why(r.err, language.English)
-	r.list, r.seen, r.err, r.tried = list, seen, err, time.Now()
-	r.mu.Unlock()
-	r.notice(err)
+	differs := list.Stamp != c.list.Stamp || sites.Why(err, language.English) != sites.Why(c.err, language.English)
+	c.list, c.seen, c.err, c.tried = list, seen, err, time.Now()
+	c.mu.Unlock()
+	c.notice(err)
 	if differs {
-		r.changed()
+		c.changed()
 	}
 }
 
-func (r *remembered) notice(err error) {
+func (c *siteCache) notice(err error) {
 	why := sites.Why(err, language.English)
-	r.mu.Lock()
-	fresh := why != r.noticed
-	r.noticed = why
-	r.mu.Unlock()
+	c.mu.Lock()
+	fresh := why != c.noticed
+	c.noticed = why
+	c.mu.Unlock()
 	if fresh && err != nil {
-		r.log.Warn("sites are not remembered", "why", why, "error", err)
+		c.log.Warn("sites are not remembered", "why", why, "error", err)
 	}
 }
 
 // change adds or takes back a site in the file and in the copy.
-func (r *remembered) change(ctx context.Context, do func(context.Context, string) (sites.List, error), origin string) error {
+func (c *siteCache) change(ctx context.Context, do func(context.Context, string) (sites.List, error), origin string) error {
 	list, err := do(ctx, origin)
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	delete(r.forgotten, origin)
-	r.mu.Unlock()
-	r.replace(list, list.Stamp, nil)
+	c.mu.Lock()
+	delete(c.forgotten, origin)
+	c.mu.Unlock()
+	c.replace(list, list.Stamp, nil)
 	return nil
 }
 
-func (r *remembered) setForgotten(origin string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.forgotten) >= maxOrigins {
-		clear(r.forgotten)
+func (c *siteCache) setForgotten(origin string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.forgotten) >= maxOrigins {
+		clear(c.forgotten)
 	}
-	r.forgotten[origin] = true
+	c.forgotten[origin] = true
 }
 
 // Allowed reports whether an origin may do without a consent dialog, at this
@@ -225,56 +225,56 @@ func (s *Service) Allowed(origin string) bool {
 	case policy.Allowed:
 		return true
 	case policy.Ask:
-		return s.remembered.has(origin)
+		return s.siteCache.has(origin)
 	}
 	return false
 }
 
 // Remembers reports whether sites can be remembered here at all.
-func (s *Service) Remembers() bool { return s.remembered.store != nil }
+func (s *Service) Remembers() bool { return s.siteCache.store != nil }
 
 // SitesFile is the file with the remembered sites, "" where there is none.
 func (s *Service) SitesFile() string {
-	if s.remembered.store == nil {
+	if s.siteCache.store == nil {
 		return ""
 	}
-	return s.remembered.store.File()
+	return s.siteCache.store.File()
 }
 
 // Sites are the sites that the person always allows. The error is why nothing
 // can be remembered, of package sites. It never waits for the keyring.
 func (s *Service) Sites() ([]sites.Site, error) {
-	r := s.remembered
-	if r.store == nil {
+	c := s.siteCache
+	if c.store == nil {
 		return nil, nil
 	}
-	stamp, err := r.store.Stamp()
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	stamp, err := c.store.Stamp()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if err == nil {
-		r.update(stamp)
+		c.update(stamp)
 	}
 	var list []sites.Site
-	if stamp == r.list.Stamp {
-		for _, site := range r.list.Sites {
-			if !r.forgotten[site.Origin] {
+	if stamp == c.list.Stamp {
+		for _, site := range c.list.Sites {
+			if !c.forgotten[site.Origin] {
 				list = append(list, site)
 			}
 		}
 	}
-	return list, r.err
+	return list, c.err
 }
 
 // Forget takes back "always" for a site, at once and for this run of the agent
 // also where the keyring does not let it be written down, which the error says.
 // It may wait for the keyring for some seconds.
 func (s *Service) Forget(origin string) error {
-	if s.remembered.store == nil {
+	if s.siteCache.store == nil {
 		return sites.ErrNotRemembered
 	}
-	s.remembered.setForgotten(origin)
+	s.siteCache.setForgotten(origin)
 	s.Changes.Publish()
-	err := s.remembered.change(context.Background(), s.remembered.store.Forget, origin) // the store's own limits bound it
+	err := s.siteCache.change(context.Background(), s.siteCache.store.Forget, origin) // the store's own limits bound it
 	if err != nil && !errors.Is(err, sites.ErrNotRemembered) {
 		s.Logger.Warn("a site is forgotten until the agent ends only", "origin", origin, "error", err)
 		return err

@@ -11,22 +11,22 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#16283c}h1{font-size:1.4rem}`
+const landingStyle = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#16283c}h1{font-size:1.4rem}`
 
-var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+var landingTemplate = template.Must(template.New("landing").Parse(`<!doctype html>
 <html lang="{{.Lang}}"><head><meta charset="utf-8"><title>CPx Bridge</title><style>{{.Style}}</style></head>
 <body><h1>{{.Title}}</h1><p>{{.Text}}</p><p>{{.Next}}</p></body></html>
 `))
 
-type pageText struct {
+type landingText struct {
 	Lang, Title, Text, Next string
 	Style                   template.CSS
 }
 
-// page answers a person who opens the agent's address. Whatever may have been
+// landing answers a person who opens the agent's address. Whatever may have been
 // asked by another site (an Origin, Sec-Fetch headers that say so) gets 404,
 // so that an image or a frame learns nothing.
-func (g *Gate) page(w http.ResponseWriter, r *http.Request) {
+func (g *Gate) landing(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" || r.Method != http.MethodGet || len(r.Header.Values("Origin")) > 0 ||
 		!absentOr(r, "Sec-Fetch-Dest", "document") || !absentOr(r, "Sec-Fetch-Site", "none") {
 		w.WriteHeader(http.StatusNotFound)
@@ -34,8 +34,8 @@ func (g *Gate) page(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := cmp.Or(language.Accept(r.Header.Get("Accept-Language")), language.French)
 	t := texts.In(lang)
-	text := pageText{Lang: lang, Title: t.Text("gate.page_title"), Text: t.Text("gate.page_text"), Next: t.Text("gate.page_next"), Style: pageStyle}
-	sum := sha256.Sum256([]byte(pageStyle))
+	text := landingText{Lang: lang, Title: t.Text("gate.page_title"), Text: t.Text("gate.page_text"), Next: t.Text("gate.page_next"), Style: landingStyle}
+	sum := sha256.Sum256([]byte(landingStyle))
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -43,8 +43,8 @@ func (g *Gate) page(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Language")
-	if err := pageTemplate.Execute(w, text); err != nil {
-		g.Logger.Debug("page not written", "error", err)
+	if err := landingTemplate.Execute(w, text); err != nil {
+		g.Logger.Debug("landing page not written", "error", err)
 	}
 }
 
