@@ -29,7 +29,7 @@ func (s *session) autostartCommand() *cobra.Command {
 	return c
 }
 
-// autostartAfter says how it stands after a change.
+// autostartAfter prints the state after a change.
 func (s *session) autostartAfter(err error) error {
 	switch {
 	case errors.Is(err, autostart.ErrMachine):

@@ -22,7 +22,8 @@ func (b *browsersRun) impossible(err error) string {
 	return err.Error()
 }
 
-// notes are what an administrator has to know of what was printed or written.
+// notes are what an administrator has to know about the policies printed or
+// written.
 func (b *browsersRun) notes(changes []browsers.Change) []string {
 	var (
 		adding   = !b.remove

@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
 
-// browsersRun is one `policy browsers`: what is asked for, and what it comes to.
+// browsersRun is one run of `policy browsers`: the request, and what it results in.
 type browsersRun struct {
 	*session
 	browsers.Request
@@ -71,7 +71,7 @@ func (b *browsersRun) run() error {
 	return err
 }
 
-// prepare fills in what was not asked for.
+// prepare fills in what the command line leaves open.
 func (b *browsersRun) prepare() error {
 	if b.System == "" {
 		b.System = runtime.GOOS
@@ -97,8 +97,8 @@ func (b *browsersRun) prepare() error {
 	return nil
 }
 
-// show prints what would stand there. A document to import is printed alone, so
-// that it can be sent into a file.
+// show prints what would be written. A document to import is printed alone, so
+// that the output can be redirected to a file.
 func (b *browsersRun) show(c browsers.Change) {
 	if b.System == browsers.Linux || c.Browser != "" {
 		b.say("# " + b.Text("command.browsers.line", b.Text("command.browsers.line", c.Browser.Name(), b.planned(c)), c.Where))
@@ -121,7 +121,7 @@ func (b *browsersRun) planned(c browsers.Change) string {
 	return b.Text("command.browsers.new")
 }
 
-// report says what was done.
+// report prints what was done.
 func (b *browsersRun) report(c browsers.Change) {
 	done := b.Text("command.browsers.written")
 	switch {
@@ -155,7 +155,8 @@ func (b *browsersRun) refusal(c browsers.Change, err error) string {
 	return fmt.Sprintf("%s: %s: %v", c.Browser.Name(), c.Where, err)
 }
 
-// because is what an error says beyond what it is, for who mends the file.
+// because is an error's text without that of its kind, for whoever corrects the
+// file.
 func because(err, kind error) string {
 	detail := strings.TrimLeft(strings.Replace(err.Error(), kind.Error(), "", 1), ": ")
 	if detail == "" {

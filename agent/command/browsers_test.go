@@ -59,7 +59,7 @@ func TestPolicyBrowsers(t *testing.T) {
 }
 
 // TestPolicyBrowsersRecord: a damaged record is a problem of the machine, not a
-// wrong use, and the way out that is named is one.
+// misuse, and the remedy that the message names works.
 func TestPolicyBrowsersRecord(t *testing.T) {
 	w := newStation(t)
 	root := filepath.Join(w.Dir, "root")
@@ -88,7 +88,7 @@ func TestPolicyBrowsersElsewhere(t *testing.T) {
 	w := newStation(t)
 	portal := []string{"policy", "browsers", "--origin", "https://portail.example.fr"}
 	out, errs := w.cpxAgent(t, exitGood, append(portal, "--os", "windows")...)
-	if !strings.HasPrefix(out, "Windows Registry Editor Version 5.00\r\n") { // it goes into a file as it stands
+	if !strings.HasPrefix(out, "Windows Registry Editor Version 5.00\r\n") { // it is redirected to a file as it is
 		t.Error(out)
 	}
 	workstation.Contains(t, errs, "numérote depuis 1", "reg import")

@@ -19,22 +19,23 @@ import (
 )
 
 const (
-	// readLimit bounds a reading by the command line: a vendor module may hang.
+	// readLimit bounds a reading by this process: a vendor's module may hang.
 	readLimit = 30 * time.Second
-	// askLimit bounds a question to the running agent.
+	// askLimit bounds a request to the running agent.
 	askLimit = 8 * time.Second
 )
 
-// reading is what was read of the cards: by the running agent where one answers,
-// so that the module is not opened twice and no login is disturbed, else by us.
+// reading is the cards as the running agent read them, so that the module is not
+// opened twice and no login is disturbed; where no agent answers, as this process
+// read them.
 type reading struct {
 	state.Cards
-	dir     string // of the state
+	dir     string // the state folder
 	running bool
 }
 
-// readCards reads the cards. Where an agent runs and does not answer, w learns of
-// it, as of what goes wrong in a reading of our own.
+// readCards reads the cards. It reports on w that an agent runs and does not
+// answer, and what goes wrong in a reading by this process.
 func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (reading, error) {
 	dir, err := dirs.State()
 	if err != nil {
@@ -52,8 +53,8 @@ func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (rea
 	return c, err
 }
 
-// ask is false where there is no agent that reads these modules; then an error
-// says that one is there and does not answer.
+// ask asks the running agent, and returns false where none reads these modules. An
+// error beside false says that an agent runs and does not answer.
 func (c *reading) ask(ctx context.Context, modules []string, refresh bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -73,8 +74,8 @@ func (c *reading) ask(ctx context.Context, modules []string, refresh bool) (bool
 	return true, err
 }
 
-// readAlone reads all cards once, without a PIN, and asks PC/SC which readers
-// there are: a module may name others.
+// readAlone reads all cards once, without a PIN, and asks PC/SC for the readers,
+// because a module may name others.
 func (s *session) readAlone(ctx context.Context, choice *cards.Choice, w io.Writer) (state.Cards, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -90,8 +91,9 @@ func (s *session) readAlone(ctx context.Context, choice *cards.Choice, w io.Writ
 	return cards.Report(snapshot, pool.Modules(), chosen, now), err
 }
 
-// readingLog is the log of a reading by the command line: what went wrong, among
-// the answer's lines, and no more unless the settings ask for more.
+// readingLog is the log of a reading by this process. It holds warnings only,
+// because they are printed among the answer's lines, unless the settings ask for
+// more.
 func (s *session) readingLog(w io.Writer) *slog.Logger {
 	level := slog.LevelWarn
 	if s.Log.Level == "debug" {
@@ -108,7 +110,7 @@ func (s *session) unread(err error) string {
 	return err.Error()
 }
 
-// beginning are the certificates whose ID begins with prefix.
+// beginning returns the certificates whose ID begins with prefix.
 func (c reading) beginning(prefix string) []state.Certificate {
 	var found []state.Certificate
 	for _, each := range c.Certificates {
@@ -119,14 +121,14 @@ func (c reading) beginning(prefix string) []state.Certificate {
 	return found
 }
 
-// names reports whether prefix means one certificate, and a login can use it.
+// names reports whether prefix identifies one certificate, which a login can use.
 func (c reading) names(prefix string) bool {
 	found := c.beginning(prefix)
 	return len(found) == 1 && found[0].Usable
 }
 
-// use has the running agent choose the certificate. Where it has gone since, or
-// hangs, the file is enough: the next login reads it.
+// use makes the running agent choose the certificate. Where it has ended
+// meanwhile, or hangs, the file is enough: the next login reads that.
 func (c reading) use(ctx context.Context, certificate state.Certificate) error {
 	if c.running {
 		ctx, cancel := context.WithTimeout(ctx, askLimit)

@@ -38,8 +38,9 @@ func (s *session) certs(ctx context.Context) error {
 	return nil
 }
 
-// certsUse takes an ID or an unambiguous beginning of one. The running agent
-// reads anew only where what it knows is not enough: a card may be slow.
+// certsUse chooses a certificate by its ID or an unambiguous prefix. The running
+// agent reads the cards anew only where its snapshot is not enough: a card may be
+// slow.
 func (s *session) certsUse(ctx context.Context, prefix string) error {
 	c, err := s.readCards(ctx, false, s.stderr)
 	if c.running && !c.names(prefix) {
@@ -64,7 +65,8 @@ func (s *session) certsUse(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// whyNot says why what was found for a prefix cannot be chosen, "" where it can.
+// whyNot says why the certificates found for a prefix cannot be chosen, "" where
+// the one found can.
 func (s *session) whyNot(found []state.Certificate, prefix string) string {
 	switch {
 	case len(found) == 0:

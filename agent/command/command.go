@@ -1,10 +1,9 @@
 // Package command is the command line of the agent: what each command does and
-// says, over the parts of the agent that know it. The program gives it what only
-// the program has: its version, its display, and the agent itself.
+// prints, on top of the agent's packages. The program passes what only the program
+// has: its version, its display, and the agent itself.
 //
-// A [Program] may be used from any goroutine; each Run is a command line of its
-// own. The package never asks for a PIN, never opens a window, and never starts
-// the tray.
+// A [Program] may be used concurrently; each Run is a command line of its own. The
+// package never asks for a PIN, never opens a window, and never starts the tray.
 package command
 
 import (
@@ -28,30 +27,32 @@ const (
 	exitUsage   = 2
 )
 
-// Program is what the command line is given by the program around it. All its
-// fields are required.
+// Program is what the program provides to its command line. All fields are
+// required.
 type Program struct {
 	Version string
 	// Display reports whether a display answers; it may be asked only once in a
 	// process.
 	Display func() bool
-	// DisplayAnswers reports the same by a process of its own.
+	// DisplayAnswers reports the same from a process of its own, and so may be
+	// asked repeatedly.
 	DisplayAnswers func(ctx context.Context) bool
-	// Serve is the agent: it serves until ctx ends or the person quits.
+	// Serve runs the agent until ctx ends or the person quits.
 	Serve func(ctx context.Context, s Start) error
 }
 
-// Start is what an agent is started with.
+// Start holds what an agent starts with.
 type Start struct {
 	Policy   *policy.Effective
 	StateDir string
 	Tray     bool
 	Held     *control.Held
 	Logger   *slog.Logger
-	LogFile  string // "" where there is none
+	LogFile  string // its path, "" where there is none
 }
 
-// Run runs a command line and returns the program's exit status.
+// Run runs a command line, of which args excludes the program's name, and returns
+// the program's exit status.
 func (program Program) Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s := &session{Program: program, stdout: stdout, stderr: stderr}
 	root := s.commands()
@@ -70,7 +71,7 @@ func (program Program) Run(ctx context.Context, args []string, stdout, stderr io
 	return s.exit(err, root)
 }
 
-// run runs a command line that was checked.
+// run runs a command line that has been checked.
 func (s *session) run(ctx context.Context, root *cobra.Command) error {
 	c, args, _ := root.Find(s.line.args)
 	if s.line.help {
@@ -81,7 +82,7 @@ func (s *session) run(ctx context.Context, root *cobra.Command) error {
 	return c.RunE(c, args)
 }
 
-// status is an exit status whose reason the person has read.
+// status is an exit status whose reason has been printed.
 type status int
 
 func (e status) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -91,7 +92,7 @@ const (
 	errUsage   = status(exitUsage)
 )
 
-// exit says what the person has not read yet of err, and returns its status.
+// exit prints what has not been printed yet of err, and returns its status.
 func (s *session) exit(err error, root *cobra.Command) int {
 	var (
 		known status

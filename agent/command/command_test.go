@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// station is a workstation at which commands are run in this process.
+// station is a workstation whose commands run in this process.
 type station struct{ *workstation.Workstation }
 
 func newStation(t *testing.T, cards ...string) station {
@@ -102,7 +102,7 @@ func TestCertsUse(t *testing.T) {
 		return ids
 	}
 	if len(chosen()) != 0 {
-		t.Error("one is chosen before anybody chose")
+		t.Error("a certificate is marked as chosen before anybody chose")
 	}
 	var wanted, expired string
 	for _, c := range w.report(t, exitGood).Certificates {
@@ -143,11 +143,11 @@ func TestCertsWithoutCardOrModule(t *testing.T) {
 	w.cpxAgent(t, exitProblem, "certs", "use", "00")
 }
 
-// noText is a key that stands where its text should.
+// noText is a key printed in place of its text.
 var noText = regexp.MustCompile(`command\.[a-z]+\.[a-z]`)
 
-// TestHelp: each command's help is its own in both languages, names its options,
-// has the width of a terminal, and says what the exit statuses are.
+// TestHelp: in both languages each command has help of its own, which names its
+// options and exit statuses and fits a terminal's width.
 func TestHelp(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{}
@@ -164,7 +164,7 @@ func TestHelp(t *testing.T) {
 			seen[text] = true
 			for _, o := range options(usable(c)...) {
 				if name, _, _ := strings.Cut(o.form, " "); c.Name() != "help" && !strings.Contains(text, "  "+name) {
-					t.Errorf("%s does not tell of %s", c.Name(), name)
+					t.Errorf("%s does not mention %s", c.Name(), name)
 				}
 			}
 			for _, line := range strings.Split(text, "\n") {
@@ -176,7 +176,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestPolicyInForce: what no file says is shown as it is on this machine.
+// TestPolicyInForce: what no file sets is shown as it is on this machine.
 func TestPolicyInForce(t *testing.T) {
 	w := newStation(t)
 	w.Settings(t, "")
@@ -219,8 +219,8 @@ func TestPolicyInForce(t *testing.T) {
 	workstation.Contains(t, line("modules"), "/opt/x.so", w.Config)
 }
 
-// TestOwnTexts: what a command says to a person is in the person's language, and
-// no log stands among it.
+// TestOwnTexts: a command addresses a person in the person's language, without log
+// lines among the text.
 func TestOwnTexts(t *testing.T) {
 	w := newStation(t, "cps", "cpf")
 	for lang, c := range map[string][3]string{

@@ -28,8 +28,8 @@ func (s *session) completionCommand() *cobra.Command {
 	return c
 }
 
-// isCompletion recognizes what the shells' completion asks: its command line is
-// not finished, and is read by the library alone.
+// isCompletion recognizes a request of the shells' completion. Its command line is
+// unfinished, so that only the library may parse it.
 func isCompletion(args []string) bool {
 	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
 }
@@ -45,13 +45,13 @@ func (s *session) completes(ctx context.Context, root *cobra.Command, args []str
 	return root.ExecuteContext(ctx)
 }
 
-// inOneLine is what the help says of something, for a list in which only one line
-// is shown, and no mark of what an option is followed by.
+// inOneLine is a text of the help for a list that shows one line, without the marks
+// of an option's value.
 func inOneLine(text string) string { return strings.NewReplacer("\n", " ", "`", "").Replace(text) }
 
-// complete says what the shells' completion offers for an option.
+// complete sets the values that the shells' completion offers for an option.
 func complete(c *cobra.Command, option string, values ...string) {
 	if err := c.RegisterFlagCompletionFunc(option, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // an option that the command has not
+		panic(err) // the command has no such option
 	}
 }

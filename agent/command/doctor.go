@@ -31,8 +31,8 @@ func (s *session) doctorCommand() *cobra.Command {
 	return c
 }
 
-// badSettings is the report where settings stop everything else: who collects
-// reports gets one from every workstation.
+// badSettings prints the report where bad settings prevent all other checks:
+// a collector of reports gets one from every workstation.
 func (s *session) badSettings(identity bool) error {
 	s.complain(s.settingsErr.Error())
 	if err := s.printJSON(doctor.BadSettings(s.settingsErr, s.lang, s.Version, identity)); err != nil {
@@ -41,7 +41,7 @@ func (s *session) badSettings(identity bool) error {
 	return errUsage
 }
 
-// doctor examines the workstation. A running agent is left alone.
+// doctor examines the workstation. It changes nothing in a running agent.
 func (s *session) doctor(ctx context.Context, identity bool) error {
 	dir, err := dirs.State()
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestDoctorOfBadSettings: a collector gets JSON, and the status of bad settings.
+// TestDoctorOfBadSettings: a collector gets JSON, and the exit status of bad
+// settings.
 func TestDoctorOfBadSettings(t *testing.T) {
 	w := newStation(t)
 	w.Settings(t, "lang = \"fr\"\n[wss]\nenabled = 3\n")
@@ -30,7 +31,8 @@ func TestDoctorOfBadSettings(t *testing.T) {
 	}
 }
 
-// TestDoctorNeverLogsIn: what the module was called for, by OpenSC's spy.
+// TestDoctorNeverLogsIn checks the calls of the module, as OpenSC's spy traced
+// them.
 func TestDoctorNeverLogsIn(t *testing.T) {
 	spy, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
 	if err != nil || len(spy) == 0 {
@@ -45,7 +47,7 @@ func TestDoctorNeverLogsIn(t *testing.T) {
 	workstation.Contains(t, out, "A card can be used to log in.")
 	calls, err := os.ReadFile(trace)
 	if err != nil || !strings.Contains(string(calls), "C_GetTokenInfo") {
-		t.Fatalf("the trace shows nothing: %v", err)
+		t.Fatalf("the trace shows no call: %v", err)
 	}
 	for _, call := range []string{"C_Login", "C_Sign", "C_SetPIN", "C_InitPIN"} {
 		if strings.Contains(string(calls), call) {

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// column is where what is said of an option or a command begins.
+// column is where the description of an option or a command begins.
 const column = 22
 
 func (s *session) helpCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func (s *session) versionCommand() *cobra.Command {
 	})
 }
 
-// printHelp prints the help of the program or of a command, with its verbs.
+// printHelp prints the help of the program, or of a command with its subcommands.
 func (s *session) printHelp(c *cobra.Command) {
 	root := c.Root()
 	if c == root || c.Name() == "help" {
@@ -89,7 +89,7 @@ func (s *session) helpOf(c *cobra.Command) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n") + "\n"
 }
 
-// row is a line of a list, or more where the text has more.
+// row writes an entry of a list, with as many lines as its text.
 func row(b *strings.Builder, name, text string) {
 	indent := "\n" + strings.Repeat(" ", column)
 	line := "  " + name
@@ -101,7 +101,7 @@ func row(b *strings.Builder, name, text string) {
 	b.WriteString(line + strings.ReplaceAll(text, "\n", indent) + "\n")
 }
 
-// usable are a command and those under it that do something.
+// usable returns those among a command and its subcommands that do something.
 func usable(c *cobra.Command) (all []*cobra.Command) {
 	walk(c, func(c *cobra.Command) {
 		if c.Runnable() {
@@ -121,7 +121,7 @@ type optionText struct {
 	Usage string
 }
 
-// options are those that commands have of their own.
+// options returns the options that the commands define themselves.
 func options(commands ...*cobra.Command) (all []optionText) {
 	for _, c := range commands {
 		c.LocalFlags().VisitAll(func(f *pflag.Flag) {

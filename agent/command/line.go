@@ -5,7 +5,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// line is a command line, whose options may stand before or after its arguments.
+// line is a command line, whose options may precede or follow its arguments.
 type line struct {
 	args    []string // the command with its arguments
 	options *pflag.FlagSet
@@ -14,8 +14,8 @@ type line struct {
 	help         bool
 }
 
-// parse reads a command line with the options of all commands. Where it fails,
-// what stands before the error is known.
+// parse parses a command line with the options of all commands. Where it fails,
+// what precedes the error is known.
 func (l *line) parse(root *cobra.Command, args []string) error {
 	l.options = allFlags(root)
 	err := l.options.Parse(twoHyphens(args))
@@ -26,7 +26,7 @@ func (l *line) parse(root *cobra.Command, args []string) error {
 	return optionMisuse(err)
 }
 
-// topic is the command whose help the person needs, "" for that of the program.
+// topic is the command whose help the person needs, "" for the program's.
 func (l *line) topic(root *cobra.Command) string {
 	if c, _, _ := root.Find(l.args[:min(len(l.args), 1)]); c != root && c.Name() != "help" {
 		return c.Name()
@@ -34,8 +34,8 @@ func (l *line) topic(root *cobra.Command) string {
 	return ""
 }
 
-// twoHyphens writes an option of one hyphen with two: the library takes -json for
-// four short ones.
+// twoHyphens gives options of one hyphen a second one: the library reads -json as
+// four short options.
 func twoHyphens(args []string) []string {
 	var all []string
 	for i, arg := range args {
@@ -50,14 +50,15 @@ func twoHyphens(args []string) []string {
 	return all
 }
 
-// allFlags are the options of all commands. Those of one name are one variable.
+// allFlags are the options of all commands. Those of the same name share a
+// variable.
 func allFlags(root *cobra.Command) *pflag.FlagSet {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	walk(root, func(c *cobra.Command) { all.AddFlagSet(c.LocalFlags()) })
 	return all
 }
 
-// walk visits a command and those under it, in the order of the help.
+// walk visits a command and its subcommands, in the order of the help.
 func walk(c *cobra.Command, visit func(*cobra.Command)) {
 	visit(c)
 	for _, sub := range c.Commands() {

@@ -9,8 +9,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// ManPage is the manual page of the command line in a language, as troff with the
-// macros of man(7). It says what the help says.
+// ManPage returns the command line's manual page in a language, as troff with the
+// macros of man(7). Its texts are those of the help.
 func ManPage(lang string) string {
 	s := &session{Catalogue: texts.In(lang), lang: lang}
 	root := s.commands()
@@ -41,14 +41,14 @@ func ManPage(lang string) string {
 	return m.String()
 }
 
-// page is a manual page in the making.
+// page is a manual page being written.
 type page struct{ strings.Builder }
 
 func (m *page) line(text string) { m.WriteString(text + "\n") }
 
 func (m *page) section(title string) { m.line(".SH " + troff(title)) }
 
-// item is a word and what is said of it.
+// item writes a term and its description.
 func (m *page) item(name, text string) {
 	m.line(".TP")
 	m.line(`\fB` + troff(name) + `\fR`)
@@ -61,7 +61,7 @@ func (m *page) options(commands ...*cobra.Command) {
 	}
 }
 
-// command is a command with its verbs.
+// command writes a command with its subcommands.
 func (m *page) command(c *cobra.Command) {
 	m.line(".SS " + c.Name())
 	if verbs := usable(c); len(verbs) > 1 {
@@ -80,7 +80,7 @@ func (m *page) command(c *cobra.Command) {
 	}
 }
 
-// text is paragraphs. Lines that are indented stand as they are.
+// text writes paragraphs. Indented lines are not filled.
 func (m *page) text(text string) {
 	example := false
 	for _, line := range strings.Split(text, "\n") {
@@ -103,7 +103,7 @@ func (m *page) text(text string) {
 	}
 }
 
-// troff writes a text so that nothing in it is a request, and a hyphen can be
+// troff escapes a text so that nothing in it is a request, and a hyphen can be
 // copied into a shell.
 func troff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "`", `\(ga`, "'", `\(aq`, "~", `\(ti`).Replace(text)

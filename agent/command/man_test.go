@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the files under packaging/ anew")
 
-// TestManPage: the pages that packages install say what the help says.
+// TestManPage: the pages that packages install have the texts of the help.
 func TestManPage(t *testing.T) {
 	for path, lang := range map[string]string{"man1": language.English, "fr/man1": language.French} {
 		path = filepath.Join("../../packaging/linux/man", path, "cpx-agent.1")
@@ -27,13 +27,13 @@ func TestManPage(t *testing.T) {
 			}
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != want {
-			t.Errorf("%s is not what the help says (go test ./agent/command -run TestManPage -update): %v", path, err)
+			t.Errorf("%s differs from the help (go test ./agent/command -run TestManPage -update): %v", path, err)
 		}
 	}
 }
 
-// TestManPageHolds all commands and options, and nothing of them is read as a
-// request.
+// TestManPageHolds checks that the page has all commands and options, and that
+// none of their texts is read as a request.
 func TestManPageHolds(t *testing.T) {
 	text := ManPage(language.English)
 	s := &session{Catalogue: texts.In(language.English)}

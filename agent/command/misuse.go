@@ -12,8 +12,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// misuse is a wrong use of the command line. Its values are texts, by their keys,
-// and what the person wrote.
+// misuse is a wrong use of the command line. Its values are keys of texts, and
+// what the person typed.
 type misuse struct {
 	key    texts.Key
 	values []any
@@ -36,7 +36,7 @@ func (m *misuse) text(t texts.Catalogue) string {
 	return t.Text(m.key, values...)
 }
 
-// check is what is wrong with the use of a command, nil for nothing.
+// check returns what is wrong with the use of a command, nil for nothing.
 func (l *line) check(root *cobra.Command) error {
 	c, rest, _ := root.Find(l.args)
 	switch {
@@ -57,7 +57,7 @@ func (l *line) check(root *cobra.Command) error {
 	return checkArguments(c, rest)
 }
 
-// misplaced is an option that the command does not have, "" for none.
+// misplaced returns an option that the command does not have, "" for none.
 func (l *line) misplaced(c *cobra.Command) (name string) {
 	l.options.Visit(func(f *pflag.Flag) {
 		if c.Flag(f.Name) == nil {
@@ -67,7 +67,7 @@ func (l *line) misplaced(c *cobra.Command) (name string) {
 	return name
 }
 
-// checkArguments compares what stands after a command with what it wants.
+// checkArguments compares what follows a command with what the command takes.
 func checkArguments(c *cobra.Command, rest []string) error {
 	wants, verbs := aboutOf(c).wants, names(c)
 	path := strings.TrimPrefix(c.CommandPath(), "cpx-agent ")
@@ -86,7 +86,7 @@ func checkArguments(c *cobra.Command, rest []string) error {
 	return misused("command.misuse.nothing_more", path, rest[0])
 }
 
-// names are those of the commands under one.
+// names lists a command's subcommands.
 func names(c *cobra.Command) string {
 	var names []string
 	for _, sub := range c.Commands() {
@@ -95,7 +95,7 @@ func names(c *cobra.Command) string {
 	return strings.Join(names, ", ")
 }
 
-// owners are the commands that an option belongs to.
+// owners lists the commands that have an option.
 func owners(root *cobra.Command, option string) string {
 	var names []string
 	walk(root, func(c *cobra.Command) {
@@ -106,7 +106,7 @@ func owners(root *cobra.Command, option string) string {
 	return strings.Join(names, ", ")
 }
 
-// optionMisuse is an error of the library in our texts.
+// optionMisuse rewords an error of the library.
 func optionMisuse(err error) error {
 	var (
 		unknown *pflag.NotExistError

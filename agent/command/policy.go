@@ -22,8 +22,8 @@ func (s *session) policyCommand() *cobra.Command {
 	return c
 }
 
-// showPolicy shows what is in force: where no file says it, what is found on this
-// machine now.
+// showPolicy prints the settings in force: for those that no file sets, what the
+// default means on this machine now.
 func (s *session) showPolicy() error {
 	for _, setting := range s.Describe() {
 		s.inForce(&setting)
@@ -38,7 +38,7 @@ func (s *session) showPolicy() error {
 	return nil
 }
 
-// inForce fills in what the default stands for here.
+// inForce fills in what the default means on this machine.
 func (s *session) inForce(setting *policy.Setting) {
 	switch setting.Key {
 	case "modules":
@@ -47,7 +47,7 @@ func (s *session) inForce(setting *policy.Setting) {
 		}
 	case "pinentry":
 		if runtime.GOOS != "linux" || s.Pinentry != "" {
-			return // elsewhere the system's own dialogs ask
+			return // elsewhere the dialogs are the system's own
 		}
 		if program, err := prompt.Installed(""); err == nil && program != "" {
 			setting.Value, setting.From = policy.Show(program), setting.From+", found on PATH"

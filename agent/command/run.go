@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// firstLimit is how long a second start waits for the first one's answer.
+	// firstLimit is how long a second start waits for the first agent's answer.
 	firstLimit = 8 * time.Second
-	// endLimit is how long it waits for one that ends: a module may be at work.
+	// endLimit is how long it waits for that agent's end: a module may be at work.
 	endLimit   = 30 * time.Second
 	firstPause = 50 * time.Millisecond
 )
@@ -36,7 +36,7 @@ func (s *session) runCommand() *cobra.Command {
 	return c
 }
 
-// serve makes this process the person's agent, or has the one that runs already
+// serve makes this process the person's agent, or makes the one that already runs
 // show its state.
 func (s *session) serve(ctx context.Context, tray bool) error {
 	dir, err := dirs.State()
@@ -69,12 +69,12 @@ func (s *session) serve(ctx context.Context, tray bool) error {
 	return nil
 }
 
-// hold makes this process the agent. Where another one is, that one shows its
-// state on the desktop, and it is returned; an agent that is just ending is
-// waited for, and this process takes over.
+// hold makes this process the agent. An agent that already runs shows its state on
+// the desktop, and that state is returned; for an agent that is stopping it waits,
+// and takes over.
 //
-// An agent that can ask nobody, because its desktop session has ended, makes
-// way for one that stands on a desktop.
+// An agent that can ask nobody, because its desktop session has ended, stops in
+// favour of one with a desktop.
 func (s *session) hold(ctx context.Context, dir string) (*control.Held, state.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -120,9 +120,9 @@ func (s *session) second(first state.State, err error) error {
 	return errProblem
 }
 
-// journal is the log of an agent that runs: on standard error, and in the file
-// that the tray opens. Each is written whatever becomes of the other. An agent
-// without such a file runs, and says so.
+// journal is the log of a running agent: on standard error, and in the file that
+// the tray opens, each independently of the other. An agent that cannot write the
+// file runs nevertheless, and logs why.
 func (s *session) journal(dir string) (log *slog.Logger, path string, end func()) {
 	log = s.logger(s.stderr)
 	var file io.WriteCloser

@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScripts is the command line as a shell has it, in a home of its own: what
-// is printed, and the exit status.
+// TestScripts runs command lines as a shell does, in a home of their own, and
+// checks the output and the exit status.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -29,7 +29,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// agentExits is `agent STATUS ARGS...`: cpx-agent ends with that status.
+// agentExits is `agent STATUS ARGS...`: cpx-agent exits with that status.
 func agentExits(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -49,7 +49,7 @@ func agentExits(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // misusedTwoLines is `misused TEXT TOPIC ARGS...`: cpx-agent refuses the arguments
-// with the text, a line on which help to read, and status 2.
+// with the text, a line that names the help to read, and status 2.
 func misusedTwoLines(ts *testscript.TestScript, _ bool, args []string) {
 	agentExits(ts, false, append([]string{"2"}, args[2:]...))
 	lines := strings.SplitAfter(ts.ReadFile("stderr"), "\n")

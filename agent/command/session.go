@@ -14,8 +14,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// session is one command line: the settings in force, who reads, and where the
-// command says what it says.
+// session is one command line: the settings in force, the reader's language, and
+// where the command prints.
 type session struct {
 	Program
 	*policy.Effective
@@ -28,8 +28,8 @@ type session struct {
 	stdout, stderr io.Writer
 }
 
-// load reads the settings and chooses the language of what is said. Where the
-// settings are bad, the commands that need none work all the same.
+// load reads the settings and chooses the language of the output. Where the
+// settings are bad, the commands that need none work nevertheless.
 func (s *session) load() {
 	paths := policy.DefaultPaths()
 	if s.line.config != "" {
@@ -45,10 +45,10 @@ func (s *session) load() {
 	s.Catalogue = texts.In(s.lang)
 }
 
-// personsLanguage is the one that the person reads elsewhere too.
+// personsLanguage is the language that the agent uses with the person elsewhere.
 func (s *session) personsLanguage() string {
 	var choice *language.Choice
-	if dir, err := dirs.State(); err == nil { // else there is no home, and nothing was chosen
+	if dir, err := dirs.State(); err == nil { // without a home, nothing was chosen
 		choice = language.NewChoice(dir)
 	}
 	return language.OfPerson(s.Fixed("lang"), s.Lang, choice, s.logger(s.stderr))
@@ -57,17 +57,17 @@ func (s *session) personsLanguage() string {
 // logger is the log that the settings ask for.
 func (s *session) logger(w io.Writer) *slog.Logger {
 	level := slog.LevelInfo
-	_ = level.UnmarshalText([]byte(s.Log.Level)) // the settings were checked
+	_ = level.UnmarshalText([]byte(s.Log.Level)) // valid in checked settings
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // say prints a line of the command's answer.
 func (s *session) say(text string) { fmt.Fprintln(s.stdout, text) }
 
-// complain prints a line on what went wrong.
+// complain prints a line about what went wrong.
 func (s *session) complain(text string) { fmt.Fprintln(s.stderr, "cpx-agent:", text) }
 
-// printJSON prints what programs read.
+// printJSON prints the command's answer for programs.
 func (s *session) printJSON(v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
@@ -76,7 +76,7 @@ func (s *session) printJSON(v any) error {
 	return err
 }
 
-// detail is what IT support needs beyond the sentence, "" for nothing.
+// detail is what IT support needs, to follow a text for the person; "" for nothing.
 func (s *session) detail(text string) string {
 	if text == "" {
 		return ""

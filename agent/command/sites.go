@@ -14,17 +14,17 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-// siteReport is what sites prints with --json.
+// siteReport is the output of `sites --json`.
 type siteReport struct {
 	Sites   []reportSite `json:"sites"`
 	Problem string       `json:"problem,omitempty"` // why nothing is remembered, by name
-	Message string       `json:"message,omitempty"` // the same in words
+	Message string       `json:"message,omitempty"` // the same as a text
 }
 
 type reportSite struct {
 	Origin    string    `json:"origin"`
 	Since     time.Time `json:"since"`
-	Effective bool      `json:"effective"` // false: the settings refuse it
+	Effective bool      `json:"effective"` // false where the settings refuse it
 }
 
 func (s *session) sitesCommand() *cobra.Command {
@@ -46,8 +46,8 @@ func (s *session) sitesCommand() *cobra.Command {
 	return c
 }
 
-// sites are the remembered sites. A running agent notices a change by itself. A
-// locked keyring may ask the person, who waits here, but never a script.
+// sites opens the remembered sites. A running agent notices a change by itself. A
+// locked keyring may ask the person at the terminal, but must not block a script.
 func (s *session) sites() (*sites.Store, string, error) {
 	dir, err := dirs.State()
 	return sites.New(sites.Options{Dir: dir, Unlock: !s.json}), dir, err
@@ -92,8 +92,8 @@ func (s *session) forgetSite(ctx context.Context, store *sites.Store, dir, origi
 	return nil
 }
 
-// printForgotten prints what is remembered now. What cannot be listed was
-// forgotten all the same.
+// printForgotten prints what is still remembered. Where that cannot be listed, the
+// site was forgotten nevertheless.
 func (s *session) printForgotten(ctx context.Context, store *sites.Store, dir string, problem error) error {
 	if problem != nil {
 		return s.printSitesJSON(nil, problem, sites.WhyNotForgotten(problem, s.lang))
@@ -102,9 +102,9 @@ func (s *session) printForgotten(ctx context.Context, store *sites.Store, dir st
 	return s.printSitesJSON(list, err, sites.Why(err, s.lang))
 }
 
-// forget asks the running agent first, which takes the site back at once, also
-// where the keyring lets nothing be written down. The agent may reach a keyring
-// that this program does not.
+// forget asks the running agent first, which withdraws the site at once, even
+// where the keyring permits no writing, and which may reach a keyring that this
+// process cannot.
 func forget(ctx context.Context, store *sites.Store, dir, origin string) error {
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -115,7 +115,7 @@ func forget(ctx context.Context, store *sites.Store, dir, origin string) error {
 	return err
 }
 
-// remaining is the list after a change, by the running agent where one answers.
+// remaining is the list after a change, from the running agent where one answers.
 func remaining(ctx context.Context, store *sites.Store, dir string) ([]sites.Site, error) {
 	asking, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -145,7 +145,7 @@ func (s *session) printSites(list []sites.Site) {
 	}
 }
 
-// siteMark says what the settings make of a site.
+// siteMark says whether the settings refuse a site.
 func (s *session) siteMark(origin string) string {
 	switch s.Decide(origin) {
 	case policy.Blocked:

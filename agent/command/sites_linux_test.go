@@ -20,7 +20,7 @@ func (w station) sites(t *testing.T, want int, args ...string) (r siteReport) {
 	return r
 }
 
-// says runs sites and looks for what it must print.
+// says runs sites and requires each part in its output.
 func (w station) says(t *testing.T, want int, args []string, parts ...string) {
 	t.Helper()
 	out, errs := w.cpxAgent(t, want, append([]string{"sites"}, args...)...)
@@ -79,7 +79,7 @@ func TestSites(t *testing.T) {
 	if r := w.sites(t, exitProblem); r.Problem != "keyring_locked" || strings.Contains(r.Message, "oublié") {
 		t.Errorf("%+v", r)
 	}
-	// The site stays, and counts again once the keyring opens.
+	// The site remains, and is valid again once the keyring is unlocked.
 	if r := w.sites(t, exitProblem, "forget", one); r.Problem != "keyring_locked" || !strings.HasPrefix(r.Message, "Ce site n’a pas pu être oublié : ") {
 		t.Errorf("%+v", r)
 	}
@@ -92,6 +92,6 @@ func TestSites(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if names, _ := filepath.Glob(filepath.Join(dir, "sites-aside-*")); len(names) != 0 {
-		t.Errorf("put aside: %v", names)
+		t.Errorf("set aside: %v", names)
 	}
 }

@@ -11,20 +11,20 @@ import (
 )
 
 func init() {
-	cobra.EnableCommandSorting = false // the help has the order of the tree
+	cobra.EnableCommandSorting = false // the help follows the order of the tree
 }
 
-// about is what a command says of itself in the help, by its keys; what is the
-// same in all languages stands for itself.
+// about describes a command for the help, by keys of texts; a string that is no
+// key is the same in all languages.
 type about struct {
-	short texts.Key // a line
-	long  texts.Key // all there is to say
+	short texts.Key // one line
+	long  texts.Key // the whole description
 	exits texts.Key // its exit statuses
-	use   texts.Key // what stands after it in a line of use
+	use   texts.Key // what follows it in a line of usage
 	wants texts.Key // the one argument that it needs, with an example; "" for none
 }
 
-// aboutOf is a command's, before and after translate.
+// aboutOf returns a command's description, before and after translate.
 func aboutOf(c *cobra.Command) about {
 	a := c.Annotations
 	return about{texts.Key(c.Short), texts.Key(c.Long), texts.Key(a["exits"]), texts.Key(a["use"]), texts.Key(a["wants"])}
@@ -46,15 +46,15 @@ func plainCommand(name string, a about, do func(ctx context.Context, args []stri
 		Annotations:       map[string]string{"exits": string(a.exits), "use": string(a.use), "wants": string(a.wants)},
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	if do != nil { // else it stands for its verbs alone
+	if do != nil { // else it only groups its subcommands
 		c.RunE = func(c *cobra.Command, args []string) error { return do(c.Context(), args) }
 	}
 	c.Flags().SortFlags, c.PersistentFlags().SortFlags = false, false
 	return c
 }
 
-// commands is the tree of the commands. What they say of themselves are keys,
-// until [translate] puts the texts there: the tree is needed to find the language.
+// commands is the tree of the commands. They hold keys until [translate] replaces
+// them by texts: the tree is needed to find the language.
 func (s *session) commands() *cobra.Command {
 	root := plainCommand("cpx-agent", about{short: "command.help.program", exits: "command.help.exits", use: "command.help.use"}, nil)
 	root.SilenceErrors, root.SilenceUsage, root.CompletionOptions.DisableDefaultCmd = true, true, true
@@ -75,7 +75,7 @@ func (s *session) commands() *cobra.Command {
 	return root
 }
 
-// translate puts the texts where the tree has their keys.
+// translate replaces the keys in the tree by their texts.
 func translate(root *cobra.Command, t texts.Catalogue) {
 	text := func(key string) string { return t.Text(texts.Key(key)) }
 	walk(root, func(c *cobra.Command) {

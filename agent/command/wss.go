@@ -26,8 +26,8 @@ func (s *session) wssCommand() *cobra.Command {
 	return c
 }
 
-// withCertificate does something with the local certificate, and says in the
-// person's language why it could not.
+// withCertificate makes a command that does something with the local certificate,
+// and prints in the person's language why it could not.
 func (s *session) withCertificate(do func(ctx context.Context, store *localcert.Store) error) func(context.Context, []string) error {
 	return func(ctx context.Context, _ []string) error {
 		dir, err := dirs.State()
@@ -46,7 +46,7 @@ func (s *session) wssFailed(err error) error {
 	return errProblem
 }
 
-// wssAsks says that the system will ask the person.
+// wssAsks announces that the system will ask the person.
 func (s *session) wssAsks() {
 	if runtime.GOOS != "linux" {
 		fmt.Fprintln(s.stderr, s.Text("command.wss.asks"))
@@ -121,7 +121,7 @@ func (s *session) wssStatus(ctx context.Context, store *localcert.Store) error {
 	return err
 }
 
-// wssEnd says until when the certificate is valid.
+// wssEnd prints until when the certificate is valid.
 func (s *session) wssEnd(st localcert.Status, problem func(string)) {
 	switch now := time.Now(); {
 	case !st.Installed:

@@ -7,8 +7,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestWSSInEnglish is the certificate from its making to its end. That a browser
-// then reaches the agent is tested with the whole program.
+// TestWSSInEnglish installs and removes the certificate. That a browser reaches the
+// agent with it is tested with the whole program.
 func TestWSSInEnglish(t *testing.T) {
 	p := workstation.NewPerson(t, "lang = \"en\"\n")
 	p.Keyring.Use()

@@ -12,7 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// findings are doctor's, by code.
+// findings runs doctor and returns its findings, by code.
 func findings(t *testing.T, p *workstation.Person, exit int) map[string]doctor.Finding {
 	t.Helper()
 	text := p.Runs(exit, "doctor", "--json")
@@ -36,8 +36,8 @@ func cardsNow(t *testing.T, p *workstation.Person, exit int) state.Cards {
 	return r
 }
 
-// cardsBecome asks until the cards are so: an agent hears a little later than the
-// test what PC/SC tells, and reads them in its own time.
+// cardsBecome asks until the cards are so: the agent gets PC/SC's events a little
+// later than the test, and then reads the cards in its own time.
 func cardsBecome(t *testing.T, p *workstation.Person, so func(state.Cards) bool) state.Cards {
 	t.Helper()
 	for end := time.Now().Add(testdesktop.Patience); ; {
@@ -55,13 +55,13 @@ func cardsBecome(t *testing.T, p *workstation.Person, so func(state.Cards) bool)
 
 func anyUsable(r state.Cards) bool { return idOfUsable(r) != "" }
 
-// TestCardsAsTheyAre: a PIN that is locked, a reader that is unplugged and a
-// service that is stopped are told at once by certs and doctor, without an agent
-// and with one that has seen the card before; no try is spent.
+// TestCardsAsTheyAre: certs and doctor report at once a PIN that is locked, a
+// reader that is unplugged and a service that is stopped, without an agent and
+// with one that has seen the card before; no try is spent.
 func TestCardsAsTheyAre(t *testing.T) {
 	for _, running := range []bool{false, true} {
 		p, d := workstation.WithReader(t)
-		problem := 1 // there is no autostart here, and without an agent none runs
+		problem := 1 // without autostart, and where no agent runs
 		if running {
 			p.Starts()("msg=listening")
 		}
@@ -80,7 +80,7 @@ func TestCardsAsTheyAre(t *testing.T) {
 			t.Errorf("running %v: %+v", running, found)
 		}
 		if running {
-			workstation.Contains(t, p.Runs(0, "run"), "PIN locked)", "the PIN is locked") // a second start tells the state
+			workstation.Contains(t, p.Runs(0, "run"), "PIN locked)", "the PIN is locked") // a second start prints the state
 		}
 		d.Card().PIN().SetTriesLeft(3)
 		if r := cardsNow(t, p, 0); r.Readers[0].PIN != "" {
@@ -90,7 +90,7 @@ func TestCardsAsTheyAre(t *testing.T) {
 		d.Unplug()
 		cardsBecome(t, p, func(r state.Cards) bool { return len(r.Readers) == 0 })
 		if r := cardsNow(t, p, 1); len(r.Readers) != 0 || len(r.Certificates) != 0 || r.PCSC != "" {
-			t.Errorf("running %v: unplugged, and told: %+v", running, r)
+			t.Errorf("running %v: unplugged, but reported: %+v", running, r)
 		}
 		if found := findings(t, p, problem); found["no_reader"].Outcome != doctor.Problem || found["late"].Code != "" || found["no_card"].Code != "" {
 			t.Errorf("running %v: %+v", running, found)
@@ -101,7 +101,7 @@ func TestCardsAsTheyAre(t *testing.T) {
 		}
 		cardsBecome(t, p, func(r state.Cards) bool { return r.PCSC != "" })
 		if r := cardsNow(t, p, 1); len(r.Readers) != 0 || r.PCSC != "no_service" {
-			t.Errorf("running %v: stopped, and told: %+v", running, r)
+			t.Errorf("running %v: stopped, but reported: %+v", running, r)
 		}
 		workstation.Contains(t, p.Runs(1, "certs"), "The service for card readers (PC/SC) does not answer")
 		if found := findings(t, p, problem); found["no_pcsc_service"].Outcome != doctor.Problem || found["no_card"].Code != "" {
@@ -113,8 +113,8 @@ func TestCardsAsTheyAre(t *testing.T) {
 	}
 }
 
-// TestSlowCards: where the running agent knows the cards, a card that takes its time
-// keeps nobody from seeing and choosing a certificate, and it is said of when it is.
+// TestSlowCards: where the running agent has read the cards, a slow card prevents
+// nobody from seeing and choosing a certificate, and the time of reading is printed.
 func TestSlowCards(t *testing.T) {
 	p, d := workstation.WithReader(t)
 	p.Starts()("msg=listening")
@@ -150,13 +150,13 @@ func idOfUsable(r state.Cards) string {
 	return ""
 }
 
-// TestAnotherRuntimeFolder: an agent of the person's that cannot be asked is left
-// alone, and doctor does not advise otherwise.
+// TestAnotherRuntimeFolder: doctor reports an agent of the person's that it cannot
+// ask, and does not advise to end it.
 func TestAnotherRuntimeFolder(t *testing.T) {
 	p, _ := workstation.WithReader(t)
 	p.Starts()("msg=listening")
 	p.Keyring.Env = append(p.Keyring.Env, "XDG_RUNTIME_DIR="+t.TempDir())
-	found := findings(t, p, 1) // there is no autostart here
+	found := findings(t, p, 1) // because there is no autostart
 	if found["agent_runs"].Code == "" || found["agent_not_asked"].Outcome != doctor.Unknown || found["agent_silent"].Code != "" {
 		t.Errorf("%+v", found)
 	}

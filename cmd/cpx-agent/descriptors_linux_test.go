@@ -12,8 +12,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestOutOfDescriptors: an agent that has 48 descriptors and 80 connections answers
-// a person while they stand, and after they have gone.
+// TestOutOfDescriptors: an agent with 48 descriptors and 80 connections answers a
+// person while they are open, and after they are closed.
 func TestOutOfDescriptors(t *testing.T) {
 	p := workstation.NewPerson(t, "[ports]\nfirst = %d\ncount = 1\n", workstation.FreePorts(t, 1))
 	await := p.StartsAs(func(cmd *exec.Cmd) {
@@ -29,7 +29,7 @@ func TestOutOfDescriptors(t *testing.T) {
 		}
 		flood = append(flood, c)
 	}
-	await("no connection can be accepted") // else this shows nothing
+	await("no connection can be accepted") // else this test proves nothing
 	answers(t, address)
 	for _, c := range flood {
 		_ = c.Close()
@@ -37,7 +37,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	answers(t, address)
 }
 
-// answers waits until the agent's page is there for a person.
+// answers waits until the agent serves its page.
 func answers(t *testing.T, address string) {
 	t.Helper()
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -53,5 +53,5 @@ func answers(t *testing.T, address string) {
 		}
 		last = err
 	}
-	t.Fatalf("the agent is deaf: %v", last)
+	t.Fatalf("the agent does not answer: %v", last)
 }

@@ -14,7 +14,7 @@ import (
 
 const displayLimit = 5 * time.Second // a display may hang
 
-// runDisplayRole never returns where this program is in the role that tells
+// runDisplayRole never returns where this process plays the role that reports
 // whether a display answers: the toolkit can be asked only once in a process.
 func runDisplayRole() {
 	if _, asked := role.DisplayAnswers.Asked(0, 0); !asked {
@@ -26,8 +26,7 @@ func runDisplayRole() {
 	os.Exit(role.ExitDone)
 }
 
-// displayAnswers tells whether there is a desktop on which a person could be
-// asked now.
+// displayAnswers reports whether there is a desktop on which to ask a person now.
 func displayAnswers(ctx context.Context) bool {
 	if runtime.GOOS == "linux" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
 		return false
@@ -38,9 +37,8 @@ func displayAnswers(ctx context.Context) bool {
 	return err == nil && cmd.Run() == nil
 }
 
-// asksNobody tells that this process can show no dialog: it is left over from a
-// desktop session that has ended, or was started without one. On a terminal it
-// asks there.
+// asksNobody reports whether this process can ask nobody: its desktop session has
+// ended, or it was started without one. On a terminal it asks there.
 func asksNobody(ctx context.Context) bool {
 	return !term.IsTerminal(int(os.Stdin.Fd())) && !displayAnswers(ctx)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestDoctor is the command with a real card, keyring and agent.
+// TestDoctor runs the command with a card, a keyring and an agent.
 func TestDoctor(t *testing.T) {
 	const count = 5
 	first := workstation.FreePorts(t, 3*count)
@@ -29,7 +29,7 @@ func TestDoctor(t *testing.T) {
 	}
 	check := func(want ...string) {
 		t.Helper()
-		text := p.Runs(1, "doctor", "--json") // there is neither PC/SC nor a display here
+		text := p.Runs(1, "doctor", "--json") // because there is neither PC/SC nor a display
 		var r doctor.Report
 		if err := json.Unmarshal(fromBrace(text), &r); err != nil || r.Version != 1 || r.Outcome != doctor.Problem {
 			t.Fatalf("%v in %s", err, text)
@@ -45,7 +45,7 @@ func TestDoctor(t *testing.T) {
 		}
 		for _, personal := range append(holders, p.Keyring.Home) {
 			if strings.Contains(text, personal) {
-				t.Errorf("it names %s: %s", personal, text)
+				t.Errorf("the report names %s: %s", personal, text)
 			}
 		}
 	}
@@ -74,5 +74,5 @@ func TestDoctor(t *testing.T) {
 	p.Settings(t, "lang = \"en\"\n")
 }
 
-// fromBrace leaves out what a log said before.
+// fromBrace skips the log lines before the report.
 func fromBrace(text string) []byte { return []byte(text[strings.Index(text, "{"):]) }

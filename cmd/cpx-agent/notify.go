@@ -10,8 +10,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-// notifications tells the person what is good to know until ctx ends; the
-// channel is closed when it has. Nobody waits for a desktop that shows nothing.
+// notifications shows the person notifications until ctx ends, and then closes the
+// channel. It runs on its own because a desktop may be slow to show them.
 func notifications(ctx context.Context, server *agent.Server, stateDir string, log *slog.Logger) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
@@ -23,7 +23,7 @@ func notifications(ctx context.Context, server *agent.Server, stateDir string, l
 	return ended
 }
 
-// toNotify is what notes are made of.
+// toNotify selects what notifications are made of.
 func toNotify(s state.State) notify.State {
 	n := notify.State{Lang: s.Lang}
 	if s.SitesFailure != nil {

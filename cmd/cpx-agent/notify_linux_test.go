@@ -23,7 +23,7 @@ func (n *notes) Notify(_ string, _ uint32, _, title, _ string, _ []string, _ map
 	return 1, nil
 }
 
-// TestRunNotifies: an agent that runs tells once that it is ready, and not at all
+// TestRunNotifies: a running agent notifies once that it is ready, and not at all
 // where the settings say so.
 func TestRunNotifies(t *testing.T) {
 	address := testdesktop.Bus(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-// TestToNotify: only cards that expire soon are notified of, and why no site can
-// be remembered.
+// TestToNotify: the person is notified only of cards that expire soon, and of why
+// no site can be remembered.
 func TestToNotify(t *testing.T) {
 	end := time.Date(2027, 2, 1, 12, 0, 0, 0, time.UTC)
 	s := state.State{Lang: "fr", Cards: state.Cards{Certificates: []state.Certificate{

@@ -54,7 +54,7 @@ func serve(ctx context.Context, s command.Start) error {
 	served := make(chan error, 1)
 	go func() {
 		served <- server.Serve(ctx)
-		cancel() // a server that failed ends the tray too
+		cancel() // a server's failure ends the tray too
 	}()
 	if s.Tray {
 		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.LogFile}) {

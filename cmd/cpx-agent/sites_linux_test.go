@@ -9,8 +9,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestForgetWithoutTheBus: from a shell that reaches no keyring, as over ssh, the
-// running agent forgets, and says what is left.
+// TestForgetWithoutTheBus: for a shell that reaches no keyring, as over ssh, the
+// running agent forgets, and lists what remains.
 func TestForgetWithoutTheBus(t *testing.T) {
 	p := workstation.NewPerson(t, "")
 	p.Keyring.Use()

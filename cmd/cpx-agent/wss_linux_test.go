@@ -34,8 +34,8 @@ s.onmessage = e => say("answered " + e.data);
 s.onclose = () => say("closed");
 </script>`
 
-// TestWSS is a person who installs the certificate, a real Chromium that then
-// reaches the agent, and everything taken back.
+// TestWSS: a person installs the certificate, a real Chromium then reaches the
+// agent, and the person removes everything.
 func TestWSS(t *testing.T) {
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -37,7 +37,7 @@ func cpxCard(t *testing.T, want int, args ...string) (string, string) {
 	return out.String(), errs.String()
 }
 
-// certificates reads a folder's cards as the agent does, in a look of its own.
+// certificates reads a folder's cards as the agent does.
 func certificates(t *testing.T, dir string) []pkcs11.Certificate {
 	t.Helper()
 	t.Setenv("SOFTHSM2_CONF", filepath.Join(dir, "softhsm2.conf"))
@@ -99,7 +99,7 @@ func TestEveryKindOfCard(t *testing.T) {
 	}
 }
 
-func TestDemoKeepsWhatIsThere(t *testing.T) {
+func TestDemoRetainsExistingCards(t *testing.T) {
 	dir := t.TempDir()
 	cpxCard(t, 0, "demo", "--dir", dir)
 	before := one(t, certificates(t, dir), "Authentification")
@@ -108,11 +108,11 @@ func TestDemoKeepsWhatIsThere(t *testing.T) {
 		t.Error(out)
 	}
 	if !slices.ContainsFunc(certificates(t, dir), func(c pkcs11.Certificate) bool { return c.ID == before.ID }) {
-		t.Error("the first card was made anew")
+		t.Error("the first card was replaced")
 	}
 }
 
-func TestRenewKeepsTheIdentifier(t *testing.T) {
+func TestRenewRetainsTheIdentifier(t *testing.T) {
 	dir := t.TempDir()
 	cpxCard(t, 0, "demo", "--dir", dir)
 	first := one(t, certificates(t, dir), "Authentification")
@@ -126,13 +126,13 @@ func TestRenewKeepsTheIdentifier(t *testing.T) {
 		t.Errorf("%q, %q, %q", identifier(first), identifier(second), identifier(third))
 	}
 	if first.ID == second.ID || second.ID == third.ID {
-		t.Error("a renewed card has the former certificate")
+		t.Error("the renewed card has the former certificate")
 	}
 	if !bytes.Equal(first.X509.AuthorityKeyId, second.X509.AuthorityKeyId) || bytes.Equal(second.X509.AuthorityKeyId, third.X509.AuthorityKeyId) {
 		t.Errorf("issued by %x, %x, %x", first.X509.AuthorityKeyId, second.X509.AuthorityKeyId, third.X509.AuthorityKeyId)
 	}
 	if len(certificates(t, dir)) != 2 {
-		t.Error("the former certificates stayed on the card")
+		t.Error("the former certificates are still on the card")
 	}
 	chains(t, dir, second, third)
 }

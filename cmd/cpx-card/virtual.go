@@ -52,18 +52,18 @@ func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.W
 	if _, err := virtual.Send(controlPath(dir), "state"); err == nil {
 		return fmt.Errorf("a virtual card runs in %s already", dir)
 	}
-	// Sockets of a run that was killed are in the way.
+	// Sockets of a run that was killed would prevent ours.
 	for _, path := range []string{filepath.Join(dir, "pcscd"), controlPath(dir)} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 	}
-	desk, err := virtual.NewStation(virtual.StationOptions{Socket: filepath.Join(dir, "pcscd"), PINPad: o.pinPad, Card: card})
+	station, err := virtual.NewStation(virtual.StationOptions{Socket: filepath.Join(dir, "pcscd"), PINPad: o.pinPad, Card: card})
 	if err != nil {
 		return err
 	}
-	err = desk.Serve(ctx, controlPath(dir), func() {
-		fmt.Fprintf(stdout, "%s (%s), PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, virtual.PIN, desk.Socket())
+	err = station.Serve(ctx, controlPath(dir), func() {
+		fmt.Fprintf(stdout, "%s (%s), PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, virtual.PIN, station.Socket())
 	})
-	return errors.Join(err, desk.Stop())
+	return errors.Join(err, station.Stop())
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// output is what a command that runs on has printed so far.
+// output is what a command that is still running has printed so far.
 type output struct {
 	mu    sync.Mutex
 	text  bytes.Buffer
@@ -43,7 +43,7 @@ func startVirtual(t *testing.T, dir string, args ...string) {
 			t.Errorf("exit %d", code)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "pcscd")); err == nil {
-			t.Error("the socket is left behind")
+			t.Error("the socket still exists")
 		}
 	})
 	select {
@@ -56,7 +56,7 @@ func startVirtual(t *testing.T, dir string, args ...string) {
 	}
 }
 
-// opensc lists what OpenSC's unmodified module sees.
+// opensc lists the slots that OpenSC's unmodified module sees.
 func opensc(t *testing.T, dir string) string {
 	t.Helper()
 	cmd := exec.Command("pkcs11-tool", "--module", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "--list-slots")
@@ -71,37 +71,37 @@ func opensc(t *testing.T, dir string) string {
 func TestVirtual(t *testing.T) {
 	dir := t.TempDir()
 	startVirtual(t, dir)
-	tell := func(want, words string) {
+	send := func(want, line string) {
 		t.Helper()
-		out, _ := cpxCard(t, 0, append([]string{"tell", "--dir", dir}, strings.Fields(words)...)...)
+		out, _ := cpxCard(t, 0, append([]string{"tell", "--dir", dir}, strings.Fields(line)...)...)
 		if strings.TrimSpace(out) != want {
-			t.Errorf("%s: %q, want %q", words, out, want)
+			t.Errorf("%s: %q, want %q", line, out, want)
 		}
 	}
-	tell("card present, 3 tries left, 0 APDUs", "state")
+	send("card present, 3 tries left, 0 APDUs", "state")
 	if got := opensc(t, dir); !strings.Contains(got, "CPS3v3-TEST") {
 		t.Errorf("OpenSC sees\n%s", got)
 	}
 	out, _ := cpxCard(t, 0, "tell", "--dir", dir, "state")
 	if !regexp.MustCompile(`^card present, 3 tries left, [1-9]\d* APDUs\n$`).MatchString(out) {
-		t.Errorf("OpenSC has read the card: %q", out)
+		t.Errorf("OpenSC has read the card, but the state is %q", out)
 	}
-	tell(strings.TrimSpace(out), "state") // which asks the card nothing
-	tell("no card", "remove")
+	send(strings.TrimSpace(out), "state") // which sends the card nothing
+	send("no card", "remove")
 	if got := opensc(t, dir); strings.Contains(got, "CPS3v3-TEST") {
 		t.Errorf("the card is out, and OpenSC sees\n%s", got)
 	}
-	tell("card present, 3 tries left", "insert")
-	tell("card present, 0 tries left", "lock")
+	send("card present, 3 tries left", "insert")
+	send("card present, 0 tries left", "lock")
 	if got := opensc(t, dir); !strings.Contains(got, "locked") {
 		t.Errorf("the PIN is locked, and OpenSC sees\n%s", got)
 	}
-	tell("card present, 3 tries left", "unlock")
-	tell("reader unplugged", "unplug")
-	tell("card present, 3 tries left", "plug")
-	tell("card present, 3 tries left", "delay 1ms")
-	tell("service stopped", "stop")
-	tell("card present, 3 tries left", "start")
+	send("card present, 3 tries left", "unlock")
+	send("reader unplugged", "unplug")
+	send("card present, 3 tries left", "plug")
+	send("card present, 3 tries left", "delay 1ms")
+	send("service stopped", "stop")
+	send("card present, 3 tries left", "start")
 	for _, bad := range []string{"fly", "delay", "delay soon", "delay -1s", "insert now", "type 1234", "cancel"} {
 		if _, errs := cpxCard(t, 1, append([]string{"tell", "--dir", dir}, strings.Fields(bad)...)...); !strings.HasPrefix(errs, "cpx-card: ") {
 			t.Errorf("%s: %q", bad, errs)
@@ -120,7 +120,7 @@ func TestVirtualTypes(t *testing.T) {
 			t.Errorf("%s: OpenSC sees\n%s", kind, got)
 		}
 	}
-	// No module of a Linux distribution knows a CPS4: OpenSC says so.
+	// No module of a Linux distribution knows a CPS4, and OpenSC says so.
 	dir := t.TempDir()
 	startVirtual(t, dir, "--type", "cps4")
 	if got := opensc(t, dir); !strings.Contains(got, "not recognized") {

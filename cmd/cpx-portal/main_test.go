@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// settings writes a good settings file, with more at its beginning.
+// settings writes a valid settings file that begins with more, and returns its path.
 func settings(t *testing.T, more string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -46,7 +46,7 @@ func asPEM(c *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 }
 
-// cpxPortal runs the command and returns what it said to its error output.
+// cpxPortal runs the command and returns what it printed on standard error.
 func cpxPortal(t *testing.T, want int, stdin string, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer

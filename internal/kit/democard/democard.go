@@ -1,9 +1,9 @@
 // Package democard makes demonstration cards: SoftHSM tokens with keys and
-// certificates of a test PKI shaped like the IGC-Santé. Every name says TEST.
+// certificates of a test PKI modelled on the IGC-Santé. Every name says TEST.
 //
-// SoftHSM finds its tokens through the environment of the whole process, so
-// the package is for one caller at a time. It never touches tokens outside the
-// folder it is given.
+// The package is for one caller at a time, because SoftHSM finds its tokens by an
+// environment variable of the whole process. It never touches tokens outside the
+// caller's folder.
 package democard
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// PIN opens every demonstration card.
+// PIN is the PIN of every demonstration card.
 const PIN = "1234"
 
 // Card is one entry of cards.json.
@@ -35,12 +35,12 @@ type Card struct {
 	Module     string `json:"module"`
 }
 
-// design says what is on a card.
+// design describes what is on a card.
 type design struct {
 	name   string
 	holder demopki.Holder
 	curve  elliptic.Curve // nil: RSA-2048, as real cards have
-	// authentication, signature and technical say which certificates it has.
+	// authentication, signature and technical say which certificates are on it.
 	authentication, signature, technical bool
 	expired                              bool
 }
@@ -59,7 +59,7 @@ var designs = []design{
 	{name: "signature-only", holder: demopki.NewHolder("CPS", 7), signature: true},
 }
 
-// Names are the cards that Make can make, the default first.
+// Names lists the cards that Make can make, the default first.
 func Names() []string {
 	names := make([]string, len(designs))
 	for i, d := range designs {
@@ -80,7 +80,7 @@ func designOf(name string) (design, error) {
 	return design{}, fmt.Errorf("%w: %q; there are %s", ErrUnknownCard, name, strings.Join(Names(), ", "))
 }
 
-// workshop is one folder of cards, open for work.
+// workshop is a folder of cards that is being changed.
 type workshop struct {
 	dir, module string
 	now         time.Time
@@ -139,7 +139,8 @@ func (w *workshop) save() error {
 	return os.WriteFile(filepath.Join(w.dir, "cards.json"), append(text, '\n'), 0o600)
 }
 
-// Make makes the named cards in dir; those that are there stay as they are.
+// Make makes the named cards in dir, and leaves existing ones as they are. It
+// returns all cards of the folder.
 func Make(dir string, names []string, now time.Time) ([]Card, error) {
 	for _, name := range names {
 		if _, err := designOf(name); err != nil {
@@ -193,8 +194,8 @@ func (w *workshop) add(name string) error {
 	return nil
 }
 
-// Renew gives the card new keys and certificates under the same identifier, as
-// a renewed card has; newCA issues them from a new intermediate CA.
+// Renew replaces the card's keys and certificates, as a renewal does, under the
+// same identifier. With newCA a new intermediate CA issues them.
 func Renew(dir, name string, newCA bool, now time.Time) error {
 	d, err := designOf(name)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // fill puts the design's keys and certificates on the token. The last byte of
-// CKA_ID is what real cards have: 0x20 authentication, 0x10 signature.
+// CKA_ID is as on real cards: 0x20 for authentication, 0x10 for signature.
 func (w *workshop) fill(session p11.SessionHandle, d design) error {
 	from, to := w.now.Add(-time.Hour), w.now.AddDate(3, 0, 0)
 	if d.expired {
@@ -54,7 +54,7 @@ func (w *workshop) fill(session p11.SessionHandle, d design) error {
 }
 
 // OpenPKI reads the CAs with their keys from the folder, or makes them. The keys
-// lie there in clear: they are worth nothing outside the demonstration.
+// are stored in clear: they are worth nothing outside the demonstration.
 func OpenPKI(dir string, now time.Time) (*demopki.PKI, error) {
 	root, err := readAuthority(dir, "root")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -74,12 +74,12 @@ func newPKI(dir string, now time.Time) (*demopki.PKI, error) {
 	}
 	return pki, errors.Join(
 		writeAuthority(dir, "intermediate", pki.Intermediate, nil),
-		writeAuthority(dir, "root", pki.Root, nil), // last: OpenPKI goes by it
+		writeAuthority(dir, "root", pki.Root, nil), // last: OpenPKI checks for it
 	)
 }
 
-// appendIntermediate makes a the one that issues, and keeps the former ones'
-// certificates after it: cards they issued are still good.
+// appendIntermediate makes a the CA that issues, and retains the former ones'
+// certificates after it: cards that they issued are still valid.
 func appendIntermediate(dir string, a *demopki.Authority) error {
 	before, err := os.ReadFile(filepath.Join(dir, "intermediate.pem"))
 	if err != nil {
@@ -100,7 +100,7 @@ func writeAuthority(dir, name string, a *demopki.Authority, after []byte) error 
 	)
 }
 
-// readAuthority takes the first certificate of the file: the newest.
+// readAuthority uses the first certificate of the file, which is the newest.
 func readAuthority(dir, name string) (*demopki.Authority, error) {
 	certificate, err := readPEM(filepath.Join(dir, name+".pem"))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	p11 "github.com/miekg/pkcs11"
 )
 
-// ErrNoSoftHSM says that SoftHSM is not installed, and what to do.
+// ErrNoSoftHSM says that SoftHSM is not installed, and how to install it.
 var ErrNoSoftHSM = errors.New("SoftHSM is not installed (on Debian and Ubuntu: apt-get install softhsm2), or name its module in CPX_SOFTHSM")
 
 // Module is the path of SoftHSM's module.
@@ -38,11 +38,11 @@ func Module() (string, error) {
 	return "", ErrNoSoftHSM
 }
 
-// hsm is SoftHSM in this process, reading the tokens of one folder.
+// hsm is SoftHSM in this process, with the tokens of one folder.
 type hsm struct{ ctx *p11.Ctx }
 
-// openHSM reads SOFTHSM2_CONF at its initialisation, so one folder at a time
-// can be worked on in a process.
+// openHSM loads SoftHSM, which reads SOFTHSM2_CONF when it is initialised: a
+// process can use one folder at a time.
 func openHSM(module, conf string) (*hsm, error) {
 	if err := os.Setenv("SOFTHSM2_CONF", conf); err != nil {
 		return nil, err
@@ -88,7 +88,8 @@ func (h *hsm) newToken(label string) (p11.SessionHandle, error) {
 	return 0, errors.New("SoftHSM has no free slot")
 }
 
-// setPIN finds the token again: SoftHSM moves a new token to another slot.
+// setPIN finds the token by its label, because SoftHSM moves a new token to
+// another slot.
 func (h *hsm) setPIN(label string) (p11.SessionHandle, error) {
 	slot, err := h.slot(label)
 	if err != nil {
@@ -114,7 +115,7 @@ func (h *hsm) slot(label string) (uint, error) {
 	return 0, fmt.Errorf("no token %q", label)
 }
 
-// login opens a session on a token that exists, logged in.
+// login opens a logged-in session on an existing token.
 func (h *hsm) login(label string) (p11.SessionHandle, error) {
 	slot, err := h.slot(label)
 	if err != nil {
@@ -144,7 +145,7 @@ func (h *hsm) empty(s p11.SessionHandle) error {
 	return nil
 }
 
-// put imports a key and its certificate under one CKA_ID. open makes the key
+// put imports a key and its certificate under one CKA_ID. With open the key is
 // usable without a PIN, as a card's technical key is.
 func (h *hsm) put(s p11.SessionHandle, key crypto.Signer, c *x509.Certificate, id []byte, keyLabel, certLabel string, open bool) error {
 	attributes := []*p11.Attribute{

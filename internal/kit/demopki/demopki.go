@@ -1,9 +1,9 @@
-// Package demopki makes a test PKI shaped like the IGC-Santé: a root, an
+// Package demopki makes a test PKI modelled on the IGC-Santé: a root, an
 // intermediate, and leaf certificates with a multi-valued subject and
 // certificate policies. Every name says TEST.
 //
-// It is for demonstration cards and tests only: its keys are made on the spot
-// and protected by nothing. Its functions may be called concurrently.
+// It is for demonstration cards and tests only, and never protects its keys. Its
+// functions may be called concurrently.
 package demopki
 
 import (
@@ -20,13 +20,13 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
-// Policies of the demonstration, in the arc that standards keep for examples
-// (ITU-T X.660, {joint-iso-itu-t example(999)}): no real card carries them.
+// The demonstration's policies, in the arc that is reserved for examples (ITU-T
+// X.660, {joint-iso-itu-t example(999)}): no real card carries them.
 const (
 	PolicyAuthentication = "2.999.10.1"
 	PolicySignature      = "2.999.10.2"
 	PolicyTechnical      = "2.999.10.3"
-	policyKind           = "2.999.20" // then the kind's number, 0 CPS to 3 CPA
+	policyKind           = "2.999.20" // followed by the kind's number, 0 CPS to 3 CPA
 )
 
 // Authority is a certificate authority with its key.
@@ -40,7 +40,7 @@ type PKI struct {
 	Root, Intermediate *Authority
 }
 
-// New makes a PKI valid from an hour before now, for ten years.
+// New makes a PKI, valid for ten years from an hour before now.
 func New(now time.Time) (*PKI, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -59,8 +59,8 @@ func New(now time.Time) (*PKI, error) {
 	return p, nil
 }
 
-// NewIntermediate makes another intermediate under the same root, as a card
-// renewed years later has one.
+// NewIntermediate makes another intermediate under the same root, such as the one
+// that issues a card's renewal years later.
 func (p *PKI) NewIntermediate(now time.Time) (*Authority, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -101,7 +101,7 @@ func sign(template, parent *x509.Certificate, public crypto.PublicKey, key crypt
 	return x509.ParseCertificate(der)
 }
 
-// Usage says what a certificate on a card is for.
+// Usage is what a certificate on a card is for.
 type Usage int
 
 // The three certificates that cards carry.
@@ -111,7 +111,7 @@ const (
 	Technical // its key needs no PIN; never for a login
 )
 
-// Leaf is a certificate to be issued.
+// Leaf is a certificate to issue.
 type Leaf struct {
 	Holder
 	Usage               Usage
@@ -119,7 +119,7 @@ type Leaf struct {
 	PublicKey           crypto.PublicKey
 }
 
-// Issue makes the certificate.
+// Issue issues the certificate.
 func (a *Authority) Issue(l Leaf) (*x509.Certificate, error) {
 	subject, err := l.subject()
 	if err != nil {
@@ -170,7 +170,7 @@ var (
 	oidPseudonym    = asn1.ObjectIdentifier{2, 5, 4, 65}
 )
 
-// subject is the name in DER. A person's RDN is multi-valued, as on real cards.
+// subject encodes the name in DER. A person's RDN is multi-valued, as on real cards.
 func (h Holder) subject() ([]byte, error) {
 	single := func(oid asn1.ObjectIdentifier, value string) pkix.RelativeDistinguishedNameSET {
 		return pkix.RelativeDistinguishedNameSET{{Type: oid, Value: value}}
@@ -197,8 +197,8 @@ func (h Holder) subject() ([]byte, error) {
 	return asn1.Marshal(name)
 }
 
-// NewAuthority puts an authority together again from its certificate and its
-// key (PKCS#8 in DER).
+// NewAuthority restores an authority from its certificate and its key (PKCS#8 in
+// DER).
 func NewAuthority(cert *x509.Certificate, key []byte) (*Authority, error) {
 	parsed, err := x509.ParsePKCS8PrivateKey(key)
 	if err != nil {

@@ -89,7 +89,7 @@ func TestLeafIsLikeACards(t *testing.T) {
 	}
 }
 
-// The person's RDN has several attributes, a service card's has none of a person.
+// A person's RDN has several attributes; a service card's subject has no person's.
 func TestSubjects(t *testing.T) {
 	pki, err := New(now)
 	if err != nil {
@@ -115,6 +115,6 @@ func TestSubjects(t *testing.T) {
 	}
 	first, second := NewHolder("CPS", 1), NewHolder("CPS", 1)
 	if first != second || first.Identifier == NewHolder("CPS", 2).Identifier {
-		t.Error("holders are not told apart by their number alone")
+		t.Error("two holders of one kind do not differ by their number alone")
 	}
 }

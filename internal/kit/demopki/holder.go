@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Holder is who a demonstration certificate names.
+// Holder is whom a demonstration certificate names.
 type Holder struct {
 	Kind       string // CPS, CPF, CPE or CPA
 	Identifier string // the whole national identifier, the CN
@@ -15,7 +15,7 @@ type Holder struct {
 	Structure  string
 	// StructureID is the establishment's number, as unnamed cards state it.
 	StructureID string
-	Unnamed     bool   // a service card: no surname, no given name
+	Unnamed     bool   // true for a service card: no surname, no given name
 	Pseudonym   string // of an unnamed card
 }
 
@@ -29,9 +29,9 @@ func (h Holder) kindPolicy() string {
 	return fmt.Sprintf("%s.%d", policyKind, n)
 }
 
-// NewHolder makes the nth demonstration holder of a kind: the same for the same
-// arguments, TEST in the name. An identifier that names a person in the RPPS
-// carries its right check digit.
+// NewHolder makes the nth demonstration holder of a kind, always the same for the
+// same arguments, with TEST in the name. An identifier of the RPPS has a valid
+// check digit.
 func NewHolder(kind string, n int) Holder {
 	h := Holder{Kind: kind, Surname: fmt.Sprintf("TEST-%s%04d", kind, n), GivenName: "CAMILLE"}
 	switch kind {
@@ -50,7 +50,7 @@ func NewHolder(kind string, n int) Holder {
 	return h
 }
 
-// NewUnnamedHolder makes a service card's holder: a pseudonym and no name.
+// NewUnnamedHolder makes a service card's holder, with a pseudonym and no name.
 func NewUnnamedHolder(n int) Holder {
 	return Holder{
 		Kind: "CPE", Unnamed: true,
@@ -59,7 +59,7 @@ func NewUnnamedHolder(n int) Holder {
 	}
 }
 
-// luhn appends the check digit (ISO/IEC 7812-1, annex B).
+// luhn appends the check digit to digits (ISO/IEC 7812-1, annex B).
 func luhn(digits string) string {
 	sum := 0
 	for i := range len(digits) {
@@ -74,7 +74,7 @@ func luhn(digits string) string {
 	return digits + string(rune('0'+(10-sum%10)%10))
 }
 
-// KindPolicies gives the policy that states each kind.
+// KindPolicies maps each kind of card to the policy that states it.
 func KindPolicies() map[string]string {
 	policies := map[string]string{}
 	for _, kind := range kinds {

@@ -13,16 +13,16 @@ import (
 
 // CPSContent is what a CPS3 or a CPS4 holds. Both keys are RSA of 2048 bits.
 type CPSContent struct {
-	// Serial is the card's number: the vendor's module shows it, and keys its
-	// cache by it. Eight digits.
+	// Serial is the card's number, eight digits. The vendor's module shows it, and
+	// caches by it.
 	Serial         string
 	Label          string // the token's, like CPS3v3-2900995261
 	Authentication *Identity
 	Signature      *Identity
 }
 
-// The files and references of a CPS card. Those marked so are own choices that
-// no real card confirms.
+// The files and references of a CPS card. Those marked "own choice" are ours, and
+// not confirmed by a real card.
 const (
 	cpsDF             = "3f000001"
 	cpsAuthCertFile   = cpsDF + "d10a" // own choice
@@ -83,7 +83,7 @@ func newCPS(c CPSContent, pin *PIN, authRef, signRef byte) (*cps, error) {
 	return card, nil
 }
 
-// pkcs15 puts the files of PKCS #15 v1.1 (ISO/IEC 7816-15) in place.
+// pkcs15 puts the files of PKCS #15 v1.1 (ISO/IEC 7816-15) on the card.
 func (c *cps) pkcs15(content CPSContent, put func(path string, sfi byte, data []byte), authRef, signRef byte) {
 	path := func(hexPath string) []byte {
 		raw, err := hex.DecodeString(hexPath)
@@ -140,8 +140,8 @@ func (c *cps) reset() {
 	c.pin.forget()
 }
 
-// selectFile finds the file that a path names: whole, or from the master file,
-// or below what is selected.
+// selectFile selects the file that a path names: as a whole, from the master file,
+// or below the selected file.
 func (c *cps) selectFile(data []byte) bool {
 	path := hex.EncodeToString(data)
 	for _, candidate := range []string{path, "3f00" + path, c.directory() + path} {
@@ -153,7 +153,8 @@ func (c *cps) selectFile(data []byte) bool {
 	return false
 }
 
-// directory is the dedicated file that is selected, or holds what is.
+// directory is the dedicated file that is selected, or that holds the selected
+// file.
 func (c *cps) directory() string {
 	if f := c.files[c.current]; f != nil && f.data == nil {
 		return c.current
@@ -212,7 +213,7 @@ func (c *cps) readBinary(cmd command) []byte {
 	return append(append([]byte(nil), f.data[offset:offset+cmd.le]...), swOK.bytes()...)
 }
 
-// verify is VERIFY; without data it asks how the PIN stands.
+// verify is VERIFY; without data it asks for the PIN's state.
 func (c *cps) verify(cmd command) []byte {
 	if cmd.p1 != 0 || cmd.p2 != 1 {
 		return swNoReference.bytes()
@@ -220,13 +221,13 @@ func (c *cps) verify(cmd command) []byte {
 	if len(cmd.data) == 0 {
 		return c.pin.ask().bytes()
 	}
-	// Own choice: padded as the AODF says it is stored is taken too, which is how
-	// a reader with a pad sends it for OpenSC.
+	// Own choice: a PIN padded as the AODF says it is stored is accepted too, which
+	// is how a reader with a PIN pad sends it for OpenSC.
 	return c.pin.verify(bytes.TrimRight(cmd.data, "\xFF")).bytes()
 }
 
-// signPKCS1 pads (PKCS #1 v1.5, type 1) and applies the private key; hash 0 for
-// a DigestInfo that the host made.
+// signPKCS1 pads (PKCS #1 v1.5, type 1) and applies the private key. hash is 0 for
+// a DigestInfo made by the host.
 func signPKCS1(key *rsa.PrivateKey, hash crypto.Hash, digest []byte) ([]byte, error) {
 	return rsa.SignPKCS1v15(nil, key, hash, digest)
 }

@@ -19,7 +19,8 @@ type cps3 struct {
 	digest           []byte // of the last hash command
 }
 
-// NewCPS3 makes a CPS3 as OpenSC's iasecc driver and the vendor's module know it.
+// NewCPS3 makes a CPS3 that OpenSC's iasecc driver and the vendor's module
+// recognise.
 func NewCPS3(c CPSContent, pin *PIN) (Card, error) {
 	common, err := newCPS(c, pin, cpsAuthRef, cpsSignRef)
 	if err != nil {
@@ -67,7 +68,7 @@ func (c *cps3) Transmit(raw []byte) []byte {
 	return swUnknownINS.bytes()
 }
 
-// later gives an answer in T=0: fetched with GET RESPONSE.
+// later answers as in T=0: the data is fetched with GET RESPONSE.
 func (c *cps) later(answer []byte) []byte { return c.answer.start(answer, 0) }
 
 func (c *cps3) selectAny(cmd command) []byte {
@@ -93,7 +94,7 @@ func (c *cps3) selectAny(cmd command) []byte {
 	return c.later(c.control(0x6F))
 }
 
-// getData answers what is asked of a security data object: 4D{70{tag{part}}}.
+// getData answers a request for a security data object: 4D{70{tag{part}}}.
 func (c *cps3) getData(cmd command) []byte {
 	tag, list, _, ok := next(cmd.data)
 	if ok && tag == 0x4D {
@@ -102,8 +103,8 @@ func (c *cps3) getData(cmd command) []byte {
 	if !ok || tag != 0x70 || cmd.p1 != 0x3F || cmd.p2 != 0xFF || len(list) < 4 {
 		return swWrongData.bytes()
 	}
-	// The inner lengths are those of the answer, so what is asked is compared
-	// as it stands: object, then part.
+	// The inner lengths are the answer's and not the request's, so the request is
+	// compared as it is: object, then part.
 	object, part := hex.EncodeToString(list[:3]), list[4:]
 	pin, key := object == "bf8101", object == "bf9002" || object == "bf9001"
 	var value []byte
@@ -126,7 +127,7 @@ func (c *cps3) getData(cmd command) []byte {
 
 func binaryTag(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]) }
 
-// manageSecurity is MSE SET: which key and algorithm the next command uses.
+// manageSecurity is MSE SET, which sets the key and algorithm of the next command.
 func (c *cps3) manageSecurity(cmd command) []byte {
 	if cmd.p1 != 0x41 {
 		return swWrongP1P2.bytes()
@@ -171,7 +172,7 @@ func securityTemplate(in []byte) (algorithm, reference byte, ok bool) {
 // maxDigestInfo is how much a 2048-bit key signs under PKCS #1's padding.
 const maxDigestInfo = cpsKeyBits/8 - 11
 
-// authenticate is INTERNAL AUTHENTICATE: the card pads what the host made.
+// authenticate is INTERNAL AUTHENTICATE: the card pads the host's DigestInfo.
 func (c *cps3) authenticate(cmd command) []byte {
 	key := c.keys[c.authRef]
 	switch {
@@ -226,14 +227,14 @@ func (c *cps3) perform(cmd command) []byte {
 	return c.later(signed)
 }
 
-// finishHash ends a SHA-256 that the host has begun: 90{state, bits} 80{the
+// finishHash completes a SHA-256 that the host has begun: 90{state, bits} 80{the
 // rest}, or 80{all}.
 func finishHash(in []byte) ([]byte, bool) {
 	h := sha256.New()
 	tag, value, rest, ok := next(in)
 	if ok && tag == 0x90 && len(value) == sha256.Size+8 {
-		// The form in which the standard library keeps a hash's state: a mark,
-		// the state, the bytes not yet hashed, how many there were.
+		// The standard library's encoding of a hash's state: a mark, the state,
+		// the bytes not yet hashed, and the number of all bytes.
 		state := append([]byte("sha\x03"), value[:sha256.Size]...)
 		state = append(state, make([]byte, sha256.BlockSize)...)
 		state = binary.BigEndian.AppendUint64(state, binary.BigEndian.Uint64(value[sha256.Size:])/8)

@@ -12,8 +12,8 @@ var (
 	cps4Select = []byte{0x80, 0x25, 0x00, 0x00, 0x01, 0xFF, 0x01, 0x00}
 )
 
-// cps4 is a CPS4 as far as it is known: T=1, class 01, the files of a CPS3. No
-// module of a Linux distribution knows it.
+// cps4 is a CPS4 as far as public sources describe it: T=1, class 01, the files of
+// a CPS3. No module of a Linux distribution recognises it.
 type cps4 struct {
 	*cps
 	decipherRef byte

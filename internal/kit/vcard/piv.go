@@ -11,16 +11,16 @@ import (
 	"math/big"
 )
 
-// PIVContent is what a PIV card holds; nil for nothing in that slot.
+// PIVContent is what a PIV card holds; nil leaves that slot empty.
 type PIVContent struct {
 	// GUID is the card's number, 16 bytes.
 	GUID [16]byte
-	// Authentication is slot 9A: the PIN opens it until the card is reset.
+	// Authentication is slot 9A, usable from the PIN to the card's reset.
 	Authentication *Identity
-	// Signature is slot 9C: it wants the PIN before each use.
+	// Signature is slot 9C, which needs the PIN before each use.
 	Signature *Identity
-	// CardAuthentication is slot 9E: its key needs no PIN, as that of a
-	// contactless interface.
+	// CardAuthentication is slot 9E, whose key needs no PIN, for a contactless
+	// interface.
 	CardAuthentication *Identity
 }
 
@@ -35,8 +35,8 @@ type piv struct {
 	answer   pending
 }
 
-// pivATR says T=1 and, in the historical bytes, a name that no driver knows, so
-// that modules ask for the application.
+// pivATR states T=1 and, in the historical bytes, a name that no driver knows, so
+// that modules select the application.
 var pivATR = append([]byte{0x3B, 0x88, 0x80, 0x01, 'T', 'E', 'S', 'T', '-', 'P', 'I', 'V'}, 0x7D)
 
 var pivAID = []byte{0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 0x00}
@@ -58,7 +58,7 @@ func NewPIV(c PIVContent, pin *PIN) (Card, error) {
 		card.slots[s.slot] = s.identity
 		card.objects[s.object] = tlv(0x53, tlv(0x70, s.identity.Cert.Raw), []byte{0x71, 1, 0, 0xFE, 0})
 	}
-	// Discovery object: the application's PIN and no other.
+	// Discovery object: the application's PIN is the only one.
 	card.objects["7e"] = tlv(0x7E, tlv(0x4F, pivAID), []byte{0x5F, 0x2F, 2, 0x40, 0})
 	// Card holder unique identifier: an FASC-N of a non-federal issuer, the GUID.
 	fascN, err := hex.DecodeString("d4e739da739ced39ce739d836858210842108421c84210c3eb")
@@ -66,7 +66,7 @@ func NewPIV(c PIVContent, pin *PIN) (Card, error) {
 		return nil, err
 	}
 	card.objects["5fc102"] = tlv(0x53, tlv(0x30, fascN), tlv(0x34, c.GUID[:]), tlv(0x35, []byte("20991231")), []byte{0x3E, 0, 0xFE, 0})
-	// Card capability container: only that there is one.
+	// Card capability container: it only has to exist.
 	card.objects["5fc107"] = tlv(0x53, tlv(0xF0, append([]byte{0xA0, 0, 0, 1, 0x16, 0xFF, 2}, c.GUID[:14]...)),
 		[]byte{0xF1, 1, 0x21, 0xF2, 1, 0x21, 0xF3, 0, 0xF4, 1, 0, 0xF5, 1, 0x10, 0xF6, 0, 0xF7, 0, 0xFA, 0, 0xFB, 0, 0xFC, 0, 0xFD, 0, 0xFE, 0})
 	return card, nil
@@ -119,12 +119,12 @@ func (c *piv) Transmit(raw []byte) []byte {
 }
 
 func (c *piv) selectApplication(cmd command) []byte {
-	// The application may be named by its beginning, without the version.
+	// The application may be selected by a prefix of its name, without the version.
 	if cmd.p1 != 4 || len(cmd.data) < 5 || !bytes.HasPrefix(pivAID, cmd.data) {
 		return swNotFound.bytes()
 	}
 	c.selected = true
-	if cmd.le == 0 { // not every program asks for what it reads
+	if cmd.le == 0 { // not every program states the length it wants
 		cmd.le = 256
 	}
 	return c.answer.start(tlv(0x61, tlv(0x4F, pivAID[5:]), tlv(0x79, tlv(0x4F, pivAID[:5]))), cmd.le)
@@ -211,8 +211,8 @@ func pivAlgorithm(i *Identity) byte {
 	return 0
 }
 
-// signBlock applies the private key to a block as it is: for RSA the host has
-// padded it, for ECDSA it is a digest.
+// signBlock applies the private key to a block as it is: for RSA one that the host
+// has padded, for ECDSA a digest.
 func signBlock(i *Identity, block []byte) ([]byte, error) {
 	switch key := i.Key.(type) {
 	case *ecdsa.PrivateKey:
@@ -223,8 +223,8 @@ func signBlock(i *Identity, block []byte) ([]byte, error) {
 	return nil, fmt.Errorf("vcard: no key of type %T", i.Key)
 }
 
-// rawRSA is m^d mod n. The standard library has it only with padding, which is
-// the host's here; a test card's key need not be kept from a clock.
+// rawRSA is m^d mod n. The standard library has it only with padding, which here
+// is the host's task. It leaks timing, which does no harm to a test card's key.
 func rawRSA(key *rsa.PrivateKey, block []byte) ([]byte, error) {
 	m := new(big.Int).SetBytes(block)
 	if len(block) != key.Size() || m.Cmp(key.N) >= 0 {

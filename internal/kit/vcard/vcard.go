@@ -1,10 +1,10 @@
-// Package vcard is virtual smart cards: machines that answer APDUs
-// (ISO/IEC 7816-4) as a PIV card, a CPS3 or a CPS4 does, so that unmodified
-// PKCS#11 modules drive them on a virtual reader (package vreader).
+// Package vcard has virtual smart cards: they answer APDUs (ISO/IEC 7816-4) as a
+// PIV card, a CPS3 or a CPS4 does, so that unmodified PKCS#11 modules use them on
+// a virtual reader (package vreader).
 //
-// They are for demonstrations and tests: their keys lie in memory. A card is
-// used by one goroutine at a time, its reader's; what its PIN allows may be
-// asked and changed from any.
+// They are for demonstrations and tests, and never protect their keys. A card is
+// for one goroutine at a time, its reader's; a card's PIN may be used
+// concurrently.
 package vcard
 
 import (
@@ -16,15 +16,15 @@ import (
 
 // Card is a card as its reader sees it.
 type Card interface {
-	// ATR is what the card answers when it is powered (ISO/IEC 7816-3).
+	// ATR returns the card's answer to reset (ISO/IEC 7816-3).
 	ATR() []byte
-	// Protocol is 0 for T=0, 1 for T=1.
+	// Protocol returns 0 for T=0, 1 for T=1.
 	Protocol() int
-	// Reset forgets what was selected and every PIN that was shown.
+	// Reset forgets what was selected and that the PIN was verified.
 	Reset()
 	// Transmit answers one command APDU.
 	Transmit(command []byte) []byte
-	// PIN is the card's PIN.
+	// PIN returns the card's PIN.
 	PIN() *PIN
 }
 
@@ -34,25 +34,26 @@ type Identity struct {
 	Cert *x509.Certificate
 }
 
-// PIN is a card's PIN with its tries. Its methods may be called concurrently.
+// PIN is a card's PIN with its try counter. Its methods may be called concurrently.
 type PIN struct {
 	mu        sync.Mutex
 	value     []byte
 	max       int
 	remaining int
 	verified  bool
-	tries     int // wrong and right ones, since the card was made
+	tries     int // wrong and right ones, for the card's whole life
 }
 
-// Length of a PIN, in characters (own choice; no public source tells a real card's).
+// Length of a PIN, in characters (own choice; no public source states a real
+// card's).
 const (
 	MinPIN = 4
 	MaxPIN = 8
-	// DefaultTries before a PIN is locked.
+	// DefaultTries is how many wrong tries lock a PIN.
 	DefaultTries = 3
 )
 
-// NewPIN makes a PIN that is locked after that many wrong tries.
+// NewPIN makes a PIN that locks after that many wrong tries.
 func NewPIN(value string, tries int) *PIN {
 	return &PIN{value: []byte(value), max: tries, remaining: tries}
 }
@@ -74,7 +75,7 @@ func (p *PIN) verify(shown []byte) word {
 	return swOK
 }
 
-// status is the answer about a PIN without a try.
+// status is the answer about a PIN that is not verified.
 func (p *PIN) status() word {
 	if p.remaining == 0 {
 		return swLocked
@@ -82,7 +83,7 @@ func (p *PIN) status() word {
 	return swTriesLeft | word(p.remaining)
 }
 
-// ask is what VERIFY without data answers.
+// ask is the answer to VERIFY without data.
 func (p *PIN) ask() word {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,29 +99,29 @@ func (p *PIN) forget() {
 	p.verified = false
 }
 
-// Verified tells whether the card would sign now.
+// Verified reports whether the card would sign now.
 func (p *PIN) Verified() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.verified
 }
 
-// TriesLeft is how many tries are left.
+// TriesLeft returns how many tries are left.
 func (p *PIN) TriesLeft() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.remaining
 }
 
-// Tries is how many tries the card has seen.
+// Tries returns how many tries there have been, wrong and right.
 func (p *PIN) Tries() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tries
 }
 
-// Change sets the PIN, as another program with the card in its hands does; the
-// tries are as at the beginning.
+// Change sets the PIN and restores all tries, as another program that uses the
+// card may.
 func (p *PIN) Change(value string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -152,7 +153,7 @@ const (
 	swWrongP1P2        word = 0x6A86
 	swNoReference      word = 0x6A88
 	swWrongOffset      word = 0x6B00
-	swWrongLe          word = 0x6C00 // with the right one
+	swWrongLe          word = 0x6C00 // with the available length
 	swUnknownINS       word = 0x6D00
 	swUnknownCLA       word = 0x6E00
 	swFailed           word = 0x6F00
@@ -164,7 +165,7 @@ func (w word) bytes() []byte { return []byte{byte(w >> 8), byte(w)} }
 type command struct {
 	cla, ins, p1, p2 byte
 	data             []byte
-	le               int // 0: none asked for; 256 for a byte of zero
+	le               int // 0 for none; 256 for a byte of zero
 }
 
 func parse(raw []byte) (command, bool) {
@@ -193,7 +194,7 @@ func parse(raw []byte) (command, bool) {
 	return c, true
 }
 
-// tlv is one data object, with a definite length (ISO/IEC 8825-1).
+// tlv encodes one data object, with a definite length (ISO/IEC 8825-1).
 func tlv(tag uint32, parts ...[]byte) []byte {
 	var value []byte
 	for _, p := range parts {
@@ -253,7 +254,7 @@ func next(in []byte) (tag uint32, value, rest []byte, ok bool) {
 // pending is a long answer that is fetched with GET RESPONSE.
 type pending struct{ rest []byte }
 
-// start gives the first part of an answer: as much as le asks for, none for 0.
+// start returns the first part of an answer: le bytes of it, none for 0.
 func (p *pending) start(answer []byte, le int) []byte {
 	p.rest = answer
 	return p.more(le)

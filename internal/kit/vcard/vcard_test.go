@@ -15,7 +15,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
 
-// card makes one, with the identities on it.
+// card makes a card of a kind, and returns the identities on it too.
 func card(t *testing.T, kind string) (vcard.Card, []*vcard.Identity) {
 	t.Helper()
 	pki, err := demopki.New(time.Now())
@@ -44,7 +44,7 @@ func card(t *testing.T, kind string) (vcard.Card, []*vcard.Identity) {
 	return c, ids
 }
 
-// send sends commands in hex and gives the last answer's data and status.
+// send sends commands in hex and returns the last answer's data and status.
 func send(t *testing.T, c vcard.Card, commands ...string) (data []byte, status string) {
 	t.Helper()
 	var answer []byte
@@ -102,7 +102,7 @@ func TestTries(t *testing.T) {
 			c.PIN().SetTriesLeft(3)
 			send(t, c, verify[2])
 			if !c.PIN().Verified() {
-				t.Error("the right PIN after unlocking")
+				t.Error("the right PIN is refused after unlocking")
 			}
 			c.Reset()
 			if c.PIN().Verified() {
@@ -112,7 +112,7 @@ func TestTries(t *testing.T) {
 	}
 }
 
-// A CPS4 as the map of the card has it: the module pads and chains.
+// A CPS4 as public sources describe it: the module pads and chains.
 func TestCPS4(t *testing.T) {
 	c, ids := card(t, "cps4")
 	if got := hex.EncodeToString(c.ATR()); got != "3b9b188001001225006480040100109044" || c.Protocol() != 1 {
@@ -165,8 +165,8 @@ func TestCPS4(t *testing.T) {
 	}
 }
 
-// The signature key of a CPS3, which OpenSC does not use: over a hash, and over
-// data of which the host has hashed the beginning.
+// The signature key of a CPS3, which OpenSC does not use, signs a hash, and data
+// of which the host has hashed the beginning.
 func TestCPS3Signature(t *testing.T) {
 	c, ids := card(t, "cps3")
 	key := ids[1].Cert.PublicKey.(*rsa.PublicKey)
@@ -180,7 +180,7 @@ func TestCPS3Signature(t *testing.T) {
 		t.Errorf("over a hash: %v", err)
 	}
 
-	text := strings.Repeat("TEST", 40) // 160 bytes: two whole blocks and a rest
+	text := strings.Repeat("TEST", 40) // 160 bytes: two whole blocks and a remainder
 	h := sha256.New()
 	h.Write([]byte(text[:128]))
 	state, err := h.(interface{ MarshalBinary() ([]byte, error) }).MarshalBinary()
@@ -224,7 +224,7 @@ func TestCPS3Reading(t *testing.T) {
 	}
 }
 
-// Content that no card can have is refused when the card is made.
+// Content that no card can hold is refused when the card is made.
 func TestRefusedContent(t *testing.T) {
 	_, ids := card(t, "piv")
 	small := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(15), E: 3}}
@@ -236,11 +236,11 @@ func TestRefusedContent(t *testing.T) {
 		}
 	}
 	if _, err := vcard.NewPIV(vcard.PIVContent{Authentication: &vcard.Identity{Key: small, Cert: ids[0].Cert}}, vcard.NewPIN("1234", 3)); err == nil {
-		t.Error("a key that PIV does not know: accepted")
+		t.Error("a key without a PIV algorithm is accepted")
 	}
 }
 
-// Whatever is sent, a card answers with a status word.
+// A card answers every command with a status word.
 func FuzzTransmit(f *testing.F) {
 	f.Add([]byte{0, 0xA4, 4, 0, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0}, []byte{0, 0x87, 7, 0x9A, 2, 0x7C, 0})
 	f.Add([]byte{0, 0xCB, 0x3F, 0xFF, 0x0A, 0x4D, 8, 0x70, 6, 0xBF, 0x81, 1, 2, 0xA0, 0x80}, []byte{0, 0x2A, 0x90, 0xA0, 2, 0x90, 0x28})

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Commands says what Do understands.
+// Commands describes the commands of Do, as help for people.
 const Commands = `  insert, remove       the card
   plug, unplug         the reader, with its card
   stop, start          the PC/SC service
@@ -26,13 +26,13 @@ const Commands = `  insert, remove       the card
 // ErrUnknownCommand says that Do does not know a command.
 var ErrUnknownCommand = errors.New("no such command")
 
-// pinPadLimit is how long Do waits for a program to ask the pad.
+// pinPadLimit is how long Do waits for a program to ask for a PIN on the PIN pad.
 const pinPadLimit = 10 * time.Second
 
 var errPINPadSilent = errors.New("no program asked for a PIN on the pad")
 
-// Do does what a line says and answers with the state.
-func (d *Station) Do(line string) (string, error) {
+// Do carries out a line of Commands and returns the state after it.
+func (s *Station) Do(line string) (string, error) {
 	command := strings.Fields(line)
 	if len(command) == 0 {
 		return "", fmt.Errorf("%w; there are:\n%s", ErrUnknownCommand, Commands)
@@ -44,41 +44,41 @@ func (d *Station) Do(line string) (string, error) {
 	if len(command) != wanted {
 		return "", fmt.Errorf("%s takes %d words", command[0], wanted-1)
 	}
-	if err := d.do(command); err != nil {
+	if err := s.do(command); err != nil {
 		return "", err
 	}
 	if command[0] == "state" {
-		return fmt.Sprintf("%s, %d APDUs", d.State(), d.APDUs()), nil
+		return fmt.Sprintf("%s, %d APDUs", s.State(), s.APDUs()), nil
 	}
-	return d.State(), nil
+	return s.State(), nil
 }
 
-func (d *Station) do(command []string) error {
+func (s *Station) do(command []string) error {
 	switch command[0] {
 	case "insert":
-		d.Insert()
+		s.Insert()
 	case "remove":
-		d.Remove()
+		s.Remove()
 	case "plug":
-		return d.Plug()
+		return s.Plug()
 	case "unplug":
-		d.Unplug()
+		s.Unplug()
 	case "stop":
-		return d.Stop()
+		return s.Stop()
 	case "start":
-		return d.Start()
+		return s.Start()
 	case "delay":
 		delay, err := time.ParseDuration(command[1])
 		if err != nil || delay < 0 {
 			return fmt.Errorf("%q is not a duration such as 25ms", command[1])
 		}
-		d.SetDelay(delay)
+		s.SetDelay(delay)
 	case "lock":
-		d.Card().PIN().SetTriesLeft(0)
+		s.Card().PIN().SetTriesLeft(0)
 	case "unlock":
-		d.Card().PIN().SetTriesLeft(1 << 10)
+		s.Card().PIN().SetTriesLeft(1 << 10)
 	case "type", "cancel":
-		return d.pinPadKeys(command)
+		return s.pinPadKeys(command)
 	case "state":
 	default:
 		return fmt.Errorf("%w: %q; there are:\n%s", ErrUnknownCommand, command[0], Commands)
@@ -86,9 +86,9 @@ func (d *Station) do(command []string) error {
 	return nil
 }
 
-func (d *Station) pinPadKeys(command []string) error {
-	reader := d.Reader()
-	if reader == nil || !d.pinPad {
+func (s *Station) pinPadKeys(command []string) error {
+	reader := s.Reader()
+	if reader == nil || !s.pinPad {
 		return errors.New("there is no reader with a pad")
 	}
 	answered := false
@@ -103,24 +103,24 @@ func (d *Station) pinPadKeys(command []string) error {
 	return nil
 }
 
-// State says in one line what there is.
-func (d *Station) State() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// State describes in one line the service, the reader and the card.
+func (s *Station) State() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
-	case d.service == nil:
+	case s.service == nil:
 		return "service stopped"
-	case d.reader == nil:
+	case s.reader == nil:
 		return "reader unplugged"
-	case !d.in:
+	case !s.in:
 		return "no card"
 	}
-	return fmt.Sprintf("card present, %d tries left", d.card.PIN().TriesLeft())
+	return fmt.Sprintf("card present, %d tries left", s.card.PIN().TriesLeft())
 }
 
-// Serve takes lines on a control socket until ctx ends, and calls ready once it
-// does. It is the caller's user who may write to it.
-func (d *Station) Serve(ctx context.Context, path string, ready func()) error {
+// Serve carries out lines from a control socket until ctx ends. It calls ready once
+// it listens. Only the user who called it may write to the socket.
+func (s *Station) Serve(ctx context.Context, path string, ready func()) error {
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (d *Station) Serve(ctx context.Context, path string, ready func()) error {
 			if err != nil {
 				return
 			}
-			answer, err := d.Do(line)
+			answer, err := s.Do(line)
 			if err != nil {
 				answer = "error: " + err.Error()
 			}

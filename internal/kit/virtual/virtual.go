@@ -1,10 +1,10 @@
 // Package virtual is a station with a virtual card on a virtual reader: a card of
 // the demonstration PKI (package vcard), a stand-in for pcscd (package vreader),
 // and commands to insert, remove, unplug and lock it. cpx-card offers it to people
-// without a card, and the tests use the same one.
+// without a card, and the tests use it too.
 //
-// A Station may be used from any goroutine. Its keys lie in memory only, so that
-// each start is a renewed card of the same holder.
+// A Station may be used concurrently. It never stores its keys, so that each start
+// is a renewal of the same holder's card.
 package virtual
 
 import (
@@ -26,10 +26,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vreader"
 )
 
-// PIN opens a virtual card where nothing else is said.
+// PIN is a virtual card's PIN by default.
 const PIN = "1234"
 
-// ReaderName is the reader's where nothing else is said.
+// ReaderName is the reader's name by default.
 const ReaderName = "CPx Bridge Virtual Reader (TEST) 00 00"
 
 // The types of card.
@@ -47,23 +47,23 @@ func Types() []string { return []string{CPS3, CPS4, PIV, PIVP256, PIVP384} }
 // ErrUnknownType says that there is no such type of card.
 var ErrUnknownType = errors.New("no such type of card")
 
-// CardOptions make a card; the zero value of each field has a default.
+// CardOptions are options of NewCard; each field has a default.
 type CardOptions struct {
-	Type   string         // CPS3
-	Holder demopki.Holder // the first CPS
-	PIN    string         // PIN
-	Tries  int            // vcard.DefaultTries
-	// NotAfter is the end of its certificates; in three years.
+	Type   string         // by default CPS3
+	Holder demopki.Holder // by default the first CPS
+	PIN    string         // by default PIN
+	Tries  int            // by default vcard.DefaultTries
+	// NotAfter is the end of its certificates, by default in three years.
 	NotAfter time.Time
-	// Serial of a CPS card, eight digits.
+	// Serial is a CPS card's serial number, eight digits.
 	Serial string
-	// WithoutSignature leaves the signature certificate out, and of a PIV card
-	// the authentication one too where WithoutAuthentication is set.
+	// WithoutSignature omits the signature certificate, WithoutAuthentication a PIV
+	// card's authentication certificate.
 	WithoutSignature, WithoutAuthentication bool
-	// CardAuthentication gives a PIV card a key that needs no PIN.
+	// CardAuthentication adds to a PIV card a key that needs no PIN.
 	CardAuthentication bool
-	// SignatureForLogin makes a PIV card's slot 9C, which wants the PIN for each
-	// use, an authentication certificate.
+	// SignatureForLogin puts an authentication certificate in a PIV card's slot 9C,
+	// which needs the PIN for each use.
 	SignatureForLogin bool
 }
 
@@ -126,8 +126,8 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	return vcard.NewPIV(piv, pin)
 }
 
-// Identities are an authentication and a signature key with their certificates,
-// as a card of that type holds them.
+// Identities makes an authentication and a signature key with their certificates,
+// as a card of the options' type holds them.
 func Identities(a *demopki.Authority, o CardOptions) ([]*vcard.Identity, error) {
 	if o.Holder == (demopki.Holder{}) {
 		o.Holder = demopki.NewHolder("CPS", 1)
@@ -168,8 +168,8 @@ func newIdentity(a *demopki.Authority, o CardOptions, usage demopki.Usage) (*vca
 	return &vcard.Identity{Key: key, Cert: cert}, err
 }
 
-// Station is a reader with a card on it, served to programs whose
-// PCSCLITE_CSOCK_NAME is its socket.
+// Station is a reader with a card, for programs whose PCSCLITE_CSOCK_NAME is its
+// socket. Its methods may be called concurrently.
 type Station struct {
 	name   string
 	pinPad bool
@@ -184,164 +184,164 @@ type Station struct {
 	delay   time.Duration
 }
 
-// StationOptions make a Station.
+// StationOptions are options of NewStation.
 type StationOptions struct {
-	Socket string // the path of the socket; its folder exists
-	Reader string // its name; ReaderName
+	Socket string // the path of the socket, in an existing folder
+	Reader string // the reader's name, by default ReaderName
 	PINPad bool
 	Card   vcard.Card
 }
 
-// NewStation serves a reader with the card in it.
+// NewStation starts serving a reader with the card in it, until Stop.
 func NewStation(o StationOptions) (*Station, error) {
-	d := &Station{name: o.Reader, pinPad: o.PINPad, path: o.Socket, card: o.Card, in: o.Card != nil}
-	if d.name == "" {
-		d.name = ReaderName
+	s := &Station{name: o.Reader, pinPad: o.PINPad, path: o.Socket, card: o.Card, in: o.Card != nil}
+	if s.name == "" {
+		s.name = ReaderName
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d, d.start()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s, s.start()
 }
 
-func (d *Station) start() error {
-	s, err := vreader.Listen(d.path)
+func (s *Station) start() error {
+	service, err := vreader.Listen(s.path)
 	if err != nil {
 		return err
 	}
-	d.service = s
-	return d.plug()
+	s.service = service
+	return s.plug()
 }
 
-func (d *Station) plug() error {
-	if d.service == nil || d.reader != nil {
+func (s *Station) plug() error {
+	if s.service == nil || s.reader != nil {
 		return nil
 	}
-	r, err := d.service.Plug(d.name, vreader.ReaderOptions{PINPad: d.pinPad, APDUs: &d.apdus})
+	r, err := s.service.Plug(s.name, vreader.ReaderOptions{PINPad: s.pinPad, APDUs: &s.apdus})
 	if err != nil {
 		return err
 	}
-	d.reader = r
-	d.slow()
-	if d.in {
-		r.Insert(d.card)
+	s.reader = r
+	s.slow()
+	if s.in {
+		r.Insert(s.card)
 	}
 	return nil
 }
 
-func (d *Station) slow() {
-	if d.reader == nil {
+func (s *Station) slow() {
+	if s.reader == nil {
 		return
 	}
-	delay := d.delay
+	delay := s.delay
 	if delay == 0 {
-		d.reader.SetDelay(nil)
+		s.reader.SetDelay(nil)
 		return
 	}
-	d.reader.SetDelay(func([]byte) time.Duration { return delay })
+	s.reader.SetDelay(func([]byte) time.Duration { return delay })
 }
 
-// Socket is the path for PCSCLITE_CSOCK_NAME.
-func (d *Station) Socket() string { return d.path }
+// Socket returns the path for PCSCLITE_CSOCK_NAME.
+func (s *Station) Socket() string { return s.path }
 
-// APDUs is how many commands programs have sent to the station's cards so far.
-func (d *Station) APDUs() int64 { return d.apdus.Load() }
+// APDUs returns how many commands programs have sent to the station's cards so far.
+func (s *Station) APDUs() int64 { return s.apdus.Load() }
 
-// Card is the station's card, in the reader or beside it.
-func (d *Station) Card() vcard.Card {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.card
+// Card returns the station's card, in the reader or out of it.
+func (s *Station) Card() vcard.Card {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.card
 }
 
-// Reader is the reader, nil while it is unplugged.
-func (d *Station) Reader() *vreader.Reader {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.reader
+// Reader returns the reader, nil while it is unplugged.
+func (s *Station) Reader() *vreader.Reader {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reader
 }
 
-// Service is the stand-in, nil while it is stopped.
-func (d *Station) Service() *vreader.Service {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.service
+// Service returns the stand-in for pcscd, nil while it is stopped.
+func (s *Station) Service() *vreader.Service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.service
 }
 
-// Put lays another card at the station and inserts it.
-func (d *Station) Put(card vcard.Card) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.card = card
-	d.insert()
+// Put replaces the station's card and inserts the new one.
+func (s *Station) Put(card vcard.Card) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.card = card
+	s.insert()
 }
 
-// Insert puts the card in the reader.
-func (d *Station) Insert() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.insert()
+// Insert inserts the card in the reader.
+func (s *Station) Insert() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.insert()
 }
 
-func (d *Station) insert() {
-	d.in = true
-	if d.reader != nil {
-		d.reader.Insert(d.card)
+func (s *Station) insert() {
+	s.in = true
+	if s.reader != nil {
+		s.reader.Insert(s.card)
 	}
 }
 
-// Remove takes the card out.
-func (d *Station) Remove() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.in = false
-	if d.reader != nil {
-		d.reader.Remove()
+// Remove removes the card from the reader.
+func (s *Station) Remove() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in = false
+	if s.reader != nil {
+		s.reader.Remove()
 	}
 }
 
-// Unplug takes the reader away, the card in it.
-func (d *Station) Unplug() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.reader != nil {
-		d.reader.Unplug()
-		d.reader = nil
+// Unplug unplugs the reader, with the card in it.
+func (s *Station) Unplug() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reader != nil {
+		s.reader.Unplug()
+		s.reader = nil
 	}
 }
 
-// Plug brings the reader back.
-func (d *Station) Plug() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.plug()
+// Plug plugs the reader in again.
+func (s *Station) Plug() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.plug()
 }
 
-// Stop stops the service, as a daemon that is ended.
-func (d *Station) Stop() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.service == nil {
+// Stop stops the service, as if the daemon were stopped.
+func (s *Station) Stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.service == nil {
 		return nil
 	}
-	err := d.service.Close()
-	d.service, d.reader = nil, nil
+	err := s.service.Close()
+	s.service, s.reader = nil, nil
 	return err
 }
 
 // Start starts the service again.
-func (d *Station) Start() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.service != nil {
+func (s *Station) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.service != nil {
 		return nil
 	}
-	return d.start()
+	return s.start()
 }
 
-// SetDelay makes the card slow by so much for each command.
-func (d *Station) SetDelay(delay time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.delay = delay
-	d.slow()
+// SetDelay delays the card's answer to each command.
+func (s *Station) SetDelay(delay time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = delay
+	s.slow()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 )
 
-// client is one connection: a context of a program.
+// client is one connection, which is one context of a program.
 type client struct {
 	service *Service
 	conn    net.Conn
@@ -18,15 +18,15 @@ type client struct {
 
 	// Under the service's lock.
 	context uint32
-	awaits  bool // it wants to be told of the next change
+	awaits  bool // whether it waits for the next change
 }
 
 // handle is a program's connection to a card.
 type handle struct {
 	owner    *client
 	reader   *Reader
-	inserted uint32 // which insertion of a card; 0 for the reader alone
-	reset    bool   // another program has reset the card since
+	inserted uint32 // the insertion count of its card; 0 for the reader alone
+	reset    bool   // whether another program has reset the card since
 }
 
 func (c *client) serve() {
@@ -37,7 +37,7 @@ func (c *client) serve() {
 			return
 		}
 		c.service.requests.Add(1)
-		// The data of a command follows the message that the header counts.
+		// A command's data follows the message, and the header does not count it.
 		if err := c.answer(h.Command, body); err != nil {
 			return
 		}
@@ -50,7 +50,7 @@ func (c *client) end() {
 	delete(s.conns, c)
 	for id, h := range s.handles {
 		if h.owner == c {
-			// A program that ends within a transaction leaves a card reset.
+			// The card of a program that ends within a transaction is reset.
 			s.disconnect(id, h, h.reader.locked == h)
 		}
 	}
@@ -65,7 +65,7 @@ func (c *client) write(parts ...any) error {
 	return err
 }
 
-// wake tells a client that waits. The service's lock is held.
+// wake answers a waiting client. The service's lock is held.
 func (c *client) wake(code uint32) {
 	if c.awaits {
 		c.awaits = false
@@ -94,7 +94,7 @@ func (c *client) answer(command uint32, body []byte) error {
 		c.awaits = false
 		s.mu.Unlock()
 		if !was {
-			return nil // it was told of a change meanwhile, and takes that for the answer
+			return nil // it was woken meanwhile, and takes that for the answer
 		}
 		return c.write(waitMessage{})
 	case cmdEstablish:
@@ -156,8 +156,8 @@ const (
 	shareDirect    = 3
 )
 
-// states is the table of all readers; waiter, where not nil, is told of the
-// next change after it.
+// states is the table of all readers; waiter, where not nil, is woken at the next
+// change after it.
 func (s *Service) states(waiter *client) [maxReaders]readerState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -220,7 +220,7 @@ func (s *Service) connect(c *client, m *connectMessage) {
 	}
 }
 
-// occupy takes the reader for the handle. The service's lock is held.
+// occupy connects the handle to the reader. The service's lock is held.
 func (s *Service) occupy(h *handle, share, preferred uint32, active *uint32) uint32 {
 	r := h.reader
 	switch {
@@ -266,8 +266,9 @@ func (s *Service) reconnect(m *reconnectMessage) {
 	}
 }
 
-// resetCard resets the card of the handle's reader, and every other program's
-// next call is told. The service's lock is held; a card that works is let end.
+// resetCard resets the card of the handle's reader, which every other program's
+// next call then reports. The service's lock is held; a card that is at work ends
+// its command first.
 func (s *Service) resetCard(by *handle) {
 	r := by.reader
 	if r.card == nil {
@@ -302,7 +303,7 @@ func (s *Service) disconnect(id int32, h *handle, reset bool) {
 	}
 }
 
-// use finds the handle for a call, and what has happened to its card.
+// use finds the handle for a call, and a code for what has happened to its card.
 func (s *Service) use(id int32) (*handle, uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -317,7 +318,7 @@ func (s *Service) find(id int32) (*handle, uint32) {
 	case h.reader.unplugged:
 		return h, codeReaderUnavailable
 	case h.inserted == 0:
-		return h, codeSuccess // to the reader alone
+		return h, codeSuccess // connected to the reader alone
 	case h.reader.card == nil || h.reader.inserted != h.inserted:
 		return h, codeRemoved
 	case h.reset:
@@ -378,8 +379,8 @@ func (c *client) transmit(body []byte) error {
 
 func readAll(conn net.Conn, into []byte) error { return binary.Read(conn, binary.LittleEndian, into) }
 
-// exchange has the card answer, in its own time. A card that is taken out
-// meanwhile has answered nothing.
+// exchange lets the card answer, in its own time. The answer of a card that is
+// removed meanwhile is lost.
 func (h *handle) exchange(command []byte) ([]byte, uint32) {
 	r := h.reader
 	r.working.Lock()

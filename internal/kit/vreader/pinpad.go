@@ -9,7 +9,7 @@ const (
 	controlVerifyDirect = 0x42330006
 )
 
-// control is what a program asks of the reader itself.
+// control answers a command to the reader itself.
 func (c *client) control(body []byte) error {
 	var m controlMessage
 	if _, err := decode(body, &m); err != nil {
@@ -42,7 +42,7 @@ func (c *client) control(body []byte) error {
 	return c.write(m, out)
 }
 
-// The pad's own answers (PC/SC part 10, 2.5.2).
+// The PIN pad's own answers (PC/SC part 10, 2.5.2).
 var (
 	pinPadCancelled = []byte{0x64, 0x01}
 	pinPadTimeout   = []byte{0x64, 0x00}
@@ -52,7 +52,7 @@ var (
 // verifyHeader is the fixed part of PIN_VERIFY_STRUCTURE.
 const verifyHeader = 19
 
-// askPINPad waits for a person at the pad and puts the PIN in the command.
+// askPINPad waits for a person at the PIN pad and puts the PIN in the command.
 func (h *handle) askPINPad(in []byte) ([]byte, uint32) {
 	if len(in) < verifyHeader+4 {
 		return pinPadWrong, codeSuccess
@@ -76,7 +76,7 @@ func (h *handle) askPINPad(in []byte) ([]byte, uint32) {
 	template := in[verifyHeader:]
 	command := append([]byte(nil), template[:4]...)
 	block := []byte(pin)
-	if len(template) > 5 { // a block of fixed length: what the PIN leaves stays as it is
+	if len(template) > 5 { // a block of fixed length, whose end remains padding
 		block = append(block, template[min(5+len(pin), len(template)):]...)
 	}
 	command = append(append(command, byte(len(block))), block...)

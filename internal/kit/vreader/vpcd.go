@@ -20,9 +20,9 @@ const (
 	vpcdATR   = 4
 )
 
-// ServeVPCD is a card in the reader of the real pcscd's driver vpcd, at address,
-// until ctx ends: then the card is taken out. vpcd listens on every address of
-// the machine, so use it only in a network namespace of a test's own.
+// ServeVPCD serves a card to the real pcscd's driver vpcd, at address, until ctx
+// ends, which removes the card. vpcd listens on every address of the machine: use
+// it only in a network namespace of the test's own.
 func ServeVPCD(ctx context.Context, address string, card vcard.Card) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", address)
@@ -44,8 +44,8 @@ func ServeVPCD(ctx context.Context, address string, card vcard.Card) error {
 	}
 }
 
-// vpcdMessage answers one message: its length in two bytes, then itself. vpcd
-// writes the two apart, and a delayed acknowledgement would cost 40 ms each.
+// vpcdMessage answers one message, which follows its length in two bytes. vpcd
+// writes the two separately, and a delayed acknowledgement would cost 40 ms each.
 func vpcdMessage(conn net.Conn, card vcard.Card) error {
 	quickAck(conn)
 	var length [2]byte

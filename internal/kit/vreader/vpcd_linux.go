@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// quickAck asks for the next acknowledgement at once. The system forgets it
-// after each.
+// quickAck makes the system send the next acknowledgement at once; the option lasts
+// for that one only.
 func quickAck(conn net.Conn) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

@@ -41,8 +41,8 @@ func openSC(t *testing.T) string {
 	return found[0]
 }
 
-// TestRealDaemon is the virtual cards on the real pcscd with vpcd, in network
-// and mount namespaces of the test's own: the driver listens on every address.
+// TestRealDaemon uses the virtual cards with the real pcscd and vpcd, in network
+// and mount namespaces of its own, because the driver listens on every address.
 func TestRealDaemon(t *testing.T) {
 	if os.Getenv(namespaceVariable) != "" {
 		inNamespace(t)
@@ -120,9 +120,9 @@ func inNamespace(t *testing.T) {
 	}
 }
 
-// onDaemon inserts the card, logs in with it, and takes it out.
-// It looks when an event says so: OpenSC waits for seconds for a card that went
-// and that the daemon does not know to be gone.
+// onDaemon inserts the card, logs in with it, and removes it. It lists the cards
+// only after an event: OpenSC waits for seconds for a card that has gone and that
+// the daemon still reports.
 func onDaemon(t *testing.T, p *pkcs11.Pool, cards <-chan pcsc.Reader, kind string, card vcard.Card) {
 	t.Helper()
 	ctx, remove := context.WithCancel(t.Context())
@@ -151,7 +151,7 @@ func onDaemon(t *testing.T, p *pkcs11.Pool, cards <-chan pcsc.Reader, kind strin
 	if err := <-removed; err != nil {
 		t.Error(err)
 	}
-	// One count more: the reset after the signature was no card that left.
+	// Only one count more: the reset after the signature was no removal.
 	if gone := event(t, cards, false); gone.Count != inserted.Count+1 {
 		t.Errorf("%s: gone %+v, inserted %+v", kind, gone, inserted)
 	}
@@ -160,7 +160,7 @@ func onDaemon(t *testing.T, p *pkcs11.Pool, cards <-chan pcsc.Reader, kind strin
 	}
 }
 
-// event waits until a card is there, or none.
+// event waits for the event that a card is present, or absent.
 func event(t *testing.T, cards <-chan pcsc.Reader, want bool) pcsc.Reader {
 	t.Helper()
 	for {
@@ -175,12 +175,12 @@ func event(t *testing.T, cards <-chan pcsc.Reader, want bool) pcsc.Reader {
 	}
 }
 
-// await asks now and then for what nothing tells.
+// await polls for what sends no event.
 func await(t *testing.T, what string, there func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !there(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("%s never happened", what)
 		}
 	}
 }

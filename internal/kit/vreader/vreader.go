@@ -1,11 +1,11 @@
-// Package vreader is virtual smart card readers: a stand-in for pcscd that
+// Package vreader has virtual smart card readers: a stand-in for pcscd that
 // speaks the client protocol of pcsc-lite, version 4.4, on a socket of its own,
 // so that an unmodified libpcsclite finds virtual cards (package vcard) without
 // root and without a daemon. A program uses it with PCSCLITE_CSOCK_NAME set to
 // the socket's path.
 //
-// It serves programs of whoever may open the socket, which is the user who made
-// it. All methods may be called concurrently.
+// All methods may be called concurrently. It never serves other users' programs:
+// only the user who made the socket may open it.
 package vreader
 
 import (
@@ -21,10 +21,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 )
 
-// maxReaders is what the protocol has room for.
+// maxReaders is the length of the protocol's table of readers.
 const maxReaders = 16
 
-// maxName is the longest reader name, without its end.
+// maxName is the longest reader name in bytes, without the terminating zero.
 const maxName = 127
 
 // Service is a stand-in for pcscd.
@@ -38,12 +38,12 @@ type Service struct {
 	readers []*Reader
 	conns   map[*client]bool
 	handles map[int32]*handle
-	last    int32 // the last context or handle given
+	last    int32 // the last context or handle assigned
 
 	requests atomic.Int64
 }
 
-// Listen serves on a Unix socket, which must not exist.
+// Listen serves on a Unix socket, which it makes and which must not exist.
 func Listen(path string) (*Service, error) {
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -57,11 +57,11 @@ func Listen(path string) (*Service, error) {
 	return s, nil
 }
 
-// Requests is how many messages programs have sent so far: a program that waits
+// Requests returns how many messages programs have sent so far: a waiting program
 // sends none.
 func (s *Service) Requests() int64 { return s.requests.Load() }
 
-// Path is the socket's, for PCSCLITE_CSOCK_NAME.
+// Path returns the socket's path, for PCSCLITE_CSOCK_NAME.
 func (s *Service) Path() string { return s.path }
 
 func (s *Service) accept() {
@@ -83,8 +83,8 @@ func (s *Service) accept() {
 	}
 }
 
-// Close ends the service, as a daemon that is stopped: its socket is gone and
-// every program that waits is told so.
+// Close ends the service as if the daemon were stopped: its socket is gone, and
+// every waiting program is disconnected.
 func (s *Service) Close() error {
 	err := s.listener.Close()
 	s.mu.Lock()
@@ -100,7 +100,7 @@ func (s *Service) Close() error {
 	return err
 }
 
-// Reader is a virtual reader.
+// Reader is a virtual reader. Its methods may be called concurrently.
 type Reader struct {
 	service *Service
 	name    string
@@ -109,29 +109,29 @@ type Reader struct {
 	working sync.Mutex // held while the card answers
 
 	// Under the service's lock.
-	card      vcard.Card // nil: empty
+	card      vcard.Card // nil where the reader is empty
 	delay     func(command []byte) time.Duration
 	trace     func(command, answer []byte)
 	count     uint32 // insertions and removals so far
-	inserted  uint32 // which insertion this card is
+	inserted  uint32 // the count at this card's insertion
 	unplugged bool
 	exclusive *handle
-	locked    *handle // who has begun a transaction
+	locked    *handle // the one that has begun a transaction
 	gone      chan struct{}
-	keys      chan string // what a person types on the pad
+	keys      chan string // what a person types on the PIN pad
 
 	apdus *atomic.Int64 // see ReaderOptions
 }
 
-// ReaderOptions make a Reader.
+// ReaderOptions are options of Plug.
 type ReaderOptions struct {
-	// PINPad makes it a reader with a key pad: see Type and CancelPINPad.
+	// PINPad makes it a reader with a PIN pad: see Type and CancelPINPad.
 	PINPad bool
 	// APDUs, where not nil, counts the commands that programs send to the cards.
 	APDUs *atomic.Int64
 }
 
-// Plug adds a reader, empty.
+// Plug adds an empty reader.
 func (s *Service) Plug(name string, o ReaderOptions) (*Reader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +150,7 @@ func (s *Service) Plug(name string, o ReaderOptions) (*Reader, error) {
 	return r, nil
 }
 
-// Unplug takes a reader away, with its card.
+// Unplug removes a reader, with its card.
 func (r *Reader) Unplug() {
 	s := r.service
 	s.mu.Lock()
@@ -164,7 +164,7 @@ func (r *Reader) Unplug() {
 	s.changed()
 }
 
-// Insert puts a card in; one that is there is taken out first.
+// Insert inserts a card, after removing one that is in the reader.
 func (r *Reader) Insert(card vcard.Card) {
 	s := r.service
 	s.mu.Lock()
@@ -182,7 +182,7 @@ func (r *Reader) Insert(card vcard.Card) {
 	s.changed()
 }
 
-// Remove takes the card out, also while it works.
+// Remove removes the card, even while it answers.
 func (r *Reader) Remove() {
 	s := r.service
 	s.mu.Lock()
@@ -191,7 +191,7 @@ func (r *Reader) Remove() {
 	s.changed()
 }
 
-// removeCard takes the card out. The service's lock is held.
+// removeCard removes the card. The service's lock is held.
 func (r *Reader) removeCard() {
 	if r.card == nil {
 		return
@@ -208,15 +208,15 @@ func (r *Reader) interrupt() {
 	r.gone = make(chan struct{})
 }
 
-// Card is the card in the reader, nil for none.
+// Card returns the card in the reader, nil for none.
 func (r *Reader) Card() vcard.Card {
 	r.service.mu.Lock()
 	defer r.service.mu.Unlock()
 	return r.card
 }
 
-// Transmit sends a command to the card, past the service: what another machine
-// with the card in its hands could do. nil where there is no card.
+// Transmit sends a command to the card without the service, as another machine
+// that has the card could. It returns nil where there is no card.
 func (r *Reader) Transmit(command []byte) []byte {
 	r.working.Lock()
 	defer r.working.Unlock()
@@ -227,22 +227,22 @@ func (r *Reader) Transmit(command []byte) []byte {
 	return card.Transmit(command)
 }
 
-// SetDelay makes the card slow: by so much for each command. nil for none.
+// SetDelay delays the answer to each command; nil ends that.
 func (r *Reader) SetDelay(delay func(command []byte) time.Duration) {
 	r.service.mu.Lock()
 	defer r.service.mu.Unlock()
 	r.delay = delay
 }
 
-// SetTrace has each command and its answer told, PINs among them.
+// SetTrace calls trace with each command and its answer. They contain PINs.
 func (r *Reader) SetTrace(trace func(command, answer []byte)) {
 	r.service.mu.Lock()
 	defer r.service.mu.Unlock()
 	r.trace = trace
 }
 
-// Type types a PIN on the reader's pad, and false where nobody asked for one
-// within the limit.
+// Type types a PIN on the reader's PIN pad. It returns false where no program asked
+// for one within the limit.
 func (r *Reader) Type(pin string, limit time.Duration) bool {
 	select {
 	case r.keys <- pin:
@@ -252,19 +252,19 @@ func (r *Reader) Type(pin string, limit time.Duration) bool {
 	}
 }
 
-// cancelKey stands for the pad's red key.
+// cancelKey means the PIN pad's red key.
 const cancelKey = "\x1b"
 
-// CancelPINPad presses the pad's red key.
+// CancelPINPad presses the PIN pad's red key. It returns what Type does.
 func (r *Reader) CancelPINPad(limit time.Duration) bool { return r.Type(cancelKey, limit) }
 
-// timeoutKey stands for nobody at the pad until its time is up.
+// timeoutKey means that nobody types on the PIN pad before its time is up.
 const timeoutKey = "\x00"
 
-// TimeOutPINPad lets the pad's time run out.
+// TimeOutPINPad lets the PIN pad's time run out. It returns what Type does.
 func (r *Reader) TimeOutPINPad(limit time.Duration) bool { return r.Type(timeoutKey, limit) }
 
-// changed tells the clients that wait. The service's lock is held.
+// changed wakes the waiting clients. The service's lock is held.
 func (s *Service) changed() {
 	for c := range s.conns {
 		c.wake(codeSuccess)

@@ -8,9 +8,9 @@ import (
 )
 
 // The messages of pcsc-lite 1.9 (winscard_msg.h): little-endian 32-bit fields
-// in the order of the C structures, which need no padding but in readerState.
+// in the order of the C structures, of which only readerState has padding.
 
-// version of the protocol that is spoken.
+// The version of the protocol.
 const (
 	versionMajor = 4
 	versionMinor = 4
@@ -55,7 +55,7 @@ const (
 
 type header struct{ Size, Command uint32 }
 
-// maxBody bounds what a client may send in one message.
+// maxBody is the longest message that a client may send, in bytes.
 const maxBody = 1 << 17
 
 var errTooLong = errors.New("vreader: a message of impossible length")
@@ -85,14 +85,14 @@ type reconnectMessage struct {
 	Code                                 uint32
 }
 
-// handleMessage is disconnect and end of transaction.
+// handleMessage is the message of disconnect and end of transaction.
 type handleMessage struct {
 	Handle      int32
 	Disposition uint32
 	Code        uint32
 }
 
-// plainMessage is begin of transaction and status.
+// plainMessage is the message of begin of transaction and status.
 type plainMessage struct {
 	Handle int32
 	Code   uint32
@@ -154,7 +154,7 @@ func readHeader(r io.Reader) (header, []byte, error) {
 	return h, body, err
 }
 
-// decode reads a message from a body; what follows it is data.
+// decode reads a message from a body and returns the data after it.
 func decode(body []byte, message any) (data []byte, err error) {
 	r := bytes.NewReader(body)
 	if err := binary.Read(r, binary.LittleEndian, message); err != nil {
@@ -166,7 +166,7 @@ func decode(body []byte, message any) (data []byte, err error) {
 func encode(parts ...any) []byte {
 	var out bytes.Buffer
 	for _, p := range parts {
-		// Only fixed-size structures and bytes come here, and a buffer takes all.
+		// It cannot fail: parts are of fixed size or bytes, and a buffer accepts all.
 		_ = binary.Write(&out, binary.LittleEndian, p)
 	}
 	return out.Bytes()
