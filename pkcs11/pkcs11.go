@@ -20,6 +20,9 @@ const (
 	KeyWithoutPIN        Reason = "key_without_pin"
 )
 
+// Reasons are all but Usable, for tests that compare what others say of them.
+func Reasons() []Reason { return []Reason{Expired, NotYetValid, NotForAuthentication, KeyWithoutPIN} }
+
 // Slot is a place that can hold a card.
 type Slot struct {
 	Module      string // path of the module

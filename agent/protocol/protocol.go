@@ -43,6 +43,11 @@ const (
 	Signing             Progress = "signing"
 )
 
+// ProgressStates are all of them, for documents and tests that list them.
+func ProgressStates() []Progress {
+	return []Progress{AskingConsent, AskingForCard, ChoosingCertificate, AskingPIN, Signing}
+}
+
 // Status is the result of `status`. An origin that is not allowed gets Protocol
 // alone.
 type Status struct {

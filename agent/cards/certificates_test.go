@@ -1,0 +1,36 @@
+package cards
+
+import (
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+)
+
+// TestEveryReason: whatever package pkcs11 holds against a certificate, no login
+// takes it, the page learns why, and a person reads it.
+func TestEveryReason(t *testing.T) {
+	certificate, _ := fakes.Certificate(t, 1)
+	for _, reason := range pkcs11.Reasons() {
+		certificate.Reason = reason
+		s := pkcs11.Snapshot{Slots: []pkcs11.Slot{certificate.Slot}, Certificates: []pkcs11.Certificate{certificate}}
+		if fitting := Fitting(s); len(fitting) > 0 {
+			t.Errorf("%s: a login would take it", reason)
+		}
+		if e := NoneFits(s); e.Code != protocol.CodeNoCertificate || e.Data.Detail != string(reason) {
+			t.Errorf("%s: the page gets %+v", reason, e.Data)
+		}
+		x := certificateState(certificate)
+		if x.Usable || x.Reason != string(reason) {
+			t.Errorf("%s: shown as %q, usable: %v", reason, x.Reason, x.Usable)
+		}
+		for _, lang := range []string{language.French, language.English} {
+			if text := state.ReasonText(x.Reason, lang); text == "" || text == state.ReasonText(state.ReasonUsable, lang) {
+				t.Errorf("%s: %s reads %q", lang, reason, text)
+			}
+		}
+	}
+}
