@@ -10,8 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// TestAlwaysWindow: "always" is never the answer of a key that was meant for the
-// page.
+// TestAlwaysWindow: a key that was meant for the page never answers "always".
 func TestAlwaysWindow(t *testing.T) {
 	s := newScreen(t)
 	for _, name := range []string{"pinentry-gtk-2", "pinentry-qt"} {
@@ -32,9 +31,9 @@ func TestAlwaysWindow(t *testing.T) {
 	}
 }
 
-// TestAlwaysIsNotAskedByGNOME: its program takes Enter for yes, also under
-// another name.
-func TestAlwaysIsNotAskedByGNOME(t *testing.T) {
+// TestAlwaysRefusesGNOME: its program accepts Enter as yes, so it is not asked, not
+// even under another name.
+func TestAlwaysRefusesGNOME(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "pinentry")
 	if err := os.Symlink(testdesktop.Needs(t, "pinentry-gnome3"), link); err != nil {
 		t.Fatal(err)

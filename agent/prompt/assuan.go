@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// maxLine is the longest line of the Assuan protocol, without its end.
+// maxLine is the longest line of the Assuan protocol, in bytes without its end.
 const maxLine = 1000
 
-// maxData is more than any PIN.
+// maxData is longer than any PIN, in bytes.
 const maxData = 4 * maxLine
 
-// Error codes of libgpg-error, of whose values the lower 16 bits count.
+// Error codes of libgpg-error, which are the lower 16 bits of its values.
 const (
 	codeTimeout      = 62
 	codeCancelled    = 99
@@ -32,8 +32,8 @@ type assuanError struct {
 
 func (e *assuanError) Error() string { return fmt.Sprintf("pinentry: error %d: %s", e.code, e.text) }
 
-// assuan is a conversation with a pinentry program (Assuan protocol, as in the
-// manual of libassuan, "Implementation"). It is for one goroutine.
+// assuan is a connection to a pinentry program (Assuan protocol, as in the manual
+// of libassuan, "Implementation"). It is for one goroutine.
 type assuan struct {
 	w io.Writer
 	r *bufio.Reader
@@ -41,13 +41,13 @@ type assuan struct {
 
 var errProtocol = errors.New("pinentry: not an answer of the Assuan protocol")
 
-// command sends one line and returns the data of the answer, to be cleared by
-// the caller where it is a secret.
+// command sends one line and returns the data of the answer, which the caller must
+// clear where it is a secret.
 func (a *assuan) command(line string) ([]byte, error) {
 	if len(line) > maxLine || strings.ContainsAny(line, "\r\n") {
 		return nil, fmt.Errorf("pinentry: the line %.20q… cannot be sent", line)
 	}
-	if a.r.Buffered() > 0 { // else what comes too early would answer a later question
+	if a.r.Buffered() > 0 { // an early answer must not answer a later question
 		return nil, fmt.Errorf("%w: more answers than questions", errProtocol)
 	}
 	if _, err := io.WriteString(a.w, line+"\n"); err != nil {
@@ -90,8 +90,7 @@ func (a *assuan) answer() ([]byte, error) {
 	}
 }
 
-// unescape appends the line's data to data, and leaves no copy behind where it
-// has to grow.
+// unescape appends the line's data to data, and clears the old copy.
 func unescape(data, line []byte) []byte {
 	out := make([]byte, 0, len(data)+len(line))
 	out = append(out, data...)
@@ -110,7 +109,7 @@ func unescape(data, line []byte) []byte {
 	return out
 }
 
-// escape makes text one line.
+// escape makes one line of a text.
 func escape(text string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
 }

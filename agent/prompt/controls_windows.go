@@ -6,7 +6,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
-// Sizes at 96 dots an inch.
+// Sizes in pixels at 96 dots an inch.
 const (
 	textWidth    = 468
 	margin       = 16
@@ -15,7 +15,7 @@ const (
 	buttonLeast  = 88
 	entryHeight  = 26
 	rowPadding   = 6
-	listRows     = 4 // seen at once
+	listRows     = 4 // visible at once
 	bodyHeight   = 280
 	textHeight   = 12
 )
@@ -55,8 +55,8 @@ func (n *native) build() {
 	n.buildButtons(y + n.px(gap/2))
 }
 
-// buildInput makes the list, the entry or the long text, and returns where the
-// buttons come.
+// buildInput makes the list, the entry or the long text, and returns the vertical
+// position of what follows.
 func (n *native) buildInput(y int32) int32 {
 	r := n.request
 	x, width := n.px(margin), n.px(textWidth)
@@ -92,19 +92,19 @@ func (n *native) buildButtons(y int32) {
 	labels := shortcuts(n.request.Buttons, "&")
 	n.buttons = make([]uintptr, len(labels))
 	right := n.px(margin + textWidth)
-	left := make([]int32, len(labels))
+	x := make([]int32, len(labels))
 	width := make([]int32, len(labels))
 	for i := len(labels) - 1; i >= 0; i-- {
 		width[i] = max(n.px(buttonLeast), lineWidth(n.window, n.plain, labels[i].Label, labels[i].Done)+n.px(24))
-		left[i] = right - width[i]
-		right = left[i] - n.px(gap)
+		x[i] = right - width[i]
+		right = x[i] - n.px(gap)
 	}
 	for i, b := range labels { // made in the order of the Tab key
 		style := uint32(wsTabStop)
 		if b.Default {
 			style |= bsDefault
 		}
-		n.buttons[i] = n.control("BUTTON", b.Label, style, idButton+uint32(i), n.plain, left[i], y, width[i], n.px(buttonHeight))
+		n.buttons[i] = n.control("BUTTON", b.Label, style, idButton+uint32(i), n.plain, x[i], y, width[i], n.px(buttonHeight))
 		if b.Default && n.focus == 0 {
 			n.focus = n.buttons[i]
 		}
@@ -112,7 +112,7 @@ func (n *native) buildButtons(y int32) {
 			send(n.window, dmSetDefault, uintptr(idButton)+uintptr(i), 0)
 		}
 	}
-	place(n.window, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin))
+	centre(n.window, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin))
 }
 
 func (n *native) control(class, text string, style, id uint32, font uintptr, x, y, width, height int32) uintptr {
@@ -127,13 +127,13 @@ func (n *native) show() {
 	setFocus(n.focus)
 	n.shown = true
 	if n.request.Quiet == 0 {
-		n.takeKeys()
+		n.acceptInput()
 	}
-	n.waitAnew()
+	n.awaitQuiet()
 }
 
-// close takes the dialog away. What was typed is written over in the entry
-// first; of copies that the system made on the way nothing is known.
+// close destroys the dialog. It overwrites what was typed in the entry first; copies
+// that the system may have made are out of reach.
 func (n *native) close() {
 	if n.closed {
 		return
@@ -186,7 +186,7 @@ func (n *native) measureRow(l uintptr) uintptr {
 func (n *native) drawRow(l uintptr) uintptr {
 	item := drawnItem(l)
 	if int(item.Item) >= len(n.request.Rows) {
-		return 1 // an empty list asks for its focus to be drawn
+		return 1 // an empty list has its focus drawn too
 	}
 	item.background()
 	box := item.Box

@@ -12,11 +12,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
-// On macOS the dialogs are the system's own, through osascript, which gets the
-// texts over its standard input. Their limits: no text can be marked as a copy,
-// a list shows one line a row, and what is typed passes through strings that
-// nobody can wipe.
-func newDialogs(Options) Prompter { return shown{show: showZenity, pin: askZenity} }
+// newDialogs uses the system's own dialogs, through osascript, which reads the texts
+// from its standard input. Their limits: no text can be copied, a list shows one
+// line a row, and what is typed passes through strings that cannot be wiped.
+func newDialogs(Options) Prompter { return platform{show: showZenity, pin: askZenity} }
 
 func showZenity(ctx context.Context, r dialog.Request) (row int, err error) {
 	if ctx.Err() != nil {
@@ -27,7 +26,7 @@ func showZenity(ctx context.Context, r dialog.Request) (row int, err error) {
 	switch {
 	case len(r.Rows) > 0:
 		rows := make([]string, len(r.Rows))
-		for i, row := range r.Rows { // numbered, so that no two are the same
+		for i, row := range r.Rows { // numbered, so that no two are equal
 			rows[i] = fmt.Sprintf("%d. %s", i+1, row.Spoken)
 		}
 		var chosen string
@@ -38,7 +37,7 @@ func showZenity(ctx context.Context, r dialog.Request) (row int, err error) {
 	case yes != "":
 		err = zenity.Question(plainText(r), append(options, zenity.OKLabel(yes), zenity.CancelLabel(no), zenity.DefaultCancel())...)
 	default:
-		// Its one button closes or cancels.
+		// Its only button closes or cancels.
 		if err = zenity.Info(plainText(r), append(options, zenity.OKLabel(no))...); err == nil {
 			err = zenity.ErrCanceled
 		}
@@ -70,7 +69,7 @@ func zenityError(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// labels are those of the buttons that say yes, "" where there is none, and no.
+// labels are the labels of the buttons for yes and no, "" where there is none.
 func labels(r dialog.Request) (yes, no string) {
 	for _, b := range r.Buttons {
 		switch b.Answer {

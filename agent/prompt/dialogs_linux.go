@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// desktop asks on Linux: for the PIN through pinentry, for all else in a window
-// of our own, and through pinentry where that cannot be shown. A program of the
-// settings asks everything, unless a stray Enter would be yes in it.
+// desktop is the Prompter on Linux: it asks for the PIN through pinentry, and for all
+// else in a window of our own, or through pinentry where that cannot be shown. A
+// program in the settings asks everything, unless it accepts a stray Enter as yes.
 type desktop struct {
 	pinentry *Pinentry
-	own      shown
+	own      platform
 	log      *slog.Logger
 
 	mu       sync.Mutex
-	answered time.Time // when the person last answered a dialog that leads to a PIN
+	answered time.Time // when the person last said yes in a dialog before a PIN
 	origin   string    // and for which site
 }
 
 func newDialogs(o Options) Prompter {
 	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger}), log: o.Logger}
-	d.own = shown{show: window{command: o.Window}.show, pin: nil} // the PIN is pinentry's alone
+	d.own = platform{show: window{command: o.Window}.show, pin: nil} // the PIN is pinentry's alone
 	return d
 }
 
 func newFixed(o Options) Prompter { return newDialogs(o) }
 
-// either asks in a window of our own, else through pinentry.
+// either asks in a window of our own, or through pinentry where that is unavailable.
 func either[T any](d *desktop, ask func(p Prompter) (T, error)) (T, error) {
 	if onlyPinentry(d.pinentry.program) {
 		return ask(d.pinentry)
@@ -42,8 +42,8 @@ func either[T any](d *desktop, ask func(p Prompter) (T, error)) (T, error) {
 	return answer, err
 }
 
-// justAnswered: whoever said yes to a dialog so lately waits for the next one, and
-// is not typing in the browser.
+// justAnswered is how long after a yes a person waits for the next dialog, and is not
+// typing in the browser.
 const justAnswered = 3 * time.Second
 
 func (d *desktop) note(c Caller, err error) {
@@ -55,9 +55,9 @@ func (d *desktop) note(c Caller, err error) {
 	d.answered, d.origin = time.Now(), c.Origin
 }
 
-// awaited tells whether the person waits for this PIN: after a yes to the same
-// site, which counts once, or after an entry that was none. A page that was told
-// no, or has its token, and asks anew at once finds the person typing.
+// awaited reports whether the person expects this PIN dialog: after a yes to the same
+// site, which counts once, or after an entry that was wrong. Where a page was refused,
+// or has its token, and asks anew at once, the person may be typing.
 func (d *desktop) awaited(p PIN) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,10 +66,10 @@ func (d *desktop) awaited(p PIN) bool {
 	return lately || p.WrongPIN || p.LengthHint
 }
 
-// calm returns when nobody types any more. pinentry takes what is typed as it
-// comes, and an Enter would send to the card, as a PIN, what was meant for the
-// browser. Where our window cannot be shown, nothing holds that off.
-func (d *desktop) calm(ctx context.Context, lang string, c Caller) error {
+// awaitQuiet returns when nobody types any more. pinentry accepts every key at once,
+// and an Enter would send what was meant for the browser to the card as a PIN. Where
+// our window cannot be shown, nothing prevents that.
+func (d *desktop) awaitQuiet(ctx context.Context, lang string, c Caller) error {
 	if onlyPinentry(d.pinentry.program) {
 		return nil
 	}
@@ -116,7 +116,7 @@ func (d *desktop) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
 		return either(d, func(by Prompter) ([]byte, error) { return by.PIN(ctx, lang, p) })
 	}
 	if !d.awaited(p) {
-		if err := d.calm(ctx, lang, p.Caller); err != nil {
+		if err := d.awaitQuiet(ctx, lang, p.Caller); err != nil {
 			return nil, err
 		}
 	}

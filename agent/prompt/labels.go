@@ -1,8 +1,8 @@
 package prompt
 
-// Safe makes text from outside fit to show elsewhere than in a dialog, in at
-// most limit characters.
+// Safe makes text from outside safe to show outside of dialogs, in at most limit
+// characters.
 func Safe(text string, limit int) string { return safe(text, limit) }
 
-// SafeOrigin does so for an origin, and keeps the registrable domain whole.
+// SafeOrigin does so for an origin, whose registrable domain it never shortens.
 func SafeOrigin(origin string) string { return safeOrigin(origin) }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// autopinBuilt is the answering pinentry, built once for all tests.
+// autopinBuilt is the path of the scripted pinentry, built once for all tests.
 var autopinBuilt string
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// A person's terminal must not change what the tests see.
+	// A terminal of the tester's must not change the results.
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -47,8 +47,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// answering makes a Pinentry with a script of its own, and a function that
-// reads what the dialogs were told.
+// answering makes a Pinentry that answers as its script says, and a function that
+// reads the commands that its dialogs received.
 func answering(t *testing.T, script map[string]any) (*Pinentry, func() string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -12,8 +12,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
-// native is one dialog, made of the system's own controls. But for end, it is
-// for the thread that shows it.
+// native is one dialog, made of the system's own controls. It is for the thread that
+// shows it.
 type native struct {
 	request dialog.Request
 	most    int // the longest entry; 0: no entry
@@ -22,7 +22,7 @@ type native struct {
 	list, edit, body     uintptr
 	plain, strong, large uintptr // fonts
 	dpi                  int32
-	colours              map[uintptr]uint32 // of texts that are not in the usual one
+	colours              map[uintptr]uint32 // of texts in another colour than usual
 	buttons              []uintptr
 	focus                uintptr
 	shown                bool
@@ -33,8 +33,8 @@ type native struct {
 	pin                  []byte
 }
 
-// shownNow are the dialogs by number, for the system's calls back: it takes no
-// pointer of ours.
+// shownNow are the open dialogs by number, for the system's callbacks: Go pointers
+// must not be passed to the system.
 var (
 	shownNow   sync.Map
 	lastNumber atomic.Uintptr
@@ -62,7 +62,7 @@ func (d natives) pin(ctx context.Context, r dialog.Request, most int) ([]byte, e
 	return n.pin, nil
 }
 
-// longestPIN is more than any card's, where the card says nothing.
+// longestPIN is longer than any card's PIN, for cards that state no length.
 const longestPIN = 64
 
 func (n *native) run(ctx context.Context) error {
@@ -79,8 +79,8 @@ func (n *native) run(ctx context.Context) error {
 	if err := n.open(number); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	// The context may end on any thread; a message is what this one waits for,
-	// also while the person moves the dialog.
+	// The context may end on any thread. This one waits for messages, even while
+	// the person moves the dialog.
 	window := n.window
 	stop := context.AfterFunc(ctx, func() { post(window, wmEnd) })
 	defer stop()
@@ -106,7 +106,7 @@ func (n *native) loop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !more { // the thread is to end
+		if !more { // WM_QUIT: the thread has to end
 			return nil
 		}
 		if n.swallows(m.Message) {
@@ -119,44 +119,44 @@ func (n *native) loop(ctx context.Context) error {
 	return nil
 }
 
-// swallows says that a key or click came too early: whoever goes on typing or
-// clicking as the dialog opens, or as it gets the keyboard back, has not read the
-// question yet and must neither allow nor cancel anything.
+// swallows reports whether a key or click came too early. A person who goes on
+// typing or clicking when the dialog opens, or gets the keyboard back, has not read
+// the question yet and must neither allow nor cancel anything.
 func (n *native) swallows(message uint32) bool {
 	if n.ready || !isInput(message) {
 		return false
 	}
 	if isPress(message) {
-		n.waitAnew()
+		n.awaitQuiet()
 	}
 	return true
 }
 
-// waitAnew takes no keys and clicks until none has come for a while.
-func (n *native) waitAnew() {
+// awaitQuiet swallows keys and clicks until there has been none for a while.
+func (n *native) awaitQuiet() {
 	if n.request.Quiet == 0 || !n.shown {
 		return
 	}
 	n.ready = false
-	setTimer(n.window, n.request.Quiet) // anew
+	setTimer(n.window, n.request.Quiet) // replaces a running one
 }
 
-// wasQuiet is the end of that while. Without the keyboard there is no end: it
-// comes with it.
-func (n *native) wasQuiet() {
+// onQuiet runs at the end of that while. Without the keyboard the dialog goes on
+// swallowing: awaitQuiet runs again when it gets the keyboard.
+func (n *native) onQuiet() {
 	stopTimer(n.window)
 	if inFront(n.window) {
-		n.takeKeys()
+		n.acceptInput()
 	}
 }
 
-// takeKeys ends the time in which keys and clicks are swallowed.
-func (n *native) takeKeys() {
+// acceptInput ends the time in which keys and clicks are swallowed.
+func (n *native) acceptInput() {
 	n.ready = true
-	n.log.Debug("the dialog takes keys")
+	n.log.Debug("the dialog accepts keys")
 }
 
-// command is a button pressed, Enter, Escape, or something about a control.
+// command handles a button, Enter, Escape, or the notice of a control.
 func (n *native) command(id, notice uint32) {
 	switch {
 	case id == idCancel:
@@ -197,15 +197,15 @@ func (n *native) finish(answer string) {
 	if n.list != 0 {
 		n.row = int(int32(send(n.list, lbGetSelection, 0, 0)))
 		if n.row < 0 || n.row >= len(n.request.Rows) {
-			n.row, n.done = 0, false // none is chosen yet
+			n.row, n.done = 0, false // no row is chosen yet
 		}
 	}
 	if n.edit != 0 {
-		n.pin = takeText(n.edit, n.most)
+		n.pin = readText(n.edit, n.most)
 	}
 }
 
-// dialogProc serves the system's calls for all dialogs.
+// dialogProc is the system's callback for all dialogs.
 func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 	if message == wmInitDialog {
 		setNumber(window, l)
@@ -224,10 +224,10 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 		n.command(uint32(w&0xffff), uint32(w>>16&0xffff))
 		return 1
 	case wmTimer:
-		n.wasQuiet()
+		n.onQuiet()
 		return 1
-	case wmActivate: // or the contrary; the system does the rest
-		n.waitAnew()
+	case wmActivate: // activated or deactivated; the system does the rest
+		n.awaitQuiet()
 		return 0
 	case wmDestroy:
 		forgetNumber(window)
@@ -249,9 +249,9 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 	return 0
 }
 
-// open makes the dialog, unseen.
+// open makes the dialog, still invisible.
 func (n *native) open(number uintptr) error {
-	// An empty template: the controls come in build, where sizes are known.
+	// The template is empty: build makes the controls, where sizes are known.
 	template := struct {
 		Style, Extended uint32
 		Items           uint16

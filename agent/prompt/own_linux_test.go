@@ -17,9 +17,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// TestWindowLies: a window's process that does not answer as it should is no
-// answer at all.
-func TestWindowLies(t *testing.T) {
+// TestBadWindow: a bad answer of a window's process counts as none.
+func TestBadWindow(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000") // none of these shows anything
 	r := questionsIn("fr").askChoice(site, []Holder{gp, nurse})
 	for name, c := range map[string]struct {
@@ -69,10 +68,10 @@ func TestProgramAsksAll(t *testing.T) {
 	}
 }
 
-// TestEnterIsNoYes: a program of the settings in which Enter would be yes is left
-// the PIN alone; and where no window of ours can be shown, it is not asked what
-// no PIN comes after.
-func TestEnterIsNoYes(t *testing.T) {
+// TestProgramThatDefaultsToYes: a program in the settings that accepts Enter as yes
+// asks only for the PIN. Where no window of ours can be shown, a question that no PIN
+// follows is not asked at all.
+func TestProgramThatDefaultsToYes(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
 	p, log := answering(t, map[string]any{"confirm": []string{"ok", "ok"}, "pin": []string{"1234"}})
 	program := p.program + "-gnome3"
@@ -90,7 +89,7 @@ func TestEnterIsNoYes(t *testing.T) {
 		t.Errorf("%q, %v", pin, err)
 	}
 	if text := log(); strings.Contains(text, "CONFIRM") || !strings.Contains(text, "GETPIN") {
-		t.Errorf("it was asked for a yes:\n%s", text)
+		t.Errorf("it asked a yes-or-no question:\n%s", text)
 	}
 	asker = New(Options{Program: program, Window: []string{"/bin/false"}})
 	if err := asker.Confirm(t.Context(), "fr", site, gp); !errors.Is(err, ErrUnavailable) {
@@ -98,10 +97,10 @@ func TestEnterIsNoYes(t *testing.T) {
 	}
 }
 
-// TestCalm: before pinentry takes the keyboard, a window of ours stands until
-// nobody types; not where the person has just said yes to the same site, once, or
-// typed what was no PIN, and nowhere else.
-func TestCalm(t *testing.T) {
+// TestAwaitQuiet: before pinentry gets the keyboard, a window of ours is open until
+// nobody types. It is left out once after a yes to the same site, and after a wrong
+// entry.
+func TestAwaitQuiet(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
 	for name, c := range map[string]struct {
 		window error
@@ -110,17 +109,17 @@ func TestCalm(t *testing.T) {
 		shown  int
 		err    error
 	}{
-		"quiet":                 {nil, nil, PIN{}, 1, nil},
-		"closed":                {ErrCancelled, nil, PIN{}, 1, ErrCancelled},
-		"no such window":        {ErrUnavailable, nil, PIN{}, 1, nil},
-		"page went":             {context.Canceled, nil, PIN{}, 1, context.Canceled},
-		"just allowed":          {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil},
-		"just refused":          {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
-		"another site allowed":  {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
-		"allowed and asked":     {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
-		"allowed a while ago":   {nil, func(d *desktop) { d.note(site, nil); d.answered = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
-		"after a wrong PIN":     {nil, nil, PIN{WrongPIN: true}, 0, nil},
-		"after one that is not": {nil, nil, PIN{LengthHint: true}, 0, nil},
+		"quiet":                {nil, nil, PIN{}, 1, nil},
+		"closed":               {ErrCancelled, nil, PIN{}, 1, ErrCancelled},
+		"no such window":       {ErrUnavailable, nil, PIN{}, 1, nil},
+		"page closed":          {context.Canceled, nil, PIN{}, 1, context.Canceled},
+		"just allowed":         {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil},
+		"just refused":         {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
+		"another site allowed": {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
+		"allowed and used":     {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
+		"allowed a while ago":  {nil, func(d *desktop) { d.note(site, nil); d.answered = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
+		"after a wrong PIN":    {nil, nil, PIN{WrongPIN: true}, 0, nil},
+		"after a wrong length": {nil, nil, PIN{LengthHint: true}, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := answering(t, map[string]any{"pin": []string{"1234"}})
@@ -129,9 +128,9 @@ func TestCalm(t *testing.T) {
 				return err == nil
 			}
 			var shownThen []dialog.Request
-			d := &desktop{log: slog.New(slog.DiscardHandler), own: shown{show: func(_ context.Context, r dialog.Request) (int, error) {
+			d := &desktop{log: slog.New(slog.DiscardHandler), own: platform{show: func(_ context.Context, r dialog.Request) (int, error) {
 				if asked() {
-					t.Error("after pinentry")
+					t.Error("shown after pinentry")
 				}
 				shownThen = append(shownThen, r)
 				return 0, c.window
@@ -164,7 +163,7 @@ func TestCalm(t *testing.T) {
 	}
 }
 
-// pathWith makes a PATH on which a program stands under another name.
+// pathWith makes a PATH on which a program has another name.
 func pathWith(t *testing.T, program, name string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -174,8 +173,8 @@ func pathWith(t *testing.T, program, name string) string {
 	return dir
 }
 
-// TestFallback: what our own window cannot show, pinentry asks, but for what the
-// person or the time has ended.
+// TestFallback: pinentry asks what our own window cannot show, except after a
+// cancellation or timeout.
 func TestFallback(t *testing.T) {
 	testdesktop.Needs(t, "pinentry-tty")
 	t.Setenv("DISPLAY", "")
@@ -188,7 +187,7 @@ func TestFallback(t *testing.T) {
 	}
 	// Neither a display nor a terminal here.
 	if err := asker.Consent(t.Context(), "fr", site); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("nothing to ask with: %v", err)
+		t.Errorf("no display and no terminal: %v", err)
 	}
 	if _, err := asker.Choose(t.Context(), "fr", site, nil); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("no choice: %v", err)
@@ -216,8 +215,8 @@ func TestShortcuts(t *testing.T) {
 	}
 }
 
-// TestSafeAnswer: in every question that lends itself to it, Enter is the answer
-// that allows nothing, and no language has two buttons alike.
+// TestSafeAnswer: in every question that can be refused, Enter is the answer that
+// allows nothing, and keys count only after a quiet time.
 func TestSafeAnswer(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {
 		q := questionsIn(lang)
@@ -231,18 +230,18 @@ func TestSafeAnswer(t *testing.T) {
 				}
 			}
 			if r.Quiet == 0 {
-				t.Errorf("%s, %s: takes keys at once", lang, name)
+				t.Errorf("%s, %s: accepts keys at once", lang, name)
 			}
 		}
 		if q.notice("", "").Quiet != 0 {
-			t.Error("what the person opened does not take keys at once")
+			t.Error("a window that the person opened does not accept keys at once")
 		}
 	}
 }
 
-// TestNothingIsLeft: hundreds of dialogs, answered, ended and failed, leave no
-// file open, no goroutine and no process behind.
-func TestNothingIsLeft(t *testing.T) {
+// TestNoLeaks: hundreds of dialogs, answered, cancelled and failed, leave no open
+// file, no goroutine and no process behind.
+func TestNoLeaks(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
 	r := questionsIn("fr").askConsent(site)
 	round := func() {
@@ -288,7 +287,7 @@ func TestNothingIsLeft(t *testing.T) {
 	for range 40 {
 		round()
 	}
-	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(10 * time.Millisecond) { // the last ones may be ending
+	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(10 * time.Millisecond) { // the last ones may still be ending
 		f, g, c := count()
 		if f <= files && g <= goroutines && c <= children {
 			return

@@ -16,7 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-// PinentryOptions make a Pinentry.
+// PinentryOptions are the options of NewPinentry.
 type PinentryOptions struct {
 	Program string       // absolute path; "": the first found on PATH
 	Logger  *slog.Logger // nil: none
@@ -28,8 +28,8 @@ type Pinentry struct {
 	log     *slog.Logger
 }
 
-// NewPinentry makes a Prompter. The program is looked for at each dialog, so
-// that one installed later is found.
+// NewPinentry makes a Prompter. It finds the program anew for each dialog, so that
+// one installed later is used.
 func NewPinentry(o PinentryOptions) *Pinentry {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -37,8 +37,8 @@ func NewPinentry(o PinentryOptions) *Pinentry {
 	return &Pinentry{program: o.Program, log: o.Logger}
 }
 
-// find returns the program of the settings, else the first that fits the
-// request: a window where there is a display, else the terminal.
+// find returns the program in the settings, else the first that suits the request:
+// one with windows where there is a display, or one for the terminal.
 func (p *Pinentry) find(request string) (string, error) {
 	return p.among(request, terminal() != "")
 }
@@ -54,17 +54,17 @@ func (p *Pinentry) among(request string, onTerminal bool) (string, error) {
 	return p.first(names)
 }
 
-// onDisplay are the programs with windows, the first choice first.
+// onDisplay are the programs with windows, in the order of preference.
 func onDisplay(request string) []string {
 	if request == "GETPIN" {
 		return []string{"pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2"}
 	}
-	// The one of GNOME takes Enter for yes as soon as it stands, and the person may
-	// be typing in the browser.
+	// GNOME's program accepts Enter as yes as soon as it opens, while the person
+	// may still be typing in the browser.
 	return []string{"pinentry-qt", "pinentry-gtk-2", "pinentry-gnome3"}
 }
 
-// first is the program of the settings, or the first of the names that is there.
+// first is the program in the settings, or else the first of the names found on PATH.
 func (p *Pinentry) first(names []string) (string, error) {
 	if p.program != "" {
 		if _, err := exec.LookPath(p.program); err != nil {
@@ -83,8 +83,8 @@ func (p *Pinentry) first(names []string) (string, error) {
 	return "", fmt.Errorf("%w: no pinentry program on PATH (%s)", ErrUnavailable, strings.Join(names, ", "))
 }
 
-// entersYes tells GNOME's program, also behind Debian's name for the one in use.
-func entersYes(program string) bool {
+// defaultsToYes recognises GNOME's program, also under Debian's name for the default one.
+func defaultsToYes(program string) bool {
 	if real, err := filepath.EvalSymlinks(program); err == nil {
 		program = real
 	}
@@ -93,7 +93,7 @@ func entersYes(program string) bool {
 
 func hasDisplay() bool { return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" }
 
-// settings are the SET… commands of a dialog, in order.
+// settings are the SET… commands of a dialog, in their order.
 type settings [][2]string
 
 // ask shows one dialog and returns the data of its answer.
@@ -152,8 +152,8 @@ func noEOF(err error) error {
 	return err
 }
 
-// prepare sends the options, which a program may refuse, and the texts, which
-// it must take: a PIN is never asked for under a dialog that does not say why.
+// prepare sends the options, which a program may refuse, and the texts, which it must
+// accept: a dialog that does not say why must never ask for a PIN.
 func (p *Pinentry) prepare(ctx context.Context, a *assuan, lang string, set settings) error {
 	options := []string{"lc-ctype=" + locale(lang), "lc-messages=" + locale(lang)}
 	if tty := terminal(); tty != "" {
@@ -164,7 +164,7 @@ func (p *Pinentry) prepare(ctx context.Context, a *assuan, lang string, set sett
 			return err
 		}
 	}
-	seconds := 0 // none of the program's own, which may be a minute: the context ends the dialog
+	seconds := 0 // no limit of the program's own, such as a minute: the context ends the dialog
 	if deadline, ok := ctx.Deadline(); ok {
 		seconds = max(1, int(time.Until(deadline).Seconds())+1)
 	}
@@ -187,8 +187,8 @@ func isRefusal(err error) bool {
 	return errors.As(err, &refused)
 }
 
-// locale says how the dialog writes its texts. What the desktop or terminal has
-// goes first: a locale that is not installed would lose the accents.
+// locale is the locale for the dialog. That of the desktop or terminal is preferred:
+// with one that is not installed, accents would be lost.
 func locale(lang string) string {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		value := os.Getenv(name)

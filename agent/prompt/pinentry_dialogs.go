@@ -17,19 +17,19 @@ func (p *Pinentry) Consent(ctx context.Context, lang string, c Caller) error {
 	return answerError(err)
 }
 
-// meant fails where a program would ask that takes Enter for yes: after such a
-// question no PIN is asked for, and an Enter may be meant for something else.
-func (p *Pinentry) meant() error {
+// refuseDefaultYes fails where the program that would ask accepts Enter as yes: no
+// PIN follows such a question, and an Enter may be meant for something else.
+func (p *Pinentry) refuseDefaultYes() error {
 	program, err := p.find("CONFIRM")
-	if err == nil && entersYes(program) {
+	if err == nil && defaultsToYes(program) {
 		err = fmt.Errorf("%w: %s takes Enter for yes", ErrUnavailable, program)
 	}
 	return err
 }
 
-// Always implements Prompter. It comes right after the PIN's own Enter.
+// Always implements Prompter. It follows immediately on the Enter after a PIN.
 func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
-	if err := p.meant(); err != nil {
+	if err := p.refuseDefaultYes(); err != nil {
 		return err
 	}
 	q := questionsIn(lang)
@@ -42,7 +42,7 @@ func (p *Pinentry) Always(ctx context.Context, lang string, c Caller) error {
 
 // Confirm implements Prompter.
 func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder) error {
-	if err := p.meant(); err != nil {
+	if err := p.refuseDefaultYes(); err != nil {
 		return err
 	}
 	q := questionsIn(lang)
@@ -53,12 +53,12 @@ func (p *Pinentry) Confirm(ctx context.Context, lang string, c Caller, h Holder)
 	return answerError(err)
 }
 
-// Show implements Prompter. What a line of the protocol cannot hold is cut out
-// of the middle.
+// Show implements Prompter. Of a text too long for a line of the protocol the
+// middle is left out.
 func (p *Pinentry) Show(ctx context.Context, lang, title, text string) error {
 	q := questionsIn(lang)
 	_, err := p.ask(ctx, lang, settings{
-		{"SETTITLE", safe(title, maxName)}, {"SETDESC", safeLines(text, maxTold)}, {"SETOK", q.Text("dialog.close")},
+		{"SETTITLE", safe(title, maxName)}, {"SETDESC", safeLines(text, maxNotice)}, {"SETOK", q.Text("dialog.close")},
 	}, "CONFIRM --one-button")
 	if err := answerError(err); !errors.Is(err, ErrCancelled) {
 		return err
@@ -66,8 +66,8 @@ func (p *Pinentry) Show(ctx context.Context, lang, title, text string) error {
 	return nil // closed
 }
 
-// Choose implements Prompter: one question for each certificate, round and
-// round, until one is taken or the person ends it.
+// Choose implements Prompter with one question for each certificate, from the
+// beginning again after the last, until the person chooses one or cancels.
 func (p *Pinentry) Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error) {
 	if len(choices) == 0 {
 		return 0, fmt.Errorf("%w: no certificate to choose from", ErrUnavailable)
@@ -114,7 +114,7 @@ func (p *Pinentry) InsertCard(ctx context.Context, lang string, c Caller, reader
 	return cancelButton(err)
 }
 
-// cancelButton: the one button of such a dialog says "cancel", so any answer is.
+// cancelButton is the error of a dialog whose only button is "cancel".
 func cancelButton(err error) error {
 	if err == nil {
 		return ErrCancelled
@@ -130,7 +130,7 @@ func (q questions) describe(c Caller) string {
 	return text
 }
 
-// onPINPad is what is shown where the PIN is typed on the reader.
+// onPINPad is the text where the PIN is typed on the reader.
 func (q questions) onPINPad(p PIN) (list []string) {
 	if wrong := q.wrong(p); wrong != "" {
 		list = append(list, wrong)

@@ -22,7 +22,7 @@ func TestAnswers(t *testing.T) {
 	}
 	insert := func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site, true) }
 	connect := func(ctx context.Context, p *Pinentry) error { return p.InsertCard(ctx, "fr", site, false) }
-	pad := func(ctx context.Context, p *Pinentry) error {
+	pinPad := func(ctx context.Context, p *Pinentry) error {
 		_, err := p.PIN(ctx, "fr", PIN{Caller: site, Holder: gp, PINPad: true})
 		return err
 	}
@@ -43,7 +43,7 @@ func TestAnswers(t *testing.T) {
 		"PIN program dies":     {map[string]any{"pin": []string{"die"}}, pin, ErrUnavailable},
 		"reader cancelled":     {map[string]any{"insert": "cancel"}, connect, ErrCancelled},
 		"insert cancelled":     {map[string]any{"insert": "cancel"}, insert, ErrCancelled},
-		"PIN pad cancelled":    {map[string]any{"insert": "cancel"}, pad, ErrCancelled},
+		"PIN pad cancelled":    {map[string]any{"insert": "cancel"}, pinPad, ErrCancelled},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := answering(t, c.script)
@@ -54,9 +54,9 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestWhatIsSaid: what the person must know stands in the dialog, in both
-// languages, and only where it is so.
-func TestWhatIsSaid(t *testing.T) {
+// TestTexts: the dialog says what the person must know, in both languages, and only
+// where it applies.
+func TestTexts(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {
 		say := texts.In(lang)
 		soon := gp
@@ -85,19 +85,19 @@ func TestWhatIsSaid(t *testing.T) {
 			text := strings.NewReplacer("%0A", "\n", "%25", "%").Replace(log())
 			for _, part := range c.says {
 				if !strings.Contains(text, part) {
-					t.Errorf("%s, %s: %q is not said:\n%s", lang, name, part, text)
+					t.Errorf("%s, %s: %q is missing:\n%s", lang, name, part, text)
 				}
 			}
 			for _, part := range c.not {
 				if strings.Contains(text, part) {
-					t.Errorf("%s, %s: %q is said:\n%s", lang, name, part, text)
+					t.Errorf("%s, %s: %q is shown:\n%s", lang, name, part, text)
 				}
 			}
 		}
 	}
 }
 
-// TestEnd: each dialog ends with its context, and says how.
+// TestEnd: each dialog ends with its context, and the error says how.
 func TestEnd(t *testing.T) {
 	script := map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}}
 	asks := map[string]func(context.Context, *Pinentry) error{
@@ -132,11 +132,11 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestEndWithOrphan: a dialog program that leaves another one behind, out of
-// its process group and with the pipe open, cannot hold up a login.
+// TestEndWithOrphan: a dialog program that leaves a process behind, outside its
+// process group and with the pipe open, cannot block a login.
 func TestEndWithOrphan(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("setsid(1) is of Linux; the code under test is the same elsewhere")
+		t.Skip("setsid(1) is Linux's; the code under test is the same elsewhere")
 	}
 	needs(t, "setsid", "util-linux")
 	dir := t.TempDir()
@@ -151,17 +151,17 @@ func TestEndWithOrphan(t *testing.T) {
 	defer cancel()
 	go func() { done <- NewPinentry(PinentryOptions{Program: program}).Consent(ctx, "fr", site) }()
 	var err error
-	late := false
+	overdue := false
 	select {
 	case err = <-done:
 	case <-time.After(time.Minute):
-		late = true
+		overdue = true
 		t.Error("the dialog outlives its context")
 	}
-	if err := os.WriteFile(fifo, []byte("end\n"), 0); err != nil { // lets the orphan go
+	if err := os.WriteFile(fifo, []byte("end\n"), 0); err != nil { // ends the orphan
 		t.Fatal(err)
 	}
-	if late {
+	if overdue {
 		err = <-done
 	}
 	if !errors.Is(err, ErrTimeout) {
@@ -178,7 +178,7 @@ func TestPIN(t *testing.T) {
 		}
 	}
 	if strings.Contains(log(), "1234") {
-		t.Error("the PIN stands in the log")
+		t.Error("the PIN is in the log")
 	}
 }
 
@@ -194,7 +194,7 @@ func TestNoPasswordCache(t *testing.T) {
 		}
 	}
 	if !strings.Contains(log(), "SETTIMEOUT 0\n") {
-		t.Errorf("the program's own time limit stands:\n%s", log())
+		t.Errorf("the program's own time limit applies:\n%s", log())
 	}
 	if strings.Count(log(), "GETPIN\n") != 1 {
 		t.Errorf("not asked exactly once:\n%s", log())
@@ -260,7 +260,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestHostileTexts: whatever comes from outside, the dialog can be shown.
+// TestHostileTexts: whatever the texts from outside, the dialog can be shown.
 func TestHostileTexts(t *testing.T) {
 	for name, text := range map[string]string{
 		"long": strings.Repeat("é", 5000), "percent": strings.Repeat("%", 500), "lines": strings.Repeat("\r\n", 500),
@@ -309,7 +309,7 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// TestTooManyAnswers: what a program says unasked answers nothing.
+// TestTooManyAnswers: an unrequested answer of a program answers nothing.
 func TestTooManyAnswers(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a shell script is no program on Windows")

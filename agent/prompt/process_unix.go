@@ -13,11 +13,11 @@ import (
 	"golang.org/x/term"
 )
 
-// ownGroup lets a cancel end the program together with what it started: some
-// pinentry programs are wrappers. A group of its own would take the terminal
-// away from one that asks there, so that one stays in ours. The function
-// returned puts the terminal back as it was, for a program ended while it had
-// switched the echo off; it is for after the program's end.
+// ownGroup lets a cancel kill the program together with its children: some pinentry
+// programs are wrappers. A group of its own would deprive a program that asks on the
+// terminal of that terminal, so such a program stays in ours. The returned function
+// is for after the program's end: it restores the terminal, whose echo a killed
+// program may have left off.
 func ownGroup(cmd *exec.Cmd) func() {
 	if !asksOnTerminal(cmd.Path) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -33,8 +33,8 @@ func ownGroup(cmd *exec.Cmd) func() {
 	return func() { _ = term.Restore(stdin, before) }
 }
 
-// asksOnTerminal says whether the program may ask on our terminal: those that
-// do by their name, and all where there is no display.
+// asksOnTerminal reports whether the program may ask on our terminal: by its name, or
+// because there is no display.
 func asksOnTerminal(program string) bool {
 	if terminal() == "" {
 		return false

@@ -4,5 +4,5 @@ import "os/exec"
 
 func ownGroup(*exec.Cmd) func() { return func() {} }
 
-// terminal: a pinentry on Windows is a window.
+// terminal is "": on Windows a pinentry is always a window.
 func terminal() string { return "" }

@@ -1,29 +1,29 @@
 package prompt
 
-// Program is the dialog program that would ask for the PIN now: of the settings,
-// or the first that fits. It is for those who look at a workstation. Where there
-// is a display a terminal does not count: it is that of whoever looks, and the
-// agent that started with the desktop has none.
+// Program is the dialog program that would ask for the PIN now: the one in the
+// settings, or the first that suits. It is for reports on a workstation. Where there
+// is a display, a terminal does not count: it belongs to the person who runs the
+// report, and an agent that started with the desktop has none.
 func Program(setting string) (string, error) {
 	return NewPinentry(PinentryOptions{Program: setting}).among("GETPIN", terminal() != "" && !hasDisplay())
 }
 
-// Installed is the program that would ask for the PIN on a desktop, for those who
-// look at a workstation from a place without one.
+// Installed is the program that would ask for the PIN on a desktop, for reports from
+// a shell without one.
 func Installed(setting string) (string, error) {
 	return NewPinentry(PinentryOptions{Program: setting}).first(onDisplay("GETPIN"))
 }
 
-// OwnWindow tells whether a window of ours would ask all but the PIN, as far as
-// settings and environment say.
+// OwnWindow reports whether a window of ours would ask all but the PIN, as far as
+// settings and environment tell.
 func OwnWindow(setting string) bool {
 	return hasDisplay() && !AsksAll(setting)
 }
 
-// AsksAll tells whether the program of the settings asks all questions, on a
-// desktop too.
+// AsksAll reports whether the program in the settings asks all questions, even on a
+// desktop.
 func AsksAll(setting string) bool { return onlyPinentry(setting) }
 
-// onlyPinentry says that the settings leave no window of our own: the program
-// asks everything, unless a stray Enter would be yes in it.
-func onlyPinentry(setting string) bool { return setting != "" && !entersYes(setting) }
+// onlyPinentry reports whether the settings exclude windows of our own: their program
+// asks everything, unless it accepts a stray Enter as yes.
+func onlyPinentry(setting string) bool { return setting != "" && !defaultsToYes(setting) }

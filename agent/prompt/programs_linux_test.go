@@ -11,11 +11,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// TestPrograms: the pinentry programs of Qt and of GNOME, each with its own keys.
+// TestPrograms drives the pinentry programs of Qt and GNOME, each by its own keys.
 func TestPrograms(t *testing.T) {
 	s := newScreen(t)
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // the dialog of GNOME is a service
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // GNOME's dialog is a service
 	s.Manage()
 	both := []Holder{gp, nurse}
 	for _, c := range []struct {
@@ -31,7 +31,7 @@ func TestPrograms(t *testing.T) {
 		{program: "pinentry-qt", ask: "insert", keys: "Escape", err: ErrCancelled},
 		{program: "pinentry-qt", ask: "PIN", keys: "1 2 percent 4 Return", pin: "12%4"},
 		{program: "pinentry-qt", ask: "PIN", keys: "1 2 Escape", err: ErrCancelled},
-		// Enter is yes here, which is why it is the last to be asked for consent.
+		// Enter is yes here, which is why this program is the last choice for consent.
 		{program: "pinentry-gnome3", ask: "consent", keys: "Return"},
 		{program: "pinentry-gnome3", ask: "consent", keys: "Escape", err: ErrCancelled},
 		{program: "pinentry-gnome3", ask: "insert", keys: "Escape", err: ErrCancelled},
@@ -78,8 +78,8 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// TestOrder: a program that takes a stray Enter for yes is the last to be asked
-// for a yes.
+// TestOrder: a program that accepts a stray Enter as yes is the last choice for
+// yes-or-no questions.
 func TestOrder(t *testing.T) {
 	t.Setenv("DISPLAY", ":1")
 	for _, name := range []string{"pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2"} {
@@ -93,7 +93,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// onPath makes a PATH of those programs alone.
+// onPath makes a PATH with only those programs.
 func onPath(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()

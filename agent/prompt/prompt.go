@@ -1,10 +1,9 @@
 // Package prompt asks the person: consent, which certificate, the PIN.
 //
-// A [Prompter] shows one dialog a call and may be called from any goroutine;
-// that only one dialog stands at a time is the caller's duty. Every call ends
-// when its context ends, and its dialog with it. The package never stores,
-// caches or logs a PIN, and never puts a holder's name or a PIN into a
-// program's arguments or environment.
+// A [Prompter] shows one dialog for each call and may be called from any goroutine;
+// the caller has to see to it that only one dialog is open at a time. Every call and
+// its dialog end with the context. The package never stores, caches or logs a PIN,
+// and never puts a holder's name or a PIN into a program's arguments or environment.
 package prompt
 
 import (
@@ -16,27 +15,27 @@ import (
 var (
 	// ErrCancelled says that the person closed or refused the dialog.
 	ErrCancelled = errors.New("prompt: cancelled by the person")
-	// ErrTimeout says that the dialog's time was up.
+	// ErrTimeout says that the deadline of the dialog's context passed.
 	ErrTimeout = errors.New("prompt: the dialog's time is up")
 	// ErrUnavailable says that there is no dialog program or display, or that
 	// it died. Errors wrap it with the reason.
 	ErrUnavailable = errors.New("prompt: no dialog can be shown")
 )
 
-// Caller is who asks for a login, as the dialogs show it. The fields come from
-// outside; the prompter makes them safe to show.
+// Caller is the site that asks for a login, as the dialogs show it. The fields come
+// from outside; the prompter makes them safe to show.
 type Caller struct {
-	Origin  string // what will be signed
-	Program string // the browser's program where known, else ""
+	Origin  string // the one that will be signed
+	Program string // the browser's program, "" where unknown
 }
 
-// Holder is what a dialog says of a certificate.
+// Holder is what a dialog shows of a certificate.
 type Holder struct {
-	Name       string // "Dr …", or the identifier where there is no name
+	Name       string // such as "Dr …", or the identifier where there is no name
 	Identifier string
 	Profession string
 	Kind       string // CPS, CPF, CPE, CPA or ""
-	NotAfter   string // already in the language's form
+	NotAfter   string // a date in the language's form
 	Renew      bool   // it expires soon
 }
 
@@ -50,8 +49,8 @@ type PIN struct {
 	MinLength  int
 	MaxLength  int
 	PINPad     bool // typed on the reader: the dialog only says so
-	LengthHint bool // the last entry had a wrong length and was not sent
-	Unsure     bool // whether the card took the last entry is not known
+	LengthHint bool // the last entry had a wrong length and did not go to the card
+	Unsure     bool // whether the card accepted the last entry is unknown
 }
 
 // Prompter asks the person. lang is "fr" or "en".
@@ -66,29 +65,29 @@ type Prompter interface {
 	Confirm(ctx context.Context, lang string, c Caller, h Holder) error
 	// Choose returns the index of the chosen certificate.
 	Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error)
-	// PIN returns what was typed; the caller overwrites it after use.
+	// PIN returns what was typed, which the caller overwrites after use.
 	PIN(ctx context.Context, lang string, p PIN) ([]byte, error)
-	// InsertCard asks for a card until ctx ends (then ctx's error) or the
-	// person cancels; without a reader also for that.
+	// InsertCard asks for a card, and for a reader where there is none, until ctx
+	// ends (then it returns ctx's error) or the person cancels.
 	InsertCard(ctx context.Context, lang string, c Caller, reader bool) error
 	// Show shows a text until the person closes it.
 	Show(ctx context.Context, lang, title, text string) error
 }
 
-// Options make a Prompter.
+// Options are the options of New.
 type Options struct {
 	// Program is the absolute path of a pinentry program, which then asks
-	// everything; "": the platform's own dialogs. Of one that takes Enter for yes
-	// only the PIN is asked for, where our window can be shown.
+	// everything; "": the platform's own dialogs. One that accepts Enter as yes
+	// asks only for the PIN where our window can be shown.
 	Program string
-	// Window starts a window of our own on Linux (see package window); nil: all
-	// is asked through pinentry.
+	// Window is the command that starts a window of our own on Linux (see package
+	// window); nil: pinentry asks everything.
 	Window []string
 	Logger *slog.Logger // nil: none
 }
 
-// New makes the Prompter of the platform. What it needs is looked for at each
-// dialog, so that a display or a program that comes later is found.
+// New makes the Prompter of the platform. It finds what it needs anew for each
+// dialog, so that a later display or program is used.
 func New(o Options) Prompter {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

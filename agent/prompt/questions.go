@@ -7,7 +7,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// questions makes the dialogs in one language.
+// questions builds the dialogs in one language.
 type questions struct{ texts.Catalogue }
 
 func questionsIn(lang string) questions { return questions{texts.In(lang)} }
@@ -15,11 +15,11 @@ func questionsIn(lang string) questions { return questions{texts.In(lang)} }
 // product is the title of every dialog but the state's.
 const product = "CPx Bridge"
 
-// quiet: whoever types in the browser as a dialog opens by itself must neither
-// allow nor cancel anything. In milliseconds.
+// quiet is the quiet time in milliseconds of a dialog that opens by itself: a person
+// typing in the browser then must neither allow nor cancel anything.
 const quiet = 600
 
-// about is the part of a dialog that says who asks.
+// about is the part of a dialog that names the caller.
 func (q questions) about(c Caller) dialog.Request {
 	r := dialog.Request{
 		Title: product, Quiet: quiet,
@@ -31,7 +31,7 @@ func (q questions) about(c Caller) dialog.Request {
 	return r
 }
 
-// yesOrNo has the keyboard on "no": Enter allows nothing.
+// yesOrNo adds two buttons, of which "no" is the default: Enter allows nothing.
 func yesOrNo(r dialog.Request, yes, no string) dialog.Request {
 	r.Buttons = []dialog.Button{{Label: no, Answer: dialog.Cancel, Default: true}, {Label: yes, Answer: dialog.OK}}
 	return r
@@ -65,7 +65,7 @@ func (q questions) askChoice(c Caller, choices []Holder) dialog.Request {
 	return r
 }
 
-// askPIN is for a dialog that has an entry after its text.
+// askPIN is for a dialog with an entry after its text.
 func (q questions) askPIN(p PIN) dialog.Request {
 	r := q.aboutPIN(p)
 	r.Text = q.Text("dialog.pin_label")
@@ -73,7 +73,7 @@ func (q questions) askPIN(p PIN) dialog.Request {
 	return r
 }
 
-// askPINPad stands in place of an entry where the PIN is typed on the reader.
+// askPINPad replaces the entry where the PIN is typed on the reader.
 func (q questions) askPINPad(p PIN) dialog.Request {
 	r := q.aboutPIN(p)
 	r.Text = q.Text("dialog.on_pin_pad")
@@ -103,15 +103,15 @@ func (q questions) forCard(reader bool) string {
 	return q.Text("dialog.insert_card")
 }
 
-// wait makes a dialog that stands until something else has happened; its one
+// wait makes a dialog that is open until something else has happened; its only
 // button cancels.
 func (q questions) wait(r dialog.Request) dialog.Request {
 	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel, Default: true}}
 	return r
 }
 
-// askNothing stands before a PIN that a window without a quiet time asks for:
-// what is still being typed in the browser goes there.
+// askNothing comes before a PIN dialog that has no quiet time: it receives what is
+// still being typed in the browser.
 func (q questions) askNothing(c Caller) dialog.Request {
 	r := q.about(c)
 	r.Title, r.Text, r.Passes = product+" …", q.Text("dialog.pin_comes"), true
@@ -128,7 +128,7 @@ func (q questions) notice(title, text string) dialog.Request {
 	}
 }
 
-// holder is whose card it is and, on a line of its own, which.
+// holder says whose card it is and, on a line of its own, which one.
 func (q questions) holder(h Holder) string {
 	text := q.Text("dialog.card_of", safe(h.Name, maxName))
 	if more := append(details(h, maxName), q.expiry(h)...); len(more) > 0 {
@@ -137,7 +137,7 @@ func (q questions) holder(h Holder) string {
 	return text
 }
 
-// details are what tells one card of a holder from another.
+// details are what distinguishes a holder's cards.
 func details(h Holder, limit int) (list []string) {
 	for _, part := range []struct {
 		text  string
@@ -167,7 +167,7 @@ func (q questions) row(h Holder) dialog.Row {
 	}
 }
 
-// wrong says what was wrong with the last entry, "" where nothing was.
+// wrong says what was wrong with the last entry, "" where nothing.
 func (q questions) wrong(p PIN) string {
 	switch {
 	case p.LengthHint:

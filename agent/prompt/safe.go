@@ -8,34 +8,33 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Longest texts in a dialog, in characters. A text takes at most twice as many
-// bytes on the line, so that all of a dialog's together stay below maxLine.
+// Longest texts in a dialog, in characters. A text fills at most twice as many
+// bytes on the line, so that all texts of a dialog together stay below maxLine.
 const (
 	maxName   = 60
 	maxShort  = 20
-	maxOrigin = 54 // what GTK shows on one line
-	maxTold   = 400
+	maxOrigin = 54 // fits on one line of GTK's window
+	maxNotice = 400
 
-	// In a window of our own, which has no such line.
+	// In a window of our own, which has no limited line.
 	maxLong = 120
 	maxText = 20000
 )
 
-// blank are characters that a font shows as nothing without Unicode calling
-// them so.
+// blank are characters that look empty, though Unicode does not class them so.
 const blank = "\u2800"
 
-// safe makes text from outside fit to show: what a person would not see (control
-// characters, direction marks, zero-width ones) becomes U+FFFD, accents do not
-// pile up over other lines, and long text is cut in the middle.
+// safe makes text from outside safe to show: invisible characters (control
+// characters, direction marks, zero-width ones) become U+FFFD, accents do not pile
+// up over other lines, and of a long text the middle is left out.
 func safe(text string, limit int) string {
 	return shorten(flat(strings.Map(visible, text)), limit)
 }
 
-// mostAccents on one letter are more than any name needs.
+// mostAccents is the number of accents allowed on one letter; no name needs more.
 const mostAccents = 3
 
-// flat makes U+FFFD of the accents beyond.
+// flat replaces accents beyond mostAccents by U+FFFD.
 func flat(text string) string {
 	accents := 0
 	return strings.Map(func(r rune) rune {
@@ -50,8 +49,8 @@ func flat(text string) string {
 	}, text)
 }
 
-// Visible makes what a person would not see U+FFFD: for texts from outside that
-// are shown elsewhere than in a dialog.
+// Visible replaces invisible characters by U+FFFD, for texts from outside that are
+// shown outside of dialogs.
 func Visible(text string) string { return strings.Map(visible, text) }
 
 // safeLines is safe for a text of several lines.
@@ -72,22 +71,21 @@ func visible(r rune) rune {
 	return r
 }
 
-// shorten cuts the middle out of a text until it has at most limit characters,
+// shorten leaves out the middle of a text, so that it has at most limit characters,
 // in at most twice as many bytes of an Assuan line.
 func shorten(text string, limit int) string {
 	all := []rune(text)
 	short := text
-	for keep := limit; len([]rune(short)) > limit || len(escape(short)) > 2*limit; keep-- {
-		head := (keep - 1) / 2
-		tail := keep - 1 - head
+	for size := limit; len([]rune(short)) > limit || len(escape(short)) > 2*limit; size-- {
+		head := (size - 1) / 2
+		tail := size - 1 - head
 		short = string(all[:min(head, len(all))]) + "…" + string(all[max(0, len(all)-tail):])
 	}
 	return short
 }
 
-// safeOrigin shortens an origin at its beginning only, so that the registrable
-// domain, by which a person knows a site, always stands there whole. An origin
-// is ASCII; anything else becomes U+FFFD.
+// safeOrigin shortens an origin only before the registrable domain, by which a person
+// knows a site. An origin is ASCII; anything else becomes U+FFFD.
 func safeOrigin(origin string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
@@ -111,9 +109,9 @@ func safeOrigin(origin string) string {
 		end += ":" + u.Port()
 	}
 	before := strings.TrimSuffix(host, domain)
-	room := max(0, maxOrigin-len(u.Scheme)-len("://")-len("…")-len(end))
-	if len(before) > room {
-		before = "…" + before[len(before)-room:]
+	space := max(0, maxOrigin-len(u.Scheme)-len("://")-len("…")-len(end))
+	if len(before) > space {
+		before = "…" + before[len(before)-space:]
 	}
 	if short := u.Scheme + "://" + before + end; len(escape(short)) <= 2*maxOrigin {
 		return short

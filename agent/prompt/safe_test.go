@@ -57,8 +57,8 @@ func TestSafeOrigin(t *testing.T) {
 	}
 }
 
-// TestDomain: what stands out in an origin is what a person knows the site by,
-// and stands in what is shown.
+// TestDomain: the emphasised part of an origin is the domain by which a person knows
+// the site, and the shown origin holds it.
 func TestDomain(t *testing.T) {
 	for origin, want := range map[string]string{
 		"https://portail.example.fr:8443":                         "example.fr",
@@ -78,7 +78,7 @@ func TestDomain(t *testing.T) {
 	}
 }
 
-// TestFirstLine: Qt takes a text for markup by its first line, which therefore
+// TestFirstLine: Qt decides by the first line whether a text is markup, so that line
 // holds nothing from outside.
 func TestFirstLine(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {

@@ -2,8 +2,8 @@ package prompt
 
 import "unsafe"
 
-// perMonitor makes the thread's windows sharp on every screen, where the system
-// can (Windows 10 and later); the function returned takes it back.
+// perMonitor makes the thread's windows sharp on every screen, where the system can
+// (Windows 10 and later); the returned function undoes that.
 func perMonitor() func() {
 	if procAwareness.Find() != nil {
 		return func() {}
@@ -68,8 +68,8 @@ func lineWidth(window, font uintptr, texts ...string) (widest int32) {
 	return widest
 }
 
-// place gives a window room for that much inside, in the middle of the screen.
-func place(window uintptr, width, height int32) {
+// centre gives a window that size inside, and moves it to the middle of the screen.
+func centre(window uintptr, width, height int32) {
 	var outer, inner rect
 	_, _, _ = procGetRect.Call(window, uintptr(unsafe.Pointer(&outer)))
 	_, _, _ = procGetClient.Call(window, uintptr(unsafe.Pointer(&inner)))
@@ -81,10 +81,10 @@ func place(window uintptr, width, height int32) {
 	_, _, _ = procSetPos.Call(window, 0, uintptr(x), uintptr(y), uintptr(width), uintptr(height), swpNoZOrder)
 }
 
-// showInFront shows a window and gives it the keyboard. Windows lets only the
-// program in front hand the keyboard on, so the thread joins that one's input
-// for the moment, unless it hangs. Where all of that is refused the window still
-// stands above all others, and its button in the task bar blinks.
+// showInFront shows a window and gives it the keyboard. Windows allows only the
+// program in front to pass the keyboard on, so the thread joins that program's input
+// for a moment, unless it hangs. Where all of that is refused, the window is still
+// above all others, and its button in the task bar blinks.
 func showInFront(window uintptr) {
 	front, _, _ := procForeground.Call()
 	thread := currentThread()
@@ -115,8 +115,8 @@ func showInFront(window uintptr) {
 
 const transparent = 1
 
-// alertText is red where that can be read: not on a dark face, as of a theme of
-// high contrast.
+// alertText is red where that is legible: not on a dark background, such as that of a
+// high-contrast theme.
 func alertText() uint32 {
 	face, _, _ := procSysColour.Call(colourFace)
 	if face&0xff+face>>8&0xff+face>>16&0xff < 3*0xa0 {
@@ -141,13 +141,13 @@ type item struct {
 	Data                          uintptr
 }
 
-// drawnItem copies what the system points at: its memory is not Go's.
+// drawnItem copies what the system points to: its memory is not Go's.
 func drawnItem(l uintptr) (i item) {
 	_, _, _ = procMove.Call(uintptr(unsafe.Pointer(&i)), l, unsafe.Sizeof(i))
 	return i
 }
 
-// setRowHeight writes itemHeight of a MEASUREITEMSTRUCT: its fifth number.
+// setRowHeight sets itemHeight, the fifth number of a MEASUREITEMSTRUCT.
 func setRowHeight(l uintptr, height uint32) {
 	_, _, _ = procMove.Call(l+4*4, uintptr(unsafe.Pointer(&height)), unsafe.Sizeof(height))
 }

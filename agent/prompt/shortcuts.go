@@ -9,18 +9,18 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
-// shortcuts puts a mark before the first letter of each label that no label
-// before has: Alt with it presses the button. A mark of the label's own is
-// written twice.
+// shortcuts puts a mark before the first letter of each label that no earlier label
+// uses: Alt with that letter presses the button. A mark in the label itself is
+// doubled.
 func shortcuts(buttons []dialog.Button, mark string) []dialog.Button {
 	marked := slices.Clone(buttons)
-	taken := map[string]bool{}
+	used := map[string]bool{}
 	for i, b := range buttons {
 		at := -1
 		for pos, letter := range b.Label {
 			key := strings.ToLower(string(letter))
-			if key >= "a" && key <= "z" && !taken[key] {
-				taken[key], at = true, pos
+			if key >= "a" && key <= "z" && !used[key] {
+				used[key], at = true, pos
 				break
 			}
 		}

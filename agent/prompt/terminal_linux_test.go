@@ -15,8 +15,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// terminalHelper makes the test program ask once on its terminal: it names the
-// pinentry program.
+// terminalHelper names a pinentry program, and makes the test program ask once with
+// it on its terminal.
 const terminalHelper = "CPX_TEST_TERMINAL"
 
 const findProgram = "find"
@@ -89,7 +89,7 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// TestTerminalFound: without a display and with a terminal, one is found.
+// TestTerminalFound: without a display but with a terminal, a program is found.
 func TestTerminalFound(t *testing.T) {
 	testdesktop.Needs(t, "pinentry-tty")
 	r := onTerminal(t, findProgram)

@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// What user32 and gdi32 call their messages, styles and numbers (winuser.h,
-// wingdi.h).
+// Messages, styles and other constants of user32 and gdi32 (winuser.h, wingdi.h).
 const (
 	wmEnd, wmSetFont, wmClose, wmInitDialog, wmCommand = 0x8000, 0x30, 0x10, 0x110, 0x111 // wmEnd is ours, WM_APP
 	wmDrawItem, wmMeasureItem, wmColourStatic, wmCopy  = 0x2b, 0x2c, 0x138, 0x301
@@ -118,16 +117,16 @@ func send(window uintptr, message uint32, w, l uintptr) uintptr {
 	return answer
 }
 
-// isPress says that a message of isInput is a key or a button that goes down.
+// isPress reports whether a message of isInput is a key or button pressed down.
 func isPress(m uint32) bool {
 	switch m {
 	case wmKeyDown, wmSysKeyDown, 0x201, 0x203, 0x204, 0x206, 0x207, 0x209, 0x20b, 0x20d, 0xa1, 0xa3, 0xa4, 0xa6, 0xa7, 0xa9:
-		return true // the mouse's: left, right, middle and other buttons, each also twice; then on the frame
+		return true // of the mouse: left, right, middle and other buttons, single and double; then those on the frame
 	}
 	return false
 }
 
-// wide is text for the system, which takes no zero in it.
+// wide is text in the system's form, which must not hold a zero.
 func wide(text string) *uint16 {
 	p, err := windows.UTF16PtrFromString(text)
 	if err != nil {
@@ -144,8 +143,8 @@ func setText(window uintptr, text string) {
 	_, _, _ = procSetText.Call(window, uintptr(unsafe.Pointer(wide(text))))
 }
 
-// takeText reads an entry without a string of it, and leaves no copy of ours.
-func takeText(edit uintptr, most int) []byte {
+// readText reads an entry without making a string of it, and leaves no other copy.
+func readText(edit uintptr, most int) []byte {
 	buffer := make([]uint16, most+1)
 	defer clear(buffer)
 	count, _, _ := procGetText.Call(edit, uintptr(unsafe.Pointer(&buffer[0])), uintptr(len(buffer)))
@@ -172,7 +171,7 @@ func numberOf(window uintptr) uintptr {
 	return number
 }
 
-// forgetNumber is due before a window goes: the system keeps what is left.
+// forgetNumber is due before a window is destroyed: the system would keep the property.
 func forgetNumber(window uintptr) {
 	_, _, _ = procRemoveProp.Call(window, uintptr(unsafe.Pointer(numberName)))
 }
@@ -210,7 +209,7 @@ func currentThread() uintptr {
 
 func post(window uintptr, message uint32) { _, _, _ = procPost.Call(window, uintptr(message), 0, 0) }
 
-// nextMessage waits for a message; false is the one that ends the thread.
+// nextMessage waits for a message; false means the one that ends the thread.
 func nextMessage(m *message) (bool, error) {
 	got, _, err := procGetMessage.Call(uintptr(unsafe.Pointer(m)), 0, 0, 0)
 	if int32(got) < 0 {

@@ -13,7 +13,7 @@ import (
 // window shows windows of our own, each in a process of its own.
 type window struct{ command []string }
 
-// maxAnswer is more than any answer of the window's process.
+// maxAnswer is longer than any answer of the window's process, in bytes.
 const maxAnswer = 1 << 10
 
 // show shows one window until the person has answered or ctx ends. It returns
@@ -46,7 +46,7 @@ func (w window) converse(ctx context.Context, r dialog.Request) (answer dialog.A
 		return answer, err
 	}
 	defer p.end()
-	// Its standard input stays open: its end tells the window that the agent is gone.
+	// Its standard input stays open: the window closes when it ends, with the agent.
 	if err := json.NewEncoder(p.stdin).Encode(r); err != nil {
 		return answer, err
 	}

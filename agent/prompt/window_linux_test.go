@@ -64,7 +64,7 @@ func TestWindow(t *testing.T) {
 		keys      []string
 		want      answer
 	}{
-		{"consent", "fr", []string{"Return"}, answer{err: ErrCancelled}}, // typed too early, it is a no
+		{"consent", "fr", []string{"Return"}, answer{err: ErrCancelled}}, // an Enter typed too early is a no
 		{"consent", "fr", []string{"Tab", "Return"}, answer{}},
 		{"consent", "en", []string{"Escape"}, answer{err: ErrCancelled}},
 		{"PIN", "fr", []string{"1", "2", "3", "4", "Return"}, answer{pin: "1234"}},
@@ -119,8 +119,8 @@ func TestChooseWindow(t *testing.T) {
 		}
 		done <- i
 	}()
-	// The X server may give the second window the first one's number, so it is
-	// its program that tells them apart.
+	// The X server may give the second window the first one's number, so the two
+	// are distinguished by their processes.
 	first := s.Do("getwindowpid", s.Window(dialogTitle))
 	s.Do("key", "Tab", "Return")
 	for end := time.Now().Add(testdesktop.Patience); ; {

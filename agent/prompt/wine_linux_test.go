@@ -24,7 +24,7 @@ var (
 	nurse = prompt.Holder{Name: "TEST Dominique ÉPREUVE", Identifier: "810000000013", Profession: "Infirmier", Kind: "CPE", NotAfter: "30/06/2027"}
 )
 
-// windows asks on a Windows of the test's own.
+// windows asks in a wine of the test's own.
 type windows struct {
 	*testdesktop.Screen
 	wine    *winetest.Wine
@@ -37,7 +37,7 @@ type asking struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	out   bytes.Buffer
-	ready chan struct{} // one each time that the dialog begins to take keys
+	ready chan struct{} // receives each time that the dialog begins to accept keys
 }
 
 func (w *windows) ask(q ask.Question) *asking {
@@ -57,7 +57,7 @@ func (w *windows) ask(q ask.Question) *asking {
 	}
 	go func() {
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
-			if strings.Contains(lines.Text(), "takes keys") {
+			if strings.Contains(lines.Text(), "accepts keys") {
 				a.ready <- struct{}{}
 			}
 		}
@@ -68,7 +68,7 @@ func (w *windows) ask(q ask.Question) *asking {
 	return a
 }
 
-// window waits until the dialog stands in front and takes keys.
+// window waits until the dialog is in front and accepts keys.
 func (a *asking) window() string {
 	a.w.T.Helper()
 	testdesktop.Await(a.w.T, a.ready)
@@ -88,7 +88,7 @@ func (a *asking) answer() (got ask.Answer) {
 	return got
 }
 
-// TestWindows drives the dialogs of Windows with keys and the mouse.
+// TestWindows drives Windows' dialogs with keys and the mouse.
 func TestWindows(t *testing.T) {
 	s := testdesktop.NewScreen(t)
 	s.Manage()
@@ -155,8 +155,8 @@ func TestWindows(t *testing.T) {
 		}
 		s.Gone(dialogTitle)
 	})
-	// A dialog that lost the keyboard takes nothing until it has had it back for
-	// its time.
+	// A dialog that lost the keyboard accepts nothing until it has had it again for
+	// its quiet time.
 	t.Run("the keyboard comes back", func(t *testing.T) {
 		s.T = t
 		program := exec.Command(testdesktop.Needs(t, "xev"))

@@ -15,7 +15,7 @@ var (
 	cancelled = ask.Answer{Error: "cancelled"}
 )
 
-// TestKeyboard: everything is done by keyboard, and Enter alone allows nothing.
+// TestKeyboard: everything works by keyboard, and Enter alone allows nothing.
 func TestKeyboard(t *testing.T) {
 	s := screen(t)
 	s.Manage()
@@ -69,8 +69,7 @@ func TestKeyboard(t *testing.T) {
 func TestMouse(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	// Where a click falls, counted from the top left, where negative from the
-	// bottom right.
+	// A position from the top left, or where negative from the bottom right.
 	type point struct{ x, y int }
 	secondRow, thirdRow, use, cancel := point{250, 240}, point{250, 315}, point{-60, -35}, point{-160, -35}
 	for name, c := range map[string]struct {
@@ -102,7 +101,7 @@ func TestMouse(t *testing.T) {
 	}
 }
 
-// TestEnded: each window closes with its context and says how.
+// TestEnded: each window closes with its context, and the error says how.
 func TestEnded(t *testing.T) {
 	s := screen(t)
 	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "notice"} {

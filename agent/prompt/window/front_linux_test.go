@@ -26,11 +26,11 @@ func running(t *testing.T, out *testdesktop.Output, program string, args ...stri
 	})
 }
 
-// TestInFront: each dialog comes in front of the window that the person uses, and
-// no key meant for it goes there. The window is one that prints its keys.
+// TestInFront: each dialog opens in front of the window in use, and no key for the
+// dialog goes to that window, which prints its keys.
 func TestInFront(t *testing.T) {
 	s := screen(t)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // for the dialog of GNOME, which is a service
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // for GNOME's dialog, which is a service
 	s.Manage()
 	var keys testdesktop.Output
 	running(t, &keys, testdesktop.Needs(t, "xev"), "-event", "keyboard")
@@ -101,7 +101,7 @@ func TestStays(t *testing.T) {
 	<-a.answer
 }
 
-// onlyPinentry leaves one pinentry program on PATH, and the tools of the test.
+// onlyPinentry makes a PATH with only one pinentry program and the test's tools.
 func onlyPinentry(t *testing.T, name string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -113,11 +113,11 @@ func onlyPinentry(t *testing.T, name string) {
 	t.Setenv("PATH", dir)
 }
 
-// page shows what is typed in its title, so that it can be seen from outside.
+// page shows what is typed in its title, where the test can read it.
 const page = `data:text/html,<title>page</title><textarea autofocus oninput="document.title='page '+this.value"></textarea>`
 
-// TestBrowser: the same in front of a real browser in whose page the person
-// types. What is told can be copied into the page.
+// TestBrowser: the same in front of a real browser in whose page the person types. A
+// notice can be copied into the page.
 func TestBrowser(t *testing.T) {
 	s := screen(t)
 	s.Manage()
@@ -157,7 +157,7 @@ func TestBrowser(t *testing.T) {
 	pasted(t, s, onPage)
 }
 
-// pasted copies what a window tells into the page, while the window stands.
+// pasted copies a notice into the page while the window is open.
 func pasted(t *testing.T, s *testdesktop.Screen, onPage string) {
 	q := question("notice", "fr")
 	q.Text = "Carte : présente"
@@ -176,7 +176,7 @@ func pasted(t *testing.T, s *testdesktop.Screen, onPage string) {
 	}
 }
 
-// startBrowser shows the page in a window of its own and returns it.
+// startBrowser shows the page in a window of its own and returns the window.
 func startBrowser(t *testing.T, s *testdesktop.Screen) string {
 	t.Helper()
 	program, err := browser.Find()

@@ -10,7 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// askRole makes this program an agent that asks one question of that kind.
+// askRole makes this program an agent that asks one question of the named kind.
 const askRole = "CPX_TEST_ASK"
 
 func TestMain(m *testing.M) {
@@ -33,7 +33,7 @@ var (
 	}
 )
 
-// question is one of each kind, with the rest filled in.
+// question is a question of that kind, with all other fields set.
 func question(kind, lang string) ask.Question {
 	q := ask.Question{Kind: kind, Lang: lang, Caller: site, Holders: holders, Title: "CPx Bridge", Text: "Lecteurs : 1\nCarte : présente"}
 	if kind == "pad" {

@@ -1,4 +1,4 @@
-/* What the window is made of, without anything of its one question. */
+/* The parts of the window that do not depend on the question. */
 #ifndef CPX_PARTS_H
 #define CPX_PARTS_H
 

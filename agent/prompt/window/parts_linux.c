@@ -1,6 +1,6 @@
 #include "parts.h"
 
-/* A card with its chip, as in the tray. */
+/* A card with its chip, like the icon in the tray. */
 GdkPixbuf *cpx_picture(int size)
 {
 	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size, size);
@@ -52,7 +52,7 @@ GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWra
 	return l;
 }
 
-/* A tip for a line that did not fit, and for no other: it would stand in the way. */
+/* Shows a tip for a line that did not fit, and for no other: tips cover what is below. */
 static gboolean on_tip(GtkWidget *line, gint x, gint y, gboolean keyboard, GtkTooltip *tip, gpointer unused)
 {
 	(void)x;
@@ -65,7 +65,7 @@ static gboolean on_tip(GtkWidget *line, gint x, gint y, gboolean keyboard, GtkTo
 	return TRUE;
 }
 
-/* One line whatever the width. */
+/* One line, shortened to the width. */
 GtkWidget *cpx_one_line(const char *text, gboolean strong)
 {
 	GtkWidget *l = label(text, strong, 1);

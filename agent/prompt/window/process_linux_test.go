@@ -20,7 +20,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
-// windowProcess is the process of the window that stands.
+// windowProcess is the process of the open window.
 func windowProcess(s *testdesktop.Screen, window string) int {
 	s.T.Helper()
 	pid, err := strconv.Atoi(s.Do("getwindowpid", window))
@@ -30,8 +30,8 @@ func windowProcess(s *testdesktop.Screen, window string) int {
 	return pid
 }
 
-// TestNothingToRead: what any program of the machine can read of a process says
-// neither who nor where.
+// TestNothingToRead: what other programs can read of the window's process names
+// neither holder nor site.
 func TestNothingToRead(t *testing.T) {
 	s := screen(t)
 	a := begin(t.Context(), dialogs(), question("choose", "fr"))
@@ -54,8 +54,7 @@ func TestNothingToRead(t *testing.T) {
 	<-a.answer
 }
 
-// TestCrash: a window that dies costs nothing but the nicer window: the question
-// is asked again, through pinentry.
+// TestCrash: where a window crashes, pinentry asks the question again.
 func TestCrash(t *testing.T) {
 	s := screen(t)
 	s.Manage()
@@ -89,8 +88,8 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestNoDisplay: without a display, or with one that does not answer, there is
-// an error, and at once.
+// TestNoDisplay: without a display, or with one that does not answer, there is an
+// error at once.
 func TestNoDisplay(t *testing.T) {
 	t.Setenv("WAYLAND_DISPLAY", "")
 	null, err := os.Open(os.DevNull)
@@ -98,7 +97,7 @@ func TestNoDisplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	terminal := os.Stdin
-	os.Stdin = null // a person's terminal would be asked on
+	os.Stdin = null // pinentry would ask on the tester's terminal
 	defer func() { os.Stdin = terminal }()
 	for _, display := range []string{"", ":65000"} {
 		t.Setenv("DISPLAY", display)
@@ -110,8 +109,8 @@ func TestNoDisplay(t *testing.T) {
 	}
 }
 
-// TestAgentGone: no window outlives the agent, however it ends.
-func TestAgentGone(t *testing.T) {
+// TestAgentEnds: no window outlives the agent, however that ends.
+func TestAgentEnds(t *testing.T) {
 	s := screen(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), askRole+"=choose")
@@ -121,7 +120,7 @@ func TestAgentGone(t *testing.T) {
 	defer func() { _ = cmd.Wait() }()
 	pid := windowProcess(s, s.Ready(dialogTitle))
 	if pid == cmd.Process.Pid {
-		t.Fatal("the window stands in the agent's own process")
+		t.Fatal("the window is in the agent's own process")
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -152,10 +151,10 @@ func play(t *testing.T, request any) (in io.WriteCloser, out *bufio.Reader, cmd 
 	return in, bufio.NewReader(stdout), cmd
 }
 
-// hour is a quiet time that cannot end by itself.
+// hour is a quiet time that does not end during a test, in milliseconds.
 const hour = 3600 * 1000
 
-// yesOrNo is a question whose quiet time is that long.
+// yesOrNo is a question with that quiet time, in milliseconds.
 func yesOrNo(quiet int) dialog.Request {
 	return dialog.Request{
 		Title: "CPx Bridge", Origin: site.Origin, Text: "?", Quiet: quiet, Rows: []dialog.Row{{Name: "TEST", Spoken: "TEST"}},
@@ -163,8 +162,8 @@ func yesOrNo(quiet int) dialog.Request {
 	}
 }
 
-// says waits for a window's answer and its end.
-func says(t *testing.T, out *bufio.Reader, cmd *exec.Cmd, want string) {
+// expectAnswer waits for a window's answer and the end of its process.
+func expectAnswer(t *testing.T, out *bufio.Reader, cmd *exec.Cmd, want string) {
 	t.Helper()
 	line, err := out.ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != want {
@@ -175,8 +174,8 @@ func says(t *testing.T, out *bufio.Reader, cmd *exec.Cmd, want string) {
 	}
 }
 
-// waits is how often the window's quiet time has begun anew.
-func waits(s *testdesktop.Screen, window string) int {
+// quietStarts is how often the window's quiet time has started again.
+func quietStarts(s *testdesktop.Screen, window string) int {
 	s.T.Helper()
 	_, number, ok := strings.Cut(s.RoleOf(window), "cpx-quiet-")
 	n, err := strconv.Atoi(number)
@@ -187,7 +186,7 @@ func waits(s *testdesktop.Screen, window string) int {
 }
 
 // TestTypedTooEarly: keys and clicks that were meant for another window answer
-// nothing, and whoever goes on with them is waited for.
+// nothing, and the window waits for their end.
 func TestTypedTooEarly(t *testing.T) {
 	s := screen(t)
 	s.Manage()
@@ -195,27 +194,27 @@ func TestTypedTooEarly(t *testing.T) {
 	window := s.Window(dialogTitle)
 	s.InFront(window)
 	before := 0
-	s.Await("its time has begun", func() bool { return strings.HasPrefix(s.RoleOf(window), "cpx-quiet-") })
-	waitsAnew := func(what string, times int) {
+	s.Await("the quiet time has started", func() bool { return strings.HasPrefix(s.RoleOf(window), "cpx-quiet-") })
+	restarts := func(what string, times int) {
 		t.Helper()
-		s.Await(what+" begins its time anew", func() bool { return waits(s, window) >= before+times })
-		before = waits(s, window)
+		s.Await(what+" restarts the quiet time", func() bool { return quietStarts(s, window) >= before+times })
+		before = quietStarts(s, window)
 	}
-	waitsAnew("the keyboard", 0)
+	restarts("the keyboard", 0)
 	width, height := s.Size(window)
 	keys := []string{"Return", "space", "alt+y", "Escape", "alt+n", "Tab", "space", "Return"}
 	s.Do(append([]string{"key"}, keys...)...)
-	waitsAnew("each key", len(keys))
+	restarts("each key", len(keys))
 	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "--repeat", "3", "--delay", "10", "1")
-	waitsAnew("each click", 3)
-	// Alt+F4 goes to the window manager, which closes the window: it still
-	// stands, and answers only now.
+	restarts("each click", 3)
+	// The window is still open and answers only now: Alt+F4 goes to the window
+	// manager, which closes it.
 	s.Do("key", "alt+F4")
-	says(t, out, cmd, `{"answer":"cancel","row":0}`)
+	expectAnswer(t, out, cmd, `{"answer":"cancel","row":0}`)
 }
 
-// TestKeyboardComesBack: a window that lost the keyboard, perhaps to one that
-// stood in front of it, takes nothing until it has been quiet for its time again.
+// TestKeyboardComesBack: a window that lost the keyboard, perhaps to one that opened
+// in front of it, accepts nothing until another quiet time has passed.
 func TestKeyboardComesBack(t *testing.T) {
 	s := screen(t)
 	s.Manage()
@@ -227,21 +226,21 @@ func TestKeyboardComesBack(t *testing.T) {
 	s.Do("windowactivate", "--sync", other)
 	width, height := s.Size(window)
 	lost := -1
-	s.Await("it takes nothing", func() bool { lost = waits(s, window); return lost >= 0 })
+	s.Await("it accepts nothing", func() bool { lost = quietStarts(s, window); return lost >= 0 })
 	s.Do("windowactivate", "--sync", window)
 	s.Role(window, "cpx-ready")
 	s.InFront(window)
 	s.Do("windowactivate", "--sync", other)
-	s.Await("it takes nothing again", func() bool { return waits(s, window) >= lost+2 })
+	s.Await("it accepts nothing again", func() bool { return quietStarts(s, window) >= lost+2 })
 	s.Do("windowactivate", "--sync", window)
 	s.InFront(window)
 	s.Role(window, "cpx-ready")
 	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "1")
-	says(t, out, cmd, `{"answer":"ok","row":0}`)
+	expectAnswer(t, out, cmd, `{"answer":"ok","row":0}`)
 }
 
-// TestPasses: a window that stands before a PIN swallows what is typed, and goes
-// by itself when nothing is.
+// TestPasses: a window before a PIN dialog swallows what is typed, and closes by
+// itself once nothing is.
 func TestPasses(t *testing.T) {
 	s := screen(t)
 	s.Manage()
@@ -250,28 +249,28 @@ func TestPasses(t *testing.T) {
 	window := s.Window("^CPx Bridge …$")
 	s.InFront(window)
 	before := -1
-	s.Await("its time has begun", func() bool { before = waits(s, window); return before >= 0 })
+	s.Await("the quiet time has started", func() bool { before = quietStarts(s, window); return before >= 0 })
 	s.Do("key", "1", "2", "3", "4", "Return", "Escape", "space")
-	s.Await("each key begins its time anew", func() bool { return waits(s, window) >= before+7 })
+	s.Await("each key restarts the quiet time", func() bool { return quietStarts(s, window) >= before+7 })
 	s.Do("key", "alt+F4")
-	says(t, out, cmd, `{"answer":"cancel","row":0}`)
+	expectAnswer(t, out, cmd, `{"answer":"cancel","row":0}`)
 
 	r.Quiet = 50
 	_, out, cmd = play(t, r)
-	says(t, out, cmd, `{"answer":"ok","row":-1}`)
+	expectAnswer(t, out, cmd, `{"answer":"ok","row":-1}`)
 }
 
-// TestPassesUnseen: where the desktop keeps the keyboard from it, what is typed is
-// not seen: it stands longer, and not for ever.
+// TestPassesUnseen: a window that the desktop does not give the keyboard cannot see
+// what is typed: it stays open longer, but not for ever.
 func TestPassesUnseen(t *testing.T) {
 	s := screen(t)
 	s.ManageWithoutFocus()
 	_, out, cmd := play(t, dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: 1000, Passes: true})
 	s.Role(s.Find("^CPx Bridge …$"), "cpx-quiet-6")
-	says(t, out, cmd, `{"answer":"ok","row":-1}`)
+	expectAnswer(t, out, cmd, `{"answer":"ok","row":-1}`)
 }
 
-// TestBadRequest: a process that is asked nonsense says so by its status.
+// TestBadRequest: a process with a bad request exits with its own status.
 func TestBadRequest(t *testing.T) {
 	for _, request := range []any{"nonsense", map[string]string{}, []int{1}} {
 		_, out, cmd := play(t, request)
@@ -284,8 +283,8 @@ func TestBadRequest(t *testing.T) {
 	}
 }
 
-// TestHostile: whatever a card says, the window fits on the screen with its
-// buttons, and still serves.
+// TestHostile: whatever texts a card holds, the window with its buttons fits on the
+// screen, and still works.
 func TestHostile(t *testing.T) {
 	s := screen(t)
 	s.Manage()

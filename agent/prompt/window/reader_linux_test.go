@@ -10,7 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// reader starts a screen that a screen reader sees.
+// reader starts a screen that a screen reader can read.
 func reader(t *testing.T) (*testdesktop.Screen, *testdesktop.Reader) {
 	t.Helper()
 	s := screen(t)
@@ -22,13 +22,13 @@ func reader(t *testing.T) (*testdesktop.Screen, *testdesktop.Reader) {
 	return s, r
 }
 
-// read are the things that a person can read or use, in their order.
+// read lists what a person can read or use, in its order.
 func read(window testdesktop.Thing) (list []string) {
 	inRow := false
 	for _, thing := range window.All() {
 		switch thing.Role {
 		case "list item":
-			inRow = true // its labels say the same again
+			inRow = true // its labels repeat its name
 		case "push button", "list box":
 			inRow = false
 		}
@@ -51,8 +51,8 @@ func focused(window testdesktop.Thing) string {
 	return ""
 }
 
-// TestScreenReader: each window says all in the right order, the keyboard stands
-// where it is safe, and nothing that can be used is without a name.
+// TestScreenReader: each window reads everything in the right order, the focus is on
+// a safe control, and every usable control has a name.
 func TestScreenReader(t *testing.T) {
 	s, r := reader(t)
 	asks := []string{"label: Identification demandée par le site", "label: https://portail.example.fr", "label: depuis le programme firefox-esr"}
@@ -96,10 +96,10 @@ func TestScreenReader(t *testing.T) {
 				t.Errorf("it reads\n%s\nwant\n%s\n\n%s", strings.Join(got, "\n"), strings.Join(want.reads, "\n"), window.Outline())
 			}
 			if got := focused(window); got != want.focus {
-				t.Errorf("the keyboard is at %q", got)
+				t.Errorf("the focus is on %q", got)
 			}
 			if kind != "notice" && !strings.Contains(window.Description, site.Origin) {
-				t.Errorf("as it opens, it says %q", window.Description)
+				t.Errorf("when it opens, it reads %q", window.Description)
 			}
 			for _, thing := range window.All() {
 				if thing.Role == "list box" && !slices.Equal(thing.Relations[testdesktop.Labelled], []string{"Quel certificat utiliser\u00a0?"}) {
@@ -113,9 +113,9 @@ func TestScreenReader(t *testing.T) {
 	}
 }
 
-// TestHostileRead: names are read as they stand on the card, without what cannot
-// be seen, and never as markup.
-func TestHostileRead(t *testing.T) {
+// TestScreenReaderOnHostileTexts: names are read as on the card, without invisible
+// characters, and never as markup.
+func TestScreenReaderOnHostileTexts(t *testing.T) {
 	s, r := reader(t)
 	for name, text := range hostile {
 		t.Run(name, func(t *testing.T) {
@@ -156,10 +156,10 @@ func TestHostileRead(t *testing.T) {
 	}
 }
 
-// TestPINRead: what a screen reader sees of the pinentry programs. Their own
-// limits stand in docs/accessibility.md; the one of Qt is not here, because it
-// does not always find the accessibility bus.
-func TestPINRead(t *testing.T) {
+// TestScreenReaderOnPIN: what a screen reader reads of the pinentry programs. Their
+// own limits are in docs/accessibility.md; Qt's is left out, because it does not
+// always find the accessibility bus.
+func TestScreenReaderOnPIN(t *testing.T) {
 	s, r := reader(t)
 	for _, program := range []string{"pinentry-gnome3", "pinentry-gtk-2"} {
 		t.Run(program, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestPINRead(t *testing.T) {
 				return w.Name == "CPx Bridge" && strings.Contains(w.Outline(), "Valider") && focused(w) != ""
 			})
 			if got := focused(window); !strings.HasPrefix(got, "password text:") {
-				t.Errorf("the keyboard is at %q:\n%s", got, window.Outline())
+				t.Errorf("the focus is on %q:\n%s", got, window.Outline())
 			}
 			all := window.Outline()
 			for _, text := range []string{site.Origin, holders[0].Name, "Code porteur incorrect.", "dernier essai", "Code porteur\\u00a0:", `"Annuler"`, `"Valider"`} {

@@ -22,8 +22,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
-// Command starts this program as a window's process, for prompt.Options. It is
-// nil where the program cannot be named.
+// Command is the command that starts this program as a window's process, for
+// prompt.Options. It is nil where the program's path is unknown.
 func Command() []string {
 	line, err := role.DialogWindow.CommandLine()
 	if err != nil {
@@ -32,15 +32,15 @@ func Command() []string {
 	return line
 }
 
-// RunChildRole makes this program the process of one window where its arguments
-// say so, and then never returns. A program that hands Command to a Prompter
-// calls it first in main.
+// RunChildRole makes this program the process of one window where its arguments say
+// so, and then never returns. A program that passes Command to a Prompter must call it
+// first in main.
 func RunChildRole() {
 	if _, asked := role.DialogWindow.Asked(0, 0); !asked {
 		return
 	}
 	runtime.LockOSThread() // the toolkit is for one thread
-	_ = nodump.Set()       // names of holders are for no core dump
+	_ = nodump.Set()       // no holder's name may be in a core dump
 	in := json.NewDecoder(os.Stdin)
 	var r dialog.Request
 	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 && !r.Passes {
@@ -48,7 +48,7 @@ func RunChildRole() {
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(role.ExitDone) // the agent closed its end, or is gone
+		os.Exit(role.ExitDone) // the agent closed its end, or has ended
 	}()
 	if C.cpx_display() == 0 {
 		os.Exit(role.ExitNoDisplay)
@@ -67,12 +67,12 @@ func RunChildRole() {
 	os.Exit(role.ExitDone)
 }
 
-// strs are texts for C, freed together: the toolkit makes copies.
+// strs are texts for C, freed together, because the toolkit copies them.
 type strs []*C.char
 
 func (s *strs) c(text string) *C.char {
-	// A zero byte would end the text early, and what is not UTF-8 is an error
-	// to the toolkit. The agent sends neither.
+	// A zero byte would end the text early, and the toolkit accepts only UTF-8. The
+	// agent sends neither.
 	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
 	p := C.CString(text)
 	*s = append(*s, p)
@@ -116,7 +116,7 @@ func (s *strs) build(r dialog.Request) {
 	}
 }
 
-// marked is where the domain stands in the origin, or all of that.
+// marked is the position of the domain in the origin, or all of the origin.
 func marked(r dialog.Request) (from, to int) {
 	if from = strings.LastIndex(r.Origin, r.Domain); r.Domain == "" || from < 0 {
 		return 0, len(r.Origin)
@@ -124,7 +124,7 @@ func marked(r dialog.Request) (from, to int) {
 	return from, from + len(r.Domain)
 }
 
-// spoken is what a screen reader says of the window as it opens.
+// spoken is what a screen reader reads when the window opens.
 func spoken(r dialog.Request) string {
 	var parts []string
 	for _, part := range slices.Concat([]string{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, []string{r.Text}) {

@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// pictureVariable names a file for a picture of the window, for who wants to look.
+// pictureVariable names a file for a picture of the window, for people.
 const pictureVariable = "CPX_TEST_PICTURE"
 
-// TestStateIsWide: a long text gets room for its lines, on the screen; a question
-// does not.
-func TestStateIsWide(t *testing.T) {
+// TestLongTextIsWide: a window with a long text is wide enough for its lines, within
+// the screen; a question's is not.
+func TestLongTextIsWide(t *testing.T) {
 	s := screen(t)
 	s.Manage()
 	line := "  80eb8275bc47  CAMILLE TEST-CPS0001  899700070016  (CPS, Pharmacien, 25/11/2029, utilisable) ← prochaine connexion\n"
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	told := make(chan error, 1)
-	go func() { told <- dialogs().Show(ctx, "fr", "CPx Bridge", "Certificats :\n"+strings.Repeat(line, 12)) }()
+	done := make(chan error, 1)
+	go func() { done <- dialogs().Show(ctx, "fr", "CPx Bridge", "Certificats :\n"+strings.Repeat(line, 12)) }()
 	window := s.Ready(dialogTitle)
 	if width, height := s.Size(window); width < 750 || width > 900 || height < 450 || height > 600 { // of 900 x 600
 		t.Errorf("%d x %d", width, height)
@@ -36,7 +36,7 @@ func TestStateIsWide(t *testing.T) {
 		_ = f.Close()
 	}
 	s.Do("windowactivate", "--sync", window, "key", "Escape")
-	if err := <-told; err != nil {
+	if err := <-done; err != nil {
 		t.Error(err)
 	}
 	s.Gone(dialogTitle)

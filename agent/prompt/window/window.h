@@ -1,6 +1,5 @@
-/* One dialog window with GTK 3. Every function is for one thread. All text is
-   taken as it is, never as markup; an underscore makes a shortcut in the label
-   of a button only. */
+/* One dialog window with GTK 3. All functions are for one thread. Text is never
+   markup; an underscore makes a shortcut in the label of a button only. */
 #ifndef CPX_WINDOW_H
 #define CPX_WINDOW_H
 

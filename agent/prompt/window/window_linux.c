@@ -7,7 +7,7 @@
 #define WIDTH 500
 #define LIST_HEIGHT 320
 #define BODY_HEIGHT 320
-#define BODY_WIDE 900 /* a certificate's line at the usual size of letters */
+#define BODY_WIDE 900 /* fits a certificate's line at the usual font size */
 #define BODY_TALL 600
 #define HANGING 32
 #define ICON_SIZE 48
@@ -15,12 +15,12 @@
 /* The process shows one window. */
 static struct {
 	GtkWidget *window, *box, *holder, *question, *list, *body, *buttons, *first, *preferred;
-	int quiet_ms;           /* it takes keys and clicks only after that */
-	gboolean passes;        /* and then closes by itself */
-	gboolean mapped, takes; /* keys and clicks */
-	guint quiet;            /* the timer, 0 where none runs */
-	int waits;              /* how often it began anew */
-	int unseen;             /* how often it ended without the keyboard */
+	int quiet_ms;             /* it accepts keys and clicks only after that */
+	gboolean passes;          /* and then closes by itself */
+	gboolean mapped, accepts; /* keys and clicks */
+	guint quiet;              /* the timer, 0 where none runs */
+	int quiet_starts;         /* how often it was started */
+	int unseen;               /* how often it ended without the keyboard */
 	gboolean answered;
 	int answer, row;
 } w;
@@ -36,19 +36,19 @@ static void finish(int answer)
 
 static void ready(void)
 {
-	w.takes = TRUE;
+	w.accepts = TRUE;
 	if (w.passes) {
 		finish(CPX_OK);
 		return;
 	}
-	gtk_window_set_focus_visible(GTK_WINDOW(w.window), TRUE); /* mapping takes it away */
+	gtk_window_set_focus_visible(GTK_WINDOW(w.window), TRUE); /* mapping clears it */
 	gtk_widget_queue_draw(w.window);
 	gtk_window_set_role(GTK_WINDOW(w.window), "cpx-ready"); /* tests wait for it */
 }
 
-/* Where somebody decides which window has the keyboard, a window without it takes
-   nothing: what is typed is not meant for it, and a click may be meant for what
-   stood in front of it a moment ago. */
+/* Where a window manager decides which window has the keyboard, a window without it
+   accepts nothing: what is typed is not meant for it, and a click may be meant for a
+   window that was in front of it a moment ago. */
 static gboolean has_keyboard(void)
 {
 #ifdef GDK_WINDOWING_X11
@@ -59,11 +59,11 @@ static gboolean has_keyboard(void)
 	return gtk_window_is_active(GTK_WINDOW(w.window));
 }
 
-/* A window that passes and has not got the keyboard yet does not see what is typed.
-   Where it never gets it, on a locked screen say, it does not stand for ever. */
+/* A window that passes cannot see what is typed before it has the keyboard. Where it
+   never gets the keyboard, as on a locked screen, it must not stay open for ever. */
 #define UNSEEN 6
 
-static void wait_anew(void);
+static void await_quiet(void);
 
 static gboolean on_quiet(gpointer unused)
 {
@@ -73,20 +73,20 @@ static gboolean on_quiet(gpointer unused)
 		ready();
 	else if (w.passes) {
 		w.unseen++;
-		wait_anew();
+		await_quiet();
 	}
 	return G_SOURCE_REMOVE;
 }
 
-/* Takes nothing from now on, until it has been quiet for its time. */
-static void wait_anew(void)
+/* Swallows input from now on, until the quiet time has passed. */
+static void await_quiet(void)
 {
 	char *role;
 
 	if (w.quiet_ms == 0 || !w.mapped)
 		return;
-	w.takes = FALSE;
-	role = g_strdup_printf("cpx-quiet-%d", w.waits++); /* tests wait for it too */
+	w.accepts = FALSE;
+	role = g_strdup_printf("cpx-quiet-%d", w.quiet_starts++); /* tests wait for it too */
 	gtk_window_set_role(GTK_WINDOW(w.window), role);
 	g_free(role);
 	if (w.quiet != 0)
@@ -94,14 +94,14 @@ static void wait_anew(void)
 	w.quiet = g_timeout_add(w.quiet_ms, on_quiet, NULL);
 }
 
-/* The keyboard comes, perhaps from a window that the person was still typing
-   in, or goes. */
+/* The window got the keyboard, perhaps from one that the person was still typing in,
+   or lost it. */
 static gboolean on_focus(GtkWidget *widget, GdkEventFocus *event, gpointer unused)
 {
 	(void)widget;
 	(void)event;
 	(void)unused;
-	wait_anew();
+	await_quiet();
 	return FALSE;
 }
 
@@ -122,20 +122,20 @@ static gboolean is_input(GdkEventType type)
 	}
 }
 
-/* Sees every event before any widget does. Whoever goes on typing or clicking
+/* Receives every event before any widget does. A person who goes on typing or clicking
    has not read the question yet, however long that takes. */
 static void on_event(GdkEvent *event, gpointer unused)
 {
 	(void)unused;
-	if (w.takes || w.quiet_ms == 0 || !is_input(event->type)) {
+	if (w.accepts || w.quiet_ms == 0 || !is_input(event->type)) {
 		gtk_main_do_event(event);
 		return;
 	}
 	if (event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
-		wait_anew();
+		await_quiet();
 }
 
-/* GTK's Tab would go through the rows, and choose each on its way. */
+/* GTK's Tab would visit the rows, and choose each of them. */
 static gboolean leave_list(gboolean back)
 {
 	GtkWidget *focus = gtk_window_get_focus(GTK_WINDOW(w.window));
@@ -218,8 +218,8 @@ void cpx_begin(const char *title, const char *spoken, int quiet_ms, int passes)
 	g_signal_connect(w.window, "delete-event", G_CALLBACK(on_delete), NULL);
 }
 
-/* Never shortened: the site must be seen whole. The domain in it, by which a
-   person knows a site, stands out where it is known. */
+/* Never shortened: the whole site must be visible. The domain in it, by which a
+   person knows a site, is bold. */
 static GtkWidget *site_line(const char *origin, int domain, int domain_end)
 {
 	GtkWidget *l = cpx_wrapped(origin, FALSE, PANGO_SCALE_LARGE, PANGO_WRAP_CHAR);
@@ -261,8 +261,7 @@ void cpx_holder(const char *line, int first)
 	gtk_box_pack_start(GTK_BOX(w.holder), cpx_wrapped(line, first, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 }
 
-/* Themes that write light on dark often have the red of the others, in which
-   nothing can be read there. */
+/* Light-on-dark themes often have the red of other themes, which is illegible there. */
 static gboolean light_on_dark(GtkStyleContext *style)
 {
 	GdkRGBA text;
@@ -270,8 +269,7 @@ static gboolean light_on_dark(GtkStyleContext *style)
 	return gtk_style_context_lookup_color(style, "theme_fg_color", &text) && text.red + text.green + text.blue > 1.5;
 }
 
-/* In the theme's colour of errors where that can be read; the words say it all
-   without. */
+/* In the theme's colour of errors where that is legible; the text suffices without. */
 void cpx_alert(const char *text)
 {
 	GtkWidget *l = cpx_wrapped(text, TRUE, 1, PANGO_WRAP_WORD_CHAR);
@@ -344,13 +342,13 @@ void cpx_row(const char *name, const char *detail, const char *note, const char 
 		w.first = row;
 }
 
-/* As large as a long text wants, and no larger than the screen. */
+/* As large as a long text needs, but no larger than the screen. */
 static void widen(void)
 {
 	GdkRectangle free = { 0, 0, BODY_WIDE, BODY_TALL };
 	GdkMonitor *monitor = gdk_display_get_primary_monitor(gdk_display_get_default());
 
-	if (monitor == NULL) /* Wayland knows no first one */
+	if (monitor == NULL) /* Wayland has no primary one */
 		monitor = gdk_display_get_monitor(gdk_display_get_default(), 0);
 	if (monitor != NULL)
 		gdk_monitor_get_workarea(monitor, &free);
@@ -372,7 +370,7 @@ void cpx_body(const char *text)
 	gtk_text_view_set_editable(GTK_TEXT_VIEW(w.body), FALSE);
 	gtk_text_view_set_accepts_tab(GTK_TEXT_VIEW(w.body), FALSE); /* Tab leaves it */
 	gtk_text_view_set_wrap_mode(GTK_TEXT_VIEW(w.body), GTK_WRAP_WORD_CHAR);
-	gtk_text_view_set_indent(GTK_TEXT_VIEW(w.body), -HANGING); /* where a line ends and goes on */
+	gtk_text_view_set_indent(GTK_TEXT_VIEW(w.body), -HANGING); /* shows where a line was wrapped */
 	gtk_text_view_set_left_margin(GTK_TEXT_VIEW(w.body), 8);
 	gtk_text_view_set_right_margin(GTK_TEXT_VIEW(w.body), 8);
 	gtk_text_view_set_top_margin(GTK_TEXT_VIEW(w.body), 8);
@@ -430,9 +428,9 @@ void cpx_button(const char *text, const char *done, int answer, int is_default)
 		w.preferred = button;
 }
 
-/* In front of the browser, with the keyboard: a window manager that keeps
-   windows from taking the focus compares the time that the window states with
-   the person's last key, and the X server's own time now is later. */
+/* In front of the browser, with the keyboard: a window manager that prevents windows
+   from stealing the focus compares the window's time with that of the person's last
+   key, and the X server's present time is later. */
 static void show(void)
 {
 	guint32 now = GDK_CURRENT_TIME;
@@ -460,7 +458,7 @@ static gboolean on_mapped(GtkWidget *widget, GdkEvent *event, gpointer unused)
 	w.mapped = TRUE;
 	if (w.quiet_ms == 0)
 		ready();
-	wait_anew();
+	await_quiet();
 	return FALSE;
 }
 

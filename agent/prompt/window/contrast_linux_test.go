@@ -13,7 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// picture is a window as the person sees it.
+// picture is what is visible of a window.
 func picture(s *testdesktop.Screen, window string) image.Image {
 	s.T.Helper()
 	cmd := exec.Command(testdesktop.Needs(s.T, "import"), "-window", window, "-silent", "png:-")
@@ -46,9 +46,9 @@ func contrast(a, b color.Color) float64 {
 	return (bright + 0.05) / (dark + 0.05)
 }
 
-// TestAlertsCanBeRead: what went wrong stands out and can be read, in light
-// themes and in dark ones.
-func TestAlertsCanBeRead(t *testing.T) {
+// TestContrastOfAlerts: alerts are coloured and legible, in light themes and in dark
+// ones.
+func TestContrastOfAlerts(t *testing.T) {
 	const enough = 4.5 // WCAG 2.1, 1.4.3
 	s := screen(t)
 	s.Manage()
