@@ -81,8 +81,8 @@ func (f *file) warning(key, text string) Warning {
 
 const maxSession = 4 * time.Hour
 
-// check validates the values. machine says that it is the machine's file.
-func (f *file) check(machine bool) error {
+// check validates the values.
+func (f *file) check() error {
 	if f.Modules != nil {
 		for _, path := range *f.Modules {
 			if !absolute(path) {
@@ -123,7 +123,7 @@ func (f *file) check(machine bool) error {
 			return err
 		}
 	}
-	return f.checkSession(machine)
+	return f.checkSession()
 }
 
 // A limit below a second would end modules that work; one above ten minutes would
@@ -155,14 +155,12 @@ func (f *file) checkPorts(table string, first, count *int) error {
 	return nil
 }
 
-func (f *file) checkSession(machine bool) error {
+func (f *file) checkSession() error {
 	if f.PIN.Session == nil {
 		return nil
 	}
 	d, err := time.ParseDuration(*f.PIN.Session)
 	switch {
-	case !machine:
-		return f.err("pin.session", "is taken from the machine's policy only")
 	case err != nil || d < 0:
 		return f.err("pin.session", fmt.Sprintf("%q: a duration such as 30m", *f.PIN.Session))
 	case d > maxSession:

@@ -84,16 +84,19 @@ func Load(paths Paths) (*Effective, error) {
 	if err := platformPolicy(); err != nil {
 		return nil, err
 	}
-	machine, err := readChecked(paths.Machine, true)
+	machine, err := readChecked(paths.Machine)
 	if err != nil {
 		return nil, err
 	}
-	user, err := readChecked(paths.User, false)
+	user, err := readChecked(paths.User)
 	if err != nil {
 		return nil, err
 	}
 	if user == nil && paths.UserRequired {
 		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
+	}
+	if user != nil && machine == nil && user.PIN.Session != nil { // beside a policy it is warned of, like others
+		return nil, user.err("pin.session", "is taken from the machine's policy only")
 	}
 	e := defaults()
 	if machine != nil {
@@ -115,12 +118,12 @@ func Load(paths Paths) (*Effective, error) {
 // person chooses elsewhere may override it.
 func (e *Effective) Fixed(key string) bool { return e.machine != nil && e.machine.sets(key) }
 
-func readChecked(path string, machine bool) (*file, error) {
+func readChecked(path string) (*file, error) {
 	f, err := read(path)
 	if err != nil || f == nil {
 		return nil, err
 	}
-	return f, f.check(machine)
+	return f, f.check()
 }
 
 func defaults() *Effective {
