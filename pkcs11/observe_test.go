@@ -254,23 +254,31 @@ func TestReadEachTime(t *testing.T) {
 	}
 }
 
-// A slot that could not be read is tried again.
+// A slot that could not be read, or the certificates of its card, are tried once
+// more.
 func TestReadingWithAFailedSlot(t *testing.T) {
-	p, f, _ := observing(t)
-	bad := current(t, p).Slots[0].ID
-	f.tokenErrOf = func(slot uint) error {
-		if slot == bad {
-			return wrap("C_GetTokenInfo", softHSM, p11.Error(p11.CKR_GENERAL_ERROR))
-		}
-		return nil
-	}
-	s, err := p.List(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.tokenErrOf = nil
-	if now := current(t, p); len(now.Slots) != len(s.Slots)+1 {
-		t.Errorf("%d slots, then %d", len(s.Slots), len(now.Slots))
+	failure := wrap("C_Any", softHSM, p11.Error(p11.CKR_GENERAL_ERROR))
+	for name, fail := range map[string]func(f *faulty, of func(slot uint) error){
+		"token":        func(f *faulty, of func(uint) error) { f.tokenErrOf = of },
+		"certificates": func(f *faulty, of func(uint) error) { f.open = of },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, f, _ := observing(t)
+			before := current(t, p)
+			fail(f, func(slot uint) error {
+				if slot == before.Slots[0].ID {
+					return failure
+				}
+				return nil
+			})
+			if s, err := p.List(t.Context()); err != nil || len(s.Certificates) >= len(before.Certificates) {
+				t.Fatalf("%d certificates, %v", len(s.Certificates), err)
+			}
+			fail(f, nil)
+			if now := current(t, p); len(now.Slots) != len(before.Slots) || len(now.Certificates) != len(before.Certificates) {
+				t.Errorf("%d slots, %d certificates", len(now.Slots), len(now.Certificates))
+			}
+		})
 	}
 }
 
