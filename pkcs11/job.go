@@ -34,7 +34,7 @@ type job struct {
 func (j *job) run() ([]byte, error) {
 	if err := j.pool.acquire(j.ctx, j.module); err != nil {
 		clear(j.pin)
-		j.pool.background.Go(j.abandon)
+		j.pool.later(j.abandon)
 		return nil, err
 	}
 	type result struct {

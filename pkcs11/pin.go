@@ -99,15 +99,15 @@ func (t Token) possible(length int) bool {
 	return length > 0 && length >= t.MinPIN && (t.MaxPIN == 0 || length <= t.MaxPIN)
 }
 
-// wrongPIN adds what the token says of the tries that are left, and
-// notes it. With the lease held.
+// wrongPIN adds what the token says of the tries that are left, and notes it. With
+// the lease held.
 func (p *Pool) wrongPIN(m *module, c Certificate, err error) error {
 	if !errors.Is(err, ErrPINIncorrect) && !errors.Is(err, ErrPINLocked) {
 		return err
 	}
 	pin := &PINError{Locked: errors.Is(err, ErrPINLocked)}
 	slot, _, readErr := readSlot(m, c.Slot.ID)
-	if readErr != nil || slot.Token == nil {
+	if readErr != nil || !sameToken(slot.Token, c.Slot.Token) {
 		m.setReading(nil)
 		return fmt.Errorf("%w: %w", err, pin)
 	}

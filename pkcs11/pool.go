@@ -277,6 +277,15 @@ func (p *Pool) Restart(ctx context.Context) error {
 	})
 }
 
+// later runs f beside its caller; Close waits for it.
+func (p *Pool) later(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.background.Go(f)
+	}
+}
+
 // Close ends the modules, after what runs in them.
 func (p *Pool) Close() error {
 	p.mu.Lock()

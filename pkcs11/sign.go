@@ -22,7 +22,7 @@ func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 		err = j.askPIN()
 	}
 	if err != nil {
-		p.background.Go(j.abandon)
+		p.later(j.abandon)
 		return Signature{}, err
 	}
 	value, err := j.run()
@@ -88,6 +88,22 @@ func (p *Pool) begin(ctx context.Context, m *module, r Request, must bool) (*job
 	if held == nil && must {
 		return nil, errOutdated
 	}
+	j, err := p.newJob(ctx, m, r)
+	if err == nil && held != nil {
+		j.held, j.basis, j.driver = true, held.basis, m.driver
+		if !r.UseCardSession {
+			err = j.open(j.chosen.Slot.ID)
+		}
+	}
+	if err != nil && must {
+		m.setReading(nil)
+		return nil, errOutdated
+	}
+	return j, err
+}
+
+// newJob is the job by the module's last reading. With the lease held.
+func (p *Pool) newJob(ctx context.Context, m *module, r Request) (*job, error) {
 	if err := p.ready(m); err != nil {
 		return nil, err
 	}
@@ -104,21 +120,8 @@ func (p *Pool) begin(ctx context.Context, m *module, r Request, must bool) (*job
 	if err != nil {
 		return nil, err
 	}
-	j := &job{pool: p, module: m, ctx: ctx, request: r, chosen: c}
-	if j.how, err = p.mechanism(m, last, c); err != nil {
-		return nil, err
-	}
-	if held == nil {
-		return j, nil
-	}
-	j.held, j.basis, j.driver = true, held.basis, m.driver
-	if !r.UseCardSession {
-		if err = j.open(c.Slot.ID); err != nil && must {
-			m.setReading(nil)
-			return nil, errOutdated
-		}
-	}
-	return j, err
+	how, err := p.mechanism(m, last, c)
+	return &job{pool: p, module: m, ctx: ctx, request: r, chosen: c, how: how}, err
 }
 
 // mechanism is how the certificate's key signs, by what the token offers, which

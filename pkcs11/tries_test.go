@@ -21,7 +21,9 @@ func (d *dialog) ask(ctx context.Context, ask PINRequest) ([]byte, error) {
 	if ask.Token != *ask.Certificate.Slot.Token {
 		return nil, errors.New("two tokens in one request")
 	}
-	d.asked = append(d.asked, ask.Token)
+	if d.asked = append(d.asked, ask.Token); len(d.asked) > 2 {
+		return nil, errors.New("asked too often")
+	}
 	return d.answers[min(len(d.asked), len(d.answers))-1](ctx, ask)
 }
 
