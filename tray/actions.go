@@ -10,7 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// What a click asks for.
+// The actions of a click.
 const (
 	doUse     = "use"
 	doForget  = "forget"
@@ -22,13 +22,13 @@ const (
 	doQuit    = "quit"
 )
 
-// click is what the menu's process says.
+// click is a message of the menu's process.
 type click struct {
 	Do string
-	ID string // of the entry, where there are several
+	ID string // of the entry, where there are several of a kind
 }
 
-// clicked does what was clicked, beside the menu: it may wait for a card's
+// clicked runs the action of a click in the background: it may wait for a card's
 // module, the keyring or another program.
 func (t *tray) clicked(ctx context.Context, c click) {
 	say := texts.In(t.agent.State().Lang)
@@ -48,12 +48,12 @@ func (t *tray) clicked(ctx context.Context, c click) {
 	case doJournal:
 		t.do(doJournal, say.Text("tray.journal_failed", t.logFile), func() error { return t.open(t.logFile) })
 	default:
-		t.log.Warn("the tray's process asks for what there is not", "do", c.Do)
+		t.log.Warn("the tray's process asks for an unknown action", "do", c.Do)
 	}
 }
 
-// switchTo changes the language; a choice that cannot be kept is said in the new
-// one.
+// switchTo changes the language. Where the choice cannot be saved, a notice in the
+// new language says so.
 func (t *tray) switchTo(lang string) error {
 	err := t.agent.SetLanguage(lang)
 	if err != nil && !errors.Is(err, state.ErrLanguageFixed) {
@@ -62,12 +62,12 @@ func (t *tray) switchTo(lang string) error {
 	return err
 }
 
-// do runs an action beside the others. What goes wrong is said in the menu and,
-// with the reason, in the log.
+// do runs an action beside others. A failure is shown in the menu and, with its
+// reason, in the log.
 func (t *tray) do(kind, failed string, action func() error) {
 	t.actions.run(kind, func() {
 		if err := action(); err != nil {
-			t.log.Warn("what was clicked in the tray failed", "what", kind, "error", err)
+			t.log.Warn("an action of the tray failed", "what", kind, "error", err)
 			if failed != "" {
 				t.notify(failed)
 			}
@@ -75,11 +75,11 @@ func (t *tray) do(kind, failed string, action func() error) {
 	})
 }
 
-// actions run one at a time of each kind. While one runs, of the later ones of
-// its kind the last is kept: it is what the person wants in the end.
+// actions runs one action of each kind at a time. While one runs, only the last of
+// the later ones of its kind is remembered: it is what the person wants in the end.
 type actions struct {
 	mu      sync.Mutex
-	next    map[string]func() // by kind that runs; nil: nothing more
+	next    map[string]func() // by the kind that runs; nil: no later one
 	running sync.WaitGroup
 }
 
@@ -108,7 +108,7 @@ func (a *actions) run(kind string, action func()) {
 	})
 }
 
-// wait lets what runs end, at most for limit.
+// wait waits for running actions, at most for limit.
 func (a *actions) wait(limit time.Duration) {
 	done := make(chan struct{})
 	go func() { a.running.Wait(); close(done) }()

@@ -2,10 +2,10 @@
 
 package tray
 
-// needsDisplay: the desktop is part of the system.
+// needsDisplay is false: the desktop is part of the system.
 const needsDisplay = false
 
 // Available is always true where the desktop is part of the system.
 func Available() bool { return true }
 
-func makeReady() bool { return true }
+func initToolkit() bool { return true }

@@ -25,8 +25,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// driven is a reader whose card the test puts in and takes out as fast as it
-// likes, which no real module can follow. The real one is in internal/lab/e2e.
+// driven is a reader whose card the test inserts and removes as fast as it likes,
+// which no real module can follow. A real one is in internal/lab/e2e.
 type driven struct {
 	mu      sync.Mutex
 	in      bool
@@ -68,8 +68,8 @@ func (d *driven) watch(ctx context.Context, changed func(pcsc.Event)) {
 	<-ctx.Done()
 }
 
-// turn puts the card in, or takes it out.
-func (d *driven) turn(in bool) {
+// move inserts the card, or removes it.
+func (d *driven) move(in bool) {
 	d.mu.Lock()
 	d.in = in
 	d.count++
@@ -98,7 +98,7 @@ func (d *driven) Sign(context.Context, pkcs11.Request) (pkcs11.Signature, error)
 	return pkcs11.Signature{}, pkcs11.ErrNoModule
 }
 
-// agentOn serves a real agent on the driven reader, with its tray.
+// agentOn runs a real agent with its tray on the driven reader.
 func agentOn(t testing.TB, d *driven) *testdesktop.TrayIcon {
 	t.Helper()
 	_, address := desktop(t)
@@ -146,14 +146,14 @@ const (
 	warmUp     = 1000
 )
 
-// TestCardEvents: 10,000 cards that come and go, each seen in the menu, leave
-// agent and menu as they were.
+// TestCardEvents: 10,000 insertions and removals, each shown in the menu, leave no
+// leak in agent and menu.
 //
-// The bound on memory is 4 MB for 9,000 events, so that 500 bytes kept for each
-// would be found; one menu is more than that. It is not less because the runtime
-// and malloc give memory back when they like, and because the toolkit gives each
-// icon a file of a new name, and keeps some forty bytes of it. The bound on files
-// is four: Go opens two for its poller when it first needs it.
+// The bound on memory is 4 MB for 9,000 events, which would reveal 500 bytes leaked
+// for each; one menu is larger than that. The bound is no lower because the runtime
+// and malloc return memory when they like, and because the toolkit writes each icon
+// to a file of a new name, of which it retains some forty bytes. The bound on files is
+// four: Go opens two for its poller when it first needs it.
 func TestCardEvents(t *testing.T) {
 	d := newDriven(t)
 	m := agentOn(t, d)
@@ -167,14 +167,14 @@ func TestCardEvents(t *testing.T) {
 		return agent, using(t, menu)
 	}
 	begun := time.Now()
-	turn := func(i int) { d.turn(i%2 == 0); shows(m, i%2 == 0) }
+	move := func(i int) { d.move(i%2 == 0); shows(m, i%2 == 0) }
 	for i := range warmUp {
-		turn(i)
+		move(i)
 	}
 	goroutines := runtime.NumGoroutine()
 	agentBefore, menuBefore := measure()
 	for i := warmUp; i < cardEvents; i++ {
-		turn(i)
+		move(i)
 	}
 	agentAfter, menuAfter := measure()
 	t.Logf("%d events in %v; agent %v, then %v; menu %v, then %v", cardEvents, time.Since(begun).Round(time.Millisecond), agentBefore, agentAfter, menuBefore, menuAfter)
@@ -192,16 +192,15 @@ func TestCardEvents(t *testing.T) {
 	}
 }
 
-// BenchmarkMenuFollows is the time from a card event to the changed menu as a
-// panel reads it, with a module that answers at once: what the agent, its tray
-// and the bus add.
+// BenchmarkMenuFollows measures the time from a card event to the changed menu that a
+// panel reads, with a module that answers at once: what agent, tray and bus add.
 func BenchmarkMenuFollows(b *testing.B) {
 	d := newDriven(b)
 	m := agentOn(b, d)
 	var took []time.Duration
 	for i := 0; b.Loop(); i++ {
 		begun := time.Now()
-		d.turn(i%2 == 0)
+		d.move(i%2 == 0)
 		shows(m, i%2 == 0)
 		took = append(took, time.Since(begun))
 	}

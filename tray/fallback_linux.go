@@ -4,9 +4,9 @@ package tray
 #cgo pkg-config: gtk+-3.0 ayatana-appindicator3-0.1
 #include <libayatana-appindicator/app-indicator.h>
 
-// panel_there tells whether a panel takes the icons that the toolkit offers over
-// the bus. The toolkit's own connection is not shared: its end ends the program.
-static int panel_there(void) {
+// panel_exists reports whether a panel accepts icons over the bus. It has a connection
+// of its own: losing the toolkit's shared one ends the program.
+static int panel_exists(void) {
 	gchar *address = g_dbus_address_get_for_bus_sync(G_BUS_TYPE_SESSION, NULL, NULL);
 	if (address == NULL) return 0;
 	GDBusConnection *bus = g_dbus_connection_new_for_address_sync(address,
@@ -18,30 +18,31 @@ static int panel_there(void) {
 	g_dbus_connection_close_sync(bus, NULL, NULL);
 	g_object_unref(bus);
 	if (answer == NULL) return 0;
-	gboolean there = FALSE;
-	g_variant_get(answer, "(b)", &there);
+	gboolean exists = FALSE;
+	g_variant_get(answer, "(b)", &exists);
 	g_variant_unref(answer);
-	return there;
+	return exists;
 }
 
 static GtkStatusIcon *(*fallback)(AppIndicator *);
 
-static GtkStatusIcon *unless_there(AppIndicator *indicator) { return panel_there() ? NULL : fallback(indicator); }
+static GtkStatusIcon *fallback_without_panel(AppIndicator *indicator) { return panel_exists() ? NULL : fallback(indicator); }
 
-// one_icon: libayatana-appindicator 0.5.92 puts an icon of the old kind (XEmbed)
-// beside the one on the bus, and leaves it there, where the panel starts at the
-// same time as we do, as at a login. The old kind stays for panels that know no other.
+// one_icon removes a second icon: where the panel starts at the same time as the agent,
+// as at a login, libayatana-appindicator 0.5.92 puts an icon of the old kind (XEmbed)
+// beside the one on the bus, and leaves it there. The old kind remains for panels that
+// support no other.
 static void one_icon(void) {
-	AppIndicatorClass *indicators = g_type_class_ref(APP_INDICATOR_TYPE); // kept
+	AppIndicatorClass *indicators = g_type_class_ref(APP_INDICATOR_TYPE); // never released
 	fallback = indicators->fallback;
-	if (fallback != NULL) indicators->fallback = unless_there;
+	if (fallback != NULL) indicators->fallback = fallback_without_panel;
 }
 */
 import "C"
 
-// oneIcon has the toolkit show one icon, not two. For the main goroutine, before
-// the toolkit runs.
-func oneIcon() { C.one_icon() }
+// onlyOneIcon makes the toolkit show one icon, not two. It is for the main goroutine,
+// before the toolkit runs.
+func onlyOneIcon() { C.one_icon() }
 
-// panelThere tells whether a panel takes icons over the session's bus.
-func panelThere() bool { return C.panel_there() != 0 }
+// panelExists reports whether a panel accepts icons over the session's bus.
+func panelExists() bool { return C.panel_exists() != 0 }

@@ -14,21 +14,21 @@ import (
 	"golang.org/x/image/vector"
 )
 
-// icon says the state by its shape; colour only helps.
+// icon shows the state by its shape; colour only helps.
 type icon string
 
 const (
 	iconNoReader  icon = "no-reader" // a reader, struck out
 	iconNoCard    icon = "no-card"   // a reader and an arrow into it
 	iconReady     icon = "ready"     // a card
-	iconInUse     icon = "in-use"    // a card that speaks
+	iconInUse     icon = "in-use"    // a card with a speech bubble
 	iconAttention icon = "attention" // a card with a warning
 )
 
 var icons = []icon{iconNoReader, iconNoCard, iconReady, iconInUse, iconAttention}
 
-// The colours stand on light and on dark panels: each shape has an edge in the
-// other of the two.
+// The colours suit light and dark panels: dark shapes have a light edge, and light
+// shapes a dark one.
 var (
 	edge   = color.NRGBA{255, 255, 255, 255}
 	petrol = color.NRGBA{18, 92, 120, 255}
@@ -39,7 +39,7 @@ var (
 	dark   = color.NRGBA{40, 30, 0, 255}
 )
 
-// polygon is a shape on a field of 24 by 24.
+// polygon is a shape on a square of 24 by 24.
 type polygon []f32.Vec2
 
 func rect(x0, y0, x1, y1, corner float32) polygon {
@@ -50,7 +50,7 @@ func rect(x0, y0, x1, y1, corner float32) polygon {
 	return polygon{{x0 + c, y0}, {x1 - c, y0}, {x1, y0 + c}, {x1, y1 - c}, {x1 - c, y1}, {x0 + c, y1}, {x0, y1 - c}, {x0, y0 + c}}
 }
 
-// canvas is a picture of size by size.
+// canvas is a square picture.
 type canvas struct {
 	*image.NRGBA
 	scale float32
@@ -66,7 +66,7 @@ func (c canvas) fill(p polygon, with color.NRGBA) {
 	r.Draw(c, c.Rect, image.NewUniform(with), image.Point{})
 }
 
-// draw draws an icon at a size.
+// draw draws the icon at a size in pixels.
 func (i icon) draw(size int) *image.NRGBA {
 	c := canvas{image.NewNRGBA(image.Rect(0, 0, size, size)), float32(size) / 24}
 	switch i {
@@ -97,7 +97,7 @@ func (i icon) draw(size int) *image.NRGBA {
 	return c.NRGBA
 }
 
-// card is a card with its chip.
+// card draws a card with its chip.
 func (c canvas) card() {
 	c.fill(rect(0, 2.6, 24, 21.4, 2.6), edge)
 	c.fill(rect(1.2, 3.8, 22.8, 20.2, 2), petrol)
@@ -105,15 +105,15 @@ func (c canvas) card() {
 	c.fill(rect(4, 15, 14, 16.8, 0), edge)
 }
 
-// reader is what a card goes into.
+// reader draws a card reader.
 func (c canvas) reader() {
 	c.fill(rect(1, 12, 23, 24, 2.6), edge)
 	c.fill(rect(2.2, 13.2, 21.8, 22.8, 2), grey)
 	c.fill(rect(5.5, 15, 18.5, 17, 0), edge)
 }
 
-// bytes is the picture as the platform's tray takes it, made once: the toolkit
-// reads it after the call that sets it.
+// bytes is the picture in the form of the platform's tray. It is made once and never
+// freed: the toolkit reads it after the call that sets it.
 func (i icon) bytes() []byte { return made()[i] }
 
 var made = sync.OnceValue(func() map[icon][]byte {
@@ -128,22 +128,22 @@ var made = sync.OnceValue(func() map[icon][]byte {
 	return all
 })
 
-// pngSize is twice what panels show, for fine displays.
+// pngSize is twice the usual size on panels, for high-resolution displays.
 const pngSize = 48
 
 func (i icon) png(size int) []byte {
 	var out bytes.Buffer
-	if err := png.Encode(&out, i.draw(size)); err != nil { // to memory, of a picture of ours
+	if err := png.Encode(&out, i.draw(size)); err != nil { // cannot fail: to memory, and our own picture
 		panic(err)
 	}
 	return out.Bytes()
 }
 
-// icoSizes are those of Windows at 100 to 300 %.
+// icoSizes are the sizes that Windows uses at 100 to 300 %.
 var icoSizes = []int{16, 20, 24, 32, 40, 48}
 
-// ico is a file with the picture in all sizes: a header of 6 bytes, an entry of
-// 16 for each, the pictures.
+// ico is an icon file with the picture in all sizes: a header of 6 bytes, an entry of
+// 16 bytes for each, and the pictures.
 func (i icon) ico() []byte {
 	var head, pictures bytes.Buffer
 	le := func(v any) { _ = binary.Write(&head, binary.LittleEndian, v) } // to memory

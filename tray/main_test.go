@@ -17,9 +17,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// desk is an agent whose state the test sets, and which says what it was asked
-// to do. The real one is in internal/lab/e2e.
-type desk struct {
+// fakeAgent is an agent whose state the test sets, and which reports its calls. The
+// real one is in internal/lab/e2e.
+type fakeAgent struct {
 	mu      sync.Mutex
 	state   state.State
 	listens map[chan struct{}]bool
@@ -27,15 +27,15 @@ type desk struct {
 	fails   bool
 }
 
-func newDesk() *desk {
-	return &desk{
+func newFakeAgent() *fakeAgent {
+	return &fakeAgent{
 		state:   state.State{Lang: language.French, ReaderCount: 1, Card: "absent", Version: "test"},
 		listens: map[chan struct{}]bool{}, did: make(chan string, 16),
 	}
 }
 
-// set changes the state and tells.
-func (d *desk) set(change func(s *state.State)) {
+// set changes the state and notifies the listeners.
+func (d *fakeAgent) set(change func(s *state.State)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	change(&d.state)
@@ -47,13 +47,13 @@ func (d *desk) set(change func(s *state.State)) {
 	}
 }
 
-func (d *desk) State() state.State {
+func (d *fakeAgent) State() state.State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state
 }
 
-func (d *desk) Changes(ctx context.Context) <-chan struct{} {
+func (d *fakeAgent) Changes(ctx context.Context) <-chan struct{} {
 	l := make(chan struct{}, 1)
 	d.mu.Lock()
 	d.listens[l] = true
@@ -68,7 +68,7 @@ func (d *desk) Changes(ctx context.Context) <-chan struct{} {
 
 var errTest = errors.New("TEST: refused")
 
-func (d *desk) done(what string) error {
+func (d *fakeAgent) done(what string) error {
 	d.did <- what
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -78,7 +78,7 @@ func (d *desk) done(what string) error {
 	return nil
 }
 
-func (d *desk) Use(id string) error {
+func (d *fakeAgent) Use(id string) error {
 	if err := d.done("use " + id); err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (d *desk) Use(id string) error {
 	return nil
 }
 
-func (d *desk) Forget(origin string) error {
+func (d *fakeAgent) Forget(origin string) error {
 	if err := d.done("forget " + origin); err != nil {
 		return err
 	}
@@ -100,20 +100,20 @@ func (d *desk) Forget(origin string) error {
 	return nil
 }
 
-func (d *desk) LockCards(context.Context) error {
+func (d *fakeAgent) LockCards(context.Context) error {
 	d.set(func(s *state.State) { s.CardSession = false })
 	return d.done("lock")
 }
 
-func (d *desk) SetLanguage(lang string) error {
+func (d *fakeAgent) SetLanguage(lang string) error {
 	d.set(func(s *state.State) { s.Lang = lang })
 	return d.done("language " + lang)
 }
 
-func (d *desk) Refresh(context.Context)   { _ = d.done("refresh") }
-func (d *desk) ShowState(context.Context) { _ = d.done("state") }
+func (d *fakeAgent) Refresh(context.Context)   { _ = d.done("refresh") }
+func (d *fakeAgent) ShowState(context.Context) { _ = d.done("state") }
 
-// held is a certificate of a card in the reader.
+// held is a usable certificate of a card in the reader.
 func held(id string) state.Certificate {
 	return state.Certificate{ID: id, Holder: "TEST_" + id, Profession: "Médecin", Kind: "CPS", NotAfter: time.Date(2030, 12, 31, 12, 0, 0, 0, time.UTC), Usable: true}
 }

@@ -35,18 +35,18 @@ func child(t testing.TB) *os.Process {
 			}
 		}
 	}
-	t.Fatal("there is no process of the menu")
+	t.Fatal("the menu's process does not exist")
 	return nil
 }
 
-// use is what a process holds.
+// use is what a process uses: open files, and memory of its own.
 type use struct {
 	files, kilobytes int
 }
 
 func (u use) String() string { return fmt.Sprintf("%d files, %d kB", u.files, u.kilobytes) }
 
-// held by a process: open files, and memory of its own (not that of libraries).
+// using measures a process; memory of its own excludes that of libraries.
 func using(t testing.TB, pid int) use {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid))

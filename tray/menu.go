@@ -10,11 +10,11 @@ import (
 	"github.com/getlantern/systray"
 )
 
-// menu is the toolkit's menu. Nothing can be taken away or put between in it,
-// so every entry is made once, in its place, and hidden or shown; only at the
-// end of a submenu more can be added.
+// menu is the toolkit's menu. Entries can be neither removed from it nor inserted, so
+// every entry is made once, in its position, and hidden or shown; only at the end of a
+// submenu can more be added.
 //
-// build and show are called one after the other.
+// build and show are for one caller at a time.
 type menu struct {
 	mu  sync.Mutex
 	out *json.Encoder
@@ -53,7 +53,7 @@ func (m *menu) build(v view) {
 	m.show(v)
 }
 
-// show brings the menu to a view.
+// show makes the menu look like the view.
 func (m *menu) show(v view) {
 	if v.Icon != m.icon {
 		m.icon = v.Icon
@@ -91,7 +91,7 @@ func showAll(items []*item, entries []entry) {
 	}
 }
 
-// submenu grows as it needs, and never shrinks.
+// submenu grows as needed, and never shrinks.
 type submenu struct {
 	menu   *menu
 	parent *item
@@ -100,8 +100,8 @@ type submenu struct {
 	items  []*item
 }
 
-// Entries can be put only into a menu that is shown: on Windows a hidden one is
-// not there.
+// show shows the parent first: on Windows a hidden submenu does not exist, and accepts
+// no entries.
 func (s *submenu) show(l list) {
 	id := ""
 	if len(l.Entries) > 0 {
@@ -118,8 +118,8 @@ func (s *submenu) show(l list) {
 	showAll(s.items, l.Entries)
 }
 
-// item is an entry with what it shows, so that only what differs is sent to the
-// toolkit and over the bus.
+// item is an entry and what it shows, so that only differences are sent to the toolkit
+// and over the bus.
 type item struct {
 	*systray.MenuItem
 	checkable bool
@@ -130,18 +130,18 @@ type item struct {
 	means  meaning
 }
 
-// settled is how long an entry must have stood for what it stands for before a
-// click on it counts: the person may have aimed at what was there before.
+// settled is how long an entry must have had its meaning before a click on it counts:
+// the person may have aimed at what it meant before.
 const settled = time.Second
 
-// meaning is what an entry has come to stand for.
+// meaning is what an entry means, and since when.
 type meaning struct {
-	last  string // what it last stood for, shown or not
+	last  string // the ID it last had, shown or not
 	since time.Time
 }
 
-// become notes what the entry stands for from now on. What fills a place that was
-// always empty takes nobody's aim.
+// become records what the entry means from now on. Nobody can have aimed at an entry
+// that meant nothing so far.
 func (m *meaning) become(id string, now time.Time) {
 	if id == "" || id == m.last {
 		return
@@ -164,7 +164,7 @@ func (m *menu) top(do string, checkable bool) *item {
 func (m *menu) item(i *systray.MenuItem, do string, checkable bool) *item {
 	it := &item{MenuItem: i, checkable: checkable, hidden: true}
 	i.Hide()
-	// A click is dropped by the toolkit where nobody receives: always somebody.
+	// The toolkit drops a click that no goroutine receives, so one always does.
 	go func() {
 		for range i.ClickedCh {
 			m.say(do, it.clicked())
@@ -173,18 +173,18 @@ func (m *menu) item(i *systray.MenuItem, do string, checkable bool) *item {
 	return it
 }
 
-// say tells the agent of a click. One on what only says something is none.
+// say reports a click to the agent, unless the entry has no action.
 func (m *menu) say(do, id string) {
 	if do == "" || id == "" {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	_ = m.out.Encode(click{Do: do, ID: id}) // without an agent this process ends
+	_ = m.out.Encode(click{Do: do, ID: id}) // where it fails, the agent has ended and so does this process
 }
 
-// clicked returns what the entry stands for. The toolkit has toggled a check
-// mark by itself: it is put back, because only the agent says what is chosen.
+// clicked returns what the entry means. The toolkit has toggled the check mark by
+// itself: that is undone, because only the agent decides what is chosen.
 func (it *item) clicked() string {
 	it.mu.Lock()
 	defer it.mu.Unlock()
@@ -205,7 +205,7 @@ func (it *item) mark() {
 	}
 }
 
-// show brings the entry to e. Every change of it shows it in the toolkit, so
+// show makes the entry look like e. Every change makes the toolkit show an entry, so
 // hiding comes last.
 func (it *item) show(e entry) {
 	it.mu.Lock()
@@ -240,7 +240,7 @@ func (it *item) show(e entry) {
 	}
 }
 
-// label keeps a character that marks a shortcut from doing so.
+// label escapes the character that would mark a shortcut.
 func label(text string) string {
 	if runtime.GOOS == "windows" {
 		return strings.ReplaceAll(text, "&", "&&")

@@ -17,25 +17,25 @@ import (
 )
 
 const (
-	// writeLimit is how long the menu's process may take to read; it reads
-	// whatever its toolkit does.
+	// writeLimit is how long the menu's process may take to read a menu; it reads
+	// independently of its toolkit.
 	writeLimit = 20 * time.Second
-	// endLimit is how long it has to end by itself.
+	// endLimit is how long it may take to end by itself.
 	endLimit = 2 * time.Second
 	maxClick = 4 << 10
 
 	folderPrefix = "cpx-bridge-tray-"
 )
 
-// process is the menu's process as the agent sees it.
+// process is the menu's process on the agent's side.
 type process struct {
 	log    *slog.Logger
 	cmd    *exec.Cmd
 	in     *os.File
 	out    *os.File
-	clicks chan click // closed when it said its last
+	clicks chan click // closed after the last
 	ended  chan struct{}
-	folder string // for what the toolkit writes
+	folder string // for the toolkit's files
 }
 
 // start starts this program again in the menu's role.
@@ -44,8 +44,8 @@ func start(log *slog.Logger) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The toolkit hands its icons over as files. In a folder of their own they
-	// go with it, however it ends.
+	// The toolkit passes its icons on as files. In a folder of their own they can
+	// be removed with the process, however it ends.
 	folder, err := os.MkdirTemp(dirs.Runtime(), folderPrefix)
 	if err != nil {
 		if folder, err = os.MkdirTemp("", folderPrefix); err != nil {
@@ -54,23 +54,23 @@ func start(log *slog.Logger) (*process, error) {
 	}
 	cmd.Env = append(os.Environ(), "TMPDIR="+folder, "TMP="+folder)
 	cmd.WaitDelay = endLimit
-	said, words := io.Pipe()
-	cmd.Stderr = words
+	printed, output := io.Pipe()
+	cmd.Stderr = output
 	p := &process{log: log, cmd: cmd, clicks: make(chan click), ended: make(chan struct{}), folder: folder}
 	if p.in, p.out, err = role.Start(cmd); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	go p.listen()
-	go p.overhear(said)
+	go p.logOutput(printed)
 	go func() {
 		_ = cmd.Wait()
-		_ = words.Close()
+		_ = output.Close()
 		close(p.ended)
 	}()
 	return p, nil
 }
 
-// listen hands on what is clicked until the process ends.
+// listen passes clicks on until the process ends.
 func (p *process) listen() {
 	defer close(p.clicks)
 	lines := bufio.NewScanner(p.in)
@@ -78,7 +78,7 @@ func (p *process) listen() {
 	for lines.Scan() {
 		var c click
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			p.log.Warn("the tray's process says nonsense", "error", err)
+			p.log.Warn("the tray's process sent a malformed message", "error", err)
 			return
 		}
 		select {
@@ -89,19 +89,19 @@ func (p *process) listen() {
 	}
 }
 
-// overhear logs what the toolkit prints.
-func (p *process) overhear(said *io.PipeReader) {
-	lines := bufio.NewScanner(said)
+// logOutput logs what the toolkit prints.
+func (p *process) logOutput(printed *io.PipeReader) {
+	lines := bufio.NewScanner(printed)
 	lines.Buffer(nil, maxClick)
 	for lines.Scan() {
 		if lines.Text() != "" {
 			p.log.Debug("the tray's toolkit", "says", lines.Text())
 		}
 	}
-	_, _ = io.Copy(io.Discard, said) // after a line too long
+	_, _ = io.Copy(io.Discard, printed) // after a line that is too long
 }
 
-// show sends the menu. A process that does not read is ended.
+// show sends the menu. A process that does not read is killed.
 func (p *process) show(menu []byte) error {
 	timer := time.AfterFunc(writeLimit, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
@@ -109,22 +109,22 @@ func (p *process) show(menu []byte) error {
 	return err
 }
 
-// why waits for the process to end and says how it did.
+// why waits for the process to end and returns how it did.
 func (p *process) why(cause error) error {
 	p.end()
 	switch p.cmd.ProcessState.ExitCode() {
 	case role.ExitNoDisplay:
 		return errNoDisplay
 	case role.ExitRestart:
-		return errAnew
+		return errRestart
 	}
 	err := fmt.Errorf("tray: its process ended (%s)", p.cmd.ProcessState)
 	return errors.Join(err, cause)
 }
 
-// end lets the process end by itself, and ends it where it does not.
+// end lets the process end by itself, and kills it where it does not.
 func (p *process) end() {
-	_ = p.out.Close() // its end of file
+	_ = p.out.Close() // it ends when its input does
 	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
 	defer cancel()
 	select {

@@ -15,9 +15,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
-// RunChildRole makes this program the process of the menu where its arguments
-// say so, and then never returns. Every program that calls Run calls it first
-// in main, from the main goroutine.
+// RunChildRole makes this program the process of the menu where its arguments say so,
+// and then never returns. A program that calls Run must call it first in main, from the
+// main goroutine.
 func RunChildRole() {
 	if _, asked := role.TrayMenu.Asked(0, 0); !asked {
 		return
@@ -26,11 +26,11 @@ func RunChildRole() {
 	if err != nil {
 		os.Exit(role.ExitMisused)
 	}
-	if !makeReady() {
+	if !initToolkit() {
 		os.Exit(role.ExitNoDisplay)
 	}
 	m := &menu{out: json.NewEncoder(out)}
-	// The first menu comes before the icon, so that no empty one is seen.
+	// The menu is there before the icon, so that it is never seen empty.
 	views := make(chan view)
 	go receive(in, views)
 	first, ok := <-views
@@ -46,26 +46,26 @@ func RunChildRole() {
 			end()
 		}()
 	}, func() {})
-	leave()
+	exit()
 }
 
-// end ends the process with its agent, whatever the toolkit does.
+// end ends the process, even where the toolkit does not.
 func end() {
 	systray.Quit()
 	time.Sleep(endLimit / 2)
-	leave()
+	exit()
 }
 
-// leave takes the folder of the icons along: an agent that was killed does not.
-func leave() {
+// exit removes the folder of the icons too: an agent that was killed could not.
+func exit() {
 	if folder := os.Getenv("TMP"); strings.HasPrefix(filepath.Base(folder), folderPrefix) {
 		_ = os.RemoveAll(folder)
 	}
 	os.Exit(role.ExitDone)
 }
 
-// receive hands on the last menu that came. It always reads: the agent must not
-// wait for a toolkit that is slow.
+// receive passes on the newest menu. It always reads: the agent must not wait for a
+// slow toolkit.
 func receive(in io.Reader, views chan<- view) {
 	var mu sync.Mutex
 	var last *view

@@ -2,13 +2,13 @@
 // which certificate the next login uses, which sites are allowed.
 //
 // It is a thin client of the agent's state. The menu itself lives in a process
-// of its own, this program in another role ([RunChildRole]), which gets the
-// finished menu and says what was clicked, over pipes that only the two share:
-// the toolkit ends its process where the display goes, and must not end the
-// agent. [Run] starts it again, with growing pauses, until a display answers.
+// of its own, this program in another role ([RunChildRole]), which receives the
+// finished menu and reports clicks, over pipes that only the two share: the toolkit
+// ends its process where the display is lost, and must not end the agent. [Run] starts
+// it again, with growing pauses, until a display answers.
 //
 // Run may be called once at a time, from any goroutine. It never waits for a
-// card, a module or the keyring, and the process of the menu gets no PIN and
+// card, a module or the keyring, and the process of the menu receives no PIN and
 // nothing that the menu does not show.
 package tray
 
@@ -24,8 +24,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-// Agent is what the menu shows and does; *agent.Server is one. State must not
-// wait; the others may.
+// Agent is what the menu shows and controls: an *agent.Server. State must not block;
+// the other methods may.
 type Agent interface {
 	State() state.State
 	Changes(ctx context.Context) <-chan struct{}
@@ -34,48 +34,48 @@ type Agent interface {
 	LockCards(ctx context.Context) error
 	SetLanguage(lang string) error
 	Refresh(ctx context.Context)
-	// ShowState shows the state in words, and returns at once.
+	// ShowState shows the state as text, and returns at once.
 	ShowState(ctx context.Context)
 }
 
 // Options of Run.
 type Options struct {
 	Logger  *slog.Logger
-	LogFile string // what "Journal" opens; "": there is no such entry
+	LogFile string // the file that "Journal" opens; "": no such entry
 }
 
-// Pauses before the menu's process is started again. One that stood for a while
-// begins with the first.
+// Pauses before the menu's process is started again. After one that ran for longRun
+// they begin with the first.
 const (
 	firstPause = time.Second
 	lastPause  = time.Minute
-	stood      = 30 * time.Second
+	longRun    = 30 * time.Second
 )
 
-// noticeTime is how long what went wrong stands in the menu.
+// noticeTime is how long a failure is shown in the menu.
 const noticeTime = 30 * time.Second
 
-// actionLimit is how long the end waits for what was clicked to be done.
+// actionLimit is how long Run waits at its end for actions that run.
 const actionLimit = 2 * time.Second
 
 var (
 	errQuit      = errors.New("tray: the person quit")
 	errNoDisplay = errors.New("tray: no display answers")
-	errAnew      = errors.New("tray: the toolkit has to start anew")
+	errRestart   = errors.New("tray: the toolkit has to be restarted")
 )
 
-// tray is the agent's end.
+// tray is the agent's side.
 type tray struct {
 	agent   Agent
 	log     *slog.Logger
 	logFile string
 	notices chan string
 	actions actions
-	open    func(path string) error // with the desktop's program
+	open    func(path string) error // opens a file with the desktop's program
 }
 
-// Run shows the menu until ctx ends or the person quits. It returns true where
-// the person quit. Without a display it waits for one.
+// Run shows the menu until ctx ends or the person quits, and returns whether the
+// person quit. Without a display it waits for one.
 func Run(ctx context.Context, a Agent, o Options) (quit bool) {
 	t := &tray{agent: a, log: o.Logger, logFile: o.LogFile, notices: make(chan string, 1), open: openFile}
 	if t.log == nil {
@@ -95,15 +95,15 @@ func Run(ctx context.Context, a Agent, o Options) (quit bool) {
 			return true
 		case ctx.Err() != nil:
 			return false
-		case errors.Is(err, errNoDisplay) && errors.Is(before, errNoDisplay): // said
+		case errors.Is(err, errNoDisplay) && errors.Is(before, errNoDisplay): // logged already
 		case errors.Is(err, errNoDisplay):
 			t.log.Info("no display answers: running without the tray until one does")
-		case errors.Is(err, errAnew):
-			t.log.Info("the tray's toolkit starts anew")
+		case errors.Is(err, errRestart):
+			t.log.Info("the tray's toolkit is restarted")
 		default:
 			t.log.Warn("the tray's process ended", "error", err)
 		}
-		if time.Since(begun) > stood {
+		if time.Since(begun) > longRun {
 			pause = firstPause
 		}
 		before = err
@@ -169,7 +169,7 @@ func (t *tray) view(notice string) view {
 	return v
 }
 
-// notify shows what went wrong in the menu, for a while. The last one counts.
+// notify shows a failure in the menu for a while. A newer one replaces it.
 func (t *tray) notify(text string) {
 	for {
 		select {
@@ -180,8 +180,7 @@ func (t *tray) notify(text string) {
 	}
 }
 
-// displayNamed tells whether the environment names a display at all, where one
-// has to be named.
+// displayNamed reports whether the environment names a display, where it has to.
 func displayNamed() bool {
 	return !needsDisplay || os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
 }

@@ -29,7 +29,7 @@ func desktop(t testing.TB) (x *testdesktop.XServer, address string) {
 	return x, address
 }
 
-// running is the tray as the agent runs it, and how it ended.
+// running is a tray that runs, and how it ended.
 type running struct {
 	quit chan bool
 	end  context.CancelFunc
@@ -49,8 +49,8 @@ func run(t testing.TB, a Agent, o Options) *running {
 	t.Cleanup(func() {
 		cancel()
 		<-ended
-		if left, err := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), folderPrefix+"*")); err != nil || len(left) > 0 {
-			t.Errorf("left behind: %q, %v", left, err)
+		if rest, err := filepath.Glob(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), folderPrefix+"*")); err != nil || len(rest) > 0 {
+			t.Errorf("left behind: %q, %v", rest, err)
 		}
 		if t.Failed() {
 			t.Logf("the tray's log:\n%s", r.log)
@@ -59,7 +59,7 @@ func run(t testing.TB, a Agent, o Options) *running {
 	return r
 }
 
-func (d *desk) says(t testing.TB, want string) {
+func (d *fakeAgent) expect(t testing.TB, want string) {
 	t.Helper()
 	select {
 	case got := <-d.did:
@@ -79,7 +79,7 @@ var emptyMenu = []string{
 func TestMenuOnARealBus(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
-	d := newDesk()
+	d := newFakeAgent()
 	r := run(t, d, Options{LogFile: "/TEST/agent.log"})
 	m := host.Icon()
 	m.Await("no card", func() bool { return slices.Equal(m.Labels(), emptyMenu) })
@@ -104,7 +104,7 @@ func TestMenuOnARealBus(t *testing.T) {
 	}
 	m.Click("TEST_expired")
 	m.Click("TEST_two")
-	d.says(t, "use two")
+	d.expect(t, "use two")
 	chosen := func(id string) func() bool {
 		return func() bool {
 			for _, e := range m.Entries()[1:4] {
@@ -117,12 +117,12 @@ func TestMenuOnARealBus(t *testing.T) {
 	}
 	m.Await("the choice is marked", chosen("two"))
 	m.Click("TEST_two") // the toolkit toggles the mark by itself
-	d.says(t, "use two")
+	d.expect(t, "use two")
 	m.Await("the mark stays", chosen("two"))
 
 	d.set(absent)
 	m.Await("card out", func() bool { return slices.Equal(m.Labels(), emptyMenu) })
-	m.Await("the icon of before", func() bool { return m.File() != "" })
+	m.Await("the earlier icon", func() bool { return m.File() != "" })
 
 	m.Click("Quitter")
 	select {
@@ -135,7 +135,7 @@ func TestMenuOnARealBus(t *testing.T) {
 	}
 }
 
-// Every other entry does what it says.
+// TestEntries: every other entry has its effect.
 func TestEntries(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
@@ -145,7 +145,7 @@ func TestEntries(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	d := newDesk()
+	d := newFakeAgent()
 	d.set(func(s *state.State) {
 		present(s)
 		s.CardSession, s.Polled, s.Sites, s.Listed = true, true, []state.Site{testSite}, []string{"https://autre.example.fr"}
@@ -162,7 +162,7 @@ func TestEntries(t *testing.T) {
 		{[]string{"Verrouiller la carte"}, "lock"},
 	} {
 		m.Click(c.path...)
-		d.says(t, c.does)
+		d.expect(t, c.does)
 	}
 	m.Await("forgotten and locked", func() bool {
 		return !m.Has("Sites autorisés", "Oublier") && !m.Has("Verrouiller") && m.Has("Sites autorisés", "https://autre.example.fr · fixé par les réglages")
@@ -183,7 +183,7 @@ func TestEntries(t *testing.T) {
 	}
 
 	m.Click("Langue", "English")
-	d.says(t, "language en")
+	d.expect(t, "language en")
 	m.Await("English at once", func() bool {
 		e, ok := m.Find("Language", "English")
 		f, also := m.Find("Language", "Français")
@@ -196,12 +196,12 @@ func TestEntries(t *testing.T) {
 	})
 }
 
-// A click that comes as a place in the menu gets another certificate chooses
-// neither, and one that comes later does.
+// TestClickWhileTheListChanges: a click at the moment when an entry changes to another
+// certificate chooses neither, and a later one chooses.
 func TestClickWhileTheListChanges(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
-	d := newDesk()
+	d := newFakeAgent()
 	only := func(id string) func(*state.State) {
 		return func(s *state.State) { s.Card, s.Certificates = "present", []state.Certificate{held(id)} }
 	}
@@ -231,17 +231,17 @@ func TestClickWhileTheListChanges(t *testing.T) {
 		if time.Since(before) < settled {
 			t.Fatalf("the agent was asked to %q", got)
 		}
-		d.says(t, "state") // a machine so slow that the click came late enough
+		d.expect(t, "state") // a machine so slow that the click came late enough
 	}
 	t.Fatal("this machine never clicked in time")
 }
 
-// What goes wrong is said in the menu and in the log, which names the reason.
+// TestNotices: failures are shown in the menu, and logged with the reason.
 func TestNotices(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
 	t.Setenv("PATH", filepath.Dir(testdesktop.Needs(t, "Xvfb"))+"/nowhere") // no xdg-open
-	d := newDesk()
+	d := newFakeAgent()
 	d.set(func(s *state.State) { present(s); s.CardSession, s.Sites = true, []state.Site{testSite} })
 	d.fails = true
 	r := run(t, d, Options{LogFile: "/TEST/agent.log"})
@@ -266,12 +266,12 @@ func TestNotices(t *testing.T) {
 	m.Await("nothing is remembered", func() bool { e, ok := m.Find("Allowed sites", "TEST: refused"); return ok && !e.Enabled })
 }
 
-// The panel may come late, and go and come back: the icon is there when it is.
+// TestHostComesAndGoes: the panel may start later, end and start again; it has the icon each time.
 func TestHostComesAndGoes(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
 	host.Go()
-	d := newDesk()
+	d := newFakeAgent()
 	r := run(t, d, Options{})
 	d.set(present)
 	host.Come()
@@ -281,7 +281,7 @@ func TestHostComesAndGoes(t *testing.T) {
 	d.set(absent)
 	host.Come()
 	m = host.Icon()
-	m.Await("the state of now", func() bool { return m.Has("Aucune carte") && !m.Has("TEST_one") })
+	m.Await("the present state", func() bool { return m.Has("Aucune carte") && !m.Has("TEST_one") })
 	select {
 	case <-r.quit:
 		t.Error("the tray ended")
@@ -289,12 +289,12 @@ func TestHostComesAndGoes(t *testing.T) {
 	}
 }
 
-// A display that goes ends the menu's process only; the menu comes back with
-// the display.
+// TestDisplayGoes: losing the display ends only the menu's process; the menu returns
+// with the display.
 func TestDisplayGoes(t *testing.T) {
 	x, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
-	d := newDesk()
+	d := newFakeAgent()
 	r := run(t, d, Options{})
 	host.Icon()
 	x.Kill()
@@ -314,12 +314,12 @@ func logged(t *testing.T, r *running, text string) {
 	}
 }
 
-// GTK would end the process: it is asked first, and the agent goes on.
+// TestNoDisplay: without a display, where GTK ends its process, the agent goes on.
 func TestNoDisplay(t *testing.T) {
 	for display, says := range map[string]string{"": "no display: running without", ":4242": "no display answers"} {
 		t.Setenv("DISPLAY", display)
 		t.Setenv("WAYLAND_DISPLAY", "")
-		r := run(t, newDesk(), Options{})
+		r := run(t, newFakeAgent(), Options{})
 		logged(t, r, says)
 		r.end()
 		if <-r.quit {
@@ -328,15 +328,15 @@ func TestNoDisplay(t *testing.T) {
 	}
 }
 
-// The menu's process ends with the agent, however that ends, and takes what it
-// wrote along.
+// TestProcessEndsWithItsAgent: the menu's process ends with the agent, however that
+// ends, and removes its files.
 func TestProcessEndsWithItsAgent(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
 	toolkit := &testdesktop.Output{}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the toolkit says:\n%s", toolkit)
+			t.Logf("the toolkit printed:\n%s", toolkit)
 		}
 	})
 	p, err := start(slog.New(slog.NewTextHandler(toolkit, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -353,20 +353,19 @@ func TestProcessEndsWithItsAgent(t *testing.T) {
 	select {
 	case <-p.ended:
 	case <-time.After(testdesktop.Patience):
-		t.Fatal("it stays")
+		t.Fatal("the process does not end")
 	}
 	if _, err := os.Stat(p.folder); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("its folder stays: %v", err)
+		t.Errorf("its folder still exists: %v", err)
 	}
 	p.end()
 }
 
-// A process that does not take the menu's words as they are ends, and is
-// started again.
-func TestKilledProcess(t *testing.T) {
+// TestProcessKilled: a menu's process that was killed is started again.
+func TestProcessKilled(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
-	d := newDesk()
+	d := newFakeAgent()
 	r := run(t, d, Options{})
 	host.Icon()
 	pid := child(t)
@@ -375,7 +374,7 @@ func TestKilledProcess(t *testing.T) {
 	}
 	logged(t, r, "signal: killed")
 	m := host.Icon()
-	m.Await("again", func() bool {
+	m.Await("the menu again", func() bool {
 		return slices.Equal(m.Labels(), slices.DeleteFunc(slices.Clone(emptyMenu), func(l string) bool { return l == "Journal" }))
 	})
 }

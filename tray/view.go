@@ -13,8 +13,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// view is the whole menu as it should be, ready to be shown: it is what the
-// tray's process gets. Labels are safe to show; an empty one is hidden.
+// view is the whole menu, ready to show, as sent to the tray's process. Labels are
+// safe to show; an entry with an empty one is hidden.
 type view struct {
 	Icon icon
 	Name string // of the icon
@@ -31,8 +31,8 @@ type view struct {
 	About, Quit                  string
 }
 
-// entry is one of several entries of a kind. One without an ID is greyed: it
-// only says something.
+// entry is one of several entries of a kind. One without an ID is greyed: it is only
+// information.
 type entry struct {
 	ID, Label string
 	Checked   bool
@@ -45,15 +45,15 @@ type list struct {
 }
 
 const (
-	maxCertificates = 12 // the toolkit cannot take entries away, only hide them
+	maxCertificates = 12 // the toolkit cannot remove entries, only hide them
 	maxWarnings     = 8
 	maxSites        = 100
-	maxLine         = 70 // characters, beyond which a menu is a wall
+	maxLine         = 70 // characters; longer lines make a menu unwieldy
 	maxName         = 40
 	maxShort        = 24
 )
 
-// viewOf makes the menu of a state. It never waits.
+// viewOf makes the menu for a state. It never blocks.
 func viewOf(s state.State, notice string) view {
 	say := texts.In(s.Lang)
 	v := view{
@@ -91,7 +91,7 @@ func iconOf(s state.State) icon {
 	return iconReady
 }
 
-// line says the state in one line.
+// line is the state in one line.
 func line(s state.State, say texts.Catalogue) string {
 	may := s.Usable()
 	switch {
@@ -123,7 +123,7 @@ func line(s state.State, say texts.Catalogue) string {
 	return say.Text("tray.ready", name)
 }
 
-// warnings say what may go wrong with a PIN, and what to do, the worst first.
+// warnings say what is wrong with a PIN, and what to do, the most serious first.
 func warnings(s state.State, say texts.Catalogue) (lines []string) {
 	for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet} {
 		if slices.ContainsFunc(s.Certificates, func(c state.Certificate) bool { return c.PIN == pin }) {
@@ -135,8 +135,8 @@ func warnings(s state.State, say texts.Catalogue) (lines []string) {
 	return lines
 }
 
-// wssWarning says that the certificate of this machine has to be renewed. It is
-// no matter of cards, so the icon says nothing of it.
+// wssWarning says that this machine's certificate has to be renewed. The icon does not
+// show it, because it does not concern cards.
 func wssWarning(s state.State, say texts.Catalogue) []string {
 	if !s.WSSRenew {
 		return nil
@@ -144,8 +144,8 @@ func wssWarning(s state.State, say texts.Catalogue) []string {
 	return []string{"⚠ " + say.Text("tray.wss_ends"), "   " + say.Text("tray.wss_advice")}
 }
 
-// certificates are the entries of all that were found, the usable ones first:
-// they are what the menu is for.
+// certificates are the entries of all certificates found, the usable ones first,
+// because the menu is for choosing.
 func certificates(s state.State, say texts.Catalogue) []entry {
 	ordered := s.Usable()
 	for _, c := range s.Certificates {
@@ -168,7 +168,7 @@ func certificates(s state.State, say texts.Catalogue) []entry {
 	return shortened(entries, maxCertificates, say)
 }
 
-// shortened keeps at most so many entries; the last says how many there are.
+// shortened is at most so many entries, of which the last says how many more there are.
 func shortened(entries []entry, most int, say texts.Catalogue) []entry {
 	if len(entries) <= most {
 		return entries
@@ -176,8 +176,8 @@ func shortened(entries []entry, most int, say texts.Catalogue) []entry {
 	return append(entries[:most-1:most-1], entry{Label: say.Plural("tray.more", len(entries)-most+1)})
 }
 
-// title is a certificate's entry: who, as what, on which kind of card, until
-// when, and why it is not offered.
+// title is the label of a certificate: holder, profession, kind of card, end of
+// validity, and why it cannot be chosen.
 func title(c state.Certificate, lang string, say texts.Catalogue) string {
 	parts := []string{prompt.Safe(c.Holder, maxName)}
 	add := func(text string, limit int) {
@@ -204,8 +204,8 @@ func title(c state.Certificate, lang string, say texts.Catalogue) string {
 	return strings.Join(parts, " · ")
 }
 
-// allowed are the sites that need no consent dialog: what the person allowed
-// can be taken back here, what the settings allow cannot.
+// allowed are the sites that need no consent dialog: those that the person allowed can
+// be forgotten here, those of the settings cannot.
 func allowed(s state.State, say texts.Catalogue) list {
 	l := list{Label: say.Text("tray.sites")}
 	says := func(text string) { l.Entries = append(l.Entries, entry{Label: text}) }
@@ -234,7 +234,7 @@ func allowed(s state.State, say texts.Catalogue) list {
 	return l
 }
 
-// notTaken names the settings that were not taken by file, line and key.
+// ignoredSettings names the ignored settings by file, line and key.
 func ignoredSettings(s state.State, say texts.Catalogue) list {
 	if len(s.Ignored) == 0 {
 		return list{}
@@ -259,7 +259,7 @@ func languageList(s state.State, say texts.Catalogue) list {
 	return l
 }
 
-// wrap breaks a sentence of ours into lines of at most so many characters.
+// wrap breaks a text into lines of at most so many characters.
 func wrap(text string, most int) (lines []string) {
 	current := ""
 	for _, word := range strings.Split(prompt.Safe(text, 6*most), " ") {

@@ -33,14 +33,14 @@ func withCards(list ...state.Certificate) state.State {
 	return state.State{Card: "present", ReaderCount: 1, Cards: state.Cards{Certificates: list}}
 }
 
-// states are all that the first line and the icon tell apart.
+// states are all the states that first line and icon distinguish.
 var states = []struct {
 	name  string
 	state state.State
 	icon  icon
 }{
 	{"module", state.State{Failure: &state.Failure{Detail: errTest.Error()}}, iconAttention},
-	{"first look", state.State{Card: "unknown", ReaderCount: 1}, iconNoCard},
+	{"first reading", state.State{Card: "unknown", ReaderCount: 1}, iconNoCard},
 	{"no reader", state.State{Card: "absent"}, iconNoReader},
 	{"no card", state.State{Card: "absent", ReaderCount: 1}, iconNoCard},
 	{"being read", state.State{Card: "absent", ReaderCount: 1, Arriving: true}, iconNoCard},
@@ -56,7 +56,7 @@ var states = []struct {
 	{"no PIN", withCards(withPIN(held("x"), state.PINNotSet)), iconAttention},
 }
 
-// Every state reads differently, in both languages, and has its icon.
+// TestStates: every state has a different text, in both languages, and its icon.
 func TestStates(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]string{}
@@ -67,7 +67,7 @@ func TestStates(t *testing.T) {
 				t.Errorf("%s: the icon %s, want %s", c.name, v.Icon, c.icon)
 			}
 			text := v.Line + strings.Join(v.Warnings, "")
-			if before := seen[text]; v.Line == "" || before != "" && (c.name != "being read" || before != "first look") {
+			if before := seen[text]; v.Line == "" || before != "" && (c.name != "being read" || before != "first reading") {
 				t.Errorf("%s: %s reads as %s: %q", lang, c.name, before, text)
 			}
 			seen[text] = c.name
@@ -75,7 +75,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// Each state of a PIN that a person should know of is said, and what to do.
+// TestPINWarnings: each state of a PIN that a person should know of is shown, with what to do.
 func TestPINWarnings(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{"⚠": true, "": true}
@@ -93,7 +93,7 @@ func TestPINWarnings(t *testing.T) {
 	}
 }
 
-// The certificate for Safari is told of, and no matter of the icon.
+// TestWSSWarning: the certificate for Safari makes a warning, and leaves the icon unchanged.
 func TestWSSWarning(t *testing.T) {
 	s := withCards(held("x"))
 	s.WSSRenew = true
@@ -102,14 +102,14 @@ func TestWSSWarning(t *testing.T) {
 	}
 }
 
-// The next login's certificate is marked; one that cannot be used is greyed, and
-// comes last with the reason.
+// TestCertificates: the next login's certificate is marked; an unusable one is greyed,
+// and comes last with the reason.
 func TestCertificates(t *testing.T) {
 	chosen := held("two")
 	chosen.Chosen = true
 	for name, c := range map[string]struct {
 		state state.State
-		want  string // ID and mark, in order; - is greyed
+		want  string // IDs with a mark, in order; - is a greyed entry
 	}{
 		"one":             {withCards(held("one")), "one*"},
 		"two":             {withCards(held("one"), held("two")), "one two"},
@@ -154,8 +154,8 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// What comes from outside cannot steer, hide or break the menu, and leaves the
-// registrable domain whole.
+// TestLabelsAreSafe: texts from outside cannot manipulate, hide or break the menu, and
+// registrable domains are not shortened.
 func TestLabelsAreSafe(t *testing.T) {
 	nasty := "\u202eTEST\u200b\x00\n<b>" + strings.Repeat("x", 500)
 	c := held("x")
@@ -188,23 +188,23 @@ func TestLabelsAreSafe(t *testing.T) {
 	}
 }
 
-// A click that may have been aimed at another certificate, or another site, is
-// none.
+// TestMeaning: a click that may have been aimed at another certificate, or another
+// site, does not count.
 func TestMeaning(t *testing.T) {
 	var m meaning
 	now := time.Unix(1e9, 0)
 	after := func(d time.Duration) time.Time { now = now.Add(d); return now }
 	for _, c := range []struct {
 		id      string
-		when    time.Duration // after the last
-		click   time.Duration // after that
+		when    time.Duration // after the click before
+		click   time.Duration // after when
 		settled bool
 	}{
-		{"one", 0, 0, true}, // nothing was there before
+		{"one", 0, 0, true}, // it meant nothing before
 		{"one", 0, 0, true},
 		{"two", time.Hour, settled - 1, false},
 		{"two", 0, 1, true},
-		{"", time.Hour, 0, true}, // hidden: it stands for nothing
+		{"", time.Hour, 0, true}, // hidden: it means nothing
 		{"two", 0, 0, true},      // the same card again
 		{"", 0, 0, true},
 		{"one", 0, 0, false},
@@ -218,7 +218,7 @@ func TestMeaning(t *testing.T) {
 	}
 }
 
-// Many of a kind end in how many more there are.
+// TestMany: a long list of a kind ends with the number of further ones.
 func TestMany(t *testing.T) {
 	var s state.State
 	for i := range 200 {
@@ -242,7 +242,7 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// Two icons differ in their shapes: without colour, on a light and on a dark
+// TestIconsDifferInShape: any two icons differ without colour, on a light and on a dark
 // panel, at the size of a panel.
 func TestIconsDifferInShape(t *testing.T) {
 	const size = 22
@@ -256,7 +256,7 @@ func TestIconsDifferInShape(t *testing.T) {
 		}
 		return out.Pix
 	}
-	far := func(a, b uint8) bool { return max(a, b)-min(a, b) > 80 } // of 255: seen at a glance
+	far := func(a, b uint8) bool { return max(a, b)-min(a, b) > 80 } // of 255: clearly visible
 	for name, panel := range map[string]color.Gray{"light": {0xf5}, "dark": {0x2d}} {
 		for k, one := range icons {
 			seen := 0
@@ -284,7 +284,7 @@ func TestIconsDifferInShape(t *testing.T) {
 	}
 }
 
-// A Windows icon holds each size, as its directory says.
+// TestICO: a Windows icon holds each size that its directory lists.
 func TestICO(t *testing.T) {
 	file := iconReady.ico()
 	le := binary.LittleEndian
