@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -219,24 +220,59 @@ func TestShortcuts(t *testing.T) {
 // allows nothing, and keys count only after a quiet time.
 func TestSafeAnswer(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {
-		q := questionsIn(lang)
-		for name, r := range map[string]dialog.Request{
-			"consent": q.askConsent(site), "confirm": q.askConfirm(site, gp), "always": q.askAlways(site),
-			"insert": q.askCard(site, true), "connect": q.askCard(site, false), "pad": q.askPINPad(PIN{Caller: site, Holder: gp}),
-		} {
+		all := requests(t, lang)
+		if all["Show"].Quiet != 0 {
+			t.Error("a window that the person opened does not accept keys at once")
+		}
+		delete(all, "Show")
+		if len(all["Choose"].Rows) != 2 || all["Choose"].Quiet == 0 {
+			t.Errorf("%s: %+v", lang, all["Choose"])
+		}
+		delete(all, "Choose") // Enter takes the row that the person has gone to
+		all["InsertCard, no reader"] = questionsIn(lang).askCard(site, false)
+		if len(all) < 6 {
+			t.Errorf("only %d dialogs", len(all))
+		}
+		for name, r := range all {
 			for _, b := range r.Buttons {
 				if b.Default != (b.Answer == dialog.Cancel) {
 					t.Errorf("%s, %s: %+v", lang, name, b)
 				}
 			}
-			if r.Quiet == 0 {
-				t.Errorf("%s, %s: accepts keys at once", lang, name)
+			if r.Quiet == 0 || len(r.Buttons) == 0 {
+				t.Errorf("%s, %s: accepts keys at once, or none: %+v", lang, name, r)
 			}
 		}
-		if q.notice("", "").Quiet != 0 {
-			t.Error("a window that the person opened does not accept keys at once")
+	}
+}
+
+// requests are the windows that a Prompter's methods show, by the method's name,
+// whatever methods there are. The PIN is typed on the reader.
+func requests(t *testing.T, lang string) map[string]dialog.Request {
+	t.Helper()
+	all := map[string]dialog.Request{}
+	method := ""
+	var recorder Prompter = platform{show: func(_ context.Context, r dialog.Request) (int, error) { all[method] = r; return 0, nil }}
+	arguments := map[reflect.Type]any{
+		reflect.TypeFor[context.Context](): t.Context(), reflect.TypeFor[string](): lang, reflect.TypeFor[Caller](): site, reflect.TypeFor[Holder](): gp,
+		reflect.TypeFor[[]Holder](): []Holder{gp, nurse}, reflect.TypeFor[PIN](): PIN{Caller: site, Holder: gp, PINPad: true}, reflect.TypeFor[bool](): true,
+	}
+	for declared := range reflect.TypeFor[Prompter]().Methods() {
+		method = declared.Name
+		var in []reflect.Value
+		for kind := range declared.Type.Ins() {
+			argument, known := arguments[kind]
+			if !known {
+				t.Fatalf("%s takes a %s: this test needs one", method, kind)
+			}
+			in = append(in, reflect.ValueOf(argument))
+		}
+		reflect.ValueOf(recorder).MethodByName(method).Call(in)
+		if _, shows := all[method]; !shows {
+			t.Errorf("%s shows nothing", method)
 		}
 	}
+	return all
 }
 
 // TestNoLeaks: hundreds of dialogs, answered, cancelled and failed, leave no open

@@ -16,12 +16,15 @@ var (
 	ErrTimeUp = errors.New("protocol: the request's time is up")
 )
 
-// causes orders what an error means; the first that fits wins.
-var causes = []struct {
+// cause is what an error means to a page.
+type cause struct {
 	is     error
 	code   int
 	detail string
-}{
+}
+
+// causes orders what an error means; the first that fits wins.
+var causes = []cause{
 	{is: ErrPageCancelled, code: CodeCancelled},
 	{is: ErrTimeUp, code: CodeTimeout},
 	{is: prompt.ErrCancelled, code: CodeCancelled},

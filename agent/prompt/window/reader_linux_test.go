@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -57,7 +58,7 @@ func TestScreenReader(t *testing.T) {
 	s, r := reader(t)
 	asks := []string{"label: Identification demandée par le site", "label: https://portail.example.fr", "label: depuis le programme firefox-esr"}
 	card := []string{"label: Carte de Dr TEST Camille DÉMONSTRATION", "label: Médecin · CPS · 810000000005 · expire le 31/12/2027"}
-	for kind, want := range map[string]struct {
+	all := map[string]struct {
 		reads []string
 		focus string
 	}{
@@ -67,6 +68,9 @@ func TestScreenReader(t *testing.T) {
 		"confirm": {append(slices.Concat(asks, card),
 			"label: Votre carte est déjà déverrouillée. Pour cette fois, autorisez-vous ce site à l’utiliser afin de vous identifier\u00a0?",
 			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
+		"always": {append(slices.Clone(asks),
+			"label: Autoriser désormais ce site à utiliser votre carte à chaque fois, sans vous demander votre accord\u00a0? Votre code porteur, lui, vous sera toujours demandé.",
+			"push button: Demander à chaque fois", "push button: Toujours autoriser"), "push button: Demander à chaque fois"},
 		"choose": {append(slices.Clone(asks),
 			"label: Quel certificat utiliser\u00a0?", "list box: Quel certificat utiliser\u00a0?",
 			"list item: Dr TEST Camille DÉMONSTRATION, Médecin, CPS, 810000000005, expire le 31/12/2027",
@@ -82,7 +86,13 @@ func TestScreenReader(t *testing.T) {
 			"label: Code porteur incorrect.", "label: Attention\u00a0: dernier essai avant le blocage de la carte.",
 			"label: Saisissez votre code porteur sur le clavier du lecteur.", "push button: Annuler"), "push button: Annuler"},
 		"notice": {[]string{"text: CPx Bridge", "push button: Copier", "push button: Fermer"}, "text: CPx Bridge"},
-	} {
+	}
+	for _, kind := range ask.Kinds {
+		if _, known := all[kind]; !known && kind != "pin" { // which pinentry asks for
+			t.Errorf("%s is not tested", kind)
+		}
+	}
+	for kind, want := range all {
 		t.Run(kind, func(t *testing.T) {
 			s.T, r.T = t, t
 			q := question(kind, "fr")

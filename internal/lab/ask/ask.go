@@ -11,9 +11,12 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
 
+// Kinds are the questions: each method of a Prompter is one, or more.
+var Kinds = []string{"consent", "confirm", "always", "choose", "pin", "insert", "connect", "notice"}
+
 // Question is what to ask.
 type Question struct {
-	Kind    string // consent, confirm, always, choose, pin, insert, connect or tell
+	Kind    string // one of Kinds
 	Lang    string
 	Seconds float64 // 0: no limit
 	Caller  prompt.Caller
