@@ -14,7 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// events records what happened, in order, across agents and portal.
+// events records events of agents and portal, in their order.
 type events struct {
 	mu   sync.Mutex
 	list []string
@@ -37,7 +37,8 @@ func (e *events) all() []string {
 	return slices.Clone(e.list)
 }
 
-// happened waits until the event has been recorded, or tells that it was not.
+// happened waits until the event has been recorded; it returns false where the
+// context ends first.
 func (e *events) happened(ctx context.Context, event string) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -78,7 +79,7 @@ type request struct {
 // answer plays an agent: it is called for every request but status.
 type answer func(send func(format string, args ...any), r request)
 
-// freePorts opens n neighbouring ports, below those the system gives out.
+// freePorts opens n consecutive ports, below those that the system assigns.
 func freePorts(t *testing.T, n int) (int, []net.Listener) {
 	t.Helper()
 search:
@@ -106,7 +107,7 @@ search:
 	return 0, nil
 }
 
-// agentOn serves the agent's protocol on l under a name for the events.
+// agentOn serves the agent's protocol on l, and records events under a name.
 func agentOn(t *testing.T, l net.Listener, name string, e *events, status string, reply answer) {
 	t.Helper()
 	up := websocket.Upgrader{Subprotocols: []string{"cpx.v1"}, CheckOrigin: func(*http.Request) bool { return true }}
@@ -135,7 +136,7 @@ func play(conn *websocket.Conn, name string, e *events, status string, reply ans
 			conn.Close()
 			return
 		}
-		// A page that has gone is seen by the reader below.
+		// That the page is gone is noticed by the reader below.
 		_ = conn.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, format, args...))
 	}
 	for {
@@ -167,7 +168,7 @@ func serve(t *testing.T, l net.Listener, h http.HandlerFunc) {
 	t.Cleanup(func() { server.Close() })
 }
 
-// squatOn takes connections and never says a word.
+// squatOn accepts connections and never sends anything.
 func squatOn(t *testing.T, l net.Listener, name string, e *events) {
 	var mu sync.Mutex
 	var held []net.Conn
@@ -192,7 +193,7 @@ func squatOn(t *testing.T, l net.Listener, name string, e *events) {
 	})
 }
 
-// closeOn is another person's agent: it closes what it accepts.
+// closeOn is another user's agent: it closes each connection that it accepts.
 func closeOn(l net.Listener) {
 	go func() {
 		for {

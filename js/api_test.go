@@ -31,7 +31,7 @@ func names(pattern, text string) []string {
 	return slices.Compact(list)
 }
 
-// between is what stands between the two marks of a document.
+// between is the text between the two marks in a document.
 func between(t *testing.T, text, mark string) string {
 	t.Helper()
 	_, rest, begun := strings.Cut(text, "<!-- "+mark+" -->")
@@ -42,21 +42,21 @@ func between(t *testing.T, text, mark string) string {
 	return part
 }
 
-// What is written as code within the text, and what stands in blocks of its own.
+// Code within the text, and code in blocks of its own.
 var (
 	code   = "`([^`\n]+)`"
 	fenced = regexp.MustCompile("(?sm)^```.*?^```$")
 )
 
-// Every exported symbol has a heading, and every heading names one; every
-// member of a type stands in the document.
+// Every exported symbol has a heading, and every heading names one; every member
+// of a type is in the document.
 func TestAPIDocument(t *testing.T) {
 	document := read(t, "API.md")
 	types := read(t, "src/cpx-bridge.d.mts") + read(t, "src/button.d.mts")
 	declared := names(`(?m)^export (?:declare )?(?:function|class|interface|type) (\w+)`, types)
-	told := names("(?m)^### `(\\w+)`$", document)
-	if !slices.Equal(declared, told) {
-		t.Errorf("declared %v\ndocumented %v", declared, told)
+	documented := names("(?m)^### `(\\w+)`$", document)
+	if !slices.Equal(declared, documented) {
+		t.Errorf("declared %v\ndocumented %v", declared, documented)
 	}
 	written := names(code, fenced.ReplaceAllString(document, ""))
 	for _, member := range names(`(?m)^  (?:readonly )?(\w+)\??(?:: |\().*;$`, types) {
@@ -71,7 +71,7 @@ func TestAPIDocument(t *testing.T) {
 	}
 }
 
-// What is declared is what the built files export.
+// The built files export what is declared.
 func TestExports(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	got := inPage(t, `await new Promise((done) => document.head.append(Object.assign(document.createElement("script"), { src: "/static/cpx-bridge.js", onload: done })));
@@ -86,7 +86,7 @@ func TestExports(t *testing.T) {
 	}
 }
 
-// The plain script loads its languages from its own folder, too.
+// The plain script too loads its languages from its own folder.
 func TestPlainScript(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	got := inPage(t, `await new Promise((done) => document.head.append(Object.assign(document.createElement("script"), { src: "/static/cpx-bridge.js", onload: done })));
@@ -96,11 +96,11 @@ func TestPlainScript(t *testing.T) {
 	}
 }
 
-// row is a line of a table of reasons.
+// row is a row of a table of reasons.
 var row = regexp.MustCompile("(?m)^\\| `(\\w+)` \\|\\s*(-?\\w*)\\s*\\| ")
 
-// The table of reasons tells those that are declared, with the agent's numbers,
-// and both languages have words for each.
+// The table of reasons has the declared ones, with the agent's numbers, and both
+// languages have texts for each.
 func TestReasons(t *testing.T) {
 	_, rest, _ := strings.Cut(read(t, "src/cpx-bridge.d.mts"), "export type Reason")
 	union, _, _ := strings.Cut(rest, ";")
@@ -123,13 +123,13 @@ func TestReasons(t *testing.T) {
 		want := append(slices.Clone(declared), "unknown")
 		slices.Sort(want)
 		if !slices.Equal(keys, want) {
-			t.Errorf("%s has words for %v, want %v", lang, keys, want)
+			t.Errorf("%s has texts for %v, want %v", lang, keys, want)
 		}
 	}
 	if between(t, read(t, "../docs/portal-developers.md"), "reasons") != between(t, read(t, "API.md"), "reasons") {
 		t.Error("docs/portal-developers.md has another table of reasons than API.md")
 	}
-	// And the list that the other test goes through is the whole of it.
+	// And the list that TestSentences goes through is complete.
 	for _, r := range declared {
 		if !slices.Contains(reasons, r) {
 			t.Errorf("%s is not among the tested sentences", r)
@@ -137,8 +137,8 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// Both languages have the same sentences, those that are tested and one for
-// what has none; and words for every state that is declared.
+// Both languages have the same sentences, those that are tested and one for an
+// unknown reason, and texts for every declared state.
 func TestTwins(t *testing.T) {
 	types := read(t, "src/cpx-bridge.d.mts")
 	_, rest, _ := strings.Cut(types, "export type Progress")
@@ -151,16 +151,16 @@ func TestTwins(t *testing.T) {
 		texts, progress, found := strings.Cut(read(t, "src/lang-"+lang+".ts"), "export const progress")
 		progress, _, ended := strings.Cut(progress, "};")
 		if !found || !ended {
-			t.Fatalf("lang-%s.ts is not understood", lang)
+			t.Fatalf("this test cannot parse lang-%s.ts", lang)
 		}
 		if keys := names(`(?m)^  "?([\w.]+)"?: \[`, texts); !slices.Equal(keys, tested) {
-			t.Errorf("%s: not tested %v, without words %v", lang, without(keys, tested), without(tested, keys))
+			t.Errorf("%s: not tested %v, without text %v", lang, without(keys, tested), without(tested, keys))
 		}
 		if keys := names(`(?m)^  "?([\w-]+)"?: "`, progress); !slices.Equal(keys, states) {
 			t.Errorf("%s: progress %v, declared %v", lang, keys, states)
 		}
 	}
-	// What the verifier refuses for has a sentence of its own.
+	// Each of the verifier's reasons has a sentence of its own.
 	for _, reason := range names(`(?m)^\sReason\w+\s+Reason = "(\w+)"`, read(t, "../authtoken/errors.go")) {
 		if !slices.Contains(reasons, "login_refused/"+reason) {
 			t.Errorf("the verifier's reason %s has no sentence", reason)
@@ -172,8 +172,8 @@ func without(list, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
 }
 
-// The element's attributes, parts and properties, with their defaults, are
-// those that the document tells.
+// The document lists the element's attributes, parts and properties, with their
+// defaults.
 func TestElementDocument(t *testing.T) {
 	_, document, _ := strings.Cut(read(t, "API.md"), "## The element")
 	document, _, _ = strings.Cut(document, "### `LoginState`")
@@ -192,7 +192,7 @@ func TestElementDocument(t *testing.T) {
 		attributes = append(attributes, name+"-first", name+"-count")
 	}
 	if len(parts) < 10 || len(defaults) < 10 || len(attributes) < 8 {
-		t.Fatalf("the sources are not understood: %v %v %v", parts, defaults, attributes)
+		t.Fatalf("this test cannot parse the sources: %v %v %v", parts, defaults, attributes)
 	}
 	for _, name := range slices.Concat(parts, attributes, slices.Collect(maps.Keys(defaults)), slices.Collect(maps.Values(defaults))) {
 		if !slices.Contains(written, name) {
@@ -201,7 +201,7 @@ func TestElementDocument(t *testing.T) {
 	}
 	for _, name := range names("`(--cpx-[\\w-]+)`", document) {
 		if _, known := defaults[name]; !known {
-			t.Errorf("%s is documented, and does nothing", name)
+			t.Errorf("%s is documented and does not exist", name)
 		}
 	}
 }
@@ -214,13 +214,13 @@ func agentCodes(t *testing.T) map[string]int {
 		codes[reason] = code
 	}
 	if codes["busy"] != 1004 || codes["internal"] != -32603 {
-		t.Fatalf("the agent's table is not understood: %v", codes)
+		t.Fatalf("this test cannot parse the agent's table: %v", codes)
 	}
 	return codes
 }
 
-// French as it is set in print: no straight apostrophe, a space that does not
-// break before what stands alone.
+// French has the typography of print: no straight apostrophe, and a no-break space
+// before the signs that need one.
 func TestTypography(t *testing.T) {
 	for _, m := range regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(read(t, "src/lang-fr.ts"), -1) {
 		for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\} s\b`, "no space": `\w([;!?]|:)(?: |$)`} {

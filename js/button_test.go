@@ -13,11 +13,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// strict is the strictest policy that a page of the element can have.
+// strict is the strictest policy under which the element works.
 const strict = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ws://127.0.0.1:*; " +
 	"base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// seen records what the element tells, and what the policy forbids.
+// seen records the element's events, and what the policy forbids.
 const seen = `
 	window.told = [];
 	for (const name of ["cpx-progress", "cpx-success", "cpx-error"])
@@ -25,7 +25,7 @@ const seen = `
 	document.addEventListener("securitypolicyviolation", (e) => told.push("violation " + e.violatedDirective));
 	await import("/static/button.mjs");`
 
-// element shows a page with the element, of these attributes and content.
+// element shows a page with the element, which has these attributes and content.
 func element(t *testing.T, e *events, port int, attributes, content string) {
 	t.Helper()
 	body := fmt.Sprintf(`<p><a href="#" id="before">avant</a></p><cpx-login ports-first="%d" ports-count="1" %s>%s</cpx-login>`, port, attributes, content)
@@ -35,20 +35,20 @@ func element(t *testing.T, e *events, port int, attributes, content string) {
 
 const login = `challenge-url="/auth/challenge" login-url="/auth/login"`
 
-// awaitState waits for the element's state and returns all that was told.
+// awaitState waits for the element's state and returns all events so far.
 func awaitState(t *testing.T, state string) string {
 	t.Helper()
 	if err := browser.Within(tab, patience, browser.Visible("cpx-login[state="+state+"]")); err != nil {
 		t.Fatalf("%v: %s", err, inPage(t, "return told").Value)
 	}
-	told := string(inPage(t, "return told").Value)
-	if strings.Contains(told, "violation") {
-		t.Errorf("the page's policy was broken: %s", told)
+	seen := string(inPage(t, "return told").Value)
+	if strings.Contains(seen, "violation") {
+		t.Errorf("the page's policy was violated: %s", seen)
 	}
-	return told
+	return seen
 }
 
-// inside is what stands in the element's part, once it has words.
+// inside is the text of the element's part, once it has any.
 func inside(t *testing.T, part string) string {
 	t.Helper()
 	got := inPage(t, `for (;;) {
@@ -63,7 +63,7 @@ func inside(t *testing.T, part string) string {
 	return text
 }
 
-// arrived waits until the page is the one that the portal led to.
+// arrived waits for the page that the portal led to.
 func arrived(t *testing.T) {
 	t.Helper()
 	if err := browser.Within(tab, patience, browser.Visible("#arrived")); err != nil {
@@ -79,7 +79,7 @@ func press(t *testing.T, key string) {
 	}
 }
 
-// withAgent is a port with an agent that answers so.
+// withAgent is a port with an agent that answers with reply.
 func withAgent(t *testing.T, e *events, reply answer) int {
 	t.Helper()
 	port, l := freePorts(t, 1)
@@ -98,8 +98,8 @@ func TestButtonLogsIn(t *testing.T) {
 	arrived(t)
 }
 
-// Without a portal's address the page gets the token; it may go its own way.
-func TestButtonTells(t *testing.T) {
+// Without a portal's address the page gets the token.
+func TestButtonHandsOverTheToken(t *testing.T) {
 	e := newEvents()
 	element(t, e, withAgent(t, e, signs), "", "")
 	click(t, "button")
@@ -116,7 +116,7 @@ func TestButtonFollowsWithin(t *testing.T) {
 		t.Run(next, func(t *testing.T) {
 			e := newEvents()
 			element(t, e, withAgent(t, e, signs), "", "")
-			// The portal's answer is what is under test: it is given in its place.
+			// The portal's answer is under test, so the page makes one up.
 			inPage(t, `window.fetch = async () => new Response(JSON.stringify({ next: %q, nonce: "x".repeat(44) }));
 				document.querySelector("cpx-login").setAttribute("login-url", "/auth/login")`, next)
 			click(t, "button")
@@ -134,7 +134,7 @@ func TestButtonFollowsWithin(t *testing.T) {
 	}
 }
 
-// A site's own button, in a form, in the element's place for it.
+// A site's own button, in a form, in the element's slot for it.
 func TestButtonOfTheSite(t *testing.T) {
 	e := newEvents()
 	element(t, e, withAgent(t, e, none), login, `<button slot="button" id="own">À moi</button>`)
@@ -150,8 +150,8 @@ func TestButtonOfTheSite(t *testing.T) {
 	}
 }
 
-// waitsForPIN is an agent that waits for the PIN until it is told to cancel.
-func waitsForPIN(send func(string, ...any), r request) {
+// untilCancelled is an agent that waits for the PIN until it is asked to cancel.
+func untilCancelled(send func(string, ...any), r request) {
 	if r.Method == "authenticate" {
 		send(`{"jsonrpc":"2.0","method":"progress","params":{"state":"waiting-for-pin"}}`)
 		return
@@ -170,13 +170,13 @@ func TestButtonCancels(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEvents()
-			element(t, e, withAgent(t, e, waitsForPIN), login, "")
+			element(t, e, withAgent(t, e, untilCancelled), login, "")
 			click(t, "button")
 			awaitState(t, "waiting-for-pin")
 			if got := inside(t, "text"); !strings.Contains(got, "code porteur") {
 				t.Error(got)
 			}
-			click(t, "button") // once more, while it runs: nothing
+			click(t, "button") // another click during the login does nothing
 			cancel(t)
 			e.await(t, "agent cancel")
 			got := inPage(t, `const b = window.removed ?? document.querySelector("cpx-login");
@@ -193,8 +193,8 @@ func TestButtonCancels(t *testing.T) {
 	}
 }
 
-// What went wrong is told with its causes and where the agent is had from, and
-// a second click begins again.
+// A failure is shown with its causes and where to get the agent, and a second
+// click starts another login.
 func TestButtonExplains(t *testing.T) {
 	e := newEvents()
 	port, l := freePorts(t, 1)
@@ -218,8 +218,8 @@ func TestButtonExplains(t *testing.T) {
 	}
 }
 
-// The button has a name, whatever stands between its tags; the site's words
-// take the place of ours.
+// The button has a name, whatever is between its tags; the site's text replaces
+// ours.
 func TestButtonHasAName(t *testing.T) {
 	for content, want := range map[string]string{"": "S’identifier par carte CPS", "\n\t": "S’identifier par carte CPS", "<!-- TEST -->\n": "S’identifier par carte CPS", "\nMa carte\n": "Ma carte"} {
 		element(t, newEvents(), 1, "", content)
@@ -234,7 +234,7 @@ func TestButtonHasAName(t *testing.T) {
 	}
 }
 
-// The element is used by a program before it stands in a page, and after.
+// A program uses the element before it is in a page, and after.
 func TestButtonOutsideThePage(t *testing.T) {
 	e := newEvents()
 	element(t, e, withAgent(t, e, signs), "", "")
@@ -252,15 +252,15 @@ func TestButtonOutsideThePage(t *testing.T) {
 	}
 }
 
-// The keyboard goes on from the button when a login ends well, too; what leads
-// nowhere is no failure of it.
+// The keyboard's focus returns to the button after a successful login too; an
+// address that leads nowhere is no failure of the login.
 func TestButtonAfterTheEnd(t *testing.T) {
 	e := newEvents()
 	var pin func(string, ...any)
 	var id int
 	port := withAgent(t, e, func(send func(string, ...any), r request) {
 		pin, id = send, r.ID
-		waitsForPIN(send, r)
+		untilCancelled(send, r)
 	})
 	element(t, e, port, "", "")
 	inPage(t, `window.fetch = async () => new Response(JSON.stringify({ next: "http://[", nonce: "x".repeat(44) }));
@@ -277,9 +277,9 @@ func TestButtonAfterTheEnd(t *testing.T) {
 	}
 }
 
-// The person reads what the browser is going to ask before a dial makes it ask,
-// also where the words come slowly.
-func TestWordsBeforeTheQuestion(t *testing.T) {
+// The person can read what the browser is going to ask before a dial makes it ask,
+// even where the text loads slowly.
+func TestTextBeforeTheQuestion(t *testing.T) {
 	e := newEvents()
 	port := withAgent(t, e, signs)
 	open(t, e, "", nil) // starts the browser and, with it, the public site
@@ -300,7 +300,7 @@ func TestWordsBeforeTheQuestion(t *testing.T) {
 	}
 }
 
-// Only an address of the web is a link.
+// Only an http or https address becomes a link.
 func TestInstallLink(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	got := inPage(t, `const out = [];

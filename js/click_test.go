@@ -10,10 +10,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// awkward are buttons on which a click does not arrive at first. Each counts.
+// awkward are buttons on which a click does not arrive at first. Each counts its
+// clicks.
 var awkward = map[string]string{
 	"as it should be": ``,
-	// As Chromium does before it has shown a page.
+	// As in Chromium before it has shown a page.
 	"swallowed": `let first = true;
 		addEventListener("click", (e) => { if (first) e.stopImmediatePropagation(); first = false; }, true);`,
 	"moves under the mouse": `b.addEventListener("mousedown", () => { b.style.marginTop = "300px"; }, { once: true });`,
@@ -34,7 +35,7 @@ const counted = `document.body.replaceChildren();
 	document.body.append(b);
 	`
 
-// The clicks of these tests arrive, and once.
+// The clicks of these tests arrive, each once.
 func TestClicksArrive(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	for name, change := range awkward {
@@ -66,8 +67,8 @@ func TestClicksArrive(t *testing.T) {
 	}
 }
 
-// A click that leads to another page has arrived, and one on what never comes
-// says what was not there.
+// A click that leads to another page has arrived, and a click on an element that
+// never appears fails with its name.
 func TestClicksThatLeadAway(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	inPage(t, `const a = document.createElement("a"); a.href = "/espace"; a.id = "away"; a.textContent = "TEST"; document.body.append(a)`)

@@ -20,7 +20,7 @@ func TestDistHasNotDrifted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(committed) != len(built) {
-		t.Errorf("dist holds %d files, the build makes %d", len(committed), len(built))
+		t.Errorf("dist has %d files, the build makes %d", len(committed), len(built))
 	}
 	for name, want := range built {
 		got, err := Files.ReadFile("dist/" + name)

@@ -30,36 +30,36 @@ func TestFind(t *testing.T) {
 	}
 	absent := func(_ *testing.T, l net.Listener, _ *events) { l.Close() }
 	good := func(t *testing.T, l net.Listener, e *events) { agentOn(t, l, "agent", e, goodStatus, none) }
-	type place = func(*testing.T, net.Listener, *events)
+	type port = func(*testing.T, net.Listener, *events)
 	for _, c := range []struct {
 		name   string
-		places []place
+		ports  []port
 		reason string
 	}{
-		{"first port", []place{good, absent}, ""},
-		{"last port", []place{absent, absent, absent, good}, ""},
-		{"silent squatter", []place{silent, absent, absent, good}, ""},
-		{"mute websocket", []place{mute, good}, ""},
-		{"nonsense answer", []place{says("hello %d"), good}, ""},
-		{"answer without protocol", []place{says(`{"jsonrpc":"2.0","id":%d,"result":{}}`), good}, ""},
-		{"forbidden", []place{refuses, good}, ""},
-		{"nobody", []place{absent, absent, absent}, "no_agent"},
-		{"only forbidden", []place{refuses, absent}, "no_agent"},
-		{"only silence", []place{silent}, "no_agent"},
-		{"only mute", []place{mute}, "no_agent"},
-		{"older protocol", []place{says(`{"jsonrpc":"2.0","id":%d,"result":{"protocol":0}}`)}, "agent_too_old"},
-		{"newer protocol", []place{says(`{"jsonrpc":"2.0","id":%d,"result":{"protocol":7}}`)}, "page_too_old"},
+		{"first port", []port{good, absent}, ""},
+		{"last port", []port{absent, absent, absent, good}, ""},
+		{"silent squatter", []port{silent, absent, absent, good}, ""},
+		{"mute websocket", []port{mute, good}, ""},
+		{"nonsense answer", []port{says("hello %d"), good}, ""},
+		{"answer without protocol", []port{says(`{"jsonrpc":"2.0","id":%d,"result":{}}`), good}, ""},
+		{"forbidden", []port{refuses, good}, ""},
+		{"nobody", []port{absent, absent, absent}, "no_agent"},
+		{"only forbidden", []port{refuses, absent}, "no_agent"},
+		{"only silence", []port{silent}, "no_agent"},
+		{"only mute", []port{mute}, "no_agent"},
+		{"older protocol", []port{says(`{"jsonrpc":"2.0","id":%d,"result":{"protocol":0}}`)}, "agent_too_old"},
+		{"newer protocol", []port{says(`{"jsonrpc":"2.0","id":%d,"result":{"protocol":7}}`)}, "page_too_old"},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			e := newEvents()
 			open(t, e, "", nil)
-			first, listeners := freePorts(t, len(c.places))
-			for i, p := range c.places {
+			first, listeners := freePorts(t, len(c.ports))
+			for i, p := range c.ports {
 				p(t, listeners[i], e)
 			}
-			got := inPage(t, `return cpx.authenticate({ports:{first:%d,count:%d}})`, first, len(c.places))
+			got := inPage(t, `return cpx.authenticate({ports:{first:%d,count:%d}})`, first, len(c.ports))
 			if c.reason == "" {
-				// The agent was found: it knows no authenticate.
+				// The agent was found: this one does not know authenticate.
 				if got.reason() != "agent_too_old" || !slices.Contains(e.all(), "agent authenticate") {
 					t.Fatalf("not found: %s, %v", got.reason(), e.all())
 				}
@@ -75,8 +75,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// On a terminal server the first ports are other people's: their agents close
-// at accept, and the browser slows the later dials down.
+// On a terminal server the first ports are other users': their agents close at
+// accept, and the browser slows the later dials down.
 func TestBehindThirtyForeignAgents(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
@@ -90,7 +90,7 @@ func TestBehindThirtyForeignAgents(t *testing.T) {
 	}
 }
 
-// A page's mistake is no absent agent.
+// A page's mistake is not reported as an absent agent.
 func TestBadPorts(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	for _, ports := range []string{`{first:NaN,count:10}`, `{first:27720,count:0}`, `{first:27720,count:101}`, `{first:65535,count:2}`, `{first:-1,count:1}`, `{}`} {
@@ -100,7 +100,7 @@ func TestBadPorts(t *testing.T) {
 	}
 }
 
-// The rest are closed once an agent has answered.
+// The other connections are closed once an agent has answered.
 func TestOthersAreClosed(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
@@ -113,7 +113,7 @@ func TestOthersAreClosed(t *testing.T) {
 	e.await(t, "mute closed")
 }
 
-func TestOpenSocketIsUsedAgain(t *testing.T) {
+func TestOpenSocketIsReused(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
 	first, l := freePorts(t, 1)
@@ -135,7 +135,7 @@ func TestOpenSocketIsUsedAgain(t *testing.T) {
 	}
 }
 
-// A second page dials the port that was good before any other.
+// A second page dials the port of the last agent before any other.
 func TestLastGoodPortFirst(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
@@ -165,9 +165,9 @@ func TestLastGoodPortFirst(t *testing.T) {
 	}
 }
 
-// A dial that waits is not dropped for a new one by the next search. They are
-// counted in the page: the browser holds a second one to the same port back.
-func TestWaitingDialIsTakenUp(t *testing.T) {
+// The next search does not drop a pending dial for a new one. Dials are counted in
+// the page, because the browser holds back a second one to the same port.
+func TestPendingDialIsReused(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
 	first, l := freePorts(t, 1)
@@ -177,7 +177,7 @@ func TestWaitingDialIsTakenUp(t *testing.T) {
 		window.WebSocket = class extends Real { constructor(...how) { super(...how); dials++; } };
 		const ports = { first: %d, count: 1 };
 		const reason = (more) => cpx.status({ ports, ...more }).then(() => "found", (e) => e.reason);
-		// A search dials at once: what it has not dialled in this time it will not.
+		// A search dials at once: a port not dialled in this time is not dialled at all.
 		return [await reason(), await reason({ signal: AbortSignal.timeout(1000) }), dials]`, first)
 	if string(got.Value) != `["no_agent","aborted",1]` {
 		t.Errorf("%s %s", got.Value, got.reason())
@@ -194,7 +194,7 @@ func TestContentSecurityPolicy(t *testing.T) {
 	}
 }
 
-// A page on plain http, away from this machine, has no way to the agent.
+// A page on plain http from another machine cannot reach the agent.
 func TestInsecureContext(t *testing.T) {
 	open(t, newEvents(), "", nil) // starts the browser
 	server := httptest.NewServer(portal(newEvents(), nil))
@@ -205,7 +205,7 @@ func TestInsecureContext(t *testing.T) {
 	}
 }
 
-// A header, or a frame without the attribute, forbids even to ask.
+// A header, or a frame without the attribute, forbids even asking.
 func TestPermissionsPolicy(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
@@ -235,7 +235,7 @@ func TestPermissionsPolicy(t *testing.T) {
 	}
 }
 
-// The browser's own permission, on a page that it takes for a public one.
+// The browser's own permission, on a page that it considers public.
 func TestPermission(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil) // starts the browser and, with it, the public site

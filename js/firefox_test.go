@@ -13,17 +13,17 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// One Firefox serves the tests that name it.
+// One Firefox serves all tests that use it.
 var (
 	firefoxOnce sync.Once
 	firefox     *browser.Firefox
 	firefoxErr  error
 )
 
-// fox opens an address in Firefox; a path is one of the public site.
+// fox opens an address in Firefox; a path is on the public site.
 func fox(t *testing.T, address string) {
 	t.Helper()
-	starting.Do(func() { tabErr = startBrowser() }) // brings the public site
+	starting.Do(func() { tabErr = startBrowser() }) // starts the public site too
 	if tabErr != nil {
 		t.Fatal(tabErr)
 	}
@@ -47,8 +47,8 @@ func fox(t *testing.T, address string) {
 	}
 }
 
-// inFox is inPage for Firefox, of what gives no value: the reason of the
-// failure, or "found".
+// inFox is inPage for Firefox and scripts without a value: it returns the reason of
+// the failure, or "found".
 func inFox(t *testing.T, body string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -71,9 +71,9 @@ func TestFirefoxFinds(t *testing.T) {
 	good := func(t *testing.T, l net.Listener, e *events) { agentOn(t, l, "agent", e, goodStatus, none) }
 	nonsense := func(t *testing.T, l net.Listener, e *events) { agentOn(t, l, "other", e, "hello %d", none) }
 	for _, c := range []struct {
-		name   string
-		places []func(*testing.T, net.Listener, *events)
-		want   string
+		name  string
+		ports []func(*testing.T, net.Listener, *events)
+		want  string
 	}{
 		{"fourth port", []func(*testing.T, net.Listener, *events){foreign, silent, nonsense, good}, "found"},
 		{"nobody", []func(*testing.T, net.Listener, *events){absent, foreign, absent}, "no_agent"},
@@ -81,23 +81,23 @@ func TestFirefoxFinds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEvents()
 			fox(t, site(t, e, nil))
-			first, l := freePorts(t, len(c.places))
-			for i, p := range c.places {
+			first, l := freePorts(t, len(c.ports))
+			for i, p := range c.ports {
 				p(t, l[i], e)
 			}
-			// A page's first search is given up after 3 s, of which the silent
-			// one takes 2; a later one has more.
+			// A page's first search ends after 3 s, of which the silent port takes
+			// 2; later searches last longer.
 			gone, none := freePorts(t, 1)
 			none[0].Close()
 			inFox(t, search(gone, 1))
-			if got := inFox(t, search(first, len(c.places))); got != c.want {
+			if got := inFox(t, search(first, len(c.ports))); got != c.want {
 				t.Errorf("%s, want %s (%v)", got, c.want, e.all())
 			}
 		})
 	}
 }
 
-// Firefox slows repeated dials down: the agent is found all the same.
+// Firefox slows repeated dials down: the agent is found nevertheless.
 func TestFirefoxFindsAfterFourSearches(t *testing.T) {
 	e := newEvents()
 	fox(t, site(t, e, nil))
@@ -132,7 +132,7 @@ func TestFirefoxContentSecurityPolicy(t *testing.T) {
 	}
 }
 
-// On https, as a public site, from the click to the portal's answer.
+// A login on https, on a public site, from the click to the portal's answer.
 func TestFirefoxLogin(t *testing.T) {
 	e := newEvents()
 	fox(t, "/")
@@ -146,7 +146,7 @@ func TestFirefoxLogin(t *testing.T) {
 	}
 }
 
-// askAbout begins a search in Firefox, whose outcome stands in window.outcome.
+// askAbout begins a search in Firefox, which sets window.outcome.
 func askAbout(t *testing.T, first, count int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -159,7 +159,7 @@ func askAbout(t *testing.T, first, count int) {
 	}
 }
 
-// inFirefox runs a script in the browser itself.
+// inFirefox runs a script in the browser itself, not in a page.
 func inFirefox(t *testing.T, script string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -169,7 +169,7 @@ func inFirefox(t *testing.T, script string) {
 	}
 }
 
-// asFirefox makes it behave as that release does, and say so.
+// asFirefox makes it behave as that release, and identify as it.
 func asFirefox(t *testing.T, release int, asks bool) {
 	t.Helper()
 	fox(t, "/")
@@ -182,8 +182,8 @@ func asFirefox(t *testing.T, release int, asks bool) {
 	fox(t, "/")
 }
 
-// Before release 154 nothing is asked, though the permission says "prompt": the
-// person is not told of a question that does not come.
+// Before release 154 Firefox asks nothing, though the permission says "prompt": the
+// page does not announce a question that does not come.
 func TestFirefoxThatDoesNotAsk(t *testing.T) {
 	asFirefox(t, 153, false)
 	first, l := freePorts(t, 1)
@@ -197,9 +197,8 @@ func TestFirefoxThatDoesNotAsk(t *testing.T) {
 	}
 }
 
-// Firefox asks from release 154 on; an older one does where a setting says so,
-// and the page then takes it for a 154. The question is the real one, and its
-// buttons are.
+// Firefox asks from release 154 on. An older one asks where a setting says so, and
+// identifies as 154 here. The question and its buttons are real.
 func TestFirefoxAsks(t *testing.T) {
 	asFirefox(t, 154, true)
 	for _, c := range []struct{ button, want string }{
@@ -224,7 +223,7 @@ func TestFirefoxAsks(t *testing.T) {
 				panel.firstElementChild.%s.click();`, c.button))
 			var got string
 			err := firefox.Evaluate(ctx, "return window.outcome", &got)
-			// A slow machine's click may come after that, too.
+			// A slow machine's click may come after that too.
 			got = strings.Replace(got, overdue, "", 1)
 			if err != nil || got != c.want {
 				t.Errorf("%q, want %q: %v", got, c.want, err)
@@ -235,7 +234,7 @@ func TestFirefoxAsks(t *testing.T) {
 	}
 }
 
-// As on a terminal server, where other people's agents hold the first ports.
+// As on a terminal server, where other users' agents hold the first ports.
 func TestFirefoxBehindThirtyForeignAgents(t *testing.T) {
 	e := newEvents()
 	fox(t, site(t, e, nil))

@@ -12,15 +12,15 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// dialling counts the sockets that the page begins, by port.
+// dialling counts the sockets that the page opens, by port.
 const dialling = `
 	const Real = WebSocket, dialled = [];
 	window.WebSocket = class extends Real { constructor(url, ...more) { super(url, ...more); dialled.push(Number(new URL(url).port)); begun?.(); } };
 	let begun;
 	const reason = (p) => p.then(() => "found", (e) => e.reason);`
 
-// gone is a range of ports where nobody listens: a search there takes longer
-// than one that was left behind would need to go on.
+// gone is a range of ports where nobody listens: a search there lasts long enough
+// for an abandoned one to show that it goes on.
 func gone(t *testing.T, n int) int {
 	t.Helper()
 	first, l := freePorts(t, n)
@@ -30,7 +30,7 @@ func gone(t *testing.T, n int) int {
 	return first
 }
 
-// What is aborted beforehand dials nothing: the browser would ask about it.
+// A call aborted beforehand dials nothing: the browser would ask about it.
 func TestAbortedBeforehand(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	first, other := gone(t, 1), gone(t, 10)
@@ -43,8 +43,8 @@ func TestAbortedBeforehand(t *testing.T) {
 	}
 }
 
-// A search that nobody waits for any more begins no other dial, and listens to
-// nothing.
+// A search that nobody waits for any more starts no other dial, and removes its
+// listeners.
 func TestAbortEndsTheSearch(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	first, l := freePorts(t, 10)
@@ -65,7 +65,7 @@ func TestAbortEndsTheSearch(t *testing.T) {
 	}
 }
 
-// One of two who wait may leave: the other is served.
+// One of two callers of a search may abort: the other is served.
 func TestAbortLeavesOthersTheirSearch(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
@@ -81,13 +81,13 @@ func TestAbortLeavesOthersTheirSearch(t *testing.T) {
 	}
 }
 
-// Two parts of a page may look at different ports at the same time, and use
-// what they found.
+// Two parts of a page may search different ports at the same time, and use what
+// they found.
 func TestTwoSearchesAtATime(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
 	first, l := freePorts(t, 2)
-	agentOn(t, l[0], "one", e, goodStatus, waitsForPIN)
+	agentOn(t, l[0], "one", e, goodStatus, untilCancelled)
 	agentOn(t, l[1], "two", e, goodStatus, none)
 	got := inPage(t, dialling+`
 		const on = (first, more) => ({ ports: { first, count: 1 }, ...more }), stop = new AbortController();
@@ -103,7 +103,7 @@ func TestTwoSearchesAtATime(t *testing.T) {
 	e.await(t, "one cancel")
 }
 
-// A page's own mistake ends no login and hides nothing from others.
+// An exception of the page's ends no login and keeps nothing from others.
 func TestMistakesOfThePage(t *testing.T) {
 	e := newEvents()
 	port := one(t, e, func(send func(string, ...any), r request) {
@@ -130,7 +130,7 @@ func TestMistakesOfThePage(t *testing.T) {
 }
 
 // onRemoved is called once, whatever comes after.
-func TestWatchTellsOnce(t *testing.T) {
+func TestWatchNotifiesOnce(t *testing.T) {
 	e := newEvents()
 	port := one(t, e, func(send func(string, ...any), r request) {
 		if r.Params.Certificate == "a" {
@@ -150,8 +150,8 @@ func TestWatchTellsOnce(t *testing.T) {
 	}
 }
 
-// The agent ends a cancelled login a moment after it was told to: one that
-// follows at once is not one too many.
+// The agent ends a cancelled login a moment after the request: a login that
+// follows at once is not refused as one too many.
 func TestLoginRightAfterCancel(t *testing.T) {
 	e := newEvents()
 	running := 0
@@ -160,13 +160,13 @@ func TestLoginRightAfterCancel(t *testing.T) {
 		case r.Method == "cancel":
 			id := running
 			time.AfterFunc(200*time.Millisecond, func() {
-				e.add("ended") // before the page can know of it
+				e.add("ended") // before the page can know
 				send(`{"jsonrpc":"2.0","id":%d,"error":{"code":1001,"message":"x","data":{"reason":"cancelled"}}}`, id)
 			})
 			send(`{"jsonrpc":"2.0","id":%d,"result":{}}`, r.ID)
 		case running == 0:
 			running = r.ID
-			waitsForPIN(send, r)
+			untilCancelled(send, r)
 		case slices.Contains(e.all(), "ended"):
 			signs(send, r)
 		default:
@@ -182,13 +182,13 @@ func TestLoginRightAfterCancel(t *testing.T) {
 	}
 }
 
-// An agent that hangs, on a socket that stays open, is as good as gone: the
-// next call searches anew.
+// An agent that hangs, on a socket that stays open, counts as gone: the next call
+// searches anew.
 func TestAgentThatHangs(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
 	first, l := freePorts(t, 1)
-	hangsAfter(t, l[0], 2, e) // the search's question and the page's
+	hangsAfter(t, l[0], 2, e) // the search's request and the page's
 	got := inPage(t, dialling+`
 		const o = { ports: { first: %d, count: 1 } };
 		return [await reason(cpx.status(o)), await reason(cpx.status(o)), dialled.length]`, first)
@@ -197,7 +197,7 @@ func TestAgentThatHangs(t *testing.T) {
 	}
 }
 
-// hangsAfter is an agent that answers so many questions on each socket.
+// hangsAfter is an agent that answers that many requests on each socket.
 func hangsAfter(t *testing.T, l net.Listener, questions int, e *events) {
 	up := websocket.Upgrader{Subprotocols: []string{"cpx.v1"}, CheckOrigin: func(*http.Request) bool { return true }}
 	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
@@ -219,7 +219,7 @@ func hangsAfter(t *testing.T, l net.Listener, questions int, e *events) {
 	})
 }
 
-// Those who wait for one search have each their own error.
+// Callers of one search get an error each.
 func TestErrorsAreNotShared(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	got := inPage(t, `const ports = { first: %d, count: 1 };
@@ -230,11 +230,10 @@ func TestErrorsAreNotShared(t *testing.T) {
 	}
 }
 
-// The dials begin as far apart as protocol.md says; the browser's clock is left
-// out of it.
+// The dials begin as far apart as protocol.md says, on a clock of the test's own.
 func TestDialsAreStaggered(t *testing.T) {
 	for _, c := range []struct {
-		count, last int // the last good port's place, or -1
+		count, last int // last is the last good port's index, or -1
 		want        string
 	}{
 		{4, -1, `[0,0,1,50,2,100,3,150]`},

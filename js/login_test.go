@@ -39,7 +39,7 @@ func problem(status int, body string) http.HandlerFunc {
 	}
 }
 
-// one opens a page and an agent on the only port, which is returned.
+// one opens a page and an agent on a single port, and returns the port.
 func one(t *testing.T, e *events, reply answer, login http.HandlerFunc) int {
 	t.Helper()
 	open(t, e, "", login)
@@ -137,7 +137,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// What answers may be anything: nothing but a token goes to page and portal.
+// Any program may answer: only a token goes on to page and portal.
 func TestNoToken(t *testing.T) {
 	for _, result := range []string{`null`, `7`, `[]`, `{}`, `"web-eid:1.0"`, strings.Replace(token, `"c2ln"`, `{}`, 1), strings.Replace(token, `"algorithm"`, `"constructor"`, 1)} {
 		e := newEvents()
@@ -157,8 +157,7 @@ func TestNoToken(t *testing.T) {
 	}
 }
 
-// A portal may answer with nothing but its cookie; one of another origin gets
-// nothing.
+// A portal may answer with nothing but its cookie; another origin gets nothing.
 func TestLoginAddress(t *testing.T) {
 	e := newEvents()
 	port := one(t, e, signs, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
@@ -179,7 +178,7 @@ func TestLoginAddress(t *testing.T) {
 	}
 }
 
-// The page is told of a login what it has words for.
+// The page gets only those of the agent's states that it has texts for.
 func TestProgressOfTheAgent(t *testing.T) {
 	e := newEvents()
 	port := one(t, e, func(send func(string, ...any), r request) {
@@ -198,14 +197,14 @@ func TestProgressOfTheAgent(t *testing.T) {
 
 func TestAbortCancels(t *testing.T) {
 	e := newEvents()
-	var waiting int
+	var pending int
 	port := one(t, e, func(send func(string, ...any), r request) {
 		switch r.Method {
 		case "authenticate":
-			waiting = r.ID
+			pending = r.ID
 			send(`{"jsonrpc":"2.0","method":"progress","params":{"state":"waiting-for-pin"}}`)
 		case "cancel":
-			send(`{"jsonrpc":"2.0","id":%d,"error":{"code":1001,"message":"x","data":{"reason":"cancelled"}}}`, waiting)
+			send(`{"jsonrpc":"2.0","id":%d,"error":{"code":1001,"message":"x","data":{"reason":"cancelled"}}}`, pending)
 			send(`{"jsonrpc":"2.0","id":%d,"result":{}}`, r.ID)
 		}
 	}, accepts)

@@ -18,8 +18,8 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// pack makes the package as it would be published, without a registry, and
-// returns its files.
+// pack makes the package as it would be published, and returns its files. It needs
+// no registry.
 func pack(t *testing.T) map[string][]byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -61,8 +61,8 @@ func pack(t *testing.T) map[string][]byte {
 	}
 }
 
-// The package holds what is meant for others and nothing else, and a bundler
-// and a server that renders find their way in it.
+// The package holds what is meant for others and nothing else; a bundler and a
+// server that renders pages can use it.
 func TestPackage(t *testing.T) {
 	files := pack(t)
 	want := []string{"API.md", "LICENSE", "README.md", "package.json"}
@@ -113,11 +113,12 @@ func bundled(t *testing.T, root string) {
 	}
 	// The entry and each language by itself, at least.
 	if len(result.OutputFiles) < 3 {
-		t.Errorf("%d files: are the languages loaded on need?", len(result.OutputFiles))
+		t.Errorf("%d files: are the languages loaded on demand?", len(result.OutputFiles))
 	}
 }
 
-// imported is what a framework does that renders pages on the server.
+// imported imports the package as a framework does that renders pages on the
+// server.
 func imported(t *testing.T, root string) {
 	cmd := exec.Command("node", "--input-type=module", "-e", `
 		const { authenticate, CpxError } = await import("cpx-bridge");

@@ -31,14 +31,14 @@ import (
 
 const patience = 20 * time.Second
 
-// One browser serves all tests; each has a site, and so a renderer, of its own.
+// One browser serves all tests. Each test has a site, and so a renderer, of its own.
 var (
 	home       string
 	starting   sync.Once
 	tab        context.Context
 	stopTab    context.CancelFunc = func() {}
 	tabErr     error
-	public     *httptest.Server // https, on what the browser takes for a public address
+	public     *httptest.Server // https, on an address that the browser considers public
 	publicSite string
 )
 
@@ -120,7 +120,7 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/cpx-bridge/", http.StripPrefix("/static/cpx-bridge/", http.FileServerFS(dist)))
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(dist)))
-	// As on a slow network: the words take a while to come.
+	// As on a slow network: the texts take a while to load.
 	mux.HandleFunc("GET /slow/{file}", func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.PathValue("file"), "lang-") {
 			time.Sleep(500 * time.Millisecond)
@@ -150,7 +150,8 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 	return mux
 }
 
-// page is what the query asks for: csp and policy are headers, body is the page's.
+// page serves what the query asks for: csp and policy are headers, body is the
+// page's body.
 func page(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -164,8 +165,8 @@ func page(w http.ResponseWriter, r *http.Request) {
 		<script type="module" src="/test.mjs"></script><body>%s`, q.Get("body"))
 }
 
-// testScript lets a page be asked from outside where nothing can be run in it:
-// by a driver that cannot import, and by the page that frames it.
+// testScript makes the library usable from outside a page in which no script can
+// be run: for a driver that cannot import, and for a page that frames it.
 const testScript = `import * as cpx from "/static/cpx-bridge.mjs";
 	window.cpx = cpx;
 	onmessage = async (e) => {
@@ -204,7 +205,7 @@ func visit(t *testing.T, address string) {
 	}
 }
 
-// failure is a CpxError as the page saw it.
+// failure is a CpxError as the page got it.
 type failure struct {
 	Reason        string
 	Code          int
@@ -214,7 +215,7 @@ type failure struct {
 	ProblemDetail string
 }
 
-// outcome is what a page's script gave.
+// outcome is the result of a script in the page.
 type outcome struct {
 	Value json.RawMessage
 	Error *failure

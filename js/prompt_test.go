@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// stalled ends after the time that a person takes at least to dismiss a
-// prompt: that time is what the library tells a dismissal by.
+// stalled ends after the shortest time in which a person dismisses a prompt: by
+// that time the library recognises a dismissal.
 func stalled() <-chan time.Time { return time.After(2 * time.Second) }
 
 func setPublic(t *testing.T, to browser.PermissionSetting) {
@@ -25,7 +25,7 @@ func setPublic(t *testing.T, to browser.PermissionSetting) {
 	}
 }
 
-// handed is a listener whose connections come from elsewhere.
+// handed is a listener whose connections are handed to it.
 type handed struct {
 	net.Listener
 	conns chan net.Conn
@@ -39,7 +39,7 @@ func (h *handed) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// promptCase is a way in which a person answers the browser's question.
+// promptCase is one way to answer the browser's question.
 type promptCase struct {
 	name string
 	// onProgress is what the person does, as a function of the state.
@@ -49,9 +49,9 @@ type promptCase struct {
 	want  string
 }
 
-// What a page sees when a person answers the prompt. The browser's word about
-// its permission is played, because one without a window asks nobody; dials and
-// ports are real.
+// What a page gets when a person answers the prompt. The permission's state is
+// simulated, because a browser without a window asks nobody; dials and ports are
+// real.
 func TestPromptAnswers(t *testing.T) {
 	for _, c := range []promptCase{
 		{"allowed", `s === "waiting-for-permission" && decide("granted")`, agentOnceAsked,
@@ -76,11 +76,12 @@ func (c promptCase) run(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)
 	first, count := c.agent(t, e)
-	// Only a page away from loopback is asked; the real browser lets it through.
+	// The library expects a question only on a page that is not on loopback; the
+	// browser itself permits it.
 	setPublic(t, browser.PermissionSettingGranted)
 	visit(t, publicSite+"/")
 	got := inPage(t, `
-		// The time that a person is given to find the question, made shorter.
+		// Shortens the time that a person has to find the question.
 		const real = window.setTimeout;
 		const hasten = () => { window.setTimeout = (f, ms) => real(f, ms === 8000 ? 1500 : ms); };
 		let state = "prompt";
@@ -102,20 +103,20 @@ func (c promptCase) run(t *testing.T) {
 	}
 }
 
-// decided is an address that the page asks once the person has answered: only
-// then do the browser's held connections go on.
+// decided is an address that the page requests once the person has answered: only
+// then do the connections that the browser held go on.
 func decided(t *testing.T, e *events) string {
 	t.Helper()
 	return site(t, e, nil) + "auth/challenge"
 }
 
-// agentOnceAsked is an agent whose connections say nothing before the person
-// has answered, as the browser holds them.
+// agentOnceAsked is an agent whose connections stay silent until the person has
+// answered, because the browser holds them.
 func agentOnceAsked(t *testing.T, e *events) (first, count int) {
 	return held(t, e, func(c net.Conn, _ int) net.Conn { return c })
 }
 
-// agentAfterTheFirst is an agent that gave the first connection up meanwhile.
+// agentAfterTheFirst is an agent that has closed the first connection meanwhile.
 func agentAfterTheFirst(t *testing.T, e *events) (first, count int) {
 	return held(t, e, func(c net.Conn, n int) net.Conn {
 		if n > 1 {
@@ -148,8 +149,8 @@ func held(t *testing.T, e *events, pass func(c net.Conn, n int) net.Conn) (first
 	return first, 1
 }
 
-// closesOnceAsked has count ports; listening of them listen, and end what was
-// dialled, all at once, as the browser does when the person has answered.
+// closesOnceAsked has count ports, of which listening listen and close all their
+// connections at once, as the browser does when the person has answered.
 func closesOnceAsked(count, listening int) func(t *testing.T, e *events) (int, int) {
 	return func(t *testing.T, _ *events) (int, int) {
 		first, l := freePorts(t, count)

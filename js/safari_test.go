@@ -10,9 +10,9 @@ import (
 	"github.com/chromedp/cdproto/browser"
 )
 
-// asSafari makes the page believe that it is in Safari, and block a plain
-// socket as that does. The rest is a real browser's, sockets and TLS too;
-// Safari itself is a check by hand.
+// asSafari makes the page believe that it is in Safari, and blocks plain sockets
+// as Safari does. All else is real, sockets and TLS too; Safari itself is checked
+// by hand.
 const asSafari = `
 	Object.defineProperty(navigator, "vendor", { value: "Apple Computer, Inc.", configurable: true });
 	const Real = WebSocket;
@@ -45,7 +45,7 @@ func TestSafariFindsTheEncryptedSocket(t *testing.T) {
 	if string(got.Value) != `"web-eid:1.0 wss"` {
 		t.Errorf("%s %s %v", got.Value, got.reason(), e.all())
 	}
-	// The element says where it looks, too.
+	// So does the element, by its attributes.
 	visit(t, site(t, e, accepts)+"?body="+url.QueryEscape(`<cpx-login></cpx-login>`))
 	inPage(t, asSafari+seen+`
 		const b = document.querySelector("cpx-login");
@@ -56,7 +56,7 @@ func TestSafariFindsTheEncryptedSocket(t *testing.T) {
 	}
 }
 
-// Elsewhere it is not looked for: who has no agent need not wait twice.
+// Other browsers do not search it: a person without an agent need not wait twice.
 func TestOthersDialNoEncryptedSocket(t *testing.T) {
 	e := newEvents()
 	first := encrypted(t, e, signs)
@@ -68,8 +68,8 @@ func TestOthersDialNoEncryptedSocket(t *testing.T) {
 	}
 }
 
-// Safari's own block is no policy of the page, and the person learns what Safari
-// needs; the page's policy is told as such.
+// Safari's own block is not reported as the page's policy, and the person reads
+// what Safari needs; a block by the page's policy is reported as such.
 func TestSafariWithoutTheSocket(t *testing.T) {
 	for policy, want := range map[string]string{"": "no_agent safari", "connect-src 'self' ws://127.0.0.1:*": "csp_blocked safari"} {
 		open(t, newEvents(), "?csp="+url.QueryEscape(policy), nil)

@@ -20,7 +20,7 @@ func shown(t *testing.T, language string) string {
 	return block
 }
 
-// The lines that the document shows are a whole login, under the policy that it
+// The lines that the document shows are a complete login, under the policy that it
 // shows; only the ports are the test's.
 func TestLinesOfTheDocument(t *testing.T) {
 	lines := shown(t, "html")

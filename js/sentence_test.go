@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Every reason of the wire, of the library and of the verifier.
+// Every reason of the protocol, of the library and of the verifier.
 var reasons = strings.Fields(`
 	cancelled consent_denied timeout busy busy/pause no_reader no_reader/no_service no_card card_unsupported card_removed
 	no_certificate no_certificate/expired no_certificate/not_yet_valid no_certificate/not_for_authentication
@@ -43,32 +43,32 @@ func TestSentences(t *testing.T) {
 	}
 	unknown := said["never_heard_of"]
 	for key, s := range said {
-		stranger := key == "never_heard_of" || key == "plain" || key == "toString" || key == "constructor"
+		foreign := key == "never_heard_of" || key == "plain" || key == "toString" || key == "constructor"
 		for i, x := range s {
 			if x.Title == "" || x.Help == "" || strings.ContainsAny(x.Title+x.Help, "{}") || strings.Contains(x.Title+x.Help, "undefined") {
 				t.Errorf("%s: %q %q", key, x.Title, x.Help)
 			}
-			if (x == unknown[i]) != stranger {
-				t.Errorf("%s: has no sentence of its own: %q", key, x.Title)
+			if (x == unknown[i]) != foreign {
+				t.Errorf("%s: own sentence %v, want %v: %q", key, x != unknown[i], !foreign, x.Title)
 			}
 		}
 		if s[0].Title == s[1].Title || s[0].Help == s[1].Help {
 			t.Errorf("%s: the same in both languages: %q", key, s[0])
 		}
-		// A detail has something of its own to say.
+		// A detail has a sentence of its own.
 		if reason, _, ok := strings.Cut(key, "/"); ok && s == said[reason] {
 			t.Errorf("%s: says no more than %s", key, reason)
 		}
 	}
 	for key, part := range map[string]string{"pin_incorrect/some": "2", "busy/pause": "31"} {
 		if !strings.Contains(said[key][0].Help, part) {
-			t.Errorf("%s does not tell %s: %q", key, part, said[key][0].Help)
+			t.Errorf("%s does not say %s: %q", key, part, said[key][0].Help)
 		}
 	}
 }
 
-// Where the library has no words for a refusal, the portal's own are shown.
-func TestPortalsOwnWords(t *testing.T) {
+// Where the library has no text for a refusal, the portal's own is shown.
+func TestPortalsOwnText(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	got := inPage(t, `const say = async (detail) => (await cpx.sentence(new cpx.CpxError("login_refused", { detail, problemDetail: "Compte fermé." }), "fr")).help;
 		return [await say("account_closed") === "Compte fermé.", await say("revoked") === "Compte fermé."]`)

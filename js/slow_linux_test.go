@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// unanswered listens on a free port whose queue is full: whoever dials it gets
-// neither a connection nor a refusal. open takes the connections of the queue
-// away and returns the listener, from then on an ordinary one.
+// unanswered listens on a free port whose queue is full: a dial gets neither a
+// connection nor a refusal. open empties the queue and returns the listener, from
+// then on an ordinary one.
 func unanswered(t *testing.T) (port int, open func() net.Listener) {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
@@ -50,8 +50,8 @@ func unanswered(t *testing.T) (port int, open func() net.Listener) {
 	}
 }
 
-// Ports that neither answer nor refuse: absence is told all the same, and the
-// dial that waits serves the next search once the agent is there.
+// Ports that neither answer nor refuse: absence is reported nevertheless, and the
+// pending dial serves the next search once the agent is there.
 func TestPortsThatDoNotAnswer(t *testing.T) {
 	e := newEvents()
 	open(t, e, "", nil)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// webEid is a page library as that of Web eID, as its interface is documented: one request of a
-// kind at a time, an acknowledgement within a second, then success or failure.
+// webEid is a page library with the documented interface of Web eID's: one request
+// of a kind at a time, an acknowledgement within a second, then success or failure.
 const webEid = `
 	const webeid = (action, fields = {}) => new Promise((resolve, reject) => {
 		const late = setTimeout(() => finish(reject, { code: "ERR_WEBEID_EXTENSION_UNAVAILABLE" }), 1000);
@@ -32,8 +32,8 @@ func webEidPage(t *testing.T, e *events, port int) {
 	visit(t, site(t, e, nil)+"?csp="+url.QueryEscape(strict)+"&body="+url.QueryEscape(body))
 }
 
-// asWebEid makes a request as the page library does; the answer is its fields,
-// or the error's.
+// asWebEid makes a request as the page library does, and returns the answer's
+// fields, or the error's.
 func asWebEid(t *testing.T, action, fields string) map[string]any {
 	t.Helper()
 	got := inPage(t, webEid+`return webeid("web-eid:%s", %s).catch((error) => ({ error }))`, action, fields)
@@ -61,13 +61,13 @@ func TestWebEidAuthenticate(t *testing.T) {
 		t.Errorf("the agent was asked %+v", asked.Params)
 	}
 	if slices.Contains(e.all(), "challenge") {
-		t.Error("a challenge was fetched though the site has one")
+		t.Error("a challenge was fetched though the site gave one")
 	}
 }
 
-// What answers as the agent sends the page no message of its own making, and
-// what other scripts say to each other is not the extension's word.
-func TestWebEidKeepsTheAction(t *testing.T) {
+// A program that answers as the agent cannot choose the message's action, and
+// messages between other scripts are not taken for the extension's.
+func TestWebEidSetsTheAction(t *testing.T) {
 	e := newEvents()
 	webEidPage(t, e, withAgent(t, e, func(send func(string, ...any), r request) {
 		send(`{"jsonrpc":"2.0","id":%d,"result":%s}`, r.ID, strings.Replace(token, "{", `{"action":"other:do-something","__proto__":{"code":"x"},`, 1))
@@ -102,8 +102,8 @@ func TestWebEidStatus(t *testing.T) {
 	}
 }
 
-// Each failure has the code that API.md tells, the words for people, and the
-// form that the library makes its errors of.
+// Each failure has the code that API.md states, the text for people, and the form
+// that the library makes its errors from.
 func TestWebEidFailures(t *testing.T) {
 	codes := webEidCodes(t)
 	t.Run("of the agent", func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestWebEidFailures(t *testing.T) {
 			reason := strings.TrimRight(r.Params.ChallengeNonce, "-")
 			send(`{"jsonrpc":"2.0","id":%d,"error":{"code":%d,"message":"x","data":{"reason":%q}}}`, r.ID, numbers[reason], reason)
 		}))
-		numbers["constructor"], numbers["__proto__"] = 1999, 1999 // of a newer agent, or of none
+		numbers["constructor"], numbers["__proto__"] = 1999, 1999 // from a newer agent, or another program
 		for reason := range numbers {
 			answer := asWebEid(t, "authenticate", fmt.Sprintf(`{ challengeNonce: %q.padEnd(44, "-"), options: { lang: "en" } }`, reason))
 			failed(t, answer, codes(reason), reason)
@@ -139,7 +139,7 @@ func TestWebEidFailures(t *testing.T) {
 	})
 	t.Run("time", func(t *testing.T) {
 		e := newEvents()
-		webEidPage(t, e, withAgent(t, e, waitsForPIN))
+		webEidPage(t, e, withAgent(t, e, untilCancelled))
 		failed(t, asWebEid(t, "authenticate", `{ challengeNonce: "x".repeat(44), options: { userInteractionTimeout: 100 } }`), codes("aborted"), "aborted")
 		e.await(t, "agent cancel")
 	})
@@ -150,7 +150,7 @@ func TestWebEidFailures(t *testing.T) {
 	})
 	t.Run("twice", func(t *testing.T) {
 		e := newEvents()
-		webEidPage(t, e, withAgent(t, e, waitsForPIN))
+		webEidPage(t, e, withAgent(t, e, untilCancelled))
 		got := inPage(t, webEid+`const ask = () => webeid("web-eid:authenticate", { challengeNonce: "x".repeat(44) }).catch((error) => error.code);
 			return Promise.race([ask(), ask()])`)
 		if string(got.Value) != `"ERR_WEBEID_ACTION_PENDING"` {
@@ -207,8 +207,9 @@ func webEidCodes(t *testing.T) func(reason string) string {
 	}
 }
 
-// The real extension has the first word; other windows have none.
-func TestWebEidGivesWay(t *testing.T) {
+// The real extension, where there is one, answers first; other windows get no
+// answer.
+func TestWebEidYields(t *testing.T) {
 	e := newEvents()
 	port := withAgent(t, e, signs)
 	webEidPage(t, e, port)

@@ -1,6 +1,6 @@
-// Package bundle makes the files of js/dist from js/src. It is used by the
-// build command and by the test that the committed files have not drifted; it
-// writes nothing, and may be called concurrently.
+// Package bundle makes the files of js/dist from js/src, for the build command and
+// for the test that the committed files are up to date. It may be called
+// concurrently, and never writes a file.
 package bundle
 
 import (
@@ -69,10 +69,10 @@ func build(dir string, p product) ([]byte, error) {
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
 		MinifySyntax:      true,
-		// Files of their own: loaded by the page when they are wanted, from the
-		// folder of the one that wants them.
+		// Files of their own: the page loads them when needed, from the folder of
+		// the file that needs them.
 		External: []string{"./cpx-bridge.mjs", "./lang-fr.mjs", "./lang-en.mjs"},
-		// Independent of settings for the type checker.
+		// So that settings for the type checker change nothing here.
 		TsconfigRaw: `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
 		Banner:      map[string]string{"js": mark},
 		LogLevel:    api.LogLevelSilent,

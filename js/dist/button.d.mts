@@ -2,20 +2,20 @@
 // Types of button.mjs, which defines the element <cpx-login>.
 import type { CpxError, Progress } from "./cpx-bridge.mjs";
 
-/** What the element's attribute "state" says. */
+/** The values of the element's attribute "state". */
 export type LoginState = "idle" | Progress | "done" | "error";
 
 /** The element <cpx-login>. */
 export declare class CpxLogin extends HTMLElement {
-  /** Where the login stands; also the attribute of that name. */
+  /** The state of the login; also the attribute of that name. */
   readonly state: LoginState;
   /** Why the last login failed. */
   readonly error: CpxError | undefined;
-  /** Begins a login, as the click does; nothing while one runs. Settles when it has ended, and never rejects. */
+  /** Begins a login, as a click does; does nothing during one. Settles when the login has ended, and never rejects. */
   login(): Promise<void>;
-  /** Ends the login that runs. */
+  /** Ends the login in progress. */
   cancel(): void;
-  /** Back to the beginning: for a page that lives on after the login. */
+  /** Returns to the beginning, for a page that stays after the login. */
   reset(): void;
 }
 
@@ -26,9 +26,9 @@ declare global {
   interface HTMLElementEventMap {
     /** The state has changed. */
     "cpx-progress": CustomEvent<{ state: LoginState }>;
-    /** The portal's answer, or the token where there is no login-url. Cancel it to go elsewhere than to its "next". */
+    /** The portal's answer, or the token where there is no login-url. Cancel it to prevent going to the answer's "next". */
     "cpx-success": CustomEvent<Record<string, unknown>>;
-    /** A login failed; not for one that was cancelled on the page. */
+    /** A login has failed; not sent for one that was cancelled on the page. */
     "cpx-error": CustomEvent<CpxError>;
   }
 }

@@ -3,31 +3,31 @@
 // checks them against the implementation.
 export as namespace CPxBridge;
 
-/** The ports where an agent is looked for. */
+/** The ports to search for an agent. */
 export interface Ports {
   first: number;
   /** 1 to 100: a terminal server has one agent for each person logged in. */
   count: number;
 }
 
-/** How far a login is. */
+/** The progress of a login. */
 export type Progress =
-  /** The agent is looked for. */
+  /** The page searches for the agent. */
   | "searching"
-  /** The browser may ask its question at once: time to tell the person. */
+  /** The browser may ask its question next: announce it to the person. */
   | "permission-prompt"
-  /** The browser's question is being answered. */
+  /** The browser waits for an answer to its question. */
   | "waiting-for-permission"
-  /** Still no answer: the question stands, or nothing answers at all. */
+  /** Still no answer: the question is open, or nothing answers at all. */
   | "permission-overdue"
-  /** From here on the agent's own. */
+  /** From here on reported by the agent. */
   | "waiting-for-consent"
   | "waiting-for-card"
   | "choosing-certificate"
   | "waiting-for-pin"
   | "signing";
 
-/** Why a call failed. API.md tells each. */
+/** Why a call failed. API.md describes each. */
 export type Reason =
   // of the page
   | "no_agent"
@@ -67,24 +67,24 @@ export type Reason =
 export interface Options {
   /** Ends the call, and closes the agent's dialogs. */
   signal?: AbortSignal | undefined;
-  /** The language of the agent's dialogs; the page's unless given. */
+  /** The language of the agent's dialogs; by default the page's. */
   lang?: string | undefined;
-  /** 27720 and 10 unless told otherwise. */
+  /** By default 27720 and 10. */
   ports?: Ports | undefined;
-  /** Where the agents' encrypted sockets are looked for, in Safari; 27820 and 10 unless told otherwise. */
+  /** The ports of the agents' encrypted sockets, for Safari; by default 27820 and 10. */
   wss?: Ports | undefined;
-  /** Where it gives a promise, at "permission-prompt" the browser's question waits for it, 3 s at most. */
+  /** Where it returns a promise at "permission-prompt", the browser's question waits for that, 3 s at most. */
   onProgress?: ((state: Progress) => unknown) | undefined;
-  /** Where a person gets the agent; comes back in the error, and as sentence()'s link. */
+  /** Where a person gets the agent; repeated in the error, and in sentence()'s link. */
   installUrl?: string | undefined;
 }
 
 export interface AuthenticateOptions extends Options {
-  /** Where the challenge is fetched, once the agent has answered; "/auth/challenge" unless given. */
+  /** Where to fetch the challenge, once the agent has answered; by default "/auth/challenge". */
   challengeUrl?: string | undefined;
-  /** Where the token is posted; without it the token itself is the result. */
+  /** Where to post the token; without it the token itself is the result. */
   loginUrl?: string | undefined;
-  /** A challenge that the page already has, instead of fetching one: only where the browser's permission stands already. */
+  /** A challenge that the page already has, instead of fetching one: only where the browser has granted its permission already. */
   nonce?: string | undefined;
 }
 
@@ -97,7 +97,7 @@ export interface Token {
   appVersion: string;
 }
 
-/** What the agent says of itself. An origin not yet allowed learns the protocol only. */
+/** What the agent says about itself; to an origin not yet allowed, only the protocol version. */
 export interface Status {
   protocol: number;
   agent?: { name: string; version: string };
@@ -105,7 +105,7 @@ export interface Status {
   card?: "present" | "absent" | "unknown";
 }
 
-/** What came with an error, beyond its reason. */
+/** The data of an error, beyond its reason. */
 export interface ErrorData {
   code?: number | undefined;
   detail?: string | undefined;
@@ -138,20 +138,20 @@ export declare class CpxError extends Error {
 export interface Sentence {
   title: string;
   help: string;
-  /** The causes to look for, where there are several. */
+  /** The causes to check, where there are several. */
   list: readonly string[];
-  /** Where the agent is had from, where that helps and installUrl was given. */
+  /** Where to get the agent, where that helps and installUrl was given. */
   link: { href: string; text: string } | undefined;
 }
 
-/** Logs in by card: the portal's JSON answer. Call it from the click. */
+/** Logs in by card and returns the portal's JSON answer. Call it from the click. */
 export declare function authenticate<T = Record<string, unknown>>(
   options: AuthenticateOptions & { loginUrl: string },
 ): Promise<T>;
-/** Asks for a token only. */
+/** Returns the token only. */
 export declare function authenticate(options?: AuthenticateOptions & { loginUrl?: undefined }): Promise<Token>;
 
-/** What the agent says of itself; an origin not yet allowed learns only the protocol. */
+/** What the agent says about itself; to an origin not yet allowed, only the protocol version. */
 export declare function status(options?: Options): Promise<Status>;
 
 /** Watches the card of an earlier login; onRemoved is called once. */
@@ -161,11 +161,11 @@ export declare function watch(
   options?: Options,
 ): Promise<{ present: boolean; stop(): void }>;
 
-/** The hex SHA-256 of the token's certificate, as watch takes it. */
+/** The SHA-256 of the token's certificate in hex, as watch expects it. */
 export declare function certificateOf(token: Token): Promise<string>;
 
 /** What happened and what to do, in French for "fr…", else in English. Never rejects. */
 export declare function sentence(error: unknown, lang?: string): Promise<Sentence>;
 
-/** What a person reads while it lasts. Never rejects; "" for what has no words. */
+/** What a person reads during a login. Never rejects; "" for a state without text. */
 export declare function progressText(state: Progress | "done", lang?: string): Promise<string>;

@@ -4,11 +4,11 @@ import { authenticate, CpxError, progressText, sentence } from "./cpx-bridge.mjs
 import { language, wanted } from "./language";
 import { style } from "./style";
 
-// Where there is no page (a server that renders), the class is never made.
+// On a server that renders pages there is no HTMLElement; no element is made there.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 const name = "cpx-login";
 
-/** Makes an element by hand: a page's Trusted Types forbid to parse one. */
+/** Makes an element by hand: a page's Trusted Types may forbid parsing one. */
 function make<K extends keyof HTMLElementTagNameMap>(tag: K, part: string, ...children: Node[]): HTMLElementTagNameMap[K] {
   const e = document.createElement(tag);
   if (part) e.setAttribute("part", part);
@@ -31,20 +31,20 @@ function icon(): SVGElement {
   return card;
 }
 
-/** <cpx-login>: the button, what happens, and what went wrong. */
+/** <cpx-login>: the button, the progress of a login, and why it failed. */
 export class CpxLogin extends Base {
   error: CpxError | undefined;
   private now: LoginState = "idle";
-  private answered = -Infinity; // when the browser's question was
+  private answered = -Infinity; // when the browser's question was answered
   private running: AbortController | undefined;
   private readonly view = view(this.attachShadow({ mode: "open" }));
 
   constructor() {
     super();
     const { slot, cancel } = this.view;
-    // The button of our own, or the one that the site put in its place.
+    // Our own button, or the site's in its slot.
     slot.onclick = (e) => {
-      e.preventDefault(); // it may stand in a form
+      e.preventDefault(); // it may be in a form
       if (this.now !== "done") void this.login();
     };
     cancel.onclick = () => this.cancel();
@@ -62,17 +62,17 @@ export class CpxLogin extends Base {
 
   disconnectedCallback(): void {
     removeEventListener("pageshow", this.shown);
-    // Moved within the page it goes on; taken out of it, nobody is there to answer.
+    // An element moved within the page goes on; one removed from it cancels.
     queueMicrotask(() => this.isConnected || this.cancel());
   }
 
-  // Left and come back to, a page stands as it was left: logged in.
+  // A page restored from the back/forward cache would still show the login done.
   private readonly shown = (e: PageTransitionEvent): void => {
     if (e.persisted) this.reset();
   };
 
-  // While the browser asks, Escape is the answer to that: Firefox's "Block", which
-  // the page hears of before or after the key itself, and has to tell.
+  // While the browser asks, Escape answers its question: Firefox's "Block". The page
+  // gets that answer before or after the key itself, and must still report it.
   private asking(): boolean {
     return this.now.includes("permission") || performance.now() - this.answered < 1000;
   }
@@ -121,7 +121,7 @@ export class CpxLogin extends Base {
     };
   }
 
-  /** The language of the element, or of what it stands in. */
+  /** The language of the element, or of the nearest element around it that has one. */
   private tongue(): string | undefined {
     return this.closest<HTMLElement>("[lang]")?.lang || undefined;
   }
@@ -130,7 +130,7 @@ export class CpxLogin extends Base {
     const event = new CustomEvent("cpx-success", { detail: answer, bubbles: true, composed: true, cancelable: true });
     const next = answer["next"];
     if (!this.dispatchEvent(event) || typeof next !== "string" || !URL.canParse(next, location.href)) return;
-    // The portal's word leads within the portal, and nowhere else.
+    // The portal's answer may lead within the portal only.
     const url = new URL(next, location.href);
     if (url.origin === location.origin) location.assign(url);
   }
@@ -150,7 +150,7 @@ export class CpxLogin extends Base {
     return (this.view.slot.assignedElements()[0] as HTMLElement | undefined) ?? this.view.button;
   }
 
-  /** Settles when the state's words stand there. */
+  /** Settles when the state's text is shown. */
   private become(state: LoginState): Promise<void> {
     const changed = this.now !== state;
     const { button, slot, cancel } = this.view;
@@ -160,18 +160,18 @@ export class CpxLogin extends Base {
     this.setAttribute("state", state);
     const busy = state !== "idle" && state !== "error";
     for (const b of [button, ...slot.assignedElements()]) {
-      // Not "disabled", which would take the focus away.
+      // Not "disabled", which would lose the focus.
       if (busy) b.setAttribute("aria-disabled", "true");
       else b.removeAttribute("aria-disabled");
     }
     const shown = this.show(state, busy);
-    // What had the focus is gone: a keyboard goes on from the button.
+    // The focused element is gone: the keyboard goes on from the button.
     if (focus && cancel.hidden) this.main().focus();
     if (changed) this.dispatchEvent(new CustomEvent("cpx-progress", { detail: { state }, bubbles: true, composed: true }));
     return shown;
   }
 
-  /** Puts the words in place, when they have been loaded. */
+  /** Shows the state's texts, once they are loaded. */
   private async show(state: LoginState, busy: boolean): Promise<void> {
     const v = this.view;
     const lang = this.tongue();
@@ -181,7 +181,7 @@ export class CpxLogin extends Base {
     v.error.replaceChildren();
     v.error.hidden = true;
     if (state === "idle") {
-      // Not from the language's file: the button has its words at once.
+      // Not from the language's file, so that the button has its text at once.
       v.label.textContent = wanted(lang).startsWith("fr") ? "S’identifier par carte CPS" : "Log in by card";
       return;
     }
@@ -202,11 +202,11 @@ export class CpxLogin extends Base {
 }
 
 function explained({ title, help, list, link }: Awaited<ReturnType<typeof sentence>>): Node[] {
-  const words = (text: string): Text => new Text(text);
-  const nodes: Node[] = [make("p", "error-title", words(title)), make("p", "error-help", words(help))];
-  if (list.length) nodes.push(make("ul", "error-list", ...list.map((text) => make("li", "", words(text)))));
+  const plain = (text: string): Text => new Text(text);
+  const nodes: Node[] = [make("p", "error-title", plain(title)), make("p", "error-help", plain(help))];
+  if (list.length) nodes.push(make("ul", "error-list", ...list.map((text) => make("li", "", plain(text)))));
   if (link) {
-    const a = make("a", "error-link", words(link.text));
+    const a = make("a", "error-link", plain(link.text));
     a.href = link.href;
     a.target = "_blank";
     a.rel = "noopener";
@@ -215,13 +215,13 @@ function explained({ title, help, list, link }: Awaited<ReturnType<typeof senten
   return nodes;
 }
 
-/** The parts. The live regions stand from the beginning: one that appears with its words may not be read. */
+/** The parts. The live regions exist from the beginning: one that appears with its text may not be read out. */
 function view(root: ShadowRoot) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
   root.adoptedStyleSheets = [sheet];
-  // Words of our own where the site gives none. They are not the slot's own
-  // content: a line end between the tags would take their place.
+  // Our own text where the site gives none. It is not the slot's default content,
+  // because a line end between the tags would replace that.
   const label = make("span", "label");
   const named = make("slot", "");
   named.addEventListener("slotchange", () => {

@@ -1,5 +1,5 @@
-// Compiled by the type check only: what is exported and what is declared in
-// cpx-bridge.d.mts and button.d.mts must fit each other.
+// Compiled by the type check only: the exports must match the declarations in
+// cpx-bridge.d.mts and button.d.mts.
 import type * as declaredButton from "./button.mjs";
 import * as actualButton from "./button";
 import type * as declared from "./cpx-bridge.mjs";

@@ -4,24 +4,24 @@ import { Link } from "./rpc";
 /** How long an open socket may take to answer status. */
 export const answerTime = 2000;
 
-/** The one version of the protocol that this library speaks. */
+/** The only version of the protocol that this library speaks. */
 export const spoken = 1;
 
-/** The version that an agent answers with, in time; NaN of what is no agent. The link is closed where it is late. */
+/** The protocol version that an agent answers in time; NaN for any other program. Without an answer in time the link is closed. */
 export async function version(link: Link): Promise<number> {
-  const late = setTimeout(() => link.close(), answerTime);
+  const timeout = setTimeout(() => link.close(), answerTime);
   try {
     return count(members(await link.call("status"))["protocol"]) ?? NaN;
   } catch {
     return NaN;
   } finally {
-    clearTimeout(late);
+    clearTimeout(timeout);
   }
 }
 
 export type Outcome = "agent" | "failed" | "agent_too_old" | "page_too_old" | "blocked";
 
-/** One dial of one address, from its start to an agent that answered, or not. */
+/** One dial of one address, from its start to an agent's answer or a failure. */
 export class Dial {
   readonly url: string;
   readonly started = performance.now();
@@ -41,7 +41,7 @@ export class Dial {
       this.socket = new WebSocket(url, "cpx.v1");
     } catch {
       // Firefox throws when the page's own policy forbids the address, and Safari
-      // may for any plain one. Told later, as every other outcome is.
+      // may for any plain one. Reported later, as every other outcome is.
       queueMicrotask(() => this.end("blocked"));
       return;
     }
@@ -56,7 +56,7 @@ export class Dial {
     this.end("failed");
   }
 
-  /** Whether nothing has answered yet. */
+  /** Whether the connection is not open yet. */
   get silent(): boolean {
     return this.socket?.readyState === WebSocket.CONNECTING;
   }

@@ -32,7 +32,7 @@ export const members = (v: unknown): Record<string, unknown> =>
 // this library.
 const standard: Record<number, string> = { [-32601]: "agent_too_old", [-32602]: "invalid_params", [-32603]: "internal" };
 
-/** Makes the agent's error object an error of ours. */
+/** Makes our error from the agent's error object. */
 export function fromWire(raw: unknown): CpxError {
   const e = members(raw);
   const data = members(e["data"]);
@@ -48,7 +48,7 @@ export function fromWire(raw: unknown): CpxError {
 export const aborted = (): CpxError => new CpxError("aborted");
 export const lost = (): CpxError => new CpxError("agent_lost");
 
-/** Calls what the page gave. Its mistake is reported as the page's, and stops nothing here. */
+/** Calls a function of the page's. Its exception is reported as the page's own, and stops nothing here. */
 export function safely<A extends unknown[]>(f: ((...args: A) => unknown) | undefined, ...args: A): unknown {
   try {
     return f?.(...args);
@@ -58,8 +58,8 @@ export function safely<A extends unknown[]>(f: ((...args: A) => unknown) | undef
 }
 
 /**
- * Settles as p does, or with "aborted" as soon as the signal says so. What p
- * stands for runs on: onAbort ends it where it can be ended.
+ * Settles as p does, or with "aborted" as soon as the signal aborts. The work
+ * behind p goes on, unless onAbort ends it.
  */
 export function abortable<T>(p: Promise<T>, signal: AbortSignal | undefined, onAbort?: () => void): Promise<T> {
   if (!signal) return p;

@@ -4,54 +4,54 @@ import { answerTime, Dial, type Outcome, spoken, version } from "./dial";
 import { firefox, forbidden, framed, type Permission, permission, safari } from "./permission";
 import type { Link } from "./rpc";
 
-type Tell = (state: Progress) => unknown;
+type Listener = (state: Progress) => unknown;
 
 const memory = "cpx-bridge.last";
 const headStart = 150;
 const step = 50;
-/** Longer than the longest prompt that a browser leaves standing. */
+/** Longer than a browser shows any prompt. */
 const promptTime = 250_000;
-/** What a person takes at most to find and read the browser's question, mostly. */
+/** Most people find and read the browser's question in this time. */
 const overdue = 8000;
 /** What a page needs to show a sentence before the browser asks. */
 const readingTime = 50;
-/** How long the words themselves, which are loaded for the first time, may hold a dial up. */
+/** How long loading the texts for the first time may delay a dial. */
 const loadingTime = 3000;
-/** Firefox ends a socket after 20 s, and leaves the question that it asked for it. */
-const leftAlone = 19_000;
-/** Dials that end this close together have ended of one cause. */
+/** Firefox ends a socket after 20 s, and still shows the question that it asked for it. */
+const abandoned = 19_000;
+/** Dials that end this close together have ended for the same reason. */
 const together = 30;
 
-// Dials outlive their search: one that waits for the browser's prompt is
-// taken up by the next search instead of being dialled again.
+// Dials outlive their search: the next search reuses one that waits for the
+// browser's prompt instead of dialling once more.
 const dials = new Map<string, Dial>();
-let kept: Link | undefined;
+let recent: Link | undefined;
 const current = new Set<Search>(); // one for each range that is asked for
 let searches = 0;
 
-/** An open connection to the agent: the kept one, else a search. */
-export async function connect({ ports, wss, signal, onProgress: tell }: Options): Promise<Link> {
+/** An open connection to the agent: the last one where it serves, else from a search. */
+export async function connect({ ports, wss, signal, onProgress }: Options): Promise<Link> {
   const all = addresses(ports, wss);
   if (signal?.aborted) throw aborted();
   if (!isSecureContext) throw new CpxError("insecure_context");
-  const link = kept;
+  const link = recent;
   if (link?.open && all.includes(link.url)) {
-    // An agent that hangs is told as one that is gone. One at work is not disturbed.
+    // An agent that hangs counts as gone. One that is at work is not disturbed.
     if (link.busy || (await abortable(version(link), signal)) === spoken) return link;
     link.close();
   }
-  safely(tell, "searching");
+  safely(onProgress, "searching");
   const search = [...current].find((s) => String(s.all) === String(all)) ?? new Search(all);
-  return search.wanted(signal, tell);
+  return search.join(signal, onProgress);
 }
 
-/** Where an agent may be. Safari's come first: it blocks the others, mostly. */
+/** Where an agent may be. In Safari the encrypted ones come first: it blocks most others. */
 function addresses(ports: Ports = { first: 27720, count: 10 }, wss: Ports = { first: 27820, count: 10 }): string[] {
   const secure = range(wss).map((port) => `wss://localhost:${port}/v1`);
   return [...(safari() ? secure : []), ...range(ports).map((port) => `ws://127.0.0.1:${port}/v1`)];
 }
 
-/** A page's mistake is told as one, not as an agent that is absent. */
+/** The ports of a range. A page's mistake is reported as such, not as an absent agent. */
 function range({ first, count }: Ports): number[] {
   if (Number.isInteger(first) && Number.isInteger(count) && first > 0 && count > 0 && count <= 100 && first + count <= 65536) {
     return Array.from({ length: count }, (_, i) => first + i);
@@ -67,9 +67,9 @@ function lastGood(): string {
   }
 }
 
-function keep(link: Link): void {
-  if (kept !== link && !kept?.used) kept?.close();
-  kept = link;
+function remember(link: Link): void {
+  if (recent !== link && !recent?.used) recent?.close();
+  recent = link;
   try {
     localStorage.setItem(memory, link.url);
   } catch {
@@ -80,8 +80,8 @@ function keep(link: Link): void {
 class Search {
   readonly all: string[];
   private readonly found: Promise<Link>;
-  private readonly tell = new Set<Tell>();
-  private readonly ending = new AbortController();
+  private readonly listeners = new Set<Listener>();
+  private readonly stop = new AbortController();
   private callers = 0;
   private readonly mine = new Map<string, Dial>();
   private readonly timers = new Set<ReturnType<typeof setTimeout>>();
@@ -90,7 +90,7 @@ class Search {
   state: Permission = "unknown";
   private said: Progress | undefined;
   private asked = false;
-  private again = false;
+  private retried = false;
   private expired = false;
   private blocked = false;
   private over = false;
@@ -107,42 +107,42 @@ class Search {
       this.resolve = resolve;
       this.reject = reject;
     });
-    this.found.catch(() => undefined); // its callers may all have gone
-    document.addEventListener("securitypolicyviolation", this.violated, { signal: this.ending.signal });
+    this.found.catch(() => undefined); // all its callers may have aborted
+    document.addEventListener("securitypolicyviolation", this.violated, { signal: this.stop.signal });
     current.add(this);
     void this.begin();
   }
 
-  /** What it finds. Whoever comes later is told where it stands; when all have gone it ends. */
-  wanted(signal: AbortSignal | undefined, tell: Tell | undefined): Promise<Link> {
+  /** What it finds. A caller that joins later gets the present state at once; when all callers have aborted, the search ends. */
+  join(signal: AbortSignal | undefined, onProgress: Listener | undefined): Promise<Link> {
     this.callers++;
-    const mine: Tell = (state) => safely(tell, state);
-    this.tell.add(mine);
-    if (this.said) mine(this.said);
+    const listener: Listener = (state) => safely(onProgress, state);
+    this.listeners.add(listener);
+    if (this.said) listener(this.said);
     return abortable(this.found, signal).finally(() => {
-      this.tell.delete(mine);
+      this.listeners.delete(listener);
       if (!--this.callers) this.end();
     });
   }
 
-  /** Resolves when all have shown it, where they say when. */
+  /** Notifies all callers; resolves when those that return a promise have shown the state. */
   private say(state: Progress): Promise<unknown> {
-    const all = this.over || this.said === state ? [] : [...this.tell];
+    const all = this.over || this.said === state ? [] : [...this.listeners];
     this.said = state;
-    return Promise.allSettled(all.map((tell) => tell(state)));
+    return Promise.allSettled(all.map((listener) => listener(state)));
   }
 
-  // Chromium tells a block by the page's policy here, and by an error event
-  // that looks like any other.
+  // Chromium reports a block by the page's policy here; the socket's own error
+  // event is like any other.
   private readonly violated = (e: SecurityPolicyViolationEvent): void => {
     if (e.disposition === "enforce" && /^wss?:\/\/(127\.0\.0\.1|localhost)\b/.test(e.blockedURI)) this.blocked = true;
   };
 
   private async begin(): Promise<void> {
-    this.state = await permission((s) => this.changed(s), this.ending.signal);
+    this.state = await permission((s) => this.changed(s), this.stop.signal);
     this.asked = this.state === "prompt";
     if (this.asked) {
-      // The words come before the question they speak of.
+      // The text must appear before the question that it announces.
       await Promise.race([this.say("permission-prompt"), pause(loadingTime)]);
       await pause(readingTime);
       const asking = (ms: number, state: Progress): void =>
@@ -185,7 +185,7 @@ class Search {
     const answered = this.state === "prompt" && state !== "prompt";
     this.state = state;
     if (!answered || this.over) return;
-    // The prompt's time was not the agent's: its own begins now.
+    // The time of the prompt was not the agent's, which begins now.
     void this.say("searching");
     this.restart(this.limit);
     hurry(true);
@@ -209,7 +209,7 @@ class Search {
     return [...this.mine.values()].some((d) => !d.outcome);
   }
 
-  /** Called when a dial of this search has ended, and when its time has. */
+  /** Called when a dial of this search has ended, and when the search's time is up. */
   async check(ended?: Dial): Promise<void> {
     if (this.over) return;
     if (ended?.link) return this.won(ended.link);
@@ -219,14 +219,14 @@ class Search {
     await pause(0);
     const state = await permission();
     if (this.over) return;
-    const left = promptTime + this.oldest() - performance.now();
-    if (state === "prompt" && left > 0) {
+    const remaining = promptTime + this.oldest() - performance.now();
+    if (state === "prompt" && remaining > 0) {
       if (this.pending()) return; // the browser asks, or waits: its answer comes as an event
-      if (this.stillAsked()) return this.restart(left); // as above
+      if (this.stillAsked()) return this.restart(remaining); // as above
     }
-    if (state === "granted" && this.asked && !this.again) {
+    if (state === "granted" && this.asked && !this.retried) {
       // Granted too late for the socket that asked: one more dial.
-      this.again = true;
+      this.retried = true;
       this.state = state;
       this.restart(this.limit);
       return this.dialAll();
@@ -235,9 +235,9 @@ class Search {
     this.fail(state);
   }
 
-  /** Whether the browser's question stands though every socket has ended. */
+  /** Whether the browser still asks its question though every socket has ended. */
   private stillAsked(): boolean {
-    return firefox > 0 && [...this.mine.values()].some((d) => d.ended - d.started > leftAlone);
+    return firefox > 0 && [...this.mine.values()].some((d) => d.ended - d.started > abandoned);
   }
 
   private oldest(): number {
@@ -246,7 +246,7 @@ class Search {
 
   private won(link: Link): void {
     this.end();
-    keep(link);
+    remember(link);
     for (const d of [...dials.values()]) if (d.link !== link && !searching(d).length) d.close();
     this.resolve(link);
   }
@@ -257,12 +257,12 @@ class Search {
     const some = (o: Outcome): boolean => all.some((d) => d.outcome === o);
     let reason: Reason = "no_agent";
     let detail: string | undefined;
-    // Safari may block every plain socket so: that is no policy of the page.
+    // Safari may block every plain socket in this way, which is not the page's policy.
     if (this.blocked || (!safari() && some("blocked"))) reason = "csp_blocked";
     else if (some("agent_too_old")) reason = "agent_too_old";
     else if (some("page_too_old")) reason = "page_too_old";
     else if (state === "denied" || state === "prompt") {
-      // Where the answer can only be no, the browser does not even ask.
+      // Where the answer could only be no, the browser does not ask.
       if (forbidden()) reason = "policy_blocked";
       else if (state === "denied") reason = "permission_denied";
       else if (this.stillAsked() || this.dismissed(all)) reason = "permission_dismissed";
@@ -273,17 +273,17 @@ class Search {
   }
 
   /**
-   * A refused port and a dismissed prompt look the same to a page, and Chromium
-   * asks for both. But only dials of ports that listen wait for the answer: they
-   * end with the prompt and so together, and a person takes longer than a
-   * refusal: the others are long over.
+   * A page cannot distinguish a refused port from a dismissed prompt by the event,
+   * and Chromium asks for both. But only dials of listening ports wait for the
+   * answer: they end with the prompt and so together, and later than the refused
+   * ones, because a person takes longer than a refusal.
    */
   private dismissed(all: Dial[]): boolean {
     const end = Math.max(...all.map((d) => d.ended));
     const took = (d: Dial): number => d.ended - d.started;
     const last = all.filter((d) => end - d.ended < together);
     const rest = all.filter((d) => end - d.ended >= together);
-    // One that ended alone, with no other to compare it to, may be a refusal.
+    // A single dial, without another to compare it with, may be a refusal.
     const refusal = rest.length ? Math.max(...rest.map(took)) : last.length > 1 ? 0 : 2500;
     return Math.min(...last.map(took)) - refusal > (this.later ? 4000 : 700);
   }
@@ -300,7 +300,7 @@ class Search {
     this.over = true;
     clearTimeout(this.clock);
     for (const t of this.timers) clearTimeout(t);
-    this.ending.abort();
+    this.stop.abort();
     current.delete(this);
   }
 }
@@ -313,8 +313,8 @@ function moved(dial: Dial): void {
     dials.delete(dial.url);
     const all = searching(dial);
     for (const s of all) void s.check(dial);
-    // Opened after its search had ended: good for the next one.
-    if (!all.length && dial.link) keep(dial.link);
+    // Opened after its search had ended: the next search can use it.
+    if (!all.length && dial.link) remember(dial.link);
   }
   hurry();
 }
@@ -323,10 +323,10 @@ let head: Dial | undefined;
 let patience: ReturnType<typeof setTimeout> | undefined;
 
 /**
- * Firefox connects to one port of an address after the other: who takes a
- * connection there and says nothing holds up all that come behind, in every
- * tab. So the first in line is given up after the time that an agent has to
- * answer, unless the browser itself may be waiting for a person.
+ * Firefox connects to one port of an address after the other: a program that
+ * accepts a connection and stays silent holds up all later ones, in every tab. So
+ * the first in the queue is closed after the time that an agent has to answer,
+ * unless the browser may be waiting for a person.
  */
 function hurry(anew?: boolean): void {
   if (!firefox) return;

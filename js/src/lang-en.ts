@@ -1,8 +1,8 @@
 import type { Language } from "./language";
 
-const again = "Please try again.";
+const retryHint = "Please try again.";
 const support = "If this keeps happening, tell your IT support.";
-const tell = "Tell your IT support.";
+const supportHint = "Tell your IT support.";
 
 const causes = [
   "No icon: the agent is not installed, or not running. Start it, or have it installed.",
@@ -11,7 +11,7 @@ const causes = [
 ] as const;
 
 export const texts: Language["texts"] = {
-  // What the agent says.
+  // From the agent.
   cancelled: ["The login was cancelled.", "Nothing was sent. You can start again."],
   consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here."],
   timeout: ["The time allowed has run out.", "Start again and answer the windows that open on your computer."],
@@ -34,13 +34,13 @@ export const texts: Language["texts"] = {
   "pin_incorrect.one": ["The PIN was incorrect.", "Only one try is left before the card locks. If in doubt, do not try again and ask for help."],
   pin_not_set: ["This card’s PIN has not been set yet.", "Activate your card first, as the letter that came with it explains."],
   module_failed: ["The card’s software did not answer properly.", "Remove the card, put it back, then try again. " + support],
-  no_module: ["The card’s software is not installed on this computer.", tell],
-  prompt_failed: ["The window for your PIN could not be opened.", tell],
-  internal: ["The agent met an unexpected error.", again + " " + support],
+  no_module: ["The card’s software is not installed on this computer.", supportHint],
+  prompt_failed: ["The window for your PIN could not be opened.", supportHint],
+  internal: ["The agent met an unexpected error.", retryHint + " " + support],
   invalid_params: ["The agent did not accept this page’s request.", "Reload the page, then try again. " + support],
-  protocol_error: ["The agent’s answer was not understood.", again + " " + support],
+  protocol_error: ["The agent’s answer was not understood.", retryHint + " " + support],
 
-  // What the page finds.
+  // From the page.
   no_agent: ["No agent answered this page.", "Look for the CPx Bridge icon near the clock, then try again.", ...causes],
   "no_agent.safari": ["No agent answered this page in Safari.", "Open it in Firefox, Chrome or Edge. Safari needs a setting of this computer: ask your IT support.", ...causes],
   permission_denied: ["The browser does not let this site reach the agent.", "Click left of the site’s address and switch on “Apps on device” (in Firefox: click the cross beside “Access this device”), then try again. If the setting is locked, tell your IT support."],
@@ -59,8 +59,8 @@ export const texts: Language["texts"] = {
   agent_too_old: ["The agent on this computer is too old for this site.", "Update it, or ask your IT support to, then try again."],
   page_too_old: ["The agent on this computer is newer than this site.", "Tell the portal’s support: its page must be updated."],
 
-  // What the portal answers.
-  login_refused: ["The portal refused the login.", again + " " + support],
+  // From the portal.
+  login_refused: ["The portal refused the login.", retryHint + " " + support],
   "login_refused.pause": ["The portal has received too many tries.", "Wait {retryAfter} s, then try again."],
   "login_refused.too_many_requests": ["The portal has received too many tries.", "Wait a few minutes, then try again."],
   "login_refused.unreachable": ["The portal could not be reached.", "Check your network connection, then try again."],
@@ -77,8 +77,8 @@ export const texts: Language["texts"] = {
   "login_refused.wrong_extended_key_usage": ["This certificate is not meant for logging in.", "Start again and choose the authentication certificate."],
   "login_refused.weak_key": ["This card’s key is too weak for the portal.", "Ask the body that issues it for a newer card."],
   "login_refused.algorithm_refused": ["The portal does not accept this card’s signature.", "Tell the portal’s support."],
-  "login_refused.bad_signature": ["The card’s signature could not be verified.", again + " Check that the portal’s address is the right one. " + support],
-  "login_refused.malformed_token": ["The portal did not understand the card’s answer.", again + " " + support],
+  "login_refused.bad_signature": ["The card’s signature could not be verified.", retryHint + " Check that the portal’s address is the right one. " + support],
+  "login_refused.malformed_token": ["The portal did not understand the card’s answer.", retryHint + " " + support],
   "login_refused.malformed_certificate": ["The portal could not read the card’s certificate.", "Tell the portal’s support."],
   "login_refused.unsupported_format": ["The agent on this computer and this portal have versions that do not match.", "Ask your IT support to update the agent."],
   "login_refused.origin_invalid": ["The portal’s address is not the expected one.", "Open the portal by its usual address. If that does not help, tell its support."],
@@ -86,7 +86,7 @@ export const texts: Language["texts"] = {
   "login_refused.nonce_length": ["The portal could not begin the login.", "Tell the portal’s support."],
   "login_refused.card_attached_elsewhere": ["This card is already attached to another account.", "Log in to that account, or ask the portal’s support to detach the card."],
 
-  unknown: ["The login did not succeed.", again + " " + support],
+  unknown: ["The login did not succeed.", retryHint + " " + support],
 };
 
 export const progress: Language["progress"] = {

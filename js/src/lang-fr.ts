@@ -1,8 +1,8 @@
 import type { Language } from "./language";
 
-const again = "Recommencez l’identification.";
+const retryHint = "Recommencez l’identification.";
 const support = "Si cela se reproduit, prévenez votre support informatique.";
-const installer = "Prévenez votre support informatique.";
+const supportHint = "Prévenez votre support informatique.";
 
 const causes = [
   "Pas d’icône : l’agent n’est pas installé, ou pas démarré. Démarrez-le, ou faites-le installer.",
@@ -11,7 +11,7 @@ const causes = [
 ] as const;
 
 export const texts: Language["texts"] = {
-  // Ce que dit l’agent.
+  // De l’agent.
   cancelled: ["L’identification a été annulée.", "Rien n’a été transmis. Vous pouvez recommencer."],
   consent_denied: ["Vous n’avez pas autorisé ce site à utiliser votre carte.", "Recommencez et acceptez la demande si vous voulez vous identifier ici."],
   timeout: ["Le temps imparti est écoulé.", "Recommencez et répondez aux fenêtres qui s’ouvrent sur votre poste."],
@@ -34,13 +34,13 @@ export const texts: Language["texts"] = {
   "pin_incorrect.one": ["Le code porteur saisi est incorrect.", "Il ne reste qu’un essai avant que la carte se bloque. En cas de doute, ne recommencez pas et demandez de l’aide."],
   pin_not_set: ["Le code porteur de cette carte n’a pas encore été défini.", "Activez d’abord votre carte en suivant le courrier qui l’accompagne."],
   module_failed: ["Le logiciel de la carte n’a pas répondu correctement.", "Retirez la carte, remettez-la, puis recommencez. " + support],
-  no_module: ["Le logiciel de la carte n’est pas installé sur ce poste.", installer],
-  prompt_failed: ["La fenêtre de saisie n’a pas pu s’ouvrir.", installer],
-  internal: ["L’agent a rencontré une erreur imprévue.", again + " " + support],
+  no_module: ["Le logiciel de la carte n’est pas installé sur ce poste.", supportHint],
+  prompt_failed: ["La fenêtre de saisie n’a pas pu s’ouvrir.", supportHint],
+  internal: ["L’agent a rencontré une erreur imprévue.", retryHint + " " + support],
   invalid_params: ["L’agent n’a pas accepté la demande de cette page.", "Rechargez la page, puis recommencez. " + support],
-  protocol_error: ["La réponse de l’agent n’a pas été comprise.", again + " " + support],
+  protocol_error: ["La réponse de l’agent n’a pas été comprise.", retryHint + " " + support],
 
-  // Ce que constate la page.
+  // De la page.
   no_agent: ["Aucun agent n’a répondu à cette page.", "Cherchez l’icône de CPx Bridge près de l’horloge, puis recommencez.", ...causes],
   "no_agent.safari": ["Aucun agent n’a répondu à cette page dans Safari.", "Ouvrez-la dans Firefox, Chrome ou Edge. Safari demande un réglage de ce poste : adressez-vous à votre support informatique.", ...causes],
   permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site et activez « Applis sur l’appareil » (dans Firefox : cliquez sur la croix à côté de « Accéder à cet appareil »), puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
@@ -59,8 +59,8 @@ export const texts: Language["texts"] = {
   agent_too_old: ["L’agent de ce poste est trop ancien pour ce site.", "Mettez-le à jour, ou demandez-le à votre support informatique, puis recommencez."],
   page_too_old: ["L’agent de ce poste est plus récent que ce site.", "Prévenez le support du portail : il doit mettre sa page à jour."],
 
-  // Ce que répond le portail.
-  login_refused: ["Le portail a refusé l’identification.", again + " " + support],
+  // Du portail.
+  login_refused: ["Le portail a refusé l’identification.", retryHint + " " + support],
   "login_refused.pause": ["Le portail a reçu trop d’essais.", "Patientez {retryAfter} s, puis recommencez."],
   "login_refused.too_many_requests": ["Le portail a reçu trop d’essais.", "Patientez quelques minutes, puis recommencez."],
   "login_refused.unreachable": ["Le portail n’a pas pu être joint.", "Vérifiez votre connexion au réseau, puis recommencez."],
@@ -77,8 +77,8 @@ export const texts: Language["texts"] = {
   "login_refused.wrong_extended_key_usage": ["Ce certificat ne sert pas à s’identifier.", "Recommencez en choisissant le certificat d’authentification."],
   "login_refused.weak_key": ["La clé de cette carte est trop faible pour le portail.", "Demandez une carte plus récente à l’organisme qui la délivre."],
   "login_refused.algorithm_refused": ["Le portail n’accepte pas la signature de cette carte.", "Prévenez le support du portail."],
-  "login_refused.bad_signature": ["La signature de la carte n’a pas pu être vérifiée.", again + " Vérifiez que l’adresse du portail est la bonne. " + support],
-  "login_refused.malformed_token": ["Le portail n’a pas compris la réponse de la carte.", again + " " + support],
+  "login_refused.bad_signature": ["La signature de la carte n’a pas pu être vérifiée.", retryHint + " Vérifiez que l’adresse du portail est la bonne. " + support],
+  "login_refused.malformed_token": ["Le portail n’a pas compris la réponse de la carte.", retryHint + " " + support],
   "login_refused.malformed_certificate": ["Le portail n’a pas pu lire le certificat de la carte.", "Prévenez le support du portail."],
   "login_refused.unsupported_format": ["L’agent de ce poste et ce portail n’ont pas des versions compatibles.", "Demandez à votre support informatique de mettre l’agent à jour."],
   "login_refused.origin_invalid": ["L’adresse du portail n’est pas celle qui est attendue.", "Ouvrez le portail par son adresse habituelle. Si cela ne suffit pas, prévenez son support."],
@@ -86,7 +86,7 @@ export const texts: Language["texts"] = {
   "login_refused.nonce_length": ["Le portail n’a pas pu commencer l’identification.", "Prévenez le support du portail."],
   "login_refused.card_attached_elsewhere": ["Cette carte est déjà rattachée à un autre compte.", "Connectez-vous à ce compte, ou demandez au support du portail de l’en détacher."],
 
-  unknown: ["L’identification n’a pas abouti.", again + " " + support],
+  unknown: ["L’identification n’a pas abouti.", retryHint + " " + support],
 };
 
 export const progress: Language["progress"] = {

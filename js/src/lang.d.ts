@@ -1,4 +1,4 @@
-// The language files are bundles of their own, loaded when a sentence is wanted.
+// The language files are bundles of their own, loaded when a sentence is needed.
 declare module "*lang-fr.mjs" {
   const language: import("./language").Language;
   export const texts: typeof language.texts, progress: typeof language.progress, words: typeof language.words;

@@ -10,10 +10,10 @@ export interface Language {
   words: { install: string; cancel: string; retry: string };
 }
 
-/** The language wanted: the given one, else the page's, else the browser's. */
+/** The language to use: the one given, else the page's, else the browser's. */
 export const wanted = (lang: string | undefined): string =>
   (lang || document.documentElement.lang || navigator.language || "fr").toLowerCase();
 
-/** Loads the words, French for "fr…", else English. */
+/** Loads the texts, French for "fr…", else English. */
 export const language = (lang: string | undefined): Promise<Language> =>
   wanted(lang).startsWith("fr") ? import("./lang-fr.mjs") : import("./lang-en.mjs");

@@ -5,7 +5,7 @@ import { wanted } from "./language";
 
 const expired = new Set(["nonce_expired", "challenge_expired", "nonce_unknown"]);
 
-/** Requests within the page's own origin, that no cache answers; a lost network is told as given. */
+/** Requests within the page's own origin, past every cache; a network failure becomes the reason given. */
 async function request(url: string, init: RequestInit, signal: AbortSignal | undefined, reason: string): Promise<Response> {
   try {
     return await fetch(url, { ...init, mode: "same-origin", cache: "no-store", signal: signal ?? null });
@@ -14,7 +14,7 @@ async function request(url: string, init: RequestInit, signal: AbortSignal | und
   }
 }
 
-/** The answer's object, empty where there is no body; undefined where it is something else, such as a page for people. */
+/** The answer's object, empty where there is no body; undefined for anything else, such as a page for people. */
 async function body(response: Response): Promise<Record<string, unknown> | undefined> {
   try {
     return members(JSON.parse((await response.text()) || "{}"));
@@ -40,7 +40,7 @@ async function send(url: string, token: unknown, signal: AbortSignal | undefined
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json, application/problem+json" },
       body: JSON.stringify({ "auth-token": token }),
-      redirect: "manual", // a page to log in at, mostly: its 200 would be taken for a login
+      redirect: "manual", // mostly to a login page, whose status 200 would be taken for a login
     },
     signal,
     "login_refused",
@@ -51,7 +51,7 @@ async function send(url: string, token: unknown, signal: AbortSignal | undefined
   const { status } = response;
   const detail = status < 300 ? "unexpected_answer" : text(answer?.["reason"]);
   throw new CpxError(expired.has(detail ?? "") ? "challenge_expired" : "login_refused", {
-    code: status || undefined, // a browser does not tell that of a redirect
+    code: status || undefined, // a browser hides the status of a redirect
     detail: detail ?? (status === 429 ? "too_many_requests" : undefined),
     problemDetail: text(answer?.["detail"]),
     retryAfter: pause(response),
@@ -60,13 +60,13 @@ async function send(url: string, token: unknown, signal: AbortSignal | undefined
 
 const fields = ["format", "unverifiedCertificate", "algorithm", "signature", "appVersion"];
 
-/** What answers may be any program: only what has a token's form goes on to page and portal. */
+/** Any program may have answered: only what has a token's form goes on to page and portal. */
 function checked(token: unknown): unknown {
   if (fields.every((name) => text(members(token)[name]) !== undefined)) return token;
   throw new CpxError("protocol_error");
 }
 
-/** Gives the failures of p where the agent is had from. Others may wait for the same error: each has its own. */
+/** Adds to failures of p where to get the agent. It copies the error, because other callers may get the same one. */
 const helped = <T>(p: Promise<T>, { installUrl }: Options): Promise<T> =>
   p.catch((e: unknown) => {
     throw e instanceof CpxError ? new CpxError(e.reason, { ...e, installUrl }, e.message) : e;
@@ -74,7 +74,7 @@ const helped = <T>(p: Promise<T>, { installUrl }: Options): Promise<T> =>
 
 /**
  * Logs in by card. The challenge is fetched only once the agent has answered:
- * the browser's prompt may stand for minutes, and a nonce lives five.
+ * the browser's prompt may be open for minutes, and a nonce is valid for five.
  */
 export function authenticate<T = Record<string, unknown>>(o: AuthenticateOptions & { loginUrl: string }): Promise<T>;
 export function authenticate(o?: AuthenticateOptions & { loginUrl?: undefined }): Promise<Token>;
@@ -86,7 +86,7 @@ async function login(o: AuthenticateOptions): Promise<unknown> {
   const { signal } = o;
   const link = await connect(o);
   const challengeNonce = o.nonce ?? (await challenge(o.challengeUrl ?? "/auth/challenge", signal));
-  // A login that was cancelled here ends a moment later: until then this one would be one too many.
+  // A login cancelled here ends a moment later: until then the agent would refuse this one as one too many.
   await abortable(Promise.resolve(link.ended), signal);
   const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, (state) => {
     if (!signal?.aborted) safely(o.onProgress, state);
@@ -99,38 +99,38 @@ async function login(o: AuthenticateOptions): Promise<unknown> {
   return o.loginUrl === undefined ? token : send(o.loginUrl, token, signal);
 }
 
-/** What the agent says of itself; an origin not yet allowed learns only the protocol. */
+/** What the agent says about itself; to an origin not yet allowed, only the protocol version. */
 export function status(o: Options = {}): Promise<Status> {
   const asked = connect(o).then((link) => abortable(link.call("status"), o.signal));
   return helped(asked.then((result) => members(result) as unknown as Status), o);
 }
 
-/** Watches the card of an earlier login: onRemoved is called once, when it leaves. */
+/** Watches the card of an earlier login: onRemoved is called once, when it is removed. */
 export async function watch(
   certificate: string,
   onRemoved: (why: "removed" | "agent_lost") => void,
   o: Options = {},
 ): Promise<{ present: boolean; stop(): void }> {
   const link = await helped(connect(o), o);
-  let told = false;
+  let done = false;
   const stop = (): void => {
-    told = true;
+    done = true;
     link.removed.delete(removed);
     link.closed.delete(gone);
   };
-  const tell = (why: "removed" | "agent_lost"): void => {
-    if (told) return;
+  const notify = (why: "removed" | "agent_lost"): void => {
+    if (done) return;
     stop();
     safely(onRemoved, why);
   };
-  const removed = (): void => tell("removed");
-  const gone = (): void => tell("agent_lost");
-  // Listening begins before the answer: the card may leave in between.
+  const removed = (): void => notify("removed");
+  const gone = (): void => notify("agent_lost");
+  // Listen before the answer: the card may be removed in between.
   link.removed.add(removed);
   try {
     const answer = members(await abortable(link.call("watch", { certificate }), o.signal));
     if (!link.open) queueMicrotask(gone);
-    else if (!told) link.closed.add(gone);
+    else if (!done) link.closed.add(gone);
     return { present: answer["present"] === true, stop };
   } catch (e) {
     stop();
@@ -138,7 +138,7 @@ export async function watch(
   }
 }
 
-/** The hex SHA-256 of the token's certificate, as watch takes it. */
+/** The SHA-256 of the token's certificate in hex, as watch expects it. */
 export async function certificateOf(token: Token): Promise<string> {
   const der = Uint8Array.from(atob(token.unverifiedCertificate), (c) => c.charCodeAt(0));
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", der));

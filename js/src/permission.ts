@@ -3,22 +3,22 @@ export type Permission = "granted" | "denied" | "prompt" | "unknown";
 
 const name = "loopback-network";
 
-/** A page on this machine, or at an address of the local network, is never asked about. */
+/** A browser never asks for a page on this machine, or at an address of the local network. */
 const near =
   /^(localhost|.*\.localhost|(127|10)(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|\[(::1|f[cde].*)\])$/;
 
-/** Firefox's version, or 0: two of its habits cannot be asked for. */
+/** Firefox's version, or 0: two of its peculiarities cannot be detected otherwise. */
 export const firefox = Number(/ Firefox\/(\d+)/.exec(globalThis.navigator?.userAgent)?.[1] ?? 0);
 
 /** Safari, and every browser on an iPhone or iPad: a page on https reaches no plain socket there. */
 export const safari = (): boolean => navigator.vendor.startsWith("Apple");
 
-/** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but says "prompt" before. */
+/** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but reports "prompt" before. */
 const asks = (): boolean => !near.test(location.hostname) && !(firefox && firefox < 154);
 
 /**
- * Asks for the state; browsers that do not know the name throw: "unknown".
- * onChange is called until the signal says so: a browser keeps who listens.
+ * Asks for the state; "unknown" in browsers that do not know the name, and throw.
+ * onChange is called until the signal aborts, because a browser retains listeners.
  */
 export async function permission(onChange?: (state: Permission) => void, until?: AbortSignal): Promise<Permission> {
   try {
@@ -39,7 +39,7 @@ interface Policy {
   allowsFeature(name: string): boolean;
 }
 
-/** Whether a header, or the frame's missing attribute, forbids even to ask. */
+/** Whether a header, or the frame's missing attribute, forbids even asking. */
 export function forbidden(): boolean {
   const d = document as { permissionsPolicy?: Policy; featurePolicy?: Policy };
   const p = d.permissionsPolicy ?? d.featurePolicy;

@@ -1,26 +1,26 @@
 import type { Progress } from "./cpx-bridge.mjs";
 import { CpxError, fromWire, lost, members, text } from "./errors";
 
-interface Waiting {
+interface Pending {
   resolve(result: unknown): void;
   reject(error: CpxError): void;
   progress: ((state: Progress) => void) | undefined;
 }
 
-/** What an agent says while a login lasts; of others no words would be known. */
+/** The states that an agent reports during a login; there would be no text for others. */
 const states = /^(waiting-for-(consent|card|pin)|choosing-certificate|signing)$/;
 
 /** JSON-RPC 2.0 over one open socket. */
 export class Link {
   readonly url: string;
-  /** Called when the card of this connection leaves the reader. */
+  /** Called when the card of this connection is removed from the reader. */
   readonly removed = new Set<() => void>();
   /** Called once when the socket closes. */
   readonly closed = new Set<() => void>();
-  /** Settles when the login that was cancelled last has ended. */
+  /** Settles when the last cancelled login has ended. */
   ended: Promise<unknown> | undefined;
   private readonly socket: WebSocket;
-  private readonly waiting = new Map<number, Waiting>();
+  private readonly pending = new Map<number, Pending>();
   private last = 0;
 
   constructor(socket: WebSocket, url: string) {
@@ -34,12 +34,12 @@ export class Link {
     return this.socket.readyState === WebSocket.OPEN;
   }
 
-  /** Whether an answer is waited for. */
+  /** Whether an answer is pending. */
   get busy(): boolean {
-    return this.waiting.size > 0;
+    return this.pending.size > 0;
   }
 
-  /** Whether anybody would miss it. */
+  /** Whether any caller still needs it. */
   get used(): boolean {
     return this.busy || this.removed.size > 0 || this.closed.size > 0;
   }
@@ -48,12 +48,12 @@ export class Link {
     if (!this.open) return Promise.reject(lost());
     const id = ++this.last;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject, progress });
+      this.pending.set(id, { resolve, reject, progress });
       this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     });
   }
 
-  /** Ends it at once: a browser waits for the other side, which may hang. */
+  /** Ends it at once: the browser would wait for the other side, which may hang. */
   close(): void {
     this.socket.close();
     this.end();
@@ -64,13 +64,13 @@ export class Link {
     try {
       m = members(JSON.parse(String(data)));
     } catch {
-      // Whoever sends this is no agent, or a broken one.
+      // The sender is not an agent, or a broken one.
       return this.close();
     }
     if (typeof m["method"] === "string") return this.notified(m["method"], members(m["params"]));
-    const w = this.waiting.get(m["id"] as number);
+    const w = this.pending.get(m["id"] as number);
     if (!w) return;
-    this.waiting.delete(m["id"] as number);
+    this.pending.delete(m["id"] as number);
     if ("error" in m) w.reject(fromWire(m["error"]));
     else w.resolve(m["result"]);
   }
@@ -78,18 +78,18 @@ export class Link {
   private notified(method: string, params: Record<string, unknown>): void {
     if (method === "progress") {
       const state = text(params["state"]);
-      if (state && states.test(state)) for (const w of [...this.waiting.values()]) w.progress?.(state as Progress);
+      if (state && states.test(state)) for (const w of [...this.pending.values()]) w.progress?.(state as Progress);
     } else if (method === "card" && params["event"] === "removed") {
-      for (const tell of [...this.removed]) tell();
+      for (const listener of [...this.removed]) listener();
     }
   }
 
   private end(): void {
-    const all = [...this.waiting.values()];
-    this.waiting.clear();
+    const all = [...this.pending.values()];
+    this.pending.clear();
     for (const w of all) w.reject(lost());
-    const tell = [...this.closed];
+    const listeners = [...this.closed];
     this.closed.clear();
-    for (const f of tell) f();
+    for (const f of listeners) f();
   }
 }

@@ -13,7 +13,7 @@ export async function sentence(error: unknown, lang?: string): Promise<Sentence>
   }
   const { texts } = l;
   const [title, help, ...list] = texts[key(e, texts)]!;
-  // A portal's own words, where this library has none.
+  // The portal's own text, where this library has none.
   const own = e.reason === "login_refused" && e.problemDetail && !texts[`login_refused.${e.detail}`];
   const href = mends.has(e.reason) && link(e.installUrl);
   return {
@@ -24,14 +24,14 @@ export async function sentence(error: unknown, lang?: string): Promise<Sentence>
   };
 }
 
-/** What a person reads while it lasts. Never rejects. */
+/** What a person reads during a login. Never rejects. */
 export const progressText = (state: Progress | "done", lang?: string): Promise<string> =>
   language(lang).then(
     ({ progress }) => (Object.hasOwn(progress, state) ? progress[state]! : ""),
     () => "",
   );
 
-/** What another agent, or a newer one, would mend. */
+/** The reasons that another agent, or a newer one, would remedy. */
 const mends = new Set(["no_agent", "agent_too_old"]);
 
 function link(url: string | undefined): string | undefined {

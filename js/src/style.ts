@@ -1,4 +1,4 @@
-/** The element's own style: no page style reaches in but by the properties --cpx-… and ::part. */
+/** The element's own style. The page's styles reach into it only by the properties --cpx-… and ::part. */
 export const style = `
 :host{display:block;line-height:1.45;--_color:var(--cpx-color,#0b5468);--_radius:var(--cpx-radius,8px);--_error:var(--cpx-error-color,#8c1d18)}
 :host([hidden]),[hidden]{display:none!important}

@@ -1,5 +1,6 @@
-// Stands for the Web eID browser extension on a page that uses the official
-// page library web-eid.js: answers its messages with the agent. A plain script:
+// Replaces the Web eID browser extension on a page that uses the official page
+// library web-eid.js: it answers that library's messages with the agent's help. A
+// plain script:
 //   <script src="/static/cpx-bridge/web-eid-compat.js"></script>
 // data-ports-first and data-ports-count say where the agents listen.
 import type * as library from "./cpx-bridge.mjs";
@@ -16,7 +17,7 @@ interface Failure {
   [more: string]: unknown;
 }
 
-/** How long the real extension, where there is one, may take to say that it answers. */
+/** How long the real extension, where there is one, has to acknowledge first, in ms. */
 const firstRefusal = 100;
 const actions = /^web-eid:(status|authenticate|get-signing-certificate|sign)$/;
 const running = new Set<string>();
@@ -27,12 +28,12 @@ let mine = false;
 
 const load = (): Promise<typeof library> => import("./cpx-bridge.mjs");
 const post = (message: object): void => {
-  mine = true; // postMessage tells of it later: see heard
+  mine = true; // our own message also arrives at the listener below, later
   window.postMessage(message, location.origin);
 };
 
 addEventListener("message", ({ source, data }: MessageEvent<Partial<Request> | null>) => {
-  // Only the page itself is answered: no frame, no opener.
+  // Answer only the page itself, no frame and no opener.
   const action = data?.action;
   if (source !== window || typeof action !== "string") return;
   if (/^web-eid:.*-ack$/.test(action) && !mine) extension = true;
@@ -47,7 +48,7 @@ async function answer(request: Request): Promise<void> {
   if (running.has(action)) return fail(action, { code: "ACTION_PENDING", message: "another request of this kind is running" });
   running.add(action);
   try {
-    // The action comes last: what the agent answers is not to choose it.
+    // The action comes last, so that the agent's answer cannot replace it.
     post({ ...(await act(request)), action: `${action}-success` });
   } catch (e) {
     fail(action, isFailure(e) ? e : await explained(e, request.options?.lang));
@@ -68,14 +69,14 @@ async function act(r: Request): Promise<object> {
   throw { code: "UNKNOWN_ERROR", message: "CPx Bridge logs in by card; it does not sign documents", unsupported: true } as Failure;
 }
 
-/** The extension's part is played in the version that the page asks for. */
+/** Claims the extension's version that the page asks for. */
 async function versions({ libraryVersion = "0.0.0" }: Request): Promise<object> {
   const { status } = await load();
   const version = (await status({ ports })).agent?.version ?? "";
   return {
     library: libraryVersion,
     extension: libraryVersion,
-    // An origin that is not allowed yet does not learn the agent's version.
+    // The agent does not tell its version to an origin that is not allowed yet.
     nativeApp: /^\d+\.\d+\.\d+/.test(version) ? version : libraryVersion,
   };
 }
@@ -109,12 +110,12 @@ const codes: Record<string, string> = {
   page_too_old: "VERSION_MISMATCH",
 };
 
-/** Sites show the message: it is the sentence for people. */
+/** Makes a failure whose message is the sentence for people, because sites show it. */
 async function explained(e: unknown, lang: string | undefined): Promise<Failure> {
   const lib = await load().catch(() => undefined);
   if (!lib || !(e instanceof lib.CpxError)) return { code: "UNKNOWN_ERROR", message: String(e) };
   const { title, help } = await lib.sentence(e, lang);
-  // The rest is the card's or its software's: what the native program would end with.
+  // All others are failures of the card or its software, as the native program reports them.
   const code = (Object.hasOwn(codes, e.reason) && codes[e.reason]) || "NATIVE_FATAL";
   const old = e.reason === "agent_too_old";
   return {
