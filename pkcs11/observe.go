@@ -108,6 +108,17 @@ func (b basis) reader(slot Slot) (readerPhase, bool) {
 	return found[0], true
 }
 
+// confirmed asks the service itself whether its readers are as in that basis: the
+// event of a card that was just changed may still be on its way. No card is asked.
+func (p *Pool) confirmed(b basis) bool {
+	for _, reader := range b.readers {
+		if state, err := p.readerState(reader.Name); err != nil || state != reader.Reader {
+			return false
+		}
+	}
+	return true
+}
+
 // presence is what became of a card since a reading.
 type presence int
 

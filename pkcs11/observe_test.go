@@ -376,3 +376,27 @@ func TestSleptFor(t *testing.T) {
 		}
 	}
 }
+
+// A card that was changed a moment ago is read, although its event is still on its
+// way; so it is where the service cannot be asked.
+func TestCurrentBeforeTheEvent(t *testing.T) {
+	for name, change := range map[string]func(pc *service, reader string){
+		"swapped": func(pc *service, reader string) { pc.swap(reader) },
+		"no answer": func(pc *service, _ string) {
+			pc.mu.Lock()
+			defer pc.mu.Unlock()
+			pc.err = pcsc.ErrNoService
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, f, pc := observing(t)
+			if n := reads(f, func() { current(t, p) }); n != 0 {
+				t.Fatalf("%d tokens read, and nothing has changed", n)
+			}
+			change(pc, pc.readers[0].Name)
+			if n := reads(f, func() { current(t, p) }); n == 0 {
+				t.Error("nothing is read")
+			}
+		})
+	}
+}

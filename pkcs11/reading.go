@@ -144,7 +144,15 @@ func (s Snapshot) with(now Slot) Snapshot {
 // Current is what the modules show, without asking a card where nothing has
 // changed since it was read: the last reading of each module where it holds, and
 // a new one of every other. It fails as List does.
-func (p *Pool) Current(ctx context.Context) (Snapshot, error) { return p.refresh(ctx, p.holding) }
+func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
+	return p.refresh(ctx, func(m *module) *reading {
+		r := p.holding(m)
+		if r == nil || !p.confirmed(r.basis) {
+			return nil
+		}
+		return r
+	})
+}
 
 // List reads all modules, whatever is known of them. It fails with ErrNoModule
 // where none works, and with the module's own error where the only one fails.
