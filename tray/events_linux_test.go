@@ -188,7 +188,7 @@ func TestCardEvents(t *testing.T) {
 		t.Errorf("%d goroutines, then %d", goroutines, n)
 	}
 	if menu != child(t).Pid {
-		t.Error("the menu's process was started anew")
+		t.Error("the menu's process was restarted")
 	}
 }
 

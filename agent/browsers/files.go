@@ -216,7 +216,7 @@ func (f *files) planList(c *fileChange, path, values []string) {
 	if o.Values = wanted; len(wanted) > 0 {
 		c.ours = append(c.ours, o)
 	} else if o.NewFile {
-		c.ours = append(c.ours, ours{File: c.path, NewFile: true}) // remembered until the file goes
+		c.ours = append(c.ours, ours{File: c.path, NewFile: true}) // recorded until the file is removed
 	}
 }
 

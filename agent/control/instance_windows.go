@@ -110,7 +110,7 @@ func (p instance) listen() (net.Listener, error) {
 	return l, nil
 }
 
-func (p instance) tidy() error { return nil } // the pipe goes with its last handle
+func (p instance) tidy() error { return nil } // the pipe ends with its last handle
 
 // dial connects to the agent and returns its process.
 func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {

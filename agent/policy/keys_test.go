@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// another is a value of each key that is not its default.
+// another is a value of each key other than its default.
 var another = map[string]string{
 	"modules": `["/opt/other.so"]`, "pinentry": `"/opt/pinentry"`, "lang": `"en"`, "notifications": `false`,
 	"origins.mode": `"listed"`, "origins.allow": `["https://a.example.fr"]`, "origins.block": `["https://b.example.fr"]`,
@@ -18,7 +18,7 @@ var another = map[string]string{
 	"log.level": `"debug"`, "limits.pin_pad": `"151s"`, "limits.card": `"31s"`, "limits.other": `"11s"`,
 }
 
-// setting is a file that sets the key alone.
+// setting is a file that sets only the key.
 func setting(t *testing.T, key string) string {
 	t.Helper()
 	value, known := another[key]
@@ -31,8 +31,8 @@ func setting(t *testing.T, key string) string {
 	return key + " = " + value + "\n"
 }
 
-// TestEveryKey: a key that may stand in a file has an effect, and is shown with the
-// value that it has and the file that sets it.
+// TestEveryKey: every key that a file may set has an effect, and is described with its
+// value and the file that sets it.
 func TestEveryKey(t *testing.T) {
 	without := mustLoad(t, "", "")
 	for i, key := range keys {
@@ -49,13 +49,13 @@ func TestEveryKey(t *testing.T) {
 				t.Errorf("where %s is set, %s is shown as %s from %s", key, shown.Key, shown.Value, shown.From)
 			}
 			if i == j && shown.Value == before.Value {
-				t.Errorf("%s is shown as %s whatever it is: see Describe", key, shown.Value)
+				t.Errorf("%s is always shown as %s: see Describe", key, shown.Value)
 			}
 		}
 	}
 }
 
-// TestKeys: the keys that are listed are those that a file may set.
+// TestKeys: the listed keys are those that a file may set.
 func TestKeys(t *testing.T) {
 	var accepted []string
 	var walk func(reflect.Type, string)
@@ -79,36 +79,36 @@ func TestKeys(t *testing.T) {
 }
 
 // TestKeysOfTheDocument: the administrators' table has each key, and the paragraph
-// below it says which of a person's do not count beside a machine's policy.
+// below it lists those that a person may not set beside a machine's policy.
 func TestKeysOfTheDocument(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "administrators.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	document := string(text)
-	var told []string
+	var documented []string
 	for _, row := range regexp.MustCompile("(?m)^\\| ((?:`[a-z_.]+`(?:, )?)+) \\|").FindAllStringSubmatch(document, -1) {
 		for _, m := range regexp.MustCompile("`([a-z_.]+)`").FindAllStringSubmatch(row[1], -1) {
 			if slices.Contains(keys, m[1]) {
-				told = append(told, m[1])
+				documented = append(documented, m[1])
 			}
 		}
 	}
-	slices.Sort(told) // another table of that document has a `lang` too
-	if want := slices.Sorted(slices.Values(keys)); !slices.Equal(slices.Compact(told), want) {
-		t.Errorf("the table has %q, the keys are %q", told, want)
+	slices.Sort(documented) // another table of that document has a `lang` too
+	if want := slices.Sorted(slices.Values(keys)); !slices.Equal(slices.Compact(documented), want) {
+		t.Errorf("the table has %q, the keys are %q", documented, want)
 	}
 	_, rest, found := strings.Cut(document, "\nWhere a machine policy exists, a person's ")
 	paragraph, _, ended := strings.Cut(rest, " are not taken.")
 	if !found || !ended {
-		t.Fatal("docs/administrators.md does not say what of a person's file is not taken")
+		t.Fatal("docs/administrators.md does not say which of a person's keys are not taken")
 	}
 	for _, key := range keys {
 		table, _, _ := strings.Cut(key, ".")
-		said := strings.Contains(paragraph, "`"+table+"`")
-		e := mustLoad(t, "[origins]\nblock = []\n", setting(t, key)) // a list of which both parts count
-		if refused := len(e.Warnings) > 0; refused != said {
-			t.Errorf("%s is refused: %v; the document says so: %v", key, refused, said)
+		listed := strings.Contains(paragraph, "`"+table+"`")
+		e := mustLoad(t, "[origins]\nblock = []\n", setting(t, key)) // both files' entries count
+		if refused := len(e.Warnings) > 0; refused != listed {
+			t.Errorf("%s is refused: %v; the document says so: %v", key, refused, listed)
 		}
 	}
 }

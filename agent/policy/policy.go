@@ -95,7 +95,7 @@ func Load(paths Paths) (*Effective, error) {
 	if user == nil && paths.UserRequired {
 		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
 	}
-	if user != nil && machine == nil && user.PIN.Session != nil { // beside a policy it is warned of, like others
+	if user != nil && machine == nil && user.PIN.Session != nil { // beside a policy it makes a warning, like other keys
 		return nil, user.err("pin.session", "is taken from the machine's policy only")
 	}
 	e := defaults()

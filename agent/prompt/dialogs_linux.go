@@ -23,7 +23,7 @@ type desktop struct {
 
 func newDialogs(o Options) Prompter {
 	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger}), log: o.Logger}
-	d.own = platform{show: window{command: o.Window}.show, pin: nil} // the PIN is pinentry's alone
+	d.own = platform{show: window{command: o.Window}.show, pin: nil} // only pinentry asks for the PIN
 	return d
 }
 
