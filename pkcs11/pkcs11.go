@@ -11,7 +11,8 @@ import (
 // Reason says why a certificate is not offered for a login.
 type Reason string
 
-// The reasons of protocol.md, error 1105, plus the empty one.
+// The reasons, as the details of no_certificate in docs/portal-developers.md, and
+// the empty one.
 const (
 	Usable               Reason = ""
 	Expired              Reason = "expired"

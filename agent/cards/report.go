@@ -38,7 +38,7 @@ func failure(err error) *state.Failure {
 	return &state.Failure{Reason: reasonOf(err), Detail: err.Error()}
 }
 
-// reasonOf is the name of protocol.md for an error of a module.
+// reasonOf is the name of an error of a module, as pages get it.
 func reasonOf(err error) string {
 	data := protocol.FromError(err).Data // every error of a module has some
 	if data.Detail != "" {

@@ -20,7 +20,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
-// Exit statuses of protocol.md.
+// Exit statuses, as docs/administrators.md lists them for each command.
 const (
 	exitGood    = 0
 	exitProblem = 1

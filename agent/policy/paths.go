@@ -10,7 +10,7 @@ import (
 // happens to be started, which someone else may have prepared.
 func absolute(path string) bool { return filepath.IsAbs(path) }
 
-// DefaultPaths are the files of protocol.md, in the folders of each system. One
+// DefaultPaths are the files of docs/administrators.md, in the folders of each system. One
 // that the system does not have is "".
 func DefaultPaths() Paths {
 	var p Paths

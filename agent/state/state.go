@@ -61,7 +61,7 @@ type Desktop struct {
 
 // Failure is why something does not work.
 type Failure struct {
-	Reason string `json:"reason"` // of protocol.md
+	Reason string `json:"reason"` // of protocol.Reasons or a detail, unless the field says otherwise
 	Detail string `json:"detail"` // what the system or a module said, as in the log
 }
 
@@ -103,7 +103,7 @@ type Module struct {
 	Path   string `json:"path"`
 	Info   string `json:"info,omitempty"`
 	Error  string `json:"error,omitempty"`  // what the system or the module said, as in the log
-	Reason string `json:"reason,omitempty"` // of protocol.md, where there is an error
+	Reason string `json:"reason,omitempty"` // of protocol.Reasons or a detail, where there is an error
 }
 
 // PIN is what a card says of its PIN, the worst of it.
@@ -131,8 +131,8 @@ type Reader struct {
 	PIN     PIN    `json:"pin,omitempty"`
 }
 
-// Why a certificate is not usable: of the certificate alone as in protocol.md,
-// error 1105, or because of its card's PIN.
+// Why a certificate is not usable: of the certificate alone, as the details of
+// no_certificate in docs/portal-developers.md, or because of its card's PIN.
 const (
 	ReasonUsable               = ""
 	ReasonExpired              = "expired"
