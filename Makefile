@@ -4,7 +4,7 @@
 #   make demo    the same without a person, in a browser, with pictures
 #   make test    every check and every test
 #   make build   the three programs into build/bin
-#   make conformance, make faults, make browsers, make bench   the tables of docs/testing.md
+#   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
 #   make screens pictures of icon, menu and dialogs on a real panel
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
@@ -15,7 +15,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ROUNDS ?= 20
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance faults browsers bench screens
+.PHONY: run demo test build check js module clean conformance faults browsers endurance bench screens
 
 build:
 	@mkdir -p $(BIN)
@@ -36,10 +36,12 @@ check:
 	@scripts/check
 
 # Most of the tests' time is waiting for browsers, windows and cards, hence -p.
+# Long tables are played in part here, hence -short: conformance, faults, browsers
+# and endurance play the whole of them, and .ci/run all of these.
 test:
 	@scripts/setup test
 	@scripts/check
-	@go test -race -count=1 -timeout 9m -p 3 ./...
+	@go test -race -short -count=1 -timeout 9m -p 3 ./...
 
 conformance:
 	@scripts/setup conformance
@@ -54,6 +56,10 @@ browsers:
 	@scripts/setup browsers
 	@$(MAKE) -s build
 	@go run ./internal/lab/browserlab/table
+
+endurance:
+	@scripts/setup test
+	@go test -race -count=1 -run TestCardEvents ./tray
 
 bench:
 	@scripts/setup test

@@ -121,7 +121,7 @@ func TestThrottle(t *testing.T) {
 	})
 	t.Run("memory is bounded", func(t *testing.T) {
 		th := newThrottle(at.now)
-		for i := range maxEntries + 1000 {
+		for i := range maxEntries + 50 {
 			th.begin(fmt.Sprint(i), fmt.Sprint(i))
 		}
 		if len(th.pairs) > maxEntries || len(th.hosts) > maxEntries {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The cells that tell most in a short time; `make browsers` plays all.
+// The cells that show most in a short time; `make browsers` plays all.
 func TestBrowsers(t *testing.T) {
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/...", "./internal/lab/autopin")

@@ -54,7 +54,7 @@ func cases() []testCase {
 		{name: "no question before Firefox 154", unlike: true},
 		{name: "policy in force", policy: true, quick: true},
 		{name: "frame with the attribute", behind: true, frame: attribute, change: framed, address: outer, person: (*play).allow},
-		{name: "frame without the attribute", behind: true, change: framed, address: outer, quick: true},
+		{name: "frame without the attribute", behind: true, change: framed, address: outer},
 		{name: "another site's frame with the attribute", behind: true, frame: attribute, change: inTurn(framed, forOtherSites), address: other, person: (*play).allow},
 		{name: "another site's frame without the attribute", behind: true, change: inTurn(framed, forOtherSites), address: other},
 		{name: "another site's frame, cookies for this site alone", behind: true, frame: attribute, change: framed, address: other, person: (*play).allow},
@@ -63,7 +63,7 @@ func cases() []testCase {
 		{name: "no agent", agents: func(*play) error { return nil }},
 		{name: "no agent, in English", lang: "en", agents: func(*play) error { return nil }},
 		{name: "agent on the fourth port", agents: (*play).fourth, person: (*play).allow},
-		{name: "other person's agent first", agents: (*play).second, person: (*play).allow, quick: true},
+		{name: "other person's agent first", agents: (*play).second, person: (*play).allow},
 		{name: "only another person's agent", agents: (*play).foreign, person: (*play).allow},
 		{name: "silent squatter first", agents: (*play).squatted, person: (*play).allow},
 	}

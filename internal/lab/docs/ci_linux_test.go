@@ -16,12 +16,12 @@ func TestContinuousIntegration(t *testing.T) {
 		fail string // the target that fails
 		last string
 	}{
-		"all good": {"none", `== 4 of 4 targets good, in 0 min 0\d s: make test` + good + `; make conformance` + good +
-			`; make faults ROUNDS=2` + good + `; make browsers` + good + `\.`},
-		"a table fails": {"conformance", `== 3 of 4 targets good, in 0 min 0\d s: make test` + good + `; make conformance` + bad +
-			`; make faults ROUNDS=2` + good + `; make browsers` + good + `\.`},
-		"the last fails": {"browsers", `== 3 of 4 targets good, in 0 min 0\d s: make test` + good + `; make conformance` + good +
-			`; make faults ROUNDS=2` + good + `; make browsers` + bad + `\.`},
+		"all good": {"none", `== 5 of 5 targets good, in 0 min 0\d s: make test` + good + `; make conformance` + good +
+			`; make faults ROUNDS=2` + good + `; make endurance` + good + `; make browsers` + good + `\.`},
+		"a table fails": {"conformance", `== 4 of 5 targets good, in 0 min 0\d s: make test` + good + `; make conformance` + bad +
+			`; make faults ROUNDS=2` + good + `; make endurance` + good + `; make browsers` + good + `\.`},
+		"the last fails": {"browsers", `== 4 of 5 targets good, in 0 min 0\d s: make test` + good + `; make conformance` + good +
+			`; make faults ROUNDS=2` + good + `; make endurance` + good + `; make browsers` + bad + `\.`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bin := t.TempDir()
@@ -35,7 +35,7 @@ func TestContinuousIntegration(t *testing.T) {
 			if (err != nil) != (c.fail != "none") {
 				t.Errorf("status: %v", err)
 			}
-			want := regexp.MustCompile(`^== make test\n== make conformance\n== make faults ROUNDS=2\n== make browsers\n` + c.last + `\n$`)
+			want := regexp.MustCompile(`^== make test\n== make conformance\n== make faults ROUNDS=2\n== make endurance\n== make browsers\n` + c.last + `\n$`)
 			if !want.Match(out) {
 				t.Errorf("%s\nwant %s", out, want)
 			}

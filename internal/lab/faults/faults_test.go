@@ -15,8 +15,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Two rounds of every fault; `make faults` plays twenty.
+// Two rounds of every fault, and one where time is short; `make faults` plays
+// twenty.
 func TestFaults(t *testing.T) {
+	rounds := 2
+	if testing.Short() {
+		rounds = 1
+	}
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/...", "./internal/lab/autopin")
 	build.Dir = filepath.Join("..", "..", "..")
@@ -30,7 +35,7 @@ func TestFaults(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	var rows []Row
-	err = Run(t.Context(), dir, bin, "", 2, func(r Row) {
+	err = Run(t.Context(), dir, bin, "", rounds, func(r Row) {
 		rows = append(rows, r)
 		if !r.Good() {
 			t.Errorf("%s: %d of %d right, %d next logins, %d tries of %d: %v", r.Fault, r.Right, r.Rounds, r.Next, r.Tries, r.Made, r.Notes)
