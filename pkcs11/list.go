@@ -82,12 +82,12 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	}
 	r := &reading{basis: b, driver: m.driver}
 	var failed error
-	foreign := map[uint]bool{}
+	unknown := map[uint]bool{}
 	for _, id := range ids {
 		slot, ok, err := readSlot(m, id)
 		if err == nil && ok {
 			r.slots = append(r.slots, slot)
-			foreign[id] = isForeign(m, b, slot)
+			unknown[id] = hasUnknownCard(m, b, slot)
 		}
 		if err == nil && slot.Token != nil {
 			var found []Certificate
@@ -105,14 +105,14 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	if len(r.slots) == 0 && failed != nil {
 		return &reading{err: failed} // not "no reader": it cannot tell
 	}
-	r.complete = failed == nil && r.covers(foreign)
+	r.complete = failed == nil && r.covers(unknown)
 	return r
 }
 
-// isForeign reports whether there is a card in the reader that the module does not
+// hasUnknownCard reports whether there is a card in the reader that the module does not
 // know, although it says that there is none: the vendor's module does so, and
 // another card beside the person's must not make each login read anew.
-func isForeign(m *module, b basis, slot Slot) bool {
+func hasUnknownCard(m *module, b basis, slot Slot) bool {
 	reader, is := b.reader(slot)
 	if !is || !reader.Present || slot.Token != nil || slot.Unrecognized {
 		return false

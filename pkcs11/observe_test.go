@@ -285,7 +285,7 @@ func TestReadingWithAFailedSlot(t *testing.T) {
 // A card that the module does not know, such as a patient's in the reader beside,
 // costs no reading of the person's own: also where the module says of it that
 // there is none, as the vendor's does.
-func TestForeignCardBeside(t *testing.T) {
+func TestUnknownCardBeside(t *testing.T) {
 	p, f, _ := observing(t)
 	beside := current(t, p).Slots[0].ID
 	f.slotInfo = func(slot uint, info *p11.SlotInfo) {
