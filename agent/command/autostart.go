@@ -10,7 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 )
 
-func (s *session) autostartCommand() *cobra.Command {
+func (s *invocation) autostartCommand() *cobra.Command {
 	status := func(context.Context, []string) error { return s.autostart() }
 	c := s.command("autostart", about{short: "command.autostart.short", long: "command.autostart.long", exits: "command.autostart.exits"}, status)
 	c.AddCommand(
@@ -30,7 +30,7 @@ func (s *session) autostartCommand() *cobra.Command {
 }
 
 // autostartAfter prints the state after a change.
-func (s *session) autostartAfter(err error) error {
+func (s *invocation) autostartAfter(err error) error {
 	switch {
 	case errors.Is(err, autostart.ErrMachine):
 		s.complain(s.Text("command.autostart.machine"))
@@ -41,7 +41,7 @@ func (s *session) autostartAfter(err error) error {
 	return s.autostart()
 }
 
-func (s *session) autostart() error {
+func (s *invocation) autostart() error {
 	now, err := autostart.Get()
 	switch {
 	case err != nil:

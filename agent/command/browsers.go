@@ -16,14 +16,14 @@ import (
 
 // browsersRun is one run of `policy browsers`: the request, and what it results in.
 type browsersRun struct {
-	*session
+	*invocation
 	browsers.Request
 	names         []string
 	write, remove bool
 }
 
-func (s *session) browsersCommand() *cobra.Command {
-	b := &browsersRun{session: s}
+func (s *invocation) browsersCommand() *cobra.Command {
+	b := &browsersRun{invocation: s}
 	c := s.command("browsers", about{short: "command.browsers.short", use: "command.browsers.use"}, func(context.Context, []string) error { return b.run() })
 	f := c.Flags()
 	f.StringSliceVar(&b.Origins, "origin", nil, "command.browsers.option_origin")

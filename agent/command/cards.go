@@ -36,7 +36,7 @@ type reading struct {
 
 // readCards reads the cards. It reports on w that an agent runs and does not
 // answer, and what goes wrong in a reading by this process.
-func (s *session) readCards(ctx context.Context, refresh bool, w io.Writer) (reading, error) {
+func (s *invocation) readCards(ctx context.Context, refresh bool, w io.Writer) (reading, error) {
 	dir, err := dirs.State()
 	if err != nil {
 		return reading{}, err
@@ -76,7 +76,7 @@ func (c *reading) ask(ctx context.Context, modules []string, refresh bool) (bool
 
 // readAlone reads all cards once, without a PIN, and asks PC/SC for the readers,
 // because a module may name others.
-func (s *session) readAlone(ctx context.Context, choice *cards.Choice, w io.Writer) (state.Cards, error) {
+func (s *invocation) readAlone(ctx context.Context, choice *cards.Choice, w io.Writer) (state.Cards, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	var now pcsc.Event
@@ -94,7 +94,7 @@ func (s *session) readAlone(ctx context.Context, choice *cards.Choice, w io.Writ
 // readingLog is the log of a reading by this process. It holds warnings only,
 // because they are printed among the answer's lines, unless the settings ask for
 // more.
-func (s *session) readingLog(w io.Writer) *slog.Logger {
+func (s *invocation) readingLog(w io.Writer) *slog.Logger {
 	level := slog.LevelWarn
 	if s.Log.Level == "debug" {
 		level = slog.LevelDebug
@@ -103,7 +103,7 @@ func (s *session) readingLog(w io.Writer) *slog.Logger {
 }
 
 // unread says why the cards could not be read.
-func (s *session) unread(err error) string {
+func (s *invocation) unread(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return s.Text("command.cards.no_reading")
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 )
 
-func (s *session) certsCommand() *cobra.Command {
+func (s *invocation) certsCommand() *cobra.Command {
 	c := s.command("certs", about{short: "command.certs.short", long: "command.certs.long", exits: "command.certs.exits", use: "[--json]"}, func(ctx context.Context, _ []string) error {
 		return s.certs(ctx)
 	})
@@ -22,7 +22,7 @@ func (s *session) certsCommand() *cobra.Command {
 	return c
 }
 
-func (s *session) certs(ctx context.Context) error {
+func (s *invocation) certs(ctx context.Context) error {
 	c, err := s.readCards(ctx, true, s.stderr)
 	if err != nil {
 		s.complain(s.unread(err))
@@ -41,7 +41,7 @@ func (s *session) certs(ctx context.Context) error {
 // certsUse chooses a certificate by its ID or an unambiguous prefix. The running
 // agent reads the cards anew only where its snapshot is not enough: a card may be
 // slow.
-func (s *session) certsUse(ctx context.Context, prefix string) error {
+func (s *invocation) certsUse(ctx context.Context, prefix string) error {
 	c, err := s.readCards(ctx, false, s.stderr)
 	if c.running && !c.names(prefix) {
 		_, err = c.ask(ctx, s.Modules, true)
@@ -67,7 +67,7 @@ func (s *session) certsUse(ctx context.Context, prefix string) error {
 
 // whyNot says why the certificates found for a prefix cannot be chosen, "" where
 // the one found can.
-func (s *session) whyNot(found []state.Certificate, prefix string) string {
+func (s *invocation) whyNot(found []state.Certificate, prefix string) string {
 	switch {
 	case len(found) == 0:
 		return s.Text("command.certs.none", prompt.Visible(prefix))

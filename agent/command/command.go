@@ -54,7 +54,7 @@ type Start struct {
 // Run runs a command line, of which args excludes the program's name, and returns
 // the program's exit status.
 func (program Program) Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	s := &session{Program: program, stdout: stdout, stderr: stderr}
+	s := &invocation{Program: program, stdout: stdout, stderr: stderr}
 	root := s.commands()
 	if isCompletion(args) {
 		return s.exit(s.completes(ctx, root, args), root)
@@ -72,7 +72,7 @@ func (program Program) Run(ctx context.Context, args []string, stdout, stderr io
 }
 
 // run runs a command line that has been checked.
-func (s *session) run(ctx context.Context, root *cobra.Command) error {
+func (s *invocation) run(ctx context.Context, root *cobra.Command) error {
 	c, args, _ := root.Find(s.line.args)
 	if s.line.help {
 		s.printHelp(c)
@@ -93,7 +93,7 @@ const (
 )
 
 // exit prints what has not been printed yet of err, and returns its status.
-func (s *session) exit(err error, root *cobra.Command) int {
+func (s *invocation) exit(err error, root *cobra.Command) int {
 	var (
 		known status
 		wrong *misuse

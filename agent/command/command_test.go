@@ -151,7 +151,7 @@ var noText = regexp.MustCompile(`command\.[a-z]+\.[a-z]`)
 func TestHelp(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{}
-		for _, c := range (&session{}).commands().Commands() {
+		for _, c := range (&invocation{}).commands().Commands() {
 			var out, errs bytes.Buffer
 			if got := program.Run(t.Context(), []string{c.Name(), "--help", "--lang", lang}, &out, &errs); got != exitGood || errs.Len() > 0 {
 				t.Errorf("%s: exit %d %s", c.Name(), got, errs.String())

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-func (s *session) completionCommand() *cobra.Command {
+func (s *invocation) completionCommand() *cobra.Command {
 	var c *cobra.Command
 	shells := []string{"bash", "zsh", "fish"}
 	c = plainCommand("completion", about{
@@ -34,7 +34,7 @@ func isCompletion(args []string) bool {
 	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
 }
 
-func (s *session) completes(ctx context.Context, root *cobra.Command, args []string) error {
+func (s *invocation) completes(ctx context.Context, root *cobra.Command, args []string) error {
 	s.load()
 	translate(root, s.Catalogue)
 	walk(root, func(c *cobra.Command) {

@@ -15,7 +15,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
-func (s *session) doctorCommand() *cobra.Command {
+func (s *invocation) doctorCommand() *cobra.Command {
 	var identity bool
 	c := plainCommand("doctor", about{short: "command.doctor.short", long: "command.doctor.long", exits: "command.doctor.exits", use: "[--json] [--identity]"}, func(ctx context.Context, _ []string) error {
 		switch {
@@ -33,7 +33,7 @@ func (s *session) doctorCommand() *cobra.Command {
 
 // badSettings prints the report where bad settings prevent all other checks:
 // a collector of reports gets one from every workstation.
-func (s *session) badSettings(identity bool) error {
+func (s *invocation) badSettings(identity bool) error {
 	s.complain(s.settingsErr.Error())
 	if err := s.printJSON(doctor.BadSettings(s.settingsErr, s.lang, s.Version, identity)); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *session) badSettings(identity bool) error {
 }
 
 // doctor examines the workstation. It changes nothing in a running agent.
-func (s *session) doctor(ctx context.Context, identity bool) error {
+func (s *invocation) doctor(ctx context.Context, identity bool) error {
 	dir, err := dirs.State()
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 // column is where the description of an option or a command begins.
 const column = 22
 
-func (s *session) helpCommand() *cobra.Command {
+func (s *invocation) helpCommand() *cobra.Command {
 	var c *cobra.Command
 	c = plainCommand("help", about{short: "command.help.short"}, func(_ context.Context, args []string) error {
 		topic, rest, _ := c.Root().Find(args)
@@ -36,7 +36,7 @@ func (s *session) helpCommand() *cobra.Command {
 	return c
 }
 
-func (s *session) versionCommand() *cobra.Command {
+func (s *invocation) versionCommand() *cobra.Command {
 	return plainCommand("version", about{short: "command.version.short"}, func(context.Context, []string) error {
 		s.say("cpx-agent " + s.Version)
 		return nil
@@ -44,7 +44,7 @@ func (s *session) versionCommand() *cobra.Command {
 }
 
 // printHelp prints the help of the program, or of a command with its subcommands.
-func (s *session) printHelp(c *cobra.Command) {
+func (s *invocation) printHelp(c *cobra.Command) {
 	root := c.Root()
 	if c == root || c.Name() == "help" {
 		fmt.Fprint(s.stdout, s.overview(root))
@@ -56,7 +56,7 @@ func (s *session) printHelp(c *cobra.Command) {
 	fmt.Fprint(s.stdout, s.helpOf(c))
 }
 
-func (s *session) overview(root *cobra.Command) string {
+func (s *invocation) overview(root *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", s.Text("command.help.usage", usageLine(root)))
 	for _, c := range usable(root) {
@@ -74,7 +74,7 @@ func (s *session) overview(root *cobra.Command) string {
 	return b.String()
 }
 
-func (s *session) helpOf(c *cobra.Command) string {
+func (s *invocation) helpOf(c *cobra.Command) string {
 	var lines []string
 	for _, each := range usable(c) {
 		lines = append(lines, usageLine(each))

@@ -12,7 +12,7 @@ import (
 // ManPage returns the command line's manual page in a language, as troff with the
 // macros of man(7). Its texts are those of the help.
 func ManPage(lang string) string {
-	s := &session{Catalogue: texts.In(lang), lang: lang}
+	s := &invocation{Catalogue: texts.In(lang), lang: lang}
 	root := s.commands()
 	translate(root, s.Catalogue)
 	var m page

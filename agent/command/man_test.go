@@ -36,7 +36,7 @@ func TestManPage(t *testing.T) {
 // none of their texts is read as a request.
 func TestManPageHolds(t *testing.T) {
 	text := ManPage(language.English)
-	s := &session{Catalogue: texts.In(language.English)}
+	s := &invocation{Catalogue: texts.In(language.English)}
 	root := s.commands()
 	translate(root, s.Catalogue)
 	for _, c := range usable(root) {

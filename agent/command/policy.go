@@ -14,7 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-func (s *session) policyCommand() *cobra.Command {
+func (s *invocation) policyCommand() *cobra.Command {
 	c := s.command("policy", about{short: "command.policy.short", long: "command.policy.long", exits: "command.policy.exits"}, func(context.Context, []string) error {
 		return s.showPolicy()
 	})
@@ -24,7 +24,7 @@ func (s *session) policyCommand() *cobra.Command {
 
 // showPolicy prints the settings in force: for those that no file sets, what the
 // default means on this machine now.
-func (s *session) showPolicy() error {
+func (s *invocation) showPolicy() error {
 	for _, setting := range s.Describe() {
 		s.inForce(&setting)
 		fmt.Fprintf(s.stdout, "%-16s %-40s %s\n", setting.Key, setting.Value, setting.From)
@@ -39,7 +39,7 @@ func (s *session) showPolicy() error {
 }
 
 // inForce fills in what the default means on this machine.
-func (s *session) inForce(setting *policy.Setting) {
+func (s *invocation) inForce(setting *policy.Setting) {
 	switch setting.Key {
 	case "modules":
 		if found := pkcs11.DefaultModules(); len(s.Modules) == 0 && len(found) > 0 {
@@ -57,7 +57,7 @@ func (s *session) inForce(setting *policy.Setting) {
 	}
 }
 
-func (s *session) languageInForce(setting *policy.Setting) {
+func (s *invocation) languageInForce(setting *policy.Setting) {
 	setting.Value = policy.Show(s.personsLanguage())
 	dir, err := dirs.State()
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 	firstPause = 50 * time.Millisecond
 )
 
-func (s *session) runCommand() *cobra.Command {
+func (s *invocation) runCommand() *cobra.Command {
 	var noTray bool
 	c := s.command("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "[--no-tray]"}, func(ctx context.Context, _ []string) error {
 		return s.serve(ctx, !noTray)
@@ -38,7 +38,7 @@ func (s *session) runCommand() *cobra.Command {
 
 // serve makes this process the person's agent, or makes the one that already runs
 // show its state.
-func (s *session) serve(ctx context.Context, tray bool) error {
+func (s *invocation) serve(ctx context.Context, tray bool) error {
 	dir, err := dirs.State()
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (s *session) serve(ctx context.Context, tray bool) error {
 //
 // An agent that can ask nobody, because its desktop session has ended, stops in
 // favour of one with a desktop.
-func (s *session) hold(ctx context.Context, dir string) (*control.Held, state.State, error) {
+func (s *invocation) hold(ctx context.Context, dir string) (*control.Held, state.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(firstLimit, func() { cancel(context.DeadlineExceeded) })
@@ -103,7 +103,7 @@ func (s *session) hold(ctx context.Context, dir string) (*control.Held, state.St
 }
 
 // second ends a start that found another agent.
-func (s *session) second(first state.State, err error) error {
+func (s *invocation) second(first state.State, err error) error {
 	var running *control.RunningError
 	switch {
 	case err == nil:
@@ -123,7 +123,7 @@ func (s *session) second(first state.State, err error) error {
 // journal is the log of a running agent: on standard error, and in the file that
 // the tray opens, each independently of the other. An agent that cannot write the
 // file runs nevertheless, and logs why.
-func (s *session) journal(dir string) (log *slog.Logger, path string, end func()) {
+func (s *invocation) journal(dir string) (log *slog.Logger, path string, end func()) {
 	log = s.logger(s.stderr)
 	var file io.WriteCloser
 	file, path, err := journal.Open(dir)

@@ -27,7 +27,7 @@ type reportSite struct {
 	Effective bool      `json:"effective"` // false where the settings refuse it
 }
 
-func (s *session) sitesCommand() *cobra.Command {
+func (s *invocation) sitesCommand() *cobra.Command {
 	c := s.command("sites", about{short: "command.sites.short", long: "command.sites.long", exits: "command.sites.exits", use: "[--json]"}, func(ctx context.Context, _ []string) error {
 		store, _, err := s.sites()
 		if err != nil {
@@ -48,12 +48,12 @@ func (s *session) sitesCommand() *cobra.Command {
 
 // sites opens the remembered sites. A running agent notices a change by itself. A
 // locked keyring may ask the person at the terminal, but must not block a script.
-func (s *session) sites() (*sites.Store, string, error) {
+func (s *invocation) sites() (*sites.Store, string, error) {
 	dir, err := dirs.State()
 	return sites.New(sites.Options{Dir: dir, Unlock: !s.json}), dir, err
 }
 
-func (s *session) listSites(ctx context.Context, store *sites.Store) error {
+func (s *invocation) listSites(ctx context.Context, store *sites.Store) error {
 	list, problem := store.List(ctx)
 	switch {
 	case s.json:
@@ -71,7 +71,7 @@ func (s *session) listSites(ctx context.Context, store *sites.Store) error {
 	return nil
 }
 
-func (s *session) forgetSite(ctx context.Context, store *sites.Store, dir, origin string) error {
+func (s *invocation) forgetSite(ctx context.Context, store *sites.Store, dir, origin string) error {
 	problem := forget(ctx, store, dir, origin)
 	switch {
 	case s.json:
@@ -94,7 +94,7 @@ func (s *session) forgetSite(ctx context.Context, store *sites.Store, dir, origi
 
 // printForgotten prints what is still remembered. Where that cannot be listed, the
 // site was forgotten nevertheless.
-func (s *session) printForgotten(ctx context.Context, store *sites.Store, dir string, problem error) error {
+func (s *invocation) printForgotten(ctx context.Context, store *sites.Store, dir string, problem error) error {
 	if problem != nil {
 		return s.printSitesJSON(nil, problem, sites.WhyNotForgotten(problem, s.lang))
 	}
@@ -126,7 +126,7 @@ func remaining(ctx context.Context, store *sites.Store, dir string) ([]sites.Sit
 	return list.Sites, err
 }
 
-func (s *session) printSitesJSON(list []sites.Site, problem error, message string) error {
+func (s *invocation) printSitesJSON(list []sites.Site, problem error, message string) error {
 	r := siteReport{Sites: []reportSite{}, Problem: sites.Reason(problem), Message: message}
 	for _, site := range list {
 		d := s.Decide(site.Origin)
@@ -135,7 +135,7 @@ func (s *session) printSitesJSON(list []sites.Site, problem error, message strin
 	return s.printJSON(r)
 }
 
-func (s *session) printSites(list []sites.Site) {
+func (s *invocation) printSites(list []sites.Site) {
 	s.say(s.Text("command.sites.heading"))
 	for _, site := range list {
 		s.say("  " + site.Origin + "  " + s.Text("command.sites.since", language.Date(site.Since, s.lang)) + s.siteMark(site.Origin))
@@ -146,7 +146,7 @@ func (s *session) printSites(list []sites.Site) {
 }
 
 // siteMark says whether the settings refuse a site.
-func (s *session) siteMark(origin string) string {
+func (s *invocation) siteMark(origin string) string {
 	switch s.Decide(origin) {
 	case policy.Blocked:
 		return " (" + s.Text("command.sites.blocked") + ")"

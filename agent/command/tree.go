@@ -31,7 +31,7 @@ func aboutOf(c *cobra.Command) about {
 }
 
 // command is a command that needs the settings.
-func (s *session) command(name string, a about, do func(ctx context.Context, args []string) error) *cobra.Command {
+func (s *invocation) command(name string, a about, do func(ctx context.Context, args []string) error) *cobra.Command {
 	return plainCommand(name, a, func(ctx context.Context, args []string) error {
 		if s.settingsErr != nil {
 			return s.settingsErr
@@ -55,7 +55,7 @@ func plainCommand(name string, a about, do func(ctx context.Context, args []stri
 
 // commands is the tree of the commands. They hold keys until [translate] replaces
 // them by texts: the tree is needed to find the language.
-func (s *session) commands() *cobra.Command {
+func (s *invocation) commands() *cobra.Command {
 	root := plainCommand("cpx-agent", about{short: "command.help.program", exits: "command.help.exits", use: "command.help.use"}, nil)
 	root.SilenceErrors, root.SilenceUsage, root.CompletionOptions.DisableDefaultCmd = true, true, true
 	root.SetOut(s.stdout)

@@ -16,7 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-func (s *session) wssCommand() *cobra.Command {
+func (s *invocation) wssCommand() *cobra.Command {
 	c := plainCommand("wss", about{short: "command.wss.short", long: "command.wss.long", exits: "command.wss.exits"}, nil)
 	c.AddCommand(
 		s.command("install", about{short: "command.wss.install"}, s.withCertificate(s.wssInstall)),
@@ -28,7 +28,7 @@ func (s *session) wssCommand() *cobra.Command {
 
 // withCertificate makes a command that does something with the local certificate,
 // and prints in the person's language why it could not.
-func (s *session) withCertificate(do func(ctx context.Context, store *localcert.Store) error) func(context.Context, []string) error {
+func (s *invocation) withCertificate(do func(ctx context.Context, store *localcert.Store) error) func(context.Context, []string) error {
 	return func(ctx context.Context, _ []string) error {
 		dir, err := dirs.State()
 		if err == nil {
@@ -41,19 +41,19 @@ func (s *session) withCertificate(do func(ctx context.Context, store *localcert.
 	}
 }
 
-func (s *session) wssFailed(err error) error {
+func (s *invocation) wssFailed(err error) error {
 	s.complain(localcert.Why(err, s.lang) + s.detail(localcert.Detail(err)))
 	return errProblem
 }
 
 // wssAsks announces that the system will ask the person.
-func (s *session) wssAsks() {
+func (s *invocation) wssAsks() {
 	if runtime.GOOS != "linux" {
 		fmt.Fprintln(s.stderr, s.Text("command.wss.asks"))
 	}
 }
 
-func (s *session) wssInstall(ctx context.Context, store *localcert.Store) error {
+func (s *invocation) wssInstall(ctx context.Context, store *localcert.Store) error {
 	s.wssAsks()
 	r, err := store.Install(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *session) wssInstall(ctx context.Context, store *localcert.Store) error 
 	return err
 }
 
-func (s *session) wssRemove(ctx context.Context, store *localcert.Store) error {
+func (s *invocation) wssRemove(ctx context.Context, store *localcert.Store) error {
 	s.wssAsks()
 	r, err := store.Remove(ctx)
 	switch {
@@ -88,7 +88,7 @@ func (s *session) wssRemove(ctx context.Context, store *localcert.Store) error {
 	return nil
 }
 
-func (s *session) notRemoved(problem error) {
+func (s *invocation) notRemoved(problem error) {
 	if errors.Is(problem, localcert.ErrLost) {
 		_ = s.wssFailed(problem)
 		return
@@ -96,7 +96,7 @@ func (s *session) notRemoved(problem error) {
 	s.complain(s.Text("command.wss.not_removed", localcert.Why(problem, s.lang)) + s.detail(localcert.Detail(problem)))
 }
 
-func (s *session) wssStatus(ctx context.Context, store *localcert.Store) error {
+func (s *invocation) wssStatus(ctx context.Context, store *localcert.Store) error {
 	st, err := store.Status(ctx)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (s *session) wssStatus(ctx context.Context, store *localcert.Store) error {
 }
 
 // wssEnd prints until when the certificate is valid.
-func (s *session) wssEnd(st localcert.Status, problem func(string)) {
+func (s *invocation) wssEnd(st localcert.Status, problem func(string)) {
 	switch now := time.Now(); {
 	case !st.Installed:
 		problem(localcert.Why(localcert.ErrNotInstalled, s.lang))

@@ -14,9 +14,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// session is one command line: the settings in force, the reader's language, and
+// invocation is one run of the command line: the settings in force, the reader's language, and
 // where the command prints.
-type session struct {
+type invocation struct {
 	Program
 	*policy.Effective
 	texts.Catalogue
@@ -30,7 +30,7 @@ type session struct {
 
 // load reads the settings and chooses the language of the output. Where the
 // settings are bad, the commands that need none work nevertheless.
-func (s *session) load() {
+func (s *invocation) load() {
 	paths := policy.DefaultPaths()
 	if s.line.config != "" {
 		paths.User, paths.UserRequired = s.line.config, true
@@ -46,7 +46,7 @@ func (s *session) load() {
 }
 
 // personsLanguage is the language that the agent uses with the person elsewhere.
-func (s *session) personsLanguage() string {
+func (s *invocation) personsLanguage() string {
 	var choice *language.Choice
 	if dir, err := dirs.State(); err == nil { // without a home, nothing was chosen
 		choice = language.NewChoice(dir)
@@ -55,20 +55,20 @@ func (s *session) personsLanguage() string {
 }
 
 // logger is the log that the settings ask for.
-func (s *session) logger(w io.Writer) *slog.Logger {
+func (s *invocation) logger(w io.Writer) *slog.Logger {
 	level := slog.LevelInfo
 	_ = level.UnmarshalText([]byte(s.Log.Level)) // valid in checked settings
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 // say prints a line of the command's answer.
-func (s *session) say(text string) { fmt.Fprintln(s.stdout, text) }
+func (s *invocation) say(text string) { fmt.Fprintln(s.stdout, text) }
 
 // complain prints a line about what went wrong.
-func (s *session) complain(text string) { fmt.Fprintln(s.stderr, "cpx-agent:", text) }
+func (s *invocation) complain(text string) { fmt.Fprintln(s.stderr, "cpx-agent:", text) }
 
 // printJSON prints the command's answer for programs.
-func (s *session) printJSON(v any) error {
+func (s *invocation) printJSON(v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
 		s.say(string(text))
@@ -77,7 +77,7 @@ func (s *session) printJSON(v any) error {
 }
 
 // detail is what IT support needs, to follow a text for the person; "" for nothing.
-func (s *session) detail(text string) string {
+func (s *invocation) detail(text string) string {
 	if text == "" {
 		return ""
 	}
