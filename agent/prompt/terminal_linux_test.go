@@ -74,7 +74,7 @@ func TestTerminal(t *testing.T) {
 					t.Errorf("no %q on %q", want, shown)
 				}
 			}
-			r.Enter("4321\r")
+			r.Type("4321\r")
 			if got := r.Until(" end"); !strings.Contains(got, "result 4321 ") || !strings.Contains(got, "echo=true") {
 				t.Errorf("%q", got)
 			}
@@ -94,7 +94,7 @@ func TestTerminalFound(t *testing.T) {
 	testdesktop.Needs(t, "pinentry-tty")
 	r := onTerminal(t, findProgram)
 	r.Until("Code porteur")
-	r.Enter("4321\r")
+	r.Type("4321\r")
 	if got := r.Until(" end"); !strings.Contains(got, "result 4321 ") {
 		t.Errorf("%q", got)
 	}

@@ -358,7 +358,7 @@ func TestUnlocking(t *testing.T) {
 func TestNoKeyring(t *testing.T) {
 	dir := t.TempDir()
 	for name, env := range map[string]string{
-		"no bus": "unix:path=" + filepath.Join(dir, "nowhere"), "nonsense for a bus": "disabled:", "nothing on the bus": testdesktop.BareBus(t, nil),
+		"no bus": "unix:path=" + filepath.Join(dir, "nowhere"), "nonsense for a bus": "disabled:", "nothing on the bus": testdesktop.IsolatedBus(t, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := onBus(t, env)

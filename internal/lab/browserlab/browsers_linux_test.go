@@ -82,7 +82,7 @@ func TestExpectations(t *testing.T) {
 
 // Sentences that were changed are changed here too, before the whole table is
 // played: it plays in English where the quick cells do not.
-func TestSentencesThatAreShown(t *testing.T) {
+func TestExpectedTexts(t *testing.T) {
 	var shown strings.Builder
 	for _, name := range []string{"js/src/lang-fr.ts", "js/src/lang-en.ts", "internal/texts/portal.toml"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "..", name))
@@ -98,9 +98,9 @@ func TestSentencesThatAreShown(t *testing.T) {
 	for name, e := range all {
 		for _, browser := range Browsers {
 			cell := e.of(browser)
-			for _, sentence := range append([]string{cell.Says, cell.Asks}, cell.Causes...) {
-				if !strings.Contains(shown.String(), sentence) {
-					t.Errorf("%s, %s: nothing says %q", name, browser, sentence)
+			for _, text := range append([]string{cell.Says, cell.Asks}, cell.Causes...) {
+				if !strings.Contains(shown.String(), text) {
+					t.Errorf("%s, %s: nothing says %q", name, browser, text)
 				}
 			}
 		}
@@ -137,9 +137,9 @@ func TestRowsThatDiffer(t *testing.T) {
 	if !early.Good() {
 		t.Error("an end that comes while the browser asks fails")
 	}
-	late := good
-	late.Asks = late.Overdue
-	if !late.Good() {
+	slow := good
+	slow.Asks = slow.Overdue
+	if !slow.Good() {
 		t.Error("a slow machine fails")
 	}
 }

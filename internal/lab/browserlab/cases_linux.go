@@ -42,21 +42,23 @@ func cases() []testCase {
 		{name: "question allowed, in English", lang: "en", person: (*play).allow},
 		{name: "question blocked", person: (*play).block},
 		{name: "question blocked, in English", lang: "en", person: (*play).block},
-		{name: "block taken back", quick: true, person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
-		{name: "block taken back, in English", lang: "en", person: func(p *play) error { return p.inTurn((*play).block, (*play).blocked, (*play).takeBack) }},
+		{name: "block taken back", quick: true, person: func(p *play) error { return p.inOrder((*play).block, (*play).blocked, (*play).unblock) }},
+		{name: "block taken back, in English", lang: "en", person: func(p *play) error { return p.inOrder((*play).block, (*play).blocked, (*play).unblock) }},
 		{name: "question dismissed", person: (*play).dismiss},
-		{name: "question dismissed, then allowed", person: func(p *play) error { return p.inTurn((*play).dismiss, (*play).dismissed, (*play).again, (*play).allow) }},
+		{name: "question dismissed, then allowed", person: func(p *play) error {
+			return p.inOrder((*play).dismiss, (*play).dismissed, (*play).retry, (*play).allow)
+		}},
 		{name: "Escape while the card button has the keyboard", person: (*play).escape},
-		{name: "question allowed late", person: func(p *play) error { return p.inTurn((*play).overdue, (*play).allow) }},
-		{name: "question allowed when the socket has gone", person: func(p *play) error { return p.inTurn((*play).asked, (*play).restart, (*play).allow) }},
-		{name: "question allowed when Firefox's socket has timed out", person: func(p *play) error { return p.inTurn((*play).asked, (*play).leave, (*play).allow) }},
-		{name: "question never answered", person: func(p *play) error { return p.inTurn((*play).asked, (*play).given) }},
+		{name: "question allowed late", person: func(p *play) error { return p.inOrder((*play).overdue, (*play).allow) }},
+		{name: "question allowed when the socket has gone", person: func(p *play) error { return p.inOrder((*play).asked, (*play).restart, (*play).allow) }},
+		{name: "question allowed when Firefox's socket has timed out", person: func(p *play) error { return p.inOrder((*play).asked, (*play).ignore, (*play).allow) }},
+		{name: "question never answered", person: func(p *play) error { return p.inOrder((*play).asked, (*play).waitOut) }},
 		{name: "no question before Firefox 154", unlike: true},
 		{name: "policy in force", policy: true, quick: true},
 		{name: "frame with the attribute", behind: true, frame: attribute, change: framed, address: outer, person: (*play).allow},
 		{name: "frame without the attribute", behind: true, change: framed, address: outer},
-		{name: "another site's frame with the attribute", behind: true, frame: attribute, change: inTurn(framed, forOtherSites), address: other, person: (*play).allow},
-		{name: "another site's frame without the attribute", behind: true, change: inTurn(framed, forOtherSites), address: other},
+		{name: "another site's frame with the attribute", behind: true, frame: attribute, change: allOf(framed, forOtherSites), address: other, person: (*play).allow},
+		{name: "another site's frame without the attribute", behind: true, change: allOf(framed, forOtherSites), address: other},
 		{name: "another site's frame, cookies for this site alone", behind: true, frame: attribute, change: framed, address: other, person: (*play).allow},
 		{name: "page on http", behind: true, address: func(p *proxy) string { return p.plain + "/" }},
 		{name: "page's CSP forbids it", behind: true, change: replaced(" ws://127.0.0.1:*", "")},
@@ -73,12 +75,12 @@ func cases() []testCase {
 func (p *play) own(port int) error {
 	stop, err := p.w.agent(p.w.ctx, p.stack, port)
 	if err == nil {
-		p.keep(stop)
+		p.addStop(stop)
 	}
 	return err
 }
 
-func (p *play) keep(stop func()) { p.stops = append(p.stops, stop) }
+func (p *play) addStop(stop func()) { p.stops = append(p.stops, stop) }
 
 // fourth puts other programs on three ports: one answers http, one nonsense,
 // one closes.
@@ -95,7 +97,7 @@ func (p *play) fourth() error {
 		if err != nil {
 			return err
 		}
-		p.keep(stop)
+		p.addStop(stop)
 	}
 	return p.own(p.w.agentPorts + 3)
 }
@@ -106,7 +108,7 @@ func (p *play) foreign() error {
 	}
 	stop, err := p.w.otherAgent(p.w.ctx)
 	if err == nil {
-		p.keep(stop)
+		p.addStop(stop)
 	}
 	return err
 }
@@ -124,7 +126,7 @@ func (p *play) squatted() error {
 	if err != nil {
 		return err
 	}
-	p.keep(func() {
+	p.addStop(func() {
 		stop()
 		for len(held) > 0 {
 			_ = (<-held).Close()
@@ -141,8 +143,8 @@ func (p *play) restart() error {
 	return p.own(p.w.agentPorts)
 }
 
-// inTurn is what the person does, one after the other.
-func (p *play) inTurn(steps ...func(*play) error) error {
+// inOrder is what the person does, one after the other.
+func (p *play) inOrder(steps ...func(*play) error) error {
 	for _, step := range steps {
 		if err := step(p); err != nil {
 			return err
@@ -165,8 +167,8 @@ func (p *play) asked() error {
 
 // reads waits until the page shows one of the sentences beside the question, and
 // keeps what it shows, also where that is another one.
-func (p *play) reads(sentences ...string) error {
-	v, _ := p.until(patience, "", func(v view, _ *question) bool { return slices.Contains(sentences, v.Progress) })
+func (p *play) reads(texts ...string) error {
+	v, _ := p.until(patience, "", func(v view, _ *question) bool { return slices.Contains(texts, v.Progress) })
 	p.row.Asks = v.Progress
 	return p.picture("-question")
 }
@@ -248,20 +250,20 @@ func (p *play) failedAs(name string) error {
 	return nil
 }
 
-// takeBack does what the page's last sentence says: takes the block back, clicks
+// unblock does what the page's last sentence says: takes the block back, clicks
 // once more, and answers where the browser asks anew.
-func (p *play) takeBack() error {
+func (p *play) unblock() error {
 	said := plainQuotes(p.v.Help)
 	named := func(name string) bool {
 		name = plainQuotes(name)
 		return name != "" && (strings.Contains(said, "« "+name+" »") || strings.Contains(said, "“"+name+"”"))
 	}
-	if err := p.window.takeBack(p.ctx, named, func() error { return p.picture("-settings") }); err != nil {
+	if err := p.window.unblock(p.ctx, named, func() error { return p.picture("-settings") }); err != nil {
 		return err
 	}
 	p.answered = time.Now()
 	if p.row.Want.Twice {
-		return p.inTurn((*play).again, (*play).allow)
+		return p.inOrder((*play).retry, (*play).allow)
 	}
 	p.twice = true
 	return p.press()
@@ -272,8 +274,8 @@ func plainQuotes(text string) string {
 	return strings.NewReplacer("’", "'", "\u00a0", " ", "\u202f", " ").Replace(text)
 }
 
-// again clicks on the card button once more, and the browser asks once more.
-func (p *play) again() error {
+// retry clicks on the card button once more, and the browser asks once more.
+func (p *play) retry() error {
 	p.twice = true
 	if err := p.press(); err != nil {
 		return err
@@ -293,8 +295,8 @@ func (p *play) escape() error {
 	})
 }
 
-// leave leaves the question alone for longer than Firefox leaves a socket.
-func (p *play) leave() error {
+// ignore leaves the question alone for longer than Firefox leaves a socket.
+func (p *play) ignore() error {
 	select {
 	case <-time.After(25 * time.Second):
 		return nil
@@ -303,8 +305,8 @@ func (p *play) leave() error {
 	}
 }
 
-// given waits as long as the browser leaves its question, and the page waits.
-func (p *play) given() error {
+// waitOut waits as long as the browser leaves its question, and the page waits.
+func (p *play) waitOut() error {
 	_, err := p.until(6*time.Minute, "the page gives up", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
 	return err
 }

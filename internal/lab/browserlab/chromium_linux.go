@@ -76,8 +76,8 @@ func (c *chromium) open(ctx context.Context, address string) error {
 	return chromedp.Do(tab, chromedp.Navigate(address))
 }
 
-func (c *chromium) look(ctx context.Context) (v view, err error) {
-	return v, c.evaluate(ctx, looking, &v)
+func (c *chromium) read(ctx context.Context) (v view, err error) {
+	return v, c.evaluate(ctx, viewScript, &v)
 }
 
 // evaluate gives an expression's value in the portal's page.

@@ -11,9 +11,9 @@ import (
 // siteNames are of the button beside the address.
 var siteNames = []string{"Afficher des informations à propos du site", "View site information"}
 
-// takeBack switches the site's setting on, in what opens at the left of the
+// unblock switches the site's setting on, in what opens at the left of the
 // address, and closes that.
-func (c *chromium) takeBack(ctx context.Context, named func(string) bool, shown func() error) error {
+func (c *chromium) unblock(ctx context.Context, named func(string) bool, shown func() error) error {
 	set := siteSetting{ctx: ctx, c: c, named: named}
 	err := c.screen.clickUntil(ctx, "the site's settings open", set.there, set.opener)
 	if err != nil {

@@ -14,19 +14,19 @@ const effect = 10 * time.Second
 
 // clickUntil clicks on the screen, where place says, until what the clicks are for
 // has come. A place that still moves is not clicked at.
-func (s *screen) clickUntil(ctx context.Context, what string, come func() (bool, error), place func() (image.Point, error)) error {
+func (s *screen) clickUntil(ctx context.Context, what string, done func() (bool, error), where func() (image.Point, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var next time.Time
 	var last image.Point
 	for {
-		yes, err := come()
+		yes, err := done()
 		if err == nil && yes {
 			return nil
 		}
 		if err == nil && time.Now().After(next) {
 			var at image.Point
-			if at, err = place(); err == nil && at == last {
+			if at, err = where(); err == nil && at == last {
 				err = s.click(ctx, at)
 				next = time.Now().Add(effect)
 			}

@@ -57,8 +57,8 @@ func (f *firefox) open(ctx context.Context, address string) error {
 	return nil
 }
 
-func (f *firefox) look(ctx context.Context) (v view, err error) {
-	return v, f.fox.Value(ctx, looking, &v)
+func (f *firefox) read(ctx context.Context) (v view, err error) {
+	return v, f.fox.Value(ctx, viewScript, &v)
 }
 
 func (f *firefox) press(ctx context.Context) error { return f.fox.Click(ctx, cardButton) }

@@ -29,9 +29,9 @@ func (f *firefox) permissions(ctx context.Context) (p permissions, err error) {
 		};`, &p)
 }
 
-// takeBack clicks on the cross beside the site's setting, in what opens at the
+// unblock clicks on the cross beside the site's setting, in what opens at the
 // left of the address: Firefox has no other answer there.
-func (f *firefox) takeBack(ctx context.Context, named func(string) bool, shown func() error) error {
+func (f *firefox) unblock(ctx context.Context, named func(string) bool, shown func() error) error {
 	var now permissions
 	read := func(is func() bool) func() (bool, error) {
 		return func() (yes bool, err error) {

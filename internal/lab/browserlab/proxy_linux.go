@@ -107,8 +107,8 @@ func replaced(old, with string) func(http.Header) {
 	}
 }
 
-// inTurn makes several changes.
-func inTurn(changes ...func(http.Header)) func(http.Header) {
+// allOf makes several changes.
+func allOf(changes ...func(http.Header)) func(http.Header) {
 	return func(h http.Header) {
 		for _, change := range changes {
 			change(h)

@@ -133,7 +133,7 @@ func (p *play) play() error {
 			return err
 		}
 	}
-	return p.ending()
+	return p.awaitEnd()
 }
 
 // press clicks on the card button.
@@ -181,7 +181,7 @@ func (p *play) until(d time.Duration, what string, is func(v view, q *question) 
 		var q *question
 		if q, err = p.window.question(p.ctx); err == nil {
 			var v view
-			if v, err = p.window.look(p.ctx); err == nil {
+			if v, err = p.window.read(p.ctx); err == nil {
 				p.note(v, q)
 				if is(v, q) {
 					return v, nil
@@ -206,8 +206,8 @@ func (p *play) note(v view, q *question) {
 	p.v, p.q = v, q
 }
 
-// ending waits until the login has ended, one way or the other.
-func (p *play) ending() error {
+// awaitEnd waits until the login has ended, one way or the other.
+func (p *play) awaitEnd() error {
 	v, err := p.until(patience, "the login ends", func(v view, q *question) bool {
 		if q != nil && p.row.Question == "" { // nobody answers it
 			p.row.Question, p.row.Asked = q.Text, time.Since(p.begun)

@@ -64,11 +64,11 @@ func newScreen(ctx context.Context, dir string) (_ *screen, err error) {
 	return s, err
 }
 
-// start runs a program of the screen's; told is its descriptor 3.
-func (s *screen) start(cmd *exec.Cmd, told *os.File) (*exec.Cmd, error) {
+// start runs a program of the screen's; output is its descriptor 3.
+func (s *screen) start(cmd *exec.Cmd, output *os.File) (*exec.Cmd, error) {
 	cmd.Env = s.env
-	if told != nil {
-		cmd.ExtraFiles = []*os.File{told}
+	if output != nil {
+		cmd.ExtraFiles = []*os.File{output}
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w (scripts/setup browsers installs it)", err)
@@ -131,11 +131,11 @@ func (s *screen) picture(path string) error {
 	if err != nil {
 		return err
 	}
-	const words = 25
-	if len(text) < 4*words {
+	const fields = 25
+	if len(text) < 4*fields {
 		return fmt.Errorf("%s: %d bytes", s.frame, len(text))
 	}
-	var head [words]uint32
+	var head [fields]uint32
 	for i := range head {
 		head[i] = binary.BigEndian.Uint32(text[4*i:])
 	}

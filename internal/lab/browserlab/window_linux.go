@@ -8,18 +8,18 @@ import (
 // window is a browser's, with one page.
 type window interface {
 	open(ctx context.Context, address string) error
-	// look reads the portal's page, also where it stands in a frame.
-	look(ctx context.Context) (view, error)
+	// read reads the portal's page, also where it stands in a frame.
+	read(ctx context.Context) (view, error)
 	// press clicks on the page's card button, and waits until the click has arrived.
 	press(ctx context.Context) error
 	// question is the browser's own, nil where none stands.
 	question(ctx context.Context) (*question, error)
 	// wave is the person's way to be rid of the question without an answer.
 	wave(ctx context.Context, q *question) error
-	// takeBack undoes the site's block in the browser's own settings, beside the
+	// unblock undoes the site's block in the browser's own settings, beside the
 	// address: named tells whether the page named the setting so, and shown is
 	// called once it is seen.
-	takeBack(ctx context.Context, named func(string) bool, shown func() error) error
+	unblock(ctx context.Context, named func(string) bool, shown func() error) error
 	// focus gives the keyboard to the card button.
 	focus(ctx context.Context) error
 	close()
@@ -54,8 +54,8 @@ type view struct {
 
 const cardButton = "#card-login"
 
-// looking is the script that reads it: an expression.
-const looking = `(() => {
+// viewScript is the script that reads it: an expression.
+const viewScript = `(() => {
 	const e = document.querySelector("cpx-login"), root = e?.shadowRoot;
 	const text = (part) => {
 		const p = root?.querySelector("[part=" + part + "]");

@@ -59,11 +59,11 @@ func newWorld(ctx context.Context, dir, bin, pictures string) (_ *world, err err
 	if w.agentPorts, err = freeRange(10); err != nil {
 		return nil, err
 	}
-	desk := filepath.Join(dir, "d")
-	if err := os.Mkdir(desk, 0o700); err != nil {
+	desktop := filepath.Join(dir, "d")
+	if err := os.Mkdir(desktop, 0o700); err != nil {
 		return nil, err
 	}
-	if w.screen, err = newScreen(ctx, desk); err != nil {
+	if w.screen, err = newScreen(ctx, desktop); err != nil {
 		return nil, err
 	}
 	if w.direct, err = w.portal("p", nil); err != nil {

@@ -97,20 +97,20 @@ var cases = []testCase{
 		if l.card == nil {
 			return l.noReader(ctx)
 		}
-		return l.untouched(outcome(l.loginWith(ctx, l.desk.Remove, nil)))
+		return l.untouched(outcome(l.loginWith(ctx, l.station.Remove, nil)))
 	}},
 	{"card pulled while it signs", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {
 			return l.noReader(ctx)
 		}
-		return outcome(l.loginWith(ctx, nil, l.desk.Remove))
+		return outcome(l.loginWith(ctx, nil, l.station.Remove))
 	}},
 	{"login after the card came back", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {
 			return l.noReader(ctx)
 		}
-		_ = l.loginWith(ctx, nil, l.desk.Remove)
-		l.desk.Insert()
+		_ = l.loginWith(ctx, nil, l.station.Remove)
+		l.station.Insert()
 		return outcome(l.login(ctx, l.pin))
 	}},
 	{"card swapped while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
@@ -121,7 +121,7 @@ var cases = []testCase{
 		if err != nil {
 			return outcome(err)
 		}
-		err = l.loginWith(ctx, func() { l.desk.Put(other) }, nil)
+		err = l.loginWith(ctx, func() { l.station.Put(other) }, nil)
 		if other.PIN().Tries() != 0 {
 			return "the other card saw the PIN"
 		}
@@ -131,24 +131,24 @@ var cases = []testCase{
 		if l.card == nil {
 			return l.noReader(ctx)
 		}
-		return l.untouched(outcome(l.loginWith(ctx, l.desk.Unplug, nil)))
+		return l.untouched(outcome(l.loginWith(ctx, l.station.Unplug, nil)))
 	}},
 	{"login after reader and service came back", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {
 			return l.noReader(ctx)
 		}
-		l.desk.Unplug()
+		l.station.Unplug()
 		_, _ = l.pool.List(ctx)
-		if err := errors.Join(l.desk.Stop(), l.desk.Start(), l.pool.Restart(ctx)); err != nil {
+		if err := errors.Join(l.station.Stop(), l.station.Start(), l.pool.Restart(ctx)); err != nil {
 			return outcome(err)
 		}
 		return outcome(l.login(ctx, l.pin))
 	}},
 	{"PIN typed on the reader", needs{pinPad: true}, func(ctx context.Context, l *lab) string {
-		return l.onPad(ctx, func() bool { return l.desk.Reader().Type(l.pin, padLimit) })
+		return l.onPINPad(ctx, func() bool { return l.station.Reader().Type(l.pin, pinPadLimit) })
 	}},
 	{"cancelled on the reader", needs{pinPad: true}, func(ctx context.Context, l *lab) string {
-		return l.onPad(ctx, func() bool { return l.desk.Reader().CancelPINPad(padLimit) })
+		return l.onPINPad(ctx, func() bool { return l.station.Reader().CancelPINPad(pinPadLimit) })
 	}},
 	{"key that wants the PIN each time", needs{always: true}, func(ctx context.Context, l *lab) string {
 		if l.lacks != "" {
@@ -170,8 +170,8 @@ var cases = []testCase{
 }
 
 const (
-	mostTries = 6
-	padLimit  = 10 * time.Second
+	mostTries   = 6
+	pinPadLimit = 10 * time.Second
 )
 
 var errNotOne = errors.New("not exactly one usable certificate")
@@ -250,7 +250,7 @@ func (l *lab) noReader(ctx context.Context) string {
 	return notApplicable + "the token is a file: CKF_HW_SLOT is not set"
 }
 
-func (l *lab) onPad(ctx context.Context, press func() bool) string {
+func (l *lab) onPINPad(ctx context.Context, press func() bool) string {
 	if l.card == nil {
 		return l.noReader(ctx)
 	}

@@ -69,11 +69,11 @@ const openSC = "opensc-pkcs11.so"
 func modules() []module {
 	list := []module{
 		{name: "softhsm", file: "", pack: "softhsm2", open: softHSM},
-		{name: "opensc cps3", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.CPS3, "", virtual.PIN)},
-		{name: "opensc piv", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIV, "", virtual.PIN)},
-		{name: "opensc piv p256", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIVP256, "", virtual.PIN)},
-		{name: "opensc piv p384", file: openSC, pack: "opensc-pkcs11", open: onDesk(openSC, virtual.PIVP384, "", virtual.PIN)},
-		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onDesk("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it takes six characters or more
+		{name: "opensc cps3", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.CPS3, "", virtual.PIN)},
+		{name: "opensc piv", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIV, "", virtual.PIN)},
+		{name: "opensc piv p256", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP256, "", virtual.PIN)},
+		{name: "opensc piv p384", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP384, "", virtual.PIN)},
+		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onStation("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it takes six characters or more
 		{name: "nss", file: "libsoftokn3.so", pack: "libnss3", open: nss},
 		{name: "opencryptoki", open: opencryptoki, why: opencryptokiMissing},
 	}
@@ -81,8 +81,8 @@ func modules() []module {
 	if vendor == "" {
 		vendor = "/opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so"
 	}
-	return append(list, module{name: "vendor cps3", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onDesk(vendor, virtual.CPS3, "", virtual.PIN)},
-		module{name: "vendor cps4", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onDesk(vendor, virtual.CPS4, "", virtual.PIN)})
+	return append(list, module{name: "vendor cps3", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS3, "", virtual.PIN)},
+		module{name: "vendor cps4", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS4, "", virtual.PIN)})
 }
 
 // lab is a card with a pool on the module that is tried.
@@ -92,9 +92,9 @@ type lab struct {
 	lacks string // why the card has not what the case needs
 
 	// Nil for tokens in software.
-	desk *virtual.Station
-	card vcard.Card
-	kind string
+	station *virtual.Station
+	card    vcard.Card
+	kind    string
 
 	ended func() error // cleans up after the pool was closed
 }
@@ -104,8 +104,8 @@ func (l *lab) close() error {
 	if l.ended != nil {
 		err = errors.Join(err, l.ended())
 	}
-	if l.desk != nil {
-		err = errors.Join(err, l.desk.Stop())
+	if l.station != nil {
+		err = errors.Join(err, l.station.Stop())
 	}
 	return err
 }
@@ -122,8 +122,8 @@ var socket = sync.OnceValues(func() (string, error) {
 	return path, os.Setenv("PCSCLITE_CSOCK_NAME", path)
 })
 
-// onDesk is a virtual card on a virtual reader.
-func onDesk(file, kind, reader, pin string) func(context.Context, string, needs) (*lab, error) {
+// onStation is a virtual card on a virtual reader.
+func onStation(file, kind, reader, pin string) func(context.Context, string, needs) (*lab, error) {
 	return func(ctx context.Context, _ string, n needs) (*lab, error) {
 		pki, err := testPKI()
 		if err != nil {
@@ -149,7 +149,7 @@ func onDesk(file, kind, reader, pin string) func(context.Context, string, needs)
 		if l.card, err = virtual.NewCard(pki.Intermediate, o); err != nil {
 			return nil, err
 		}
-		if l.desk, err = virtual.NewStation(virtual.StationOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
+		if l.station, err = virtual.NewStation(virtual.StationOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
 			return nil, err
 		}
 		l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{find(file)}})

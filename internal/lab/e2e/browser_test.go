@@ -28,10 +28,10 @@ func TestLoginInBrowser(t *testing.T) {
 	}
 }
 
-// TestAgentThatComesLate: four clicks find no agent, and each time the person is
+// TestAgentStartedAfterFourClicks: four clicks find no agent, and each time the person is
 // told why that may be; then the agent is started, and one click gets in. The
 // browser delays dials after so many that failed.
-func TestAgentThatComesLate(t *testing.T) {
+func TestAgentStartedAfterFourClicks(t *testing.T) {
 	s := prepare(t, stack.Options{AutoPIN: script("1234")})
 	tab := openPortal(t, s)
 	if err := browser.Within(tab, patient, chromedp.Navigate(s.Origin+"/"), browser.Visible("#card-login")); err != nil {

@@ -93,7 +93,7 @@ func TestSecondStart(t *testing.T) {
 	if got := finish(t, cpxAgent(t, s, french, "certs")); got.exit != 0 {
 		t.Fatalf("%+v", got)
 	}
-	for lang, words := range map[string][]string{
+	for lang, texts := range map[string][]string{
 		french:  {fmt.Sprintf("est en marche (processus %d)", p.PID()), "Lecteurs :", "utilisable"},
 		english: {fmt.Sprintf("is running (process %d)", p.PID()), "Readers:", "usable"},
 	} {
@@ -102,7 +102,7 @@ func TestSecondStart(t *testing.T) {
 			if got.exit != 0 || got.stderr != "" {
 				t.Errorf("%v: %+v", args, got)
 			}
-			for _, part := range append(words, s.AgentAddress(), s.Cards[0].Identifier, "libsofthsm2.so") {
+			for _, part := range append(texts, s.AgentAddress(), s.Cards[0].Identifier, "libsofthsm2.so") {
 				if !strings.Contains(got.stdout, part) {
 					t.Errorf("%q is missing:\n%s", part, got.stdout)
 				}

@@ -122,9 +122,9 @@ func TestRunOnTerminal(t *testing.T) {
 		if !strings.Contains(shown[len(announced):], addressLine.FindString(announced)) {
 			t.Errorf("the dialog names no site: %q", shown)
 		}
-		terminal.Enter(pin + "\r")
+		terminal.Type(pin + "\r")
 	})
-	terminal.Enter("\x03") // Ctrl-C
+	terminal.Type("\x03") // Ctrl-C
 	if all := terminal.Until("^C"); strings.Count(all, pinLine.FindStringSubmatch(announced)[1]) != 1 {
 		t.Errorf("the PIN stands on the screen: %q", all)
 	}

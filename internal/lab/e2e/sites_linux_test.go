@@ -60,7 +60,7 @@ func (p *page) logIn() string {
 	return strings.Join(p.states, " ")
 }
 
-func (p *page) bare() bool {
+func (p *page) learnsProtocolOnly() bool {
 	p.t.Helper()
 	return string(p.call("status", nil).Result) == `{"protocol":1}`
 }
@@ -109,7 +109,7 @@ func TestAlwaysAllowed(t *testing.T) {
 	s := askStack(t, keyring.Bus)
 	end := startUntil(t, s)
 	p := openAs(t, s, askingSite)
-	if !p.bare() {
+	if !p.learnsProtocolOnly() {
 		t.Error("a stranger learns more than the protocol")
 	}
 	if got := p.logIn(); got != consented {
@@ -119,13 +119,13 @@ func TestAlwaysAllowed(t *testing.T) {
 	if text := dialogs(t, s); !strings.Contains(text, "SETOK Toujours autoriser") || strings.Count(text, askingSite) < 3 {
 		t.Errorf("the dialogs:\n%s", text)
 	}
-	if got := p.logIn(); got != straight || p.bare() {
+	if got := p.logIn(); got != straight || p.learnsProtocolOnly() {
 		t.Errorf("second login: %s", got)
 	}
 	if l := sites(t, s); len(l.Sites) != 1 || l.Sites[0].Origin != askingSite {
 		t.Errorf("%+v", l)
 	}
-	if other := openAs(t, s, askingSite+":8443"); !other.bare() {
+	if other := openAs(t, s, askingSite+":8443"); !other.learnsProtocolOnly() {
 		t.Error("another port counts as the same site")
 	}
 
@@ -138,7 +138,7 @@ func TestAlwaysAllowed(t *testing.T) {
 	if l := sites(t, s, "forget", askingSite); len(l.Sites) != 0 || l.Problem != "" {
 		t.Errorf("%+v", l)
 	}
-	if !p.bare() {
+	if !p.learnsProtocolOnly() {
 		t.Error("a forgotten site learns more than the protocol on its open socket")
 	}
 	if got := p.logIn(); got != consented {
@@ -155,7 +155,7 @@ func TestKeyringFaults(t *testing.T) {
 	locked.Lock()
 	for name, c := range map[string]struct{ bus, problem, says string }{
 		"no bus":                   {"unix:path=/nonexistent", "no_keyring", "has no keyring"},
-		"no keyring on the bus":    {testdesktop.BareBus(t, nil), "no_keyring", "has no keyring"},
+		"no keyring on the bus":    {testdesktop.IsolatedBus(t, nil), "no_keyring", "has no keyring"},
 		"locked":                   {locked.Bus, "keyring_locked", "is locked"},
 		"does not answer":          {dead, "keyring_slow", "does not answer"},
 		"stops answering half way": {half, "keyring_slow", "does not answer"},

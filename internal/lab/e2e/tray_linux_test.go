@@ -291,7 +291,7 @@ func TestTrayManyCards(t *testing.T) {
 	s, d := virtualStack(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})
 	agent := startAgent(t, s)
 	m := w.host.Icon()
-	turn := func(rounds int) {
+	swap := func(rounds int) {
 		for range rounds {
 			d.Remove()
 			m.Await("out", func() bool { return m.Has("Aucune carte") })
@@ -299,9 +299,9 @@ func TestTrayManyCards(t *testing.T) {
 			m.Await("in", func() bool { return m.Has("Carte prête") })
 		}
 	}
-	turn(10)
+	swap(10)
 	before := processes(t, agent.PID())
-	turn(50)
+	swap(50)
 	after := processes(t, agent.PID())
 	t.Logf("%v, then %v", before, after)
 	const fewFiles = 4 // the runtime opens a poller when it first needs it

@@ -23,17 +23,17 @@ const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 
 // virtualStack is a stack whose agent drives a virtual CPS3 with the unmodified
 // OpenSC, in place of a software token.
-func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, desk virtual.StationOptions) (*stack.Stack, *virtual.Station) {
+func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, station virtual.StationOptions) (*stack.Stack, *virtual.Station) {
 	t.Helper()
-	desk.Socket = filepath.Join(t.TempDir(), "pcscd")
+	station.Socket = filepath.Join(t.TempDir(), "pcscd")
 	o.Modules = []string{openSC}
 	if o.Extra == nil {
 		o.Extra = map[string]string{}
 	}
-	o.Extra["PCSCLITE_CSOCK_NAME"] = desk.Socket
+	o.Extra["PCSCLITE_CSOCK_NAME"] = station.Socket
 	s := prepare(t, o)
-	desk.Card = newCard(t, s, card)
-	d, err := virtual.NewStation(desk)
+	station.Card = newCard(t, s, card)
+	d, err := virtual.NewStation(station)
 	if err != nil {
 		t.Fatal(err)
 	}

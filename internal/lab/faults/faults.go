@@ -21,7 +21,7 @@ import (
 // fault is one row.
 type fault struct {
 	name  string
-	place place
+	setup setup
 	// person is what the dialogs answer meanwhile; nil: as in a good login.
 	person map[string]any
 	// want are the right outcomes: more than one where the moment decides.
@@ -33,8 +33,8 @@ type fault struct {
 }
 
 var (
-	waits  = map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}}
-	errGot = errors.New("another outcome")
+	idlePerson = map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}}
+	errGot     = errors.New("another outcome")
 )
 
 func at(state string, do func()) map[string]func() { return map[string]func(){state: do} }
@@ -42,48 +42,48 @@ func at(state string, do func()) map[string]func() { return map[string]func(){st
 func faults() []fault {
 	list := []fault{
 		{"card pulled while one is waited for", onReader, nil, []string{"ok", "card_removed"}, 1, func(w *world) string {
-			w.desk.Remove()
-			defer w.desk.Insert()
-			return w.login(at(waitingForCard, func() { w.desk.Insert(); w.desk.Remove(); w.desk.Insert() }))
+			w.station.Remove()
+			defer w.station.Insert()
+			return w.login(at(awaitingCard, func() { w.station.Insert(); w.station.Remove(); w.station.Insert() }))
 		}},
-		{"card pulled while choosing", onTwo, waits, []string{"card_removed"}, 0, func(w *world) string {
-			defer w.desk.Insert()
-			return w.login(at(choosing, w.desk.Remove))
+		{"card pulled while choosing", onTwo, idlePerson, []string{"card_removed"}, 0, func(w *world) string {
+			defer w.station.Insert()
+			return w.login(at(choosing, w.station.Remove))
 		}},
-		{"card pulled in the PIN dialog", onReader, waits, []string{"card_removed"}, 0, func(w *world) string {
-			defer w.desk.Insert()
-			return w.login(at(waitingForPIN, w.desk.Remove))
+		{"card pulled in the PIN dialog", onReader, idlePerson, []string{"card_removed"}, 0, func(w *world) string {
+			defer w.station.Insert()
+			return w.login(at(awaitingPIN, w.station.Remove))
 		}},
 		{"card pulled while it signs", onReader, nil, []string{"card_removed"}, 1, func(w *world) string {
-			w.desk.SetDelay(20 * time.Millisecond)
-			defer func() { w.desk.SetDelay(0); w.desk.Insert() }()
-			return w.login(at(signing, w.desk.Remove))
+			w.station.SetDelay(20 * time.Millisecond)
+			defer func() { w.station.SetDelay(0); w.station.Insert() }()
+			return w.login(at(signing, w.station.Remove))
 		}},
-		{"card swapped in the PIN dialog", onReader, waits, []string{"card_removed", "card_changed"}, 0, func(w *world) string {
-			mine := w.desk.Card()
+		{"card swapped in the PIN dialog", onReader, idlePerson, []string{"card_removed", "card_changed"}, 0, func(w *world) string {
+			mine := w.station.Card()
 			other, err := virtual.NewCard(w.pki.Intermediate, virtual.CardOptions{Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
 			if err != nil {
 				return err.Error()
 			}
-			got := w.login(at(waitingForPIN, func() { w.desk.Put(other) }))
+			got := w.login(at(awaitingPIN, func() { w.station.Put(other) }))
 			if other.PIN().Tries() > 0 {
 				got += ", and the other card saw the PIN"
 			}
-			w.desk.Put(mine)
+			w.station.Put(mine)
 			return got
 		}},
-		{"reader unplugged in the PIN dialog", onReader, waits, []string{"card_removed"}, 0, func(w *world) string {
-			defer func() { _ = w.desk.Plug() }()
-			return w.login(at(waitingForPIN, w.desk.Unplug))
+		{"reader unplugged in the PIN dialog", onReader, idlePerson, []string{"card_removed"}, 0, func(w *world) string {
+			defer func() { _ = w.station.Plug() }()
+			return w.login(at(awaitingPIN, w.station.Unplug))
 		}},
 		{"reader unplugged while the card signs", onReader, nil, []string{"card_removed"}, 1, func(w *world) string {
-			w.desk.SetDelay(20 * time.Millisecond)
-			defer func() { w.desk.SetDelay(0); _ = w.desk.Plug() }()
-			return w.login(at(signing, w.desk.Unplug))
+			w.station.SetDelay(20 * time.Millisecond)
+			defer func() { w.station.SetDelay(0); _ = w.station.Plug() }()
+			return w.login(at(signing, w.station.Unplug))
 		}},
-		{"PC/SC service killed and restarted", onReader, waits, []string{"card_removed"}, 0, func(w *world) string {
-			got := w.login(at(waitingForPIN, func() { _ = w.desk.Stop() }))
-			if err := w.desk.Start(); err != nil {
+		{"PC/SC service killed and restarted", onReader, idlePerson, []string{"card_removed"}, 0, func(w *world) string {
+			got := w.login(at(awaitingPIN, func() { _ = w.station.Stop() }))
+			if err := w.station.Start(); err != nil {
 				return err.Error()
 			}
 			return got + w.seesCard()
@@ -93,17 +93,17 @@ func faults() []fault {
 			return w.login(nil)
 		}},
 		{"module's process killed in the PIN dialog", onReader, nil, []string{"ok"}, 1, func(w *world) string {
-			return w.login(at(waitingForPIN, w.killModule))
+			return w.login(at(awaitingPIN, w.killModule))
 		}},
 		{"module's process killed while the card signs", onReader, nil, []string{"module_failed"}, 1, func(w *world) string {
-			w.desk.SetDelay(20 * time.Millisecond)
-			defer w.desk.SetDelay(0)
+			w.station.SetDelay(20 * time.Millisecond)
+			defer w.station.SetDelay(0)
 			return w.login(at(signing, w.killModule))
 		}},
-		{"agent killed in the PIN dialog", onReader, waits, []string{"closed"}, 0, func(w *world) string { return w.killAgent(waitingForPIN) }},
+		{"agent killed in the PIN dialog", onReader, idlePerson, []string{"closed"}, 0, func(w *world) string { return w.killAgent(awaitingPIN) }},
 		{"agent killed while the card signs", onReader, nil, []string{"closed"}, 1, func(w *world) string {
-			w.desk.SetDelay(20 * time.Millisecond)
-			defer w.desk.SetDelay(0)
+			w.station.SetDelay(20 * time.Millisecond)
+			defer w.station.SetDelay(0)
 			return w.killAgent(signing)
 		}},
 		{"PIN wrong, then given up", onReader, map[string]any{"pin": []string{"9999", "cancel"}}, []string{"pin_incorrect"}, 1, func(w *world) string { return w.login(nil) }},
@@ -114,20 +114,20 @@ func faults() []fault {
 		}},
 		{"PIN dialog cancelled", onReader, map[string]any{"pin": []string{"cancel"}}, []string{"cancelled"}, 0, func(w *world) string { return w.login(nil) }},
 		{"dialog program killed", onReader, map[string]any{"pin": []string{"die"}}, []string{"prompt_failed"}, 0, func(w *world) string { return w.login(nil) }},
-		{"cancelled on the reader's pad", onPad, waits, []string{"cancelled"}, 0, func(w *world) string {
-			reader := w.desk.Reader()
-			return w.login(at(waitingForPIN, func() { go reader.CancelPINPad(patience) }))
+		{"cancelled on the reader's pad", onPINPad, idlePerson, []string{"cancelled"}, 0, func(w *world) string {
+			reader := w.station.Reader()
+			return w.login(at(awaitingPIN, func() { go reader.CancelPINPad(patience) }))
 		}},
-		{"nobody at the reader's pad", onPad, waits, []string{"cancelled", "timeout"}, 0, func(w *world) string {
-			reader := w.desk.Reader()
-			return w.login(at(waitingForPIN, func() { go reader.TimeOutPINPad(patience) }))
+		{"nobody at the reader's pad", onPINPad, idlePerson, []string{"cancelled", "timeout"}, 0, func(w *world) string {
+			reader := w.station.Reader()
+			return w.login(at(awaitingPIN, func() { go reader.TimeOutPINPad(patience) }))
 		}},
-		{"page closed in the PIN dialog", onReader, waits, []string{"closed"}, 0, func(w *world) string {
+		{"page closed in the PIN dialog", onReader, idlePerson, []string{"closed"}, 0, func(w *world) string {
 			p, err := w.page()
 			if err != nil {
 				return err.Error()
 			}
-			return p.authenticate(at(waitingForPIN, func() { _ = p.socket.Close() }))
+			return p.authenticate(at(awaitingPIN, func() { _ = p.socket.Close() }))
 		}},
 		{"two pages at once", onReader, nil, []string{"ok, ok"}, 2, func(w *world) string {
 			var got [2]string
@@ -139,7 +139,7 @@ func faults() []fault {
 			return got[0] + ", " + got[1]
 		}},
 		{"machine asleep in the PIN dialog", onReader, nil, []string{"ok"}, 1, func(w *world) string {
-			return w.login(at(waitingForPIN, func() {
+			return w.login(at(awaitingPIN, func() {
 				_ = w.agent.Signal(syscall.SIGSTOP)
 				time.Sleep(200 * time.Millisecond) // the machine's sleep
 				_ = w.agent.Signal(syscall.SIGCONT)
@@ -242,17 +242,17 @@ func Run(ctx context.Context, dir, bin, only string, rounds int, done func(Row))
 		if !strings.Contains(f.name, only) {
 			continue
 		}
-		w := worlds[f.place.name]
+		w := worlds[f.setup.name]
 		if w == nil {
 			var err error
-			if w, err = f.place.open(ctx, dir, bin); err != nil {
-				return fmt.Errorf("%s: %w", f.place.name, err)
+			if w, err = f.setup.open(ctx, dir, bin); err != nil {
+				return fmt.Errorf("%s: %w", f.setup.name, err)
 			}
-			worlds[f.place.name] = w
+			worlds[f.setup.name] = w
 			defer func() { errs = append(errs, w.close()) }()
 			// The first login waits for the first look to end.
 			if err := w.recovered(); err != nil {
-				return fmt.Errorf("%s: %w", f.place.name, err)
+				return fmt.Errorf("%s: %w", f.setup.name, err)
 			}
 		}
 		done(f.rounds(w, rounds))

@@ -34,8 +34,8 @@ import (
 // patience bounds every wait; none is expected to last.
 const patience = 40 * time.Second
 
-// place is where faults happen: which card on which reader.
-type place struct {
+// setup is where faults happen: which card on which reader.
+type setup struct {
 	name     string
 	software bool // a SoftHSM token behind the module that fails on demand
 	pinPad   bool
@@ -43,21 +43,21 @@ type place struct {
 }
 
 var (
-	onReader = place{name: "cps3"}
-	onTwo    = place{name: "two certificates", card: virtual.CardOptions{Type: virtual.PIV, SignatureForLogin: true}}
-	onPad    = place{name: "pad", pinPad: true}
-	inModule = place{name: "module", software: true}
+	onReader = setup{name: "cps3"}
+	onTwo    = setup{name: "two certificates", card: virtual.CardOptions{Type: virtual.PIV, SignatureForLogin: true}}
+	onPINPad = setup{name: "PIN pad", pinPad: true}
+	inModule = setup{name: "module", software: true}
 )
 
 // world is a running agent with its card.
 type world struct {
-	stack  *stack.Stack
-	desk   *virtual.Station // nil in software
-	module faultmodule.Module
-	pki    *demopki.PKI
-	agent  *stack.Process
-	end    context.CancelFunc
-	ctx    context.Context
+	stack   *stack.Stack
+	station *virtual.Station // nil in software
+	module  faultmodule.Module
+	pki     *demopki.PKI
+	agent   *stack.Process
+	end     context.CancelFunc
+	ctx     context.Context
 }
 
 // settle is the person of a login that goes well.
@@ -66,7 +66,7 @@ var settle = map[string]any{"pin": []string{virtual.PIN}, "confirm": []string{"o
 // shortLimits let a module that hangs be found out soon.
 const shortLimits = "[limits]\npin_pad = \"20s\"\ncard = \"1s\"\nother = \"1s\"\n"
 
-func (p place) open(ctx context.Context, dir, bin string) (*world, error) {
+func (p setup) open(ctx context.Context, dir, bin string) (*world, error) {
 	dir, err := os.MkdirTemp(dir, "w")
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (p place) open(ctx context.Context, dir, bin string) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
-		if w.desk, err = virtual.NewStation(virtual.StationOptions{Socket: socket, PINPad: p.pinPad, Card: card}); err != nil {
+		if w.station, err = virtual.NewStation(virtual.StationOptions{Socket: socket, PINPad: p.pinPad, Card: card}); err != nil {
 			return nil, err
 		}
 	}
@@ -120,18 +120,18 @@ func (w *world) start() (err error) {
 func (w *world) close() error {
 	w.end()
 	_ = w.agent.Wait() // ended by us
-	if w.desk != nil {
-		return w.desk.Stop()
+	if w.station != nil {
+		return w.station.Stop()
 	}
 	return nil
 }
 
 // card is the one on the desk; in software there is none to count tries on.
 func (w *world) pin() *vcard.PIN {
-	if w.desk == nil {
+	if w.station == nil {
 		return vcard.NewPIN("", 1)
 	}
-	return w.desk.Card().PIN()
+	return w.station.Card().PIN()
 }
 
 // children are the agent's module processes.
@@ -229,9 +229,9 @@ func (w *world) recovered() error {
 	end := time.Now().Add(patience)
 	for {
 		at := map[string]func(){}
-		if w.desk != nil && w.desk.Reader() != nil {
-			reader := w.desk.Reader()
-			at[waitingForPIN] = func() { go reader.Type(virtual.PIN, time.Second) }
+		if w.station != nil && w.station.Reader() != nil {
+			reader := w.station.Reader()
+			at[awaitingPIN] = func() { go reader.Type(virtual.PIN, time.Second) }
 		}
 		got := w.login(at)
 		if got == "ok" {
@@ -246,8 +246,8 @@ func (w *world) recovered() error {
 
 // The states of a login.
 const (
-	waitingForCard = "waiting-for-card"
-	choosing       = "choosing-certificate"
-	waitingForPIN  = "waiting-for-pin"
-	signing        = "signing"
+	awaitingCard = "waiting-for-card"
+	choosing     = "choosing-certificate"
+	awaitingPIN  = "waiting-for-pin"
+	signing      = "signing"
 )

@@ -22,8 +22,8 @@ var (
 
 func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard) }
 
-// told stands for the state in words, which differs from machine to machine.
-var told = map[string]string{
+// stateTexts stands for the state in words, which differs from machine to machine.
+var stateTexts = map[string]string{
 	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
 	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacist, 30 June 2029)",
 }
@@ -61,13 +61,13 @@ var dialogs = []dialog{
 	{"pin-renew", pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
 	{"pin-pad", pin(func(d *prompt.PIN) { d.PINPad = true })},
 	{"tell", func(ctx context.Context, p prompt.Prompter, lang string) error {
-		return p.Show(ctx, lang, "CPx Bridge", told[lang])
+		return p.Show(ctx, lang, "CPx Bridge", stateTexts[lang])
 	}},
 }
 
-// takeDialogs takes a picture of every dialog in both languages.
-func takeDialogs(folder string) error {
-	d, err := newDesk("900x700")
+// captureDialogs takes a picture of every dialog in both languages.
+func captureDialogs(folder string) error {
+	d, err := newDesktop("900x700")
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func takeDialogs(folder string) error {
 	p := prompter()
 	for _, lang := range []string{"fr", "en"} {
 		for _, each := range dialogs {
-			if err := d.takeDialog(p, each, lang, folder); err != nil {
+			if err := d.captureDialog(p, each, lang, folder); err != nil {
 				return fmt.Errorf("%s, %s: %w", each.name, lang, err)
 			}
 		}
@@ -86,7 +86,7 @@ func takeDialogs(folder string) error {
 	return nil
 }
 
-func (d *desk) takeDialog(p prompt.Prompter, each dialog, lang, folder string) error {
+func (d *desktop) captureDialog(p prompt.Prompter, each dialog, lang, folder string) error {
 	empty, err := d.settled(func(*image.RGBA) bool { return true })
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func main() {
 	folder := flag.String("dir", filepath.Join("build", "screens"), "where the pictures go")
 	docs := flag.String("docs", "", "where those of docs/desktop.md go as well")
 	flag.Parse()
-	err := take(*folder)
+	err := captureAll(*folder)
 	if err == nil && *docs != "" {
 		err = publish(*folder, *docs)
 	}
@@ -79,13 +79,13 @@ func publish(from, to string) error {
 	return nil
 }
 
-func take(folder string) error {
+func captureAll(folder string) error {
 	if err := os.RemoveAll(folder); err != nil {
 		return err
 	}
 	var sheet []*image.RGBA
 	for _, dark := range []bool{false, true} {
-		icons, err := takeMenus(folder, dark)
+		icons, err := captureMenus(folder, dark)
 		if err != nil {
 			return err
 		}
@@ -94,5 +94,5 @@ func take(folder string) error {
 	if err := save(below(sheet), folder, "icons"); err != nil {
 		return err
 	}
-	return takeDialogs(folder)
+	return captureDialogs(folder)
 }

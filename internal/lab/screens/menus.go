@@ -12,10 +12,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
-// takeMenus takes pictures of the icon in each state and of the open menu, on a
+// captureMenus takes pictures of the icon in each state and of the open menu, on a
 // light and on a dark panel.
-func takeMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
-	d, err := newDesk("1280x560")
+func captureMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
+	d, err := newDesktop("1280x560")
 	if err != nil {
 		return nil, err
 	}
@@ -33,13 +33,13 @@ func takeMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
 	if dark {
 		theme = "dark"
 	}
-	if icons, err = d.takeIcons(a, folder, theme); err != nil {
+	if icons, err = d.captureIcons(a, folder, theme); err != nil {
 		return nil, err
 	}
 	for _, lang := range []string{"fr", "en"} {
 		a.show(full(lang))
 		for _, m := range menus {
-			if err := d.takeMenu(m, folder, m.name+"-"+lang+"-"+theme); err != nil {
+			if err := d.captureMenu(m, folder, m.name+"-"+lang+"-"+theme); err != nil {
 				return nil, fmt.Errorf("menu %s, %s, %s: %w", m.name, lang, theme, err)
 			}
 		}
@@ -52,7 +52,7 @@ func iconFrame(screen image.Rectangle) image.Rectangle {
 	return image.Rect(screen.Max.X-40, screen.Max.Y-30, screen.Max.X, screen.Max.Y)
 }
 
-func (d *desk) takeIcons(a *actor, folder, theme string) (icons []*image.RGBA, err error) {
+func (d *desktop) captureIcons(a *actor, folder, theme string) (icons []*image.RGBA, err error) {
 	var before *image.RGBA
 	for _, s := range scenes("fr") {
 		a.show(s.state)
@@ -98,8 +98,8 @@ var menus = []openMenu{
 	{"menu-language", []string{"Up", "Up", "Right"}},
 }
 
-// takeMenu opens the menu, and the submenu, again where a key went astray.
-func (d *desk) takeMenu(m openMenu, folder, name string) error {
+// captureMenu opens the menu, and the submenu, again where a key went astray.
+func (d *desktop) captureMenu(m openMenu, folder, name string) error {
 	closed, err := d.settled(func(*image.RGBA) bool { return true })
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (d *desk) takeMenu(m openMenu, folder, name string) error {
 
 // open opens the menu and goes on by its keys; whole is false where they led
 // elsewhere.
-func (d *desk) open(m openMenu, closed *image.RGBA, at image.Rectangle) (picture *image.RGBA, whole bool, err error) {
+func (d *desktop) open(m openMenu, closed *image.RGBA, at image.Rectangle) (picture *image.RGBA, whole bool, err error) {
 	if _, err := d.tool("xdotool", "mousemove", strconv.Itoa(at.Min.X+20), strconv.Itoa(at.Min.Y+15), "click", "3"); err != nil {
 		return nil, false, err
 	}
@@ -145,7 +145,7 @@ func (d *desk) open(m openMenu, closed *image.RGBA, at image.Rectangle) (picture
 	return picture, bounds(picture, closed, work(picture)).Dx() > menu.Dx()+20, nil
 }
 
-func (d *desk) shut(closed *image.RGBA) error {
+func (d *desktop) shut(closed *image.RGBA) error {
 	for range 3 {
 		if _, err := d.tool("xdotool", "key", "Escape"); err != nil {
 			return err

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// look is the screen as it is now.
-func (d *desk) look() (*image.RGBA, error) {
+// screenshot is the screen as it is now.
+func (d *desktop) screenshot() (*image.RGBA, error) {
 	out, err := d.tool("import", "-window", "root", "-silent", "-quality", "0", "png:-")
 	if err != nil {
 		return nil, err
@@ -27,12 +27,12 @@ func (d *desk) look() (*image.RGBA, error) {
 
 // settled is the screen once it is as wanted and stays the same for three looks:
 // windows are drawn when they like.
-func (d *desk) settled(wanted func(*image.RGBA) bool) (*image.RGBA, error) {
+func (d *desktop) settled(wanted func(*image.RGBA) bool) (*image.RGBA, error) {
 	const same, pause = 3, 100 * time.Millisecond
 	var before *image.RGBA
 	seen := 0
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(pause) {
-		now, err := d.look()
+		now, err := d.screenshot()
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 // answers from then on, that it refuses.
 func DeadKeyring(t *testing.T, reads bool) (bus string, answer func()) {
 	t.Helper()
-	bus = BareBus(t, nil)
+	bus = IsolatedBus(t, nil)
 	conn := OnBus(t, bus)
 	dead := &deadKeyring{answers: make(chan struct{}), reads: reads}
 	for _, path := range []dbus.ObjectPath{"/org/freedesktop/secrets", loginKeyring} {

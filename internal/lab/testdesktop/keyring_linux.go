@@ -21,10 +21,10 @@ const Secrets = "org.freedesktop.secrets"
 
 const loginKeyring = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
 
-// BareBus starts a session bus on which nothing starts by itself but the named
+// IsolatedBus starts a session bus on which nothing starts by itself but the named
 // services of the system's own folder, with env added to their environment. A
 // test on it never meets the keyring of the person who runs it.
-func BareBus(t *testing.T, env []string, services ...string) string {
+func IsolatedBus(t *testing.T, env []string, services ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range services {
@@ -78,7 +78,7 @@ func NewKeyring(t *testing.T, display string) *Keyring {
 		"HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
 		"DISPLAY=" + display, "WAYLAND_DISPLAY=", "NO_AT_BRIDGE=1", "GNOME_KEYRING_CONTROL=",
 	}
-	k.Bus = BareBus(t, k.Env, "org.gnome.keyring.SystemPrompter", "org.gnome.keyring.PrivatePrompter")
+	k.Bus = IsolatedBus(t, k.Env, "org.gnome.keyring.SystemPrompter", "org.gnome.keyring.PrivatePrompter")
 	k.Env = append(k.Env, "DBUS_SESSION_BUS_ADDRESS="+k.Bus)
 	k.conn = OnBus(t, k.Bus)
 	k.Start()

@@ -101,7 +101,7 @@ type TrayIcon struct {
 	conn    *dbus.Conn
 	sender  string
 	changed chan struct{}
-	bare    bool // the menu was not there when it was last looked at
+	noMenu  bool // the menu was not there when it was last looked at
 }
 
 func (i *TrayIcon) listen() {
@@ -172,8 +172,8 @@ func (i *TrayIcon) Entries() []TrayEntry {
 	err := i.conn.Object(i.sender, menuPath).Call(menuName+".GetLayout", 0, int32(0), int32(-1), []string{}).Store(&revision, &root)
 	var refused dbus.Error
 	// An icon registers before its menu is on the bus.
-	i.bare = errors.As(err, &refused) && slices.Contains([]string{"org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.DBus.Error.UnknownObject"}, refused.Name)
-	if i.bare {
+	i.noMenu = errors.As(err, &refused) && slices.Contains([]string{"org.freedesktop.DBus.Error.UnknownMethod", "org.freedesktop.DBus.Error.UnknownObject"}, refused.Name)
+	if i.noMenu {
 		return nil
 	}
 	if err != nil {
@@ -190,14 +190,14 @@ func (i *TrayIcon) entries(parent node) (list []TrayEntry) {
 			i.T.Fatal(err)
 		}
 		label, _ := n.Properties["label"].Value().(string)
-		visible, given := n.Properties["visible"].Value().(bool)
-		if label == "" || given && !visible {
+		visible, stated := n.Properties["visible"].Value().(bool)
+		if label == "" || stated && !visible {
 			continue
 		}
-		enabled, given := n.Properties["enabled"].Value().(bool)
+		enabled, stated := n.Properties["enabled"].Value().(bool)
 		state, _ := n.Properties["toggle-state"].Value().(int32)
 		list = append(list, TrayEntry{
-			ID: n.ID, Label: underlines.Replace(label), Enabled: !given || enabled, Checked: state == 1, Entries: i.entries(n),
+			ID: n.ID, Label: underlines.Replace(label), Enabled: !stated || enabled, Checked: state == 1, Entries: i.entries(n),
 		})
 	}
 	return list
@@ -259,16 +259,16 @@ func (i *TrayIcon) Click(path ...string) {
 // Await waits for signals of icon and menu until they are as wanted.
 func (i *TrayIcon) Await(what string, wanted func() bool) {
 	i.T.Helper()
-	late := time.After(Patience)
+	deadline := time.After(Patience)
 	for !wanted() {
-		var again <-chan time.Time // nothing tells that the menu is on the bus
-		if i.bare {
-			again = time.After(10 * time.Millisecond)
+		var poll <-chan time.Time // nothing tells that the menu is on the bus
+		if i.noMenu {
+			poll = time.After(10 * time.Millisecond)
 		}
 		select {
 		case <-i.changed:
-		case <-again:
-		case <-late:
+		case <-poll:
+		case <-deadline:
 			i.T.Fatalf("%s: the menu stays %q", what, i.Labels())
 		}
 	}

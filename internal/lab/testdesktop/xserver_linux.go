@@ -68,8 +68,8 @@ func (x *XServer) start() error {
 func (x *XServer) end() {
 	_ = x.cmd.Process.Signal(syscall.SIGTERM)
 	_ = x.cmd.Wait()
-	for _, left := range []string{"/tmp/.X11-unix/X" + x.Display[1:], "/tmp/.X" + x.Display[1:] + "-lock"} {
-		_ = os.Remove(left) // of one that was killed and not started again
+	for _, path := range []string{"/tmp/.X11-unix/X" + x.Display[1:], "/tmp/.X" + x.Display[1:] + "-lock"} {
+		_ = os.Remove(path) // of one that was killed and not started again
 	}
 }
 

@@ -28,9 +28,9 @@ func findTools() (tools, error) {
 	var t tools
 	var missing []string
 	for _, need := range []struct {
-		name   string
-		where  *string
-		places []string
+		name  string
+		where *string
+		files []string
 	}{
 		// Debian's own wine64 stands beside PATH; /usr/bin/wine is a script that
 		// complains where the 32-bit half is not installed.
@@ -38,8 +38,8 @@ func findTools() (tools, error) {
 		{"wineserver", &t.server, []string{"/usr/lib/wine/wineserver64", "wineserver"}},
 		{"x86_64-w64-mingw32-gcc", &t.compiler, []string{"x86_64-w64-mingw32-gcc"}},
 	} {
-		for _, place := range need.places {
-			if path, err := exec.LookPath(place); err == nil {
+		for _, file := range need.files {
+			if path, err := exec.LookPath(file); err == nil {
 				*need.where = path
 				break
 			}

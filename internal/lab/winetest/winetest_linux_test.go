@@ -38,8 +38,8 @@ func TestWindows(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = running.Wait() })
 	})
-	if left := using(t, prefix); len(left) > 0 {
-		t.Errorf("still running: %q", left)
+	if remaining := using(t, prefix); len(remaining) > 0 {
+		t.Errorf("still running: %q", remaining)
 	}
 	if _, err := os.Stat(prefix); !os.IsNotExist(err) {
 		t.Errorf("%s: %v", prefix, err)

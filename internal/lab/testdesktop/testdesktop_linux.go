@@ -200,8 +200,8 @@ func (r *Terminal) Until(text string) string {
 	return r.text.String()
 }
 
-// Enter types.
-func (r *Terminal) Enter(keys string) {
+// Type types keys.
+func (r *Terminal) Type(keys string) {
 	r.T.Helper()
 	if _, err := io.WriteString(r.screen, keys); err != nil {
 		r.T.Fatal(err)

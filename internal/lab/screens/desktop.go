@@ -15,17 +15,17 @@ import (
 // patience is how long a picture waits for what must come.
 const patience = 30 * time.Second
 
-// desk is a screen without a monitor, with a bus, a window manager and, where
+// desktop is a screen without a monitor, with a bus, a window manager and, where
 // asked for, a panel. All that runs on it ends with it.
-type desk struct {
+type desktop struct {
 	dir, display string
 	env          []string
 	running      []*exec.Cmd
 }
 
-// newDesk starts one of that size, white and empty.
-func newDesk(size string) (d *desk, err error) {
-	d = &desk{}
+// newDesktop starts one of that size, white and empty.
+func newDesktop(size string) (d *desktop, err error) {
+	d = &desktop{}
 	if d.dir, err = os.MkdirTemp("", "cpx-screens-"); err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func newDesk(size string) (d *desk, err error) {
 }
 
 // announce starts a program that writes a line on its descriptor 3.
-func (d *desk) announce(name string, args ...string) (string, error) {
+func (d *desktop) announce(name string, args ...string) (string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return "", err
@@ -71,7 +71,7 @@ func (d *desk) announce(name string, args ...string) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-func (d *desk) start(name string, args ...string) error {
+func (d *desktop) start(name string, args ...string) error {
 	cmd := exec.Command(name, args...)
 	cmd.Env = d.env
 	if err := cmd.Start(); err != nil {
@@ -82,7 +82,7 @@ func (d *desk) start(name string, args ...string) error {
 }
 
 // close ends everything, the last first.
-func (d *desk) close() {
+func (d *desktop) close() {
 	for i := len(d.running) - 1; i >= 0; i-- {
 		cmd := d.running[i]
 		_ = cmd.Process.Signal(syscall.SIGTERM)
@@ -94,7 +94,7 @@ func (d *desk) close() {
 }
 
 // tool runs a program to its end and returns what it printed.
-func (d *desk) tool(name string, args ...string) ([]byte, error) {
+func (d *desktop) tool(name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -108,7 +108,7 @@ func (d *desk) tool(name string, args ...string) ([]byte, error) {
 
 // asPerson gives this program the desk's environment: its dialogs and its menu
 // stand on the desk.
-func (d *desk) asPerson() error {
+func (d *desktop) asPerson() error {
 	for _, entry := range d.env[len(os.Environ()):] {
 		name, value, _ := strings.Cut(entry, "=")
 		if err := os.Setenv(name, value); err != nil {
@@ -140,7 +140,7 @@ const panelSettings = `<?xml version="1.0" encoding="UTF-8"?>
 `
 
 // panel starts the desktop's panel with a tray whose icons have that size.
-func (d *desk) panel(dark bool, iconSize int) error {
+func (d *desktop) panel(dark bool, iconSize int) error {
 	dir := filepath.Join(d.dir, "xfce4", "xfconf", "xfce-perchannel-xml")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
