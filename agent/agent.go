@@ -52,7 +52,8 @@ type Options struct {
 	Limits Limits
 }
 
-// Limits are the rooms' time limits. Zero fields take their defaults.
+// Limits are the time limits of the packages that the server is made of. Zero fields
+// take their defaults.
 type Limits struct {
 	Login    login.Limits
 	Cards    cards.Limits

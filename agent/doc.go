@@ -3,7 +3,7 @@
 // A program loads the person's settings, opens a pool of PKCS#11 modules, makes a
 // [Server] of them with [New] and lets it [Server.Serve] until its context ends.
 // [Options] say what a server takes; the zero value of what is optional is what a
-// person's own agent does. Package agent/command is such a program.
+// person's own agent does. Program cmd/cpx-agent does so.
 //
 // # What is where
 //

@@ -3,14 +3,12 @@ package agent
 import (
 	"context"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
-	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 // State is how the agent is now: it never waits for a module, nor for the keyring.
@@ -124,42 +122,3 @@ func (s *Server) Sites() ([]sites.Site, error) { return s.login.Sites() }
 // also where the keyring does not let it be written down, which the error says.
 // It may wait for the keyring for some seconds.
 func (s *Server) Forget(origin string) error { return s.login.Forget(origin) }
-
-// currentLanguage is the language of menus, and of dialogs where the page names
-// none.
-type currentLanguage struct {
-	lang   atomic.Pointer[string]
-	fixed  bool // the machine's policy sets it
-	choice *language.Choice
-}
-
-func newLanguage(o Options) *currentLanguage {
-	l := &currentLanguage{fixed: o.Policy.Fixed("lang"), choice: o.Language}
-	lang := language.OfPerson(l.fixed, o.Policy.Lang, o.Language, o.Logger)
-	l.lang.Store(&lang)
-	return l
-}
-
-func (l *currentLanguage) current() string { return *l.lang.Load() }
-
-// of is the page's language where the agent speaks it, else the person's.
-func (l *currentLanguage) of(asked string) string {
-	if lang := language.Match(asked); lang != "" {
-		return lang
-	}
-	return l.current()
-}
-
-// SetLanguage changes the language at once, and remembers it.
-// state.ErrLanguageFixed where the machine's policy sets it.
-func (s *Server) SetLanguage(lang string) error {
-	if s.language.fixed {
-		return state.ErrLanguageFixed
-	}
-	if err := language.Check(lang); err != nil {
-		return err
-	}
-	s.language.lang.Store(&lang) // also where it cannot be remembered: the person wants it now
-	s.changes.Publish()
-	return s.language.choice.Set(lang)
-}

@@ -1,4 +1,4 @@
-// Package fakes stands for what tests of the agent's rooms cannot have otherwise:
+// Package fakes stands for what tests of the agent's packages cannot have otherwise:
 // a card that comes and goes at a given moment, a person who waits. The real ones
 // are in internal/lab/e2e. Everything here may be used from any goroutine, once its
 // exported fields are set.
