@@ -96,7 +96,7 @@ func TestRemovedIsNotified(t *testing.T) {
 
 // Waiting for a card costs no reading where events report changes, and the card's event
 // begins the login.
-func TestEventsInPlaceOfPolling(t *testing.T) {
+func TestEventsSpareReadings(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	with := pool.Cards
 	pool.Cards = pkcs11.Snapshot{Slots: []pkcs11.Slot{{Description: "TEST reader", Hardware: true}}}

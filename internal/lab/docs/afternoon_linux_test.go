@@ -28,10 +28,10 @@ const (
 
 // chapter is the developers' way from nothing to a login, with ports of its own.
 type chapter struct {
-	home                       string
-	text                       string
-	blocks                     []Block
-	http, https, agents, again int
+	home                         string
+	text                         string
+	blocks                       []Block
+	http, https, agents, repeats int
 }
 
 func readChapter(t *testing.T) *chapter {
@@ -51,7 +51,7 @@ func readChapter(t *testing.T) *chapter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &chapter{home: t.TempDir(), text: text, http: freePort(t), https: freePort(t), agents: freePort(t), again: freePort(t)}
+	c := &chapter{home: t.TempDir(), text: text, http: freePort(t), https: freePort(t), agents: freePort(t), repeats: freePort(t)}
 	for _, b := range blocks {
 		if b.Line > first && b.Line < first+strings.Count(text, "\n")+1 {
 			b.Script = strings.NewReplacer("localhost:8080", fmt.Sprint("localhost:", c.http), "localhost:8443", fmt.Sprint("localhost:", c.https),
@@ -106,7 +106,7 @@ func TestYourOwnSite(t *testing.T) {
 		port, agents               int
 	}{
 		"allowed": {"agent.toml", "-origin http:", fmt.Sprint("http://localhost:", c.http), "", c.http, c.agents},
-		"asked":   {"ask.toml", "-origin https:", fmt.Sprint("https://localhost:", c.https), filepath.Join(c.home, "cpx-dev", "site.pem"), c.https, c.again},
+		"asked":   {"ask.toml", "-origin https:", fmt.Sprint("https://localhost:", c.https), filepath.Join(c.home, "cpx-dev", "site.pem"), c.https, c.repeats},
 	} {
 		t.Run(name, func(t *testing.T) {
 			more := fmt.Sprintf("\n[ports]\nfirst = %d\ncount = 1\n", way.agents)

@@ -58,9 +58,9 @@ func plain(text string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(text)), " ")
 }
 
-// TestSentencesOfTheScreens: what the professionals' pages quote, and the buttons
+// TestTextsOfTheScreens: what the professionals' pages quote, and the buttons
 // they name in bold, are on the screens.
-func TestSentencesOfTheScreens(t *testing.T) {
+func TestTextsOfTheScreens(t *testing.T) {
 	for file, page := range map[string]struct {
 		lang   string
 		quoted *regexp.Regexp

@@ -14,7 +14,7 @@ var glossaryFile string
 
 // Glossary is glossary.toml: the words that names are not made of.
 type Glossary struct {
-	Words      []Word      `toml:"word"`
+	Rows       []Word      `toml:"word"`
 	Phrases    []Exception `toml:"phrase"`
 	Exceptions []Exception `toml:"exception"`
 }
@@ -69,7 +69,7 @@ func (u Use) String() string {
 // the phrases and exceptions that no name needs.
 func (g *Glossary) Compare(names []Name) (uses []Use, idle []string) {
 	instead := map[string]string{}
-	for _, w := range g.Words {
+	for _, w := range g.Rows {
 		for _, old := range w.Old {
 			instead[old] = w.New
 		}

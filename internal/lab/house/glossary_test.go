@@ -1,20 +1,14 @@
 package house
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 )
 
-// The names of the whole module are not there yet.
-var whole = flag.Bool("glossary", false, "compare the names of the module")
-
+// TestGlossary: no identifier declared in the module bears a word of old.
 func TestGlossary(t *testing.T) {
-	if !*whole {
-		t.Skip("needs -glossary, until the names are there")
-	}
 	root, err := Root(".")
 	if err != nil {
 		t.Fatal(err)
