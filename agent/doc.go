@@ -24,7 +24,8 @@
 // It signs nothing but its own structure over the origin that the browser states
 // and the portal's nonce. It answers no process of another user, and listens
 // nowhere but on loopback. It sees a PIN no longer than it takes to hand it from
-// the dialog to the card. No lock is held while a person is asked.
+// the dialog to the card. While a person is asked it holds no mutex, nor a module but for
+// the login of a PIN pad.
 //
 // # Errors
 //
