@@ -113,6 +113,7 @@ func (j *job) confirm() (Certificate, error) {
 			return j.chosen, nil
 		case wentOut:
 			out = true
+			j.closeSession() // with it, some modules do not see the card that came
 			if k := j.module.cardSession; k != nil && k.certificate.Slot.ID == j.chosen.Slot.ID {
 				j.pool.lock(j.module)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // needs says what a case wants of the card.
@@ -98,6 +99,45 @@ var cases = []testCase{
 			return l.noReader(ctx)
 		}
 		return l.untouched(outcome(l.loginWith(ctx, l.station.Remove, nil)))
+	}},
+	{"second login asks the card nothing before the PIN", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		c, err := l.usable(ctx)
+		if err == nil {
+			_, err = l.pool.Sign(ctx, l.request(c, l.pin))
+		}
+		if err != nil {
+			return outcome(err)
+		}
+		r := l.request(c, l.pin)
+		before, asked := l.station.APDUs(), int64(0)
+		r.PIN = func(context.Context, pkcs11.PINRequest) ([]byte, error) {
+			asked = l.station.APDUs() - before
+			return []byte(l.pin), nil
+		}
+		if _, err := l.pool.Sign(ctx, r); err != nil {
+			return outcome(err)
+		}
+		if asked == 0 {
+			return "nothing"
+		}
+		return "something"
+	}},
+	{"card reset by another program while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		reset := error(nil)
+		err := l.loginWith(ctx, func() { reset = pcsc.ResetCard(l.reader()) }, nil)
+		return outcome(errors.Join(reset, err))
+	}},
+	{"card out and in while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		return l.untouched(outcome(l.loginWith(ctx, func() { l.station.Remove(); l.station.Insert() }, nil)))
 	}},
 	{"card pulled while it signs", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {
@@ -228,6 +268,15 @@ func (l *lab) loginWith(ctx context.Context, typing, signing func()) error {
 	r.Signing = signing
 	_, err = l.pool.Sign(ctx, r)
 	return err
+}
+
+// reader is the name of the station's reader.
+func (l *lab) reader() string {
+	readers, err := pcsc.Readers(context.Background())
+	if err != nil || len(readers) == 0 {
+		return ""
+	}
+	return readers[0].Name
 }
 
 // untouched adds to an outcome that the card saw no PIN, or that it did.

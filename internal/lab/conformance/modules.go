@@ -18,6 +18,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // module is one column of the table.
@@ -152,9 +153,24 @@ func onStation(file, kind, reader, pin string) func(context.Context, string, nee
 		if l.station, err = virtual.NewStation(virtual.StationOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
 			return nil, err
 		}
-		l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{find(file)}})
+		if l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{find(file)}}); err == nil {
+			l.ended = watch(ctx, l.pool)
+		}
 		return l, err
 	}
+}
+
+// watch has the pool hear of PC/SC as the agent's does, and gives what ends it.
+func watch(ctx context.Context, pool *pkcs11.Pool) func() error {
+	ctx, end := context.WithCancel(ctx)
+	first, ended := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(ended)
+		pcsc.Watch(ctx, func(e pcsc.Event) { pool.Observe(e); once.Do(func() { close(first) }) })
+	}()
+	<-first
+	return func() error { end(); <-ended; return nil }
 }
 
 // another is another holder's card of the same type.
