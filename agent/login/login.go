@@ -6,8 +6,9 @@
 // A [Service] may be used from any goroutine; one login at a time asks the person.
 // It signs nothing but its own structure over the caller's origin and the portal's
 // nonce, and has a PIN no longer than it takes to hand it from the dialog to the
-// card. No lock is held while a person is asked. It knows neither sockets nor
-// messages beyond the errors of package protocol.
+// card. While a person is asked it holds no mutex, nor a module but for the login of
+// a PIN pad. It knows neither sockets nor messages beyond the errors of package
+// protocol.
 package login
 
 import (
