@@ -104,7 +104,7 @@ func New(o Options) *Cards {
 
 // Run reads the cards once and follows the readers, until ctx ends.
 func (c *Cards) Run(ctx context.Context) {
-	c.readings.onIdle(func() { c.settle(ctx) })
+	c.readings.onIdle(c.readers.mark, func(mark int) { c.settle(ctx, mark) })
 	c.readings.refresh(ctx)
 	c.Watch(ctx, func(e pcsc.Event) { c.event(ctx, e) })
 }
@@ -160,11 +160,12 @@ func (c *Cards) cardsGone(gone func(id string) bool) {
 	c.waiters.cardsGone(gone)
 }
 
-// settle is called when no reading in the background is left: a card that the
-// reading did not show is read again, since no further event would come.
-func (c *Cards) settle(ctx context.Context) {
+// settle is called when no reading in the background is left, with the mark of the
+// last: a card that the reading did not show is read again, since no further event
+// would come.
+func (c *Cards) settle(ctx context.Context, mark int) {
 	snapshot, _ := c.Pool.Snapshot()
-	if pause, more := c.readers.settled(snapshot, c.Limits.Unshown); more {
+	if pause, more := c.readers.settled(mark, snapshot, c.Limits.Unshown); more {
 		c.Logger.Debug("a reader holds a card that no module shows; reading again", "after", pause)
 		time.AfterFunc(pause, func() {
 			if ctx.Err() == nil {

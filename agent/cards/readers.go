@@ -16,14 +16,15 @@ import (
 // one has left, also while its module works. What is on the cards, only the
 // modules know.
 type readers struct {
-	mu    sync.Mutex
-	known bool  // the service answers
-	err   error // why it does not answer, once it was asked
-	ever  bool  // it has answered since the agent's start
-	list  []pcsc.Reader
-	past  map[string]bool // names of readers that were there: their slots are readers too
-	gone  map[string]bool // readers whose card left and that were not read since
-	tries int             // readings since the last event that missed a card
+	mu      sync.Mutex
+	known   bool  // the service answers
+	err     error // why it does not answer, once it was asked
+	ever    bool  // it has answered since the agent's start
+	list    []pcsc.Reader
+	past    map[string]bool // names of readers that were there: their slots are readers too
+	gone    map[string]bool // readers whose card left and that were not read since
+	tries   int             // readings since the last event that missed a card
+	changes int             // events so far that call for a reading
 }
 
 // observe notes an event and returns the readers whose card has left since the
@@ -43,6 +44,7 @@ func (r *readers) observe(e pcsc.Event) (emptied []string, differs bool) {
 	}
 	if differs {
 		r.tries = 0
+		r.changes++
 	}
 	for _, name := range emptied {
 		if r.gone == nil {
@@ -122,12 +124,26 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 // a reader before.
 const maxTries, pauseFactor = 3, 3
 
-// settled notes that the cards were read after every event so far, and says how
-// soon to read again where a card was missed: no further event would come.
-func (r *readers) settled(read pkcs11.Snapshot, first time.Duration) (pause time.Duration, more bool) {
+// mark is what settled takes of a reading that begins now.
+func (r *readers) mark() int {
 	r.mu.Lock()
-	clear(r.gone)
+	defer r.mu.Unlock()
+	return r.changes
+}
+
+// settled notes that the cards were read, and says how soon to read again where a
+// card was missed: no further event would come. A reading that began before the
+// last event, by its mark, says nothing: another one follows.
+func (r *readers) settled(mark int, read pkcs11.Snapshot, first time.Duration) (pause time.Duration, more bool) {
+	r.mu.Lock()
+	outdated := mark != r.changes
+	if !outdated {
+		clear(r.gone)
+	}
 	r.mu.Unlock()
+	if outdated {
+		return 0, false
+	}
 	_, arriving := r.without(read)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -126,3 +126,23 @@ func TestPoolObservesFirst(t *testing.T) {
 	}
 	c.Wait(10 * time.Second)
 }
+
+// TestReadingBeforeTheEvent: a reading that began before the last event is none of
+// the tries for a card that it did not show.
+func TestReadingBeforeTheEvent(t *testing.T) {
+	var r readers
+	r.observe(fakes.Empty(0))
+	before := r.mark()
+	r.observe(fakes.Present(1))
+	if _, more := r.settled(before, pkcs11.Snapshot{}, time.Millisecond); more || !r.searching() {
+		t.Errorf("reads again: %v, searching: %v", more, r.searching())
+	}
+	for try := range maxTries {
+		if _, more := r.settled(r.mark(), pkcs11.Snapshot{}, time.Millisecond); !more {
+			t.Errorf("no reading after try %d", try)
+		}
+	}
+	if _, more := r.settled(r.mark(), pkcs11.Snapshot{}, time.Millisecond); more || r.searching() {
+		t.Error("never gives up")
+	}
+}

@@ -27,11 +27,14 @@ type readings struct {
 	nextEnd chan struct{} // closed at the end of the next reading
 	err     error
 	changed []func(pkcs11.Snapshot)
-	idle    func() // called when no reading in the background is left
+	// idle is called when no reading in the background is left, with what mark
+	// returned before the last of them began.
+	idle func(mark int)
+	mark func() int
 }
 
 func newReadings(pool Pool, now func() time.Time, log *slog.Logger) *readings {
-	return &readings{pool: pool, now: now, log: log, nextEnd: make(chan struct{}), idle: func() {}}
+	return &readings{pool: pool, now: now, log: log, nextEnd: make(chan struct{}), idle: func(int) {}, mark: func() int { return 0 }}
 }
 
 func (r *readings) onChange(f func(pkcs11.Snapshot)) {
@@ -40,11 +43,12 @@ func (r *readings) onChange(f func(pkcs11.Snapshot)) {
 	r.changed = append(r.changed, f)
 }
 
-// onIdle has f called each time that no reading in the background is left.
-func (r *readings) onIdle(f func()) {
+// onIdle has f called each time that no reading in the background is left, with
+// what mark returned before the last of them began.
+func (r *readings) onIdle(mark func() int, f func(mark int)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.idle = f
+	r.mark, r.idle = mark, f
 }
 
 // read reads now.
@@ -98,9 +102,12 @@ func (r *readings) refresh(ctx context.Context) {
 	}
 	done := make(chan struct{})
 	r.running = done
+	mark, idle := r.mark, r.idle
 	go func() {
 		defer close(done)
+		before := 0
 		for more := true; more; {
+			before = mark()
 			if _, err := r.read(ctx); err != nil && ctx.Err() == nil {
 				r.log.Warn("cards cannot be read", "error", err)
 			}
@@ -112,10 +119,7 @@ func (r *readings) refresh(ctx context.Context) {
 			}
 			r.mu.Unlock()
 		}
-		r.mu.Lock()
-		idle := r.idle
-		r.mu.Unlock()
-		idle()
+		idle(before)
 	}()
 }
 
