@@ -98,7 +98,7 @@ func (c *child) close() {
 		info, err := c.module.SlotInfo(c.slots[session])
 		_ = c.module.Logout(session)
 		if err == nil {
-			// C_Logout tells the card nothing with several modules.
+			// C_Logout sends nothing to the card with several modules.
 			_ = pcsc.ResetCard(trim(info.SlotDescription))
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// observe tells the pool what PC/SC says now, as the agent's watch does.
+// observe has the pool hear what PC/SC says now, as the agent's watch does.
 func observe(t testing.TB, p *Pool) {
 	t.Helper()
 	readers, err := pcsc.Readers(t.Context())

@@ -29,7 +29,7 @@ type driver interface {
 	Logout(s p11.SessionHandle) error
 	SignInit(s p11.SessionHandle, m *p11.Mechanism, key p11.ObjectHandle) error
 	Sign(s p11.SessionHandle, data []byte) ([]byte, error)
-	// Gone tells that no further call can succeed: the module's process ended.
+	// Gone reports that no further call can succeed: the module's process ended.
 	Gone() bool
 	Close() error
 }
@@ -47,7 +47,7 @@ var libraries = struct {
 	byPath map[string]*library
 }{byPath: map[string]*library{}}
 
-// checkFile tells what is no module without loading it.
+// checkFile recognises what is no module without loading it.
 func checkFile(path string) error {
 	if !filepath.IsAbs(path) {
 		return &Error{Op: "the path of a module must be absolute", Path: path, Kind: ErrNotPKCS11}

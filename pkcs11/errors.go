@@ -47,7 +47,7 @@ func (e *Error) Error() string {
 // Unwrap gives the kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
-// PINError says what the card told after a wrong PIN; it goes with
+// PINError has what the card says after a wrong PIN; it goes with
 // ErrPINIncorrect or ErrPINLocked.
 type PINError struct{ FinalTry, CountLow, Locked bool }
 
@@ -74,7 +74,7 @@ var kinds = map[p11.Error]error{
 	p11.CKR_TOKEN_NOT_PRESENT:        ErrCardRemoved,
 	p11.CKR_DEVICE_REMOVED:           ErrCardRemoved,
 	p11.CKR_SLOT_ID_INVALID:          ErrCardRemoved,
-	// Modules tell of a pulled card in these ways too.
+	// Modules report a pulled card in these ways too.
 	p11.CKR_SESSION_HANDLE_INVALID: ErrCardRemoved,
 	p11.CKR_OBJECT_HANDLE_INVALID:  ErrCardRemoved,
 }

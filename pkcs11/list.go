@@ -15,7 +15,7 @@ import (
 
 // read lists a module's slots and certificates. With the lease held.
 func (p *Pool) read(m *module) *reading {
-	// What PC/SC tells from here on, the reading may not have seen.
+	// What PC/SC says from here on, the reading may not have seen.
 	b := p.basis()
 	r := p.readOnBasis(m, b)
 	if r.err != nil {
@@ -103,7 +103,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 		}
 	}
 	if len(r.slots) == 0 && failed != nil {
-		return &reading{err: failed} // not "no reader": it cannot tell
+		return &reading{err: failed} // not "no reader": that is not known
 	}
 	r.complete = failed == nil && r.covers(unknown)
 	return r
@@ -248,7 +248,7 @@ func openSession(d driver, slot uint) (p11.SessionHandle, error) {
 	return session, err
 }
 
-// keyWithoutPIN tells a key that can be used without logging in: on a token
+// keyWithoutPIN recognises a key that can be used without logging in: on a token
 // that asks for no login at all, or a key object seen before login that is not
 // private.
 func keyWithoutPIN(d driver, session p11.SessionHandle, c Certificate) (bool, error) {

@@ -80,7 +80,7 @@ func startModuleProcess(path, initString string, limits Limits) (driver, error) 
 	return r, nil
 }
 
-// Gone tells that the process has ended and no further call can succeed.
+// Gone reports that the process has ended and no further call can succeed.
 func (r *moduleProcess) Gone() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// Observe tells the pool what PC/SC said. Whoever watches the readers calls it
+// Observe notes what PC/SC said. Whoever watches the readers calls it
 // with every event, also those with an error, before anything else is done with
 // it: as long as nothing is said to have changed, a reading holds, and a login
 // reads nothing again. A pool that observes nothing reads for each login. It
@@ -75,8 +75,8 @@ func (p *Pool) basis() basis {
 // clocks differ by when they are read one after the other.
 const shortSleep = 200 * time.Millisecond
 
-// comparable reports whether nothing could happen between the two that no event
-// told of.
+// comparable reports whether nothing could happen between the two without an
+// event.
 func (b basis) comparable(now basis) bool {
 	return b.known && now.known && b.epoch == now.epoch && now.slept-b.slept < shortSleep
 }

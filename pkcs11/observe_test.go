@@ -231,8 +231,8 @@ func TestEventDuringReading(t *testing.T) {
 	}
 }
 
-// Slots that are no PC/SC readers are read each time; so are all, where nobody
-// tells of PC/SC, and one of whose two readers it cannot be said which it is.
+// Slots that are no PC/SC readers are read each time; so are all, where nothing
+// is heard of PC/SC, and one of whose two readers it cannot be said which it is.
 func TestReadEachTime(t *testing.T) {
 	for name, change := range map[string]func(p *Pool, pc *service){
 		"not every slot is a reader": func(_ *Pool, pc *service) { pc.readers = pc.readers[1:]; pc.publish() },
@@ -312,7 +312,7 @@ func TestUnknownCardBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := reads(f, func() { current(t, p) }); n == 0 {
-		t.Error("a card that was not seen is not looked for")
+		t.Error("a card that was not seen is not awaited")
 	}
 }
 

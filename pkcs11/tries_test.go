@@ -85,7 +85,7 @@ func TestTriesWhileThePersonTypes(t *testing.T) {
 			if len(d.asked) != c.windows || !sameTries(last, c.last) || f.record() != c.calls {
 				t.Errorf("%d windows, the last %+v, calls %q", len(d.asked), last, f.record())
 			}
-			// Who shows what is known of the card is told too.
+			// Who shows what is known of the card hears of it.
 			snapshot, _ := p.Snapshot()
 			if now := authenticationIn(t, snapshot, "cps").Slot.Token; now.PINFinalTry != (c.set&p11.CKF_USER_PIN_FINAL_TRY != 0) {
 				t.Errorf("the snapshot says %+v", now)
@@ -106,7 +106,7 @@ func TestTriesUnchanged(t *testing.T) {
 	r.PIN = func(ctx context.Context, _ PINRequest) ([]byte, error) {
 		windows++
 		<-read
-		m := p.modules[0] // until what was read is judged
+		m := p.modules[0] // until what was read is compared
 		if err := p.acquire(ctx, m); err != nil {
 			t.Error(err)
 		}

@@ -235,7 +235,7 @@ func TestVirtualKeyWithoutPIN(t *testing.T) {
 	}
 }
 
-// eachWatched is eachType with a pool that nobody tells of PC/SC, and with one that
+// eachWatched is eachType with a pool that hears nothing of PC/SC, and with one that
 // hears each event.
 func eachWatched(t *testing.T, do func(t *testing.T, kind string, watch func(p *Pool))) {
 	eachType(t, func(t *testing.T, kind string) {

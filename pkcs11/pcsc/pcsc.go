@@ -3,7 +3,7 @@
 // to a card and knows nothing of PKCS#11.
 //
 // The service's library is loaded when it is first needed, so that a program
-// runs without it; [ErrNoLibrary] and [ErrNoService] tell. All functions may be
+// runs without it; [ErrNoLibrary] and [ErrNoService] say so. All functions may be
 // called concurrently.
 package pcsc
 
@@ -68,7 +68,7 @@ const (
 	stateChanged uint32 = 0x0002
 )
 
-// pnp is the name under which the service tells of readers that come and go.
+// pnp is the name under which the service reports readers that come and go.
 const pnp = `\\?PnP?\Notification`
 
 // readerState is one line of SCardGetStatusChange.
@@ -109,7 +109,7 @@ func Watch(ctx context.Context, changed func(Event)) {
 	}
 }
 
-// Readers is what the service tells now: ErrNoLibrary, ErrNoService, or the error
+// Readers is what the service says now: ErrNoLibrary, ErrNoService, or the error
 // of ctx. It costs no wait for a change.
 func Readers(ctx context.Context) ([]Reader, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -129,7 +129,7 @@ func Readers(ctx context.Context) ([]Reader, error) {
 	}
 }
 
-// session watches until the service goes away; reached tells whether it was
+// session watches until the service goes away; reached reports whether it was
 // there.
 func session(ctx context.Context, restarted bool, changed func(Event)) (reached bool, err error) {
 	lib, err := load()
@@ -152,12 +152,12 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 		}
 		states := merge(known, names)
 		if known == nil && len(names) == 0 {
-			// No wait would tell that there is no reader.
+			// No wait would end because there is no reader.
 			changed(event(nil, restarted))
 			known, restarted, reached = states, false, true
 		}
 		if known != nil && len(event(states[1:], false).Readers) < len(event(known[1:], false).Readers) {
-			// A reader went while nobody waited: no wait would tell.
+			// A reader went while nobody waited: no wait would end.
 			changed(event(states[1:], restarted))
 			known, restarted = states, false
 		}
@@ -191,7 +191,7 @@ var settling = []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, ti
 
 // compareOnceBlocked ends a wait that began with another list of readers than
 // there is: one that came after the list was made and before the wait began is
-// never told. After a few seconds no such wait is left, and nothing is asked
+// never reported. After a few seconds no such wait is left, and nothing is asked
 // any more.
 func compareOnceBlocked(lib *library, handle uintptr, names []string, over <-chan struct{}) {
 	for _, pause := range settling {
@@ -271,7 +271,7 @@ func event(states []readerState, restarted bool) Event {
 }
 
 // ResetCard resets the card in the reader, so that it forgets every PIN that it
-// was shown. Other programs that hold the card are told (SCARD_W_RESET_CARD)
+// was shown. Other programs that hold the card are notified (SCARD_W_RESET_CARD)
 // and have to show the PIN again. It fails where another program has the reader
 // for itself.
 func ResetCard(reader string) error {
@@ -320,7 +320,7 @@ func State(description string) (Reader, error) {
 	}
 	for _, name := range names {
 		if Same(name, description) {
-			// A state that is not known yet is told at once.
+			// A state that is not known yet is answered at once.
 			state := []readerState{{name: name}}
 			err := lib.statusChange(handle, state)
 			return Reader{Name: name, Present: state[0].event&statePresent != 0, Count: uint16(state[0].event >> 16)}, err

@@ -5,7 +5,7 @@
 // The module runs in this process, so the environment that its libraries read,
 // such as PCSCLITE_CSOCK_NAME, is this program's. A Program is used by one
 // goroutine at a time. It is for virtual cards: it takes a wrong PIN to the card
-// as often as it is told to.
+// as often as it is asked to.
 package bareprogram
 
 import (
