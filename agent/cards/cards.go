@@ -10,6 +10,7 @@ package cards
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
@@ -95,8 +96,8 @@ func New(o Options) *Cards {
 	o.Limits = o.Limits.withDefaults()
 	c := &Cards{Options: o}
 	c.readings = newReadings(o.Pool, o.Now, o.Logger)
-	c.readings.onChange(func(s pkcs11.Snapshot) {
-		c.cardsGone(func(id string) bool { return !Has(s, id) })
+	c.readings.onChange(func(before []string, s pkcs11.Snapshot) {
+		c.cardsGone(before, func(id string) bool { return !Has(s, id) })
 		c.Changed()
 	})
 	return c
@@ -146,18 +147,18 @@ func (c *Cards) readerEmptied(reader string) {
 		}
 		return false
 	}
-	c.cardsGone(on)
-	for _, each := range snapshot.Certificates {
-		if on(each.ID) && c.Pool.HasCardSession(each.ID) {
-			c.SessionCardRemoved()
-		}
-	}
+	c.cardsGone(certificateIDs(snapshot), on)
 }
 
-// cardsGone notifies of cards that have left, and closes the dialogs about them.
-func (c *Cards) cardsGone(gone func(id string) bool) {
+// cardsGone notifies of cards that have left, closes the dialogs about them, and
+// ends the card session of one of those that were shown. A reading may notice it
+// before PC/SC does, and then shows the card no more when the event comes.
+func (c *Cards) cardsGone(shown []string, gone func(id string) bool) {
 	c.Removed(gone)
 	c.waiters.cardsGone(gone)
+	if slices.ContainsFunc(shown, func(id string) bool { return gone(id) && c.Pool.HasCardSession(id) }) {
+		c.SessionCardRemoved()
+	}
 }
 
 // settle is called when no reading in the background is left, with the mark of the
@@ -177,9 +178,14 @@ func (c *Cards) settle(ctx context.Context, mark int) {
 }
 
 // Current is what a login goes by: the last reading of each module as long as it
-// holds, and a new one where nothing says that it does.
+// holds, and a new one where nothing says that it does. Only a new one may refuse a
+// login: what a module once could not read of a card, it may read the next time.
 func (c *Cards) Current(ctx context.Context) (pkcs11.Snapshot, error) {
-	return c.readings.note(ctx, c.Pool.Current)
+	s, err := c.readings.note(ctx, c.Pool.Current)
+	if err != nil || len(Fitting(s)) > 0 || !HasCard(s) && !c.readers.unread(s) {
+		return s, err
+	}
+	return c.readings.read(ctx)
 }
 
 // Refresh reads the cards in the background; where a reading runs, once more
@@ -262,6 +268,13 @@ func HasCard(s pkcs11.Snapshot) bool {
 		}
 	}
 	return false
+}
+
+func certificateIDs(s pkcs11.Snapshot) (ids []string) {
+	for _, c := range s.Certificates {
+		ids = append(ids, c.ID)
+	}
+	return ids
 }
 
 // Has reports whether the certificate is on a card.

@@ -119,6 +119,12 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 	return now, arriving
 }
 
+// unread reports that a reader holds a card that was not read, as far as PC/SC says.
+func (r *readers) unread(read pkcs11.Snapshot) bool {
+	_, arriving := r.without(read)
+	return arriving
+}
+
 // maxTries is how often a card that a reader holds and no module showed is read
 // for again, after pauses that grow: a module may serve for a while what it saw of
 // a reader before.

@@ -73,7 +73,7 @@ func TestReadingsAreNotLost(t *testing.T) {
 	l := newReadings(pool, time.Now, slog.New(slog.DiscardHandler))
 	var n atomic.Int32
 	first := make(chan struct{})
-	l.onChange(func(pkcs11.Snapshot) {
+	l.onChange(func([]string, pkcs11.Snapshot) {
 		if n.Add(1) == 1 {
 			l.refresh(t.Context())
 			l.refresh(t.Context())

@@ -21,12 +21,13 @@ type readings struct {
 	mu      sync.Mutex
 	last    time.Time // end of the last reading
 	before  []string  // what the last reading showed
+	shown   []string  // the IDs of its certificates
 	known   bool      // the first reading has ended, well or not
 	running chan struct{}
 	repeat  bool          // asked for while one ran: something changed meanwhile
 	nextEnd chan struct{} // closed at the end of the next reading
 	err     error
-	changed []func(pkcs11.Snapshot)
+	changed []func(before []string, now pkcs11.Snapshot)
 	// idle is called when no reading in the background is left, with what mark
 	// returned before the last of them began.
 	idle func(mark int)
@@ -37,7 +38,9 @@ func newReadings(pool Pool, now func() time.Time, log *slog.Logger) *readings {
 	return &readings{pool: pool, now: now, log: log, nextEnd: make(chan struct{}), idle: func(int) {}, mark: func() int { return 0 }}
 }
 
-func (r *readings) onChange(f func(pkcs11.Snapshot)) {
+// onChange has f called after a reading that showed something else than the one
+// before, with the IDs of the certificates that that one showed.
+func (r *readings) onChange(f func(before []string, now pkcs11.Snapshot)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.changed = append(r.changed, f)
@@ -66,19 +69,19 @@ func (r *readings) note(ctx context.Context, read func(context.Context) (pkcs11.
 	for _, s := range snapshot.Slots {
 		ids = append(ids, s.Module+"\n"+s.Description+"\n"+pinFlags(s.Token))
 	}
-	for _, c := range snapshot.Certificates {
-		ids = append(ids, c.ID)
-	}
+	shown := certificateIDs(snapshot)
+	ids = append(ids, shown...)
 	r.mu.Lock()
 	differs := !r.known || !slices.Equal(ids, r.before) || (err == nil) != (r.err == nil)
 	r.last, r.before, r.known, r.err = r.now(), ids, true, err
-	changed := r.changed
+	before, changed := r.shown, r.changed
+	r.shown = shown
 	close(r.nextEnd)
 	r.nextEnd = make(chan struct{})
 	r.mu.Unlock()
 	if differs {
 		for _, f := range changed {
-			f(snapshot)
+			f(before, snapshot)
 		}
 	}
 	return snapshot, err
