@@ -98,6 +98,7 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 	defer cancel(nil)
 	ctx, end := a.Cards.WhilePresent(ctx, c)
 	defer end()
+	signing, replaced := ctx, false
 	var pinPadEnded chan struct{}
 	defer func() {
 		endPINPad()
@@ -111,6 +112,10 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
 			a.Progress(protocol.AskingPIN)
 			dialog := a.dialog(ask, last)
+			dialog.Replaced, replaced = replaced, true
+			if !prompt.ReplacesPIN(a.Prompter) {
+				ctx = signing // which does not end where the card has other tries than are shown
+			}
 			if !ask.Token.ProtectedPath {
 				return a.askPIN(ctx, dialog)
 			}

@@ -14,6 +14,7 @@ import (
 type desktop struct {
 	pinentry *Pinentry
 	own      platform
+	window   bool // there is a window of our own to show, given a display
 	log      *slog.Logger
 
 	mu       sync.Mutex
@@ -23,6 +24,7 @@ type desktop struct {
 
 func newDialogs(o Options) Prompter {
 	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger}), log: o.Logger}
+	d.window = len(o.Window) > 0
 	d.own = platform{show: window{command: o.Window}.show, pin: nil} // only pinentry asks for the PIN
 	return d
 }
@@ -57,14 +59,18 @@ func (d *desktop) note(c Caller, err error) {
 
 // awaited reports whether the person expects this PIN dialog: after a yes to the same
 // site, which counts once, or after an entry that was wrong. Where a page was refused,
-// or has its token, and asks anew at once, the person may be typing.
+// or has its token, and asks anew at once, the person may be typing; and certainly
+// where the dialog replaces another one.
 func (d *desktop) awaited(p PIN) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	lately := d.origin == p.Caller.Origin && time.Since(d.answered) < justAnswered
 	d.answered = time.Time{}
-	return lately || p.WrongPIN || p.LengthHint
+	return !p.Replaced && (lately || p.WrongPIN || p.LengthHint)
 }
+
+// ReplacesPIN implements Replacing: only a window of our own waits for quiet.
+func (d *desktop) ReplacesPIN() bool { return d.window && OwnWindow(d.pinentry.program) }
 
 // awaitQuiet returns when nobody types any more. pinentry accepts every key at once,
 // and an Enter would send what was meant for the browser to the card as a PIN. Where

@@ -110,17 +110,20 @@ func TestAwaitQuiet(t *testing.T) {
 		shown  int
 		err    error
 	}{
-		"quiet":                {nil, nil, PIN{}, 1, nil},
-		"closed":               {ErrCancelled, nil, PIN{}, 1, ErrCancelled},
-		"no such window":       {ErrUnavailable, nil, PIN{}, 1, nil},
-		"page closed":          {context.Canceled, nil, PIN{}, 1, context.Canceled},
-		"just allowed":         {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil},
-		"just refused":         {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
-		"another site allowed": {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
-		"allowed and used":     {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
-		"allowed a while ago":  {nil, func(d *desktop) { d.note(site, nil); d.answered = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
-		"after a wrong PIN":    {nil, nil, PIN{WrongPIN: true}, 0, nil},
-		"after a wrong length": {nil, nil, PIN{LengthHint: true}, 0, nil},
+		"quiet":                         {nil, nil, PIN{}, 1, nil},
+		"closed":                        {ErrCancelled, nil, PIN{}, 1, ErrCancelled},
+		"no such window":                {ErrUnavailable, nil, PIN{}, 1, nil},
+		"page closed":                   {context.Canceled, nil, PIN{}, 1, context.Canceled},
+		"just allowed":                  {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil},
+		"just refused":                  {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
+		"another site allowed":          {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
+		"allowed and used":              {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
+		"allowed a while ago":           {nil, func(d *desktop) { d.note(site, nil); d.answered = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
+		"after a wrong PIN":             {nil, nil, PIN{WrongPIN: true}, 0, nil},
+		"after a wrong length":          {nil, nil, PIN{LengthHint: true}, 0, nil},
+		"replaced after a wrong PIN":    {nil, nil, PIN{WrongPIN: true, Replaced: true}, 1, nil},
+		"replaced after a wrong length": {nil, nil, PIN{LengthHint: true, Replaced: true}, 1, nil},
+		"replaced, just allowed":        {nil, func(d *desktop) { d.note(site, nil) }, PIN{Replaced: true}, 1, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := answering(t, map[string]any{"pin": []string{"1234"}})
@@ -161,6 +164,28 @@ func TestAwaitQuiet(t *testing.T) {
 				t.Error("the PIN itself counts as a yes")
 			}
 		})
+	}
+}
+
+// TestReplacesPIN: a PIN dialog is replaced only where a window of ours waits for quiet.
+func TestReplacesPIN(t *testing.T) {
+	ours := []string{"/usr/bin/window"}
+	for name, c := range map[string]struct {
+		display, program string
+		window           []string
+		want             bool
+	}{
+		"our window":               {":65000", "", ours, true},
+		"no window":                {":65000", "", nil, false},
+		"no display":               {"", "", ours, false},
+		"a program asks all":       {":65000", "/usr/bin/pinentry-qt", ours, false},
+		"it asks for the PIN only": {":65000", "/usr/bin/pinentry-gnome3", ours, true},
+	} {
+		t.Setenv("DISPLAY", c.display)
+		t.Setenv("WAYLAND_DISPLAY", "")
+		if got := ReplacesPIN(New(Options{Program: c.program, Window: c.window})); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 

@@ -16,7 +16,12 @@ type platform struct {
 	// pin shows a dialog with an entry that hides what is typed; most is the
 	// greatest length in characters, 0 where unknown.
 	pin func(ctx context.Context, r dialog.Request, most int) ([]byte, error)
+	// quiet says that the dialogs swallow what is typed until the person stops.
+	quiet bool
 }
+
+// ReplacesPIN implements Replacing.
+func (p platform) ReplacesPIN() bool { return p.quiet }
 
 func (p platform) answered(ctx context.Context, r dialog.Request) error {
 	_, err := p.show(ctx, r)

@@ -51,6 +51,22 @@ type PIN struct {
 	PINPad     bool // typed on the reader: the dialog only says so
 	LengthHint bool // the last entry had a wrong length and did not go to the card
 	Unsure     bool // whether the card accepted the last entry is unknown
+	Replaced   bool // it opens in the place of one that was closed while the person may have been typing
+}
+
+// Replacing is a Prompter that may open a PIN dialog in the place of another one. No
+// other does: what the person goes on typing would be the rest of a PIN, and Enter
+// would send that to the card.
+type Replacing interface {
+	// ReplacesPIN reports whether a dialog with PIN.Replaced waits, as the first
+	// one does, until the person types no more.
+	ReplacesPIN() bool
+}
+
+// ReplacesPIN reports whether p may open a PIN dialog in the place of another one.
+func ReplacesPIN(p Prompter) bool {
+	r, is := p.(Replacing)
+	return is && r.ReplacesPIN()
 }
 
 // Prompter asks the person. lang is "fr" or "en".
