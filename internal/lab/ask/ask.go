@@ -1,6 +1,7 @@
-// Package ask puts one question of package prompt as data, so that a test can
-// ask every dialog alike, also from another process or in wine. It is for tests
-// and for pictures of the dialogs; an answer may hold a PIN.
+// Package ask makes a question of package prompt from data, so that a test can show
+// every dialog in the same way, even from another process or in wine. Put may be
+// called concurrently where the prompter allows it. The package is for tests and
+// pictures of the dialogs only: an answer may hold a PIN.
 package ask
 
 import (
@@ -18,23 +19,23 @@ var Kinds = []string{"consent", "confirm", "always", "choose", "pin", "insert", 
 type Question struct {
 	Kind    string // one of Kinds
 	Lang    string
-	Seconds float64 // 0: no limit
+	Seconds float64 // the time limit; 0 for none
 	Caller  prompt.Caller
 	Holders []prompt.Holder
-	PIN     prompt.PIN // its caller and holder are those above
+	PIN     prompt.PIN // without caller and holder, which are those above
 	Title   string
 	Text    string
-	Program string // a pinentry program, for everything
+	Program string // a pinentry program to use for all dialogs
 }
 
-// Answer is what came of it.
+// Answer is the outcome of a question.
 type Answer struct {
 	Row   int    `json:"row"`
 	PIN   string `json:"pin,omitempty"`
 	Error string `json:"error,omitempty"` // cancelled, timeout, unavailable, ended, or another's text
 }
 
-// Put asks. The error's words are those of Answer.
+// Put asks the question. Its errors are in Answer.
 func Put(ctx context.Context, asker prompt.Prompter, q Question) (a Answer) {
 	var err error
 	switch q.Kind {

@@ -1,7 +1,6 @@
-// Command autopin is a pinentry program that answers by itself: it stands for
-// the fingers of a person in tests and in the demonstration. It reads its
-// script from its own path with ".json" added, and writes what it was asked
-// into the script's log, never the PIN.
+// Command autopin is a pinentry program that answers by itself, in a person's place
+// in tests and in the demonstration. It reads its script from its own path with
+// ".json" added, and writes what it was asked into the script's log, never the PIN.
 package main
 
 import (
@@ -16,15 +15,15 @@ import (
 	"strings"
 )
 
-// script says what to answer. Each process is one dialog, so that the answers
-// already given are counted in a file; the last of a list repeats.
+// script says what to answer. Each process is one dialog, so a file counts the
+// answers used; the last of a list repeats.
 type script struct {
 	PIN     []string `json:"pin"`     // a PIN, or cancel, hang, die
 	Confirm []string `json:"confirm"` // ok, notok, cancel, hang, die
-	Insert  string   `json:"insert"`  // of a dialog with one button: cancel; "" waits
+	Insert  string   `json:"insert"`  // for a dialog with one button: cancel; "" waits
 	Log     string   `json:"log"`
-	// Socket, where set, is a Unix socket that is told of each GETPIN by a
-	// connection; the line that comes back is the PIN, or one of its words.
+	// Socket, where set, is a Unix socket that gets a connection for each GETPIN;
+	// the line it answers is the PIN, or another of PIN's values.
 	Socket string `json:"socket"`
 }
 
@@ -121,7 +120,7 @@ func (s script) getPIN(path string) string {
 	return ""
 }
 
-// askSocket gives "die" where nobody answers.
+// askSocket returns the socket's answer, "die" where there is none.
 func askSocket(path string) string {
 	conn, err := net.Dial("unix", path)
 	if err != nil {
@@ -149,13 +148,13 @@ func (s script) confirm(path string) string {
 	return cancelled
 }
 
-// hang waits as a person who does nothing: until the program is ended, or the
-// one that asked is gone.
+// hang waits, as for a person who does nothing, until the program is killed or its
+// parent is gone.
 var hang func()
 
-// next takes the list's next answer.
+// next returns the list's next answer and counts it as used.
 func next(counter string, list []string) string {
-	text, _ := os.ReadFile(counter) // absent: none given yet
+	text, _ := os.ReadFile(counter) // absent before the first answer
 	n, _ := strconv.Atoi(string(text))
 	if err := os.WriteFile(counter, []byte(strconv.Itoa(n+1)), 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, "autopin:", err)

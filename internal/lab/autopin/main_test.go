@@ -33,7 +33,7 @@ func scripted(t *testing.T, script map[string]any) (program, log string) {
 	return program, log
 }
 
-// say runs one process and returns what it answers to the lines.
+// say runs one process and returns its answer to the lines.
 func say(t *testing.T, program, lines string) (string, error) {
 	t.Helper()
 	cmd := exec.Command(program)
@@ -46,8 +46,7 @@ func say(t *testing.T, program, lines string) (string, error) {
 	return answers, err
 }
 
-// TestScript: each process is one dialog and takes the next answer; the last
-// repeats.
+// TestScript: each process is one dialog and uses the next answer; the last repeats.
 func TestScript(t *testing.T) {
 	program, log := scripted(t, map[string]any{
 		"pin": []string{"0000", "cancel", "%1234"}, "confirm": []string{"ok", "notok", "cancel", "die", "ok"}, "insert": "cancel",
@@ -74,15 +73,15 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(text), "1234") || strings.Contains(string(text), "0000") {
-		t.Errorf("a PIN stands in the log:\n%s", text)
+		t.Errorf("a PIN is in the log:\n%s", text)
 	}
 	if strings.Count(string(text), "GETPIN answered\n") != 3 || !strings.Contains(string(text), "SETDESC a%0Ab\n") {
 		t.Errorf("log:\n%s", text)
 	}
 }
 
-// TestUnanswered: a dialog nobody answers stands until the one that asked is gone,
-// and no longer.
+// TestUnanswered: a dialog that nobody answers lasts until its parent is gone, and
+// no longer.
 func TestUnanswered(t *testing.T) {
 	for name, c := range map[string]struct {
 		script  map[string]any
@@ -123,7 +122,7 @@ func TestUnanswered(t *testing.T) {
 			}
 			var exit *exec.ExitError
 			if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Errorf("not ended by itself: %v", err)
+				t.Errorf("it did not end by itself: %v", err)
 			}
 			if text, err := os.ReadFile(log); err != nil || string(text) != c.request+"\n" {
 				t.Errorf("log %q, %v", text, err)
@@ -132,7 +131,7 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
-// TestSocket: a test that wants to know when the PIN is asked answers itself.
+// TestSocket: a test that must know when the PIN is asked for answers itself.
 func TestSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", socket)

@@ -1,11 +1,10 @@
-// Package bareprogram is the least that a login costs a card: a program that
-// calls a PKCS#11 module itself, without an agent around it, and makes one
-// signature in each login. The agent is measured against it.
+// Package bareprogram is the login that costs a card least: a program that calls a
+// PKCS#11 module itself, without an agent, and makes one signature in each login.
+// The agent is measured against it.
 //
-// The module runs in this process, so the environment that its libraries read,
-// such as PCSCLITE_CSOCK_NAME, is this program's. A Program is used by one
-// goroutine at a time. It is for virtual cards: it takes a wrong PIN to the card
-// as often as it is asked to.
+// The module runs in this process, so that its libraries read this process's
+// environment, such as PCSCLITE_CSOCK_NAME. A Program is for one caller at a time.
+// It is for virtual cards only: it never protects a card from wrong PINs.
 package bareprogram
 
 import (
@@ -21,7 +20,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// Program has its module initialised and its slot known.
+// Program is a program with the module initialised and the slot known.
 type Program struct {
 	module *p11.Ctx
 	slot   uint
@@ -30,11 +29,11 @@ type Program struct {
 
 var errNoCard = errors.New("bareprogram: no card")
 
-// Open initialises the module and takes the first slot with a card.
+// Open initialises the module and chooses the first slot with a card.
 func Open(module string) (*Program, error) {
 	p := &Program{module: p11.New(module)}
 	if p.module == nil {
-		return nil, fmt.Errorf("bareprogram: %s is no PKCS#11 module", module)
+		return nil, fmt.Errorf("bareprogram: %s is not a PKCS#11 module", module)
 	}
 	if err := p.module.Initialize(); err != nil {
 		p.module.Destroy()
@@ -60,18 +59,18 @@ func (p *Program) find() error {
 	return err
 }
 
-// Close ends the module.
+// Close finalises the module.
 func (p *Program) Close() error {
 	err := p.module.Finalize()
 	p.module.Destroy()
 	return err
 }
 
-// Step is called after each step of a login with its name in PKCS#11 v2.40.
+// Step is called after each step of a login, with its name in PKCS#11 v2.40.
 type Step func(name string)
 
-// Login logs in, signs with the private key of that CKA_ID, logs out, and resets
-// the card, so that it is as locked afterwards as after a login by the agent.
+// Login logs in, signs with the private key that has keyID as its CKA_ID, logs out,
+// and resets the card, so that it is locked afterwards as after the agent's login.
 func (p *Program) Login(pin string, keyID []byte, step Step) error {
 	session, err := p.module.OpenSession(p.slot, p11.CKF_SERIAL_SESSION)
 	if err != nil {
@@ -118,13 +117,13 @@ func (p *Program) sign(session p11.SessionHandle, keyID []byte, step Step) error
 	return nil
 }
 
-// digestInfo is the DER before a SHA-256 digest (RFC 8017, 9.2, note 1).
+// digestInfo is the DER that precedes a SHA-256 digest (RFC 8017, 9.2, note 1).
 var digestInfo = []byte{
 	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
 }
 
-// key chooses by CKA_ID: the first key that signs may be the one of the
-// signature certificate.
+// key chooses by CKA_ID, because the first key that signs may be the signature
+// certificate's.
 func (p *Program) key(session p11.SessionHandle, id []byte) (p11.ObjectHandle, error) {
 	err := p.module.FindObjectsInit(session, []*p11.Attribute{
 		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_SIGN, true),

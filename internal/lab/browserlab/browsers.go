@@ -1,23 +1,24 @@
 // Package browserlab plays a login by card in a real Chromium and a real Firefox,
 // in a window, with the browser's own question answered by real clicks, and
-// compares what the person then reads with what expected.toml says, with its
-// source, before the run.
+// compares what the person then reads with what expected.toml states beforehand,
+// with its source.
 //
-// Portal, agent, card and browsers are the real ones; a pinentry that answers
-// stands for the person at the card, and a proxy for a portal whose headers are
-// not the reference portal's. It runs on Linux, for one caller at a time.
+// Portal, agent and browsers are real, the card is SoftHSM's; a pinentry that
+// answers replaces the person at the card, and a proxy changes the portal's
+// headers where a case needs others. It runs on Linux, for one caller at a time,
+// and never uses the person's own desktop or profiles.
 package browserlab
 
-// Browsers are the columns.
+// Browsers are the browsers of the table.
 var Browsers = []string{"Chromium", "Firefox"}
 
 // Options say what to play. Dir and Bin are required.
 type Options struct {
-	Dir      string // for everything but the pictures; its name is short, as a socket's is
-	Bin      string // where the programs are
+	Dir      string // for everything but the pictures; its name must be short, as a socket's must
+	Bin      string // the folder of the programs
 	Pictures string
 	Quick    bool   // only the cells of `make test`
-	Only     string // cases whose name holds this
-	Browser  string // this one only
+	Only     string // only cases whose name contains this
+	Browser  string // only this browser; "" for all
 	Done     func(Row)
 }

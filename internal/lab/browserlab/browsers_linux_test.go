@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The cells that show most in a short time; `make browsers` plays all.
+// The most important cells, in a short time; `make browsers` plays all.
 func TestBrowsers(t *testing.T) {
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/...", "./internal/lab/autopin")
@@ -42,8 +42,8 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
-// The file of expectations knows every case and no other, each with a source,
-// and excepts browsers that exist only.
+// The file of expectations has every case and no other, each with a source, and
+// its exceptions name existing browsers.
 func TestExpectations(t *testing.T) {
 	all, err := expected()
 	if err != nil {
@@ -76,12 +76,12 @@ func TestExpectations(t *testing.T) {
 		}
 	}
 	for name := range all {
-		t.Errorf("%s is expected and no case", name)
+		t.Errorf("%s is expected but is not a case", name)
 	}
 }
 
-// Sentences that were changed are changed here too, before the whole table is
-// played: it plays in English where the quick cells do not.
+// The expected texts are texts of the product, so that a change of one is noticed
+// before the whole table is played: the quick cells are in French only.
 func TestExpectedTexts(t *testing.T) {
 	var shown strings.Builder
 	for _, name := range []string{"js/src/lang-fr.ts", "js/src/lang-en.ts", "internal/texts/portal.toml"} {
@@ -107,7 +107,7 @@ func TestExpectedTexts(t *testing.T) {
 	}
 }
 
-// A cell in which anything that the person reads differs is told as a failure.
+// A cell in which anything that the person reads differs is a failure.
 func TestRowsThatDiffer(t *testing.T) {
 	want := Cell{Is: "no_agent", Says: "title", Help: "help", Asks: "answer", Causes: []string{"one", "two"}, Link: "more: /a", Source: "TEST"}
 	good := Row{Is: "no_agent", Says: "title", Help: "help", Asks: "answer", Causes: []string{"one", "two"}, Link: "more: /a", Want: want, Overdue: "late"}

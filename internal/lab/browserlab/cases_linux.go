@@ -12,21 +12,22 @@ import (
 	"time"
 )
 
-// testCase is one row for each browser.
+// testCase is one row of the table in each browser.
 type testCase struct {
 	name  string
-	lang  string // "": French
+	lang  string // "" for French
 	quick bool   // also part of `make test`
 
-	unlike bool // Firefox as it comes, which does not ask before release 154
-	policy bool // an administrator has allowed the portal
-	behind bool // the portal behind the proxy
+	unlike bool // with an unchanged Firefox, which does not ask before release 154
+	policy bool // with an administrator's policy that allows the portal
+	behind bool // with the portal behind the proxy
 	frame  string
 	change func(http.Header)
-	// address is what is opened; nil: the portal's.
+	// address is the address to open; nil for the portal's.
 	address func(p *proxy) string
 
-	// agents stand on the ports before the click; nil: the person's own on the first.
+	// agents starts what is on the ports before the click; nil for the person's own
+	// agent on the first port.
 	agents func(p *play) error
 	// person is what the person does after the click on the card button.
 	person func(p *play) error
@@ -82,8 +83,8 @@ func (p *play) own(port int) error {
 
 func (p *play) addStop(stop func()) { p.stops = append(p.stops, stop) }
 
-// fourth puts other programs on three ports: one answers http, one nonsense,
-// one closes.
+// fourth starts other programs on three ports, of which one answers http, one
+// nonsense, and one closes, and the person's agent on the fourth.
 func (p *play) fourth() error {
 	for i, do := range []func(net.Conn){
 		func(c net.Conn) {
@@ -135,7 +136,7 @@ func (p *play) squatted() error {
 	return p.own(p.w.agentPorts + 1)
 }
 
-// restart ends the agent while the browser asks, and starts it anew.
+// restart restarts the agent while the browser asks.
 func (p *play) restart() error {
 	stop := p.stops[0]
 	p.stops = p.stops[1:]
@@ -143,7 +144,7 @@ func (p *play) restart() error {
 	return p.own(p.w.agentPorts)
 }
 
-// inOrder is what the person does, one after the other.
+// inOrder takes the person's steps, one after the other.
 func (p *play) inOrder(steps ...func(*play) error) error {
 	for _, step := range steps {
 		if err := step(p); err != nil {
@@ -165,15 +166,15 @@ func (p *play) asked() error {
 	return p.reads(p.row.Want.Asks, p.row.Overdue)
 }
 
-// reads waits until the page shows one of the sentences beside the question, and
-// keeps what it shows, also where that is another one.
+// reads waits until the page shows one of the texts beside the question, and records
+// what it shows, even where that is another one.
 func (p *play) reads(texts ...string) error {
 	v, _ := p.until(patience, "", func(v view, _ *question) bool { return slices.Contains(texts, v.Progress) })
 	p.row.Asks = v.Progress
 	return p.picture("-question")
 }
 
-// overdue waits until the page has lost its patience with the person.
+// overdue waits until the page reminds the person of the question.
 func (p *play) overdue() error {
 	if err := p.asked(); err != nil {
 		return err
@@ -184,8 +185,8 @@ func (p *play) overdue() error {
 func (p *play) allow() error { return p.answer(answersIn(p.c.lang).allow) }
 func (p *play) block() error { return p.answer(answersIn(p.c.lang).block) }
 
-// answer clicks on a button of the browser's question until it has gone: no
-// browser takes a click on a question that has only just appeared.
+// answer clicks on a button of the browser's question until it has gone, because no
+// browser accepts a click on a question that has only just appeared.
 func (p *play) answer(button string) error {
 	if err := p.asked(); err != nil {
 		return err
@@ -199,7 +200,7 @@ func (p *play) answer(button string) error {
 	})
 }
 
-// reading is what a person takes at least to see the question and be rid of it.
+// reading is the shortest time in which a person reads and dismisses the question.
 const reading = 2 * time.Second
 
 func (p *play) dismiss() error {
@@ -207,10 +208,10 @@ func (p *play) dismiss() error {
 		return err
 	}
 	time.Sleep(reading)
-	return p.away("waving it away", func(q *question) error { return p.window.wave(p.ctx, q) })
+	return p.away("dismissing it", func(q *question) error { return p.window.wave(p.ctx, q) })
 }
 
-// away does something to the question, and again, until it stands no more.
+// away repeats an action on the question until the question has gone.
 func (p *play) away(what string, do func(q *question) error) error {
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		q, err := p.window.question(p.ctx)
@@ -228,11 +229,11 @@ func (p *play) away(what string, do func(q *question) error) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("after %s the browser's question still stands", what)
+	return fmt.Errorf("after %s the browser still shows its question", what)
 }
 
-// blocked and dismissed wait for the page's sentence, which is not the last one:
-// it is that of a case of its own.
+// blocked and dismissed wait for the page's text about that, which is expected in a
+// case of its own.
 func (p *play) blocked() error   { return p.failedAs("question blocked") }
 func (p *play) dismissed() error { return p.failedAs("question dismissed") }
 
@@ -245,13 +246,13 @@ func (p *play) failedAs(name string) error {
 		return err
 	}
 	if want := p.w.want[name].of(p.row.Browser); v.Title != want.Says || v.Help != want.Help {
-		return fmt.Errorf("the page says %q %q, not what stands in %q", v.Title, v.Help, name)
+		return fmt.Errorf("the page says %q %q, not as expected in %q", v.Title, v.Help, name)
 	}
 	return nil
 }
 
-// unblock does what the page's last sentence says: takes the block back, clicks
-// once more, and answers where the browser asks anew.
+// unblock does what the page's last text says: removes the block, clicks once more,
+// and answers where the browser asks anew.
 func (p *play) unblock() error {
 	said := plainQuotes(p.v.Help)
 	named := func(name string) bool {
@@ -269,12 +270,12 @@ func (p *play) unblock() error {
 	return p.press()
 }
 
-// plainQuotes makes apostrophes and spaces one kind: programs differ in theirs.
+// plainQuotes replaces typographic apostrophes and spaces, in which programs differ.
 func plainQuotes(text string) string {
 	return strings.NewReplacer("’", "'", "\u00a0", " ", "\u202f", " ").Replace(text)
 }
 
-// retry clicks on the card button once more, and the browser asks once more.
+// retry clicks on the card button once more, and waits until the browser asks again.
 func (p *play) retry() error {
 	p.twice = true
 	if err := p.press(); err != nil {
@@ -284,7 +285,7 @@ func (p *play) retry() error {
 	return err
 }
 
-// escape presses Escape where a click on the card button has left the keyboard.
+// escape presses Escape while the card button has the keyboard.
 func (p *play) escape() error {
 	if err := p.asked(); err != nil {
 		return err
@@ -295,7 +296,8 @@ func (p *play) escape() error {
 	})
 }
 
-// ignore leaves the question alone for longer than Firefox leaves a socket.
+// ignore leaves the question unanswered for longer than Firefox's time limit of a
+// socket.
 func (p *play) ignore() error {
 	select {
 	case <-time.After(25 * time.Second):
@@ -305,7 +307,7 @@ func (p *play) ignore() error {
 	}
 }
 
-// waitOut waits as long as the browser leaves its question, and the page waits.
+// waitOut leaves the question unanswered until the page gives up.
 func (p *play) waitOut() error {
 	_, err := p.until(6*time.Minute, "the page gives up", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
 	return err

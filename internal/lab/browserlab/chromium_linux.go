@@ -15,18 +15,18 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// chromium is a window of Chromium's. Its question is read as a screen reader
-// reads it, and clicked on with the mouse.
+// chromium is a window of Chromium. Its question is read as a screen reader reads
+// it, and clicked on with the mouse.
 type chromium struct {
 	screen *screen
 	tab    context.Context
 	end    context.CancelFunc
-	origin string // the portal's, whose page may stand in a frame
+	origin string // the portal's, whose page may be in a frame
 
 	mu      sync.Mutex
-	context string // where the portal's page runs its scripts
+	context string // the id of the context in which the portal's page runs its scripts
 
-	frame    context.Context // of the portal's page, where that is another site's frame
+	frame    context.Context // of the portal's page, where that is in another site's frame
 	frameEnd context.CancelFunc
 }
 
@@ -80,7 +80,7 @@ func (c *chromium) read(ctx context.Context) (v view, err error) {
 	return v, c.evaluate(ctx, viewScript, &v)
 }
 
-// evaluate gives an expression's value in the portal's page.
+// evaluate stores an expression's value in the portal's page in result.
 func (c *chromium) evaluate(ctx context.Context, expression string, result any) error {
 	c.mu.Lock()
 	where := c.context
@@ -115,10 +115,10 @@ func (c *chromium) attach() error {
 	}
 	i := slices.IndexFunc(targets, func(t *target.Info) bool { return t.Type == "iframe" && strings.HasPrefix(t.URL, c.origin+"/") })
 	if i < 0 {
-		return errors.New("the portal's page is not there")
+		return errors.New("no target shows the portal's page")
 	}
 	frame, end := chromedp.NewContext(c.tab, chromedp.WithTargetID(targets[i].TargetID))
-	if err := chromedp.Do(frame); err != nil { // attaches, for longer than one reading
+	if err := chromedp.Do(frame); err != nil { // attaches for later calls too
 		end()
 		return err
 	}
@@ -131,7 +131,7 @@ func (c *chromium) press(ctx context.Context) error {
 	return page.Click(ctx, cardButton)
 }
 
-// mouse clicks at a place of the portal's page, which may stand in a frame.
+// mouse clicks at a point of the portal's page, which may be in a frame.
 func (c *chromium) mouse(ctx context.Context, x, y float64) error {
 	tab, cancel := c.within(ctx)
 	defer cancel()
@@ -146,7 +146,7 @@ func (c *chromium) mouse(ctx context.Context, x, y float64) error {
 	}))
 }
 
-// closeNames are of the cross at the question's edge.
+// closeNames are the names of the cross that closes the question.
 var closeNames = []string{"Fermer", "Close"}
 
 func (c *chromium) question(ctx context.Context) (*question, error) {
@@ -160,7 +160,7 @@ func (c *chromium) question(ctx context.Context) (*question, error) {
 			continue // it has just ended
 		}
 		for _, w := range windows {
-			// One that is being closed no longer answers.
+			// A window that is being closed no longer answers.
 			if role, err := w.role(ctx); err != nil || role != "alert" {
 				continue
 			}
@@ -185,6 +185,6 @@ func (c *chromium) wave(ctx context.Context, q *question) error {
 	return errors.New("the question has no cross to close it")
 }
 
-// focus: Escape says nothing to Chromium's question while the page has the
-// keyboard.
+// focus is not possible: Escape does not reach Chromium's question while the page
+// has the keyboard.
 func (c *chromium) focus(context.Context) error { return errors.ErrUnsupported }

@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// siteNames are of the button beside the address.
+// siteNames are the names of the button beside the address.
 var siteNames = []string{"Afficher des informations à propos du site", "View site information"}
 
-// unblock switches the site's setting on, in what opens at the left of the
-// address, and closes that.
+// unblock switches the site's setting on, in the panel that opens at the left of
+// the address, and closes the panel.
 func (c *chromium) unblock(ctx context.Context, named func(string) bool, shown func() error) error {
 	set := siteSetting{ctx: ctx, c: c, named: named}
 	err := c.screen.clickUntil(ctx, "the site's settings open", set.there, set.opener)
@@ -28,14 +28,14 @@ func (c *chromium) unblock(ctx context.Context, named func(string) bool, shown f
 	return c.screen.clickUntil(ctx, "the site's settings close", set.gone, set.cross)
 }
 
-// siteSetting is the switch that the page names, and what stands around it.
+// siteSetting finds the switch that the page names, and the controls around it.
 type siteSetting struct {
 	ctx   context.Context
 	c     *chromium
 	named func(string) bool
 }
 
-// find gives the switch, and the program whose it is.
+// find returns the switch, and the program that shows it.
 func (s siteSetting) find() (program, toggle thing, found bool, err error) {
 	programs, err := s.c.screen.programs(s.ctx)
 	if err != nil {
@@ -78,10 +78,11 @@ func (s siteSetting) opener() (image.Point, error) {
 			return button.middle(s.ctx)
 		}
 	}
-	return image.Point{}, errors.New("the button beside the address is not there")
+	return image.Point{}, errors.New("there is no button beside the address")
 }
 
-// switchAt is where the switch is, or what opens it anew.
+// switchAt is the switch's position, or where there is none, that of the button
+// that opens the panel.
 func (s siteSetting) switchAt() (image.Point, error) {
 	_, toggle, found, err := s.find()
 	if err != nil {
@@ -96,7 +97,7 @@ func (s siteSetting) switchAt() (image.Point, error) {
 func (s siteSetting) cross() (image.Point, error) {
 	program, _, found, err := s.find()
 	if err != nil || !found {
-		return image.Point{}, errors.Join(errors.New("the site's setting is not there"), err)
+		return image.Point{}, errors.Join(errors.New("the site's setting is not shown"), err)
 	}
 	windows, err := program.children(s.ctx)
 	if err != nil {

@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// effect is how long a click in a browser's own window may take to do what it
-// does. A second one before that would undo it: it closes what the first opens.
+// effect is how long a click in a browser's own window may take to have its effect.
+// A second click before that would undo it: it closes what the first opens.
 const effect = 10 * time.Second
 
-// clickUntil clicks on the screen, where place says, until what the clicks are for
-// has come. A place that still moves is not clicked at.
+// clickUntil clicks on the screen, at the point that where returns, until done
+// reports that the clicks have had their effect. It waits while the point still
+// moves.
 func (s *screen) clickUntil(ctx context.Context, what string, done func() (bool, error), where func() (image.Point, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -11,16 +11,17 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// firefox is a window of Firefox's. Its question is found through the browser's
-// own scripts, and clicked on with the mouse.
+// firefox is a window of Firefox. Its question is found by scripts in the browser
+// itself, and clicked on with the mouse.
 type firefox struct {
 	screen *screen
 	fox    *browser.Firefox
-	host   string // of the portal, whose page may stand in a frame
+	host   string // the portal's, whose page may be in a frame
 	framed bool
 }
 
-// asking makes an older Firefox do as that release does, and say so.
+// asking makes an older Firefox ask as the release that asks first, and identify as
+// it.
 func asking() map[string]any {
 	return map[string]any{
 		"network.lna.enabled": true, "network.lna.blocking": true, "network.lna.websocket.enabled": true,
@@ -87,11 +88,12 @@ func (f *firefox) question(ctx context.Context) (*question, error) {
 	return found, nil
 }
 
-// margin is a place of the portal's page where nothing is.
+// margin is a point of the screen where the portal's page is empty.
 var margin = image.Pt(60, 700)
 
-// wave presses Escape, which is Firefox's "Block": its question has no cross. The
-// keyboard is the window's once it has been clicked on, as a person has done.
+// wave presses Escape, which is Firefox's "Block", because its question has no
+// cross. First it clicks on the window, as a person has done, to give it the
+// keyboard.
 func (f *firefox) wave(ctx context.Context, _ *question) error {
 	if err := f.screen.click(ctx, margin); err != nil {
 		return err
@@ -102,7 +104,7 @@ func (f *firefox) wave(ctx context.Context, _ *question) error {
 	return f.screen.press(ctx, "Escape")
 }
 
-// focus clicks on the card button, which is busy and does nothing else.
+// focus clicks on the card button, which during a login does nothing else.
 func (f *firefox) focus(ctx context.Context) error {
 	page := browser.Page{Evaluate: f.fox.Value, Press: func(ctx context.Context, x, y float64) error {
 		var at [2]float64
@@ -117,7 +119,7 @@ func (f *firefox) focus(ctx context.Context) error {
 	return f.await(ctx, "the card button has the keyboard", fmt.Sprintf(`document.hasFocus() && document.activeElement.matches(%q)`, cardButton))
 }
 
-// await asks the page until it says yes.
+// await polls the page until the expression is true.
 func (f *firefox) await(ctx context.Context, what, expression string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

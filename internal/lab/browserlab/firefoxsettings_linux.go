@@ -6,7 +6,7 @@ import (
 	"image"
 )
 
-// permissions are what Firefox shows of a site at the left of its address.
+// permissions are a site's permissions that Firefox shows at the left of its address.
 type permissions struct {
 	Open  bool
 	Icon  [2]float64
@@ -29,8 +29,8 @@ func (f *firefox) permissions(ctx context.Context) (p permissions, err error) {
 		};`, &p)
 }
 
-// unblock clicks on the cross beside the site's setting, in what opens at the
-// left of the address: Firefox has no other answer there.
+// unblock clicks on the cross beside the site's setting, in the panel that opens at
+// the left of the address: Firefox has no other control there.
 func (f *firefox) unblock(ctx context.Context, named func(string) bool, shown func() error) error {
 	var now permissions
 	read := func(is func() bool) func() (bool, error) {
@@ -49,7 +49,7 @@ func (f *firefox) unblock(ctx context.Context, named func(string) bool, shown fu
 	}
 	empty := read(func() bool { return len(now.Items) == 0 })
 	err = f.screen.clickUntil(ctx, "the site's block is taken back", empty, func() (image.Point, error) {
-		if !now.Open { // a click beside it has closed it
+		if !now.Open { // a click beside the panel has closed it
 			return point(now.Icon), nil
 		}
 		for _, item := range now.Items {

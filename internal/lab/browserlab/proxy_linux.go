@@ -16,20 +16,20 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
-// proxy stands before a portal, on its own https address and, as a proxy may
-// that was not told to send people on, on plain http. It also serves the pages
-// that show the portal in a frame.
+// proxy is a proxy in front of a portal, on the portal's https address and, like a
+// proxy configured without a redirect, on plain http. It also serves the pages that
+// show the portal in a frame.
 type proxy struct {
 	origin string // the portal's
-	outer  string // that of a page around the portal's, of the same site
-	other  string // and of another site
-	plain  string // the portal's on plain http
+	outer  string // the origin of a page with the frame, on the same site
+	other  string // the origin of one on another site
+	plain  string // the portal's origin on plain http
 
 	secure, open *http.Server
 
 	mu     sync.Mutex
 	change func(http.Header)
-	frame  string // attributes of the frame
+	frame  string // the frame's attributes
 }
 
 func newProxy(s *stack.Stack) (*proxy, error) {
@@ -46,7 +46,7 @@ func newProxy(s *stack.Stack) (*proxy, error) {
 		origin: s.Origin, outer: "https://" + net.JoinHostPort(outerHost, at.Port()), other: "https://" + net.JoinHostPort(otherHost, at.Port()),
 	}
 	pass := &httputil.ReverseProxy{
-		// The portal must see the name that the person opened.
+		// The portal must get the host name that the person opened.
 		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", s.Inner },
 		ModifyResponse: func(r *http.Response) error {
 			p.mu.Lock()
@@ -81,7 +81,7 @@ func newProxy(s *stack.Stack) (*proxy, error) {
 	return p, nil
 }
 
-// around is the page with the frame.
+// around serves the page with the frame.
 func (p *proxy) around(w http.ResponseWriter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,7 +90,7 @@ func (p *proxy) around(w http.ResponseWriter) {
 <p>Intranet TEST</p><iframe src="%s/" width="1100" height="720" %s></iframe>`, p.origin, p.frame)
 }
 
-// set says what changes from now on.
+// set sets the frame's attributes, and the change of the portal's headers.
 func (p *proxy) set(frame string, change func(http.Header)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *proxy) set(frame string, change func(http.Header)) {
 
 func (p *proxy) close() { _, _ = p.secure.Close(), p.open.Close() }
 
-// replaced changes a part of the portal's content security policy.
+// replaced replaces a part of the portal's content security policy.
 func replaced(old, with string) func(http.Header) {
 	return func(h http.Header) {
 		const name = "Content-Security-Policy"
@@ -107,7 +107,7 @@ func replaced(old, with string) func(http.Header) {
 	}
 }
 
-// allOf makes several changes.
+// allOf applies several changes.
 func allOf(changes ...func(http.Header)) func(http.Header) {
 	return func(h http.Header) {
 		for _, change := range changes {
@@ -116,7 +116,7 @@ func allOf(changes ...func(http.Header)) func(http.Header) {
 	}
 }
 
-// forOtherSites makes the portal's cookies such that a browser takes them in a
+// forOtherSites changes the portal's cookies so that a browser accepts them in a
 // frame of another site.
 func forOtherSites(h http.Header) {
 	for i, cookie := range h["Set-Cookie"] {

@@ -9,8 +9,8 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// The browser's own question is no part of any page. What a screen reader is
-// told of the window has its words and its buttons, with their places.
+// The browser's own question is not part of any page. Its text and its buttons,
+// with their positions, are in the description of the window for screen readers.
 
 const (
 	registry   = "org.a11y.atspi.Registry"
@@ -18,14 +18,14 @@ const (
 	component  = "org.a11y.atspi.Component"
 )
 
-// thing is something in a window, as a screen reader knows it.
+// thing is an accessible object, as a screen reader gets it.
 type thing struct {
 	conn *dbus.Conn
 	Bus  string
 	Path dbus.ObjectPath
 }
 
-// readersBus connects to the bus of screen readers, once it has been started.
+// readersBus connects to the bus of screen readers, which the session bus starts.
 func (s *screen) readersBus(ctx context.Context) (*dbus.Conn, error) {
 	session, err := dbus.Connect(s.bus, dbus.WithContext(ctx))
 	if err != nil {
@@ -42,7 +42,7 @@ func (s *screen) readersBus(ctx context.Context) (*dbus.Conn, error) {
 	return dbus.Connect(address)
 }
 
-// programs are those that can be read.
+// programs are the accessible programs.
 func (s *screen) programs(ctx context.Context) ([]thing, error) {
 	return thing{s.readers, registry, "/org/a11y/atspi/accessible/root"}.children(ctx)
 }
@@ -83,7 +83,7 @@ func (t thing) name(ctx context.Context) (name string, err error) {
 	return name, nil
 }
 
-// middle is where it can be clicked on the screen.
+// middle is the point on the screen where it can be clicked.
 func (t thing) middle(ctx context.Context) (image.Point, error) {
 	var at struct{ X, Y, W, H int32 }
 	if err := t.call(ctx, component+".GetExtents", uint32(0)).Store(&at); err != nil {
@@ -92,7 +92,7 @@ func (t thing) middle(ctx context.Context) (image.Point, error) {
 	return image.Pt(int(at.X+at.W/2), int(at.Y+at.H/2)), nil
 }
 
-// pressed tells whether a switch is on.
+// pressed reports whether a switch is on.
 func (t thing) pressed(ctx context.Context) (bool, error) {
 	var states []uint32
 	if err := t.call(ctx, accessible+".GetState").Store(&states); err != nil || len(states) == 0 {
@@ -102,7 +102,7 @@ func (t thing) pressed(ctx context.Context) (bool, error) {
 	return states[0]&(1<<checked|1<<pressed) != 0, nil
 }
 
-// find goes through all that is in it, but for the page.
+// find searches all objects in it but the page's.
 func (t thing) find(ctx context.Context, role string, is func(name string) bool) (thing, bool) {
 	if r, err := t.role(ctx); err != nil || r == "document web" {
 		return t, false
@@ -123,7 +123,7 @@ func (t thing) find(ctx context.Context, role string, is func(name string) bool)
 	return t, false
 }
 
-// buttons are those in it, by name.
+// buttons returns the positions of the buttons in it, by name.
 func (t thing) buttons(ctx context.Context) (map[string]image.Point, error) {
 	found := map[string]image.Point{}
 	role, err := t.role(ctx)

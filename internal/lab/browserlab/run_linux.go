@@ -24,16 +24,17 @@ type play struct {
 	window window
 	row    *Row
 	home   string   // the browser's
-	stops  []func() // agents and others
+	stops  []func() // end agents and other programs
 
-	v               view      // what the page showed last
-	q               *question // what the browser asked last
+	v               view      // the last view of the page
+	q               *question // the browser's question at that time
 	begun, answered time.Time
-	twice           bool     // the card button was clicked on a second time
+	twice           bool     // whether the card button was clicked on a second time
 	history         []string // the states of the page, with their times
 }
 
-// Run plays every cell, each with a new browser and a new profile.
+// Run plays every cell that the options select, each with a new browser and a new
+// profile.
 func Run(ctx context.Context, o Options) (rows []Row, err error) {
 	want, err := expected()
 	if err != nil {
@@ -74,8 +75,8 @@ func overdueIn(lang string) string {
 	return "overdue"
 }
 
-// limit is of one cell: the browser that waits longest leaves its question for
-// five minutes.
+// limit bounds one cell: the most patient browser shows its question for five
+// minutes.
 const limit = 8 * time.Minute
 
 func (w *world) cell(c testCase, row *Row) {
@@ -92,7 +93,7 @@ func (w *world) cell(c testCase, row *Row) {
 		for _, stop := range slices.Backward(p.stops) {
 			stop()
 		}
-		_ = os.RemoveAll(p.home) // what a process that ends still writes is left to the end
+		_ = os.RemoveAll(p.home) // processes that are still ending may write more
 	}()
 	err := p.play()
 	row.History = p.history
@@ -172,9 +173,9 @@ func (p *play) start(address string) (err error) {
 	return err
 }
 
-var errNot = errors.New("it did not come to be")
+var errNot = errors.New("it did not happen")
 
-// until looks at page and browser until both are as told.
+// until reads page and browser until is accepts both, and returns the last view.
 func (p *play) until(d time.Duration, what string, is func(v view, q *question) bool) (view, error) {
 	var err error
 	for end := time.Now().Add(d); ; {
@@ -195,7 +196,7 @@ func (p *play) until(d time.Duration, what string, is func(v view, q *question) 
 	}
 }
 
-// note keeps what was seen.
+// note records what was read.
 func (p *play) note(v view, q *question) {
 	if p.twice && q != nil {
 		p.row.Twice = true
@@ -209,7 +210,7 @@ func (p *play) note(v view, q *question) {
 // awaitEnd waits until the login has ended, one way or the other.
 func (p *play) awaitEnd() error {
 	v, err := p.until(patience, "the login ends", func(v view, q *question) bool {
-		if q != nil && p.row.Question == "" { // nobody answers it
+		if q != nil && p.row.Question == "" { // a question that no step answers
 			p.row.Question, p.row.Asked = q.Text, time.Since(p.begun)
 		}
 		if p.row.Want.Asks != "" && p.row.Question == "" {
@@ -234,7 +235,7 @@ func (p *play) awaitEnd() error {
 	return p.picture("")
 }
 
-// painting is what a browser takes at most, mostly, to show what a page holds.
+// painting is a time in which a browser usually shows what a page holds.
 const painting = 200 * time.Millisecond
 
 func (p *play) picture(more string) error {

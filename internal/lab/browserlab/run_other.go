@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-// Run is for Linux, where a screen without a monitor can be had.
+// Run fails: the table needs a screen without a monitor, which only Linux has.
 func Run(context.Context, Options) ([]Row, error) {
 	return nil, errors.New("the browsers' table is played on Linux only")
 }

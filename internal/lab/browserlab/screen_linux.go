@@ -22,17 +22,17 @@ import (
 const (
 	screenWidth, screenHeight = 1280, 1000
 
-	// patience is how long is waited for what must come.
+	// patience bounds every wait.
 	patience = 60 * time.Second
-	// between two looks at what tells nobody of its change.
+	// between is the pause between two readings of what sends no event.
 	between = 25 * time.Millisecond
 )
 
-// screen is a display without a monitor, with a window manager, a session bus,
-// and on it what a screen reader reads.
+// screen is a display without a monitor, with a window manager, a session bus and
+// the bus of screen readers.
 type screen struct {
 	display, bus string
-	frame        string // the file in which the X server keeps what is seen
+	frame        string // the file that holds the X server's picture
 	env          []string
 	readers      *dbus.Conn // the bus of screen readers
 	started      []*exec.Cmd
@@ -50,8 +50,8 @@ func newScreen(ctx context.Context, dir string) (_ *screen, err error) {
 		return nil, err
 	}
 	s.display = ":" + number
-	// What the bus starts, the bus of screen readers first, keeps its sockets in
-	// the runtime folder: another session's would take their place there.
+	// Programs that the bus starts, above all the bus of screen readers, have their
+	// sockets in the runtime folder, which must not be another session's.
 	s.env = append(os.Environ(), "DISPLAY="+s.display, "HOME="+dir, "XDG_RUNTIME_DIR="+dir, "WAYLAND_DISPLAY=", "DBUS_SESSION_BUS_ADDRESS=")
 	if s.bus, err = s.daemon(ctx, "dbus-daemon", "--session", "--nofork", "--print-address=3"); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func newScreen(ctx context.Context, dir string) (_ *screen, err error) {
 	return s, err
 }
 
-// start runs a program of the screen's; output is its descriptor 3.
+// start starts a program on the screen; output, where not nil, is its descriptor 3.
 func (s *screen) start(cmd *exec.Cmd, output *os.File) (*exec.Cmd, error) {
 	cmd.Env = s.env
 	if output != nil {
@@ -77,7 +77,7 @@ func (s *screen) start(cmd *exec.Cmd, output *os.File) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// daemon starts a program and returns the line that it says of itself.
+// daemon starts a program and returns the line that it writes to descriptor 3.
 func (s *screen) daemon(ctx context.Context, name string, args ...string) (string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -105,13 +105,13 @@ func (s *screen) close() {
 	}
 }
 
-// click is the person's, with the mouse, at a place of the screen. Nothing need be
-// waited for between the two: the X server does one after the other.
+// click clicks with the mouse at a point of the screen. It need not wait between
+// moving and clicking: the X server processes them in order.
 func (s *screen) click(ctx context.Context, at image.Point) error {
 	return s.xdotool(ctx, "mousemove", strconv.Itoa(at.X), strconv.Itoa(at.Y), "click", "1")
 }
 
-// press is a key of the person's.
+// press presses a key.
 func (s *screen) press(ctx context.Context, key string) error { return s.xdotool(ctx, "key", key) }
 
 func (s *screen) xdotool(ctx context.Context, args ...string) error {
@@ -123,8 +123,8 @@ func (s *screen) xdotool(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// picture saves what is seen as a PNG. The X server's file is an XWD dump: a
-// header of big-endian words, its first the header's length, then colours, then
+// picture saves the screen as a PNG. The X server's file is an XWD dump: a header
+// of big-endian 32-bit fields, of which the first is its length, then colours, then
 // lines of BGRX pixels.
 func (s *screen) picture(path string) error {
 	text, err := os.ReadFile(s.frame)

@@ -13,21 +13,21 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// release is of the Firefox that asks first.
+// release is the first release of Firefox that asks.
 const release = 154
 
 //go:embed expected.toml
 var expectedText []byte
 
-// Cell is what a login must come to.
+// Cell is the expected outcome of a login.
 type Cell struct {
 	Is     string   `toml:"is"`     // "logged in", the library's reason, or "n/a: " and why
 	Says   string   `toml:"says"`   // what the person reads in the end
 	Help   string   `toml:"help"`   // and what to do next
 	Causes []string `toml:"causes"` // the list below it
-	Link   string   `toml:"link"`   // and where that leads to which mends it
-	Asks   string   `toml:"asks"`   // what the page says while the browser asks; "": it does not ask
-	Early  bool     `toml:"early"`  // the end may be told while the browser still asks
+	Link   string   `toml:"link"`   // the text and the address of the link to a remedy
+	Asks   string   `toml:"asks"`   // what the page says while the browser asks; "" where it does not ask
+	Early  bool     `toml:"early"`  // the end may be shown while the browser still asks
 	Twice  bool     `toml:"twice"`  // the browser asks anew at the second click
 	Source string   `toml:"source"`
 }
@@ -36,7 +36,7 @@ const notApplicable = "n/a: "
 
 func (c Cell) notApplicable() bool { return strings.HasPrefix(c.Is, notApplicable) }
 
-// expectation is a case's cell, and where a browser differs.
+// expectation is a case's cell, and those of browsers that differ.
 type expectation struct {
 	Cell
 	Except map[string]Cell
@@ -50,7 +50,7 @@ func (e expectation) of(browser string) Cell {
 }
 
 func expected() (map[string]expectation, error) {
-	// Embedded fields are no tables of TOML, so they are read apart.
+	// TOML tables do not fill embedded fields, so those are read separately.
 	all, cells := map[string]expectation{}, map[string]Cell{}
 	var excepted map[string]struct {
 		Except map[string]Cell `toml:"except"`
@@ -71,16 +71,16 @@ type Row struct {
 	Link                 string
 	Causes               []string
 	Twice                bool
-	Question             string        // the browser's own words
-	Asked, Took          time.Duration // click to question; the person's last act to the end
+	Question             string        // the text of the browser's question
+	Asked, Took          time.Duration // from the click to the question; from the person's last action to the end
 	Note                 string
 	History              []string // the page's states meanwhile
 	Want                 Cell
-	Overdue              string // what the page may say in the place of Want.Asks
+	Overdue              string // what the page may say instead of Want.Asks
 	Err                  error
 }
 
-// Good tells whether all that the person read is what was expected.
+// Good reports whether all that the person read is as expected.
 func (r Row) Good() bool {
 	if r.Want.Source == "" || r.Err != nil {
 		return false
@@ -114,7 +114,8 @@ func seconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f", d.Seconds())
 }
 
-// Table prints rows, then what the browsers asked and what was not as expected.
+// Table prints the rows, then the browsers' questions and what was not as expected.
+// It returns how many cells that were.
 func Table(w io.Writer, rows []Row) (bad int, err error) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "case\tbrowser\toutcome\tasked after\tthen\twhat the person reads")

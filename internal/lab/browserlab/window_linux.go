@@ -5,33 +5,33 @@ import (
 	"image"
 )
 
-// window is a browser's, with one page.
+// window is a browser's window, with one page.
 type window interface {
 	open(ctx context.Context, address string) error
-	// read reads the portal's page, also where it stands in a frame.
+	// read reads the portal's page, which may be in a frame.
 	read(ctx context.Context) (view, error)
 	// press clicks on the page's card button, and waits until the click has arrived.
 	press(ctx context.Context) error
-	// question is the browser's own, nil where none stands.
+	// question is the browser's own question, nil where it shows none.
 	question(ctx context.Context) (*question, error)
-	// wave is the person's way to be rid of the question without an answer.
+	// wave dismisses the question without an answer, as a person does.
 	wave(ctx context.Context, q *question) error
-	// unblock undoes the site's block in the browser's own settings, beside the
-	// address: named tells whether the page named the setting so, and shown is
-	// called once it is seen.
+	// unblock removes the site's block in the browser's own settings, beside the
+	// address: named reports whether the page mentions a setting by that name, and
+	// shown is called once the settings are visible.
 	unblock(ctx context.Context, named func(string) bool, shown func() error) error
 	// focus gives the keyboard to the card button.
 	focus(ctx context.Context) error
 	close()
 }
 
-// question is what the browser asks, and where on the screen its buttons are.
+// question is the browser's question, with its buttons' positions on the screen.
 type question struct {
 	Text    string
 	Buttons map[string]image.Point
 }
 
-// answers are the buttons' names, as our sentences call them.
+// answers are the names of the buttons, as our texts call them.
 type answers struct{ allow, block string }
 
 func answersIn(lang string) answers {
@@ -49,12 +49,12 @@ type view struct {
 	Title, Help             string
 	Causes                  []string
 	Link                    string
-	Button                  bool // the card button is there
+	Button                  bool // whether the card button exists
 }
 
 const cardButton = "#card-login"
 
-// viewScript is the script that reads it: an expression.
+// viewScript is the expression that reads a view.
 const viewScript = `(() => {
 	const e = document.querySelector("cpx-login"), root = e?.shadowRoot;
 	const text = (part) => {

@@ -16,15 +16,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
-// Names that are nobody's: the browsers take this machine for them.
+// Names that nobody owns, which the browsers resolve to this machine.
 const (
 	portalHost = "portail.cpx.test"
-	outerHost  = "intranet.cpx.test" // of a page around a frame, the same site to a browser
-	otherHost  = "ailleurs.test"     // of one that is another site
+	outerHost  = "intranet.cpx.test" // of a page with a frame, for a browser the same site
+	otherHost  = "ailleurs.test"     // of a page with a frame on another site
 )
 
-// world is what all cells share: a screen, and two portals. The first serves
-// itself; the second stands behind a proxy that changes its headers.
+// world is what all cells share: a screen, and two portals, of which the second is
+// behind a proxy that changes its headers.
 type world struct {
 	ctx        context.Context
 	end        context.CancelFunc
@@ -38,7 +38,7 @@ type world struct {
 	agentPorts int
 	etc        string // a copy of /etc for the browsers' policies
 	processes  []*stack.Process
-	other      *stack.Stack // another person's
+	other      *stack.Stack // another user's
 }
 
 func newWorld(ctx context.Context, dir, bin, pictures string) (_ *world, err error) {
@@ -52,7 +52,7 @@ func newWorld(ctx context.Context, dir, bin, pictures string) (_ *world, err err
 	if err := os.MkdirAll(pictures, 0o755); err != nil {
 		return nil, err
 	}
-	// Another user must reach what is theirs in it.
+	// Another user must reach their own files in it.
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (w *world) close() {
 	}
 }
 
-// portal prepares and starts one, with a card and an account of its own.
+// portal prepares and starts a portal, with a card and an account of its own.
 func (w *world) portal(name string, proxied []string) (*stack.Stack, error) {
 	s, err := stack.Prepare(w.ctx, stack.Options{
 		Dir: filepath.Join(w.dir, name), Bin: w.bin, Host: portalHost, Proxied: proxied, AgentPorts: w.agentPorts, AutoPIN: stack.DemoPIN(),
@@ -104,9 +104,9 @@ func (w *world) portal(name string, proxied []string) (*stack.Stack, error) {
 	return s, err
 }
 
-// freeRange finds free ports in a row, below those that the system gives out and
-// beside those that other packages' tests take: a port that one of them opens
-// meanwhile would be asked about.
+// freeRange finds consecutive free ports, below those that the system assigns and
+// apart from those of other packages' tests, which would disturb the search for the
+// agent.
 func freeRange(count int) (int, error) {
 search:
 	for range 200 {
@@ -125,8 +125,8 @@ search:
 	return 0, errors.New("no free ports")
 }
 
-// agent starts the agent of a portal's person and waits until it listens on the
-// port that is left to it.
+// agent starts the agent of a portal's person and waits until it listens on port,
+// the first one free.
 func (w *world) agent(ctx context.Context, s *stack.Stack, port int) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	p, err := s.StartAgent(ctx, false, "--no-tray")
@@ -166,11 +166,11 @@ func listening(ctx context.Context, port int, gone <-chan struct{}) error {
 	}
 }
 
-// otherUser is "nobody", on every Debian and Ubuntu.
+// otherUser is the id of "nobody", on every Debian and Ubuntu.
 const otherUser = 65534
 
-// otherAgent starts an agent of another person's on the first port. Only root
-// can; elsewhere one is played by a listener.
+// otherAgent starts another user's agent on the first port. Only root can; for
+// others a listener replaces it.
 func (w *world) otherAgent(ctx context.Context) (stop func(), err error) {
 	if os.Geteuid() != 0 {
 		return listen(w.agentPorts, func(c net.Conn) { _ = c.Close() })
@@ -220,7 +220,7 @@ func (w *world) otherStack() (*stack.Stack, error) {
 	}))
 }
 
-// listen does with each connection to a port what do says, until it is stopped.
+// listen calls do with each connection to a port, until stop is called.
 func listen(port int, do func(net.Conn)) (stop func(), err error) {
 	l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
@@ -238,11 +238,11 @@ func listen(port int, do func(net.Conn)) (stop func(), err error) {
 	return func() { _ = l.Close() }, nil
 }
 
-// ErrNoNamespace says that no browser can be given a policy of its own here.
+// ErrNoNamespace says that a browser cannot get a policy of its own here.
 var ErrNoNamespace = errors.New("a mount namespace is refused here: run as root, or allow user namespaces")
 
-// withPolicies is a copy of /etc in which an administrator has allowed the
-// portal in both browsers, with the agent's own command.
+// withPolicies makes a copy of /etc in which the agent's own command has allowed the
+// portal in both browsers, as an administrator would.
 func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if w.etc != "" {
 		return w.etc, nil
@@ -259,7 +259,7 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(etc, 0o755); err != nil {
 		return "", err
 	}
-	// What only root may read is not the browsers'.
+	// Files that only root may read cannot be copied; the browsers do not need them.
 	if out, err := exec.CommandContext(ctx, "cp", "-a", "/etc/.", etc).CombinedOutput(); err != nil && os.Geteuid() == 0 {
 		return "", fmt.Errorf("a copy of /etc: %w\n%s", err, out)
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// needs says what a case wants of the card.
+// needs says what a case requires of the card.
 type needs struct {
 	pinPad bool
-	always bool // only a key that wants the PIN for each use
+	always bool // only a key that needs the PIN for each use
 	open   bool // only a key that needs no PIN
 }
 
@@ -66,7 +66,7 @@ var cases = []testCase{
 	{"PIN locked", needs{}, func(ctx context.Context, l *lab) string {
 		for i := range mostTries {
 			if err := l.login(ctx, l.wrong()); errors.Is(err, pkcs11.ErrPINLocked) {
-				// From here on nothing may reach the card.
+				// From now on nothing may reach the card.
 				return fmt.Sprintf("%s, said on try %d", outcome(l.login(ctx, l.pin)), i+1)
 			}
 			var pin *pkcs11.PINError
@@ -239,7 +239,7 @@ func (l *lab) request(c pkcs11.Certificate, pin string) pkcs11.Request {
 	return pkcs11.Request{CertificateID: c.ID, Message: message, PIN: func(context.Context, pkcs11.PINRequest) ([]byte, error) { return []byte(pin), nil }}
 }
 
-// login is a whole login, its signature verified.
+// login makes a whole login and verifies its signature.
 func (l *lab) login(ctx context.Context, pin string) error {
 	c, err := l.usable(ctx)
 	if err != nil {
@@ -252,7 +252,8 @@ func (l *lab) login(ctx context.Context, pin string) error {
 	return verify(s)
 }
 
-// loginWith does something while the PIN is typed, or while the card works.
+// loginWith makes a login and calls typing while the PIN is typed, and signing
+// while the card signs.
 func (l *lab) loginWith(ctx context.Context, typing, signing func()) error {
 	c, err := l.usable(ctx)
 	if err != nil {
@@ -279,7 +280,7 @@ func (l *lab) reader() string {
 	return readers[0].Name
 }
 
-// untouched adds to an outcome that the card saw no PIN, or that it did.
+// untouched adds to an outcome that the card saw the PIN, where it did.
 func (l *lab) untouched(what string) string {
 	if l.card != nil && l.card.PIN().Tries() != 0 {
 		return what + ", and the card saw the PIN"
@@ -287,7 +288,8 @@ func (l *lab) untouched(what string) string {
 	return what
 }
 
-// noReader is for tokens in software, with what the module says of the slot.
+// noReader is the outcome for tokens in software, with what the module says about
+// the slot.
 func (l *lab) noReader(ctx context.Context) string {
 	c, err := l.usable(ctx)
 	if err != nil {

@@ -1,8 +1,9 @@
 // Package conformance runs one suite of cases against every PKCS#11 module that
-// this machine has, and compares each outcome with the one that is written in
-// expected.toml, with its source, before the run.
+// this machine has, and compares each outcome with the one that expected.toml
+// states beforehand, with its source.
 //
-// It is for one caller at a time: modules read the environment of the process.
+// It is for one caller at a time, because modules read the environment of the
+// process.
 package conformance
 
 import (
@@ -30,14 +31,14 @@ type cell struct {
 	Source string `toml:"source"`
 }
 
-// expectation is a case's outcome, and where a module differs.
+// expectation is a case's expected outcome, and those of modules that differ.
 type expectation struct {
 	cell
 	Except map[string]cell `toml:"except"`
 }
 
 func expected() (map[string]expectation, error) {
-	// Embedded fields are no tables of TOML, so they are read apart.
+	// TOML tables do not fill embedded fields, so those are read separately.
 	var raw map[string]struct {
 		Is     string          `toml:"is"`
 		Source string          `toml:"source"`
@@ -63,20 +64,20 @@ func (e expectation) of(module string) cell {
 // Result is one cell of the table.
 type Result struct{ Case, Module, Got, Want, Source string }
 
-// Good tells whether the outcome is the expected one.
+// Good reports whether the outcome is the expected one.
 func (r Result) Good() bool { return r.Got == r.Want && r.Want != "" && r.Source != "" }
 
-// Missing is a module that cannot be had here, and why.
+// Missing is a module that is not available here, and why.
 type Missing struct{ Module, Why string }
 
-// Run runs every case against every module, or the one named, in folders under
-// dir.
+// Run runs every case against every module, or against the one named only, in
+// folders under dir.
 func Run(ctx context.Context, dir, only string) ([]Result, []Missing, error) {
 	want, err := expected()
 	if err != nil {
 		return nil, nil, err
 	}
-	// Before anything asks the client library, which reads the name once.
+	// Before anything uses the client library, which reads the name once.
 	if _, err := socket(); err != nil {
 		return nil, nil, err
 	}
@@ -102,7 +103,7 @@ func Run(ctx context.Context, dir, only string) ([]Result, []Missing, error) {
 	return results, missing, nil
 }
 
-// run does one case on a card of its own.
+// run runs one case on a card of its own.
 func run(ctx context.Context, parent string, m module, c testCase) (got string, err error) {
 	dir, err := os.MkdirTemp(parent, "c")
 	if err != nil {
@@ -116,7 +117,8 @@ func run(ctx context.Context, parent string, m module, c testCase) (got string, 
 	return c.do(ctx, l), nil
 }
 
-// Table prints modules as columns, and every cell that is not as expected below.
+// Table prints modules as columns, and below them every cell that is not as
+// expected. It returns how many those are.
 func Table(w io.Writer, results []Result, missing []Missing) (bad int, err error) {
 	var columns, rows []string
 	cells := map[[2]string]Result{}
@@ -173,7 +175,7 @@ func Table(w io.Writer, results []Result, missing []Missing) (bad int, err error
 
 const notApplicable = "n/a: "
 
-// outcome names an error as the table has it.
+// outcome is the table's name for an error.
 func outcome(err error) string {
 	for _, k := range []struct {
 		is   error

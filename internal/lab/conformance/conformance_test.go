@@ -19,8 +19,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Every cell of every module that is here, as expected.toml has it; where time is
-// short, of the two that cards are used with. `make conformance` plays all.
+// Every cell of every module installed here is as expected.toml states; in short
+// mode, of the two most used modules only. `make conformance` plays all.
 func TestConformance(t *testing.T) {
 	only := []string{""}
 	if testing.Short() {
@@ -51,8 +51,8 @@ func TestModulesAreHere(t *testing.T) {
 	}
 }
 
-// The file of expectations knows every case and no other, each with a source,
-// and excepts modules that exist only.
+// The file of expectations has every case and no other, each with a source, and
+// its exceptions name existing modules.
 func TestExpectations(t *testing.T) {
 	all, err := expected()
 	if err != nil {
@@ -75,6 +75,6 @@ func TestExpectations(t *testing.T) {
 		}
 	}
 	for name := range all {
-		t.Errorf("%s is expected and no case", name)
+		t.Errorf("%s is expected but is not a case", name)
 	}
 }

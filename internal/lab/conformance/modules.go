@@ -24,14 +24,14 @@ import (
 // module is one column of the table.
 type module struct {
 	name string
-	// file is the module's, looked for in the system's library folders, and
-	// pack the Debian package that brings it.
+	// file is the module's, searched in the system's library folders; pack is the
+	// Debian package that contains it.
 	file, pack string
 	open       func(ctx context.Context, dir string, n needs) (*lab, error)
-	why        func() string // more reasons to be missing
+	why        func() string // further reasons why it is not available
 }
 
-// missing says why the module cannot be had here, "" where it can.
+// missing says why the module is not available here, "" where it is.
 func (m module) missing() string {
 	if m.why != nil {
 		return m.why()
@@ -45,7 +45,7 @@ func (m module) missing() string {
 	return ""
 }
 
-// vendorVariable names the vendor's own module, where a machine has it.
+// vendorVariable holds the path of the vendor's own module, where a machine has it.
 const vendorVariable = "CPX_VENDOR_MODULE"
 
 func find(file string) string {
@@ -55,7 +55,7 @@ func find(file string) string {
 		}
 		return ""
 	}
-	// The folders of an architecture (x86_64-linux-gnu), and not a program's own: a
+	// The folders of an architecture (x86_64-linux-gnu), not a program's own: a
 	// browser's copy of NSS loads only beside the browser.
 	for _, pattern := range []string{"/usr/lib/*-linux-gnu*/" + file, "/usr/lib/*-linux-gnu*/nss/" + file, "/usr/lib/" + file} {
 		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
@@ -74,7 +74,7 @@ func modules() []module {
 		{name: "opensc piv", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIV, "", virtual.PIN)},
 		{name: "opensc piv p256", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP256, "", virtual.PIN)},
 		{name: "opensc piv p384", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP384, "", virtual.PIN)},
-		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onStation("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it takes six characters or more
+		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onStation("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it requires six characters or more
 		{name: "nss", file: "libsoftokn3.so", pack: "libnss3", open: nss},
 		{name: "opencryptoki", open: opencryptoki, why: opencryptokiMissing},
 	}
@@ -86,18 +86,18 @@ func modules() []module {
 		module{name: "vendor cps4", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS4, "", virtual.PIN)})
 }
 
-// lab is a card with a pool on the module that is tried.
+// lab is a card with a pool on the module under test.
 type lab struct {
 	pool  *pkcs11.Pool
 	pin   string
-	lacks string // why the card has not what the case needs
+	lacks string // why the card cannot meet the case's needs, or ""
 
 	// Nil for tokens in software.
 	station *virtual.Station
 	card    vcard.Card
 	kind    string
 
-	ended func() error // cleans up after the pool was closed
+	ended func() error // cleans up after the pool is closed
 }
 
 func (l *lab) close() error {
@@ -113,7 +113,8 @@ func (l *lab) close() error {
 
 var testPKI = sync.OnceValues(func() (*demopki.PKI, error) { return demopki.New(time.Now()) })
 
-// socket is one for the whole process: the client library reads its name once.
+// socket is shared by the whole process, because the client library reads its name
+// once.
 var socket = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "cpx")
 	if err != nil {
@@ -123,7 +124,7 @@ var socket = sync.OnceValues(func() (string, error) {
 	return path, os.Setenv("PCSCLITE_CSOCK_NAME", path)
 })
 
-// onStation is a virtual card on a virtual reader.
+// onStation makes labs with a virtual card on a virtual reader.
 func onStation(file, kind, reader, pin string) func(context.Context, string, needs) (*lab, error) {
 	return func(ctx context.Context, _ string, n needs) (*lab, error) {
 		pki, err := testPKI()
@@ -160,7 +161,8 @@ func onStation(file, kind, reader, pin string) func(context.Context, string, nee
 	}
 }
 
-// watch has the pool hear of PC/SC as the agent's does, and gives what ends it.
+// watch passes PC/SC's events to the pool, as the agent does, and returns a function
+// that ends it.
 func watch(ctx context.Context, pool *pkcs11.Pool) func() error {
 	ctx, end := context.WithCancel(ctx)
 	first, ended := make(chan struct{}), make(chan struct{})
@@ -173,7 +175,7 @@ func watch(ctx context.Context, pool *pkcs11.Pool) func() error {
 	return func() error { end(); <-ended; return nil }
 }
 
-// another is another holder's card of the same type.
+// another makes another holder's card of the same type.
 func (l *lab) another() (vcard.Card, error) {
 	pki, err := testPKI()
 	if err != nil {
@@ -202,7 +204,7 @@ func softHSM(ctx context.Context, dir string, n needs) (*lab, error) {
 	return l, err
 }
 
-// nss is NSS's own token in a database: it wants an init string.
+// nss is NSS's own token in a database, which needs an init string.
 func nss(ctx context.Context, dir string, n needs) (*lab, error) {
 	l := &lab{pin: virtual.PIN}
 	if n.always || n.open {

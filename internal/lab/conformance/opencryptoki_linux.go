@@ -25,15 +25,16 @@ const isolatedVariable = "CPX_CONFORMANCE_ISOLATED"
 const tokenStore = "/var/lib/opencryptoki"
 
 // Isolate runs this program again in mount and IPC namespaces of its own, where
-// root and opencryptoki allow, and never returns then: opencryptoki has one
-// token store and one daemon for the whole machine, which must not be touched.
+// this process is root and opencryptoki is installed, and then never returns:
+// opencryptoki has one token store and one daemon for the whole machine, which must
+// not be touched.
 func Isolate() {
 	if os.Getenv(isolatedVariable) != "" || os.Getuid() != 0 || find(opencryptokiModule) == "" {
 		return
 	}
 	own := []string{"--mount", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"}
 	if exec.Command("unshare", append(own, "true")...).Run() != nil {
-		return // a container, say: the table names the module as missing
+		return // in a container, say: the table then reports the module as missing
 	}
 	cmd := exec.Command("unshare", append(append(own, os.Args[0]), os.Args[1:]...)...)
 	cmd.Env = append(os.Environ(), isolatedVariable+"=1")
@@ -62,7 +63,7 @@ func opencryptokiMissing() string {
 	return ""
 }
 
-// daemonDirs are what the daemon and the token want to find, for their group.
+// daemonDirs are the folders that the daemon and the token need, with their group.
 var daemonDirs = []string{tokenStore + "/swtok/TOK_OBJ", "/run/opencryptoki", "/run/lock/opencryptoki", "/run/lock/opencryptoki/swtok"}
 
 // opencryptoki is its software token, in a store of the test's own.
@@ -122,14 +123,14 @@ func endDaemon() error {
 	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
 		return err
 	}
-	// In a process namespace of one's own, daemons are left to its first process.
+	// In a process namespace the first process is the parent of every daemon.
 	_, err = syscall.Wait4(pid, nil, 0, nil)
 	return err
 }
 
 func (l *lab) fillOpencryptoki(ctx context.Context, dir string) error {
 	const slot, factory, officer = "3", "87654321", "12345678"
-	// The daemon is there when the slot answers.
+	// The daemon is ready when the slot answers.
 	for end := time.Now().Add(10 * time.Second); tool(ctx, "pkcsconf", "-t", "-c", slot) != nil; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			return errors.New("opencryptoki's daemon does not answer")

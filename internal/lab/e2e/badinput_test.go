@@ -15,9 +15,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
-// TestBadInput plays what goes wrong at a card, a module or a dialog, through
-// the agent's real process. tries is what it may cost on the card, which the
-// card itself says: a wrong try sets CKF_USER_PIN_COUNT_LOW in SoftHSM.
+// TestBadInput plays what goes wrong at a card, a module or a dialog, with the
+// agent as a process. tries is what it may cost on the card, as the card itself
+// reports it: a wrong try sets CKF_USER_PIN_COUNT_LOW in SoftHSM.
 func TestBadInput(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "module.so")
 	if err := os.WriteFile(text, []byte("not a library\n"), 0o600); err != nil {
@@ -51,13 +51,13 @@ func TestBadInput(t *testing.T) {
 			start(t, s)
 			got := open(t, s).call("authenticate", map[string]any{"challengeNonce": nonce(t), "lang": "fr"})
 			if got.Error == nil {
-				t.Fatalf("a token came: %s", got.Result)
+				t.Fatalf("got a token: %s", got.Result)
 			}
 			if got.Error.Code != c.code || got.Error.Data.Reason != c.reason || got.Error.Data.Detail != c.detail {
 				t.Errorf("got %d %s %q, want %d %s %q", got.Error.Code, got.Error.Data.Reason, got.Error.Data.Detail, c.code, c.reason, c.detail)
 			}
 			if n := asked(t, s); n != c.entries {
-				t.Errorf("%d PINs were taken, want %d\n%s", n, c.entries, dialogs(t, s))
+				t.Errorf("%d PINs were entered, want %d\n%s", n, c.entries, dialogs(t, s))
 			}
 		})
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// TestLoginInBrowser is the main job as a person does it, in Chromium, on plain
+// TestLoginInBrowser does the main job as a person does, in Chromium, on plain
 // http://localhost as `make run` serves it; `make demo` does it on https.
 func TestLoginInBrowser(t *testing.T) {
 	s := prepare(t, stack.Options{AutoPIN: script("1234")})
@@ -28,9 +28,9 @@ func TestLoginInBrowser(t *testing.T) {
 	}
 }
 
-// TestAgentStartedAfterFourClicks: four clicks find no agent, and each time the person is
-// told why that may be; then the agent is started, and one click gets in. The
-// browser delays dials after so many that failed.
+// TestAgentStartedAfterFourClicks: four clicks find no agent, and each time the
+// page explains why that may be; then the agent starts, and one click logs in,
+// although the browser delays dials after that many failures.
 func TestAgentStartedAfterFourClicks(t *testing.T) {
 	s := prepare(t, stack.Options{AutoPIN: script("1234")})
 	tab := openPortal(t, s)
@@ -49,11 +49,10 @@ func TestAgentStartedAfterFourClicks(t *testing.T) {
 	}
 }
 
-// patient is how long a page may take to show what must come.
+// patient is how long a page may take to show what the test waits for.
 const patient = 30 * time.Second
 
-// failingClick clicks on the card button and gives the reason that the page is
-// told.
+// failingClick clicks on the card button and returns the failure's reason.
 func failingClick(tab context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(tab, patient)
 	defer cancel()

@@ -23,7 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// outcome is how a command ended.
+// outcome is a command's output and exit status.
 type outcome struct {
 	exit           int
 	stdout, stderr string
@@ -42,7 +42,7 @@ func finish(t *testing.T, cmd *exec.Cmd) outcome {
 	return outcome{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// cpxAgent is a command of the agent's on the stack, in a language.
+// cpxAgent is a command of cpx-agent on the stack, in a language.
 func cpxAgent(t *testing.T, s *stack.Stack, lang string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -57,7 +57,7 @@ const (
 	english = "en_GB.UTF-8"
 )
 
-// first starts the stack's agent for good.
+// first starts the stack's agent, until the test's end.
 func first(t *testing.T, s *stack.Stack) *stack.Process {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,12 +84,12 @@ func agentLog(t *testing.T, s *stack.Stack) string {
 	return string(text)
 }
 
-// TestSecondStart: the first one's state comes to the person, in words on the
+// TestSecondStart: the first agent's state is shown to the person, as text on the
 // second's output and in a window of the first's.
 func TestSecondStart(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true})
 	p := first(t, s)
-	// The first one has read its card.
+	// The first agent has then read its card.
 	if got := finish(t, cpxAgent(t, s, french, "certs")); got.exit != 0 {
 		t.Fatalf("%+v", got)
 	}
@@ -110,11 +110,12 @@ func TestSecondStart(t *testing.T) {
 		}
 	}
 	if log := agentLog(t, s); strings.Count(log, "the state is shown") < 1 || strings.Count(log, "module opened") != 1 {
-		t.Errorf("the first one's log:\n%s", log)
+		t.Errorf("the first agent's log:\n%s", log)
 	}
 }
 
-// TestFirstHangs: a command says so and does what can be done without it.
+// TestFirstHangs: where the agent hangs, a command says so and does what it can
+// without it.
 func TestFirstHangs(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true})
 	p := first(t, s)
@@ -138,12 +139,12 @@ func TestFirstHangs(t *testing.T) {
 				t.Errorf("%v: %+v, want exit %d and %q", c.args, got, c.exit, c.says)
 			}
 			if len(c.args) > 0 && c.args[0] == "certs" && !strings.Contains(got.stdout, s.Cards[0].Identifier) {
-				t.Errorf("%v: it did not look itself:\n%s", c.args, got.stdout)
+				t.Errorf("%v: it did not read the cards itself:\n%s", c.args, got.stdout)
 			}
 		})
 	}
 	commands.Wait()
-	// It goes on as if nothing had been.
+	// It goes on as if nothing had happened.
 	if err := p.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestFirstHangs(t *testing.T) {
 	}
 }
 
-// TestKilledAgent: what a killed agent leaves behind stops no start.
+// TestKilledAgent: the remains of a killed agent prevent no start.
 func TestKilledAgent(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true})
 	for range 2 {
@@ -163,7 +164,7 @@ func TestKilledAgent(t *testing.T) {
 		_ = p.Wait()
 		for _, name := range []string{"lock", "control"} {
 			if _, err := os.Lstat(s.Path("r/cpx-bridge/" + name)); err != nil {
-				t.Errorf("the killed one left no %s: this test could not fail", name)
+				t.Errorf("the killed agent left no %s: this test could not fail", name)
 			}
 		}
 	}
@@ -178,8 +179,8 @@ func TestKilledAgent(t *testing.T) {
 
 var runningLine = regexp.MustCompile(`is (?:running|starting) \(process (\d+)\)`)
 
-// TestStartRace: of ten that start at the same instant, exactly one serves, and
-// the others name it.
+// TestStartRace: of ten agents started at the same instant, exactly one serves,
+// and the others name it.
 func TestStartRace(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true})
 	ended := make(chan outcome, 10)
@@ -208,7 +209,7 @@ func TestStartRace(t *testing.T) {
 		named[found[1]]++
 	}
 	if len(named) != 1 {
-		t.Errorf("agents that were named: %v, want one", named)
+		t.Errorf("agents named: %v, want one", named)
 	}
 	for _, cmd := range all { // the one that serves
 		if named[strconv.Itoa(cmd.Process.Pid)] > 0 {
@@ -218,11 +219,11 @@ func TestStartRace(t *testing.T) {
 		}
 	}
 	if got := <-ended; got.exit != 0 || strings.Count(got.stderr, "module opened") != 1 {
-		t.Errorf("the one that served: %+v", got)
+		t.Errorf("the agent that served: %+v", got)
 	}
 }
 
-// awaited is a log in which a text is waited for.
+// awaited is a log that signals when it contains a text.
 type awaited struct {
 	text bytes.Buffer
 	want string
@@ -238,8 +239,8 @@ func (a *awaited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// background starts a command and returns when its log says that it listens;
-// ended gives its exit status.
+// background starts a command and returns when its log says that it listens; ended
+// receives its outcome.
 func background(t *testing.T, cmd *exec.Cmd) (ended <-chan outcome) {
 	t.Helper()
 	log, out := &awaited{want: "msg=listening", came: make(chan struct{})}, &bytes.Buffer{}
@@ -261,8 +262,8 @@ func background(t *testing.T, cmd *exec.Cmd) (ended <-chan outcome) {
 	return done
 }
 
-// TestSessionThatEnded: an agent left over from a desktop session that is gone can
-// ask nobody any more, and makes place for one that can; one that still can stays.
+// TestSessionThatEnded: an agent whose desktop session has ended can ask nobody any
+// more, and stops in favour of one that can; one that still can ask stays.
 func TestSessionThatEnded(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true, Extra: map[string]string{"WAYLAND_DISPLAY": "", "NO_AT_BRIDGE": "1"}})
 	on := func(display string) *exec.Cmd {
@@ -278,16 +279,16 @@ func TestSessionThatEnded(t *testing.T) {
 		firstEnded = background(t, first)
 		pid := strconv.Itoa(first.Process.Pid)
 		if got := finish(t, on(here)); got.exit != 0 || !strings.Contains(got.stdout, pid) {
-			t.Errorf("its session stands: %+v", got)
+			t.Errorf("while its session lasts: %+v", got)
 		}
-	}) // and with it the display of the first one
+	}) // and with it the first agent's display
 	if got := finish(t, on("")); got.exit != 0 || !strings.Contains(got.stdout, strconv.Itoa(first.Process.Pid)) {
 		t.Errorf("a start without a display: %+v", got)
 	}
 	second := on(here)
 	secondEnded := background(t, second)
 	if got := <-firstEnded; got.exit != 0 || !strings.Contains(got.stderr, "ending for an agent on a desktop") {
-		t.Errorf("the first one: %+v", got)
+		t.Errorf("the first agent: %+v", got)
 	}
 	if got := finish(t, on(here)); got.exit != 0 || !strings.Contains(got.stdout, strconv.Itoa(second.Process.Pid)) {
 		t.Errorf("a third start: %+v", got)
@@ -296,11 +297,11 @@ func TestSessionThatEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := <-secondEnded; got.exit != 0 {
-		t.Errorf("the second one: %+v", got)
+		t.Errorf("the second agent: %+v", got)
 	}
 }
 
-// chosenOf is the certificate that certs marks.
+// chosenOf finds in the output of certs the chosen certificate and the usable ones.
 func chosenOf(t *testing.T, out string) (chosen string, usable []string) {
 	t.Helper()
 	var r state.Cards
@@ -318,10 +319,10 @@ func chosenOf(t *testing.T, out string) (chosen string, usable []string) {
 	return chosen, usable
 }
 
-// TestCertsThroughAgent: the running agent answers, so that the module is not
-// opened a second time; certs use works with and without it.
+// TestCertsThroughAgent: the running agent answers certs, so that the module is not
+// opened a second time; certs use works with and without an agent.
 func TestCertsThroughAgent(t *testing.T) {
-	// With this level a command that opens a module itself says so.
+	// At this level a command that opens a module itself logs it.
 	s := prepare(t, stack.Options{AgentOnly: true, Cards: []string{"cps", "cpf"}, Settings: "[log]\nlevel = \"debug\"\n"})
 	alone := finish(t, cpxAgent(t, s, french, "certs", "--json"))
 	if !strings.Contains(alone.stderr, "module opened") {
@@ -351,7 +352,7 @@ func TestCertsThroughAgent(t *testing.T) {
 	if n := strings.Count(agentLog(t, s), "module opened"); n != 1 {
 		t.Errorf("the agent opened the module %d times", n)
 	}
-	// Other settings are another question, which the running agent cannot answer.
+	// For other settings the running agent cannot answer.
 	other := strings.Replace(readFile(t, s.Path("agent.toml")), "modules = [", `modules = ["/nonexistent/module.so", `, 1)
 	if err := os.WriteFile(s.Path("other.toml"), []byte(other), 0o600); err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// clicks are logins as a page asks for them, of which it is known when the PIN
-// was asked. The person types it at once.
+// clicks makes logins as a page does, and records when the PIN was asked for. The
+// person types it at once.
 type clicks struct {
 	t       testing.TB
 	station *virtual.Station
@@ -26,7 +26,7 @@ type clicks struct {
 	pinAsks net.Listener
 }
 
-// newClicks starts an agent whose pinentry tells of each GETPIN.
+// newClicks starts an agent whose pinentry reports each GETPIN.
 func newClicks(t testing.TB) *clicks {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "pin")
@@ -40,14 +40,14 @@ func newClicks(t testing.TB) *clicks {
 	return &clicks{t: t, station: d, page: open(t, s), pinAsks: l}
 }
 
-// click is what one login took: from the frame that asks to GETPIN, and from there
+// click is the cost of one login: from the page's frame to GETPIN, and from there
 // to the frame that answers.
 type click struct {
 	pinAPDUs, restAPDUs int64
 	pin, rest           time.Duration
 }
 
-// login is one login; as the page's library does, it asks for status before.
+// login makes one login; as the page's library does, it asks for status first.
 func (c *clicks) login() click {
 	c.t.Helper()
 	if a := c.page.call("status", nil); a.Error != nil {
@@ -76,8 +76,8 @@ func (c *clicks) login() click {
 	return k
 }
 
-// leastLogin is what a login costs the card in a program without an agent, the
-// second of two. The agent's process is another one: both have the card open.
+// leastLogin is the cost of a login in a program without an agent, in APDUs: that
+// of the second of two. The agent runs too, so that both have the card open.
 func leastLogin(t testing.TB, d *virtual.Station) int64 {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "login"), openSC, virtual.PIN, "02")
@@ -115,7 +115,7 @@ func leastLogin(t testing.TB, d *virtual.Station) int64 {
 	return cost
 }
 
-// settled waits until the agent leaves the card alone.
+// settled waits until the agent sends the card nothing more.
 func (c *clicks) settled() {
 	c.t.Helper()
 	last, since := c.station.APDUs(), time.Now()
@@ -124,14 +124,14 @@ func (c *clicks) settled() {
 			last, since = now, time.Now()
 		}
 		if time.Now().After(end) {
-			c.t.Fatal("the agent does not leave the card alone")
+			c.t.Fatal("the agent does not stop reading the card")
 		}
 	}
 }
 
-// TestCardIsAskedOnce: the second login on the same card asks it nothing from the
+// TestCardIsAskedOnce: the second login on the same card sends it nothing from the
 // page's frame to the PIN window, and from there to the frame that answers what a
-// program without an agent asks it.
+// program without an agent sends it.
 func TestCardIsAskedOnce(t *testing.T) {
 	c := newClicks(t)
 	c.settled()
@@ -145,8 +145,8 @@ func TestCardIsAskedOnce(t *testing.T) {
 	}
 }
 
-// BenchmarkClick is the time of a login with a card that takes 20 ms for each
-// command, once it has been read: to GETPIN, and from the PIN to the token.
+// BenchmarkClick measures a login with a card that takes 20 ms for each command,
+// once it has been read: to GETPIN, and from the PIN to the token.
 func BenchmarkClick(b *testing.B) {
 	c := newClicks(b)
 	c.settled()

@@ -11,8 +11,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// TestDialogs: the agent as it is built, with nobody standing in for the person:
-// consent, choice and "always" in windows of its own, the PIN in pinentry's.
+// TestDialogs: the agent as it is built, with keys pressed on its real windows:
+// consent, choice and "always" in the agent's own, the PIN in pinentry's.
 func TestDialogs(t *testing.T) {
 	screen := testdesktop.NewScreen(t)
 	screen.Manage()
@@ -45,7 +45,7 @@ func TestDialogs(t *testing.T) {
 	if got, want := p.logIn(), "waiting-for-consent choosing-certificate waiting-for-pin signing"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	press("Escape")() // not always
+	press("Escape")() // "always" is refused
 
 	p.at["waiting-for-consent"] = press("Return") // Enter alone allows nothing
 	if a := p.call("authenticate", asks(t)); a.Error == nil || a.Error.Data.Reason != "consent_denied" {

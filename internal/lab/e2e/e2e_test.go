@@ -1,6 +1,6 @@
-// Package e2e tests the programs as they are built and used: a real SoftHSM
-// card, a real pinentry program that answers in the person's place, a real
-// browser, and the agent and portal as processes.
+// Package e2e tests the programs as they are built and used: a card in SoftHSM, a
+// pinentry program that answers in the person's place, a real browser, and the
+// agent and portal as processes.
 package e2e
 
 import (
@@ -47,7 +47,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// prepare sets up a stack for one test.
+// prepare makes a stack for one test.
 func prepare(t testing.TB, o stack.Options) *stack.Stack {
 	t.Helper()
 	o.Dir, o.Bin = t.TempDir(), bin
@@ -87,7 +87,7 @@ type page struct {
 	socket *websocket.Conn
 	next   int
 	states []string
-	at     map[string]func() // what to do at a progress state
+	at     map[string]func() // what to do at each progress state
 }
 
 func dial(s *stack.Stack, origin string) (*websocket.Conn, *http.Response, error) {
@@ -121,7 +121,7 @@ type answer struct {
 	}
 }
 
-// call sends a request and waits for its answer, keeping the progress states.
+// call sends a request and waits for its answer, recording the progress states.
 func (p *page) call(method string, params any) answer {
 	p.t.Helper()
 	p.next++
@@ -160,7 +160,7 @@ func nonce(t testing.TB) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// dialogs is what the answering pinentry was asked.
+// dialogs is the log of what the answering pinentry was asked.
 func dialogs(t *testing.T, s *stack.Stack) string {
 	t.Helper()
 	text, err := os.ReadFile(s.Path(stack.DialogLog))

@@ -13,9 +13,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// TestRunInterrupted: Ctrl-C ends `make run` as it says, without a word of errors,
-// also before all is ready, and so does its terminal's end; the agent's log tells
-// of no strange connection.
+// TestRunInterrupted: Ctrl-C ends `make run` as announced and without errors, even
+// before all is ready, and so does the end of its terminal; the agent's log has no
+// refused connection.
 func TestRunInterrupted(t *testing.T) {
 	for _, c := range []struct {
 		ready  bool
@@ -23,7 +23,7 @@ func TestRunInterrupted(t *testing.T) {
 	}{{true, syscall.SIGINT}, {false, syscall.SIGINT}, {true, syscall.SIGHUP}} {
 		ready := c.ready
 		cmd, dir := makeRun(t, "DISPLAY=", "XDG_RUNTIME_DIR="+t.TempDir())
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's: all of it gets the signal
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as on a terminal: the whole group gets the signal
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
 		out, err := cmd.StdoutPipe()
@@ -42,7 +42,7 @@ func TestRunInterrupted(t *testing.T) {
 				break // the cards are being made
 			}
 			if time.Now().After(end) {
-				t.Fatal("no card is ever made")
+				t.Fatal("no card was made")
 			}
 		}
 		if err := syscall.Kill(-cmd.Process.Pid, c.signal); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// makeRun is what `make run` starts, in a folder of its own.
+// makeRun is the program that `make run` starts, in a folder of its own.
 func makeRun(t *testing.T, env ...string) (*exec.Cmd, string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,8 +49,8 @@ var (
 	pinLine     = regexp.MustCompile(`PIN (\d+)`)
 )
 
-// logIn opens what was announced in a browser and clicks; typePIN is the
-// person's, with the PIN that was announced.
+// logIn opens the announced address in a browser and clicks; typePIN types the
+// announced PIN as a person does.
 func logIn(t *testing.T, home, announced string, typePIN func(pin string)) {
 	t.Helper()
 	pin := pinLine.FindStringSubmatch(announced)
@@ -108,7 +108,7 @@ func TestRunWithDisplay(t *testing.T) {
 }
 
 // TestRunOnTerminal: without a display the PIN is typed on the terminal that
-// started it, and is not shown there.
+// started the program, and is not shown there.
 func TestRunOnTerminal(t *testing.T) {
 	cmd, dir := makeRun(t, "DISPLAY=", "TERM=xterm")
 	terminal := testdesktop.OnTerminal(t, cmd)
@@ -126,7 +126,7 @@ func TestRunOnTerminal(t *testing.T) {
 	})
 	terminal.Type("\x03") // Ctrl-C
 	if all := terminal.Until("^C"); strings.Count(all, pinLine.FindStringSubmatch(announced)[1]) != 1 {
-		t.Errorf("the PIN stands on the screen: %q", all)
+		t.Errorf("the PIN is on the screen: %q", all)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)

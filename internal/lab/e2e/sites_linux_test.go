@@ -16,13 +16,13 @@ import (
 
 const askingSite = "https://portail.example.fr"
 
-// askStack is an agent that asks, on a bus, with a person who says yes.
+// askStack is an agent that asks for consent, on a bus, with a person who agrees.
 func askStack(t *testing.T, bus string) *stack.Stack {
 	t.Helper()
 	return prepare(t, stack.Options{AgentOnly: true, Ask: true, AutoPIN: script("1234"), Extra: map[string]string{"DBUS_SESSION_BUS_ADDRESS": bus}})
 }
 
-// startUntil starts the agent and returns how it is ended.
+// startUntil starts the agent and returns a function that ends it.
 func startUntil(t *testing.T, s *stack.Stack) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -50,7 +50,7 @@ func openAs(t *testing.T, s *stack.Stack, origin string) *page {
 	return &page{t: t, socket: socket}
 }
 
-// logIn logs in and returns what the person was shown, as the page is told.
+// logIn logs in and returns the states that the page was notified of.
 func (p *page) logIn() string {
 	p.t.Helper()
 	p.states = nil
@@ -76,14 +76,14 @@ func sites(t *testing.T, s *stack.Stack, args ...string) (l listed) {
 	cmd := s.Command(t.Context(), "cpx-agent", append([]string{"sites", "--json", "--config", s.Path("agent.toml")}, args...)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	_ = cmd.Run() // what it prints says more
+	_ = cmd.Run() // its output says more than the error
 	if err := json.Unmarshal(out.Bytes(), &l); err != nil {
 		t.Fatalf("%v: %v %s%s", args, err, &out, &errs)
 	}
 	return l
 }
 
-// await waits for a line of the agent's log, which no event tells of.
+// await polls the agent's log for a line, because no event reports one.
 func await(t *testing.T, s *stack.Stack, line string) string {
 	t.Helper()
 	for end := time.Now().Add(2 * testdesktop.Patience); ; time.Sleep(20 * time.Millisecond) {
@@ -95,22 +95,22 @@ func await(t *testing.T, s *stack.Stack, line string) string {
 			return string(text)
 		}
 		if time.Now().After(end) {
-			t.Fatalf("the log never says %q:\n%s", line, text)
+			t.Fatalf("the log has no %q:\n%s", line, text)
 		}
 	}
 }
 
 const consented, straight = "waiting-for-consent waiting-for-pin signing", "waiting-for-pin signing"
 
-// TestAlwaysAllowed is "always" as a person lives with it: the agent, the card
-// and the keyring are real ones.
+// TestAlwaysAllowed: "always" from the first consent to the end, with an agent, a
+// card and a real keyring.
 func TestAlwaysAllowed(t *testing.T) {
 	keyring := testdesktop.NewKeyring(t, "")
 	s := askStack(t, keyring.Bus)
 	end := startUntil(t, s)
 	p := openAs(t, s, askingSite)
 	if !p.learnsProtocolOnly() {
-		t.Error("a stranger learns more than the protocol")
+		t.Error("a site not allowed learns more than the protocol")
 	}
 	if got := p.logIn(); got != consented {
 		t.Errorf("first login: %s", got)
@@ -129,7 +129,7 @@ func TestAlwaysAllowed(t *testing.T) {
 		t.Error("another port counts as the same site")
 	}
 
-	end() // and a new day
+	end() // and the agent is started another day
 	_ = startUntil(t, s)
 	p = openAs(t, s, askingSite)
 	if got := p.logIn(); got != straight {
@@ -142,12 +142,12 @@ func TestAlwaysAllowed(t *testing.T) {
 		t.Error("a forgotten site learns more than the protocol on its open socket")
 	}
 	if got := p.logIn(); got != consented {
-		t.Errorf("login after it was forgotten: %s", got)
+		t.Errorf("login after the site was forgotten: %s", got)
 	}
 }
 
-// TestKeyringFaults: whatever is wrong with the keyring, a login works, nothing
-// is remembered, nothing is offered, and it is said once.
+// TestKeyringFaults: whatever is wrong with the keyring, a login works, nothing is
+// remembered or offered, and the fault is logged once.
 func TestKeyringFaults(t *testing.T) {
 	dead, _ := testdesktop.DeadKeyring(t, false)
 	half, _ := testdesktop.DeadKeyring(t, true)

@@ -16,9 +16,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
-// TestOpenSSLVerifies checks a token of the agent with openssl's own commands:
-// the chain and the signature. None of the project's code takes part but in
-// making the token.
+// TestOpenSSLVerifies checks a token of the agent with openssl's own commands: the
+// chain and the signature. The project's code takes no part in the check.
 func TestOpenSSLVerifies(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
@@ -49,7 +48,7 @@ func TestOpenSSLVerifies(t *testing.T) {
 			if err1 != nil || err2 != nil {
 				t.Fatal(err1, err2)
 			}
-			if token.Algorithm == "ES256" { // openssl wants the DER form
+			if token.Algorithm == "ES256" { // openssl expects the DER form
 				half := len(signature) / 2
 				signature, _ = asn1.Marshal(struct{ R, S *big.Int }{
 					new(big.Int).SetBytes(signature[:half]), new(big.Int).SetBytes(signature[half:]),

@@ -19,7 +19,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// workplace is a desktop with the test as its panel.
+// workplace is a desktop whose panel is the test.
 type workplace struct {
 	x    *testdesktop.XServer
 	host *testdesktop.TrayHost
@@ -60,7 +60,7 @@ func holderOf(t *testing.T, a answer) string {
 
 func asks(t *testing.T) map[string]any { return map[string]any{"challengeNonce": nonce(t)} }
 
-// certificatesIn are the entries that a click chooses.
+// certificatesIn are the menu's entries that choose a certificate.
 func certificatesIn(m *testdesktop.TrayIcon) (list []testdesktop.TrayEntry) {
 	for _, e := range m.Entries() {
 		if strings.Contains(e.Label, "jusqu’au") && e.Enabled {
@@ -70,8 +70,8 @@ func certificatesIn(m *testdesktop.TrayIcon) (list []testdesktop.TrayEntry) {
 	return list
 }
 
-// TestTrayChoice: what is clicked in the menu decides which certificate the
-// login uses that is asking for it, and the next ones.
+// TestTrayChoice: a click in the menu decides which certificate is used by the
+// login that is asking for one, and by later logins.
 func TestTrayChoice(t *testing.T) {
 	w := newWorkplace(t)
 	s := prepare(t, stack.Options{Cards: []string{"cps", "cpf", "expired"}, AgentOnly: true, Extra: w.env,
@@ -81,7 +81,7 @@ func TestTrayChoice(t *testing.T) {
 	m.Await("two certificates to choose from", func() bool { return len(certificatesIn(m)) == 2 && m.Has("Plusieurs certificats") })
 	expired := slices.ContainsFunc(m.Entries(), func(e testdesktop.TrayEntry) bool { return strings.HasSuffix(e.Label, " · expiré") && !e.Enabled })
 	if !expired {
-		t.Errorf("no expired certificate, greyed, in %q", m.Labels())
+		t.Errorf("no expired certificate, disabled, in %q", m.Labels())
 	}
 	p := open(t, s)
 	names := func(label string) string { name, _, _ := strings.Cut(label, " · "); return name }
@@ -116,8 +116,8 @@ func TestTrayChoice(t *testing.T) {
 	}
 }
 
-// TestTrayFollowsTheCard: a virtual CPS3 that OpenSC drives comes and goes, and
-// the menu with it; a login that waits for it goes on.
+// TestTrayFollowsTheCard: the menu follows a virtual CPS3 under OpenSC that is
+// inserted and removed; a login that waits for the card goes on.
 func TestTrayFollowsTheCard(t *testing.T) {
 	w := newWorkplace(t)
 	s, d := virtualStack(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: map[string]any{"pin": []string{"0000", "cancel"}}},
@@ -160,12 +160,12 @@ func TestTrayFollowsTheCard(t *testing.T) {
 	}
 	shows("⚠ Le code porteur est bloqué")
 	if n := d.Card().PIN().Tries(); n != 1 {
-		t.Errorf("%d tries, want the one that was typed", n)
+		t.Errorf("%d tries, want the one made", n)
 	}
 }
 
-// TestTrayLanguage: a click changes the menu at once, the dialogs of pages that
-// name no language and the command line, and stays.
+// TestTrayLanguage: a click changes the language of the menu at once, of dialogs
+// for pages that name none, and of the command line, and is remembered.
 func TestTrayLanguage(t *testing.T) {
 	w := newWorkplace(t)
 	s := prepare(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")})
@@ -205,7 +205,7 @@ func TestTrayLanguage(t *testing.T) {
 	m.Await("the desktop's again", func() bool { return m.Has("Quitter CPx Bridge") })
 	log := journalOf(t, s)
 	if !strings.Contains(log, "language.json") || !strings.Contains(log, "listening") {
-		t.Errorf("the log does not say why: %s", log)
+		t.Errorf("the log does not give the reason: %s", log)
 	}
 }
 
@@ -227,9 +227,8 @@ func journalOf(t *testing.T, s *stack.Stack) string {
 	return string(text)
 }
 
-// TestTrayForgets: a site that the person always allows stands in the menu; a
-// click forgets it, and the next login there asks again. A locked keyring is
-// said there.
+// TestTrayForgets: a site that the person always allows is in the menu; a click
+// forgets it, and the next login there asks again. The menu shows a locked keyring.
 func TestTrayForgets(t *testing.T) {
 	keyring := testdesktop.NewKeyring(t, "")
 	w := workplaceOn(t, keyring.Bus)
@@ -246,7 +245,7 @@ func TestTrayForgets(t *testing.T) {
 		t.Errorf("while it is allowed: %s", got)
 	}
 	if err := s.Person(map[string]any{"pin": []string{"1234"}, "confirm": []string{"ok", "cancel"}}); err != nil {
-		t.Fatal(err) // consent, and no "always" again
+		t.Fatal(err) // consent, without "always" this time
 	}
 	m.Click("Sites autorisés", label)
 	m.Await("forgotten", func() bool { return !m.Has("Sites autorisés", "Oublier") })
@@ -255,7 +254,7 @@ func TestTrayForgets(t *testing.T) {
 	}
 }
 
-// TestTrayWithoutKeyring: that nothing can be remembered is said in the menu.
+// TestTrayWithoutKeyring: the menu says that nothing can be remembered.
 func TestTrayWithoutKeyring(t *testing.T) {
 	keyring := testdesktop.NewKeyring(t, "")
 	keyring.Lock()
@@ -268,8 +267,8 @@ func TestTrayWithoutKeyring(t *testing.T) {
 	})
 }
 
-// TestTrayDisplayGoes: the X server dies, the agent answers, and the menu is
-// back when the display is.
+// TestTrayDisplayGoes: the X server dies, the agent still answers, and the menu
+// comes back with the display.
 func TestTrayDisplayGoes(t *testing.T) {
 	w := newWorkplace(t)
 	s := prepare(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")})
@@ -283,9 +282,9 @@ func TestTrayDisplayGoes(t *testing.T) {
 	holderOf(t, open(t, s).call("authenticate", asks(t)))
 }
 
-// TestTrayManyCards: real cards that come and go leave no process of the agent
-// with more open files, and none of them started anew. Memory is measured where
-// events are faster: in package tray.
+// TestTrayManyCards: after many insertions and removals no process of the agent has
+// more open files, and none was restarted. Memory is measured where events are
+// faster: in package tray.
 func TestTrayManyCards(t *testing.T) {
 	w := newWorkplace(t)
 	s, d := virtualStack(t, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})
@@ -312,8 +311,8 @@ func TestTrayManyCards(t *testing.T) {
 	}
 }
 
-// processes are the agent's and those it started, with how many files each has
-// open.
+// processes are the agent's process and those it started, each with its number of
+// open files.
 func processes(t *testing.T, agent int) map[int]int {
 	t.Helper()
 	pids := []int{agent}
@@ -324,7 +323,7 @@ func processes(t *testing.T, agent int) map[int]int {
 	for _, path := range children {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // a thread that ended
+			continue // a thread that has ended
 		}
 		for _, word := range strings.Fields(string(text)) {
 			pid, err := strconv.Atoi(word)
@@ -345,8 +344,8 @@ func processes(t *testing.T, agent int) map[int]int {
 	return open
 }
 
-// BenchmarkCardToMenu is the time from a card that OpenSC reads, put in or taken
-// out, to the menu that says so.
+// BenchmarkCardToMenu measures the time from the insertion or removal of a card
+// that OpenSC reads to the menu that shows it.
 func BenchmarkCardToMenu(b *testing.B) {
 	w := newWorkplace(b)
 	s, d := virtualStack(b, stack.Options{AgentOnly: true, Extra: w.env, AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})

@@ -13,11 +13,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
-// otherUser is a real second account: "nobody" on every Debian and Ubuntu.
+// otherUser is another user's id: that of "nobody" on every Debian and Ubuntu.
 const otherUser = 65534
 
-// knock sends a request to the agent's human page and prints what comes back,
-// in a process of its own; curl and nc may be missing.
+// knock requests the agent's human page and prints the answer, in a process of its
+// own; curl and nc may be missing.
 const knock = `trap '' PIPE
 exec 3<>/dev/tcp/$0/$1 || { echo no connection; exit 0; }
 printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n' "$1" >&3 2>/dev/null
@@ -39,7 +39,7 @@ func TestSecondUser(t *testing.T) {
 	for _, address := range []string{"127.0.0.1", "::1"} {
 		own := knockAs(t, 0, address, port)
 		if !strings.Contains(own, "200 OK") {
-			t.Fatalf("%s: the agent's own user is not answered: %q", address, own)
+			t.Fatalf("%s: the agent does not answer its own user: %q", address, own)
 		}
 		if other := knockAs(t, otherUser, address, port); strings.TrimSpace(other) != "got:" {
 			t.Errorf("%s: another user got %q, want a closed connection without a byte", address, other)

@@ -21,8 +21,8 @@ import (
 
 const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 
-// virtualStack is a stack whose agent drives a virtual CPS3 with the unmodified
-// OpenSC, in place of a software token.
+// virtualStack is a stack whose agent uses a virtual CPS3 with the unmodified
+// OpenSC instead of a software token.
 func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, station virtual.StationOptions) (*stack.Stack, *virtual.Station) {
 	t.Helper()
 	station.Socket = filepath.Join(t.TempDir(), "pcscd")
@@ -54,8 +54,8 @@ func pki(t testing.TB, s *stack.Stack) *demopki.PKI {
 	return p
 }
 
-// TestNoCardNoReader: a person without a card is asked for it, and without a
-// reader for both, also where its service has ended.
+// TestNoCardNoReader: a person without a card is asked to insert it, and without a
+// reader to connect one too, even where PC/SC's service has ended.
 func TestNoCardNoReader(t *testing.T) {
 	s, d := virtualStack(t, stack.Options{AgentOnly: true, AutoPIN: map[string]any{"pin": []string{"1234"}, "insert": "cancel"}}, virtual.CardOptions{}, virtual.StationOptions{})
 	d.Remove()
@@ -102,8 +102,8 @@ func TestNoCardNoReader(t *testing.T) {
 	asked(reader)
 }
 
-// TestCardLeavesInBrowser is the reference portal that logs out when its card
-// leaves, in Chromium, with a CPS3 that OpenSC drives.
+// TestCardLeavesInBrowser: the reference portal logs out when its card is removed,
+// in Chromium, with a CPS3 under OpenSC.
 func TestCardLeavesInBrowser(t *testing.T) {
 	s, d := virtualStack(t, stack.Options{AutoPIN: script("1234")}, virtual.CardOptions{}, virtual.StationOptions{})
 	tab := openBrowser(t, s)
@@ -114,7 +114,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 		}
 	}
 	steps := stack.LoginSteps(s)
-	// In the page that waits to be attached: what waits is taken back.
+	// On the page for attaching: the pending card is dropped.
 	must("home", steps[0].Do(tab))
 	must("click", steps[1].Do(tab))
 	d.Remove()
@@ -137,7 +137,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 	must("log in for two tabs", logIn(tab))
 	second, endSecond := chromedp.NewContext(tab)
 	defer endSecond()
-	must("second tab", chromedp.Do(second)) // a tab lives as long as its first context
+	must("second tab", chromedp.Do(second)) // a tab lasts as long as its first context
 	must("second tab", browser.Within(second, limit, chromedp.Navigate(s.Origin+"/espace"), browser.Visible("#attached-cards")))
 	d.Remove()
 	must("removed, first tab", loggedOut(tab))
@@ -152,7 +152,7 @@ func TestCardLeavesInBrowser(t *testing.T) {
 	must("removed between two pages", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/espace")))
 	must("removed between two pages", loggedOut(tab))
 
-	// The session is over, not only out of sight.
+	// The session has ended, not only its page.
 	must("back", browser.Within(tab, limit, chromedp.Navigate(s.Origin+"/espace"), browser.Visible("#card-login")))
 	if d.Card().PIN().Tries() != asked(t, s) {
 		t.Errorf("%d tries on the card for %d entries", d.Card().PIN().Tries(), asked(t, s))
@@ -165,7 +165,7 @@ func loggedOut(tab context.Context) error {
 	return browser.Within(tab, limit, browser.Visible("p.notice"), browser.Visible("#card-login"))
 }
 
-// TestVirtualPINPad is a login on a reader with keys of its own.
+// TestVirtualPINPad: a login on a reader with a PIN pad.
 func TestVirtualPINPad(t *testing.T) {
 	s, d := virtualStack(t, stack.Options{AutoPIN: map[string]any{"confirm": []string{"hang"}}, AgentOnly: true}, virtual.CardOptions{}, virtual.StationOptions{PINPad: true})
 	start(t, s)
@@ -184,8 +184,8 @@ func TestVirtualPINPad(t *testing.T) {
 	}
 }
 
-// TestVirtualCardStates: what becomes of a card is told with the right reason,
-// and costs no try that nobody made.
+// TestVirtualCardStates: whatever happens to a card is answered with the right
+// reason, and costs no try that nobody made.
 func TestVirtualCardStates(t *testing.T) {
 	hang := map[string]any{"pin": []string{"hang"}, "confirm": []string{"hang"}, "insert": "cancel"}
 	s, d := virtualStack(t, stack.Options{AutoPIN: hang, AgentOnly: true}, virtual.CardOptions{}, virtual.StationOptions{})

@@ -1,6 +1,6 @@
-// Package faultmodule builds a PKCS#11 module for tests: it stands before a real
-// one and hangs, crashes, lies about lengths or returns any code, in any call,
-// on demand. It is never part of what people install.
+// Package faultmodule builds a PKCS#11 module for tests: it wraps a real one and
+// hangs, crashes, lies about lengths or returns any code, in any call, on demand.
+// A Module is for one caller at a time. It is never part of what people install.
 package faultmodule
 
 import (
@@ -22,8 +22,8 @@ const (
 	ControlVariable = "CPX_FAULT_CONTROL"
 )
 
-// Functions are the calls that can be made to fail after the module was loaded,
-// in the order in which a login makes them first.
+// Functions lists the calls that can be made to fail after the module is loaded, in
+// the order in which a login first makes them.
 func Functions() []string {
 	return []string{
 		"C_Initialize", "C_GetInfo", "C_GetSlotList", "C_GetSlotInfo", "C_GetTokenInfo", "C_OpenSession", "C_FindObjectsInit",
@@ -35,8 +35,8 @@ func Functions() []string {
 // Module is a built module with its control file.
 type Module struct{ Path, control string }
 
-// Build compiles the module into dir, with the C compiler and the headers of
-// the binding that the project uses anyway.
+// Build compiles the module into dir, with the C compiler and the headers of the
+// project's PKCS#11 binding.
 func Build(ctx context.Context, dir string) (Module, error) {
 	headers, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/miekg/pkcs11").Output()
 	if err != nil {
@@ -54,16 +54,15 @@ func Build(ctx context.Context, dir string) (Module, error) {
 	return m, m.Heal()
 }
 
-// Env is the environment with which a program loads the module before the real
-// one.
+// Env returns the environment that makes the module wrap the one at the path real.
 func (m Module) Env(real string) map[string]string {
 	return map[string]string{ModuleVariable: real, ControlVariable: m.control}
 }
 
-// Fail makes the function fail from the next call on, in each process.
+// Fail makes the function fail from the next call on, in every process.
 func (m Module) Fail(function, fault string) error {
 	return os.WriteFile(m.control, []byte(function+" "+fault+"\n"), 0o600)
 }
 
-// Heal ends all faults; a call that hangs stays so.
+// Heal ends all faults; a call that hangs already goes on hanging.
 func (m Module) Heal() error { return os.WriteFile(m.control, nil, 0o600) }

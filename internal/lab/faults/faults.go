@@ -18,16 +18,16 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
 )
 
-// fault is one row.
+// fault is one row of the table.
 type fault struct {
 	name  string
 	setup setup
-	// person is what the dialogs answer meanwhile; nil: as in a good login.
+	// person is the script of the dialogs' answers; nil means as in a good login.
 	person map[string]any
-	// want are the right outcomes: more than one where the moment decides.
+	// want are the right outcomes: more than one where the exact moment decides.
 	want []string
-	// tries is how many PIN tries a person made at most, and on a card that
-	// came in its place none.
+	// tries is how many PIN tries a person makes at most, on the own card; another
+	// card must see none.
 	tries int
 	play  func(w *world) string
 }
@@ -152,11 +152,11 @@ func faults() []fault {
 	return list
 }
 
-// inCall is a module that crashes or hangs in a call.
+// inCall is the fault of a module that crashes or hangs in a call.
 func inCall(how, function string) fault {
 	want := []string{"module_failed"}
 	switch function {
-	case "C_Logout": // the signature is made by then
+	case "C_Logout": // by then the signature is made
 		want = []string{"ok"}
 	case "C_Initialize", "C_GetInfo":
 		want = append(want, "no_module")
@@ -176,8 +176,8 @@ func inCall(how, function string) fault {
 	}}
 }
 
-// killAgent kills the agent at a state and starts it anew. The module's process
-// must end by itself, and leave the card locked.
+// killAgent kills the agent at a state and restarts it. The module's process must
+// end by itself, and leave the card locked.
 func (w *world) killAgent(state string) string {
 	var modules []int
 	got := w.login(at(state, func() {
@@ -190,7 +190,7 @@ func (w *world) killAgent(state string) string {
 		if time.Now().After(end) {
 			return got + ", and the module's process lives on"
 		}
-		time.Sleep(10 * time.Millisecond) // nobody is told of a stranger's child's end
+		time.Sleep(10 * time.Millisecond) // no event reports the end of a process that is not our child
 	}
 	if w.pin().Verified() {
 		got += ", and the card is open"
@@ -201,7 +201,7 @@ func (w *world) killAgent(state string) string {
 	return got
 }
 
-// seesCard waits until the agent knows of the card again.
+// seesCard waits until the agent reports the card again.
 func (w *world) seesCard() string {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if p, err := w.page(); err == nil {
@@ -227,14 +227,15 @@ func (p *page) status() string {
 type Row struct {
 	Fault               string
 	Rounds, Right, Next int
-	Tries, Made         int // PIN tries spent, and those that a person made at most
+	Tries, Made         int // PIN tries spent, and the most that a person made
 	Notes               []string
 }
 
-// Good tells whether every round was right and cost no try that nobody made.
+// Good reports whether every round was right and cost no try that nobody made.
 func (r Row) Good() bool { return r.Right == r.Rounds && r.Next == r.Rounds && r.Tries <= r.Made }
 
-// Run plays the faults whose name contains a text, so many rounds each.
+// Run plays the faults whose name contains only, in that many rounds each, and
+// passes each row to done. Bin is the folder of the programs.
 func Run(ctx context.Context, dir, bin, only string, rounds int, done func(Row)) error {
 	worlds := map[string]*world{}
 	var errs []error
@@ -250,7 +251,7 @@ func Run(ctx context.Context, dir, bin, only string, rounds int, done func(Row))
 			}
 			worlds[f.setup.name] = w
 			defer func() { errs = append(errs, w.close()) }()
-			// The first login waits for the first look to end.
+			// The first login waits for the end of the first reading.
 			if err := w.recovered(); err != nil {
 				return fmt.Errorf("%s: %w", f.setup.name, err)
 			}
@@ -289,7 +290,7 @@ func (f fault) rounds(w *world, n int) Row {
 	return r
 }
 
-// Table prints rows.
+// Table prints the rows, and what failed.
 func Table(w io.Writer, rows []Row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "fault\trounds\tright error\tnext login works\tPIN tries spent\t")

@@ -1,7 +1,7 @@
-// Package faults plays every fault that a card, a reader, a module, a dialog or
-// a page can have against the agent as it is built, round after round, and looks
-// whether each round ended in the right error, cost no PIN try that nobody
-// made, and left an agent that logs in.
+// Package faults plays faults of cards, readers, modules, dialogs and pages against
+// the agent as it is built, round after round, and checks that each round ended in
+// the right error, cost no PIN try that nobody made, and left an agent that logs
+// in.
 //
 // It is for one caller at a time.
 package faults
@@ -31,13 +31,13 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
-// patience bounds every wait; none is expected to last.
+// patience bounds every wait; none should take as long.
 const patience = 40 * time.Second
 
-// setup is where faults happen: which card on which reader.
+// setup is what faults happen to: which card on which reader.
 type setup struct {
 	name     string
-	software bool // a SoftHSM token behind the module that fails on demand
+	software bool // whether it is a SoftHSM token, behind a module that fails on demand
 	pinPad   bool
 	card     virtual.CardOptions
 }
@@ -52,7 +52,7 @@ var (
 // world is a running agent with its card.
 type world struct {
 	stack   *stack.Stack
-	station *virtual.Station // nil in software
+	station *virtual.Station // nil for a SoftHSM token
 	module  faultmodule.Module
 	pki     *demopki.PKI
 	agent   *stack.Process
@@ -60,10 +60,10 @@ type world struct {
 	ctx     context.Context
 }
 
-// settle is the person of a login that goes well.
+// settle is the script of a person whose login succeeds.
 var settle = map[string]any{"pin": []string{virtual.PIN}, "confirm": []string{"ok"}}
 
-// shortLimits let a module that hangs be found out soon.
+// shortLimits make the agent detect a hanging module soon.
 const shortLimits = "[limits]\npin_pad = \"20s\"\ncard = \"1s\"\nother = \"1s\"\n"
 
 func (p setup) open(ctx context.Context, dir, bin string) (*world, error) {
@@ -126,7 +126,8 @@ func (w *world) close() error {
 	return nil
 }
 
-// card is the one on the desk; in software there is none to count tries on.
+// pin is the PIN of the station's card; a SoftHSM token gets a substitute, because
+// its tries cannot be counted.
 func (w *world) pin() *vcard.PIN {
 	if w.station == nil {
 		return vcard.NewPIN("", 1)
@@ -134,12 +135,12 @@ func (w *world) pin() *vcard.PIN {
 	return w.station.Card().PIN()
 }
 
-// children are the agent's module processes.
+// children are the processes of the agent's modules.
 func (w *world) children() []int {
 	pid := strconv.Itoa(w.agent.PID())
 	text, _ := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	var list []int
-	// Each thread has children of its own.
+	// The system lists a thread's children under the thread.
 	tasks, _ := filepath.Glob("/proc/" + pid + "/task/*/children")
 	for _, task := range tasks {
 		more, _ := os.ReadFile(task)
@@ -170,8 +171,8 @@ func (w *world) page() (*page, error) {
 	return &page{socket}, err
 }
 
-// authenticate asks for a token; at a progress state it does what is given. It
-// gives "ok", the reason of the error, or "closed".
+// authenticate asks for a token, and calls at's functions at their progress states.
+// It returns "ok", the reason of the error, or "closed".
 func (p *page) authenticate(at map[string]func()) string {
 	nonce := make([]byte, 32)
 	_, _ = rand.Read(nonce)
@@ -210,7 +211,7 @@ func (p *page) authenticate(at map[string]func()) string {
 	}
 }
 
-// login is one page's login.
+// login makes a login on a page of its own, as authenticate does.
 func (w *world) login(at map[string]func()) string {
 	p, err := w.page()
 	if err != nil {
@@ -220,8 +221,8 @@ func (w *world) login(at map[string]func()) string {
 	return p.authenticate(at)
 }
 
-// recovered logs in once more. An agent that waits before it starts a module
-// anew is given that time.
+// recovered logs in once more. It allows for the agent's pause before it restarts a
+// module.
 func (w *world) recovered() error {
 	if err := w.stack.Person(settle); err != nil {
 		return err
@@ -240,7 +241,7 @@ func (w *world) recovered() error {
 		if got != "module_failed" || time.Now().After(end) {
 			return fmt.Errorf("the next login: %s", got)
 		}
-		time.Sleep(100 * time.Millisecond) // the agent's own pause before the next start
+		time.Sleep(100 * time.Millisecond) // the agent's own pause before a restart
 	}
 }
 

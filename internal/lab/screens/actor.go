@@ -12,7 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
-// actor is an agent that shows whatever state a picture wants.
+// actor is an agent that shows whatever state a picture needs.
 type actor struct {
 	mu      sync.Mutex
 	state   state.State
@@ -51,7 +51,7 @@ func holder(kind string, n int, lang string, end time.Time) prompt.Holder {
 	return prompt.Holder{Name: h.GivenName + " " + h.Surname, Identifier: h.Identifier, Profession: cps.ProfessionIn(lang, h.Profession), Kind: h.Kind, NotAfter: language.Date(end, lang)}
 }
 
-// The dates of the pictures stand still, so that two runs differ in nothing.
+// The dates in the pictures are fixed, so that two runs make the same pictures.
 var (
 	endOfCard = time.Date(2029, 6, 30, 12, 0, 0, 0, time.UTC)
 	endOfOld  = time.Date(2025, 3, 31, 12, 0, 0, 0, time.UTC)
@@ -78,7 +78,7 @@ func withCards(list ...state.Certificate) state.State {
 	return state.State{ReaderCount: 1, Card: state.CardPresent, Cards: state.Cards{Certificates: list}}
 }
 
-// scenes are the states that the icon tells apart.
+// scenes are the states that the icon distinguishes.
 func scenes(lang string) []scene {
 	ready := withCards(certificate("CPS", 1, nil))
 	inUse := ready
@@ -110,5 +110,5 @@ func full(lang string) state.State {
 	return s
 }
 
-// version is what an agent says that was built without one.
+// version is the version of an agent that was built without one.
 const version = "dev"

@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// patience is how long a picture waits for what must come.
+// patience is how long a picture waits before it fails.
 const patience = 30 * time.Second
 
-// desktop is a screen without a monitor, with a bus, a window manager and, where
-// asked for, a panel. All that runs on it ends with it.
+// desktop is a screen without a monitor, with a bus, a window manager and, on
+// request, a panel. All that runs on it ends with it.
 type desktop struct {
 	dir, display string
 	env          []string
 	running      []*exec.Cmd
 }
 
-// newDesktop starts one of that size, white and empty.
+// newDesktop starts a desktop of that size, white and empty.
 func newDesktop(size string) (d *desktop, err error) {
 	d = &desktop{}
 	if d.dir, err = os.MkdirTemp("", "cpx-screens-"); err != nil {
@@ -39,8 +39,8 @@ func newDesktop(size string) (d *desktop, err error) {
 		return d, err
 	}
 	d.display = ":" + number
-	// The bus first gets the environment of what it starts, the panel's settings
-	// among it.
+	// The bus gets the environment of the programs that it starts, such as the
+	// panel's settings.
 	d.env = append(os.Environ(), "DISPLAY="+d.display, "WAYLAND_DISPLAY=", "HOME="+d.dir,
 		"XDG_RUNTIME_DIR="+d.dir, "XDG_CONFIG_HOME="+d.dir, "XDG_CACHE_HOME="+d.dir, "LC_ALL=C.UTF-8", "NO_AT_BRIDGE=1", "GTK_THEME=Adwaita")
 	bus, err := d.announce("dbus-daemon", "--session", "--nofork", "--print-address=3")
@@ -81,7 +81,7 @@ func (d *desktop) start(name string, args ...string) error {
 	return nil
 }
 
-// close ends everything, the last first.
+// close ends everything, in reverse order.
 func (d *desktop) close() {
 	for i := len(d.running) - 1; i >= 0; i-- {
 		cmd := d.running[i]
@@ -106,8 +106,8 @@ func (d *desktop) tool(name string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// asPerson gives this program the desk's environment: its dialogs and its menu
-// stand on the desk.
+// asPerson gives this program the desktop's environment, so that its dialogs and
+// its menu appear there.
 func (d *desktop) asPerson() error {
 	for _, entry := range d.env[len(os.Environ()):] {
 		name, value, _ := strings.Cut(entry, "=")
@@ -139,7 +139,7 @@ const panelSettings = `<?xml version="1.0" encoding="UTF-8"?>
 </channel>
 `
 
-// panel starts the desktop's panel with a tray whose icons have that size.
+// panel starts the desktop's panel, with a tray whose icons have that size.
 func (d *desktop) panel(dark bool, iconSize int) error {
 	dir := filepath.Join(d.dir, "xfce4", "xfconf", "xfce-perchannel-xml")
 	if err := os.MkdirAll(dir, 0o700); err != nil {

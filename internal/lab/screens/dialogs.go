@@ -9,7 +9,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
 
-// dialog is one that the person may meet.
+// dialog is a dialog that a person may see.
 type dialog struct {
 	name string
 	show func(ctx context.Context, p prompt.Prompter, lang string) error
@@ -17,12 +17,12 @@ type dialog struct {
 
 var (
 	site      = prompt.Caller{Origin: "https://portail.example.fr", Program: "/usr/lib/firefox-esr/firefox-esr"}
-	errClosed = errors.New("it closed by itself")
+	errClosed = errors.New("the dialog closed by itself")
 )
 
 func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard) }
 
-// stateTexts stands for the state in words, which differs from machine to machine.
+// stateTexts replace the text of the state, which differs from machine to machine.
 var stateTexts = map[string]string{
 	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
 	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacist, 30 June 2029)",
@@ -65,7 +65,7 @@ var dialogs = []dialog{
 	}},
 }
 
-// captureDialogs takes a picture of every dialog in both languages.
+// captureDialogs makes a picture of every dialog in both languages.
 func captureDialogs(folder string) error {
 	d, err := newDesktop("900x700")
 	if err != nil {

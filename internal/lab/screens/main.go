@@ -1,8 +1,8 @@
-// Command screens takes pictures of what the agent shows on a desktop: the icon
-// in each state and the menu on a real panel, and every dialog, in both
-// languages. `make screens` runs it; docs/desktop.md shows some of them.
+// Command screens makes pictures of what the agent shows on a desktop: the icon in
+// each state and the menu on a real panel, and every dialog, in both languages.
+// `make screens` runs it; docs/desktop.md shows some of the pictures.
 //
-// It needs nothing of the person's own desktop and leaves nothing running.
+// It never uses the person's own desktop and leaves nothing running.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 
 const margin = 12 // around a dialog
 
-// prompter is the one that the agent uses here.
+// prompter is the agent's prompter on this system.
 func prompter() prompt.Prompter {
 	return asked{
 		Prompter: prompt.New(prompt.Options{Window: window.Command()}),
@@ -28,7 +28,7 @@ func prompter() prompt.Prompter {
 	}
 }
 
-// asked names the program of the PIN, so that the pictures do not depend on
+// asked uses a fixed program for the PIN, so that the pictures do not depend on
 // what else is installed.
 type asked struct {
 	prompt.Prompter

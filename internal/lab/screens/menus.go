@@ -12,8 +12,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
-// captureMenus takes pictures of the icon in each state and of the open menu, on a
-// light and on a dark panel.
+// captureMenus makes pictures of the icon in each state and of the open menu, on a
+// light or a dark panel, and returns the icons.
 func captureMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
 	d, err := newDesktop("1280x560")
 	if err != nil {
@@ -59,22 +59,22 @@ func (d *desktop) captureIcons(a *actor, folder, theme string) (icons []*image.R
 		picture, err := d.settled(func(now *image.RGBA) bool {
 			frame := iconFrame(now.Rect)
 			other := before
-			if other == nil { // the first one is there when its place is not empty any more
+			if other == nil { // the first icon is shown once its frame is not empty any more
 				other = image.NewRGBA(now.Rect)
 				draw.Draw(other, now.Rect, image.NewUniform(now.At(frame.Min.X-40, frame.Min.Y+15)), image.Point{}, draw.Src)
-				frame = frame.Inset(4) // the panel has an edge
+				frame = frame.Inset(4) // the panel has a border
 			}
 			return !bounds(now, other, frame).Empty()
 		})
 		if err != nil {
 			return nil, fmt.Errorf("icon %s, %s: %w", s.name, theme, err)
 		}
-		// The toolkit must not put a second icon beside ours.
+		// The toolkit must not show a second icon beside ours.
 		empty := image.NewRGBA(picture.Rect)
 		beside := image.Rect(iconFrame(picture.Rect).Min.X-60, picture.Rect.Max.Y-25, picture.Rect.Max.X-28, picture.Rect.Max.Y-5)
 		draw.Draw(empty, picture.Rect, image.NewUniform(picture.At(beside.Min.X, beside.Min.Y)), image.Point{}, draw.Src)
 		if !bounds(picture, empty, beside).Empty() {
-			return nil, fmt.Errorf("icon %s, %s: something stands beside it", s.name, theme)
+			return nil, fmt.Errorf("icon %s, %s: something is shown beside it", s.name, theme)
 		}
 		before = picture
 		icons = append(icons, cut(picture, iconFrame(picture.Rect)))
@@ -85,7 +85,7 @@ func (d *desktop) captureIcons(a *actor, folder, theme string) (icons []*image.R
 	return icons, nil
 }
 
-// openMenu is the menu with the keys that lead to what a picture shows.
+// openMenu is a picture of the menu, with the keys that lead to what it shows.
 type openMenu struct {
 	name string
 	keys []string
@@ -98,7 +98,7 @@ var menus = []openMenu{
 	{"menu-language", []string{"Up", "Up", "Right"}},
 }
 
-// captureMenu opens the menu, and the submenu, again where a key went astray.
+// captureMenu opens the menu and the submenu, and tries again where a key was lost.
 func (d *desktop) captureMenu(m openMenu, folder, name string) error {
 	closed, err := d.settled(func(*image.RGBA) bool { return true })
 	if err != nil {
@@ -114,7 +114,7 @@ func (d *desktop) captureMenu(m openMenu, folder, name string) error {
 			shown := bounds(picture, closed, work(picture)).Inset(-margin).Union(at).Intersect(picture.Bounds())
 			err = save(cut(picture, shown), folder, name)
 		} else if tries == 1 {
-			err = errors.New("the submenu never opens")
+			err = errors.New("the submenu did not open")
 		}
 		if err := errors.Join(err, d.shut(closed)); err != nil || whole {
 			return err
@@ -122,8 +122,7 @@ func (d *desktop) captureMenu(m openMenu, folder, name string) error {
 	}
 }
 
-// open opens the menu and goes on by its keys; whole is false where they led
-// elsewhere.
+// open opens the menu and presses its keys; whole is false where they led elsewhere.
 func (d *desktop) open(m openMenu, closed *image.RGBA, at image.Rectangle) (picture *image.RGBA, whole bool, err error) {
 	if _, err := d.tool("xdotool", "mousemove", strconv.Itoa(at.Min.X+20), strconv.Itoa(at.Min.Y+15), "click", "3"); err != nil {
 		return nil, false, err

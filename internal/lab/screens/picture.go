@@ -25,8 +25,8 @@ func (d *desktop) screenshot() (*image.RGBA, error) {
 	return cut(picture, picture.Bounds()), nil
 }
 
-// settled is the screen once it is as wanted and stays the same for three looks:
-// windows are drawn when they like.
+// settled waits until the screen is as wanted and the same in three screenshots,
+// because windows are drawn at their own time.
 func (d *desktop) settled(wanted func(*image.RGBA) bool) (*image.RGBA, error) {
 	const same, pause = 3, 100 * time.Millisecond
 	var before *image.RGBA
@@ -45,14 +45,15 @@ func (d *desktop) settled(wanted func(*image.RGBA) bool) (*image.RGBA, error) {
 		before = now
 	}
 	if before != nil {
-		_ = save(before, os.TempDir(), "cpx-screens-failed") // what it looked like
+		_ = save(before, os.TempDir(), "cpx-screens-failed") // for whoever examines the failure
 	}
-	return nil, errors.New("the screen never settles as it should")
+	return nil, errors.New("the screen did not settle as expected")
 }
 
 func equal(a, b *image.RGBA) bool { return a.Rect == b.Rect && bytes.Equal(a.Pix, b.Pix) }
 
-// bounds is where two pictures of one size differ, within a part of them.
+// bounds is the rectangle in which two pictures of the same size differ, within a
+// part of them.
 func bounds(a, b *image.RGBA, within image.Rectangle) (r image.Rectangle) {
 	for y := within.Min.Y; y < within.Max.Y; y++ {
 		for x := within.Min.X; x < within.Max.X; x++ {
@@ -64,14 +65,14 @@ func bounds(a, b *image.RGBA, within image.Rectangle) (r image.Rectangle) {
 	return r
 }
 
-// cut is a part of a picture, of its own.
+// cut copies a part of a picture.
 func cut(a image.Image, r image.Rectangle) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, r.Dx(), r.Dy()))
 	draw.Draw(out, out.Bounds(), a, r.Min, draw.Src)
 	return out
 }
 
-// save writes a picture, with a palette where few colours do: it is for a manual.
+// save writes a picture, with a palette, which is small enough for a manual.
 func save(a image.Image, folder, name string) error {
 	if p := paletted(a); p != nil {
 		a = p
@@ -86,8 +87,8 @@ func save(a image.Image, folder, name string) error {
 	return os.WriteFile(filepath.Join(folder, name+".png"), out.Bytes(), 0o644)
 }
 
-// paletted keeps the 256 colours that are seen most and puts the nearest in
-// place of the others, which are the edges of letters.
+// paletted retains the 256 most frequent colours and replaces the others, which are
+// at the edges of letters, by the nearest.
 func paletted(a image.Image) *image.Paletted {
 	b := a.Bounds()
 	count := map[color.RGBA]int{}
@@ -120,10 +121,10 @@ func less(a, b color.RGBA) bool {
 	return a.R < b.R || a.R == b.R && (a.G < b.G || a.G == b.G && a.B < b.B)
 }
 
-// beside puts pictures of one height beside each other.
+// beside puts pictures of the same size beside each other.
 func beside(list []*image.RGBA) *image.RGBA { return laid(list, image.Pt(1, 0)) }
 
-// below puts pictures of one width below each other.
+// below puts pictures of the same size below each other.
 func below(list []*image.RGBA) *image.RGBA { return laid(list, image.Pt(0, 1)) }
 
 func laid(list []*image.RGBA, step image.Point) *image.RGBA {

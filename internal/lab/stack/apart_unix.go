@@ -4,5 +4,6 @@ package stack
 
 import "syscall"
 
-// apart keeps a program out of the terminal's own group.
+// apart puts a program in a process group of its own, so that the terminal's
+// signals do not reach it.
 func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -9,8 +9,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// makePortal writes the portal's settings and makes the one account. The
-// account stays from run to run, and so do the cards attached to it.
+// makePortal writes the portal's settings and makes the one account. The account
+// persists from run to run, and so do the cards attached to it.
 func (s *Stack) makePortal(ctx context.Context) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "name = %q\n", "Portail de démonstration")

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Process is one program of the stack, ended with the context that started it.
+// Process is one program of the stack, which ends with the context that started it.
 type Process struct {
 	name string
 	cmd  *exec.Cmd
@@ -26,8 +26,8 @@ type Process struct {
 	err  error
 }
 
-// start runs a program of the stack. Its output goes to NAME.log; where first
-// is not nil, each line of its standard output is offered to it as well.
+// start starts a program of the stack. Its output goes to NAME.log; first, where
+// not nil, is also called with each line of its standard output.
 func (s *Stack) start(ctx context.Context, name string, first func(line string), args ...string) (*Process, error) {
 	return s.startWith(ctx, name, first, false, args...)
 }
@@ -46,7 +46,7 @@ func (s *Stack) startWith(ctx context.Context, name string, first func(string), 
 	if terminal {
 		cmd.Stdin = os.Stdin
 	} else {
-		cmd.SysProcAttr = apart() // Ctrl-C is for the caller, who ends it in order
+		cmd.SysProcAttr = apart() // Ctrl-C is for the caller, which ends it in order
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Stack) startWith(ctx context.Context, name string, first func(string), 
 // Signal sends the program a signal.
 func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
 
-// PID is the program's process.
+// PID returns the program's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Wait waits for the program's end.
@@ -85,7 +85,7 @@ func (p *Process) Wait() error {
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Failure says how the program ended, with the end of its log.
+// Failure returns an error that says how the program ended, with the end of its log.
 func (p *Process) Failure() error {
 	text, _ := os.ReadFile(p.log)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
@@ -95,7 +95,7 @@ func (p *Process) Failure() error {
 	return fmt.Errorf("%s ended: %v\n%s\n(the whole log: %s)", p.name, p.err, strings.Join(lines, "\n"), p.log)
 }
 
-// connects is the least that a server does.
+// connects returns nil where the address accepts a connection.
 func connects(_ context.Context, address string) error {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {
@@ -104,8 +104,8 @@ func connects(_ context.Context, address string) error {
 	return conn.Close()
 }
 
-// listens looks into the agent's log: others may hold its first ports. Where the
-// log is too quiet for that, the agent is asked.
+// listens checks the agent's log, because others may hold its first ports. Where
+// the log's level hides that, it asks the agent.
 func (p *Process) listens(ctx context.Context, address string) error {
 	if text, err := os.ReadFile(p.log); err == nil && bytes.Contains(text, []byte("msg=listening")) {
 		return nil
@@ -113,10 +113,10 @@ func (p *Process) listens(ctx context.Context, address string) error {
 	return serves(ctx, address)
 }
 
-// serves asks the agent for its page: of a connection that comes and goes it would
-// log that nobody knows whose it was.
+// serves requests the agent's page: of a connection that is only opened and closed
+// the agent would log that its owner is unknown.
 func serves(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Second) // who holds the port may be silent
+	ctx, cancel := context.WithTimeout(ctx, time.Second) // another program on the port may be silent
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/", nil)
 	if err != nil {
@@ -131,7 +131,7 @@ func serves(ctx context.Context, address string) error {
 	return errors.Join(err, answer.Body.Close())
 }
 
-// answering waits until the address answers or the process ends.
+// answering waits until asked succeeds at the address, or the process ends.
 func (p *Process) answering(ctx context.Context, address string, asked func(context.Context, string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -168,7 +168,7 @@ func (s *Stack) run(ctx context.Context, stdin string, name string, args ...stri
 	return string(out), nil
 }
 
-// freePort finds a port that is free on 127.0.0.1 now.
+// freePort finds a port that is now free on 127.0.0.1.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,10 +1,10 @@
 // Package stack sets up a whole CPx Bridge on this machine: a demonstration
 // card in a SoftHSM token, a portal with one account, and an agent whose
-// settings allow exactly that portal. `make run`, `make demo` and the
-// end-to-end tests stand on it.
+// settings allow exactly that portal. `make run`, `make demo` and the end-to-end
+// tests use it.
 //
-// All that it writes is under one folder; the person's own browser, trust
-// stores and settings are never touched. It is for one caller at a time.
+// A Stack is for one caller at a time. It writes under one folder only, and never
+// touches the person's own browser, trust stores and settings.
 package stack
 
 import (
@@ -21,7 +21,7 @@ import (
 	"strings"
 )
 
-// The account of the demonstration, plainly TEST.
+// The account of the demonstration, clearly marked TEST.
 const (
 	Username = "test.demonstration"
 	Password = "Demonstration-TEST-2026"
@@ -29,29 +29,29 @@ const (
 	Service  = "SERVICE TEST"
 	Region   = "nouvelle-aquitaine"
 
-	RegionName = "Nouvelle-Aquitaine" // as the portal's sample of texts has it
+	RegionName = "Nouvelle-Aquitaine" // as in the portal's sample of texts
 )
 
 // Options say what to set up. Dir and Bin are required.
 type Options struct {
-	Dir  string // everything is written here; kept between runs
-	Bin  string // where cpx-agent, cpx-portal, cpx-card and autopin are
+	Dir  string // for everything that is written; reused by later runs
+	Bin  string // the folder of cpx-agent, cpx-portal, cpx-card and autopin
 	Host string // empty: http://localhost; else https under this name
 
 	Cards   []string          // as `cpx-card demo --card`; empty: one CPS
 	AutoPIN map[string]any    // the script of a pinentry that answers; nil: the person's own pinentry
-	Modules []string          // nil: SoftHSM with the cards; else these, for faults
-	Extra   map[string]string // more environment for all programs
+	Modules []string          // the agent's modules, for faults; nil: SoftHSM with the cards
+	Extra   map[string]string // additional environment for all programs
 
-	Settings  string // more of the agent's settings, whole tables
-	AgentOnly bool   // no portal and no account
-	Ask       bool   // any site may ask, none is listed
-	Pinentry  string // a dialog program by path, in place of AutoPIN; for faults
+	Settings  string // additional settings of the agent, whole tables
+	AgentOnly bool   // without portal and account
+	Ask       bool   // the agent's settings list no site, and let any site ask
+	Pinentry  string // the path of a dialog program, instead of AutoPIN; for faults
 
-	// Proxied puts the portal behind a proxy of the caller's: the proxy serves
-	// Origin with portal.pem, which is for these names too, and passes on to Inner.
+	// Proxied puts the portal behind a proxy of the caller's, which serves Origin
+	// with portal.pem, valid for these names too, and forwards to Inner.
 	Proxied []string
-	// AgentPorts is where the agents listen; 0: where ports are free.
+	// AgentPorts is the first of the agents' ports; 0 chooses free ones.
 	AgentPorts int
 }
 
@@ -64,7 +64,7 @@ type Card struct {
 // pinentry writes what it was asked.
 const DialogLog = "dialogs.log"
 
-// Stack is what Prepare made.
+// Stack is a stack that Prepare made.
 type Stack struct {
 	Origin string
 	Inner  string // host and port of a portal behind a proxy
@@ -79,14 +79,14 @@ type Stack struct {
 	softhsmConf string
 }
 
-// agentPortCount is the size of the range of ports the demonstration's agent may take.
+// agentPortCount is the size of the demonstration agent's port range.
 const agentPortCount = 10
 
-// runtimeDir holds the lock and the control socket of the stack's agent, so that
-// it never meets the person's own. The name is short because a socket's path is.
+// runtimeDir holds the lock and the control socket of the stack's agent, so that it
+// never meets the person's own. Its name is short because a socket's path must be.
 const runtimeDir = "r"
 
-// Prepare makes card, settings and account. Nothing is started yet.
+// Prepare makes card, settings and account. It starts nothing.
 func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -171,8 +171,8 @@ func (s *Stack) makeCards(ctx context.Context, names []string) error {
 	return nil
 }
 
-// makeAutoPIN puts the answering pinentry beside its script, where it looks for it.
-// It writes down what it was asked in DialogLog.
+// makeAutoPIN puts the answering pinentry beside its script, where it reads it. The
+// pinentry logs what it is asked in DialogLog.
 func (s *Stack) makeAutoPIN(script map[string]any) error {
 	program, err := os.ReadFile(filepath.Join(s.bin, "autopin"))
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *Stack) makeAutoPIN(script map[string]any) error {
 	return s.Person(script)
 }
 
-// Person changes what the answering pinentry answers from now on.
+// Person replaces the script of the answering pinentry.
 func (s *Stack) Person(script map[string]any) error {
 	script = maps.Clone(script)
 	script["log"] = s.Path(DialogLog)
@@ -201,8 +201,8 @@ func (s *Stack) Person(script map[string]any) error {
 
 func (s *Stack) writeAgentSettings(modules []string, ask bool, more string) error {
 	var b strings.Builder
-	// The stack's state is new each time: the person's own desktop would be told
-	// again and again that the agent is ready.
+	// The stack's state is new each time: the person's own desktop would be notified
+	// each time that the agent is ready.
 	fmt.Fprintf(&b, "modules = %s\nnotifications = false\n", tomlList(modules))
 	if s.pinentry != "" {
 		fmt.Fprintf(&b, "pinentry = %q\n", s.pinentry)
@@ -225,13 +225,13 @@ func tomlList(values []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// Path is the full path of a file of the stack.
+// Path returns the full path of a file of the stack.
 func (s *Stack) Path(name string) string { return filepath.Join(s.dir, name) }
 
-// Dir is the folder that holds everything.
+// Dir returns the folder that holds everything.
 func (s *Stack) Dir() string { return s.dir }
 
-// Env is the environment of the stack's programs: the caller's own, with
+// Env returns the environment of the stack's programs: the caller's own, with the
 // settings, state, runtime and token folders under the stack's folder.
 func (s *Stack) Env() []string {
 	set := map[string]string{
@@ -266,7 +266,7 @@ func (s *Stack) StartPortal(ctx context.Context) (*Process, error) {
 	return p, p.answering(ctx, s.portalAddress(), connects)
 }
 
-// portalAddress is where the portal listens.
+// portalAddress is the address that the portal listens on.
 func (s *Stack) portalAddress() string {
 	if s.Inner != "" {
 		return s.Inner
@@ -285,12 +285,12 @@ func (s *Stack) StartAgent(ctx context.Context, terminal bool, more ...string) (
 	return p, p.answering(ctx, s.AgentAddress(), p.listens)
 }
 
-// AgentAddress is where the stack's agent listens.
+// AgentAddress returns the address that the stack's agent listens on.
 func (s *Stack) AgentAddress() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.agentPorts))
 }
 
-// Command makes a command of one of the stack's programs, not started.
+// Command returns a command of one of the stack's programs, not started.
 func (s *Stack) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	cmd.Env = s.Env()

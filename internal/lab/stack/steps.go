@@ -9,17 +9,17 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// Step is one thing a person does in the browser, and what must then be seen.
+// Step is one action of a person in the browser, and what must then be visible.
 type Step struct {
 	Name string
 	File string // the picture's name
 	Do   func(tab context.Context) error
 }
 
-// stepLimit bounds one step; a step waits for what it must see, not for time.
+// stepLimit bounds one step, which waits for what must appear and not for a time.
 const stepLimit = 45 * time.Second
 
-// DemoPIN is the script of the pinentry that stands for the person's fingers.
+// DemoPIN is the script of the pinentry that replaces the person.
 func DemoPIN() map[string]any {
 	return map[string]any{"pin": []string{"1234"}, "confirm": []string{"ok"}}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // makeTLS writes ca.pem, portal.pem and portal.key for hosts into the stack's
-// folder. The CA's key is dropped: it signs this one certificate.
+// folder. The CA's key is not stored, because it signs only this certificate.
 func (s *Stack) makeTLS(hosts []string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// DeadKeyring is a bus with a keyring that answers nothing, or nothing but what
-// is read of it: a fault that a real one cannot be made to have. With answer it
-// answers from then on, that it refuses.
+// DeadKeyring is a bus with a keyring that answers nothing or, with reads, only
+// when its properties are read: a fault that a real keyring cannot be made to have.
+// Once answer is called it answers, and refuses.
 func DeadKeyring(t *testing.T, reads bool) (bus string, answer func()) {
 	t.Helper()
 	bus = IsolatedBus(t, nil)
@@ -31,7 +31,7 @@ func DeadKeyring(t *testing.T, reads bool) (bus string, answer func()) {
 }
 
 type deadKeyring struct {
-	answers chan struct{} // closed: it answers
+	answers chan struct{} // closed once it answers
 	reads   bool
 }
 
@@ -40,7 +40,7 @@ func (d *deadKeyring) refuse() *dbus.Error {
 	return dbus.NewError("org.freedesktop.Secret.Error.NoSession", []any{"played"})
 }
 
-// Get is of org.freedesktop.DBus.Properties.
+// Get is a method of org.freedesktop.DBus.Properties.
 func (d *deadKeyring) Get(_, property string) (dbus.Variant, *dbus.Error) {
 	switch {
 	case !d.reads:
@@ -51,7 +51,7 @@ func (d *deadKeyring) Get(_, property string) (dbus.Variant, *dbus.Error) {
 	return dbus.MakeVariant(false), nil
 }
 
-// Unlock is of org.freedesktop.Secret.Service.
+// Unlock is a method of org.freedesktop.Secret.Service.
 func (d *deadKeyring) Unlock([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
 	return nil, "/", d.refuse()
 }

@@ -1,4 +1,5 @@
 // Package testdesktop gives a test a desktop of its own: a screen without a
-// monitor, a session bus, a terminal, a person's keys. It is for tests on Linux
-// only; everything ends with the test.
+// monitor, a session bus, a terminal, a keyring. It is for tests on Linux, which
+// may run concurrently, each on desktops of its own. Everything ends with the test,
+// and nothing touches the tester's own desktop.
 package testdesktop

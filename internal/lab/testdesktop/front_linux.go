@@ -12,15 +12,14 @@ import (
 	"time"
 )
 
-// Manage starts a window manager, which decides on its own which window is in
-// front and has the keyboard.
+// Manage starts a window manager, which decides which window is in front and has
+// the keyboard.
 func (s *Screen) Manage() {
 	s.T.Helper()
 	s.manage()
 }
 
-// ManageWithoutFocus starts one that leaves the keyboard where it is when a window
-// opens.
+// ManageWithoutFocus starts a window manager that gives no new window the keyboard.
 func (s *Screen) ManageWithoutFocus() {
 	s.T.Helper()
 	config := filepath.Join(s.T.TempDir(), "rc.xml")
@@ -43,11 +42,11 @@ func (s *Screen) manage(args ...string) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	managed("_NET_CLIENT_LIST(WINDOW)") // the last that it says before it serves
+	managed("_NET_CLIENT_LIST(WINDOW)") // the last property that it sets before it serves
 }
 
-// watch follows the properties of a window, with the arguments of xprop. The
-// function returned waits until a property's line holds text.
+// watch follows properties of a window, given as arguments of xprop. The function
+// returned waits until a property's line contains text.
 func (s *Screen) watch(args ...string) func(text string) {
 	s.T.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), Patience)
@@ -78,8 +77,8 @@ func (s *Screen) watch(args ...string) func(text string) {
 	}
 }
 
-// Ready waits for a window of our own of that title that takes keys and clicks,
-// and returns its number. It does not touch who has the keyboard.
+// Ready waits for a window of ours with that title that accepts keys and clicks,
+// and returns its number. It does not change which window has the keyboard.
 func (s *Screen) Ready(title string) string {
 	s.T.Helper()
 	id := s.Find(title)
@@ -87,28 +86,29 @@ func (s *Screen) Ready(title string) string {
 	return id
 }
 
-// Role waits until a window says that it has come so far.
+// Role waits until a window's role is role, by which our windows report how far
+// they have come.
 func (s *Screen) Role(window, role string) {
 	s.T.Helper()
 	s.watch("-id", window, "WM_WINDOW_ROLE")(role)
 }
 
-// RoleOf is how far a window has come.
+// RoleOf returns a window's role, "" where the window has gone.
 func (s *Screen) RoleOf(window string) string {
 	s.T.Helper()
 	cmd := exec.Command(Needs(s.T, "xprop"), "-id", window, "-notype", "WM_WINDOW_ROLE")
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	out, err := cmd.Output()
 	if err != nil {
-		return "" // it has gone
+		return "" // the window has gone
 	}
 	_, role, _ := strings.Cut(strings.TrimSpace(string(out)), `"`)
 	return strings.TrimSuffix(role, `"`)
 }
 
-// Find waits for a window of that title and leaves the keyboard where it is. A
-// window that goes while xdotool looks at it makes xdotool fail, so it is asked
-// again and again.
+// Find waits for a window with that title, without giving it the keyboard, and
+// returns its number. It repeats because xdotool fails where a window closes while
+// it is examined.
 func (s *Screen) Find(title string) string {
 	s.T.Helper()
 	var id string
@@ -124,7 +124,7 @@ func (s *Screen) Find(title string) string {
 	}
 }
 
-// Size is a window's, in pixels.
+// Size returns a window's size, in pixels.
 func (s *Screen) Size(window string) (width, height int) {
 	s.T.Helper()
 	for line := range strings.Lines(s.Do("getwindowgeometry", "--shell", window)) {
@@ -156,7 +156,7 @@ func (s *Screen) InFront(window string) {
 	}
 }
 
-// Top is the window that no other covers.
+// Top returns the window that no other covers.
 func (s *Screen) Top() string {
 	s.T.Helper()
 	cmd := exec.Command(Needs(s.T, "xprop"), "-root", "-notype", "_NET_CLIENT_LIST_STACKING")
@@ -169,7 +169,7 @@ func (s *Screen) Top() string {
 	return decimal(strings.TrimSpace(string(last)))
 }
 
-// decimal is a window's number as xdotool writes it.
+// decimal converts a window's number to the form that xdotool uses.
 func decimal(hex string) string {
 	number, err := strconv.ParseUint(hex, 0, 64)
 	if err != nil {
@@ -178,13 +178,13 @@ func decimal(hex string) string {
 	return strconv.FormatUint(number, 10)
 }
 
-// Other waits for a window of that title of another process than the one given.
+// Other waits for a window with that title of another process than the one given.
 func (s *Screen) Other(title string, than int) string {
 	s.T.Helper()
 	for end := time.Now().Add(Patience); ; {
 		found, err := s.Try("search", "--onlyvisible", "--name", title)
 		if err != nil {
-			found = "" // none, or one that just went: then it holds a complaint
+			found = "" // no window, or a message about one that has just gone
 		}
 		for _, id := range strings.Fields(found) {
 			if pid, err := s.Try("getwindowpid", id); err == nil && pid != strconv.Itoa(than) {
@@ -197,7 +197,7 @@ func (s *Screen) Other(title string, than int) string {
 	}
 }
 
-// Front waits until some window of that title is in front with the keyboard.
+// Front waits until a window with that title is in front with the keyboard.
 func (s *Screen) Front(title string) {
 	s.T.Helper()
 	like := regexp.MustCompile(title)
@@ -211,7 +211,7 @@ func (s *Screen) Front(title string) {
 	})
 }
 
-// Titled waits for a window's title.
+// Titled waits until a window has that title.
 func (s *Screen) Titled(window, title string) {
 	s.T.Helper()
 	s.Await("the title "+title, func() bool {
@@ -220,7 +220,7 @@ func (s *Screen) Titled(window, title string) {
 	})
 }
 
-// Await asks until it is so.
+// Await polls until so returns true.
 func (s *Screen) Await(what string, so func() bool) {
 	s.T.Helper()
 	for end := time.Now().Add(Patience); !so(); {

@@ -13,7 +13,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// KeyringPassword opens a test's keyring.
+// KeyringPassword is the password of a test's keyring.
 const KeyringPassword = "TEST"
 
 // Secrets is the bus name of a keyring (freedesktop.org Secret Service).
@@ -21,9 +21,9 @@ const Secrets = "org.freedesktop.secrets"
 
 const loginKeyring = dbus.ObjectPath("/org/freedesktop/secrets/collection/login")
 
-// IsolatedBus starts a session bus on which nothing starts by itself but the named
-// services of the system's own folder, with env added to their environment. A
-// test on it never meets the keyring of the person who runs it.
+// IsolatedBus starts a session bus on which only the named services of the system's
+// folder start by themselves, with env added to their environment. A test on it
+// never meets the keyring of the person who runs it.
 func IsolatedBus(t *testing.T, env []string, services ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -57,14 +57,14 @@ func IsolatedBus(t *testing.T, env []string, services ...string) string {
 type Keyring struct {
 	Bus  string   // the bus's address
 	Home string   // the keyring's files are in it
-	Env  []string // for programs that are to use it
+	Env  []string // for programs that use it
 
 	t    *testing.T
 	conn *dbus.Conn
 }
 
-// NewKeyring starts a keyring, unlocked. It asks for its password on display,
-// or not at all where that is "".
+// NewKeyring starts an unlocked keyring. It asks for its password on display, or
+// not at all where that is "".
 func NewKeyring(t *testing.T, display string) *Keyring {
 	t.Helper()
 	// Sockets have short names, shorter than a test's own folder may be.
@@ -85,7 +85,7 @@ func NewKeyring(t *testing.T, display string) *Keyring {
 	return k
 }
 
-// OnBus connects to a bus until the test's end.
+// OnBus connects to a bus, until the test's end.
 func OnBus(t *testing.T, address string) *dbus.Conn {
 	t.Helper()
 	conn, err := dbus.Connect(address)
@@ -96,7 +96,7 @@ func OnBus(t *testing.T, address string) *dbus.Conn {
 	return conn
 }
 
-// Start starts the keyring's program, unlocked, and returns it.
+// Start starts the keyring's program, unlocked, and returns its process.
 func (k *Keyring) Start() *os.Process {
 	k.t.Helper()
 	owned := OwnerChanges(k.t, k.conn, Secrets)
@@ -105,12 +105,12 @@ func (k *Keyring) Start() *os.Process {
 	cmd.Stdin = strings.NewReader(KeyringPassword)
 	runDaemon(k.t, nil, cmd)
 	if Await(k.t, owned) == "" {
-		k.t.Fatal("the keyring left the bus at once")
+		k.t.Fatal("the keyring released its bus name at once")
 	}
 	return cmd.Process
 }
 
-// OwnerChanges tells the owners of a bus name as they change, "" for none.
+// OwnerChanges sends each new owner of a bus name, "" for none.
 func OwnerChanges(t *testing.T, conn *dbus.Conn, name string) <-chan string {
 	t.Helper()
 	match := []dbus.MatchOption{dbus.WithMatchInterface("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, name)}
@@ -129,13 +129,13 @@ func OwnerChanges(t *testing.T, conn *dbus.Conn, name string) <-chan string {
 	return owners
 }
 
-// Await waits for what must come.
+// Await waits for a value, and fails the test where none comes.
 func Await[T any](t *testing.T, c <-chan T) (value T) {
 	t.Helper()
 	select {
 	case value = <-c:
 	case <-time.After(Patience):
-		t.Fatal("it never came")
+		t.Fatal("nothing was received")
 	}
 	return value
 }
@@ -152,7 +152,7 @@ func (k *Keyring) Lock() {
 	}
 }
 
-// Unlock opens the keyring again, as a login to the desktop does.
+// Unlock unlocks the keyring, as a login to the desktop does.
 func (k *Keyring) Unlock() {
 	k.t.Helper()
 	service := k.conn.Object(Secrets, "/org/freedesktop/secrets")
@@ -186,11 +186,11 @@ func runDaemon(t testing.TB, file *os.File, cmd *exec.Cmd) {
 	})
 }
 
-// Use makes the keyring this process's own until the test's end.
+// Use makes this process use the keyring, until the test's end.
 func (k *Keyring) Use() {
 	k.t.Helper()
 	k.t.Setenv("DBUS_SESSION_BUS_ADDRESS", k.Bus)
-	k.t.Cleanup(func() { // the connection that all of a process share would outlive its bus
+	k.t.Cleanup(func() { // the process's shared connection would outlive the bus
 		if conn, err := dbus.SessionBus(); err == nil {
 			_ = conn.Close()
 		}

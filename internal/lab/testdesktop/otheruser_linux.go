@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// Nobody is a real second account on every Debian and Ubuntu.
+// Nobody is the id of "nobody", another user on every Debian and Ubuntu.
 const Nobody = 65534
 
-// PublicCopy puts the test's own program where another user may run it.
+// PublicCopy copies the test's own program to where another user may run it, and
+// returns its path.
 func PublicCopy(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/exe")
@@ -30,7 +31,7 @@ func PublicCopy(t testing.TB) string {
 	return f.Name()
 }
 
-// As is a program as another user runs it, which only root can start.
+// As is a program's command under another user's id, which only root can start.
 func As(program string, uid uint32, env ...string) *exec.Cmd {
 	cmd := exec.Command(program)
 	cmd.Dir, cmd.Env = "/", append(env, "GORACE=atexit_sleep_ms=0")

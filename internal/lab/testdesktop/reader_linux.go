@@ -9,7 +9,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Reader sees the windows of a screen as a screen reader does, over AT-SPI.
+// Reader reads the windows of a screen as a screen reader does, over AT-SPI.
 type Reader struct {
 	T    *testing.T
 	conn *dbus.Conn
@@ -21,7 +21,7 @@ const (
 	rootPath     = dbus.ObjectPath("/org/a11y/atspi/accessible/root")
 )
 
-// The states of AT-SPI that tests ask for (atspi-constants.h).
+// The states of AT-SPI that tests use (atspi-constants.h).
 const (
 	StateFocusable = 11
 	StateFocused   = 12
@@ -29,11 +29,11 @@ const (
 	StateShowing   = 25
 )
 
-// Labelled is the relation from a thing to the text that names it.
+// Labelled is the relation from an object to the text that labels it.
 const Labelled = 2
 
-// NewReader starts the accessibility bus of the session bus at that address.
-// Programs find it there by themselves.
+// NewReader starts the accessibility bus of the session bus at that address, where
+// programs find it by themselves.
 func NewReader(t *testing.T, session string) *Reader {
 	t.Helper()
 	bus, err := dbus.Connect(session)
@@ -53,19 +53,19 @@ func NewReader(t *testing.T, session string) *Reader {
 	return &Reader{t, conn}
 }
 
-// Thing is one object as a screen reader sees it, with those inside it.
+// Thing is one accessible object, with those inside it.
 type Thing struct {
 	Role, Name, Description string
 	Path                    dbus.ObjectPath
 	States                  uint64
-	Relations               map[uint32][]string // the names of the things related to
+	Relations               map[uint32][]string // the names of related objects, by relation
 	Inside                  []Thing
 }
 
-// Is says whether a state is set.
+// Is reports whether a state is set.
 func (t Thing) Is(state int) bool { return t.States&(1<<state) != 0 }
 
-// All are the thing and all inside it, in their order.
+// All returns the object and all inside it, in their order.
 func (t Thing) All() []Thing {
 	all := []Thing{t}
 	for _, inside := range t.Inside {
@@ -74,7 +74,7 @@ func (t Thing) All() []Thing {
 	return all
 }
 
-// Outline is the tree in words, for a failure.
+// Outline describes the tree, for a failure's message.
 func (t Thing) Outline() string {
 	var b strings.Builder
 	var write func(t Thing, depth int)
@@ -93,7 +93,7 @@ type reference struct {
 	Path dbus.ObjectPath
 }
 
-// Window waits until a window is as wanted, and returns it with all inside it.
+// Window waits for a window that wanted accepts, and returns it with all inside it.
 func (r *Reader) Window(wanted func(Thing) bool) Thing {
 	r.T.Helper()
 	var seen []string
@@ -113,8 +113,8 @@ func (r *Reader) Window(wanted func(Thing) bool) Thing {
 	}
 }
 
-// ScreenReader says to all programs that a screen reader runs; some show nothing
-// before.
+// ScreenReader announces to all programs that a screen reader runs, without which
+// some describe nothing.
 func ScreenReader(t *testing.T, session string) {
 	t.Helper()
 	bus, err := dbus.Connect(session)
@@ -130,7 +130,7 @@ func ScreenReader(t *testing.T, session string) {
 	}
 }
 
-// see reads a thing. What went in the meantime is empty.
+// see reads an object. One that has gone in the meantime is empty.
 func (r *Reader) see(o reference) Thing {
 	t := Thing{Path: o.Path, Name: r.text(o, "Name"), Description: r.text(o, "Description"), Relations: map[uint32][]string{}}
 	_ = r.call(o, "GetRoleName").Store(&t.Role)

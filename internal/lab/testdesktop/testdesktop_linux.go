@@ -16,10 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Patience is how long a test waits for what must come.
+// Patience is how long a test waits before it fails.
 const Patience = 20 * time.Second
 
-// Needs finds a program, or fails naming how it is installed.
+// Needs finds a program, or fails the test and says how to install it.
 func Needs(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -29,7 +29,7 @@ func Needs(t testing.TB, program string) string {
 	return path
 }
 
-// Display starts an X server and returns its name, as DISPLAY takes it.
+// Display starts an X server and returns its name, for DISPLAY.
 func Display(t testing.TB) string {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -55,8 +55,8 @@ func Bus(t testing.TB) string {
 	return firstLine(t, r)
 }
 
-// daemon starts a program that gets file as its descriptor 3 and a chance to
-// clean up at the test's end.
+// daemon starts a program with file as its descriptor 3, and lets it clean up at
+// the test's end.
 func daemon(t testing.TB, file *os.File, name string, args ...string) {
 	t.Helper()
 	runDaemon(t, file, exec.Command(Needs(t, name), args...))
@@ -74,7 +74,7 @@ func firstLine(t testing.TB, r *os.File) string {
 	return strings.TrimSpace(line)
 }
 
-// Screen is a display as a person sees and types on it.
+// Screen is a display that a person sees and types on.
 type Screen struct {
 	T       *testing.T
 	Display string
@@ -97,7 +97,7 @@ func (s *Screen) Do(args ...string) string {
 	return out
 }
 
-// Try is Do for what may fail.
+// Try is Do for a command that may fail.
 func (s *Screen) Try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.T.Context(), Patience)
 	defer cancel()
@@ -107,7 +107,7 @@ func (s *Screen) Try(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// Window waits for a window of that title (a regular expression), gives it the
+// Window waits for a window whose title matches a regular expression, gives it the
 // keyboard and returns its number.
 func (s *Screen) Window(title string) string {
 	s.T.Helper()
@@ -116,7 +116,7 @@ func (s *Screen) Window(title string) string {
 	return id
 }
 
-// Gone waits until no window of that title stands.
+// Gone waits until there is no window with that title.
 func (s *Screen) Gone(title string) {
 	s.T.Helper()
 	for end := time.Now().Add(Patience); ; {
@@ -124,7 +124,7 @@ func (s *Screen) Gone(title string) {
 			return
 		}
 		if time.Now().After(end) {
-			s.T.Fatalf("a window %q still stands", title)
+			s.T.Fatalf("a window %q still exists", title)
 		}
 	}
 }
@@ -136,7 +136,7 @@ type Terminal struct {
 	text   bytes.Buffer
 }
 
-// OnTerminal starts cmd with a new terminal as its own.
+// OnTerminal starts cmd with a new terminal as its controlling one.
 func OnTerminal(t *testing.T, cmd *exec.Cmd) *Terminal {
 	t.Helper()
 	screen, keyboard := openTerminal(t)
@@ -183,7 +183,7 @@ func openTerminal(t *testing.T) (screen, keyboard *os.File) {
 	return screen, keyboard
 }
 
-// Until reads the screen until text stands there, and returns all of it.
+// Until reads the screen until it contains text, and returns all of it.
 func (r *Terminal) Until(text string) string {
 	r.T.Helper()
 	if err := r.screen.SetReadDeadline(time.Now().Add(Patience)); err != nil {

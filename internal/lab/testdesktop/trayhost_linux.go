@@ -11,7 +11,7 @@ import (
 )
 
 // The names of a desktop's tray: StatusNotifierItem (freedesktop.org) and
-// com.canonical.dbusmenu, at the place where the toolkit puts them.
+// com.canonical.dbusmenu, at the toolkit's paths.
 const (
 	watcherName = "org.kde.StatusNotifierWatcher"
 	watcherPath = dbus.ObjectPath("/StatusNotifierWatcher")
@@ -29,7 +29,7 @@ type TrayHost struct {
 	items chan string
 }
 
-// NewTrayHost takes the tray's name on the bus.
+// NewTrayHost acquires the tray's name on the bus.
 func NewTrayHost(t testing.TB, address string) *TrayHost {
 	t.Helper()
 	conn, err := dbus.Connect(address)
@@ -45,7 +45,7 @@ func NewTrayHost(t testing.TB, address string) *TrayHost {
 	return h
 }
 
-// Come takes the name, as a panel that starts.
+// Come acquires the name, as a panel does when it starts.
 func (h *TrayHost) Come() {
 	h.T.Helper()
 	reply, err := h.conn.RequestName(watcherName, dbus.NameFlagDoNotQueue)
@@ -54,7 +54,7 @@ func (h *TrayHost) Come() {
 	}
 }
 
-// Go gives the name back, as a panel that ends.
+// Go releases the name, as a panel does when it ends.
 func (h *TrayHost) Go() {
 	h.T.Helper()
 	if _, err := h.conn.ReleaseName(watcherName); err != nil {
@@ -62,7 +62,7 @@ func (h *TrayHost) Go() {
 	}
 }
 
-// registrar gets the name of each icon that registers.
+// registrar receives the name of each icon that registers.
 type registrar struct{ items chan string }
 
 func (r registrar) RegisterStatusNotifierItem(_ string, from dbus.Sender) *dbus.Error {
@@ -70,7 +70,7 @@ func (r registrar) RegisterStatusNotifierItem(_ string, from dbus.Sender) *dbus.
 	return nil
 }
 
-// registered answers that a tray is there.
+// registered answers that a tray is present.
 type registered struct{}
 
 func (registered) Get(_, name string) (dbus.Variant, *dbus.Error) {
@@ -101,7 +101,7 @@ type TrayIcon struct {
 	conn    *dbus.Conn
 	sender  string
 	changed chan struct{}
-	noMenu  bool // the menu was not there when it was last looked at
+	noMenu  bool // the menu was not on the bus at the last reading
 }
 
 func (i *TrayIcon) listen() {
@@ -127,7 +127,7 @@ func (i *TrayIcon) listen() {
 	}()
 }
 
-// File is the picture that the panel shows, "" before there is one.
+// File returns the picture that the panel shows, "" before there is one.
 func (i *TrayIcon) File() string {
 	i.T.Helper()
 	v, err := i.conn.Object(i.sender, itemPath).GetProperty(itemName + ".IconName")
@@ -138,7 +138,7 @@ func (i *TrayIcon) File() string {
 	return name
 }
 
-// Name is what the panel calls the icon.
+// Name returns the icon's name in the panel.
 func (i *TrayIcon) Name() string {
 	i.T.Helper()
 	v, err := i.conn.Object(i.sender, itemPath).GetProperty(itemName + ".Title")
@@ -157,14 +157,14 @@ type TrayEntry struct {
 	Entries          []TrayEntry
 }
 
-// node is an entry as it is on the bus.
+// node is an entry in the form of the bus.
 type node struct {
 	ID         int32
 	Properties map[string]dbus.Variant
 	Children   []dbus.Variant
 }
 
-// Entries are the visible entries that say something.
+// Entries returns the visible entries that have a label.
 func (i *TrayIcon) Entries() []TrayEntry {
 	i.T.Helper()
 	var revision uint32
@@ -203,17 +203,17 @@ func (i *TrayIcon) entries(parent node) (list []TrayEntry) {
 	return list
 }
 
-// underlines shows a label as a panel does: one underline marks the shortcut and
-// is not seen, two are one.
+// underlines converts a label to what a panel shows: a single underline marks the
+// shortcut and is not shown, a double one is shown as one.
 var underlines = strings.NewReplacer("__", "_", "_", "")
 
-// Labels are those of the menu itself.
+// Labels returns the labels of the menu itself, without submenus.
 func (i *TrayIcon) Labels() []string {
 	i.T.Helper()
 	return LabelsOf(i.Entries())
 }
 
-// LabelsOf are the labels of a list.
+// LabelsOf returns the labels of a list of entries.
 func LabelsOf(entries []TrayEntry) (labels []string) {
 	for _, e := range entries {
 		labels = append(labels, e.Label)
@@ -221,7 +221,8 @@ func LabelsOf(entries []TrayEntry) (labels []string) {
 	return labels
 }
 
-// Find returns the entry whose label begins so; a path goes into submenus.
+// Find returns the first entry whose label begins with the path's element; longer
+// paths lead into submenus.
 func (i *TrayIcon) Find(path ...string) (TrayEntry, bool) {
 	i.T.Helper()
 	return find(i.Entries(), path)
@@ -238,15 +239,15 @@ func find(entries []TrayEntry, path []string) (TrayEntry, bool) {
 	return find(entries[at].Entries, path[1:])
 }
 
-// Has tells whether there is such an entry.
+// Has reports whether Find finds an entry.
 func (i *TrayIcon) Has(path ...string) bool {
 	i.T.Helper()
 	_, ok := i.Find(path...)
 	return ok
 }
 
-// Click clicks on an entry, once it is there. What it does is seen elsewhere:
-// whoever quits does not answer.
+// Click waits for an entry and clicks on it. It does not wait for an answer, because
+// a program that quits sends none.
 func (i *TrayIcon) Click(path ...string) {
 	i.T.Helper()
 	i.Await("an entry to click: "+strings.Join(path, " ▸ "), func() bool { return i.Has(path...) })
@@ -256,12 +257,12 @@ func (i *TrayIcon) Click(path ...string) {
 	}
 }
 
-// Await waits for signals of icon and menu until they are as wanted.
+// Await waits for signals of icon and menu until wanted returns true.
 func (i *TrayIcon) Await(what string, wanted func() bool) {
 	i.T.Helper()
 	deadline := time.After(Patience)
 	for !wanted() {
-		var poll <-chan time.Time // nothing tells that the menu is on the bus
+		var poll <-chan time.Time // no signal reports that the menu is on the bus
 		if i.noMenu {
 			poll = time.After(10 * time.Millisecond)
 		}

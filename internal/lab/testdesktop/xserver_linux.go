@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// XServer is a display that a test takes away and brings back.
+// XServer is a display that a test can kill and start again.
 type XServer struct {
 	T       testing.TB
 	Display string
@@ -19,7 +19,7 @@ type XServer struct {
 }
 
 // NewXServer starts one. Its number is far from those that servers choose by
-// themselves, so that nobody takes it while it is away.
+// themselves, so that no other server uses it in the meantime.
 func NewXServer(t testing.TB) *XServer {
 	t.Helper()
 	x := &XServer{T: t}
@@ -35,7 +35,7 @@ func NewXServer(t testing.TB) *XServer {
 	return nil
 }
 
-// Start starts it again under the same name.
+// Start starts the server again under the same name.
 func (x *XServer) Start() {
 	x.T.Helper()
 	if err := x.start(); err != nil {
@@ -57,23 +57,23 @@ func (x *XServer) start() error {
 		return err
 	}
 	_ = r.SetReadDeadline(time.Now().Add(Patience))
-	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil { // said once it takes connections
+	if _, err := bufio.NewReader(r).ReadString('\n'); err != nil { // written once it accepts connections
 		x.Kill()
 		return fmt.Errorf("display %s: %w", x.Display, err)
 	}
 	return nil
 }
 
-// end lets it take its socket and its lock away.
+// end ends the server, which removes its socket and its lock.
 func (x *XServer) end() {
 	_ = x.cmd.Process.Signal(syscall.SIGTERM)
 	_ = x.cmd.Wait()
 	for _, path := range []string{"/tmp/.X11-unix/X" + x.Display[1:], "/tmp/.X" + x.Display[1:] + "-lock"} {
-		_ = os.Remove(path) // of one that was killed and not started again
+		_ = os.Remove(path) // left by a server that was killed and not started again
 	}
 }
 
-// Kill ends it without a word, and waits for it to be gone.
+// Kill kills the server, and waits until it is gone.
 func (x *XServer) Kill() {
 	_ = x.cmd.Process.Kill()
 	_ = x.cmd.Wait()

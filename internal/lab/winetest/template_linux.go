@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shim is for wine 8 alone, whose Windows lacks a DLL that Go's runtime loads. It
-// is never shipped.
+// shim is the source of a DLL that Go's runtime loads and wine 8 lacks. It is never
+// shipped.
 //
 //go:embed testdata/bcryptprimitives.c
 var shim []byte
@@ -32,8 +32,8 @@ func findTools() (tools, error) {
 		where *string
 		files []string
 	}{
-		// Debian's own wine64 stands beside PATH; /usr/bin/wine is a script that
-		// complains where the 32-bit half is not installed.
+		// Debian's own wine64 is not on PATH; /usr/bin/wine is a script that prints a
+		// warning where the 32-bit part is not installed.
 		{"wine64", &t.wine, []string{"/usr/lib/wine/wine64", "wine64", "wine"}},
 		{"wineserver", &t.server, []string{"/usr/lib/wine/wineserver64", "wineserver"}},
 		{"x86_64-w64-mingw32-gcc", &t.compiler, []string{"x86_64-w64-mingw32-gcc"}},
@@ -54,9 +54,9 @@ func findTools() (tools, error) {
 	return t, nil
 }
 
-// environment is what every program in wine gets: none of the person's own
-// settings, no menu entries on the person's desktop, no .NET and no browser
-// engine, whose installers would ask.
+// environment is that of every program in wine: without the person's own settings,
+// menu entries on the person's desktop, .NET, and the browser engine, whose
+// installers would ask.
 func environment(prefix string) []string {
 	env := []string{
 		"WINEPREFIX=" + prefix, "WINEARCH=win64", "WINEDEBUG=-all",
@@ -70,9 +70,9 @@ func environment(prefix string) []string {
 	return env
 }
 
-// template returns a folder with a fresh Windows, to be copied. It is made once
-// for each version of wine and kept in the repository's build folder, also when
-// several test programs want it at the same time.
+// template returns a folder with a fresh Windows, to be copied. It is made once for
+// each version of wine, in the repository's build folder, even when several test
+// programs need it at the same time.
 func (t tools) template() (string, error) {
 	version, err := exec.Command(t.wine, "--version").Output()
 	if err != nil {
@@ -87,7 +87,7 @@ func (t tools) template() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close() // and with it the lock
+	defer lock.Close() // which releases the lock
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
@@ -128,7 +128,7 @@ func buildFolder() (string, error) {
 	return "", errors.New("winetest: not in a Go module")
 }
 
-// make makes a Windows and the DLL that is missing in it.
+// make makes a Windows and the DLL that it lacks.
 func (t tools) make(prefix string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -143,7 +143,7 @@ func (t tools) make(prefix string) error {
 	if err := run(t.wine, "wineboot", "--init"); err != nil {
 		return err
 	}
-	if err := run(t.server, "-w"); err != nil { // all of it is written
+	if err := run(t.server, "-w"); err != nil { // waits until all of it is written
 		return err
 	}
 	source := filepath.Join(filepath.Dir(prefix), "bcryptprimitives.c")
@@ -157,11 +157,12 @@ func (t tools) make(prefix string) error {
 	return shrink(filepath.Join(prefix, "drive_c"))
 }
 
-// libraries are where wine's own DLLs may lie, of which a new Windows holds copies.
+// libraries are the folders where wine's own DLLs may be, of which a new Windows
+// holds copies.
 var libraries = []string{"/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", "/usr/lib/wine/x86_64-windows", "/usr/lib64/wine/x86_64-windows"}
 
-// shrink makes links of those copies: 20 MB in place of 700 for each test. Where
-// wine lies elsewhere, all stays as it is, and works.
+// shrink replaces those copies by links, which saves 680 MB of 700 for each test.
+// Where wine is in another folder, nothing changes, and all works.
 func shrink(drive string) error {
 	return filepath.WalkDir(drive, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {

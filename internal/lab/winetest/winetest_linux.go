@@ -16,7 +16,7 @@ const patience = 4 * time.Minute
 // Packages are the Debian packages that the tests need.
 const Packages = "wine wine64 gcc-mingw-w64-x86-64-win32"
 
-// Wine is a Windows of the test's own.
+// Wine is a Windows for one test.
 type Wine struct {
 	t      *testing.T
 	tools  tools
@@ -24,8 +24,8 @@ type Wine struct {
 	env    []string
 }
 
-// New makes a Windows. env are variables for every program in it, such as the
-// DISPLAY where it shows its windows; without one it has no screen.
+// New makes a Windows. env are variables for every program in it, such as DISPLAY,
+// without which it has no screen.
 func New(t *testing.T, env ...string) *Wine {
 	t.Helper()
 	tools, err := findTools()
@@ -37,7 +37,7 @@ func New(t *testing.T, env ...string) *Wine {
 		t.Fatal(err)
 	}
 	w := &Wine{t: t, tools: tools, prefix: filepath.Join(t.TempDir(), "windows"), env: env}
-	// Registered after TempDir, so that it runs before the folder goes.
+	// Registered after TempDir, so that it runs before the folder is removed.
 	t.Cleanup(w.end)
 	if out, err := exec.Command("cp", "-a", "--reflink=auto", template, w.prefix).CombinedOutput(); err != nil {
 		t.Fatalf("copy %s: %v\n%s", template, err, out)
@@ -45,15 +45,15 @@ func New(t *testing.T, env ...string) *Wine {
 	return w
 }
 
-// end leaves no program and no server running.
+// end ends all programs and the server.
 func (w *Wine) end() {
-	for _, flag := range []string{"-k", "-w"} { // end all, and wait until they have
+	for _, flag := range []string{"-k", "-w"} { // kill all, and wait until they have ended
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		cmd := exec.CommandContext(ctx, w.tools.server, flag)
 		cmd.Env = w.environment()
 		out, err := cmd.CombinedOutput()
 		cancel()
-		var none *exec.ExitError // -k says 1 where no server runs
+		var none *exec.ExitError // -k exits with 1 where no server runs
 		if err != nil && !(flag == "-k" && errors.As(err, &none)) {
 			w.t.Errorf("wineserver %s: %v\n%s", flag, err, out)
 		}
@@ -62,13 +62,13 @@ func (w *Wine) end() {
 
 func (w *Wine) environment() []string { return append(environment(w.prefix), w.env...) }
 
-// Command is a Windows program with its arguments, to be started by the caller.
-// It sees no variable of the test's but HOME, PATH and USER.
+// Command returns a Windows program's command, for the caller to start. Of the
+// test's variables it has HOME, PATH and USER only.
 func (w *Wine) Command(program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(w.t.Context(), w.tools.wine, append([]string{program}, args...)...)
 	cmd.Env = w.environment()
 	cmd.Cancel = func() error { return cmd.Process.Kill() }
-	cmd.WaitDelay = 5 * time.Second // what it started may hold its output open
+	cmd.WaitDelay = 5 * time.Second // programs that it started may hold its output open
 	return cmd
 }
 
@@ -87,7 +87,7 @@ func (w *Wine) Run(program string, args ...string) string {
 	return string(out)
 }
 
-// Path is where a file of this Windows lies for the test: name is below C:, in
+// Path returns the test's path of a file of this Windows: name is below C:, with
 // slashes.
 func (w *Wine) Path(name string) string {
 	return filepath.Join(w.prefix, "drive_c", filepath.FromSlash(name))

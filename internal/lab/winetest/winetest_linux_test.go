@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestWindows: a Go program runs, with random numbers and the variables it was
-// given, each Windows is the test's own, and nothing runs on after the test.
+// TestWindows: a Go program runs, with random numbers and the variables of its
+// environment, each test has a Windows of its own, and nothing runs on after it.
 func TestWindows(t *testing.T) {
 	hello := Build(t, "./testdata/hello")
 	var prefix string
@@ -34,7 +34,7 @@ func TestWindows(t *testing.T) {
 			t.Fatal(line, err)
 		}
 		if len(using(t, prefix)) == 0 {
-			t.Error("nothing is seen of a Windows that runs: this test could not fail")
+			t.Error("no process of a running Windows is found: this test could not fail")
 		}
 		t.Cleanup(func() { _ = running.Wait() })
 	})
@@ -46,7 +46,7 @@ func TestWindows(t *testing.T) {
 	}
 	t.Run("another", func(t *testing.T) {
 		if got := New(t).Run(hello); !strings.Contains(got, "windows 26 0 <nil>") {
-			t.Errorf("it sees the first one's file: %q", got)
+			t.Errorf("it sees the first Windows' file: %q", got)
 		}
 	})
 }
@@ -59,7 +59,7 @@ func using(t *testing.T, prefix string) (commands []string) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		env, _ := os.ReadFile(file) // of another's, or gone
+		env, _ := os.ReadFile(file) // fails for other users' processes and ended ones
 		if strings.Contains(string(env), "WINEPREFIX="+prefix+"\x00") {
 			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 			commands = append(commands, strings.ReplaceAll(string(command), "\x00", " "))
@@ -68,7 +68,7 @@ func using(t *testing.T, prefix string) (commands []string) {
 	return commands
 }
 
-// TestMissing: what is not installed is named with its packages.
+// TestMissing: the error names what is not installed, with its packages.
 func TestMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := findTools(); err == nil || !strings.Contains(err.Error(), "mingw32-gcc") || !strings.Contains(err.Error(), Packages) {

@@ -20,15 +20,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// Person is one at a workstation with a keyring and a browser of their own, who
-// runs the program as it is installed.
+// Person is a person at a workstation, with a keyring and a browser, who runs the
+// program as it is installed.
 type Person struct {
 	*Workstation
 	Keyring *testdesktop.Keyring
 	t       *testing.T
 }
 
-// NewPerson is one with a card, whose module the settings name first.
+// NewPerson makes a person with a card, whose module the settings name first.
 func NewPerson(t *testing.T, settings string, args ...any) *Person {
 	t.Helper()
 	p := &Person{t: t, Workstation: New(t, "cps"), Keyring: testdesktop.NewKeyring(t, "")}
@@ -36,8 +36,8 @@ func NewPerson(t *testing.T, settings string, args ...any) *Person {
 	return p
 }
 
-// WithReader is a person with a virtual card in a virtual reader, which the
-// unmodified OpenSC and pcsc-lite drive.
+// WithReader makes a person with a virtual card in a virtual reader, used with the
+// unmodified OpenSC and pcsc-lite.
 func WithReader(t *testing.T) (*Person, *virtual.Station) {
 	t.Helper()
 	modules, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
@@ -64,14 +64,14 @@ func WithReader(t *testing.T) (*Person, *virtual.Station) {
 	return p, d
 }
 
-// Command is the program as the person starts it.
+// Command returns the program's command, as the person starts it.
 func (p *Person) Command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(p.t.Context(), os.Args[0], append([]string{"--config", p.Config}, args...)...)
 	cmd.Env = append(append(os.Environ(), p.Keyring.Env...), asProgram+"=1", "XDG_STATE_HOME="+filepath.Join(p.Keyring.Home, "state"))
 	return cmd
 }
 
-// Runs runs the program to its end and returns all it says.
+// Runs runs the program to its end and returns all its output.
 func (p *Person) Runs(exit int, args ...string) string {
 	p.t.Helper()
 	cmd := p.Command(args...)
@@ -82,13 +82,13 @@ func (p *Person) Runs(exit int, args ...string) string {
 	return string(out)
 }
 
-// Starts runs the agent and returns how to wait for a line of its log.
+// Starts starts the agent and returns a function that waits for a line of its log.
 func (p *Person) Starts() (await func(pattern string) []string) {
 	p.t.Helper()
 	return p.StartsAs(func(*exec.Cmd) {})
 }
 
-// StartsAs is Starts with the command changed.
+// StartsAs is Starts with a changed command.
 func (p *Person) StartsAs(change func(*exec.Cmd)) (await func(pattern string) []string) {
 	p.t.Helper()
 	cmd := p.Command("run", "--no-tray")
@@ -130,16 +130,17 @@ func (p *Person) StartsAs(change func(*exec.Cmd)) (await func(pattern string) []
 			select {
 			case <-lines:
 			case <-time.After(testdesktop.Patience):
-				p.t.Fatalf("the log never says %s:\n%s", pattern, text)
+				p.t.Fatalf("the log has no %s:\n%s", pattern, text)
 			}
 		}
 	}
 }
 
-// Database is the person's certificate database, which Chromium reads.
+// Database returns the path of the person's certificate database, which Chromium
+// reads.
 func (p *Person) Database() string { return filepath.Join(p.Keyring.Home, ".pki", "nssdb") }
 
-// NewDatabase makes it, as Chromium does at its first start.
+// NewDatabase makes the database, as Chromium does at its first start.
 func (p *Person) NewDatabase() {
 	p.t.Helper()
 	if err := os.MkdirAll(p.Database(), 0o700); err != nil {
@@ -150,8 +151,8 @@ func (p *Person) NewDatabase() {
 	}
 }
 
-// FreePorts is the first of n neighbouring ports that are free, below those that
-// the system gives out.
+// FreePorts returns the first of n consecutive free ports, below those that the
+// system assigns.
 func FreePorts(t *testing.T, n int) int {
 	t.Helper()
 	free := func(port int) bool {

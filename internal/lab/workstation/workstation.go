@@ -1,5 +1,7 @@
-// Package workstation is a home of its own with cards and settings, and a person
-// there who runs cpx-agent as it is installed, for tests of the command line.
+// Package workstation has homes with cards and settings, and persons who run
+// cpx-agent there as it is installed, for tests of the command line. It is for one
+// test at a time, because it sets the process's environment; it never touches the
+// tester's own home.
 package workstation
 
 import (
@@ -14,11 +16,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
-// asProgram makes the test program cpx-agent itself, in a process of its own.
+// asProgram is a variable that makes the test program run as cpx-agent.
 const asProgram = "CPX_TEST_AS_PROGRAM"
 
-// Main runs the tests of a package, and is main where a person of this package
-// started the test program. main never returns.
+// Main runs a package's tests, or main where a person of this package started the
+// test program. main never returns.
 func Main(m *testing.M, main func()) {
 	pkcs11.RunChildRole()
 	if os.Getenv(asProgram) != "" {
@@ -31,12 +33,13 @@ func Main(m *testing.M, main func()) {
 	os.Exit(m.Run())
 }
 
-// Workstation is a home of its own with real cards and a settings file.
+// Workstation is a home with SoftHSM cards and a settings file.
 type Workstation struct {
 	Dir, Config, Module string
 }
 
-// New makes one, and the process's environment that of a person there.
+// New makes a workstation, and sets this process's environment to that of a person
+// there.
 func New(t *testing.T, cards ...string) *Workstation {
 	t.Helper()
 	w := &Workstation{Dir: t.TempDir(), Module: "/nowhere/module.so"}
@@ -47,7 +50,7 @@ func New(t *testing.T, cards ...string) *Workstation {
 		}
 		t.Setenv(name, dir)
 	}
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // the tester's own keyring and desktop are no part of it
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:") // excludes the tester's own keyring and desktop
 	made, err := democard.Make(filepath.Join(w.Dir, "cards"), cards, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +63,7 @@ func New(t *testing.T, cards ...string) *Workstation {
 	return w
 }
 
-// Settings writes the settings file anew.
+// Settings replaces the settings file.
 func (w *Workstation) Settings(t *testing.T, format string, args ...any) {
 	t.Helper()
 	w.Config = filepath.Join(w.Dir, "config.toml")
@@ -69,7 +72,7 @@ func (w *Workstation) Settings(t *testing.T, format string, args ...any) {
 	}
 }
 
-// Contains fails where a part is missing in what a command printed.
+// Contains fails the test where a part is missing in a command's output.
 func Contains(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {

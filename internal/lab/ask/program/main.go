@@ -1,9 +1,9 @@
 // Command program shows one dialog as the agent would and prints the person's
 // answer, for tests that click and type, also in wine, and for pictures of the
-// dialogs. It prints a PIN, so it is for nothing else.
+// dialogs. It prints PINs, so it is for nothing else.
 //
-// The question is one JSON object on standard input; whatever comes
-// after it, its end too, cancels the dialog, as a page does.
+// The question is one JSON object on standard input. Further input, or its end,
+// cancels the dialog, as a page does.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command login is the bare program as a process: for each line on its standard
-// input it makes one login, and answers with "ok" or with what went wrong.
+// Command login runs package bareprogram as a process: for each line on its standard
+// input it makes one login, and answers "ok" or the error.
 //
 //	login MODULE PIN CKA_ID
 package main

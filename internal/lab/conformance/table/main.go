@@ -1,5 +1,5 @@
-// Command table runs the conformance suite and prints its table. It exits 0
-// only if every cell is as expected.
+// Command table runs the conformance suite and prints its table. It exits 0 only if
+// every cell is as expected.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command table plays the faults and prints their table. It exits 0 only if
-// every round ended in the right error and the next login worked.
+// Command table plays the faults and prints their table. It exits 0 only if every
+// round ended in the right error and the login after it worked.
 //
 //	table [-rounds 20] [-bin build/bin] [FAULT]
 package main

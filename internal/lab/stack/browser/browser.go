@@ -1,6 +1,6 @@
-// Package browser drives a real Chromium with a throwaway profile, for the
-// demonstration and the end-to-end tests. The person's own profile and trust
-// stores are never touched.
+// Package browser drives a real Chromium or Firefox with a throwaway profile, for
+// the demonstration and the end-to-end tests. Its functions may be called
+// concurrently. It never touches the person's own profile and trust stores.
 package browser
 
 import (
@@ -17,11 +17,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// ErrNone says that no usable browser was found, and what to do.
+// ErrNone says that no usable browser was found, and how to get one.
 var ErrNone = errors.New("no Chromium or Chrome was found: install one (on Debian: apt-get install chromium), or name its program in BROWSER; a snap cannot be used, because it cannot open a throwaway profile")
 
-// Find returns the browser's program: BROWSER, else the first on PATH that is
-// no snap.
+// Find returns the browser's program: BROWSER, else the first on PATH that is not
+// a snap.
 func Find() (string, error) {
 	if named := os.Getenv("BROWSER"); named != "" {
 		path, err := exec.LookPath(named)
@@ -39,7 +39,7 @@ func Find() (string, error) {
 	return "", ErrNone
 }
 
-// isSnap tells Ubuntu's wrappers (a link into /snap, or a script that calls it).
+// isSnap recognises Ubuntu's wrappers: a link into /snap, or a script that calls it.
 func isSnap(path string) bool {
 	if real, err := filepath.EvalSymlinks(path); err == nil && (strings.HasPrefix(real, "/snap/") || filepath.Base(real) == "snap") {
 		return true
@@ -48,27 +48,27 @@ func isSnap(path string) bool {
 	return err == nil && len(text) < 1<<14 && strings.Contains(string(text), "/snap/bin/")
 }
 
-// Options say how the browser meets the page.
+// Options say how to start the browser, and for which site.
 type Options struct {
 	Home   string // a folder for the throwaway profile
 	Origin string // the page's origin
-	CAFile string // a CA the profile trusts, or ""
+	CAFile string // a CA that the profile trusts, or ""
 	Public bool   // treat the origin as one on a public address
 	Grant  bool   // grant the origin the right to reach local programs
 	Lang   string // "fr" or "en"
 
-	// Display is the X display to be seen on. Without one the browser has no
-	// window, and so nothing that a person could answer: it denies by itself.
+	// Display is the X display to show the window on. Without one the browser has no
+	// window, and denies by itself what it would ask a person.
 	Display string
-	// Bus is the session bus on which its window is described to programs that
-	// read it aloud; "" for none.
+	// Bus is the session bus on which its window is accessible to screen readers; ""
+	// for none.
 	Bus string
 
 	Hosts []string // more names of this machine
-	Etc   string   // what it finds under /etc, in a mount namespace of its own; "" for the machine's
+	Etc   string   // a folder that replaces /etc for it, in a mount namespace; "" for the machine's
 }
 
-// Start starts the browser. The returned context is for chromedp; cancel ends
+// Start starts the browser. The returned context is for chromedp; the function ends
 // the browser.
 func Start(ctx context.Context, o Options) (context.Context, context.CancelFunc, error) {
 	program, err := Find()
@@ -135,16 +135,16 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 	if o.Display == "" {
 		list = append(list, chromedp.Flag("headless", "new"))
 	} else {
-		// The window's own words are the system's language.
+		// The window's own texts are in the system's language.
 		list = append(list, chromedp.Env(append(onX(o.Display), "LANGUAGE="+lang)...), chromedp.Flag("ozone-platform", "x11"), chromedp.Flag("window-position", "0,0"))
 	}
 	if o.Bus != "" {
-		// A keyring on that bus would ask for a password of its own.
+		// A keyring on that bus would ask for its password.
 		list = append(list, chromedp.Env("DBUS_SESSION_BUS_ADDRESS="+o.Bus, "ACCESSIBILITY_ENABLED=1"),
 			chromedp.Flag("force-renderer-accessibility", true), chromedp.Flag("password-store", "basic"))
 	}
-	if os.Geteuid() == 0 || o.Etc != "" { // where /etc is its own, it is root in its namespace
-		list = append(list, chromedp.NoSandbox) // Chromium refuses its sandbox to root
+	if os.Geteuid() == 0 || o.Etc != "" { // with an /etc of its own it is root in its namespace
+		list = append(list, chromedp.NoSandbox) // Chromium refuses to run with its sandbox as root
 	}
 	if names := o.names(origin); len(names) > 0 {
 		list = append(list, chromedp.Flag("host-resolver-rules", "MAP "+strings.Join(names, " 127.0.0.1, MAP ")+" 127.0.0.1"))
@@ -155,13 +155,13 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 	return list, nil
 }
 
-// onX is the environment of a window on an X display. A person's own desktop under
-// Wayland would win over it.
+// onX is the environment of a window on an X display. It unsets that of Wayland,
+// which would take precedence.
 func onX(display string) []string {
 	return []string{"DISPLAY=" + display, "WAYLAND_DISPLAY=", "XDG_SESSION_TYPE=x11", "MOZ_ENABLE_WAYLAND=0"}
 }
 
-// names are those of this machine that no resolver knows.
+// names are this machine's names that no resolver knows.
 func (o Options) names(origin *url.URL) []string {
 	if name := origin.Hostname(); name != "localhost" {
 		return append([]string{name}, o.Hosts...)
@@ -169,8 +169,8 @@ func (o Options) names(origin *url.URL) []string {
 	return o.Hosts
 }
 
-// withEtc makes a program that starts the browser in a mount namespace of its
-// own, where etc stands in the place of /etc. It is for Linux.
+// withEtc makes a program that starts the browser in a mount namespace of its own,
+// where etc replaces /etc. It is for Linux.
 func withEtc(home, etc, program string) (string, error) {
 	if strings.Contains(etc+program, "'") {
 		return "", fmt.Errorf("a quote in the name of %s or %s", etc, program)
@@ -184,7 +184,7 @@ func withEtc(home, etc, program string) (string, error) {
 	return file, os.WriteFile(file, []byte(script), 0o700)
 }
 
-// trust puts the CA into the profile's own certificate store.
+// trust adds the CA to the profile's own certificate store.
 func trust(ctx context.Context, home, caFile string) error {
 	db := filepath.Join(home, ".pki", "nssdb")
 	if err := os.RemoveAll(db); err != nil {
@@ -209,8 +209,8 @@ func trustIn(ctx context.Context, db, caFile string) error {
 	return nil
 }
 
-// grant answers the browser's own question, whether the site may reach
-// programs on this machine, as a person who clicks "Allow" does.
+// grant answers the browser's question whether the site may reach programs on this
+// machine, as a person who clicks "Allow" does.
 func grant(tab context.Context, origin string) error {
 	_, err := chromedp.CallBrowser(tab, browser.SetPermission, browser.SetPermissionParams{
 		Permission: &browser.PermissionDescriptor{Name: "loopback-network"},

@@ -12,31 +12,31 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A click is a person's: with the mouse, on what is seen. A browser may swallow
-// it. Chromium drops every click on a page whose first frame it has not shown
-// yet, and says that it took it: nobody clicks on what cannot be seen. On a busy
-// machine that frame comes after the page has loaded and its scripts have run. A
-// page that moves takes the place away. So the page is asked whether it is shown,
-// and whether the click arrived; one that did not is made anew, once it is certain
-// that it does not come any more.
+// A click is made with the mouse on what is visible, as a person does it. A browser
+// may swallow it: Chromium drops every click on a page whose first frame it has not
+// shown yet, and reports it as accepted. On a busy machine that frame comes after
+// the page has loaded and its scripts have run. In a page whose layout still
+// changes, the click may miss. So the page is asked whether it is shown, and whether
+// the click arrived; a click that did not is repeated, once it is certain that it
+// will not arrive any more.
 
 // Page is what a click needs of a page in a browser.
 type Page struct {
-	// Evaluate gives an expression's value.
+	// Evaluate stores an expression's value in result.
 	Evaluate func(ctx context.Context, expression string, result any) error
-	// Press is the mouse's button at a place, in CSS pixels of the page.
+	// Press presses the mouse's button at a point, in CSS pixels of the page.
 	Press func(ctx context.Context, x, y float64) error
 }
 
-// swallowed is a click that has not arrived for so long after the browser said
-// that it took it.
+// swallowed is the time after which a click that the browser accepted and that has
+// not arrived counts as lost.
 const swallowed = time.Second
 
-// clicks numbers them, so that a page tells one from another.
+// clicks numbers the clicks, so that a page can distinguish them.
 var clicks atomic.Int64
 
-// aim is where the element can be clicked: null until it can, and empty once the
-// click has arrived. From then on the page notes its arrival.
+// aim is a script for the point where the element can be clicked: null until it
+// can, and empty once the click has arrived, which the page records from then on.
 const aim = `((id, e) => {
   const key = Symbol.for("click of the tests"), now = document[key];
   if (now?.id === id && now.arrived) return [];
@@ -66,13 +66,13 @@ const aim = `((id, e) => {
   return at;
 })(%d, %s)`
 
-// arrived says whether the click has come, or has led to another page.
+// arrived is a script for whether the click has arrived, or has led to another page.
 const arrived = `(() => {
   const made = document[Symbol.for("click of the tests")];
   return made?.id !== %d || made.arrived;
 })()`
 
-// element finds an element, or one in the shadow of an element.
+// element is a script that finds an element, or one in an element's shadow tree.
 func element(selector string, inShadow []string) string {
 	return "document.querySelector(" + strings.Join(append([]string{css(selector)}, quoted(inShadow)...), ")?.shadowRoot?.querySelector(") + ")"
 }
@@ -86,7 +86,8 @@ func quoted(selectors []string) []string {
 }
 
 // Click waits until the element can be clicked, clicks on it, and waits until the
-// click has arrived. Each of inShadow is looked up in the shadow of the one before.
+// click has arrived. Each of inShadow is a selector in the shadow tree of the
+// element before it.
 func (p Page) Click(ctx context.Context, selector string, inShadow ...string) error {
 	id := clicks.Add(1)
 	for {
@@ -103,8 +104,8 @@ func (p Page) Click(ctx context.Context, selector string, inShadow ...string) er
 	}
 }
 
-// aim waits until the element can be clicked. A page that is being put together
-// may answer with an error.
+// aim waits until the element can be clicked. A page that is still loading may
+// answer with an error.
 func (p Page) aim(ctx context.Context, id int64, selector string, inShadow []string) ([]float64, error) {
 	script := fmt.Sprintf(aim, id, element(selector, inShadow))
 	for {
@@ -121,7 +122,7 @@ func (p Page) aim(ctx context.Context, id int64, selector string, inShadow []str
 	}
 }
 
-// arrives waits for the click for as long as it may still come.
+// arrives waits for the click for as long as it may still arrive.
 func (p Page) arrives(ctx context.Context, id int64) bool {
 	for end := time.Now().Add(swallowed); ; {
 		var came bool
@@ -136,8 +137,8 @@ func (p Page) arrives(ctx context.Context, id int64) bool {
 }
 
 // Click waits until the element can be clicked, clicks on it with the mouse, and
-// waits until the click has arrived. Each of inShadow is looked up in the shadow
-// of the one before.
+// waits until the click has arrived. Each of inShadow is a selector in the shadow
+// tree of the element before it.
 func Click(selector string, inShadow ...string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		page := Page{

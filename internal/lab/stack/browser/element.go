@@ -9,13 +9,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// What a person sees and clicks. The page is asked itself, again and again, and
-// the mouse goes to a place on the screen: the browser's own numbers of a page's
-// nodes are taken back while the page is being put together, and an action that
-// holds one fails for no reason of the page's.
+// What a person sees and clicks is found by scripts that ask the page repeatedly,
+// and clicked by its position: while a page loads, the browser's own numbers of its
+// nodes become invalid, and an action that uses one fails for no fault of the
+// page's.
 
-// seen says that an element is seen on a page that has loaded: one that still
-// loads may have scripts that do not listen yet.
+// seen is a script for whether an element is visible on a page that has loaded:
+// before that, the page's scripts may not listen yet.
 const seen = `(() => {
   const e = document.querySelector(%s);
   if (!e || document.readyState !== "complete" || e.disabled) return null;
@@ -24,7 +24,7 @@ const seen = `(() => {
   return r.width > 0 && r.height > 0 && getComputedStyle(e).visibility === "visible" || null;
 })()`
 
-// between two questions to the page.
+// between is the pause between two questions to the page.
 const between = 10 * time.Millisecond
 
 func css(selector string) string {
@@ -35,7 +35,7 @@ func css(selector string) string {
 	return string(text)
 }
 
-// until asks the page until it answers with more than nothing.
+// until runs the script in the page until it returns a value that is not null.
 func until[T any](ctx context.Context, t *chromedp.Target, what, script string) (T, error) {
 	for {
 		answer, err := chromedp.Evaluate[*T](script)(ctx, t)
@@ -54,7 +54,7 @@ func until[T any](ctx context.Context, t *chromedp.Target, what, script string) 
 	}
 }
 
-// Visible waits until the element is seen, on a page that has loaded.
+// Visible waits until the element is visible, on a page that has loaded.
 func Visible(selector string) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := until[bool](ctx, t, selector+" is not seen", fmt.Sprintf(seen, css(selector)))
@@ -62,7 +62,7 @@ func Visible(selector string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// Fill gives a field its value, and tells the page of it.
+// Fill sets a field's value, and sends the page the events of an entry.
 func Fill(selector, value string) chromedp.Action[chromedp.Void] {
 	script := fmt.Sprintf(`(() => {
   const e = document.querySelector(%s);
@@ -78,7 +78,7 @@ func Fill(selector, value string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// Shows waits until the element's text holds what must be seen.
+// Shows waits until the element's text contains want.
 func Shows(selector, want string) chromedp.Action[chromedp.Void] {
 	script := fmt.Sprintf(`document.querySelector(%s)?.innerText.includes(%s) || null`, css(selector), css(want))
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {

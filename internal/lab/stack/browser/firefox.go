@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// ErrNoFirefox says that no usable Firefox was found, and what to do.
+// ErrNoFirefox says that no usable Firefox was found, and how to get one.
 var ErrNoFirefox = errors.New("no Firefox was found: install one (on Debian: apt-get install firefox-esr), or name its program in FIREFOX; a snap cannot be used, because it cannot open a throwaway profile")
 
 // FindFirefox returns Firefox's program: FIREFOX, else the first on PATH that
-// is no snap.
+// is not a snap.
 func FindFirefox() (string, error) {
 	if named := os.Getenv("FIREFOX"); named != "" {
 		path, err := exec.LookPath(named)
@@ -40,18 +40,18 @@ func FindFirefox() (string, error) {
 	return "", ErrNoFirefox
 }
 
-// Firefox is a real Firefox with a throwaway profile, driven over Marionette,
-// its own remote protocol. One call runs at a time.
+// Firefox is a real Firefox with a throwaway profile, driven over Marionette, its
+// own remote protocol. It is for one caller at a time.
 type Firefox struct {
 	process *exec.Cmd
-	done    chan struct{} // the process has ended
+	done    chan struct{} // closed when the process has ended
 
 	mu   sync.Mutex
 	wire *marionette
 }
 
-// StartFirefox starts Firefox. Prefs are set beside those that o stands for;
-// Grant is not for Firefox.
+// StartFirefox starts Firefox. Prefs are set in addition to those that o implies;
+// o.Grant has no effect on Firefox.
 func StartFirefox(ctx context.Context, o Options, prefs map[string]any) (*Firefox, error) {
 	program, err := FindFirefox()
 	if err != nil {
@@ -75,7 +75,7 @@ func StartFirefox(ctx context.Context, o Options, prefs map[string]any) (*Firefo
 	}
 	f := &Firefox{process: exec.Command(program, args...), done: make(chan struct{})}
 	f.process.Env = append(append(os.Environ(), onX(o.Display)...), "HOME="+profile, "MOZ_CRASHREPORTER_DISABLE=1")
-	// Firefox is several processes: they end as one.
+	// Firefox is several processes, which must end together.
 	f.process.SysProcAttr = ownGroup()
 	if err := f.process.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
@@ -128,7 +128,7 @@ func preferences(o Options) (map[string]any, error) {
 	}
 	all := map[string]any{
 		"marionette.port": 0, // a free one, told in the profile
-		// Nothing leaves the machine, and nothing stands before the page.
+		// Nothing leaves the machine, and nothing covers the page.
 		"app.normandy.enabled": false, "app.update.enabled": false, "browser.aboutwelcome.enabled": false,
 		"browser.shell.checkDefaultBrowser": false, "browser.startup.homepage_override.mstone": "ignore",
 		"datareporting.policy.dataSubmissionEnabled": false, "network.captive-portal-service.enabled": false,
@@ -159,7 +159,7 @@ func (f *Firefox) connect(ctx context.Context, profile string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-f.done:
-			return errors.New("it ended by itself")
+			return errors.New("the browser ended by itself")
 		case <-time.After(between):
 		}
 	}
@@ -185,8 +185,7 @@ func (f *Firefox) Navigate(ctx context.Context, address string) error {
 	return f.call(ctx, "WebDriver:Navigate", map[string]any{"url": address}, nil)
 }
 
-// Frame makes the page in a frame the one that is spoken to, until the next
-// address.
+// Frame makes later calls address the page in a frame, until the next Navigate.
 func (f *Firefox) Frame(ctx context.Context, selector string) error {
 	var element map[string]string
 	if err := f.call(ctx, "WebDriver:FindElement", map[string]any{"using": "css selector", "value": selector}, value(&element)); err != nil {
@@ -198,15 +197,15 @@ func (f *Firefox) Frame(ctx context.Context, selector string) error {
 	return fmt.Errorf("no %s", selector)
 }
 
-// Evaluate runs an async function's body in the page; result takes what it
-// returned. The page's own globals are seen as the page sees them.
+// Evaluate runs an async function's body in the page and stores what it returns in
+// result. It sees the page's globals as the page does.
 func (f *Firefox) Evaluate(ctx context.Context, body string, result any) error {
 	params := map[string]any{"script": "return (async () => {" + body + "\n})()", "args": []any{}}
 	return f.call(ctx, "WebDriver:ExecuteScript", params, value(result))
 }
 
-// InBrowser is Evaluate in the browser's own window, where its questions to
-// the person stand.
+// InBrowser is Evaluate in the browser's own window, which shows its questions to
+// the person.
 func (f *Firefox) InBrowser(ctx context.Context, body string, result any) error {
 	if err := f.call(ctx, "Marionette:SetContext", map[string]any{"value": "chrome"}, nil); err != nil {
 		return err
@@ -232,7 +231,7 @@ func (f *Firefox) Click(ctx context.Context, selector string) error {
 	return page.Click(ctx, selector)
 }
 
-// Value gives an expression's value in the page.
+// Value stores an expression's value in the page in result.
 func (f *Firefox) Value(ctx context.Context, expression string, result any) error {
 	return f.Evaluate(ctx, "return "+expression, result)
 }

@@ -20,7 +20,7 @@ type marionette struct {
 	last int
 }
 
-// MarionetteError is what Firefox answers to a command that failed.
+// MarionetteError is Firefox's answer to a command that failed.
 type MarionetteError struct {
 	Code    string `json:"error"`
 	Message string `json:"message"`
@@ -35,7 +35,7 @@ func newMarionette(ctx context.Context, conn net.Conn) (*marionette, error) {
 	if _, err := m.receive(); err != nil { // the greeting
 		return nil, errors.Join(err, conn.Close())
 	}
-	// The caller's context limits a script; Firefox's own limit must not come first.
+	// The caller's context limits a script; Firefox's own limit must be longer.
 	capabilities := map[string]any{"acceptInsecureCerts": false, "timeouts": map[string]int{"script": 600_000, "pageLoad": 300_000}}
 	if err := m.call(ctx, "WebDriver:NewSession", capabilities, nil); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -67,7 +67,7 @@ func (m *marionette) call(ctx context.Context, command string, params, result an
 	}
 	answer, err := m.receive()
 	if err != nil {
-		_ = m.conn.Close() // half an answer may have been read: nothing can follow
+		_ = m.conn.Close() // half an answer may have been read: the connection is unusable
 		return because(ctx, command, err)
 	}
 	if err := read(answer, id, result); err != nil {
@@ -76,7 +76,7 @@ func (m *marionette) call(ctx context.Context, command string, params, result an
 	return nil
 }
 
-// read takes the answer to the command of that number.
+// read reads the answer to the command of that number.
 func read(answer []byte, id int, result any) error {
 	var parts []json.RawMessage
 	var of int
@@ -120,7 +120,7 @@ func (m *marionette) receive() ([]byte, error) {
 	return text, err
 }
 
-// value is where most results stand.
+// value wraps a result as most answers do.
 func value(result any) any {
 	if result == nil {
 		return nil

@@ -17,7 +17,7 @@ func Picture(tab context.Context, path string) error {
 	return os.WriteFile(path, png, 0o600)
 }
 
-// PageText is what the page says, for messages about a failed step.
+// PageText is the page's text, for messages about a failed step.
 func PageText(tab context.Context) string {
 	ctx, cancel := context.WithTimeout(tab, 5*time.Second)
 	defer cancel()

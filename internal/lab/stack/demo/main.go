@@ -1,9 +1,8 @@
-// Command demo is `make demo`: the whole way of a login without a person, in a
-// real browser, with nothing of the way faked but the person: a pinentry that
-// answers stands for the fingers. It attaches a demonstration card to an
-// account, logs out, logs in with one click, saves a picture of each step under
-// build/demo and prints each step with its time. It exits 0 only if every step
-// happened.
+// Command demo is `make demo`: a whole login without a person, in a real browser. A
+// pinentry that answers replaces the person; nothing else is faked. It attaches a
+// demonstration card to an account, logs out, logs in with one click, saves a
+// picture of each step under build/demo and prints each step with its time. It
+// exits 0 only if every step succeeded.
 package main
 
 import (
@@ -33,7 +32,7 @@ func main() {
 }
 
 func run(ctx context.Context, dir, bin string) (err error) {
-	// Every run begins with a new card and an empty portal.
+	// Each run begins with a new card and an empty portal.
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}

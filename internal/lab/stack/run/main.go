@@ -1,6 +1,6 @@
 // Command run is `make run`: it sets up a demonstration card and account under
 // build/run, starts portal and agent, prints what to do, and ends both on
-// Ctrl-C. It writes nothing outside build/.
+// Ctrl-C. It never writes outside build/.
 package main
 
 import (

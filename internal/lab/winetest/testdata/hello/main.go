@@ -1,4 +1,4 @@
-// Command hello is what the harness's own test runs in wine.
+// Command hello is the program that this package's own test runs in wine.
 package main
 
 import (
@@ -19,6 +19,6 @@ func main() {
 	entries, err := os.ReadDir(folder)
 	fmt.Println(runtime.GOOS, len(rand.Text()), len(entries), err, os.Getenv("CPX_TEST"))
 	if len(os.Args) == 2 {
-		select {} // until it is ended
+		select {} // until it is killed
 	}
 }
