@@ -132,8 +132,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	running.Go(func() { s.watchState(ctx) })
 	err := s.gate.Serve(ctx)
 	cancel()
+	s.window.End() // before what may wait for the keyring
 	running.Wait()
-	s.window.End()
 	s.cards.Wait(s.options.Limits.Shutdown)
 	return err
 }

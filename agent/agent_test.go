@@ -45,7 +45,8 @@ type setup struct {
 	over     Pool              // in place of pool, where not nil
 	session  time.Duration     // pin.session of the machine's policy
 	desktop  func(ctx context.Context, ended func(reason string)) error
-	events   chan pcsc.Event // what PC/SC reports; nil: no service
+	events   chan pcsc.Event                                     // what PC/SC reports; nil: no service
+	watch    func(ctx context.Context, changed func(pcsc.Event)) // in place of events, where not nil
 	now      func() time.Time
 	sites    *sites.Store
 	logTo    io.Writer
@@ -92,6 +93,9 @@ func serve(t *testing.T, o setup) *Server {
 				return
 			}
 		}
+	}
+	if o.watch != nil {
+		watch = o.watch
 	}
 	if o.over == nil {
 		o.over = o.pool

@@ -100,9 +100,9 @@ func (p *page) status(ctx context.Context) protocol.Status {
 		return result
 	}
 	s.cards.RefreshOutdated(ctx)
-	readers := s.cards.ReaderCount()
+	readers, card := s.cards.Summary()
 	result.Agent = &protocol.Agent{Name: state.Name, Version: s.options.Version}
-	result.Readers, result.Card = &readers, s.cards.State()
+	result.Readers, result.Card = &readers, card
 	return result
 }
 
@@ -146,12 +146,12 @@ func (p *page) logIn(ctx context.Context, nonce, lang string) (result any, err *
 	}()
 	token, certificateID, err := p.server.login.Authenticate(ctx, login.Request{
 		Caller: p.who, Lang: lang, Nonce: nonce,
+		Signed:   func(id string) { p.server.authenticated.add(p.who.Origin, id) },
 		Progress: func(state protocol.Progress) { p.write(protocol.NotifyProgress(state)) },
 	})
 	if err != nil {
 		return nil, err
 	}
-	p.server.authenticated.add(p.who.Origin, certificateID)
 	p.watchFor(certificateID)
 	return token, nil
 }

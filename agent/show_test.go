@@ -11,6 +11,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/agent/statewindow"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // telling is a person who leaves a window standing until it is closed.
@@ -115,4 +116,27 @@ func TestShowStateWhileReading(t *testing.T) {
 		t.Error(shown)
 	}
 	s.window.End()
+}
+
+// TestWindowClosesFirst: at the end nothing is waited for before the window is gone.
+// A keyring that gives no answer must not leave it on the desktop.
+func TestWindowClosesFirst(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	shown, closed := make(chan struct{}), make(chan struct{})
+	person.OnShow = func(ctx context.Context, _, _, _ string) error {
+		close(shown)
+		<-ctx.Done()
+		close(closed)
+		return ctx.Err()
+	}
+	s := serve(t, setup{pool: pool, person: person, watch: func(ctx context.Context, _ func(pcsc.Event)) {
+		<-ctx.Done()
+		select { // as a keyring would, for much longer
+		case <-closed:
+		case <-time.After(10 * time.Second):
+			t.Error("the window still stands")
+		}
+	}})
+	s.ShowState(context.Background())
+	<-shown
 }

@@ -198,6 +198,14 @@ func title(c state.Certificate, lang string, say texts.Catalogue) string {
 	default:
 		add(state.ReasonText(c.Reason, lang), 2*maxName)
 	}
+	if c.Reason != state.ReasonPINLocked && c.Reason != state.ReasonPINNotSet {
+		switch c.PIN { // also of a card that is of no use for another reason
+		case state.PINLocked:
+			add(state.ReasonText(state.ReasonPINLocked, lang), 2*maxName)
+		case state.PINNotSet:
+			add(say.Text("tray.pin.not_set"), maxName)
+		}
+	}
 	if c.Renew {
 		add(state.RenewText(lang), maxName)
 	}

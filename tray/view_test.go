@@ -146,6 +146,16 @@ func TestCertificates(t *testing.T) {
 			}
 			seen[label] = true
 		}
+		for pin, says := range map[state.PIN]string{state.PINLocked: state.ReasonText(state.ReasonPINLocked, lang), state.PINNotSet: texts.In(lang).Text("tray.pin.not_set")} {
+			expired := withReason(held("x"), state.ReasonExpired)
+			expired.PIN = pin
+			if label := title(expired, lang, texts.In(lang)); !strings.HasSuffix(label, state.ReasonText(state.ReasonExpired, lang)+" · "+says) {
+				t.Errorf("%q", label)
+			}
+			if label := title(withPIN(held("x"), pin), lang, texts.In(lang)); strings.Count(label, says) != 1 {
+				t.Errorf("%q", label)
+			}
+		}
 		renew := held("x")
 		renew.Renew = true
 		if label := title(renew, lang, texts.In(lang)); !strings.HasSuffix(label, state.RenewText(lang)) || !strings.Contains(label, language.Date(renew.NotAfter, lang)) {

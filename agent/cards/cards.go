@@ -234,11 +234,12 @@ func (c *Cards) Update(ctx context.Context, now bool, busy func() bool) (outdate
 	return false
 }
 
-// State is state.CardPresent, state.CardAbsent, or state.CardUnknown before the
-// first reading has ended, as status answers it.
-func (c *Cards) State() string {
+// Summary is what status answers, of one reading. readers are those of PC/SC, and
+// slots that are none and hold an initialised token; card is state.CardPresent,
+// state.CardAbsent, or state.CardUnknown before the first reading has ended.
+func (c *Cards) Summary() (readers int, card string) {
 	read, _ := c.Pool.Snapshot()
-	return c.stateOf(read)
+	return c.readers.count(read), c.stateOf(read)
 }
 
 func (c *Cards) stateOf(s pkcs11.Snapshot) string {
@@ -250,13 +251,6 @@ func (c *Cards) stateOf(s pkcs11.Snapshot) string {
 		return state.CardPresent
 	}
 	return state.CardAbsent
-}
-
-// ReaderCount is the number of PC/SC readers, and of slots that are none and hold
-// an initialised token.
-func (c *Cards) ReaderCount() int {
-	read, _ := c.Pool.Snapshot()
-	return c.readers.count(read)
 }
 
 // HasCard reports whether a card is in a slot, also one that its module does not

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 )
 
@@ -81,6 +83,30 @@ func TestAcceptFails(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("a deaf gate goes on")
+	}
+}
+
+// TestAcceptFailsWithPages: pages are cancelled then as at any other end. Why a
+// listener failed is nothing that their logins end with.
+func TestAcceptFailsWithPages(t *testing.T) {
+	g := newGate(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\"]\n"})
+	cause := make(chan error, 1)
+	g.Options.Serve = func(ctx context.Context, socket *websocket.Conn, _ peer.Caller) {
+		defer socket.Close()
+		<-ctx.Done()
+		cause <- context.Cause(ctx)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- g.Serve(t.Context()) }()
+	open(t, g, listedOrigin)
+	if err := g.listeners[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, errListener) {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := <-cause; !errors.Is(err, context.Canceled) {
+		t.Errorf("a page ended with %v", err)
 	}
 }
 

@@ -113,12 +113,15 @@ func addresses(listeners []net.Listener) (list []string) {
 func (g *Gate) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	// Pages are cancelled at the end, whatever ends the gate.
+	pages, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	web := &http.Server{
 		Handler:           g.handler(),
 		ReadHeaderTimeout: g.Header,
 		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    16 << 10,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
+		BaseContext:       func(net.Listener) context.Context { return pages },
 		ConnContext:       withIdentity,
 		ErrorLog:          slog.NewLogLogger(g.Logger.Handler(), slog.LevelDebug),
 	}
@@ -129,6 +132,7 @@ func (g *Gate) Serve(ctx context.Context) error {
 	}
 	running.Go(func() { g.serveWSS(ctx, web, cancel) })
 	<-ctx.Done()
+	end()
 	err := context.Cause(ctx)
 	_ = web.Close()
 	running.Wait()

@@ -120,7 +120,7 @@ func (a *asking) serve(settings string, limits Limits) {
 func (a *asking) logIn(origin string) {
 	a.t.Helper()
 	who := peer.Caller{Origin: origin}
-	_, _, err := a.Authenticate(a.t.Context(), Request{Caller: who, Lang: language.French, Nonce: testNonce, Progress: func(protocol.Progress) {}})
+	_, _, err := a.Authenticate(a.t.Context(), Request{Caller: who, Lang: language.French, Nonce: testNonce, Progress: func(protocol.Progress) {}, Signed: func(string) {}})
 	if err != nil {
 		a.t.Fatal(err)
 	}

@@ -46,6 +46,7 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 		return nil, "", err
 	}
 	s.queue.succeeded(origin)
+	r.Signed(id)
 	return token, id, nil
 }
 

@@ -151,6 +151,9 @@ type Request struct {
 	Caller peer.Caller
 	Lang   string // of the dialogs
 	Nonce  string
+	// Signed is called with the certificate's ID before the next login may begin;
+	// it must not wait.
+	Signed func(certificateID string)
 	// Progress is called with each state of the login; it must not wait.
 	Progress func(protocol.Progress)
 }

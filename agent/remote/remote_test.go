@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
@@ -145,6 +146,21 @@ func TestSites(t *testing.T) {
 		if !errors.As(err, &failed) || failed.Code != control.CodeFailed || failed.Message != "TEST keyring" {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// older is what an agent answered before menu, reports and command line had one model
+// of its state. It goes on running while its programs are upgraded.
+const older = `{"version":"0.1","pid":7,"addresses":["127.0.0.1:27720"],"wss":["127.0.0.1:27820"],"wssError":"TEST","settings":["/opt/x.so"],
+"pcsc":"no_service","reading":true,"late":true,"modules":[{"path":"/opt/x.so","info":"TEST","error":"TEST","reason":"module_failed"}],
+"readers":[{"module":"/opt/x.so","name":"TEST reader","card":"TEST 1","unknown":true,"pin":"locked"}],
+"certificates":[{"id":"aa","holder":"TEST","identifier":"8","profession":"TEST","kind":"CPS","notBefore":"2026-01-01T00:00:00Z","notAfter":"2027-01-01T00:00:00Z","card":"TEST 1","usable":true,"reason":"expired","chosen":true,"reader":"TEST reader","renew":true}],
+"error":"TEST","sites":3,"sitesError":"TEST","notTaken":[{"file":"/etc/x","line":1,"key":"k","why":"TEST"}],"log":"/x","desk":{"display":true,"keyring":"no_keyring"}}`
+
+func TestOlderAgent(t *testing.T) {
+	var s state.State
+	if err := json.Unmarshal([]byte(older), &s); err != nil || s.PID != 7 || len(s.Certificates) != 1 || s.Readers[0].PIN != state.PINLocked {
+		t.Errorf("%+v %v", s, err)
 	}
 }
 

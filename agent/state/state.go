@@ -45,7 +45,7 @@ type State struct {
 	InUse       bool     `json:"inUse,omitempty"`       // a login is asking the person, or uses the card
 	CardSession bool     `json:"cardSession,omitempty"` // a card stays logged in
 
-	Sites        []Site   `json:"sites,omitempty"`        // that the person always allows
+	Sites        []Site   `json:"allowedSites,omitempty"` // that the person always allows
 	SitesFailure *Failure `json:"sitesFailure,omitempty"` // why no site can be remembered: sites.Reason
 	SitesKnown   bool     `json:"sitesKnown,omitempty"`   // sites are remembered by this agent
 
