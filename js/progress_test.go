@@ -14,8 +14,8 @@ import (
 var own = []string{"searching", "permission-prompt", "waiting-for-permission", "permission-overdue"}
 
 // TestStatesOfTheAgent: every state that the agent can name is declared and reaches
-// the page; the library drops one that it does not know without a word. TestTwins
-// compares what is declared with both languages.
+// the page; the library silently drops a state that it does not know. TestTwins
+// compares the declared ones with both languages.
 func TestStatesOfTheAgent(t *testing.T) {
 	_, rest, _ := strings.Cut(read(t, "src/cpx-bridge.d.mts"), "export type Progress")
 	union, _, _ := strings.Cut(rest, ";")
@@ -41,13 +41,13 @@ func TestStatesOfTheAgent(t *testing.T) {
 		t.Fatal(err, got.reason())
 	}
 	if want := append([]string{"searching"}, states...); !slices.Equal(seen, want) {
-		t.Errorf("the page was told %q, want %q: see states in src/rpc.ts, and run make js", seen, want)
+		t.Errorf("the page got %q, want %q: see states in src/rpc.ts, and run make js", seen, want)
 	}
 }
 
-// TestDetailsOfTheAgent: what is held against a certificate, and a service that
-// does not answer, have sentences of their own; without one the page would show
-// its reason's.
+// TestDetailsOfTheAgent: each reason to refuse a certificate, and a service that
+// does not answer, has a sentence of its own; without it the page would show that
+// of the reason.
 func TestDetailsOfTheAgent(t *testing.T) {
 	keys := []string{protocol.Fail(protocol.CodeNoReader).Data.Reason + "/" + protocol.DetailNoService}
 	for _, reason := range pkcs11.Reasons() {

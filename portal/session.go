@@ -165,7 +165,7 @@ func (p *Portal) newNonce(ctx context.Context, s *session) (string, error) {
 }
 
 // consumeNonces deletes all nonces of the session and returns those that have not
-// expired: whatever comes of the login, none of them is valid any more.
+// expired: whatever the login's outcome, none of them is valid any more.
 func (p *Portal) consumeNonces(ctx context.Context, s *session) ([]string, error) {
 	rows, err := p.store.db.QueryContext(ctx, `DELETE FROM nonces WHERE session = ? RETURNING nonce, until`, s.hash())
 	if err != nil {

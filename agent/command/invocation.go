@@ -14,8 +14,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// invocation is one run of the command line: the settings in force, the reader's language, and
-// where the command prints.
+// invocation is one run of the command line: the settings in force, the reader's
+// language, and where the command prints.
 type invocation struct {
 	Program
 	*policy.Effective

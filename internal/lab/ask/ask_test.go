@@ -31,7 +31,7 @@ func (r recorder) InsertCard(context.Context, string, prompt.Caller, bool) error
 }
 func (r recorder) Show(context.Context, string, string, string) error { return r.note("Show") }
 
-// TestKinds: the questions are all that a Prompter can ask.
+// TestKinds: there is a question for every method of a Prompter.
 func TestKinds(t *testing.T) {
 	called := recorder{}
 	for _, kind := range Kinds {

@@ -1,7 +1,7 @@
-// Package fakes stands for what tests of the agent's packages cannot have otherwise:
-// a card that comes and goes at a given moment, a person who waits. The real ones
-// are in internal/lab/e2e. Everything here may be used from any goroutine, once its
-// exported fields are set.
+// Package fakes replaces what tests of the agent's packages cannot control: a card
+// that is inserted and removed at a given moment, a person who does not answer.
+// Package internal/lab/e2e has the real ones. Everything here may be used
+// concurrently, once its exported fields are set. It never reaches a real card.
 package fakes
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// Pool is a pkcs11.Pool whose cards the test puts in.
+// Pool is a pkcs11.Pool whose cards the test sets.
 type Pool struct {
 	Mu       sync.Mutex
 	Cards    pkcs11.Snapshot
@@ -37,7 +37,7 @@ type Pool struct {
 	restarts int
 }
 
-// List reads.
+// List counts a reading and returns the cards set.
 func (p *Pool) List(context.Context) (pkcs11.Snapshot, error) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
@@ -48,20 +48,20 @@ func (p *Pool) List(context.Context) (pkcs11.Snapshot, error) {
 	return p.Cards, p.Err
 }
 
-// Current reads, as a pool does whose slots are no PC/SC readers.
+// Current reads anew, as a pool does whose slots are not PC/SC readers.
 func (p *Pool) Current(ctx context.Context) (pkcs11.Snapshot, error) { return p.List(ctx) }
 
-// Observe takes no note.
+// Observe ignores the event.
 func (p *Pool) Observe(pcsc.Event) {}
 
-// Snapshot is what is in the readers now.
+// Snapshot returns the cards set, and whether they have been read.
 func (p *Pool) Snapshot() (pkcs11.Snapshot, bool) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	return p.Cards, p.reads > 0
 }
 
-// Modules is one that works.
+// Modules returns one working module.
 func (p *Pool) Modules() []pkcs11.ModuleState {
 	return []pkcs11.ModuleState{{Path: "/test/module.so", Info: "TEST module"}}
 }
@@ -71,7 +71,7 @@ func (p *Pool) Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature, er
 	return p.Signing(ctx, r)
 }
 
-// Restart is counted.
+// Restart counts a restart.
 func (p *Pool) Restart(context.Context) error {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
@@ -97,28 +97,28 @@ func (p *Pool) Lock(context.Context) error {
 	return nil
 }
 
-// Set puts other cards in.
+// Set replaces the cards.
 func (p *Pool) Set(s pkcs11.Snapshot) {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	p.Cards = s
 }
 
-// Reads is how often the cards were read.
+// Reads returns how often the cards were read.
 func (p *Pool) Reads() int {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	return p.reads
 }
 
-// Restarts is how often the modules were restarted.
+// Restarts returns how often the modules were restarted.
 func (p *Pool) Restarts() int {
 	p.Mu.Lock()
 	defer p.Mu.Unlock()
 	return p.restarts
 }
 
-// Person answers dialogs. A function that is nil must not be needed.
+// Person answers dialogs with its functions. One that is nil must not be needed.
 type Person struct {
 	OnConsent func(ctx context.Context, c prompt.Caller) error
 	OnChoose  func(ctx context.Context, holders []prompt.Holder) (int, error)
@@ -167,7 +167,7 @@ func (p Person) InsertCard(ctx context.Context, _ string, _ prompt.Caller, reade
 	return p.OnInsert(ctx, reader)
 }
 
-// DoNothing is a person who lets a dialog stand.
+// DoNothing is a person who leaves a dialog open until ctx ends.
 func DoNothing(ctx context.Context) error {
 	<-ctx.Done()
 	if strings.Contains(fmt.Sprint(ctx.Err()), "deadline") {

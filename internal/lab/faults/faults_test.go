@@ -15,8 +15,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Two rounds of every fault, and one where time is short; `make faults` plays
-// twenty.
+// Two rounds of every fault, or one in short mode; `make faults` plays twenty.
 func TestFaults(t *testing.T) {
 	rounds := 2
 	if testing.Short() {

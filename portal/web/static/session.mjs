@@ -1,5 +1,5 @@
-// Every page that stands on a card ends its session when the card leaves: also
-// where it left between two pages, and in each tab.
+// Every page that depends on a card ends its session when the card is removed, even
+// where that happened between two pages, and in every tab.
 import { watch } from "/static/js/cpx-bridge.mjs";
 
 const { card, leave, portsFirst, portsCount } = document.body.dataset;
@@ -11,13 +11,13 @@ async function out() {
   try {
     await fetch(leave, { method: "POST", redirect: "manual" });
   } finally {
-    // In place of this page, so that "back" does not lead to it.
+    // Replaces this page, so that "back" does not lead to it.
     location.replace("/?carte=retiree");
   }
 }
 
-// An agent that was lost, or does not know this card since its start, tells
-// nothing of the card: the session's own limits stand.
+// A lost agent, or one that has not seen this card since its start, says nothing
+// about the card: then only the session's own limits apply.
 watch(card, (why) => why === "removed" && out(), { ports: { first: Number(portsFirst), count: Number(portsCount) } })
   .then(({ present }) => present || out())
   .catch(() => undefined);

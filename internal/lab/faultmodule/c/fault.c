@@ -1,4 +1,4 @@
-/* A PKCS#11 module that stands before a real one and fails on demand.
+/* A PKCS#11 module that wraps a real one and fails on demand.
  *
  * CPX_FAULT_MODULE names the real module, CPX_FAULT_CONTROL a file that is read
  * before each call. Each of its lines is "FUNCTION FAULT": the first line of
@@ -8,8 +8,8 @@
  *   crash         ends the process by a bad access
  *   rv:HEX        returns that value without calling the real module
  *   after:HEX     calls the real module, then returns that value
- *   lie           says that it gives far more than there is
- *   short         says that it gives less than there is
+ *   lie           states a length far above the real one
+ *   short         states a length below the real one
  *   once:FAULT    the fault, the first time in this process only
  */
 #include <dlfcn.h>
@@ -47,7 +47,7 @@ static int seen(const char *what)
 	return 1;
 }
 
-/* fault does what the control file says of the function, or tells the caller. */
+/* fault plays the control file's fault of the function, or returns it to the caller. */
 static enum kind fault(const char *function, CK_RV *rv)
 {
 	char name[64], what[64];
@@ -90,7 +90,7 @@ static enum kind fault(const char *function, CK_RV *rv)
 	return kind;
 }
 
-/* length is what a lying module says of the length n. */
+/* length is what a lying module states for the length n. */
 static CK_ULONG length(enum kind kind, CK_ULONG n, CK_ULONG more)
 {
 	if (kind == LIE)
@@ -112,7 +112,7 @@ static CK_ULONG length(enum kind kind, CK_ULONG n, CK_ULONG more)
 		return real->name arguments;                  \
 	}
 
-/* LENGTH wraps a call that says how much it gives. */
+/* LENGTH wraps a call that returns a length. */
 #define LENGTH(name, parameters, arguments, count, more)      \
 	static CK_RV my_##name parameters                     \
 	{                                                     \
@@ -132,7 +132,7 @@ static CK_ULONG length(enum kind kind, CK_ULONG n, CK_ULONG more)
 WRAP(C_Initialize, (CK_VOID_PTR a), (a))
 WRAP(C_Finalize, (CK_VOID_PTR a), (a))
 WRAP(C_GetInfo, (CK_INFO_PTR a), (a))
-/* Each slot is asked about, one after the other: fewer will do. */
+/* The caller asks about each slot in turn, so the lie is smaller here. */
 LENGTH(C_GetSlotList, (CK_BBOOL a, CK_SLOT_ID_PTR b, CK_ULONG_PTR n), (a, b, n), *n, 1000)
 WRAP(C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO_PTR b), (a, b))
 WRAP(C_GetTokenInfo, (CK_SLOT_ID a, CK_TOKEN_INFO_PTR b), (a, b))

@@ -127,7 +127,7 @@ func preferences(o Options) (map[string]any, error) {
 		lang = "fr"
 	}
 	all := map[string]any{
-		"marionette.port": 0, // a free one, told in the profile
+		"marionette.port": 0, // a free one, which it writes in the profile
 		// Nothing leaves the machine, and nothing covers the page.
 		"app.normandy.enabled": false, "app.update.enabled": false, "browser.aboutwelcome.enabled": false,
 		"browser.shell.checkDefaultBrowser": false, "browser.startup.homepage_override.mstone": "ignore",

@@ -1,5 +1,5 @@
-/* The one function that Go's runtime wants of bcryptprimitives.dll, which wine 8
-   does not have. For tests in wine only; never shipped. */
+/* The one function of bcryptprimitives.dll that Go's runtime needs and wine 8 does
+   not have. For tests in wine only; never shipped. */
 #include <windows.h>
 
 BOOLEAN NTAPI SystemFunction036(PVOID data, ULONG size); /* RtlGenRandom */
