@@ -89,7 +89,10 @@ func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
 // with the vendor's module and OpenSC. Slots that are no PC/SC readers have no
 // card that could be reset.
 func (p *Pool) reset(slot Slot) {
-	err := p.resetCard(slot.Description)
+	err, ok := within(p, func() error { return p.resetCard(slot.Description) })
+	if !ok {
+		err = errPCSCOverdue
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, pcsc.ErrNoLibrary) || errors.Is(err, pcsc.ErrNoService) || errors.Is(err, pcsc.ErrUnknownReader):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	p11 "github.com/miekg/pkcs11"
 )
@@ -27,6 +28,25 @@ type job struct {
 	driver  driver
 	opened  bool
 	session p11.SessionHandle
+
+	outcome     atomic.Int32
+	cardSession *cardSession // the one that the job opened
+}
+
+// ask makes the message and asks the person for the PIN. Where nothing comes of it,
+// a panic included, the session is closed.
+func (j *job) ask() (err error) {
+	asked := false
+	defer func() {
+		if !asked {
+			j.pool.later(j.abandon)
+		}
+	}()
+	if j.message, err = j.request.Message(j.how.algorithm); err == nil && !j.request.UseCardSession {
+		err = j.askPIN()
+	}
+	asked = err == nil
+	return err
 }
 
 // run does the job in a goroutine of its own, because neither C_Login nor
@@ -49,6 +69,9 @@ func (j *job) run() ([]byte, error) {
 			defer j.closeSession()
 			defer clear(j.pin)
 			r.value, r.err = j.sign()
+			if !j.outcome.CompareAndSwap(outcomeOpen, outcomeDelivered) && j.cardSession != nil && j.module.cardSession == j.cardSession {
+				j.pool.lock(j.module) // nobody waits for it any more, nor bounds it in time
+			}
 		}()
 		done <- r
 	}()
@@ -56,9 +79,20 @@ func (j *job) run() ([]byte, error) {
 	case r := <-done:
 		return r.value, r.err
 	case <-j.ctx.Done():
+	}
+	if j.outcome.CompareAndSwap(outcomeOpen, outcomeWithdrawn) {
 		return nil, context.Cause(j.ctx)
 	}
+	r := <-done // it was made in the same moment
+	return r.value, r.err
 }
+
+// What became of a job: exactly one of the two goroutines of run decides.
+const (
+	outcomeOpen int32 = iota
+	outcomeDelivered
+	outcomeWithdrawn // its caller has gone
+)
 
 // abandon ends a job that nothing became of.
 func (j *job) abandon() {
@@ -133,6 +167,8 @@ func (j *job) confirm() (Certificate, error) {
 	switch {
 	case now.Slot.Token.Serial != j.chosen.Slot.Token.Serial:
 		return failed(ErrCardChanged)
+	case out && j.request.UseCardSession: // it ended with the removal; the same card is back
+		return failed(ErrNoCardSession)
 	case out:
 		return failed(ErrCardRemoved)
 	}
@@ -172,7 +208,7 @@ func (j *job) removed(c Certificate) bool {
 		return true
 	}
 	// Some go on showing it.
-	state, err := j.pool.readerState(c.Slot.Description)
+	state, err := j.pool.stateOf(c.Slot.Description)
 	return err == nil && !state.Present
 }
 
@@ -185,8 +221,14 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 		return j.signInCardSession(d, c)
 	}
 	j.pool.lock(j.module) // a new entry ends a card session
-	if err := j.ensureSession(d, c.Slot.ID); err != nil {
+	if reopened, err := j.ensureSession(d, c.Slot.ID); err != nil {
 		return nil, err
+	} else if reopened {
+		// What ended the session that stood before the PIN may have been the card's
+		// removal: the new one says nothing about whose card it is on.
+		if err := j.sameCard(c); err != nil {
+			return nil, err
+		}
 	}
 	if err := d.Login(j.session, p11.CKU_USER, j.pin); err != nil {
 		if d.Gone() || errors.Is(err, ErrModuleFailed) {
@@ -210,7 +252,8 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 	value, eachUse, err := j.signWith(d, j.session, c)
 	if err == nil && j.request.OpenCardSession && !eachUse {
 		j.opened = false
-		j.module.setCardSession(&cardSession{session: j.session, certificate: c, basis: j.basis})
+		j.cardSession = &cardSession{session: j.session, certificate: c, basis: j.basis}
+		j.module.setCardSession(j.cardSession)
 	}
 	return value, err
 }
@@ -218,28 +261,50 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 // ensureSession makes sure of a session that asks for a PIN: the one that was opened before
 // the person was asked, or a new one where a reset of the card by another program
 // has ended that. Nothing is sent to the card.
-func (j *job) ensureSession(d driver, slot uint) error {
+func (j *job) ensureSession(d driver, slot uint) (reopened bool, err error) {
 	if j.opened && (j.driver != d || j.chosen.Slot.ID != slot) {
 		j.closeSession()
 	}
 	var state uint
-	err := error(nil)
 	if j.opened {
 		if state, err = d.SessionState(j.session); err != nil {
 			j.closeSession()
 		}
 	}
 	if !j.opened {
+		reopened = true
 		if err := j.open(slot); err != nil {
-			return err
+			return reopened, err
 		}
 		if state, err = d.SessionState(j.session); err != nil {
-			return err
+			return reopened, err
 		}
 	}
 	if state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS {
 		// Someone in this process left it open: a PIN must be asked for.
-		return d.Logout(j.session)
+		return reopened, d.Logout(j.session)
+	}
+	return reopened, nil
+}
+
+// sameCard proves that the card in the slot is the one that confirm found: by
+// PC/SC, and where that cannot, by its serial. With the lease held.
+func (j *job) sameCard(c Certificate) error {
+	failed := func(kind error) error { return &Error{Op: "token", Path: c.Slot.Module, Kind: kind} }
+	switch j.pool.presence(j.basis, c.Slot) {
+	case stayed:
+		return nil
+	case wentOut:
+		return failed(ErrCardRemoved)
+	}
+	slot, _, err := readSlot(j.module, c.Slot.ID)
+	switch {
+	case err != nil:
+		return err
+	case slot.Token == nil:
+		return failed(ErrCardRemoved)
+	case !sameToken(slot.Token, c.Slot.Token):
+		return failed(ErrCardChanged)
 	}
 	return nil
 }
@@ -281,7 +346,11 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (valu
 	}
 	if err := j.how.verify(c.X509.PublicKey, j.message, value); err != nil {
 		// A module that serves a stale cache signs with another card's key.
-		return nil, eachUse, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: ErrModuleFailed}, err)
+		kind := ErrModuleFailed
+		if j.held { // or the card was renewed in its reader since it was read
+			kind = ErrCardChanged
+		}
+		return nil, eachUse, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: kind}, err)
 	}
 	return value, eachUse, nil
 }

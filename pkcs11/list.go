@@ -18,6 +18,7 @@ func (p *Pool) read(m *module) *reading {
 	// What PC/SC says from here on, the reading may not have seen.
 	b := p.basis()
 	r := p.readOnBasis(m, b)
+	r.number = p.readings.Add(1)
 	if r.err != nil {
 		m.setReading(nil)
 		return r

@@ -108,15 +108,67 @@ func (b basis) reader(slot Slot) (readerPhase, bool) {
 	return found[0], true
 }
 
-// confirmed asks the service itself whether its readers are as in that basis: the
-// event of a card that was just changed may still be on its way. No card is asked.
-func (p *Pool) confirmed(b basis) bool {
-	for _, reader := range b.readers {
-		if state, err := p.readerState(reader.Name); err != nil || state != reader.Reader {
-			return false
+// confirmed is the module's last reading where it holds, and the service itself
+// says that its readers are as then: the event of a card that was just changed may
+// still be on its way. No card is asked.
+func (p *Pool) confirmed(m *module) *reading {
+	r := p.holding(m)
+	if r == nil {
+		return nil
+	}
+	for _, reader := range r.basis.readers {
+		if state, err := p.stateOf(reader.Name); err != nil || state != reader.Reader {
+			return nil
 		}
 	}
-	return true
+	return p.holding(m) // asking took its time
+}
+
+// A service that hangs must not hold up a login that was given up, nor the lease of
+// a module: what it did not answer in time is not known.
+const (
+	pcscLimit   = 2 * time.Second
+	pcscPending = 4 // questions that may be without an answer at a time
+)
+
+var errPCSCOverdue = errors.New("pkcs11: the PC/SC service does not answer in time")
+
+// stateOf asks PC/SC for a reader, for a limited time.
+func (p *Pool) stateOf(description string) (pcsc.Reader, error) {
+	type answer struct {
+		state pcsc.Reader
+		err   error
+	}
+	a, ok := within(p, func() answer {
+		state, err := p.readerState(description)
+		return answer{state, err}
+	})
+	if !ok {
+		return pcsc.Reader{}, errPCSCOverdue
+	}
+	return a.state, a.err
+}
+
+// within is the answer of ask, false where it does not come in time.
+func within[T any](p *Pool, ask func() T) (answer T, ok bool) {
+	select {
+	case p.asking <- struct{}{}:
+	default:
+		return answer, false
+	}
+	done := make(chan T, 1)
+	go func() {
+		defer func() { <-p.asking }()
+		done <- ask()
+	}()
+	timer := time.NewTimer(p.pcscLimit)
+	defer timer.Stop()
+	select {
+	case answer = <-done:
+		return answer, true
+	case <-timer.C:
+		return answer, false
+	}
 }
 
 // presence is what became of a card since a reading.
@@ -140,7 +192,7 @@ func (p *Pool) presence(b basis, slot Slot) presence {
 	if phase, is := now.reader(slot); !is || phase.number != before.number {
 		return wentOut
 	}
-	state, err := p.readerState(slot.Description)
+	state, err := p.stateOf(slot.Description)
 	switch {
 	case errors.Is(err, pcsc.ErrUnknownReader):
 		return wentOut

@@ -71,8 +71,10 @@ func (j *job) askOnce(token Token, reread bool) ([]byte, error) {
 // its tries are not those that are shown.
 func (j *job) rereadTries(ctx context.Context, end context.CancelCauseFunc, shown Token) {
 	m := j.module
-	if j.pool.acquire(ctx, m) != nil {
-		return
+	soon, cancel := context.WithTimeout(ctx, rereadWithin)
+	defer cancel()
+	if j.pool.acquire(soon, m) != nil {
+		return // a dialog that is replaced late takes what is being typed with it
 	}
 	defer j.pool.release(m)
 	if ctx.Err() != nil || m.driver == nil || m.driver != j.driver {
@@ -88,6 +90,9 @@ func (j *job) rereadTries(ctx context.Context, end context.CancelCauseFunc, show
 		end(triesChanged{*slot.Token})
 	}
 }
+
+// rereadWithin bounds how long rereadTries waits for the module.
+const rereadWithin = 500 * time.Millisecond
 
 func sameTries(a, b Token) bool {
 	return a.PINCountLow == b.PINCountLow && a.PINFinalTry == b.PINFinalTry && a.PINLocked == b.PINLocked && a.PINNotSet == b.PINNotSet

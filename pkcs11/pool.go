@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
@@ -48,7 +49,10 @@ type Pool struct {
 	// slept is how long the computer was suspended until now.
 	slept      func() time.Duration
 	triesAfter time.Duration
+	pcscLimit  time.Duration
+	asking     chan struct{} // questions to PC/SC that wait for an answer
 	observed   observed
+	readings   atomic.Uint64  // so many were made
 	background sync.WaitGroup // what ends after the call that began it
 
 	mu       sync.Mutex
@@ -90,7 +94,8 @@ func Open(ctx context.Context, o Options) (*Pool, error) {
 }
 
 func open(ctx context.Context, o Options, driverOf func(string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard, readerState: pcsc.State, slept: sleptFor, triesAfter: o.TriesAfter}
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard, readerState: pcsc.State, slept: sleptFor, triesAfter: o.TriesAfter,
+		pcscLimit: pcscLimit, asking: make(chan struct{}, pcscPending)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}

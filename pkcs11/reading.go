@@ -16,6 +16,7 @@ type reading struct {
 	basis    basis
 	driver   driver // the process that showed it
 	complete bool   // each slot is a PC/SC reader, and each card in a reader was read
+	number   uint64 // of the readings of all modules, the later the higher
 	offered  map[uint]map[uint]bool
 }
 
@@ -145,13 +146,7 @@ func (s Snapshot) with(now Slot) Snapshot {
 // changed since it was read: the last reading of each module where it holds, and
 // a new one of every other. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, func(m *module) *reading {
-		r := p.holding(m)
-		if r == nil || !p.confirmed(r.basis) {
-			return nil
-		}
-		return r
-	})
+	return p.refresh(ctx, p.confirmed)
 }
 
 // List reads all modules, whatever is known of them. It fails with ErrNoModule
@@ -162,17 +157,17 @@ func (p *Pool) List(ctx context.Context) (Snapshot, error) {
 
 // refresh reads the modules of which usable has no reading.
 func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snapshot, error) {
-	readings := make([]*reading, len(p.modules))
-	var outdated []*module
-	for i, m := range p.modules {
-		if readings[i] = usable(m); readings[i] == nil {
-			outdated = append(outdated, m)
-		}
-	}
 	done := make(chan struct{})
 	var err error
 	go func() { // a reading that nobody waits for any more still becomes the snapshot
 		defer close(done)
+		readings := make([]*reading, len(p.modules))
+		var outdated []*module
+		for i, m := range p.modules {
+			if readings[i] = usable(m); readings[i] == nil {
+				outdated = append(outdated, m)
+			}
+		}
 		err = p.each(context.WithoutCancel(ctx), outdated, func(m *module) {
 			i := slices.Index(p.modules, m)
 			if readings[i] = usable(m); readings[i] == nil { // another caller may have read it meanwhile
@@ -192,11 +187,17 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 	}
 }
 
-// publish makes the readings of all modules the snapshot.
+// publish makes the readings of all modules the snapshot; where a module was read
+// once more meanwhile, that counts.
 func (p *Pool) publish(readings []*reading) error {
-	s, err := p.merge(readings)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for i, m := range p.modules {
+		if last := m.lastReading(); last != nil && last.number >= readings[i].number {
+			readings[i] = last
+		}
+	}
+	s, err := p.merge(readings)
 	p.snapshot, p.known = s, true
 	return err
 }

@@ -18,11 +18,7 @@ func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 	if err != nil {
 		return Signature{}, err
 	}
-	if j.message, err = r.Message(j.how.algorithm); err == nil && !r.UseCardSession {
-		err = j.askPIN()
-	}
-	if err != nil {
-		p.later(j.abandon)
+	if err := j.ask(); err != nil {
 		return Signature{}, err
 	}
 	value, err := j.run()
@@ -92,7 +88,7 @@ func (p *Pool) begin(ctx context.Context, m *module, r Request, must bool) (*job
 	if err == nil && held != nil {
 		j.held, j.basis, j.driver = true, held.basis, m.driver
 		if !r.UseCardSession {
-			err = j.open(j.chosen.Slot.ID)
+			err = j.beforePIN()
 		}
 	}
 	if err != nil && must {
@@ -122,6 +118,33 @@ func (p *Pool) newJob(ctx context.Context, m *module, r Request) (*job, error) {
 	}
 	how, err := p.mechanism(m, last, c)
 	return &job{pool: p, module: m, ctx: ctx, request: r, chosen: c, how: how}, err
+}
+
+// freshSlot reads the token in a slot once more; errOutdated where it is another.
+// With the lease held.
+func (p *Pool) freshSlot(m *module, before Slot) (Slot, error) {
+	now, _, err := readSlot(m, before.ID)
+	if err != nil || !sameToken(now.Token, before.Token) {
+		m.setReading(nil)
+		return before, errOutdated
+	}
+	p.tokenRead(m, now)
+	return now, nil
+}
+
+// beforePIN opens the job's session. A PIN that is typed on the reader's own keys
+// is asked for at once, and no dialog could be replaced by one that warns: there
+// the tries are read first. With the lease held.
+func (j *job) beforePIN() (err error) {
+	if j.chosen.Slot.Token.ProtectedPath {
+		if j.chosen.Slot, err = j.pool.freshSlot(j.module, j.chosen.Slot); err == nil {
+			err = refusal(j.chosen)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return j.open(j.chosen.Slot.ID)
 }
 
 // mechanism is how the certificate's key signs, by what the token offers, which
