@@ -2,8 +2,11 @@ package agent
 
 import (
 	"context"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/login"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -14,16 +17,18 @@ type quiet struct{ fakes.Person }
 
 func (quiet) ReplacesPIN() bool { return true }
 
+const pause = 50 * time.Millisecond
+
 // A dialog that shows PIN tries of before is replaced by one that waits for quiet.
-// Where none does, the one that stands is answered: the rest of what is being typed
-// must not go to the card as a PIN.
+// Where none does, the second one comes after a pause: the rest of what is being
+// typed must not go to the card as a PIN.
 func TestPINDialogIsReplaced(t *testing.T) {
 	for name, c := range map[string]struct {
 		prompter func(p fakes.Person) prompt.Prompter
-		want     []bool // what the dialogs say of being replaced
+		pause    time.Duration // at least
 	}{
-		"waits for quiet": {func(p fakes.Person) prompt.Prompter { return quiet{p} }, []bool{false, true}},
-		"does not":        {func(p fakes.Person) prompt.Prompter { return p }, []bool{false}},
+		"waits for quiet": {func(p fakes.Person) prompt.Prompter { return quiet{p} }, 0},
+		"does not":        {func(p fakes.Person) prompt.Prompter { return p }, pause},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pool, person := fakes.OneCard(t)
@@ -43,22 +48,26 @@ func TestPINDialogIsReplaced(t *testing.T) {
 				return signer(ctx, r)
 			}
 			var got []bool
+			var gone time.Time
 			person.OnPIN = func(ctx context.Context, p prompt.PIN) ([]byte, error) {
 				if got = append(got, p.Replaced); len(got) == 1 {
+					gone = time.Now()
 					(<-changed)(pkcs11.ErrTriesChanged)
+				} else if took := time.Since(gone); took < c.pause {
+					t.Errorf("the second dialog came after %v", took)
 				}
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
 				}
 				return []byte("1234"), nil
 			}
-			p := openPage(t, serve(t, setup{pool: pool, prompter: c.prompter(person)}), listedOrigin)
+			p := openPage(t, serve(t, setup{pool: pool, prompter: c.prompter(person), limits: Limits{Login: login.Limits{Replace: pause}}}), listedOrigin)
 			p.authenticate(1)
 			if a := p.answer(); a.Error != nil {
 				t.Fatal(a.Error)
 			}
-			if len(got) != len(c.want) || got[len(got)-1] != c.want[len(got)-1] || got[0] {
-				t.Errorf("%v, want %v", got, c.want)
+			if !slices.Equal(got, []bool{false, true}) {
+				t.Errorf("replaced: %v", got)
 			}
 		})
 	}

@@ -59,6 +59,9 @@ func (j *job) askOnce(token Token, reread bool) ([]byte, error) {
 		return pin, nil
 	}
 	clear(pin)
+	if j.ctx.Err() != nil {
+		return nil, context.Cause(j.ctx)
+	}
 	var changed triesChanged
 	// Any other error is the person's own answer, or why there can be none.
 	if errors.As(context.Cause(ctx), &changed) && (errors.Is(err, context.Canceled) || errors.Is(err, ErrTriesChanged)) {

@@ -61,6 +61,7 @@ type Limits struct {
 	Insert  time.Duration // waiting for a card
 	Pause   time.Duration // after three cancelled dialogs
 	PINPad  time.Duration // least time left to begin on a PIN pad
+	Replace time.Duration // before a PIN dialog that does not wait for quiet takes the place of another
 }
 
 func (l Limits) withDefaults() Limits {
@@ -70,7 +71,7 @@ func (l Limits) withDefaults() Limits {
 	}{
 		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
 		{&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Keyring, 30 * time.Second},
-		{&l.Insert, 60 * time.Second}, {&l.Pause, 30 * time.Second}, {&l.PINPad, 150 * time.Second},
+		{&l.Insert, 60 * time.Second}, {&l.Pause, 30 * time.Second}, {&l.PINPad, 150 * time.Second}, {&l.Replace, 2 * time.Second},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

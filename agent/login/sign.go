@@ -98,7 +98,7 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 	defer cancel(nil)
 	ctx, end := a.Cards.WhilePresent(ctx, c)
 	defer end()
-	signing, replaced := ctx, false
+	replaced := false
 	var pinPadEnded chan struct{}
 	defer func() {
 		endPINPad()
@@ -113,8 +113,14 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 			a.Progress(protocol.AskingPIN)
 			dialog := a.dialog(ask, last)
 			dialog.Replaced, replaced = replaced, true
-			if !prompt.ReplacesPIN(a.Prompter) {
-				ctx = signing // which does not end where the card has other tries than are shown
+			if dialog.Replaced && !prompt.ReplacesPIN(a.Prompter) {
+				// What was being typed when the first dialog went must not be an entry
+				// of the second: it would cost a try, perhaps the last.
+				select {
+				case <-time.After(a.Limits.Replace):
+				case <-ctx.Done():
+					return nil, ctx.Err()
+				}
 			}
 			if !ask.Token.ProtectedPath {
 				return a.askPIN(ctx, dialog)
@@ -135,7 +141,10 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 		},
 	})
 	if cause := context.Cause(ctx); errors.Is(cause, prompt.ErrCancelled) || errors.Is(cause, prompt.ErrUnavailable) {
-		return pkcs11.Signature{}, cause // also of a signature that came in the same moment
+		if err == nil { // a signature that came in the same moment, and what it opened
+			_ = a.Lock(ctx, "the dialog was cancelled")
+		}
+		return pkcs11.Signature{}, cause
 	}
 	return signature, cards.CardRemoved(ctx, err)
 }
