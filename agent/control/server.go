@@ -2,7 +2,6 @@ package control
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
 // Method answers one call. An *Error goes out unchanged, any other error as
@@ -189,8 +190,11 @@ func encode(a answer) []byte {
 
 func (s *Server) answer(ctx context.Context, line []byte) answer {
 	var r request
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	if err := decoder.Decode(&r); err != nil || decoder.More() {
+	_, err := strictjson.Object(line)
+	if err == nil {
+		err = json.Unmarshal(line, &r)
+	}
+	if err != nil {
 		return answer{Error: &Error{CodeParse, "not one JSON object on one line"}}
 	}
 	a := answer{ID: r.ID}
