@@ -116,21 +116,13 @@ func (g *Gate) Serve(ctx context.Context) error {
 	// Pages are cancelled at the end, whatever ends the gate.
 	pages, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	web := &http.Server{
-		Handler:           g.handler(),
-		ReadHeaderTimeout: g.Header,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		BaseContext:       func(net.Listener) context.Context { return pages },
-		ConnContext:       withIdentity,
-		ErrorLog:          slog.NewLogLogger(g.Logger.Handler(), slog.LevelDebug),
-	}
+	web := g.server(pages)
 	var running sync.WaitGroup
 	for _, l := range g.listeners {
 		g.Logger.Info("listening", "address", l.Addr().String())
 		running.Go(func() { cancel(web.Serve(g.accepting(ctx, l))) })
 	}
-	running.Go(func() { g.serveWSS(ctx, web, cancel) })
+	running.Go(func() { g.serveWSS(ctx, web, &running, cancel) })
 	<-ctx.Done()
 	end()
 	err := context.Cause(ctx)
@@ -140,6 +132,22 @@ func (g *Gate) Serve(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// server carries one request on each connection: one that waited for the next, or
+// for a body, would be held outside the limit on pending ones.
+func (g *Gate) server(pages context.Context) *http.Server {
+	web := &http.Server{
+		Handler:                      g.handler(),
+		ReadHeaderTimeout:            g.Header,
+		MaxHeaderBytes:               16 << 10,
+		DisableGeneralOptionsHandler: true, // it would answer before the gate
+		BaseContext:                  func(net.Listener) context.Context { return pages },
+		ConnContext:                  withIdentity,
+		ErrorLog:                     slog.NewLogLogger(g.Logger.Handler(), slog.LevelDebug),
+	}
+	web.SetKeepAlivesEnabled(false)
+	return web
 }
 
 // ErrNoPort says that every port of the range is taken.

@@ -1,12 +1,14 @@
 package gate
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"strings"
@@ -97,6 +99,95 @@ func TestGateRefuses(t *testing.T) {
 			t.Errorf("%s: subprotocol %q", host, socket.Subprotocol())
 		}
 		socket.Close()
+	}
+}
+
+// TestOneRequest: a connection carries one request without a body, by the path and
+// the host that the client wrote, and then it ends, so that none is held outside
+// the limit on those that have sent no request.
+func TestOneRequest(t *testing.T) {
+	log := &lockedBuffer{}
+	g := serve(t, setup{logTo: log})
+	good := fmt.Sprintf("127.0.0.1:%d", g.Port())
+	page := "Origin: " + listedOrigin + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: " + subprotocol + "\r\n"
+	for name, c := range map[string]struct {
+		line, host, header string
+		status             int
+		reason             string
+	}{
+		"a body to come":        {"POST /", good, "Content-Length: 10\r\n", 403, "body"},
+		"a body in chunks":      {"POST /", good, "Transfer-Encoding: chunked\r\n", 403, "body"},
+		"a body when asked for": {"POST /", good, "Content-Length: 10\r\nExpect: 100-continue\r\n", 403, "body"},
+		"a page with a body":    {"GET /v1", good, page + "Content-Length: 10\r\n", 403, "body"},
+		"kept alive":            {"GET /", good, "Connection: keep-alive\r\n", 200, ""},
+		"another path":          {"GET /other", good, "", 404, ""},
+		"no path":               {"OPTIONS *", good, "", 404, ""},
+		"a host in the line":    {"GET http://" + good + "/", "evil.fr", "", 403, "target"},
+		"the same host in it":   {"GET http://" + good + "/", good, "", 403, "target"},
+		"an escaped path":       {"GET /%76%31", good, page, 404, ""},
+		"an escaped slash":      {"GET %2fv1", good, page, 400, ""},
+		"a page":                {"GET /v1", good, page, 101, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := strings.Count(log.String(), "reason="+c.reason+" ")
+			raw, err := net.Dial("tcp", good)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer raw.Close()
+			_ = raw.SetDeadline(time.Now().Add(10 * time.Second))
+			if _, err := fmt.Fprintf(raw, "%s HTTP/1.1\r\nHost: %s\r\n%s\r\n", c.line, c.host, c.header); err != nil {
+				t.Fatal(err)
+			}
+			reader := bufio.NewReader(raw)
+			response, err := http.ReadResponse(reader, nil)
+			if err != nil || response.StatusCode != c.status {
+				t.Fatalf("%v %v, want %d", response, err, c.status)
+			}
+			if c.status == http.StatusSwitchingProtocols {
+				return
+			}
+			body, err := io.ReadAll(response.Body)
+			if err != nil || c.status == http.StatusForbidden && len(body) > 0 {
+				t.Errorf("%q %v", body, err)
+			}
+			if n, err := io.Copy(io.Discard, reader); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%d bytes, %v: want the connection closed", n, err)
+			}
+			if c.reason != "" && strings.Count(log.String(), "reason="+c.reason+" ") == before {
+				t.Errorf("the log does not name %s:\n%s", c.reason, log)
+			}
+		})
+	}
+}
+
+// limited is an answer that keeps the limits set for it.
+type limited struct {
+	*httptest.ResponseRecorder
+	read, write time.Time
+}
+
+func (l *limited) SetReadDeadline(t time.Time) error  { l.read = t; return nil }
+func (l *limited) SetWriteDeadline(t time.Time) error { l.write = t; return nil }
+
+// TestLimit: a request is answered within five seconds, and a browser that asks the
+// person first has the time for it.
+func TestLimit(t *testing.T) {
+	g := newGate(t, setup{})
+	for _, l := range g.listeners {
+		defer l.Close()
+	}
+	w := &limited{ResponseRecorder: httptest.NewRecorder()}
+	before := time.Now()
+	g.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1", nil))
+	for _, until := range []time.Time{w.read, w.write} {
+		if until.Before(before.Add(answerLimit)) || until.After(time.Now().Add(answerLimit)) {
+			t.Errorf("until %v, asked at %v", until, before)
+		}
+	}
+	if web := g.server(t.Context()); web.ReadHeaderTimeout != defaultHeader {
+		t.Errorf("a browser that asks the person has %v", web.ReadHeaderTimeout)
 	}
 }
 

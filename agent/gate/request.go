@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -19,6 +20,8 @@ import (
 const (
 	maxSockets         = 256 // open at the same time
 	maxSocketsOfOrigin = 64
+
+	answerLimit = 5 * time.Second // from the headers of a request to its answer
 )
 
 type identityKey struct{}
@@ -47,17 +50,23 @@ func (g *Gate) handler() http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit(w) // the upgrade lifts it
 		c, ok := r.Context().Value(identityKey{}).(*ownedConn)
 		if !ok {
 			g.refuse(w, r, "peer_unknown")
 			return
 		}
 		g.pending.remove(c)
+		if reason := wrongShape(r); reason != "" {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a body is not waited for
+			g.refuse(w, r, reason)
+			return
+		}
 		if !hostAllowed(r.Host, addrPort(c.LocalAddr()).Port()) {
 			g.refuse(w, r, "host")
 			return
 		}
-		if r.URL.Path != g.Path {
+		if path, _, _ := strings.Cut(r.RequestURI, "?"); path != g.Path { // as it was written: no escapes
 			g.landing(w, r)
 			return
 		}
@@ -77,6 +86,25 @@ func (g *Gate) handler() http.Handler {
 		}
 		g.Options.Serve(r.Context(), socket, who)
 	})
+}
+
+// limit sets until when the request is read and answered.
+func limit(w http.ResponseWriter) {
+	until := time.Now().Add(answerLimit)
+	c := http.NewResponseController(w)
+	_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until)
+}
+
+// wrongShape is why no page and no person's browser sends such a request: it has
+// a body, or names the host in its first line, as to a proxy. An empty reason: it may be one.
+func wrongShape(r *http.Request) (reason string) {
+	switch {
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return "body"
+	case r.URL.Host != "":
+		return "target"
+	}
+	return ""
 }
 
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, reason string) {

@@ -43,7 +43,7 @@ const (
 // serveWSS serves until ctx ends, from when there is a certificate, and takes a
 // new one that was installed meanwhile. A listener that fails for good ends the
 // gate.
-func (g *Gate) serveWSS(ctx context.Context, web *http.Server, end context.CancelCauseFunc) {
+func (g *Gate) serveWSS(ctx context.Context, web *http.Server, running *sync.WaitGroup, end context.CancelCauseFunc) {
 	if g.wss == nil {
 		return
 	}
@@ -52,7 +52,7 @@ func (g *Gate) serveWSS(ctx context.Context, web *http.Server, end context.Cance
 	for ctx.Err() == nil {
 		err := g.wss.load(ctx)
 		if err == nil && g.WSSPort() == 0 {
-			err = g.listenWSS(ctx, web, end)
+			err = g.listenWSS(ctx, web, running, end)
 		}
 		g.outcome(err)
 		var retry <-chan time.Time
@@ -67,7 +67,8 @@ func (g *Gate) serveWSS(ctx context.Context, web *http.Server, end context.Cance
 	}
 }
 
-func (g *Gate) listenWSS(ctx context.Context, web *http.Server, end context.CancelCauseFunc) error {
+// listenWSS counts what it starts in running.
+func (g *Gate) listenWSS(ctx context.Context, web *http.Server, running *sync.WaitGroup, end context.CancelCauseFunc) error {
 	listeners, port, err := listen(g.Policy.WSS.First, g.Policy.WSS.Count)
 	if err != nil {
 		return err
@@ -79,7 +80,7 @@ func (g *Gate) listenWSS(ctx context.Context, web *http.Server, end context.Canc
 	for _, l := range listeners {
 		g.Logger.Info("listening", "address", l.Addr().String(), "wss", true)
 		// The owner is looked up before a byte of TLS is read.
-		go func() { end(web.Serve(tls.NewListener(g.accepting(ctx, l), settings))) }()
+		running.Go(func() { end(web.Serve(tls.NewListener(g.accepting(ctx, l), settings))) })
 	}
 	return nil
 }

@@ -155,6 +155,35 @@ func TestWSS(t *testing.T) {
 	}
 }
 
+// TestWSSIsWaitedFor: the gate has not ended while the encrypted socket serves.
+func TestWSSIsWaitedFor(t *testing.T) {
+	store, _ := newLocalCert(t)
+	install(t, store)
+	g := newGate(t, setup{settings: wssOn, wss: store})
+	for _, l := range g.listeners {
+		defer l.Close()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	web := g.server(ctx)
+	var running sync.WaitGroup
+	ending, goOn := make(chan struct{}, 2), make(chan struct{})
+	if err := g.listenWSS(ctx, web, &running, func(error) { ending <- struct{}{}; <-goOn }); err != nil {
+		t.Fatal(err)
+	}
+	waited := make(chan struct{})
+	go func() { running.Wait(); close(waited) }()
+	cancel()
+	_ = web.Close()
+	<-ending
+	select {
+	case <-waited:
+		t.Error("nobody waits for the listener that ends")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(goOn)
+	<-waited
+}
+
 // TestWSSOtherUser: another user's connection ends before a byte of TLS.
 func TestWSSOtherUser(t *testing.T) {
 	store, _ := newLocalCert(t)
