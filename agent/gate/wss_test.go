@@ -166,15 +166,15 @@ func TestWSSIsWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	web := g.server(ctx)
 	var running sync.WaitGroup
-	ending, goOn := make(chan struct{}, 2), make(chan struct{})
-	if err := g.listenWSS(ctx, web, &running, func(error) { ending <- struct{}{}; <-goOn }); err != nil {
+	served, goOn := make(chan struct{}, 2), make(chan struct{})
+	if err := g.listenWSS(ctx, web, &running, func(error) { served <- struct{}{}; <-goOn }); err != nil {
 		t.Fatal(err)
 	}
 	waited := make(chan struct{})
 	go func() { running.Wait(); close(waited) }()
 	cancel()
 	_ = web.Close()
-	<-ending
+	<-served
 	select {
 	case <-waited:
 		t.Error("nobody waits for the listener that ends")

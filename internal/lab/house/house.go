@@ -17,26 +17,31 @@ import (
 	"strings"
 )
 
-// Systems are those whose files count: what only one of them imports is imported.
+// Systems are those that the product is built for. What only one of them imports
+// is imported.
 var Systems = []string{"linux", "windows", "darwin"}
 
 // Package is one package of the module.
 type Package struct {
 	Path    string // below the module's path: "agent/policy"
 	Name    string
-	Imports []string // of this module, by its files that are no tests, on any system
+	Imports []string // of this module, by its files that are no tests, on any system and with any tag
 }
 
 // Tree is the module's packages by path.
 type Tree map[string]*Package
 
-// Read lists the packages of the module whose folder is root.
+// Read lists the packages of the module whose folder is root: those that the go
+// command builds on Systems, and what stands in files that it leaves out there.
 func Read(root string) (Tree, error) {
 	tree := Tree{}
 	for _, system := range Systems {
 		if err := tree.add(root, system); err != nil {
 			return nil, fmt.Errorf("%s: %w", system, err)
 		}
+	}
+	if err := tree.addFiles(root); err != nil {
+		return nil, err
 	}
 	return tree, nil
 }

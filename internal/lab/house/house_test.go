@@ -14,8 +14,13 @@ func TestTheHouse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	linked, err := Linked(root)
+	if err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
 	for name, faults := range map[string][]string{
+		"linked":   linked,
 		"one name": OneName(tree),
 		"leaves":   Leaves(tree),
 		"kit":      Kit(tree),

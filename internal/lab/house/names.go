@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,29 +24,13 @@ type Name struct {
 func Names(root string) ([]Name, error) {
 	var all []Name
 	folders := map[string]bool{}
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			if path != root && skipped(root, path) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if filepath.Ext(path) != ".go" {
-			return nil
-		}
-		file, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
+	err := goFiles(root, func(path, file string) error {
 		folder := filepath.ToSlash(filepath.Dir(file))
 		if !folders[folder] {
 			folders[folder] = true
 			all = append(all, Name{Name: filepath.Base(folder), Package: folder, File: folder})
 		}
-		all = append(all, Name{Name: strings.TrimSuffix(d.Name(), ".go"), Package: folder, File: filepath.ToSlash(file)})
+		all = append(all, Name{Name: strings.TrimSuffix(filepath.Base(file), ".go"), Package: folder, File: filepath.ToSlash(file)})
 		declared, err := declaredIn(path)
 		for _, n := range declared {
 			n.Package, n.File = folder, filepath.ToSlash(file)
