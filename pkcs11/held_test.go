@@ -135,9 +135,9 @@ func TestOlderReadingIsNotPublished(t *testing.T) {
 	}
 }
 
-// TestTriesOfAPINPad: whoever types on the reader's own keys is shown the tries of
+// TestPINPadTries: whoever types on the reader's own keys is shown the tries of
 // now, because no dialog can be replaced there.
-func TestTriesOfAPINPad(t *testing.T) {
+func TestPINPadTries(t *testing.T) {
 	p, f, _ := observing(t)
 	f.token = func(i *p11.TokenInfo) { i.Flags |= p11.CKF_PROTECTED_AUTHENTICATION_PATH }
 	s, err := p.List(t.Context())
@@ -197,9 +197,9 @@ func TestCardBackDuringACardSession(t *testing.T) {
 	}
 }
 
-// TestWindowIsNotReplacedLate: a module that is busy for long leaves the PIN dialog
+// TestDialogOfABusyModule: a module that is busy for long leaves the PIN dialog
 // as it is; the person may be typing.
-func TestWindowIsNotReplacedLate(t *testing.T) {
+func TestDialogOfABusyModule(t *testing.T) {
 	p, f, _ := observing(t)
 	c := authenticationIn(t, current(t, p), "cps")
 	p.triesAfter = time.Millisecond
