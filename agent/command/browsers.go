@@ -22,14 +22,30 @@ type browsersRun struct {
 	write, remove bool
 }
 
+// list is the value of an option that may be repeated, or hold several with commas.
+// Nothing of it is dropped or interpreted: what is wrong in it is to be seen.
+type list []string
+
+// String implements pflag.Value.
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Type implements pflag.Value.
+func (l *list) Type() string { return "list" }
+
+// Set implements pflag.Value.
+func (l *list) Set(text string) error {
+	*l = append(*l, strings.Split(text, ",")...)
+	return nil
+}
+
 func (s *invocation) browsersCommand() *cobra.Command {
 	b := &browsersRun{invocation: s}
 	c := s.command("browsers", about{short: "command.browsers.short", use: "command.browsers.use"}, func(context.Context, []string) error { return b.run() })
 	f := c.Flags()
-	f.StringSliceVar(&b.Origins, "origin", nil, "command.browsers.option_origin")
+	f.Var((*list)(&b.Origins), "origin", "command.browsers.option_origin")
 	f.BoolVar(&b.write, "write", false, "command.browsers.option_write")
 	f.BoolVar(&b.remove, "remove", false, "command.browsers.option_remove")
-	f.StringSliceVar(&b.names, "browser", nil, "command.browsers.option_browser")
+	f.Var((*list)(&b.names), "browser", "command.browsers.option_browser")
 	f.StringVar(&b.System, "os", "", "command.browsers.option_os")
 	f.StringVar(&b.Root, "dir", "", "command.browsers.option_dir")
 	f.BoolVar(&b.OlderEdge, "older-edge", false, "command.browsers.option_older_edge")

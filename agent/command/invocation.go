@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -35,23 +36,41 @@ func (s *invocation) load() {
 	if s.line.config != "" {
 		paths.User, paths.UserRequired = s.line.config, true
 	}
+	log := s.logger
+	if s.line.needsNoSettings() {
+		// Help and completion answer at once and say nothing else, whatever the
+		// files are: a pipe would hold them up.
+		log = func(io.Writer) *slog.Logger { return slog.New(slog.DiscardHandler) }
+		if !isSmallFile(paths.User) {
+			paths.User, paths.UserRequired = "", false
+		}
+	}
 	if s.Effective, s.settingsErr = policy.Load(paths); s.settingsErr != nil {
 		s.Effective = &policy.Effective{}
 	}
 	s.lang = s.line.lang
 	if !language.Known(s.lang) {
-		s.lang = s.personsLanguage()
+		s.lang = s.personsLanguage(log(s.stderr))
 	}
 	s.Catalogue = texts.In(s.lang)
 }
 
 // personsLanguage is the language that the agent uses with the person elsewhere.
-func (s *invocation) personsLanguage() string {
+func (s *invocation) personsLanguage(log *slog.Logger) string {
 	var choice *language.Choice
 	if dir, err := dirs.State(); err == nil { // without a home, nothing was chosen
 		choice = language.NewChoice(dir)
 	}
-	return language.OfPerson(s.Fixed("lang"), s.Lang, choice, s.logger(s.stderr))
+	return language.OfPerson(s.Fixed("lang"), s.Lang, choice, log)
+}
+
+// maxSmallFile is more than any settings need.
+const maxSmallFile = 1 << 20
+
+// isSmallFile reports whether a file can be read at once; one that is missing can.
+func isSmallFile(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().IsRegular() && info.Size() <= maxSmallFile
 }
 
 // logger is the log that the settings ask for.

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -18,12 +20,20 @@ type line struct {
 // what precedes the error is known.
 func (l *line) parse(root *cobra.Command, args []string) error {
 	l.options = allFlags(root)
-	err := l.options.Parse(twoHyphens(args))
+	err := l.options.Parse(twoHyphens(l.options, args))
 	l.args = l.options.Args()
 	if len(l.args) == 0 && !l.help && err == nil {
 		l.args = []string{"run"}
 	}
 	return optionMisuse(err)
+}
+
+// needsNoSettings reports whether the command line asks only about the program.
+func (l *line) needsNoSettings() bool {
+	if l.help || len(l.args) == 0 {
+		return true // without a command it is a request of the shells' completion
+	}
+	return l.args[0] == "help" || l.args[0] == "version" || l.args[0] == "completion"
 }
 
 // topic is the command whose help the person needs, "" for the program's.
@@ -35,16 +45,24 @@ func (l *line) topic(root *cobra.Command) string {
 }
 
 // twoHyphens gives options of one hyphen a second one: the library reads -json as
-// four short options.
-func twoHyphens(args []string) []string {
+// four short options. A value is left as it is, whatever it begins with.
+func twoHyphens(options *pflag.FlagSet, args []string) []string {
 	var all []string
+	isValue := false
 	for i, arg := range args {
-		if arg == "--" {
+		switch {
+		case isValue:
+			isValue = false
+			all = append(all, arg)
+			continue
+		case arg == "--":
 			return append(all, args[i:]...)
-		}
-		if len(arg) > 2 && arg[0] == '-' && arg[1] != '-' {
+		case len(arg) > 2 && arg[0] == '-' && arg[1] != '-':
 			arg = "-" + arg
 		}
+		name, isOption := strings.CutPrefix(arg, "--")
+		f := options.Lookup(name) // of an option with its value behind "=" there is none
+		isValue = isOption && f != nil && f.NoOptDefVal == ""
 		all = append(all, arg)
 	}
 	return all

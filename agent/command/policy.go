@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,7 @@ func (s *invocation) inForce(setting *policy.Setting) {
 }
 
 func (s *invocation) languageInForce(setting *policy.Setting) {
-	setting.Value = policy.Show(s.personsLanguage())
+	setting.Value = policy.Show(s.personsLanguage(slog.New(slog.DiscardHandler)))
 	dir, err := dirs.State()
 	if err != nil {
 		return

@@ -63,10 +63,12 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	if err := s.Serve(ctx, Start{s.Effective, dir, tray, held, log, logFile}); !errors.Is(err, context.Canceled) {
-		return err
+	err = s.Serve(ctx, Start{s.Effective, dir, tray, held, log, logFile})
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
 	}
-	return nil
+	log.Error("the agent ends", "error", err) // on a desktop nobody reads what it prints
+	return err
 }
 
 // hold makes this process the agent. An agent that already runs shows its state on
