@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/internal/textfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
@@ -216,6 +217,10 @@ func (s *Settings) certificates(key string, paths []string) ([]*x509.Certificate
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, s.err(key, err.Error())
+		}
+		text, is := textfile.Read(text)
+		if is != textfile.UTF8 {
+			return nil, s.err(key, fmt.Sprintf("%s is saved as %s: save it as UTF-8", path, is))
 		}
 		before := len(list)
 		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {

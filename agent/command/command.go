@@ -108,9 +108,17 @@ func (s *invocation) exit(err error, root *cobra.Command) int {
 		fmt.Fprintln(s.stderr, s.Text("command.misuse.help", strings.TrimSpace("cpx-agent "+s.line.topic(root))+" --help"))
 		return exitUsage
 	}
-	s.complain(err.Error())
+	s.complain(s.errorText(err))
 	if errors.Is(err, s.settingsErr) {
 		return exitUsage
 	}
 	return exitProblem
+}
+
+// errorText is an error as it is printed: in the person's language where it has a text.
+func (s *invocation) errorText(err error) string {
+	if bad, ok := errors.AsType[*policy.SettingsError](err); ok {
+		return bad.In(s.lang)
+	}
+	return err.Error()
 }

@@ -34,7 +34,7 @@ func (s *invocation) doctorCommand() *cobra.Command {
 // badSettings prints the report where bad settings prevent all other checks:
 // a collector of reports gets one from every workstation.
 func (s *invocation) badSettings(identity bool) error {
-	s.complain(s.settingsErr.Error())
+	s.complain(s.errorText(s.settingsErr))
 	if err := s.printJSON(doctor.BadSettings(s.settingsErr, s.lang, s.Version, identity)); err != nil {
 		return err
 	}

@@ -149,11 +149,13 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 	o := Options{Lang: lang, Agent: version, Identity: identity}.withDefaults()
 	d := &doctor{Options: o, Catalogue: texts.In(o.Lang)}
 	d.home, _ = os.UserHomeDir()
-	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Text: d.discreet(d.Text("doctor.settings_unreadable", err)), Next: d.Text("doctor.mend_settings")}
+	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Next: d.Text("doctor.mend_settings")}
+	why := err.Error()
 	var where *policy.SettingsError
 	if errors.As(err, &where) {
-		f.Subject = where.Key
+		f.Subject, why = where.Key, where.In(o.Lang)
 	}
+	f.Text = d.discreet(d.Text("doctor.settings_unreadable", why))
 	return Report{Version: 1, Agent: version, System: runtime.GOOS, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
 }
 

@@ -105,3 +105,42 @@ func TestMisuse(t *testing.T) {
 		}
 	}
 }
+
+// TestSettingsAsEditorsSaveThem: a byte order mark is read past, also in the files of
+// certificates; UTF-16 is told by name and with the way out.
+func TestSettingsAsEditorsSaveThem(t *testing.T) {
+	config := settings(t, "")
+	rewrite := func(name string, change func(text []byte) []byte) {
+		t.Helper()
+		path := filepath.Join(filepath.Dir(config), name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, change(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark := func(text []byte) []byte { return append([]byte("\ufeff"), text...) }
+	in16 := func(text []byte) []byte {
+		b := []byte("\xff\xfe")
+		for _, c := range text {
+			b = append(b, c, 0)
+		}
+		return b
+	}
+	rewrite("portal.toml", mark)
+	rewrite("root.pem", mark)
+	rewrite("intermediate.pem", mark)
+	add := []string{"user", "add", "--config", config, "--name", "dr.a", "--display", "Dr A TEST", "--service", "TEST"}
+	cpxPortal(t, 0, "a password of some length\n", add...)
+
+	rewrite("root.pem", in16)
+	if errs := cpxPortal(t, 2, "", add...); !strings.Contains(errs, "root.pem is saved as UTF-16: save it as UTF-8") {
+		t.Error(errs)
+	}
+	rewrite("portal.toml", in16)
+	if errs := cpxPortal(t, 2, "", add...); !strings.Contains(errs, "portal.toml: this file is saved as UTF-16") || !strings.Contains(errs, "save it as UTF-8") {
+		t.Error(errs)
+	}
+}

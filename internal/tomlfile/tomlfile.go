@@ -12,6 +12,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // Error is a setting that is refused.
@@ -19,10 +21,22 @@ type Error struct {
 	File string
 	Line int    // 0 where the error is about the whole file
 	Key  string // dotted; "" where the file is not TOML
-	Text string
+	Text string // in English
+
+	say func(texts.Catalogue) string // the text in each language; nil where there is only Text
 }
 
-func (e *Error) Error() string {
+func (e *Error) Error() string { return e.where() + e.Text }
+
+// In is the error in a person's language, as far as there is a text of it.
+func (e *Error) In(lang string) string {
+	if e.say == nil {
+		return e.Error()
+	}
+	return e.where() + e.say(texts.In(lang))
+}
+
+func (e *Error) where() string {
 	where := e.File
 	if e.Line > 0 {
 		where += fmt.Sprintf(":%d", e.Line)
@@ -30,14 +44,18 @@ func (e *Error) Error() string {
 	if e.Key != "" {
 		where += ": " + e.Key
 	}
-	return where + ": " + e.Text
+	return where + ": "
 }
 
 // Lines maps each key of a file, dotted, to its line.
 type Lines map[string]int
 
-// Decode reads the text of the file at path into v. Errors are of type *Error.
-func Decode(path string, text []byte, v any) (Lines, error) {
+// Decode reads the content of the file at path into v. Errors are of type *Error.
+func Decode(path string, content []byte, v any) (Lines, error) {
+	text, unreadable := decoded(path, content)
+	if unreadable != nil {
+		return nil, unreadable
+	}
 	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
 	var unknown *toml.StrictMissingError
 	var bad *toml.DecodeError
@@ -49,6 +67,9 @@ func Decode(path string, text []byte, v any) (Lines, error) {
 		return nil, &Error{File: path, Line: row, Key: strings.Join(unknown.Errors[0].Key(), "."), Text: "unknown key"}
 	case errors.As(err, &bad):
 		row, _ := bad.Position()
+		if e := unseen(path, text, row, bad.Error()); e != nil && !mistyped.MatchString(strings.TrimPrefix(bad.Error(), "toml: ")) {
+			return nil, e
+		}
 		return nil, &Error{File: path, Line: row, Key: strings.Join(bad.Key(), "."), Text: plain(strings.TrimPrefix(bad.Error(), "toml: "))}
 	}
 	return nil, &Error{File: path, Text: err.Error()}
