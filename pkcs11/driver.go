@@ -180,16 +180,33 @@ func (d *cgoDriver) SessionState(s p11.SessionHandle) (uint, error) {
 	return info.State, d.err("C_GetSessionInfo", err)
 }
 
-// maxObjects bounds a search: a module that lies must not fill the memory.
-const maxObjects = 256
+// maxObjects bounds a search: a module that lies, or never comes to an end, must not
+// fill the memory.
+const maxObjects = 5000
 
+// Find asks until the module gives nothing more: some give one object a call.
 func (d *cgoDriver) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
 	if err := d.ctx.FindObjectsInit(s, template); err != nil {
 		return nil, d.err("C_FindObjectsInit", err)
 	}
-	objects, _, err := d.ctx.FindObjects(s, maxObjects)
+	var objects []p11.ObjectHandle
+	var err error
+	for err == nil && len(objects) < maxObjects {
+		var more []p11.ObjectHandle
+		more, _, err = d.ctx.FindObjects(s, min(findAtOnce, maxObjects-len(objects)))
+		if len(more) == 0 {
+			break
+		}
+		objects = append(objects, more...)
+	}
 	return objects, errors.Join(d.err("C_FindObjects", err), d.err("C_FindObjectsFinal", d.ctx.FindObjectsFinal(s)))
 }
+
+// findAtOnce is how many objects are asked for in one call.
+const findAtOnce = 256
+
+// maxAttribute bounds a value: certificates have a few thousand octets.
+const maxAttribute = 256 << 10
 
 func (d *cgoDriver) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
 	values := make([][]byte, len(types))
@@ -200,6 +217,9 @@ func (d *cgoDriver) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ..
 		}
 		if len(got) == 1 {
 			values[i] = got[0].Value
+		}
+		if len(values[i]) > maxAttribute {
+			return nil, &Error{Op: "C_GetAttributeValue: a value that is too long", Path: d.library.path, CKR: p11.CKR_ATTRIBUTE_VALUE_INVALID, Kind: ErrModuleFailed}
 		}
 	}
 	return values, nil

@@ -1,9 +1,7 @@
 package pkcs11
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"strings"
@@ -83,6 +81,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	}
 	r := &reading{basis: b, driver: m.driver}
 	var failed error
+	unread := false // some object, that another reading may show
 	unknown := map[uint]bool{}
 	for _, id := range ids {
 		slot, ok, err := readSlot(m, id)
@@ -92,8 +91,10 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 		}
 		if err == nil && slot.Token != nil {
 			var found []Certificate
-			found, err = p.readCertificates(m, slot)
+			var all bool
+			found, all, err = p.readCertificates(m, slot)
 			r.certificates = append(r.certificates, found...)
+			unread = unread || !all
 		}
 		if m.driver.Gone() {
 			return &reading{err: errors.Join(&Error{Op: "the module's process ended during a reading", Path: m.path, Kind: ErrModuleFailed}, err)}
@@ -106,7 +107,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	if len(r.slots) == 0 && failed != nil {
 		return &reading{err: failed} // not "no reader": that is not known
 	}
-	r.complete = failed == nil && r.covers(unknown)
+	r.complete = failed == nil && !unread && r.covers(unknown)
 	return r
 }
 
@@ -165,42 +166,6 @@ func pinLength(n uint) int {
 		return 0
 	}
 	return int(n)
-}
-
-func (p *Pool) readCertificates(m *module, slot Slot) ([]Certificate, error) {
-	session, err := openSession(m.driver, slot.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer m.driver.CloseSession(session)
-	objects, err := m.driver.Find(session, []*p11.Attribute{
-		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE), p11.NewAttribute(p11.CKA_CERTIFICATE_TYPE, p11.CKC_X_509),
-	})
-	if err != nil {
-		return nil, err
-	}
-	var certificates []Certificate
-	for _, o := range objects {
-		values, err := m.driver.Attributes(session, o, p11.CKA_VALUE, p11.CKA_ID, p11.CKA_LABEL)
-		if err != nil {
-			return certificates, err
-		}
-		parsed, err := x509.ParseCertificate(values[0])
-		if err != nil {
-			p.log.Warn("a certificate on the card cannot be read", "module", m.path, "label", string(values[2]), "error", err)
-			continue
-		}
-		if parsed.IsCA {
-			continue
-		}
-		sum := sha256.Sum256(parsed.Raw)
-		c := Certificate{ID: hex.EncodeToString(sum[:]), X509: parsed, Label: trim(string(values[2])), KeyID: values[1], Slot: slot}
-		if c.Reason, err = p.reason(m.driver, session, c); err != nil {
-			return certificates, err
-		}
-		certificates = append(certificates, c)
-	}
-	return certificates, nil
 }
 
 // reason says why a certificate is not for a login, in the order in which it

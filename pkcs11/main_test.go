@@ -80,6 +80,8 @@ type faulty struct {
 	skipLogin  map[uint]bool                     // users whose real login is left out
 	mechanisms map[uint]bool
 	attribute  func(kind uint) []byte
+	valueErr   func(kind uint) error // before the real one; nil goes on
+	values     int                   // calls of C_GetAttributeValue
 	find       func([]p11.ObjectHandle) []p11.ObjectHandle
 	sign       func([]byte) ([]byte, error)
 	openErr    error
@@ -182,6 +184,12 @@ func (f *faulty) Mechanisms(slot uint) (map[uint]bool, error) {
 }
 
 func (f *faulty) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
+	f.count(&f.values, 1, nil)
+	if f.valueErr != nil {
+		if err := f.valueErr(types[0]); err != nil {
+			return nil, err
+		}
+	}
 	if f.attribute != nil && len(types) == 1 {
 		if v := f.attribute(types[0]); v != nil {
 			return [][]byte{v}, nil
