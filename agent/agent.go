@@ -78,8 +78,8 @@ type Server struct {
 }
 
 // New makes a server and takes its port, so that a second agent on the machine
-// takes the next. It fails with peer.ErrUnsupported on a platform whose check
-// of the connecting user is not written yet, and with gate.ErrNoPort.
+// takes the next. It fails with the errors of peer.Check where nobody can tell who
+// connects, and with gate.ErrNoPort.
 func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now

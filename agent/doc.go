@@ -29,8 +29,8 @@
 //
 // # Errors
 //
-// New fails with peer.ErrUnsupported on a system whose check of the connecting
-// user is not written yet, and with gate.ErrNoPort. Serve returns nil when its
+// New fails with the errors of peer.Check on a system that does not tell who
+// connects, and with gate.ErrNoPort. Serve returns nil when its
 // context ended, and an error when no page can be heard any more. What goes wrong
 // in a login is the page's to hear, by the codes of package protocol.
 //

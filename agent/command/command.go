@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
@@ -119,6 +120,9 @@ func (s *invocation) exit(err error, root *cobra.Command) int {
 func (s *invocation) errorText(err error) string {
 	if bad, ok := errors.AsType[*policy.SettingsError](err); ok {
 		return bad.In(s.lang)
+	}
+	if peer.Reason(err) != "" {
+		return strings.TrimSpace(peer.Why(err, s.lang) + " " + peer.Next(err, s.lang))
 	}
 	return err.Error()
 }

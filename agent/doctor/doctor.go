@@ -19,6 +19,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
@@ -77,6 +78,7 @@ type Options struct {
 	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
 	Cards     func(ctx context.Context) (state.Cards, error) // required: reads the cards, as the command certs does
 	Answers   func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
+	Callers   func() error                                   // whether the system tells who connects
 	Sockets   func(ports []int) ([]Socket, error)
 	Dial      func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
 	Now       func() time.Time
@@ -101,6 +103,8 @@ type doctor struct {
 	home string
 	// running is the state of the person's running agent, which is called once.
 	running func() (state.State, error)
+	// callersErr is what Callers answered, which is asked once.
+	callersErr func() error
 }
 
 // Run runs every check, and returns when each has ended or is overdue.
@@ -116,9 +120,10 @@ func Run(ctx context.Context, o Options) Report {
 		defer cancel()
 		return d.Answers(ctx)
 	})
+	d.callersErr = sync.OnceValue(d.Callers)
 	checks := []check{
 		{"settings", shortLimit, d.settings}, {"pcsc", shortLimit, d.pcsc}, {"cards", cardsLimit, d.cards},
-		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"agent", shortLimit, d.agent},
+		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"callers", shortLimit, d.callers}, {"agent", shortLimit, d.agent},
 		{"browsers", shortLimit, d.browsers}, {"wss", shortLimit, d.wss},
 	}
 	if o.Autostart != nil {
@@ -168,6 +173,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Readers == nil {
 		o.Readers = pcsc.Readers
+	}
+	if o.Callers == nil {
+		o.Callers = peer.Check
 	}
 	if o.Sockets == nil {
 		o.Sockets = Sockets

@@ -31,7 +31,9 @@ type Socket struct {
 // ErrNoSockets says that this system does not reveal who listens.
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
-func (d *doctor) agent(ctx context.Context) []Finding {
+func (d *doctor) agent(ctx context.Context) []Finding { return d.withoutStart(d.agents(ctx)) }
+
+func (d *doctor) agents(ctx context.Context) []Finding {
 	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
 	ports := plain
 	if d.Policy.WSS.Enabled {

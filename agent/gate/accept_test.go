@@ -140,3 +140,20 @@ func TestOwnerWithoutDescriptors(t *testing.T) {
 		})
 	}
 }
+
+// TestOwnerUnknown: where the look-up stops working later, each connection is refused,
+// and each refusal is in the log with its reason.
+func TestOwnerUnknown(t *testing.T) {
+	var log lockedBuffer
+	g := serve(t, setup{logTo: &log, owner: func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
+		return peer.Identity{}, syscall.EPERM
+	}})
+	for n := 1; n <= 2; n++ {
+		if _, response, err := connect(g, http.Header{"Origin": {listedOrigin}}); err == nil || response != nil {
+			t.Errorf("it answers: %v %v", response, err)
+		}
+		if got := strings.Count(log.String(), "reason=peer_unknown"); got != n {
+			t.Errorf("%d refusals in the log of %d:\n%s", got, n, log.String())
+		}
+	}
+}

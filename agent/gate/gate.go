@@ -67,13 +67,13 @@ type Gate struct {
 }
 
 // New takes a port, so that a second agent on the machine takes the next. It
-// fails with peer.ErrUnsupported on a platform whose check of the connecting
-// user is not written yet, and with ErrNoPort.
+// fails with the errors of peer.Check where nobody can tell who connects, and with
+// ErrNoPort.
 func New(o Options) (*Gate, error) {
 	g := &Gate{Options: o, uid: uint32(os.Getuid()), pending: newPending(maxPending)}
 	if g.Owner == nil {
-		if !peer.Supported() {
-			return nil, peer.ErrUnsupported
+		if err := peer.Check(); err != nil {
+			return nil, err
 		}
 		g.Owner = peer.Owner
 	}

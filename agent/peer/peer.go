@@ -1,14 +1,26 @@
 // Package peer finds who owns the other end of a loopback TCP connection.
 //
-// Owner may be called concurrently. It never guesses: what it cannot establish
+// Owner and Check may be called concurrently. They never guess: what they cannot establish
 // with certainty is an error, and callers refuse the connection.
 package peer
 
 import "errors"
 
-// ErrUnsupported says that there is no check for this platform yet; a server
-// must then refuse to serve.
-var ErrUnsupported = errors.New("peer: no check of the connecting user on this platform yet")
+// Why nobody's connection can be checked on this system, as Check reports it; a
+// server must then refuse to serve. Why and Next have their texts.
+var (
+	// ErrUnsupported says that there is no check for this platform yet.
+	ErrUnsupported = errors.New("peer: no check of the connecting user on this platform yet")
+	// ErrForbidden says that a container, a service manager or a security policy
+	// keeps this process from asking the kernel.
+	ErrForbidden = errors.New("peer: cannot check who connects: asking the kernel is forbidden here")
+	// ErrNoSockDiag says that this kernel does not know the question at all.
+	ErrNoSockDiag = errors.New("peer: cannot check who connects: this kernel has no sock_diag")
+	// ErrNoModule says that the kernel lacks the part that knows TCP connections.
+	ErrNoModule = errors.New("peer: cannot check who connects: this kernel has no tcp_diag, or cannot load it")
+	// ErrNoLoopback says that no connection to this machine itself could be made.
+	ErrNoLoopback = errors.New("peer: cannot check who connects: no connection on the loopback addresses")
+)
 
 // Identity is the owner of the connecting socket.
 type Identity struct {

@@ -13,17 +13,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported says whether there is a check for this platform.
-func Supported() bool { return true }
-
 var errNotEstablished = errors.New("peer: the connecting socket is no longer established")
 
 // Owner asks the kernel (sock_diag(7)) for the socket at the other end of an
 // accepted connection: local is the listener's side, remote the peer's. A peer
 // that has closed already is an error, because the kernel would report uid 0.
 func Owner(local, remote netip.AddrPort) (Identity, error) {
+	uid, inode, err := find(local, remote)
+	if err != nil {
+		return Identity{}, err
+	}
+	id := Identity{UID: uid}
+	if int(uid) == os.Getuid() {
+		id.PID, id.Program = holder(inode)
+	}
+	return id, nil
+}
+
+func find(local, remote netip.AddrPort) (uid, inode uint32, err error) {
 	if !local.IsValid() || !remote.IsValid() {
-		return Identity{}, errors.New("peer: not a TCP connection")
+		return 0, 0, errors.New("peer: not a TCP connection")
 	}
 	// The peer's socket, so its source is our remote address.
 	ask := inetDiagRequest{
@@ -36,20 +45,12 @@ func Owner(local, remote netip.AddrPort) (Identity, error) {
 	request.AddData(&ask)
 	messages, err := request.Execute(unix.NETLINK_INET_DIAG, unix.SOCK_DIAG_BY_FAMILY)
 	if err != nil {
-		return Identity{}, fmt.Errorf("peer: sock_diag: %w", err)
+		return 0, 0, fmt.Errorf("peer: sock_diag: %w", err)
 	}
 	if len(messages) != 1 {
-		return Identity{}, fmt.Errorf("peer: %d sockets fit one connection", len(messages))
+		return 0, 0, fmt.Errorf("peer: %d sockets fit one connection", len(messages))
 	}
-	uid, inode, err := ask.match(messages[0])
-	if err != nil {
-		return Identity{}, err
-	}
-	id := Identity{UID: uid}
-	if int(uid) == os.Getuid() {
-		id.PID, id.Program = holder(inode)
-	}
-	return id, nil
+	return ask.match(messages[0])
 }
 
 // inetDiagRequest is struct inet_diag_req_v2 (linux/inet_diag.h).

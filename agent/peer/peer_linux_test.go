@@ -24,6 +24,12 @@ func TestMain(m *testing.M) {
 		c.Close()
 		os.Exit(0)
 	}
+	if os.Getenv(checkRole) != "" {
+		if reason := Reason(Check()); reason != "" {
+			fmt.Println(reason)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

@@ -4,8 +4,8 @@ package peer
 
 import "net/netip"
 
-// Supported says whether there is a check for this platform.
-func Supported() bool { return false }
+// Check fails: this platform has no look-up yet.
+func Check() error { return ErrUnsupported }
 
 // Owner fails: without the check nobody may be let in.
 func Owner(_, _ netip.AddrPort) (Identity, error) { return Identity{}, ErrUnsupported }

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/denied"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
 func TestMain(m *testing.M) {
+	denied.RunRole()
 	runDisplayRole()
 	workstation.Main(m, main)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/denied"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
@@ -22,6 +23,7 @@ const asProgram = "CPX_TEST_AS_PROGRAM"
 // Main runs a package's tests, or main where a person of this package started the
 // test program. main never returns.
 func Main(m *testing.M, main func()) {
+	denied.RunRole()
 	pkcs11.RunChildRole()
 	if os.Getenv(asProgram) != "" {
 		main()

@@ -1,0 +1,37 @@
+package doctor
+
+import (
+	"context"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+)
+
+// callers reports whether this system tells who connects: without it no agent
+// serves.
+func (d *doctor) callers(context.Context) []Finding {
+	err := d.callersErr()
+	if err == nil {
+		return []Finding{{Code: "callers_known", Outcome: Good, Text: d.Text("doctor.callers_known")}}
+	}
+	f := Finding{Code: "callers_failed", Outcome: Problem, Text: peer.Why(err, d.Lang), Next: peer.Next(err, d.Lang)}
+	if reason := peer.Reason(err); reason != "" {
+		f.Code = "callers_" + reason
+	} else {
+		f.Next = d.Text("doctor.report")
+	}
+	return []Finding{f}
+}
+
+// withoutStart takes back the advice to start or to restart an agent that would end
+// at once, because nobody tells who connects.
+func (d *doctor) withoutStart(found []Finding) []Finding {
+	if d.callersErr() == nil {
+		return found
+	}
+	for i := range found {
+		if found[i].Code == "no_agent" || found[i].Code == "agent_deaf" {
+			found[i].Next = ""
+		}
+	}
+	return found
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package denied
+
+// RunRole does nothing here.
+func RunRole() {}
