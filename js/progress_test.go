@@ -50,6 +50,9 @@ func TestStatesOfTheAgent(t *testing.T) {
 // of the reason.
 func TestDetailsOfTheAgent(t *testing.T) {
 	keys := []string{protocol.Fail(protocol.CodeNoReader).Data.Reason + "/" + protocol.DetailNoService}
+	for _, detail := range []string{protocol.DetailNotPKCS11, protocol.DetailMissingDependency, protocol.DetailWrongArchitecture, protocol.DetailNotLoadable} {
+		keys = append(keys, protocol.Fail(protocol.CodeNoModule).Data.Reason+"/"+detail)
+	}
 	for _, reason := range pkcs11.Reasons() {
 		keys = append(keys, protocol.Fail(protocol.CodeNoCertificate).Data.Reason+"/"+string(reason))
 	}

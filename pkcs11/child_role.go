@@ -123,9 +123,7 @@ func (c *child) do(r call, tail []byte) (reply, []byte) {
 func (c *child) open() (reply, []byte) {
 	module, err := openDriver(c.path, c.initString)
 	if err != nil {
-		r := failure(err)
-		r.NotPKCS11 = errors.Is(err, ErrNotPKCS11)
-		return r, nil
+		return loadFailure(err), nil
 	}
 	c.module = module
 	return reply{}, nil

@@ -2,9 +2,6 @@ package pkcs11
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"unsafe"
 
@@ -47,30 +44,13 @@ var libraries = struct {
 	byPath map[string]*library
 }{byPath: map[string]*library{}}
 
-// checkFile recognises what is no module without loading it.
-func checkFile(path string) error {
-	if !filepath.IsAbs(path) {
-		return &Error{Op: "the path of a module must be absolute", Path: path, Kind: ErrNotPKCS11}
-	}
-	file, err := os.Stat(path)
-	if err != nil {
-		kind := ErrNotPKCS11
-		if errors.Is(err, os.ErrNotExist) {
-			kind = ErrNoModule
-		}
-		return fmt.Errorf("%w: %w", &Error{Op: "open", Path: path, Kind: kind}, err)
-	}
-	if !file.Mode().IsRegular() {
-		return &Error{Op: "open: not a file", Path: path, Kind: ErrNotPKCS11}
-	}
-	return nil
-}
-
-// openDriver loads the module into this process. Errors wrap ErrNotPKCS11 where
-// the file is missing or no PKCS#11 library, ErrModuleFailed where it does not
-// initialise.
+// openDriver loads the module into this process. Errors wrap what checkFile, examine
+// and loads find, and ErrModuleFailed where the module does not initialise.
 func openDriver(path, initString string) (driver, error) {
 	if err := checkFile(path); err != nil {
+		return nil, err
+	}
+	if err := examine(path); err != nil {
 		return nil, err
 	}
 	libraries.Lock()
@@ -88,9 +68,14 @@ func openDriver(path, initString string) (driver, error) {
 }
 
 func load(path, initString string) (*library, error) {
+	// The binding throws away why the system does not load a library, and whether
+	// C_GetFunctionList gave a list.
+	if err := loads(path); err != nil {
+		return nil, err
+	}
 	ctx := p11.New(path)
 	if ctx == nil {
-		return nil, &Error{Op: "load: no library, or one without C_GetFunctionList", Path: path, Kind: ErrNotPKCS11}
+		return nil, &Error{Op: "load", Path: path, Kind: ErrNotLoadable}
 	}
 	// The binding passes CKF_OS_LOCKING_OK; with no arguments at all the
 	// vendor's module would not lock.

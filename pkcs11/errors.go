@@ -9,20 +9,24 @@ import (
 
 // What callers decide on. Every error of a card or module wraps one of these.
 var (
-	ErrNoModule      = errors.New("pkcs11: no module works")
-	ErrNotPKCS11     = errors.New("pkcs11: not a PKCS#11 library")
-	ErrModuleFailed  = errors.New("pkcs11: the module failed")
-	ErrPINIncorrect  = errors.New("pkcs11: wrong PIN")
-	ErrPINLocked     = errors.New("pkcs11: PIN locked")
-	ErrPINNotSet     = errors.New("pkcs11: PIN not set")
-	ErrPINLength     = errors.New("pkcs11: PIN of an impossible length, not sent to the card")
-	ErrCardRemoved   = errors.New("pkcs11: card removed")
-	ErrCardChanged   = errors.New("pkcs11: another card than the one chosen")
-	ErrUnsupported   = errors.New("pkcs11: the card offers no mechanism that fits")
-	ErrKeyWithoutPIN = errors.New("pkcs11: the key can be used without a PIN")
-	ErrNoKey         = errors.New("pkcs11: no private key goes with the certificate")
-	ErrNoCardSession = errors.New("pkcs11: there is no session of this card")
-	ErrCancelled     = errors.New("pkcs11: cancelled on the reader")
+	ErrNoModule     = errors.New("pkcs11: no module works")
+	ErrNotPKCS11    = errors.New("pkcs11: not a PKCS#11 library")
+	ErrModuleFailed = errors.New("pkcs11: the module failed")
+	// A module's file that is there and cannot be loaded.
+	ErrMissingDependency = errors.New("pkcs11: the module needs a library that is missing")
+	ErrWrongArchitecture = errors.New("pkcs11: the module is for another kind of computer or program")
+	ErrNotLoadable       = errors.New("pkcs11: the module cannot be loaded")
+	ErrPINIncorrect      = errors.New("pkcs11: wrong PIN")
+	ErrPINLocked         = errors.New("pkcs11: PIN locked")
+	ErrPINNotSet         = errors.New("pkcs11: PIN not set")
+	ErrPINLength         = errors.New("pkcs11: PIN of an impossible length, not sent to the card")
+	ErrCardRemoved       = errors.New("pkcs11: card removed")
+	ErrCardChanged       = errors.New("pkcs11: another card than the one chosen")
+	ErrUnsupported       = errors.New("pkcs11: the card offers no mechanism that fits")
+	ErrKeyWithoutPIN     = errors.New("pkcs11: the key can be used without a PIN")
+	ErrNoKey             = errors.New("pkcs11: no private key goes with the certificate")
+	ErrNoCardSession     = errors.New("pkcs11: there is no session of this card")
+	ErrCancelled         = errors.New("pkcs11: cancelled on the reader")
 )
 
 // Error is a failed call of a module.

@@ -1,6 +1,7 @@
 package pkcs11
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,9 +143,9 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 	}
 	switch {
 	case answer.CKR != 0:
-		return reply{}, nil, wrap(c.Op, r.path, p11.Error(answer.CKR))
-	case answer.NotPKCS11:
-		return reply{}, nil, fmt.Errorf("%w: %s", &Error{Op: "load", Path: r.path, Kind: ErrNotPKCS11}, answer.Failure)
+		return reply{}, nil, wrap(cmp.Or(answer.Op, c.Op), r.path, p11.Error(answer.CKR))
+	case loadKinds[answer.Kind] != nil:
+		return reply{}, nil, &Error{Op: answer.Failure, Path: r.path, Kind: loadKinds[answer.Kind]}
 	case answer.Failure != "":
 		return reply{}, nil, fmt.Errorf("%w: %s", &Error{Op: c.Op, Path: r.path, Kind: ErrModuleFailed}, answer.Failure)
 	}
@@ -164,7 +165,7 @@ func (r *moduleProcess) broken(op string, cause error) error {
 	why := r.why
 	r.mu.Unlock()
 	if why == "" {
-		why = "its process ended (" + r.cmd.ProcessState.String() + ")"
+		why = "its process ended (" + ended(r.cmd.ProcessState) + ")"
 		if !errors.Is(cause, io.EOF) && !errors.Is(cause, os.ErrClosed) {
 			why = cause.Error()
 		}
@@ -178,6 +179,24 @@ func (r *moduleProcess) broken(op string, cause error) error {
 	}
 	return err
 }
+
+// ended says how the process ended. A bad access in the module's code is the Go
+// runtime's to report, and a function that it calls and no library has the loader's:
+// each by an exit status of its own.
+func ended(state *os.ProcessState) string {
+	switch state.ExitCode() {
+	case exitCrashed:
+		return "the module crashed in it, " + state.String()
+	case exitNoSymbol:
+		return "the module calls a function that no library here has, or ended it, " + state.String()
+	}
+	return state.String()
+}
+
+const (
+	exitCrashed  = 2
+	exitNoSymbol = 127
+)
 
 func (r *moduleProcess) Info() (p11.Info, error) {
 	a, _, err := r.do(call{Op: "C_GetInfo"}, nil, r.limits.Other)

@@ -37,7 +37,8 @@ type wireAttr struct {
 type reply struct {
 	CKR       uint           `json:"ckr,omitempty"` // a CKR value, or 0
 	Failure   string         `json:"failure,omitempty"`
-	NotPKCS11 bool           `json:"notPKCS11,omitempty"`
+	Op        string         `json:"op,omitempty"`   // of an opening: the function that failed
+	Kind      string         `json:"kind,omitempty"` // of loadKinds, where the module could not be loaded
 	Info      *p11.Info      `json:"info,omitempty"`
 	SlotInfo  *p11.SlotInfo  `json:"slotInfo,omitempty"`
 	TokenInfo *p11.TokenInfo `json:"tokenInfo,omitempty"`

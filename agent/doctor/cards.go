@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -95,7 +96,7 @@ func (d *doctor) downgrade(found []Finding, chosen state.Certificate, fails bool
 	for i := range found {
 		f := &found[i]
 		switch {
-		case f.Code == "module_failed", f.Code == "module_not_pkcs11":
+		case strings.HasPrefix(f.Code, "module_"): // one that is named in the settings and does nothing is to be mended
 		case fails && f.Subject == reader && f.Code == "certificate_"+chosen.Reason:
 			f.Outcome, f.Next = Problem, d.Text("doctor.chosen_next")
 		case fails && f.Subject == reader && f.Code == chosen.Reason: // the reader's own line
@@ -116,9 +117,20 @@ func (d *doctor) module(m state.Module) Finding {
 	if m.Error == "" {
 		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: d.Text("doctor.module_works", m.Path, prompt.Visible(m.Info))}
 	}
-	f := Finding{Code: "module_failed", Subject: m.Path, Outcome: Problem, Text: d.Text("doctor.module_failed", m.Path, prompt.Visible(m.Error)), Next: d.Text("doctor.module_next")}
-	if m.Reason == "not_pkcs11" {
-		f.Code, f.Next = "module_not_pkcs11", d.Text("doctor.module_other")
+	f := Finding{Code: "module_" + m.Reason, Subject: m.Path, Outcome: Problem}
+	said := prompt.Visible(m.Error)
+	switch m.Reason {
+	case "not_pkcs11":
+		f.Text, f.Next = d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_other")
+	case "missing_dependency":
+		f.Text, f.Next = d.Text("doctor.module_dependency", m.Path, said), d.Text("doctor.module_dependency_next")
+	case "wrong_architecture":
+		f.Text = d.Text("doctor.module_architecture", m.Path, said)
+		f.Next = d.Text("doctor.module_architecture_next", runtime.GOOS+"/"+runtime.GOARCH, strings.Join(pkcs11.KnownPaths(), ", "))
+	case "not_loadable":
+		f.Text, f.Next = d.Text("doctor.module_not_loadable", m.Path, said), d.Text("doctor.module_not_loadable_next")
+	default:
+		f.Code, f.Text, f.Next = "module_failed", d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_next")
 	}
 	return f
 }

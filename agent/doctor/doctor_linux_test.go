@@ -218,6 +218,8 @@ func TestFindings(t *testing.T) {
 		}},
 		{"module_works", Good, nil},
 		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
+		{"module_failed", Problem, module(pkcs11.ErrNoModule)}, {"module_missing_dependency", Problem, module(pkcs11.ErrMissingDependency)},
+		{"module_wrong_architecture", Problem, module(pkcs11.ErrWrongArchitecture)}, {"module_not_loadable", Problem, module(pkcs11.ErrNotLoadable)},
 		{"no_card", Unknown, nil},
 		{"card_unknown", Problem, reader(func(r *state.Reader) { r.Card, r.Unknown = "", true })},
 		{"no_usable_certificate", Problem, withPIN("")},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
@@ -21,6 +22,18 @@ import (
 func TestBadInput(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "module.so")
 	if err := os.WriteFile(text, []byte("not a library\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	real, err := democard.Module()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(real)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(t.TempDir(), "cut.so")
+	if err := os.WriteFile(cut, whole[:len(whole)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -41,6 +54,7 @@ func TestBadInput(t *testing.T) {
 		"key that needs no PIN":       {options: stack.Options{Cards: []string{"technical"}, AutoPIN: script("1234")}, code: 1105, reason: "no_certificate", detail: "key_without_pin"},
 		"no module":                   {options: stack.Options{Modules: []string{"/nonexistent/module.so"}, AutoPIN: script("1234")}, code: 1302, reason: "no_module"},
 		"module that is text":         {options: stack.Options{Modules: []string{text}, AutoPIN: script("1234")}, code: 1302, reason: "no_module", detail: "not_pkcs11"},
+		"module cut short":            {options: stack.Options{Modules: []string{cut}, AutoPIN: script("1234")}, code: 1302, reason: "no_module", detail: "not_loadable"},
 		"no card, the person stops":   {options: stack.Options{Extra: noTokens(t), AutoPIN: map[string]any{"pin": []string{"1234"}, "insert": "cancel"}}, code: 1001, reason: "cancelled"},
 		"PIN of an impossible length": {options: stack.Options{AutoPIN: script("1", "cancel")}, code: 1001, reason: "cancelled", entries: 1},
 	} {
