@@ -8,11 +8,14 @@ type Reason string
 
 // The reasons, in the order of the verifier's checks.
 const (
-	ReasonNonceLength           Reason = "nonce_length"
-	ReasonOriginInvalid         Reason = "origin_invalid"
-	ReasonMalformedToken        Reason = "malformed_token"
-	ReasonUnsupportedFormat     Reason = "unsupported_format"
-	ReasonMalformedCertificate  Reason = "malformed_certificate"
+	ReasonNonceLength          Reason = "nonce_length"
+	ReasonOriginInvalid        Reason = "origin_invalid"
+	ReasonMalformedToken       Reason = "malformed_token"
+	ReasonUnsupportedFormat    Reason = "unsupported_format"
+	ReasonMalformedCertificate Reason = "malformed_certificate"
+	// ReasonUnreadableCertificate is one that has a certificate's form and is not as
+	// the standard has it: the issuer's fault, not that of who sent it.
+	ReasonUnreadableCertificate Reason = "unreadable_certificate"
 	ReasonWrongKeyUsage         Reason = "wrong_key_usage"
 	ReasonWrongExtendedKeyUsage Reason = "wrong_extended_key_usage"
 	ReasonRefusedPolicy         Reason = "refused_policy"

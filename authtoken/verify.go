@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
+	"github.com/cpx-bridge/cpx-bridge/internal/lenientcert"
 	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
@@ -151,7 +152,11 @@ func (t Token) certificate() (*x509.Certificate, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, &Error{ReasonMalformedCertificate, err}
+		reason := ReasonMalformedCertificate
+		if _, form := lenientcert.Read(der); form {
+			reason = ReasonUnreadableCertificate
+		}
+		return nil, &Error{reason, err}
 	}
 	return cert, nil
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lenientcert"
 )
 
 // objects reads the certificates of one token, each for itself: what is wrong with
@@ -128,19 +130,17 @@ func (r *objects) certificate(o p11.ObjectHandle) (c Certificate, is bool, err e
 	if len(der) == 0 {
 		return c, false, nil // a place on the card that nothing was put in
 	}
-	parsed, err := x509.ParseCertificate(der)
-	if err != nil {
+	sum := sha256.Sum256(der)
+	c = Certificate{ID: hex.EncodeToString(sum[:]), Slot: r.slot}
+	if c.X509, err = x509.ParseCertificate(der); err != nil {
 		if r.otherType(o) {
 			return c, false, nil
 		}
-		r.pool.log.Warn("a certificate on the card cannot be read", "module", r.module.path, "error", err)
+		c.X509, c.Reason = r.pool.shown(der, c, err), Unreadable
+	}
+	if c.X509.IsCA {
 		return c, false, nil
 	}
-	if parsed.IsCA {
-		return c, false, nil
-	}
-	sum := sha256.Sum256(parsed.Raw)
-	c = Certificate{ID: hex.EncodeToString(sum[:]), X509: parsed, Slot: r.slot}
 	if c.KeyID, err = r.optional(o, p11.CKA_ID); err != nil {
 		return c, false, err
 	}
@@ -149,8 +149,23 @@ func (r *objects) certificate(o p11.ObjectHandle) (c Certificate, is bool, err e
 		return c, false, err
 	}
 	c.Label = trim(string(label))
-	c.Reason, err = r.pool.reason(r.module.driver, r.session, c)
+	if c.Reason == Usable { // so far
+		c.Reason, err = r.pool.reason(r.module.driver, r.session, c)
+	}
 	return c, err == nil, err
+}
+
+// shown is what of an unreadable certificate can be shown to people. The log has the
+// parser's reason, once for each: cards are read over and over.
+func (p *Pool) shown(der []byte, c Certificate, why error) *x509.Certificate {
+	x, ok := lenientcert.Read(der)
+	if !ok {
+		x = &x509.Certificate{Raw: der}
+	}
+	if _, logged := p.unreadable.LoadOrStore(c.ID, true); !logged && !x.IsCA {
+		p.log.Warn("a certificate on the card cannot be read", "module", c.Slot.Module, "slot", c.Slot.ID, "certificate", c.ID, "error", why)
+	}
+	return x
 }
 
 func (r *objects) attribute(o p11.ObjectHandle, kind uint) ([]byte, error) {

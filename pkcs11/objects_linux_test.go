@@ -2,17 +2,26 @@ package pkcs11
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/badcerts"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/cardobjects"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
 )
@@ -267,5 +276,60 @@ func TestReadingWithAFaultyObject(t *testing.T) {
 	}
 	if s, _ := p.List(t.Context()); len(s.Certificates) != 0 {
 		t.Errorf("%d certificates without a card", len(s.Certificates))
+	}
+}
+
+// A certificate that the standard library refuses is shown with its holder and
+// signs nothing; the log has the parser's reason. It costs no other certificate.
+func TestUnreadableCertificates(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := badcerts.All(testPKI().Intermediate, key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad = append(bad, badcerts.Case{Name: "no certificate at all", DER: []byte("TEST")}, badcerts.Case{Name: "cut off", DER: bad[0].DER[:100]})
+	for _, c := range bad {
+		t.Run(c.Name, func(t *testing.T) {
+			p, _, log := ownCard(t, func(card *cardobjects.Card) error {
+				return card.Put(cardobjects.Certificate{DER: c.DER, ID: []byte{9}, Label: "TEST bad"})
+			})
+			logsIn(t, p)
+			s, err := p.List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum := sha256.Sum256(c.DER)
+			i := slices.IndexFunc(s.Certificates, func(x Certificate) bool { return x.ID == hex.EncodeToString(sum[:]) })
+			if i < 0 {
+				t.Fatalf("it is not shown: %d certificates", len(s.Certificates))
+			}
+			x := s.Certificates[i]
+			if x.Reason != Unreadable || x.X509 == nil || x.Label != "TEST bad" || cps.Parse(x.X509, cps.DemoRules()).DisplayName() != c.Holder {
+				t.Errorf("%+v", x)
+			}
+			asked := 0
+			if _, err := p.Sign(t.Context(), request(x, democard.PIN, &asked)); err == nil || asked > 0 {
+				t.Errorf("asked for a PIN %d times, %v", asked, err)
+			}
+			_, why := x509.ParseCertificate(c.DER)
+			if !strings.Contains(log.String(), strings.ReplaceAll(why.Error(), `"`, `\"`)) {
+				t.Errorf("%v is not in the log: %s", why, log)
+			}
+		})
+	}
+}
+
+// A CA's certificate costs nothing, nor shows, even where it cannot be parsed.
+func TestUnreadableAuthority(t *testing.T) {
+	p, _, log := ownCard(t, func(card *cardobjects.Card) error {
+		der := bytes.Replace(testPKI().Root.Cert.Raw, []byte{0x30, 0x06, 0x01, 0x01, 0xff}, []byte{0x30, 0x06, 0x01, 0x01, 0x01}, 1)
+		return card.Put(cardobjects.Certificate{DER: der, ID: []byte{9}, Label: "TEST CA"})
+	})
+	logsIn(t, p)
+	if s, err := p.List(t.Context()); err != nil || len(s.Certificates) != 2 || log.Len() > 0 {
+		t.Errorf("%d certificates, %v, %s", len(s.Certificates), err, log)
 	}
 }

@@ -19,10 +19,14 @@ const (
 	NotYetValid          Reason = "not_yet_valid"
 	NotForAuthentication Reason = "not_for_authentication"
 	KeyWithoutPIN        Reason = "key_without_pin"
+	// Unreadable is a certificate that cannot be parsed: some issuers make such.
+	Unreadable Reason = "unreadable"
 )
 
 // Reasons are all but Usable, for tests that compare what others say of them.
-func Reasons() []Reason { return []Reason{Expired, NotYetValid, NotForAuthentication, KeyWithoutPIN} }
+func Reasons() []Reason {
+	return []Reason{Expired, NotYetValid, NotForAuthentication, KeyWithoutPIN, Unreadable}
+}
 
 // Slot is a place that can hold a card.
 type Slot struct {
@@ -49,7 +53,9 @@ type Token struct {
 
 // Certificate is one certificate found on a card.
 type Certificate struct {
-	ID     string // lower-case hex SHA-256 of the DER
+	ID string // lower-case hex SHA-256 of the DER
+	// X509 is never nil. Of an Unreadable one it holds Raw and what can be shown to
+	// people, without a key.
 	X509   *x509.Certificate
 	Label  string // for people only: never used to choose
 	KeyID  []byte // CKA_ID

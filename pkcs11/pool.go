@@ -53,6 +53,7 @@ type Pool struct {
 	asking     chan struct{} // questions to PC/SC that wait for an answer
 	observed   observed
 	readings   atomic.Uint64  // so many were made
+	unreadable sync.Map       // the IDs of certificates that the log has named so
 	background sync.WaitGroup // what ends after the call that began it
 
 	mu       sync.Mutex

@@ -179,12 +179,13 @@ func shortened(entries []entry, most int, say texts.Catalogue) []entry {
 // title is the label of a certificate: holder, profession, kind of card, end of
 // validity, and why it cannot be chosen.
 func title(c state.Certificate, lang string, say texts.Catalogue) string {
-	parts := []string{prompt.Safe(c.Holder, maxName)}
+	var parts []string
 	add := func(text string, limit int) {
 		if text != "" {
 			parts = append(parts, prompt.Safe(text, limit))
 		}
 	}
+	add(c.Holder, maxName)
 	add(cps.ProfessionIn(lang, c.Profession), maxName)
 	add(c.Kind, maxShort)
 	switch c.Reason {

@@ -138,7 +138,7 @@ func TestCertificates(t *testing.T) {
 		seen := map[string]bool{}
 		for _, c := range []state.Certificate{
 			held("x"), withReason(held("x"), state.ReasonExpired), withReason(held("x"), state.ReasonNotYetValid), withReason(held("x"), state.ReasonNotForAuthentication),
-			withReason(held("x"), state.ReasonKeyWithoutPIN), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet),
+			withReason(held("x"), state.ReasonKeyWithoutPIN), withReason(held("x"), state.ReasonUnreadable), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet),
 		} {
 			label := title(c, lang, texts.In(lang))
 			if !strings.HasPrefix(label, "TEST_x · "+cps.ProfessionIn(lang, "Médecin")+" · CPS") || seen[label] {

@@ -95,6 +95,9 @@ func certificateState(c pkcs11.Certificate) state.Certificate {
 		x.Card = c.Slot.Token.Label
 	}
 	x.Usable = x.Reason == state.ReasonUsable
+	if x.Holder == "" { // nothing of it can be read
+		x.Holder = c.Label
+	}
 	return x
 }
 

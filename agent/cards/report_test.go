@@ -1,6 +1,8 @@
 package cards
 
 import (
+	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -93,5 +95,25 @@ func TestUpdate(t *testing.T) {
 		if n := pool.Reads() - before; n != step.readings || outdated != step.outdated {
 			t.Errorf("%s: %d readings, outdated %v", step.name, n, outdated)
 		}
+	}
+}
+
+// TestNothingCanBeRead: of a certificate of which nothing can be read, its label and
+// the reason are shown, and no date.
+func TestNothingCanBeRead(t *testing.T) {
+	c, _ := fakes.Certificate(t, 1)
+	c.X509, c.Reason, c.Label = &x509.Certificate{Raw: []byte("TEST")}, pkcs11.Unreadable, "TEST label"
+	s := pkcs11.Snapshot{Slots: []pkcs11.Slot{c.Slot}, Certificates: []pkcs11.Certificate{c}}
+	if fitting := Fitting(s); len(fitting) > 0 || EndsSoon(c) {
+		t.Error("a login would take it")
+	}
+	r := Report(s, nil, ChosenOf(c), pcsc.Event{})
+	for _, lang := range []string{language.French, language.English} {
+		if text := r.Text(lang); !strings.Contains(text, "TEST label") || !strings.Contains(text, "("+state.ReasonText(state.ReasonUnreadable, lang)+")") || strings.Contains(text, "1970") || strings.Contains(text, "0001") {
+			t.Errorf("%s", text)
+		}
+	}
+	if text, err := json.Marshal(r.Certificates); err != nil || strings.Contains(string(text), "notAfter") {
+		t.Errorf("%s %v", text, err)
 	}
 }

@@ -73,11 +73,20 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.Text("doctor.card_usable")})
 	case err != nil, r.Outdated: // another finding says so
 	case has(func(r state.Reader) bool { return r.Card != "" }):
-		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.Text("doctor.no_usable"), Next: d.Text("doctor.no_usable_next")})
+		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.Text("doctor.no_usable"), Next: d.noUsableNext(found)})
 	case !has(func(r state.Reader) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
 		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.Text("doctor.no_card"), Next: d.Text("doctor.insert_card")})
 	}
 	return found
+}
+
+// noUsableNext is what to do where no certificate is usable: what another finding
+// advises, or where none does, another card.
+func (d *doctor) noUsableNext(found []Finding) string {
+	if slices.ContainsFunc(found, func(f Finding) bool { return f.Outcome == Problem && f.Next != "" }) {
+		return d.Text("doctor.no_usable_above")
+	}
+	return d.Text("doctor.no_usable_next")
 }
 
 // unusableChoice is the chosen certificate where it is unusable: the next login fails.
@@ -185,6 +194,9 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	case state.ReasonExpired:
 		f.Outcome, f.Next = Problem, d.Text("doctor.renew_card")
 		how = d.Text("doctor.expired_on", language.Date(c.NotAfter, d.Lang))
+	case state.ReasonUnreadable:
+		f.Outcome, f.Next = Problem, d.Text("doctor.unreadable_next")
+		how = d.Text("doctor.unreadable")
 	case state.ReasonNotYetValid:
 		f.Outcome = Notice
 		how = d.Text("doctor.valid_from", language.Date(c.NotBefore, d.Lang))

@@ -42,6 +42,7 @@ func TestAnotherCard(t *testing.T) {
 		other state.Reader
 	}{
 		"expired":     {"certificate_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
+		"unreadable":  {"certificate_unreadable", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
 		"pin_locked":  {"pin_locked", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINLocked}},
 		"pin_not_set": {"pin_not_set", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINNotSet}},
 	} {

@@ -139,6 +139,7 @@ const (
 	ReasonNotYetValid          = "not_yet_valid"
 	ReasonNotForAuthentication = "not_for_authentication"
 	ReasonKeyWithoutPIN        = "key_without_pin"
+	ReasonUnreadable           = "unreadable"
 	ReasonPINLocked            = "pin_locked"
 	ReasonPINNotSet            = "pin_not_set"
 )
@@ -150,8 +151,8 @@ type Certificate struct {
 	Identifier string    `json:"identifier"`
 	Profession string    `json:"profession,omitempty"` // in French, as the certificate has it
 	Kind       string    `json:"kind,omitempty"`
-	NotBefore  time.Time `json:"notBefore"`
-	NotAfter   time.Time `json:"notAfter"`
+	NotBefore  time.Time `json:"notBefore,omitzero"` // zero where it cannot be read
+	NotAfter   time.Time `json:"notAfter,omitzero"`
 	Card       string    `json:"card"`
 	Usable     bool      `json:"usable"` // by a login, now
 	Reason     string    `json:"reason,omitempty"`

@@ -2,6 +2,7 @@ package state
 
 import (
 	"strings"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/cps"
@@ -164,7 +165,7 @@ func (l *lines) card(r Reader) string {
 
 func (l *lines) details(c Certificate) string {
 	var parts []string
-	for _, part := range []string{c.Kind, cps.ProfessionIn(l.lang, c.Profession), language.Date(c.NotAfter, l.lang), ReasonText(c.Reason, l.lang)} {
+	for _, part := range []string{c.Kind, cps.ProfessionIn(l.lang, c.Profession), dateOf(c.NotAfter, l.lang), ReasonText(c.Reason, l.lang)} {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -177,6 +178,14 @@ func (l *lines) details(c Certificate) string {
 		text += " (" + RenewText(l.lang) + ")"
 	}
 	return text
+}
+
+// dateOf is the day, or nothing where it is not known.
+func dateOf(t time.Time, lang string) string {
+	if t.IsZero() {
+		return ""
+	}
+	return language.Date(t, lang)
 }
 
 // ReasonText says why a certificate is not usable, or that it is.

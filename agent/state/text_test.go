@@ -100,7 +100,7 @@ func TestReasonText(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{"": true}
 		for _, reason := range []string{
-			ReasonUsable, ReasonExpired, ReasonNotYetValid, ReasonNotForAuthentication, ReasonKeyWithoutPIN, ReasonPINLocked, ReasonPINNotSet,
+			ReasonUsable, ReasonExpired, ReasonNotYetValid, ReasonNotForAuthentication, ReasonKeyWithoutPIN, ReasonUnreadable, ReasonPINLocked, ReasonPINNotSet,
 		} {
 			text := ReasonText(reason, lang)
 			if seen[text] {
