@@ -13,6 +13,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
 
@@ -63,7 +64,7 @@ func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.W
 		return err
 	}
 	err = station.Serve(ctx, controlPath(dir), func() {
-		fmt.Fprintf(stdout, "%s (%s), PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, virtual.PIN, station.Socket())
+		fmt.Fprintf(stdout, "%s (%s), card %s, PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, vcard.Serial(card), virtual.PIN, station.Socket())
 	})
 	return errors.Join(err, station.Stop())
 }

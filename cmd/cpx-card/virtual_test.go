@@ -31,7 +31,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func startVirtual(t *testing.T, dir string, args ...string) {
+// startVirtual returns what the command prints at its start.
+func startVirtual(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out := &output{wrote: make(chan struct{}, 1)}
@@ -54,6 +55,9 @@ func startVirtual(t *testing.T, dir string, args ...string) {
 	case <-time.After(30 * time.Second):
 		t.Fatal("no card")
 	}
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	return out.text.String()
 }
 
 // opensc lists the slots that OpenSC's unmodified module sees.
@@ -70,7 +74,7 @@ func opensc(t *testing.T, dir string) string {
 
 func TestVirtual(t *testing.T) {
 	dir := t.TempDir()
-	startVirtual(t, dir)
+	said := startVirtual(t, dir)
 	send := func(want, line string) {
 		t.Helper()
 		out, _ := cpxCard(t, 0, append([]string{"tell", "--dir", dir}, strings.Fields(line)...)...)
@@ -79,9 +83,17 @@ func TestVirtual(t *testing.T) {
 		}
 	}
 	send("card present, 3 tries left, 0 APDUs", "state")
-	if got := opensc(t, dir); !strings.Contains(got, "CPS3v3-TEST") {
-		t.Errorf("OpenSC sees\n%s", got)
+	number := regexp.MustCompile(`card (\d{8}), PIN 1234`).FindStringSubmatch(said)
+	if number == nil {
+		t.Fatalf("no number of the card in %q", said)
 	}
+	seesCard := func(when string) {
+		t.Helper()
+		if got := opensc(t, dir); !strings.Contains(got, "CPS3v3-TEST") || !regexp.MustCompile(`serial num +: +\d*`+number[1]).MatchString(got) {
+			t.Errorf("%s: OpenSC does not see card %s, but\n%s", when, number[1], got)
+		}
+	}
+	seesCard("at the start")
 	out, _ := cpxCard(t, 0, "tell", "--dir", dir, "state")
 	if !regexp.MustCompile(`^card present, 3 tries left, [1-9]\d* APDUs\n$`).MatchString(out) {
 		t.Errorf("OpenSC has read the card, but the state is %q", out)
@@ -92,6 +104,7 @@ func TestVirtual(t *testing.T) {
 		t.Errorf("the card is out, and OpenSC sees\n%s", got)
 	}
 	send("card present, 3 tries left", "insert")
+	seesCard("put back")
 	send("card present, 0 tries left", "lock")
 	if got := opensc(t, dir); !strings.Contains(got, "locked") {
 		t.Errorf("the PIN is locked, and OpenSC sees\n%s", got)

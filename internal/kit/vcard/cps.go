@@ -49,6 +49,7 @@ type file struct {
 
 // cps is what both cards have in common.
 type cps struct {
+	number  string
 	pin     *PIN
 	keys    map[byte]*rsa.PrivateKey // by reference
 	files   map[string]*file         // by full path, in hex
@@ -57,7 +58,7 @@ type cps struct {
 }
 
 func newCPS(c CPSContent, pin *PIN, authRef, signRef byte) (*cps, error) {
-	card := &cps{pin: pin, keys: map[byte]*rsa.PrivateKey{}, files: map[string]*file{}}
+	card := &cps{number: c.Serial, pin: pin, keys: map[byte]*rsa.PrivateKey{}, files: map[string]*file{}}
 	for ref, identity := range map[byte]*Identity{authRef: c.Authentication, signRef: c.Signature} {
 		if identity == nil {
 			continue
@@ -133,7 +134,8 @@ func join(parts ...[]byte) []byte {
 	return out
 }
 
-func (c *cps) PIN() *PIN { return c.pin }
+func (c *cps) PIN() *PIN      { return c.pin }
+func (c *cps) serial() string { return c.number }
 
 func (c *cps) reset() {
 	c.current, c.answer = "3f00", pending{}

@@ -13,7 +13,8 @@ import (
 
 // PIVContent is what a PIV card holds; nil leaves that slot empty.
 type PIVContent struct {
-	// GUID is the card's number, 16 bytes.
+	// GUID is the card's number, 16 bytes, of which the first eight are its serial's
+	// digits.
 	GUID [16]byte
 	// Authentication is slot 9A, usable from the PIN to the card's reset.
 	Authentication *Identity
@@ -26,6 +27,7 @@ type PIVContent struct {
 
 // piv is a PIV card (NIST SP 800-73-4 part 2).
 type piv struct {
+	number   string
 	pin      *PIN
 	slots    map[byte]*Identity
 	objects  map[string][]byte // by tag, in hex
@@ -43,7 +45,7 @@ var pivAID = []byte{0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00, 0x01, 
 
 // NewPIV makes a PIV card. Keys are RSA of 2048 or 3072 bits, P-256 or P-384.
 func NewPIV(c PIVContent, pin *PIN) (Card, error) {
-	card := &piv{pin: pin, slots: map[byte]*Identity{}, objects: map[string][]byte{}}
+	card := &piv{number: string(c.GUID[:8]), pin: pin, slots: map[byte]*Identity{}, objects: map[string][]byte{}}
 	for _, s := range []struct {
 		slot     byte
 		object   string
@@ -72,9 +74,10 @@ func NewPIV(c PIVContent, pin *PIN) (Card, error) {
 	return card, nil
 }
 
-func (*piv) ATR() []byte   { return pivATR }
-func (*piv) Protocol() int { return 1 }
-func (c *piv) PIN() *PIN   { return c.pin }
+func (*piv) ATR() []byte      { return pivATR }
+func (*piv) Protocol() int    { return 1 }
+func (c *piv) PIN() *PIN      { return c.pin }
+func (c *piv) serial() string { return c.number }
 
 func (c *piv) Reset() {
 	c.selected, c.fresh, c.chain, c.answer = false, false, nil, pending{}

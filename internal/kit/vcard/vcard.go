@@ -28,6 +28,14 @@ type Card interface {
 	PIN() *PIN
 }
 
+// Serial returns the number of a card that has one, "" of another.
+func Serial(c Card) string {
+	if numbered, ok := c.(interface{ serial() string }); ok {
+		return numbered.serial()
+	}
+	return ""
+}
+
 // Identity is a key on a card with its certificate.
 type Identity struct {
 	Key  crypto.Signer

@@ -13,6 +13,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,7 +58,8 @@ type CardOptions struct {
 	Tries  int            // by default vcard.DefaultTries
 	// NotAfter is the end of its certificates, by default in three years.
 	NotAfter time.Time
-	// Serial is a CPS card's serial number, eight digits.
+	// Serial is the card's number, eight digits; by default it is made from its keys,
+	// so that a card with other keys has another one.
 	Serial string
 	// WithoutSignature omits the signature certificate, WithoutAuthentication a PIV
 	// card's authentication certificate.
@@ -87,9 +91,6 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	if o.NotAfter.IsZero() {
 		o.NotAfter = time.Now().AddDate(3, 0, 0)
 	}
-	if o.Serial == "" {
-		o.Serial = "00000001"
-	}
 	identity := func(wanted bool, usage demopki.Usage) (*vcard.Identity, error) {
 		if !wanted {
 			return nil, nil
@@ -112,6 +113,11 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Serial == "" {
+		if o.Serial, err = serialOf(authentication, signature, open); err != nil {
+			return nil, err
+		}
+	}
 	pin := vcard.NewPIN(o.PIN, o.Tries)
 	switch content := (vcard.CPSContent{Serial: o.Serial, Authentication: authentication, Signature: signature}); o.Type {
 	case CPS3:
@@ -124,6 +130,23 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	piv := vcard.PIVContent{Authentication: authentication, Signature: signature, CardAuthentication: open}
 	copy(piv.GUID[:], o.Serial+o.Holder.Identifier)
 	return vcard.NewPIV(piv, pin)
+}
+
+// serialOf makes a card's number from its keys. Modules keep what they have read of a
+// card under its number: other keys under the same one would be taken for the old.
+func serialOf(identities ...*vcard.Identity) (string, error) {
+	keys := sha256.New()
+	for _, identity := range identities {
+		if identity == nil {
+			continue
+		}
+		der, err := x509.MarshalPKIXPublicKey(identity.Key.Public())
+		if err != nil {
+			return "", err
+		}
+		keys.Write(der)
+	}
+	return fmt.Sprintf("%08d", binary.BigEndian.Uint64(keys.Sum(nil))%1e8), nil
 }
 
 // Identities makes an authentication and a signature key with their certificates,

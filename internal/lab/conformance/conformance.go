@@ -31,7 +31,8 @@ type cell struct {
 	Source string `toml:"source"`
 }
 
-// expectation is a case's expected outcome, and those of modules that differ.
+// expectation is a case's expected outcome, and those of modules, or groups of them,
+// that differ.
 type expectation struct {
 	cell
 	Except map[string]cell `toml:"except"`
@@ -54,9 +55,11 @@ func expected() (map[string]expectation, error) {
 	return all, nil
 }
 
-func (e expectation) of(module string) cell {
-	if c, ok := e.Except[module]; ok {
-		return c
+func (e expectation) of(m module) cell {
+	for _, name := range append([]string{m.name}, m.groups...) {
+		if c, ok := e.Except[name]; ok {
+			return c
+		}
 	}
 	return e.cell
 }
@@ -96,7 +99,7 @@ func Run(ctx context.Context, dir, only string) ([]Result, []Missing, error) {
 			if err != nil {
 				got = "failed to set up: " + err.Error()
 			}
-			w := want[c.name].of(m.name)
+			w := want[c.name].of(m)
 			results = append(results, Result{c.name, m.name, got, w.Is, w.Source})
 		}
 	}

@@ -52,7 +52,7 @@ func TestModulesAreHere(t *testing.T) {
 }
 
 // The file of expectations has every case and no other, each with a source, and
-// its exceptions name existing modules.
+// its exceptions name existing modules or groups of them.
 func TestExpectations(t *testing.T) {
 	all, err := expected()
 	if err != nil {
@@ -61,6 +61,9 @@ func TestExpectations(t *testing.T) {
 	names := map[string]bool{}
 	for _, m := range modules() {
 		names[m.name] = true
+		for _, group := range m.groups {
+			names[group] = true
+		}
 	}
 	for _, c := range cases {
 		e, ok := all[c.name]
@@ -76,5 +79,21 @@ func TestExpectations(t *testing.T) {
 	}
 	for name := range all {
 		t.Errorf("%s is expected but is not a case", name)
+	}
+}
+
+// Of several exceptions the narrowest holds: the column's own, then its groups in
+// their order, then what holds for all.
+func TestNarrowestExpectation(t *testing.T) {
+	e := expectation{cell{Is: "all"}, map[string]cell{"opensc cps3": {Is: "own"}, "vendor": {Is: "first"}, "cps": {Is: "second"}}}
+	for want, m := range map[string]module{
+		"own":    {name: "opensc cps3", groups: []string{"opensc", "cps"}},
+		"first":  {name: "vendor cps4", groups: []string{"vendor", "cps"}},
+		"second": {name: "another", groups: []string{"opensc", "cps"}},
+		"all":    {name: "softhsm", groups: []string{"software"}},
+	} {
+		if got := e.of(m).Is; got != want {
+			t.Errorf("%s: %s, want %s", m.name, got, want)
+		}
 	}
 }

@@ -24,6 +24,9 @@ import (
 // module is one column of the table.
 type module struct {
 	name string
+	// groups are the columns and the kinds of column whose expectations hold for this
+	// one too, the narrowest first.
+	groups []string
 	// file is the module's, searched in the system's library folders; pack is the
 	// Debian package that contains it.
 	file, pack string
@@ -68,22 +71,23 @@ func find(file string) string {
 const openSC = "opensc-pkcs11.so"
 
 func modules() []module {
+	software := []string{"software"} // tokens that are files
 	list := []module{
-		{name: "softhsm", file: "", pack: "softhsm2", open: softHSM},
-		{name: "opensc cps3", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.CPS3, "", virtual.PIN)},
-		{name: "opensc piv", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIV, "", virtual.PIN)},
-		{name: "opensc piv p256", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP256, "", virtual.PIN)},
-		{name: "opensc piv p384", file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP384, "", virtual.PIN)},
-		{name: "ykcs11 piv", file: "libykcs11.so.2", pack: "ykcs11", open: onStation("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it requires six characters or more
-		{name: "nss", file: "libsoftokn3.so", pack: "libnss3", open: nss},
-		{name: "opencryptoki", open: opencryptoki, why: opencryptokiMissing},
+		{name: "softhsm", groups: software, file: "", pack: "softhsm2", open: softHSM},
+		{name: "opensc cps3", groups: []string{"opensc", "cps"}, file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.CPS3, "", virtual.PIN)},
+		{name: "opensc piv", groups: []string{"opensc", "piv"}, file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIV, "", virtual.PIN)},
+		{name: "opensc piv p256", groups: []string{"opensc", "piv"}, file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP256, "", virtual.PIN)},
+		{name: "opensc piv p384", groups: []string{"opensc", "piv"}, file: openSC, pack: "opensc-pkcs11", open: onStation(openSC, virtual.PIVP384, "", virtual.PIN)},
+		{name: "ykcs11 piv", groups: []string{"piv"}, file: "libykcs11.so.2", pack: "ykcs11", open: onStation("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it requires six characters or more
+		{name: "nss", groups: software, file: "libsoftokn3.so", pack: "libnss3", open: nss},
+		{name: "opencryptoki", groups: software, open: opencryptoki, why: opencryptokiMissing},
 	}
 	vendor := os.Getenv(vendorVariable)
 	if vendor == "" {
 		vendor = "/opt/santesocial/CPS/lib/libcps3_pkcs11_lux.so"
 	}
-	return append(list, module{name: "vendor cps3", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS3, "", virtual.PIN)},
-		module{name: "vendor cps4", file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS4, "", virtual.PIN)})
+	return append(list, module{name: "vendor cps3", groups: []string{"vendor", "cps"}, file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS3, "", virtual.PIN)},
+		module{name: "vendor cps4", groups: []string{"vendor", "cps"}, file: vendor, pack: "the vendor's Cryptolib CPS, or name its module in " + vendorVariable, open: onStation(vendor, virtual.CPS4, "", virtual.PIN)})
 }
 
 // lab is a card with a pool on the module under test.
@@ -181,7 +185,7 @@ func (l *lab) another() (vcard.Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	return virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: l.kind, Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
+	return virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: l.kind, Holder: demopki.NewHolder("CPS", 2)})
 }
 
 func softHSM(ctx context.Context, dir string, n needs) (*lab, error) {

@@ -61,7 +61,7 @@ func faults() []fault {
 		}},
 		{"card swapped in the PIN dialog", onReader, idlePerson, []string{"card_removed", "card_changed"}, 0, func(w *world) string {
 			mine := w.station.Card()
-			other, err := virtual.NewCard(w.pki.Intermediate, virtual.CardOptions{Holder: demopki.NewHolder("CPS", 2), Serial: "00000002"})
+			other, err := virtual.NewCard(w.pki.Intermediate, virtual.CardOptions{Holder: demopki.NewHolder("CPS", 2)})
 			if err != nil {
 				return err.Error()
 			}
