@@ -12,6 +12,8 @@ var (
 	ErrNoModule     = errors.New("pkcs11: no module works")
 	ErrNotPKCS11    = errors.New("pkcs11: not a PKCS#11 library")
 	ErrModuleFailed = errors.New("pkcs11: the module failed")
+	// ErrModuleHangs comes with ErrModuleFailed: a call did not return in time.
+	ErrModuleHangs = errors.New("pkcs11: the module hangs")
 	// A module's file that is there and cannot be loaded.
 	ErrMissingDependency = errors.New("pkcs11: the module needs a library that is missing")
 	ErrWrongArchitecture = errors.New("pkcs11: the module is for another kind of computer or program")

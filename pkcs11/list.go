@@ -33,7 +33,7 @@ func (p *Pool) readOnBasis(m *module, b basis) *reading {
 		return &reading{err: err}
 	}
 	r := p.readSlots(m, b)
-	if m.driver.Gone() && !errors.Is(r.err, errLimit) {
+	if m.driver.Gone() && !errors.Is(r.err, ErrModuleHangs) {
 		// A process that ended, perhaps before this reading began. A reading sends
 		// nothing that counts, so it may be made again, once.
 		p.setAside(m)
@@ -97,6 +97,9 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 			unread = unread || !all
 		}
 		if m.driver.Gone() {
+			if err == nil {
+				_, err = m.driver.Info() // how it ended
+			}
 			return &reading{err: errors.Join(&Error{Op: "the module's process ended during a reading", Path: m.path, Kind: ErrModuleFailed}, err)}
 		}
 		if err != nil {

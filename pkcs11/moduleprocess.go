@@ -49,8 +49,14 @@ type moduleProcess struct {
 	why  string // why it was ended, when we did it
 }
 
-// startModuleProcess starts this program again in the role of the module's process.
+// startModuleProcess is startModule for a module that is waited for.
 func startModuleProcess(path, initString string, limits Limits) (driver, error) {
+	return startModule(context.Background(), path, initString, limits)
+}
+
+// startModule starts this program again in the role of the module's process. When
+// opening ends before the module is open, that process is ended.
+func startModule(opening context.Context, path, initString string, limits Limits) (driver, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -74,6 +80,8 @@ func startModuleProcess(path, initString string, limits Limits) (driver, error) 
 		_ = cmd.Wait()
 		close(r.ended)
 	}()
+	stop := context.AfterFunc(opening, func() { r.kill("it was given up") })
+	defer stop()
 	if _, _, err := r.do(call{Op: "open"}, nil, limits.Card); err != nil {
 		r.kill("")
 		return nil, err
@@ -127,7 +135,11 @@ func (r *moduleProcess) Close() error {
 // so is one that answers nonsense: its module has run wild in it.
 func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []byte, error) {
 	if r.Gone() {
-		return reply{}, nil, &Error{Op: c.Op + ": the module's process has ended", Path: r.path, Kind: ErrModuleFailed}
+		ended := &Error{Op: c.Op + ": the module's process has ended", Path: r.path, Kind: ErrModuleFailed}
+		if strings.HasPrefix(r.reason(), limitPassed) {
+			return reply{}, nil, moduleHangs(ended)
+		}
+		return reply{}, nil, ended
 	}
 	c.Limit = limit.Milliseconds()
 	timer := time.AfterFunc(limit, func() { r.kill(fmt.Sprintf("%s %s, its process was ended", limitPassed, limit)) })
@@ -155,24 +167,28 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 // limitPassed is why a process was ended whose module did not answer in time.
 const limitPassed = "no answer in"
 
-var errLimit = errors.New("pkcs11: the limit of a call passed")
+// reason is why we ended the process, where we did.
+func (r *moduleProcess) reason() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.why
+}
 
 // broken says how the process ended.
 func (r *moduleProcess) broken(op string, cause error) error {
 	r.kill("")
 	<-r.ended
-	r.mu.Lock()
-	why := r.why
-	r.mu.Unlock()
+	why := r.reason()
 	if why == "" {
 		why = "its process ended (" + ended(r.cmd.ProcessState) + ")"
 		if !errors.Is(cause, io.EOF) && !errors.Is(cause, os.ErrClosed) {
 			why = cause.Error()
 		}
 	}
-	err := error(&Error{Op: op + ": " + why, Path: r.path, Kind: ErrModuleFailed})
+	ended := &Error{Op: op + ": " + why, Path: r.path, Kind: ErrModuleFailed}
+	err := error(ended)
 	if strings.HasPrefix(why, limitPassed) {
-		err = errors.Join(err, errLimit)
+		err = moduleHangs(ended)
 	}
 	if op == "C_Login" {
 		err = errors.Join(err, ErrOutcomeUnknown)

@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -27,6 +29,9 @@ type Options struct {
 	// TriesAfter is how long the person has been asked for a PIN when the token is
 	// read again, to show how many tries there are now; default 300 ms.
 	TriesAfter time.Duration
+	// Opened is called when a module that readings did not wait for is open, or does
+	// not open: the cards are to be read anew. It must not wait.
+	Opened func()
 }
 
 // ModuleState is a configured module and how it does.
@@ -34,13 +39,16 @@ type ModuleState struct {
 	Path string
 	Err  error  // why it does not work, or nil
 	Info string // manufacturer, description, version
+	// Opening is set while it is being opened, and nothing is known of it.
+	Opening bool
 }
 
 // Pool owns the modules. Its methods may be called concurrently.
 type Pool struct {
 	log     *slog.Logger
 	now     func() time.Time
-	open    func(path string) (driver, error)
+	open    func(ctx context.Context, path string) (driver, error)
+	opened  func()
 	modules []*module
 	// resetCard resets the card in the reader of that name.
 	resetCard func(description string) error
@@ -50,6 +58,11 @@ type Pool struct {
 	slept      func() time.Duration
 	triesAfter time.Duration
 	pcscLimit  time.Duration
+	// hangsAfter is how long a module may take to open before it is said to hang.
+	hangsAfter time.Duration
+	stages     broadcast.Signal // an opening is in a later stage
+	life       context.Context  // until the pool is closed
+	end        context.CancelFunc
 	asking     chan struct{} // questions to PC/SC that wait for an answer
 	observed   observed
 	readings   atomic.Uint64  // so many were made
@@ -75,27 +88,37 @@ type module struct {
 	failures    int    // in a row
 	opened      time.Time
 	retry       time.Time
+	hungOn      basis // what PC/SC had said when it was found to hang
 	cardSession *cardSession
 
 	mu            sync.Mutex
 	reading       *reading // the last, or nil
+	opening       *opening // that runs, or nil
 	state         ModuleState
 	cardSessionOf string // its certificate, for who must not wait
 }
 
 // Open opens the modules, each in a process of its own: see RunChildRole. A
 // module that does not work is no error: Modules says so, and each List tries
-// it again.
+// it again. One that opens slowly or hangs is waited for a while, and opened behind
+// the scenes.
 func Open(ctx context.Context, o Options) (*Pool, error) {
 	limits := o.Limits
 	if limits == (Limits{}) {
 		limits = DefaultLimits()
 	}
-	return open(ctx, o, func(path string) (driver, error) { return startModuleProcess(path, o.InitStrings[path], limits) })
+	return openWith(ctx, o, limits.Other, func(ctx context.Context, path string) (driver, error) {
+		return startModule(ctx, path, o.InitStrings[path], limits)
+	})
 }
 
+// open is Open with drivers that do not hang.
 func open(ctx context.Context, o Options, driverOf func(string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, resetCard: pcsc.ResetCard, readerState: pcsc.State, slept: sleptFor, triesAfter: o.TriesAfter,
+	return openWith(ctx, o, DefaultLimits().Other, func(_ context.Context, path string) (driver, error) { return driverOf(path) })
+}
+
+func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf func(context.Context, string) (driver, error)) (*Pool, error) {
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, opened: o.Opened, hangsAfter: hangsAfter, resetCard: pcsc.ResetCard, readerState: pcsc.State, slept: sleptFor, triesAfter: o.TriesAfter,
 		pcscLimit: pcscLimit, asking: make(chan struct{}, pcscPending)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -103,6 +126,10 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 	if p.now == nil {
 		p.now = time.Now
 	}
+	if p.opened == nil {
+		p.opened = func() {}
+	}
+	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	if p.triesAfter == 0 {
 		p.triesAfter = defaultTriesAfter
 	}
@@ -113,7 +140,7 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 	for _, path := range paths {
 		p.modules = append(p.modules, &module{path: path, lease: make(chan struct{}, 1), state: ModuleState{Path: path}})
 	}
-	err := p.each(ctx, p.modules, func(m *module) { _ = p.ready(m) })
+	_, _, err := p.attend(ctx, p.modules, func(m *module) *reading { _ = p.ready(m); return nil }, func(attended) {}, func() bool { return true })
 	return p, err
 }
 
@@ -209,7 +236,7 @@ func (m *module) failed(now time.Time) {
 }
 
 // worked forgets the failures.
-func (m *module) worked() { m.failures, m.retry = 0, time.Time{} }
+func (m *module) worked() { m.failures, m.retry, m.hungOn = 0, time.Time{}, basis{} }
 
 // ready opens the module where it is not open. With the lease held.
 func (p *Pool) ready(m *module) error {
@@ -219,18 +246,25 @@ func (p *Pool) ready(m *module) error {
 	m.mu.Lock()
 	before := m.state.Err
 	m.mu.Unlock()
-	if p.now().Before(m.retry) {
-		return &Error{Op: "the module's process ended, and is started again later", Path: m.path, Kind: ErrModuleFailed}
+	if p.now().Before(m.retry) && !p.readersChangedSince(m) {
+		e := &Error{Op: "the module's process ended, and is started again later", Path: m.path, Kind: ErrModuleFailed}
+		if errors.Is(before, ErrModuleHangs) {
+			return fmt.Errorf("%w: %w", e, before)
+		}
+		return e
 	}
-	opened, err := p.open(m.path)
-	info := ""
+	b := p.basis()
+	opened, info, err := p.openModule(m)
 	if err == nil {
 		m.driver, m.opened = opened, p.now()
-		info = describe(opened)
 		p.log.Info("module opened", "path", m.path, "info", info)
 	} else {
 		if errors.Is(err, ErrModuleFailed) {
 			m.failed(p.now())
+		}
+		if errors.Is(err, ErrModuleHangs) {
+			// A pause at once: each try may cost its caller the whole limit.
+			m.retry, m.hungOn = p.now().Add(p.hangsAfter), b
 		}
 		if before == nil {
 			p.log.Warn("module does not work", "path", m.path, "error", err)
@@ -242,21 +276,26 @@ func (p *Pool) ready(m *module) error {
 	return err
 }
 
-func describe(d driver) string {
+// readersChangedSince reports that a reader or the service came or went since the
+// module was found to hang: it may be what it waited for. With the lease held.
+func (p *Pool) readersChangedSince(m *module) bool {
+	now := p.basis()
+	return m.hungOn.known && now.known && !m.hungOn.same(now)
+}
+
+func describe(d driver) (string, error) {
 	info, err := d.Info()
 	if err != nil {
-		return ""
+		return "", err
 	}
-	return trim(info.ManufacturerID) + ", " + trim(info.LibraryDescription) + ", Cryptoki " + version(info.CryptokiVersion)
+	return trim(info.ManufacturerID) + ", " + trim(info.LibraryDescription) + ", Cryptoki " + version(info.CryptokiVersion), nil
 }
 
 // Modules never waits for a module.
 func (p *Pool) Modules() []ModuleState {
 	states := make([]ModuleState, len(p.modules))
 	for i, m := range p.modules {
-		m.mu.Lock()
-		states[i] = m.state
-		m.mu.Unlock()
+		states[i] = p.stateNow(m)
 	}
 	return states
 }
@@ -270,8 +309,12 @@ func (p *Pool) Snapshot() (Snapshot, bool) {
 
 // Restart closes the modules, after what runs in them, and lets the next reading
 // open them anew: after a restart of the PC/SC service the vendor's module
-// knows no reader until it is initialised again.
+// knows no reader until it is initialised again. One that is being opened is opened
+// anew too: it may wait for what is gone.
 func (p *Pool) Restart(ctx context.Context) error {
+	for _, m := range p.modules {
+		m.abortOpening()
+	}
 	return p.each(ctx, p.modules, func(m *module) {
 		if m.driver != nil {
 			p.lock(m)
@@ -297,6 +340,7 @@ func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.end() // an opening that hangs
 	errs := make(chan error, len(p.modules))
 	for _, m := range p.modules {
 		go func() {

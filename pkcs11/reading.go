@@ -168,15 +168,7 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 				outdated = append(outdated, m)
 			}
 		}
-		err = p.each(context.WithoutCancel(ctx), outdated, func(m *module) {
-			i := slices.Index(p.modules, m)
-			if readings[i] = usable(m); readings[i] == nil { // another caller may have read it meanwhile
-				readings[i] = p.read(m)
-			}
-		})
-		if err == nil {
-			err = p.publish(readings)
-		}
+		err = p.readModules(context.WithoutCancel(ctx), outdated, usable, readings)
 	}()
 	select {
 	case <-done:
@@ -185,6 +177,39 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 	case <-ctx.Done():
 		return Snapshot{}, context.Cause(ctx)
 	}
+}
+
+// readModules reads those modules, and publishes all readings. One that does not
+// open is said to hang, and hides no card of the others.
+func (p *Pool) readModules(ctx context.Context, outdated []*module, usable func(*module) *reading, readings []*reading) error {
+	read := func(m *module) *reading {
+		if r := usable(m); r != nil { // another caller may have read it meanwhile
+			return r
+		}
+		return p.read(m)
+	}
+	note := func(a attended) { readings[slices.Index(p.modules, a.module)] = a.reading }
+	overdue, rest, err := p.attend(ctx, outdated, read, note, func() bool { return slices.ContainsFunc(readings, (*reading).hasCard) })
+	if err != nil {
+		return err
+	}
+	for _, m := range overdue {
+		note(attended{module: m, reading: &reading{err: p.hanging(m)}})
+	}
+	if len(overdue) > 0 {
+		p.later(func() {
+			for range overdue {
+				<-rest
+			}
+			p.opened()
+		})
+	}
+	return p.publish(readings)
+}
+
+// hasCard reports whether the module showed a card that it knows.
+func (r *reading) hasCard() bool {
+	return r != nil && r.err == nil && slices.ContainsFunc(r.slots, func(s Slot) bool { return s.Token != nil })
 }
 
 // publish makes the readings of all modules the snapshot; where a module was read

@@ -78,7 +78,7 @@ func (r *readers) report(read pkcs11.Snapshot, modules []pkcs11.ModuleState, cho
 }
 
 func moduleState(m pkcs11.ModuleState) state.Module {
-	x := state.Module{Path: m.Path, Info: m.Info}
+	x := state.Module{Path: m.Path, Info: m.Info, Opening: m.Opening}
 	if m.Err != nil {
 		x.Error, x.Reason = m.Err.Error(), reasonOf(m.Err)
 	}

@@ -82,7 +82,7 @@ func (s *invocation) readAlone(ctx context.Context, choice *cards.Choice, w io.W
 	var now pcsc.Event
 	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Modules, Limits: pkcs11.Limits(s.Limits), Logger: s.readingLog(w)})
 	if err != nil {
-		return cards.Report(pkcs11.Snapshot{}, nil, cards.Chosen{}, now), err
+		return cards.Report(pkcs11.Snapshot{}, pool.Modules(), cards.Chosen{}, now), errors.Join(err, pool.Close())
 	}
 	defer pool.Close()
 	snapshot, err := pool.List(ctx)

@@ -40,7 +40,13 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	r, err := d.Cards(ctx)
 	overdue := Finding{Code: "cards_late", Outcome: Unknown, Text: r.NotCurrent(d.Lang), Next: d.Text("doctor.ask_again")}
 	if r.Reading {
-		return []Finding{overdue}
+		var found []Finding
+		for _, m := range r.Modules { // one may keep the reading from its end
+			if m.Opening || m.Error != "" {
+				found = append(found, d.module(m))
+			}
+		}
+		return append(found, overdue)
 	}
 	if len(r.Modules) == 0 {
 		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPaths(), ", "))
@@ -123,7 +129,10 @@ func (d *doctor) anyReader(ctx context.Context) bool {
 }
 
 func (d *doctor) module(m state.Module) Finding {
-	if m.Error == "" {
+	switch {
+	case m.Opening:
+		return Finding{Code: "module_opening", Subject: m.Path, Outcome: Unknown, Text: d.Text("doctor.module_opening", m.Path), Next: d.Text("doctor.ask_again")}
+	case m.Error == "":
 		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: d.Text("doctor.module_works", m.Path, prompt.Visible(m.Info))}
 	}
 	f := Finding{Code: "module_" + m.Reason, Subject: m.Path, Outcome: Problem}
@@ -131,6 +140,8 @@ func (d *doctor) module(m state.Module) Finding {
 	switch m.Reason {
 	case "not_pkcs11":
 		f.Text, f.Next = d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_other")
+	case "hanging":
+		f.Text, f.Next = d.Text("doctor.module_hanging", m.Path, said), d.Text("doctor.module_hanging_next")
 	case "missing_dependency":
 		f.Text, f.Next = d.Text("doctor.module_dependency", m.Path, said), d.Text("doctor.module_dependency_next")
 	case "wrong_architecture":

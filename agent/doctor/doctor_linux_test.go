@@ -218,6 +218,17 @@ func TestFindings(t *testing.T) {
 		}},
 		{"module_works", Good, nil},
 		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
+		{"module_hanging", Problem, module(pkcs11.ErrModuleHangs)},
+		{"module_hanging", Problem, func(o *Options) { // and keeps the first reading from its end
+			o.Cards = func(context.Context) (state.Cards, error) {
+				return state.Cards{Reading: true, Modules: []state.Module{{Path: "/opt/test.so", Error: "TEST", Reason: "hanging"}}}, nil
+			}
+		}},
+		{"module_opening", Unknown, func(o *Options) {
+			o.Cards = func(context.Context) (state.Cards, error) {
+				return state.Cards{Reading: true, Modules: []state.Module{{Path: "/opt/test.so", Opening: true}}}, nil
+			}
+		}},
 		{"module_failed", Problem, module(pkcs11.ErrNoModule)}, {"module_missing_dependency", Problem, module(pkcs11.ErrMissingDependency)},
 		{"module_wrong_architecture", Problem, module(pkcs11.ErrWrongArchitecture)}, {"module_not_loadable", Problem, module(pkcs11.ErrNotLoadable)},
 		{"no_card", Unknown, nil},

@@ -39,6 +39,8 @@ const (
 	DetailNoService = "no_service"
 	// DetailNotPKCS11 goes with CodeNoModule where the file is no PKCS#11 module.
 	DetailNotPKCS11 = "not_pkcs11"
+	// DetailHanging goes with CodeModuleFailed where the module does not answer.
+	DetailHanging = "hanging"
 	// These go with CodeNoModule where the module is there: a library that it needs is
 	// not, it is another kind of computer's or program's, the system does not load it.
 	DetailMissingDependency = "missing_dependency"

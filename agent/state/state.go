@@ -104,6 +104,8 @@ type Module struct {
 	Info   string `json:"info,omitempty"`
 	Error  string `json:"error,omitempty"`  // what the system or the module said, as in the log
 	Reason string `json:"reason,omitempty"` // of protocol.Reasons or a detail, where there is an error
+	// Opening is set while it is being opened, and nothing else is known of it.
+	Opening bool `json:"opening,omitempty"`
 }
 
 // PIN is what a card says of its PIN, the worst of it.

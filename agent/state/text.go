@@ -1,6 +1,7 @@
 package state
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -69,7 +70,10 @@ func (l *lines) modules(c Cards) {
 }
 
 func (l *lines) module(m Module) string {
-	if m.Error == "" {
+	switch {
+	case m.Opening:
+		return l.Text("state.opening")
+	case m.Error == "":
 		return m.Info
 	}
 	what, ok := l.Code("state.module", m.Reason)
@@ -120,10 +124,14 @@ func (c Cards) NotCurrent(lang string) string {
 	return ""
 }
 
-// Text is readers and certificates in words: what `cpx-agent certs` prints.
+// Text is readers and certificates in words: what `cpx-agent certs` prints. Modules
+// are named where one does not work: a card may be missing because of it.
 func (c Cards) Text(lang string) string {
 	l := newLines(lang)
 	l.cards(c)
+	if slices.ContainsFunc(c.Modules, func(m Module) bool { return m.Opening || m.Error != "" }) {
+		l.modules(c)
+	}
 	return l.b.String()
 }
 

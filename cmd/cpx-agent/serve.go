@@ -26,7 +26,13 @@ func serve(ctx context.Context, s command.Start) error {
 	go func() { defer close(socketEnded); socket.Serve(ctx) }()
 	defer func() { cancel(); <-socketEnded }()
 
-	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log})
+	opened := make(chan struct{}, 1)
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log, Opened: func() {
+		select {
+		case opened <- struct{}{}:
+		default: // the one that waits serves for both
+		}
+	}})
 	if err != nil {
 		return err
 	}
@@ -39,6 +45,16 @@ func serve(ctx context.Context, s command.Start) error {
 	if err != nil {
 		return err
 	}
+	go func() {
+		for {
+			select {
+			case <-opened:
+				server.Refresh(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	socket.Ready(remote.Methods(ctx, server, func(ctx context.Context) bool {
 		if !asksNobody(ctx) {
 			return false

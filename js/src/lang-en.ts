@@ -35,6 +35,7 @@ export const texts: Language["texts"] = {
   "pin_incorrect.one": ["The PIN was incorrect.", "Only one try is left before the card locks. If in doubt, do not try again and ask for help."],
   pin_not_set: ["This card’s PIN has not been set yet.", "Activate your card first, as the letter that came with it explains."],
   module_failed: ["The card’s software did not answer properly.", "Remove the card, put it back, then try again. " + support],
+  "module_failed.hanging": ["The card’s software does not answer.", "Close the other programs that use the card, unplug the reader and plug it in again, then try again. If that does not help, restart the computer. " + support],
   no_module: ["The card’s software is not installed on this computer.", supportHint],
   "no_module.not_pkcs11": ["The file set as the card’s software is none.", "Tell your IT support: the agent’s setting “modules” must be mended."],
   "no_module.missing_dependency": ["The card’s software on this computer lacks a component.", "Tell your IT support: “cpx-agent doctor” names what is missing."],

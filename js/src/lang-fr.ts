@@ -35,6 +35,7 @@ export const texts: Language["texts"] = {
   "pin_incorrect.one": ["Le code porteur saisi est incorrect.", "Il ne reste qu’un essai avant que la carte se bloque. En cas de doute, ne recommencez pas et demandez de l’aide."],
   pin_not_set: ["Le code porteur de cette carte n’a pas encore été défini.", "Activez d’abord votre carte en suivant le courrier qui l’accompagne."],
   module_failed: ["Le logiciel de la carte n’a pas répondu correctement.", "Retirez la carte, remettez-la, puis recommencez. " + support],
+  "module_failed.hanging": ["Le logiciel de la carte ne répond pas.", "Fermez les autres programmes qui utilisent la carte, débranchez puis rebranchez le lecteur, puis recommencez. Si rien n’y fait, redémarrez le poste. " + support],
   no_module: ["Le logiciel de la carte n’est pas installé sur ce poste.", supportHint],
   "no_module.not_pkcs11": ["Le fichier réglé comme logiciel de la carte n’en est pas un.", "Prévenez votre support informatique : le réglage « modules » de l’agent est à corriger."],
   "no_module.missing_dependency": ["Il manque un composant au logiciel de la carte de ce poste.", "Prévenez votre support informatique : « cpx-agent doctor » nomme ce qui manque."],

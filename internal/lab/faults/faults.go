@@ -146,6 +146,17 @@ func faults() []fault {
 			}))
 		}},
 	}
+	list = append(list, fault{"module hangs while it is opened, and is said to", inModule, nil, []string{"module_failed hanging"}, 0, func(w *world) string {
+		if err := w.module.Fail("C_Initialize", "hang"); err != nil {
+			return err.Error()
+		}
+		w.killModule()
+		got := w.detailed()
+		if err := w.module.Heal(); err != nil {
+			return err.Error()
+		}
+		return got
+	}})
 	for _, function := range faultmodule.Functions() {
 		list = append(list, inCall("crash", function), inCall("hang", function))
 	}

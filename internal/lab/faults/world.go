@@ -163,12 +163,15 @@ func (w *world) killModule() {
 }
 
 // page is a page's socket.
-type page struct{ socket *websocket.Conn }
+type page struct {
+	socket *websocket.Conn
+	detail string // of the last error
+}
 
 func (w *world) page() (*page, error) {
 	d := websocket.Dialer{Subprotocols: []string{"cpx.v1"}, HandshakeTimeout: patience}
 	socket, _, err := d.Dial("ws://"+w.stack.AgentAddress()+"/v1", http.Header{"Origin": {w.stack.Origin}})
-	return &page{socket}, err
+	return &page{socket: socket}, err
 }
 
 // authenticate asks for a token, and calls at's functions at their progress states.
@@ -188,7 +191,9 @@ func (p *page) authenticate(at map[string]func()) string {
 			Method string
 			Params struct{ State string }
 			Result struct{ Format string }
-			Error  *struct{ Data struct{ Reason string } }
+			Error  *struct {
+				Data struct{ Reason, Detail string }
+			}
 		}
 		switch err := p.socket.ReadJSON(&m); {
 		case err != nil && strings.Contains(err.Error(), "timeout"):
@@ -202,6 +207,7 @@ func (p *page) authenticate(at map[string]func()) string {
 			}
 		case m.Method != "":
 		case m.Error != nil:
+			p.detail = m.Error.Data.Detail
 			return m.Error.Data.Reason
 		case m.Result.Format == "web-eid:1.0":
 			return "ok"
@@ -219,6 +225,16 @@ func (w *world) login(at map[string]func()) string {
 	}
 	defer p.socket.Close()
 	return p.authenticate(at)
+}
+
+// detailed is login, with the detail of the error.
+func (w *world) detailed() string {
+	p, err := w.page()
+	if err != nil {
+		return "no agent: " + err.Error()
+	}
+	defer p.socket.Close()
+	return strings.TrimSpace(p.authenticate(nil) + " " + p.detail)
 }
 
 // recovered logs in once more. It allows for the agent's pause before it restarts a
