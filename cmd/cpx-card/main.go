@@ -26,7 +26,7 @@ const usage = `Usage: cpx-card COMMAND [OPTIONS]
   demo  --dir DIR [--card NAME]... [--all]   make demonstration cards in SoftHSM tokens under DIR
   renew --dir DIR --card NAME [--new-ca]     new keys and certificates, same identifier
   list  --dir DIR                            the cards of DIR
-  virtual --dir DIR [--type TYPE] [--kind KIND] [--pinpad]
+  virtual --dir DIR [--type TYPE] [--kind KIND] [--pinpad] [--contactless]
                                              a virtual card on a virtual reader, until Ctrl-C
   tell  --dir DIR WORDS                      to the virtual card of DIR; tell help says which
   version
@@ -34,6 +34,8 @@ const usage = `Usage: cpx-card COMMAND [OPTIONS]
 A program uses the cards with SOFTHSM2_CONF=DIR/softhsm2.conf, and the virtual
 card, through OpenSC's module, with PCSCLITE_CSOCK_NAME=DIR/pcscd.
 Types: cps3 (the default), cps4, piv, piv-p256, piv-p384. Kinds: CPS, CPF, CPE, CPA.
+--contactless lays a cps3 on a contactless reader: it shows its technical key only,
+with which nobody logs in.
 `
 
 func main() {
@@ -71,6 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&v.kindOfCard, "type", "", "")
 	set.StringVar(&v.kind, "kind", "CPS", "")
 	set.BoolVar(&v.pinPad, "pinpad", false, "")
+	set.BoolVar(&v.contactless, "contactless", false, "")
 	if err := set.Parse(args[1:]); err != nil {
 		return misused(err.Error())
 	}

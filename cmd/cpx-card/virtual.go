@@ -20,6 +20,7 @@ import (
 type virtualOptions struct {
 	kindOfCard, kind string
 	pinPad           bool
+	contactless      bool
 }
 
 var errUnknownKind = errors.New("no such kind of card")
@@ -46,9 +47,15 @@ func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.W
 		return err
 	}
 	holder := demopki.NewHolder(o.kind, 1)
-	card, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: o.kindOfCard, Holder: holder})
+	card, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: o.kindOfCard, Holder: holder, Contactless: o.contactless})
 	if err != nil {
 		return err
+	}
+	conf := filepath.Join(dir, "opensc.conf")
+	if o.contactless {
+		if err := os.WriteFile(conf, []byte(virtual.OpenSCConfiguration), 0o600); err != nil {
+			return err
+		}
 	}
 	if _, err := virtual.Send(controlPath(dir), "state"); err == nil {
 		return fmt.Errorf("a virtual card runs in %s already", dir)
@@ -64,7 +71,11 @@ func serveVirtual(ctx context.Context, dir string, o virtualOptions, stdout io.W
 		return err
 	}
 	err = station.Serve(ctx, controlPath(dir), func() {
-		fmt.Fprintf(stdout, "%s (%s), card %s, PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, vcard.Serial(card), virtual.PIN, station.Socket())
+		said := fmt.Sprintf("%s (%s), card %s, PIN %s\nPCSCLITE_CSOCK_NAME=%s\n", strings.TrimSpace(holder.GivenName+" "+holder.Surname), holder.Identifier, vcard.Serial(card), virtual.PIN, station.Socket())
+		if o.contactless {
+			said += "OPENSC_CONF=" + conf + "\n"
+		}
+		fmt.Fprint(stdout, said)
 	})
 	return errors.Join(err, station.Stop())
 }

@@ -63,8 +63,18 @@ func startVirtual(t *testing.T, dir string, args ...string) string {
 // opensc lists the slots that OpenSC's unmodified module sees.
 func opensc(t *testing.T, dir string) string {
 	t.Helper()
-	cmd := exec.Command("pkcs11-tool", "--module", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so", "--list-slots")
+	return openscTool(t, dir, "--list-slots")
+}
+
+// openscTool runs OpenSC's own program on its module, with the folder's reader and,
+// where there is one, its configuration.
+func openscTool(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("pkcs11-tool", append([]string{"--module", "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"}, args...)...)
 	cmd.Env = append(os.Environ(), "PCSCLITE_CSOCK_NAME="+filepath.Join(dir, "pcscd"))
+	if conf := filepath.Join(dir, "opensc.conf"); exists(conf) {
+		cmd.Env = append(cmd.Env, "OPENSC_CONF="+conf)
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -103,6 +113,15 @@ func TestVirtual(t *testing.T) {
 	if got := opensc(t, dir); strings.Contains(got, "CPS3v3-TEST") {
 		t.Errorf("the card is out, and OpenSC sees\n%s", got)
 	}
+	send("badge present", "insert badge")
+	if got := opensc(t, dir); !strings.Contains(got, "not recognized") {
+		t.Errorf("a badge is in the reader, and OpenSC sees\n%s", got)
+	}
+	send("reader unplugged", "unplug")
+	send("badge present", "plug")
+	send("card present, 3 tries left", "insert card")
+	seesCard("in the badge's place")
+	send("no card", "remove")
 	send("card present, 3 tries left", "insert")
 	seesCard("put back")
 	send("card present, 0 tries left", "lock")
@@ -115,7 +134,7 @@ func TestVirtual(t *testing.T) {
 	send("card present, 3 tries left", "delay 1ms")
 	send("service stopped", "stop")
 	send("card present, 3 tries left", "start")
-	for _, bad := range []string{"fly", "delay", "delay soon", "delay -1s", "insert now", "type 1234", "cancel"} {
+	for _, bad := range []string{"fly", "delay", "delay soon", "delay -1s", "insert now", "insert card now", "type 1234", "cancel"} {
 		if _, errs := cpxCard(t, 1, append([]string{"tell", "--dir", dir}, strings.Fields(bad)...)...); !strings.HasPrefix(errs, "cpx-card: ") {
 			t.Errorf("%s: %q", bad, errs)
 		}
@@ -141,9 +160,47 @@ func TestVirtualTypes(t *testing.T) {
 	}
 }
 
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// A CPS on a contactless reader shows its technical key, which signs without a PIN.
+// OpenSC knows the card with the configuration that the command writes.
+func TestContactless(t *testing.T) {
+	dir := t.TempDir()
+	said := startVirtual(t, dir, "--contactless")
+	conf := filepath.Join(dir, "opensc.conf")
+	if !strings.Contains(said, "OPENSC_CONF="+conf+"\n") {
+		t.Errorf("it says %q", said)
+	}
+	slots := opensc(t, dir)
+	if !strings.Contains(slots, "CPS3v3_CL-TEST") || strings.Contains(slots, "login required") {
+		t.Errorf("OpenSC sees\n%s", slots)
+	}
+	objects := openscTool(t, dir, "--list-objects")
+	if !strings.Contains(objects, "CPS_PRIV_TECH_AUT") || strings.Count(objects, "Private Key Object") != 1 {
+		t.Errorf("OpenSC sees\n%s", objects)
+	}
+	text, signed := filepath.Join(dir, "text"), filepath.Join(dir, "signed")
+	if err := os.WriteFile(text, []byte("TEST"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	openscTool(t, dir, "--sign", "--mechanism", "RSA-PKCS", "--id", "03", "--input-file", text, "--output-file", signed)
+	if signature, err := os.ReadFile(signed); err != nil || len(signature) != 256 {
+		t.Errorf("a signature of %d bytes, %v", len(signature), err)
+	}
+	if err := os.Remove(conf); err != nil {
+		t.Fatal(err)
+	}
+	if got := opensc(t, dir); !strings.Contains(got, "not recognized") {
+		t.Errorf("without the configuration OpenSC sees\n%s", got)
+	}
+}
+
 func TestVirtualMisused(t *testing.T) {
 	dir := t.TempDir()
-	for _, args := range [][]string{{"virtual"}, {"virtual", "--dir", dir, "--type", "x"}, {"virtual", "--dir", dir, "--kind", "x"}, {"virtual", "--dir", dir, "more"}, {"tell"}} {
+	for _, args := range [][]string{{"virtual"}, {"virtual", "--dir", dir, "--type", "x"}, {"virtual", "--dir", dir, "--kind", "x"}, {"virtual", "--dir", dir, "--contactless", "--type", "piv"}, {"virtual", "--dir", dir, "more"}, {"tell"}} {
 		cpxCard(t, 2, args...)
 	}
 	if _, errs := cpxCard(t, 1, "tell", "--dir", dir, "insert"); !strings.Contains(errs, "no virtual card runs there") {

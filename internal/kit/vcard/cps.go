@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// CPSContent is what a CPS3 or a CPS4 holds. Both keys are RSA of 2048 bits.
+// CPSContent is what a CPS3 or a CPS4 holds. Its keys are RSA of 2048 bits.
 type CPSContent struct {
 	// Serial is the card's number, eight digits. The vendor's module shows it, and
 	// caches by it.
@@ -19,6 +19,7 @@ type CPSContent struct {
 	Label          string // the token's, like CPS3v3-2900995261
 	Authentication *Identity
 	Signature      *Identity
+	Technical      *Identity // its key needs no PIN; only a contactless card shows it
 }
 
 // The files and references of a CPS card. Those marked "own choice" are ours, and
@@ -31,6 +32,9 @@ const (
 	cpsSignID         = 1              // own choice
 	cpsAuthRef        = 0x82           // own choice, CPS3
 	cpsSignRef        = 0x81           // own choice, CPS3
+	cpsTechnicalFile  = cpsDF + "d10c" // own choice
+	cpsTechnicalID    = 3              // own choice
+	cpsTechnicalRef   = 0x83           // own choice
 	cps4AuthRef       = 0x20
 	cpsMaxRead        = 0xE7
 	cpsKeyBits        = 2048
@@ -59,7 +63,7 @@ type cps struct {
 
 func newCPS(c CPSContent, pin *PIN, authRef, signRef byte) (*cps, error) {
 	card := &cps{number: c.Serial, pin: pin, keys: map[byte]*rsa.PrivateKey{}, files: map[string]*file{}}
-	for ref, identity := range map[byte]*Identity{authRef: c.Authentication, signRef: c.Signature} {
+	for ref, identity := range map[byte]*Identity{authRef: c.Authentication, signRef: c.Signature, cpsTechnicalRef: c.Technical} {
 		if identity == nil {
 			continue
 		}
@@ -106,8 +110,12 @@ func (c *cps) pkcs15(content CPSContent, put func(path string, sfi byte, data []
 	put(cpsDF+"5031", 0, join(tlv(0xA8, path(cpsDF+"7001")), tlv(0xA0, path(cpsDF+"7002")), tlv(0xA4, path(cpsDF+"7005")), tlv(0xA7, path(cpsDF+"7006"))))
 	algorithm := tlv(0x30, integer(1), integer(algorithmRSAPKCS1), []byte{0x05, 0}, []byte{0x03, 2, 4, 0x50}, integer(2))
 	put(cpsDF+"5032", 0, tlv(0x30, integer(0), text(cpsTokenMaker), tlv(0x80, []byte(content.Label)), []byte{0x03, 2, 4, 0x10}, tlv(0xA2, algorithm)))
-	put(cpsDF+"7001", 0, tlv(0x30, tlv(0x30, text("Code porteur"), []byte{0x03, 2, 6, 0xC0}, octet(1)), tlv(0x30, octet(1)),
-		tlv(0xA1, tlv(0x30, []byte{0x03, 2, 3, 0x08}, []byte{0x0A, 1, 1}, integer(MinPIN), integer(MaxPIN), integer(MaxPIN), []byte{0x80, 1, 1}, octet(0xFF), path("3f00")))))
+	pin := tlv(0x30, tlv(0x30, text("Code porteur"), []byte{0x03, 2, 6, 0xC0}, octet(1)), tlv(0x30, octet(1)),
+		tlv(0xA1, tlv(0x30, []byte{0x03, 2, 3, 0x08}, []byte{0x0A, 1, 1}, integer(MinPIN), integer(MaxPIN), integer(MaxPIN), []byte{0x80, 1, 1}, octet(0xFF), path("3f00"))))
+	if content.Authentication == nil && content.Signature == nil {
+		pin = []byte{} // nothing here needs it
+	}
+	put(cpsDF+"7001", 0, pin)
 
 	var keys, certs []byte
 	add := func(identity *Identity, label, certLabel string, id, ref byte, usage []byte, certFile string) {
@@ -121,6 +129,12 @@ func (c *cps) pkcs15(content CPSContent, put func(path string, sfi byte, data []
 	}
 	add(content.Signature, "CPS_PRIV_SIG", "Certificat de Signature CPS", cpsSignID, signRef, []byte{0x03, 3, 6, 0x20, 0x40}, cpsSignCertFile)
 	add(content.Authentication, "CPS_PRIV_AUT", "Certificat d'Authentification CPS", cpsAuthID, authRef, []byte{0x03, 2, 2, 0x64}, cpsAuthCertFile)
+	if technical := content.Technical; technical != nil {
+		keys = append(keys, tlv(0x30, tlv(0x30, text("CPS_PRIV_TECH_AUT")),
+			tlv(0x30, octet(cpsTechnicalID), []byte{0x03, 2, 2, 0x64}, integer(cpsTechnicalRef)), tlv(0xA1, tlv(0x30, path(cpsDF), integer(cpsKeyBits))))...)
+		certs = append(certs, tlv(0x30, tlv(0x30, text("Certificat Technique CPS")), tlv(0x30, octet(cpsTechnicalID)), tlv(0xA1, tlv(0x30, path(cpsTechnicalFile))))...)
+		put(cpsTechnicalFile, 0, technical.Cert.Raw)
+	}
 	put(cpsDF+"7002", 0, keys)
 	put(cpsDF+"7005", 0, certs)
 	put(cpsDF+"7006", 0, []byte{})

@@ -7,13 +7,20 @@ import (
 	"encoding"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"fmt"
 )
 
-var cps3ATR = []byte{0x3B, 0xAC, 0x00, 0x40, 0x2A, 0x00, 0x12, 0x25, 0x00, 0x64, 0x80, 0x00, 0x03, 0x10, 0x00, 0x90, 0x00}
+var (
+	cps3ATR        = []byte{0x3B, 0xAC, 0x00, 0x40, 0x2A, 0x00, 0x12, 0x25, 0x00, 0x64, 0x80, 0x00, 0x03, 0x10, 0x00, 0x90, 0x00}
+	contactlessATR = []byte{0x3B, 0x8F, 0x80, 0x01, 0x00, 0x31, 0xB8, 0x64, 0x04, 0xB0, 0xEC, 0xC1, 0x73, 0x94, 0x01, 0x80, 0x82, 0x90, 0x00, 0x0E}
+)
 
-// cps3 is a CPS3 on its contacts, an IAS ECC card that speaks T=0.
+// cps3 is a CPS3, an IAS ECC card: on its contacts, where it speaks T=0, or laid on
+// a contactless reader.
 type cps3 struct {
 	*cps
+	contactless      bool
 	authRef, signRef byte
 	algorithm        byte
 	digest           []byte // of the last hash command
@@ -31,8 +38,35 @@ func NewCPS3(c CPSContent, pin *PIN) (Card, error) {
 	return card, nil
 }
 
-func (*cps3) ATR() []byte   { return cps3ATR }
-func (*cps3) Protocol() int { return 0 }
+// NewContactlessCPS3 makes a CPS3 that is laid on a contactless reader: it shows its
+// technical key only, which needs no PIN. A technical identity is required.
+func NewContactlessCPS3(c CPSContent, pin *PIN) (Card, error) {
+	if c.Technical == nil {
+		return nil, errors.New("vcard: a contactless CPS3 shows its technical key")
+	}
+	c.Authentication, c.Signature = nil, nil
+	common, err := newCPS(c, pin, cpsAuthRef, cpsSignRef)
+	if err != nil {
+		return nil, err
+	}
+	card := &cps3{cps: common, contactless: true}
+	card.reset()
+	return card, nil
+}
+
+func (c *cps3) ATR() []byte {
+	if c.contactless {
+		return contactlessATR
+	}
+	return cps3ATR
+}
+
+func (c *cps3) Protocol() int {
+	if c.contactless {
+		return 1
+	}
+	return 0
+}
 
 func (c *cps3) Reset() {
 	c.reset()
@@ -68,8 +102,14 @@ func (c *cps3) Transmit(raw []byte) []byte {
 	return swUnknownINS.bytes()
 }
 
-// later answers as in T=0: the data is fetched with GET RESPONSE.
-func (c *cps) later(answer []byte) []byte { return c.answer.start(answer, 0) }
+// later answers a command that has data and wants some: in T=0 the answer is fetched
+// with GET RESPONSE.
+func (c *cps3) later(cmd command, answer []byte) []byte {
+	if c.Protocol() == 0 {
+		cmd.le = 0
+	}
+	return c.answer.start(answer, cmd.le)
+}
 
 func (c *cps3) selectAny(cmd command) []byte {
 	switch cmd.p1 {
@@ -89,9 +129,9 @@ func (c *cps3) selectAny(cmd command) []byte {
 	case 0x0C:
 		return swOK.bytes()
 	case 0x04:
-		return c.later(c.control(0x62))
+		return c.later(cmd, c.control(0x62))
 	}
-	return c.later(c.control(0x6F))
+	return c.later(cmd, c.control(0x6F))
 }
 
 // getData answers a request for a security data object: 4D{70{tag{part}}}.
@@ -106,7 +146,7 @@ func (c *cps3) getData(cmd command) []byte {
 	// The inner lengths are the answer's and not the request's, so the request is
 	// compared as it is: object, then part.
 	object, part := hex.EncodeToString(list[:3]), list[4:]
-	pin, key := object == "bf8101", object == "bf9002" || object == "bf9001"
+	pin, key := object == "bf8101", c.hasKeyObject(object)
 	var value []byte
 	switch {
 	case pin && bytes.HasPrefix(part, []byte{0xA0}):
@@ -122,7 +162,18 @@ func (c *cps3) getData(cmd command) []byte {
 	default:
 		return swWrongData.bytes()
 	}
-	return c.later(tlv(0x70, tlv(binaryTag(list[:3]), value)))
+	return c.later(cmd, tlv(0x70, tlv(binaryTag(list[:3]), value)))
+}
+
+// hasKeyObject reports whether the card holds the key of a security data object: its
+// number is the key's reference without the highest bit.
+func (c *cps3) hasKeyObject(object string) bool {
+	for ref := range c.keys {
+		if object == fmt.Sprintf("bf90%02x", ref&^0x80) {
+			return true
+		}
+	}
+	return false
 }
 
 func binaryTag(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]) }
@@ -176,9 +227,9 @@ const maxDigestInfo = cpsKeyBits/8 - 11
 func (c *cps3) authenticate(cmd command) []byte {
 	key := c.keys[c.authRef]
 	switch {
-	case key == nil || c.authRef != cpsAuthRef:
+	case key == nil || c.authRef == cpsSignRef:
 		return swConditions.bytes()
-	case !c.pin.Verified():
+	case c.authRef == cpsAuthRef && !c.pin.Verified():
 		return swNotAllowed.bytes()
 	case len(cmd.data) == 0 || len(cmd.data) > maxDigestInfo:
 		return swWrongLength.bytes()
@@ -187,7 +238,7 @@ func (c *cps3) authenticate(cmd command) []byte {
 	if err != nil {
 		return swFailed.bytes()
 	}
-	return c.later(signed)
+	return c.later(cmd, signed)
 }
 
 // perform is PERFORM SECURITY OPERATION: hash, and sign what was hashed.
@@ -224,7 +275,7 @@ func (c *cps3) perform(cmd command) []byte {
 	if err != nil {
 		return swFailed.bytes()
 	}
-	return c.later(signed)
+	return c.later(cmd, signed)
 }
 
 // finishHash completes a SHA-256 that the host has begun: 90{state, bits} 80{the

@@ -8,13 +8,15 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
 // Commands describes the commands of Do, as help for people.
-const Commands = `  insert, remove       the card
+const Commands = `  insert, remove       the card; insert card is the same as insert
+  insert badge         another card, which no module recognises
   plug, unplug         the reader, with its card
   stop, start          the PC/SC service
   delay DURATION       the card's time for each command, such as 25ms; 0 for none
@@ -37,8 +39,11 @@ func (s *Station) Do(line string) (string, error) {
 	if len(command) == 0 {
 		return "", fmt.Errorf("%w; there are:\n%s", ErrUnknownCommand, Commands)
 	}
+	if command[0] == "insert" && len(command) == 1 {
+		command = append(command, "card")
+	}
 	wanted := 1
-	if command[0] == "delay" || command[0] == "type" {
+	if slices.Contains([]string{"insert", "delay", "type"}, command[0]) {
 		wanted = 2
 	}
 	if len(command) != wanted {
@@ -56,7 +61,7 @@ func (s *Station) Do(line string) (string, error) {
 func (s *Station) do(command []string) error {
 	switch command[0] {
 	case "insert":
-		s.Insert()
+		return s.insertNamed(command[1])
 	case "remove":
 		s.Remove()
 	case "plug":
@@ -82,6 +87,18 @@ func (s *Station) do(command []string) error {
 	case "state":
 	default:
 		return fmt.Errorf("%w: %q; there are:\n%s", ErrUnknownCommand, command[0], Commands)
+	}
+	return nil
+}
+
+func (s *Station) insertNamed(what string) error {
+	switch what {
+	case "card":
+		s.Insert()
+	case "badge":
+		s.InsertBadge()
+	default:
+		return fmt.Errorf("%q is neither card nor badge", what)
 	}
 	return nil
 }
@@ -112,8 +129,10 @@ func (s *Station) State() string {
 		return "service stopped"
 	case s.reader == nil:
 		return "reader unplugged"
-	case !s.in:
+	case s.inside == nil:
 		return "no card"
+	case s.inside != s.card:
+		return "badge present"
 	}
 	return fmt.Sprintf("card present, %d tries left", s.card.PIN().TriesLeft())
 }

@@ -64,6 +64,8 @@ type CardOptions struct {
 	// WithoutSignature omits the signature certificate, WithoutAuthentication a PIV
 	// card's authentication certificate.
 	WithoutSignature, WithoutAuthentication bool
+	// Contactless lays a CPS3 on a contactless reader: its technical key only.
+	Contactless bool
 	// CardAuthentication adds to a PIV card a key that needs no PIN.
 	CardAuthentication bool
 	// SignatureForLogin puts an authentication certificate in a PIV card's slot 9C,
@@ -78,6 +80,12 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	}
 	if !slices.Contains(Types(), o.Type) {
 		return nil, fmt.Errorf("%w: %q; there are %s", ErrUnknownType, o.Type, strings.Join(Types(), ", "))
+	}
+	if o.Contactless {
+		if o.Type != CPS3 {
+			return nil, fmt.Errorf("%w: a contactless %s", ErrUnknownType, o.Type)
+		}
+		o.WithoutAuthentication, o.WithoutSignature = true, true
 	}
 	if o.Holder == (demopki.Holder{}) {
 		o.Holder = demopki.NewHolder("CPS", 1)
@@ -109,7 +117,7 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 	if err != nil {
 		return nil, err
 	}
-	open, err := identity(o.CardAuthentication, demopki.Technical)
+	open, err := identity(o.CardAuthentication || o.Contactless, demopki.Technical)
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +127,14 @@ func NewCard(a *demopki.Authority, o CardOptions) (vcard.Card, error) {
 		}
 	}
 	pin := vcard.NewPIN(o.PIN, o.Tries)
-	switch content := (vcard.CPSContent{Serial: o.Serial, Authentication: authentication, Signature: signature}); o.Type {
-	case CPS3:
+	switch content := (vcard.CPSContent{Serial: o.Serial, Authentication: authentication, Signature: signature, Technical: open}); {
+	case o.Contactless:
+		content.Label = o.Holder.Kind + "3v3_CL-TEST" + o.Serial
+		return vcard.NewContactlessCPS3(content, pin)
+	case o.Type == CPS3:
 		content.Label = o.Holder.Kind + "3v3-TEST" + o.Serial
 		return vcard.NewCPS3(content, pin)
-	case CPS4:
+	case o.Type == CPS4:
 		content.Label = o.Holder.Kind + "4v1-TEST" + o.Serial
 		return vcard.NewCPS4(content, pin)
 	}
@@ -203,7 +214,7 @@ type Station struct {
 	service *vreader.Service // nil while the service is stopped
 	reader  *vreader.Reader  // nil while it is unplugged
 	card    vcard.Card
-	in      bool
+	inside  vcard.Card // the card or another in the reader, nil for none
 	delay   time.Duration
 }
 
@@ -217,7 +228,7 @@ type StationOptions struct {
 
 // NewStation starts serving a reader with the card in it, until Stop.
 func NewStation(o StationOptions) (*Station, error) {
-	s := &Station{name: o.Reader, pinPad: o.PINPad, path: o.Socket, card: o.Card, in: o.Card != nil}
+	s := &Station{name: o.Reader, pinPad: o.PINPad, path: o.Socket, card: o.Card, inside: o.Card}
 	if s.name == "" {
 		s.name = ReaderName
 	}
@@ -245,8 +256,8 @@ func (s *Station) plug() error {
 	}
 	s.reader = r
 	s.slow()
-	if s.in {
-		r.Insert(s.card)
+	if s.inside != nil {
+		r.Insert(s.inside)
 	}
 	return nil
 }
@@ -295,20 +306,28 @@ func (s *Station) Put(card vcard.Card) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.card = card
-	s.insert()
+	s.insert(card)
 }
 
-// Insert inserts the card in the reader.
+// Insert inserts the card in the reader, in the place of another one.
 func (s *Station) Insert() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.insert()
+	s.insert(s.card)
 }
 
-func (s *Station) insert() {
-	s.in = true
+// InsertBadge puts a badge, which no module recognises, in the reader. The station's
+// card lies beside it.
+func (s *Station) InsertBadge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.insert(vcard.NewBadge())
+}
+
+func (s *Station) insert(card vcard.Card) {
+	s.inside = card
 	if s.reader != nil {
-		s.reader.Insert(s.card)
+		s.reader.Insert(card)
 	}
 }
 
@@ -316,7 +335,7 @@ func (s *Station) insert() {
 func (s *Station) Remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.in = false
+	s.inside = nil
 	if s.reader != nil {
 		s.reader.Remove()
 	}

@@ -118,14 +118,17 @@ func (l *lab) close() error {
 var testPKI = sync.OnceValues(func() (*demopki.PKI, error) { return demopki.New(time.Now()) })
 
 // socket is shared by the whole process, because the client library reads its name
-// once.
+// once. Beside it stands OpenSC's configuration, which knows a contactless CPS3.
 var socket = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "cpx")
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "pcscd")
-	return path, os.Setenv("PCSCLITE_CSOCK_NAME", path)
+	path, conf := filepath.Join(dir, "pcscd"), filepath.Join(dir, "opensc.conf")
+	return path, errors.Join(
+		os.WriteFile(conf, []byte(virtual.OpenSCConfiguration), 0o600),
+		os.Setenv("OPENSC_CONF", conf), os.Setenv("PCSCLITE_CSOCK_NAME", path),
+	)
 })
 
 // onStation makes labs with a virtual card on a virtual reader.
@@ -149,8 +152,10 @@ func onStation(file, kind, reader, pin string) func(context.Context, string, nee
 			l.lacks = "no key of a CPS card has CKA_ALWAYS_AUTHENTICATE"
 		case n.open && piv:
 			o.WithoutAuthentication, o.WithoutSignature, o.CardAuthentication = true, true, true
+		case n.open && kind == virtual.CPS3:
+			o.Contactless = true
 		case n.open:
-			l.lacks = "the virtual CPS card has its contact keys only, and all want the PIN"
+			l.lacks = "the virtual CPS4 has its contact keys only, and all want the PIN"
 		}
 		if l.card, err = virtual.NewCard(pki.Intermediate, o); err != nil {
 			return nil, err
