@@ -115,7 +115,7 @@ func TestTries(t *testing.T) {
 // A CPS4 as public sources describe it: the module pads and chains.
 func TestCPS4(t *testing.T) {
 	c, ids := card(t, "cps4")
-	if got := hex.EncodeToString(c.ATR()); got != "3b9b188001001225006480040100109044" || c.Protocol() != 1 {
+	if got := hex.EncodeToString(c.ATR()); got != "3b9b188001001225006480040100009044" || c.Protocol() != 1 {
 		t.Errorf("ATR %s, T=%d", got, c.Protocol())
 	}
 	if _, status := send(t, c, "01a4040c08 8025000001ff0100"); status != "9000" {
@@ -130,18 +130,8 @@ func TestCPS4(t *testing.T) {
 		t.Errorf("certificate: %x %s", cert, status)
 	}
 
-	block := append([]byte{0, 1}, make([]byte, 254)...)
-	for i := 2; i < 204; i++ {
-		block[i] = 0xFF
-	}
 	sum := sha256.Sum256([]byte("TEST"))
-	prefix, err := hex.DecodeString("3031300d060960864801650304020105000420")
-	if err != nil {
-		t.Fatal(err)
-	}
-	copy(block[205:], prefix)
-	copy(block[224:], sum[:])
-	first, last := "112a8086ff"+hex.EncodeToString(block[:255]), "012a808601"+hex.EncodeToString(block[255:])+"00"
+	first, last := chained(t, sum[:])
 	if _, status := send(t, c, "012241b803830120", first, last); status != "6982" {
 		t.Errorf("without the PIN: %s", status)
 	}
@@ -162,6 +152,61 @@ func TestCPS4(t *testing.T) {
 	}
 	if _, status := send(t, c, "00a4040c08 8025000001ff0100"); status != "6e00" {
 		t.Errorf("class 00: %s", status)
+	}
+}
+
+// chained is the two commands that let a CPS4 sign a SHA-256: the module pads it
+// (PKCS #1 v1.5, type 1) and sends the block in two parts.
+func chained(t *testing.T, digest []byte) (first, last string) {
+	t.Helper()
+	block := append([]byte{0, 1}, make([]byte, 254)...)
+	for i := 2; i < 204; i++ {
+		block[i] = 0xFF
+	}
+	prefix, err := hex.DecodeString("3031300d060960864801650304020105000420")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(block[205:], prefix)
+	copy(block[224:], digest)
+	return "112a8086ff" + hex.EncodeToString(block[:255]), "012a808601" + hex.EncodeToString(block[255:]) + "00"
+}
+
+// A whole login on a CPS4, in the commands and the order of the vendor's module: what
+// the card is, its files, the PIN's tries, the PIN, a signature, the tries once more.
+func TestCPS4Login(t *testing.T) {
+	c, ids := card(t, "cps4")
+	sum := sha256.Sum256([]byte("TEST login"))
+	first, last := chained(t, sum[:])
+	for _, step := range []struct{ command, data, status string }{
+		{"01a4040c08 8025000001ff0100", "", "9000"},
+		{"01a4080002 2f00 00", "6f", "9000"}, {"01b0000004", "61", "9000"},
+		{"01a4080002 d003 00", "6f", "9000"}, {"01b000000c", "5a0a802500000112345678", "9000"},
+		{"01a4080002 d010 00", "", "6a82"}, // no activation, which is allowed
+		{"01a4080004 00015031 00", "6f", "9000"}, {"01a4080004 00015032 00", "6f", "9000"},
+		{"01a4080004 00017001 00", "6f", "9000"}, {"01a4080004 00017002 00", "6f", "9000"},
+		{"01a4080004 00017005 00", "6f", "9000"}, {"01a4080004 0001d10a 00", "6f", "9000"},
+		{"01b00000e7", hex.EncodeToString(ids[0].Cert.Raw[:0xE7]), "9000"},
+		{"01200001", "", "63c3"}, // no data: how many tries are left
+		{"01a4000002 3f00", "", "9000"},
+		{"0120000104 31323334", "", "9000"},
+		{"012241b803 830120", "", "9000"}, {first, "", "9000"},
+	} {
+		data, status := send(t, c, step.command)
+		if got := hex.EncodeToString(data); status != step.status || !strings.HasPrefix(got, step.data) || step.data == "" && got != "" {
+			t.Fatalf("%s: %s %s, want %s… %s", step.command, got, status, step.data, step.status)
+		}
+	}
+	data, status := send(t, c, last)
+	if err := rsa.VerifyPKCS1v15(ids[0].Cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, sum[:], whole(t, c, "01", data, status)); err != nil {
+		t.Error(err)
+	}
+	if _, status := send(t, c, "01200001"); status != "9000" {
+		t.Errorf("after the PIN the card says %s", status)
+	}
+	c.Reset()
+	if _, status := send(t, c, "01200001"); status != "63c3" {
+		t.Errorf("after a reset the card says %s", status)
 	}
 }
 
@@ -256,6 +301,11 @@ func FuzzTransmit(f *testing.F) {
 		}
 		cards = append(cards, c)
 	}
+	contactless, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Contactless: true})
+	if err != nil {
+		f.Fatal(err)
+	}
+	cards = append(cards, contactless, vcard.NewBadge())
 	f.Fuzz(func(t *testing.T, one, two []byte) {
 		for _, c := range cards {
 			c.Reset()
