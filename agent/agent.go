@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/gate"
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/login"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -37,7 +38,7 @@ type Options struct {
 	Language *language.Choice // the language that the person chose; nil: never remembered
 	Logger   *slog.Logger
 	Version  string
-	LogFile  string // where the log is written, for people to read; "" where it is not
+	Journal  *journal.Journal // where the log is written, for people to read; nil: nowhere
 	// Certificate is for wss, where the settings switch it on; nil: none.
 	Certificate gate.LocalCertificate
 	// Owner looks up who owns a connection; default peer.Owner.
@@ -130,6 +131,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	running.Go(func() { s.cards.Run(ctx) })
 	running.Go(func() { s.login.Run(ctx) })
 	running.Go(func() { s.watchState(ctx) })
+	running.Go(func() { s.watchJournal(ctx) })
 	err := s.gate.Serve(ctx)
 	cancel()
 	s.window.End() // before what may wait for the keyring

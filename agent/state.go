@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
@@ -15,9 +16,15 @@ import (
 func (s *Server) State() state.State {
 	o := s.options
 	x := state.State{
-		Version: o.Version, PID: os.Getpid(), Addresses: s.gate.Addresses(), Log: o.LogFile,
+		Version: o.Version, PID: os.Getpid(), Addresses: s.gate.Addresses(),
 		Lang: s.language.current(), LangFixed: s.language.fixed,
 		Configured: o.Policy.Modules, Listed: o.Policy.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
+	}
+	if o.Journal != nil {
+		x.Log = o.Journal.File()
+		if err := o.Journal.Err(); err != nil {
+			x.LogFailure = &state.Failure{Reason: journal.Reason(err), Detail: err.Error()}
+		}
 	}
 	for _, w := range o.Policy.Warnings {
 		x.Ignored = append(x.Ignored, state.Setting{File: w.File, Line: w.Line, Key: w.Key})
@@ -98,6 +105,22 @@ func (s *Server) watchState(ctx context.Context) {
 	})
 	if err != nil {
 		s.options.Logger.Info("the state folder is not watched; the menu is brought up to date when it next changes", "error", err)
+	}
+}
+
+// watchJournal wakes those who show the state when the log begins or ceases to be
+// written.
+func (s *Server) watchJournal(ctx context.Context) {
+	if s.options.Journal == nil {
+		return
+	}
+	for changes := s.options.Journal.Changes(ctx); ; {
+		select {
+		case <-changes:
+			s.changes.Publish()
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

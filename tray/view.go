@@ -57,7 +57,7 @@ const (
 func viewOf(s state.State, notice string) view {
 	say := texts.In(s.Lang)
 	v := view{
-		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: append(warnings(s, say), wssWarning(s, say)...),
+		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: slices.Concat(warnings(s, say), wssWarning(s, say), logWarning(s, say)),
 		Certificates: certificates(s, say), Sites: allowed(s, say), Settings: ignoredSettings(s, say),
 		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
 		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
@@ -142,6 +142,17 @@ func wssWarning(s state.State, say texts.Catalogue) []string {
 		return nil
 	}
 	return []string{"⚠ " + say.Text("tray.wss_ends"), "   " + say.Text("tray.wss_advice")}
+}
+
+// logWarning says that no log is kept, likewise.
+func logWarning(s state.State, say texts.Catalogue) []string {
+	switch {
+	case s.LogFailure == nil:
+		return nil
+	case s.LogFailure.Reason == "log_full":
+		return []string{"⚠ " + say.Text("tray.log_full"), "   " + say.Text("tray.log_full_advice")}
+	}
+	return []string{"⚠ " + say.Text("tray.log_refused"), "   " + say.Text("tray.log_refused_advice")}
 }
 
 // certificates are the entries of all certificates found, the usable ones first,

@@ -17,8 +17,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
 // Exit statuses, as docs/administrators.md lists them for each command.
@@ -49,7 +51,7 @@ type Start struct {
 	Tray     bool
 	Held     *control.Held
 	Logger   *slog.Logger
-	LogFile  string // its path, "" where there is none
+	Journal  *journal.Journal
 }
 
 // Run runs a command line, of which args excludes the program's name, and returns
@@ -123,6 +125,9 @@ func (s *invocation) errorText(err error) string {
 	}
 	if peer.Reason(err) != "" {
 		return strings.TrimSpace(peer.Why(err, s.lang) + " " + peer.Next(err, s.lang))
+	}
+	if errors.Is(err, control.ErrNoSpace) || atomicfile.NoSpace(err) {
+		return s.Text("command.no_space", err)
 	}
 	return err.Error()
 }

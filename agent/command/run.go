@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -47,8 +46,8 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if held == nil {
 		return s.second(first, err)
 	}
-	log, logFile, endLog := s.journal(dir)
-	defer endLog()
+	log, file := s.journal(dir)
+	defer file.Close()
 	for _, w := range s.Warnings {
 		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text)
 	}
@@ -63,7 +62,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	err = s.Serve(ctx, Start{s.Effective, dir, tray, held, log, logFile})
+	err = s.Serve(ctx, Start{s.Effective, dir, tray, held, log, file})
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -124,14 +123,9 @@ func (s *invocation) second(first state.State, err error) error {
 
 // journal is the log of a running agent: on standard error, and in the file that
 // the tray opens, each independently of the other. An agent that cannot write the
-// file runs nevertheless, and logs why.
-func (s *invocation) journal(dir string) (log *slog.Logger, path string, end func()) {
-	log = s.logger(s.stderr)
-	var file io.WriteCloser
-	file, path, err := journal.Open(dir)
-	if err != nil {
-		log.Warn("the log is not kept in a file", "error", err)
-		return log, "", func() {}
-	}
-	return slog.New(slog.NewMultiHandler(log.Handler(), s.logger(file).Handler())), path, func() { _ = file.Close() }
+// file runs nevertheless, and logs why on standard error.
+func (s *invocation) journal(dir string) (*slog.Logger, *journal.Journal) {
+	log := s.logger(s.stderr)
+	file := journal.Open(dir, log)
+	return slog.New(slog.NewMultiHandler(log.Handler(), s.logger(file).Handler())), file
 }

@@ -40,6 +40,7 @@ const (
 	CodeStarting      = "starting"       // the agent is not ready yet
 	CodeStopping      = "ending"         // the agent ends, so that another may start
 	CodeFailed        = "failed"         // the method ran and failed
+	CodeNoSpace       = "no_space"       // it failed because the disk is full
 )
 
 // Error is an error that the agent answered.
@@ -61,6 +62,8 @@ var (
 	ErrNoAgent = errors.New("control: no agent runs")
 	// ErrNoAnswer says that one runs, but answered badly or not in time.
 	ErrNoAnswer = errors.New("control: the agent does not answer")
+	// ErrNoSpace says that the agent could not save something: the disk is full.
+	ErrNoSpace = &Error{Code: CodeNoSpace}
 	// ErrOtherUser says that the other side belongs to another user.
 	ErrOtherUser = errors.New("control: the other side belongs to another user")
 )

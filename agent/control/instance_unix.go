@@ -107,11 +107,9 @@ func (p instance) acquire() (*lock, error) {
 			continue
 		}
 		markInUse(path)
-		err = errors.Join(f.Truncate(0), writePID(f))
-		if err != nil {
-			_ = f.Close()
-			return nil, fmt.Errorf("control: %w", err)
-		}
+		// Only for people to read: a folder without room stops no agent.
+		_ = f.Truncate(0)
+		_ = writePID(f)
 		return &lock{f}, nil
 	}
 }

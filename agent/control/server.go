@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
@@ -227,6 +228,9 @@ func asError(err error) *Error {
 	var ready *Error
 	if errors.As(err, &ready) {
 		return ready
+	}
+	if atomicfile.NoSpace(err) {
+		return &Error{CodeNoSpace, err.Error()}
 	}
 	return &Error{CodeFailed, err.Error()}
 }

@@ -23,9 +23,9 @@ func (d *doctor) callers(context.Context) []Finding {
 }
 
 // withoutStart takes back the advice to start or to restart an agent that would end
-// at once, because nobody tells who connects.
+// at once, because nobody tells who connects or its lock has no room.
 func (d *doctor) withoutStart(found []Finding) []Finding {
-	if d.callersErr() == nil {
+	if d.callersErr() == nil && !d.runtimeFull() {
 		return found
 	}
 	for i := range found {

@@ -123,7 +123,7 @@ func Run(ctx context.Context, o Options) Report {
 	d.callersErr = sync.OnceValue(d.Callers)
 	checks := []check{
 		{"settings", shortLimit, d.settings}, {"pcsc", shortLimit, d.pcsc}, {"cards", cardsLimit, d.cards},
-		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"callers", shortLimit, d.callers}, {"agent", shortLimit, d.agent},
+		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"storage", shortLimit, d.storage}, {"callers", shortLimit, d.callers}, {"agent", shortLimit, d.agent},
 		{"browsers", shortLimit, d.browsers}, {"wss", shortLimit, d.wss},
 	}
 	if o.Autostart != nil {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"os"
@@ -12,12 +13,12 @@ import (
 
 func open(t *testing.T, dir string) (*slog.Logger, string) {
 	t.Helper()
-	file, path, err := Open(dir)
-	if err != nil {
+	file := Open(dir, slog.New(slog.DiscardHandler))
+	if err := file.Err(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
-	return slog.New(slog.NewTextHandler(file, nil)), path
+	return slog.New(slog.NewTextHandler(file, nil)), file.File()
 }
 
 // Only the person can read it, whatever was there before, and it goes on from one
@@ -47,20 +48,51 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// Nothing is written to what is no regular file, and a missing folder is an error.
+// Nothing is written to what is no regular file, and a missing folder is an error; both
+// are reported once, also where many lines are lost, and again when it is written.
 func TestNoFile(t *testing.T) {
-	dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	if err := os.WriteFile(elsewhere, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(elsewhere, filepath.Join(dir, Name)); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		spoil func(dir string) error
+		mend  func(dir string) error
+	}{
+		"a link": {
+			func(dir string) error {
+				return errors.Join(os.Mkdir(dir, 0o700), os.Symlink(elsewhere, filepath.Join(dir, Name)))
+			},
+			func(dir string) error { return os.Remove(filepath.Join(dir, Name)) },
+		},
+		"a file in the folder's place": {func(dir string) error { return os.WriteFile(dir, nil, 0o600) }, os.Remove},
+	} {
+		dir := filepath.Join(t.TempDir(), "state")
+		if err := c.spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		var aside bytes.Buffer
+		file := Open(dir, slog.New(slog.NewTextHandler(&aside, nil)))
+		log := slog.New(slog.NewTextHandler(file, nil))
+		log.Info("lost")
+		log.Info("lost")
+		if err := file.Err(); Reason(err) != Refused || Reason(Check(dir)) != Refused || strings.Count(aside.String(), "level=WARN") != 1 {
+			t.Errorf("%s: %v, %v, %s", name, err, Check(dir), aside.String())
+		}
+		if err := c.mend(dir); err != nil {
+			t.Fatal(err)
+		}
+		log.Info("found")
+		text, err := os.ReadFile(file.File())
+		if lines := strings.Split(string(text), "\n"); err != nil || len(lines) != 3 || !strings.Contains(lines[0], "lines=2") || !strings.Contains(lines[1], "msg=found") {
+			t.Errorf("%s: %v %q", name, err, text)
+		}
+		if err := errors.Join(file.Err(), Check(dir), file.Close()); err != nil || strings.Count(aside.String(), "again") != 1 {
+			t.Errorf("%s: %v, %s", name, err, aside.String())
+		}
 	}
-	if _, _, err := Open(dir); err == nil {
-		t.Error("a link was followed")
-	}
-	if _, _, err := Open(filepath.Join(elsewhere, "state")); err == nil {
-		t.Error("a folder below a file")
+	if text, err := os.ReadFile(elsewhere); err != nil || len(text) > 0 {
+		t.Errorf("a link was followed: %q %v", text, err)
 	}
 }
 

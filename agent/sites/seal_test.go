@@ -20,7 +20,7 @@ func TestWhy(t *testing.T) {
 				t.Errorf("%s: %v: %q", lang, k.is, text)
 			}
 			seen[text] = true
-			if why := WhyNotForgotten(fmt.Errorf("wrapped: %w", k.is), lang); Unreachable(k.is) == (why == text) || strings.Contains(why, "%!") {
+			if why := WhyNotForgotten(fmt.Errorf("wrapped: %w", k.is), lang); (Unreachable(k.is) || errors.Is(k.is, ErrNoSpace)) == (why == text) || strings.Contains(why, "%!") {
 				t.Errorf("%s: %v: %q", lang, k.is, why)
 			}
 		}

@@ -44,6 +44,7 @@ var (
 	ErrOtherKey = errors.New("sites: the list is an older copy, or sealed by another key")
 	ErrKeyLost  = errors.New("sites: the list's key is not in the keyring any more")
 
+	ErrNoSpace       = errors.New("sites: the disk is full")
 	ErrFull          = errors.New("sites: no more sites can be remembered")
 	ErrOrigin        = errors.New("sites: not the origin of a site that can be remembered")
 	ErrNotRemembered = errors.New("sites: this site is not remembered")
@@ -167,10 +168,18 @@ func Unreachable(err error) bool {
 	return errors.Is(err, ErrNoKeyring) || errors.Is(err, ErrLocked) || errors.Is(err, ErrSlow) || errors.Is(err, ErrRefused)
 }
 
+// failedWith is the error of a file of the list.
+func failedWith(err error) error {
+	if atomicfile.NoSpace(err) {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	return fmt.Errorf("sites: %w", err)
+}
+
 // alone runs do while no other process or goroutine uses the list.
 func (s *Store) alone(ctx context.Context, do func(ctx context.Context) error) error {
 	if err := os.MkdirAll(filepath.Dir(s.lock), 0o700); err != nil {
-		return fmt.Errorf("sites: %w", err)
+		return failedWith(err)
 	}
 	// Reading and writing are one call of the keyring each; another user of the list may need as long before.
 	ctx, cancel := context.WithTimeout(ctx, 4*s.limit)
@@ -180,7 +189,7 @@ func (s *Store) alone(ctx context.Context, do func(ctx context.Context) error) e
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w: another process uses the list", ErrSlow)
 		}
-		return fmt.Errorf("sites: %w", err)
+		return failedWith(err)
 	}
 	return errors.Join(do(ctx), f.Unlock())
 }
@@ -206,7 +215,7 @@ func (s *Store) read(ctx context.Context) (List, error) {
 	if next != nil && keyIDOf(next) == k.id() {
 		// A change was interrupted after the keyring had its key: do its last step.
 		if err := os.Rename(s.next, s.path); err != nil {
-			return List{}, fmt.Errorf("sites: %w", err)
+			return List{}, failedWith(err)
 		}
 		sealed = next
 	}
@@ -227,7 +236,7 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 		return List{}, err
 	}
 	if err := atomicfile.Write(s.next, sealed, atomicfile.Options{}); err != nil {
-		return List{}, fmt.Errorf("sites: %w", err)
+		return List{}, failedWith(err)
 	}
 	if err := s.setKey(ctx, k); err != nil {
 		if !errors.Is(err, ErrSlow) { // a slow keyring may still store the key
@@ -236,7 +245,7 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 		return List{}, err
 	}
 	if err := os.Rename(s.next, s.path); err != nil {
-		return List{}, fmt.Errorf("sites: %w", err)
+		return List{}, failedWith(err)
 	}
 	return List{Sites: list, Stamp: stampOf(sealed)}, nil
 }
@@ -251,13 +260,13 @@ func (s *Store) putAside() error {
 	slices.Sort(aside) // by time
 	for len(aside) >= maxAside {
 		if err := os.Remove(aside[0]); err != nil {
-			return fmt.Errorf("sites: %w", err)
+			return failedWith(err)
 		}
 		aside = aside[1:]
 	}
 	name := strings.Replace(pattern, "*", time.Now().UTC().Format("20060102T150405.000000000"), 1)
 	if err := os.Rename(s.path, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("sites: %w", err)
+		return failedWith(err)
 	}
 	return nil
 }

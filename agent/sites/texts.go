@@ -19,6 +19,7 @@ var kinds = []struct {
 	{ErrOtherKey, "list_other_key"},
 	{ErrKeyLost, "list_key_lost"},
 	{ErrFull, "list_full"},
+	{ErrNoSpace, "no_space"},
 	{ErrNotRemembered, "not_remembered"},
 	{ErrOrigin, "not_an_origin"},
 }

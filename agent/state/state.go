@@ -28,6 +28,7 @@ type State struct {
 	WSSFailure *Failure `json:"wssFailure,omitempty"` // why it is not served, though switched on: localcert.Reason
 	WSSRenew   bool     `json:"wssRenew,omitempty"`   // its certificate ends soon
 	Log        string   `json:"log,omitempty"`        // the log's file
+	LogFailure *Failure `json:"logFailure,omitempty"` // why it is not written: journal.Reason
 
 	Lang      string `json:"lang"`
 	LangFixed bool   `json:"langFixed,omitempty"` // the machine's policy sets it

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +54,10 @@ func (s State) Text(lang string) string {
 		l.add("", l.Text("state.setting", n.File, n.Line, n.Key))
 	}
 	l.addresses(s)
-	if s.Log != "" {
+	switch {
+	case s.LogFailure != nil:
+		l.add(s.LogFailure.LogText(lang, s.Log))
+	case s.Log != "":
 		l.add(l.Text("state.log", s.Log))
 	}
 	return l.b.String()
@@ -111,6 +115,14 @@ func (f Failure) WSSText(lang string) string {
 		return text
 	}
 	return f.Detail
+}
+
+// LogText says why no log is written to the file.
+func (f Failure) LogText(lang, file string) string {
+	if f.Reason == "log_full" {
+		return texts.In(lang).Text("journal.full", filepath.Dir(file))
+	}
+	return texts.In(lang).Text("journal.refused", filepath.Dir(file), f.Detail)
 }
 
 // NotCurrent says that what is known of the cards is not of now, "" where it is.

@@ -39,7 +39,7 @@ func serve(ctx context.Context, s command.Start) error {
 	defer pool.Close()
 	server, err := agent.New(agent.Options{
 		Policy: s.Policy, Pool: pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
-		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), LogFile: s.LogFile,
+		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), Journal: s.Journal,
 		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log}),
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ func serve(ctx context.Context, s command.Start) error {
 		cancel() // a server's failure ends the tray too
 	}()
 	if s.Tray {
-		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.LogFile}) {
+		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File()}) {
 			log.Info("the person quit")
 		}
 		cancel()

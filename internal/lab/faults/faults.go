@@ -1,10 +1,12 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -157,6 +159,9 @@ func faults() []fault {
 		}
 		return got
 	}})
+	if os.Geteuid() == 0 { // only root may mount a disk; `make faults` of others is without this row
+		list = append(list, fault{"disk full", onDisk, nil, []string{"ok"}, 2, (*world).onFullDisk})
+	}
 	for _, function := range faultmodule.Functions() {
 		list = append(list, inCall("crash", function), inCall("hang", function))
 	}
@@ -208,6 +213,29 @@ func (w *world) killAgent(state string) string {
 	}
 	if err := w.start(); err != nil {
 		return err.Error()
+	}
+	return got
+}
+
+// onFullDisk logs in on a full disk and after it; doctor names the state, and the log
+// goes on once there is room.
+func (w *world) onFullDisk() string {
+	if err := w.disk.Fill(); err != nil {
+		return err.Error()
+	}
+	got := w.login(nil)
+	if out, _ := w.stack.Command(w.ctx, "cpx-agent", "doctor", "--json").Output(); !bytes.Contains(out, []byte(`"log_full"`)) {
+		got += ", and doctor does not name it"
+	}
+	if err := w.disk.Free(); err != nil {
+		return err.Error()
+	}
+	if then := w.login(nil); then != "ok" {
+		got += ", then " + then
+	}
+	text, err := os.ReadFile(w.stack.Path("state/cpx-bridge/agent.log"))
+	if lines := bytes.Split(bytes.TrimSpace(text), []byte("\n")); err != nil || !bytes.HasPrefix(lines[len(lines)-1], []byte("time=")) {
+		got += ", and the log does not go on"
 	}
 	return got
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fulldisk"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
@@ -39,6 +40,7 @@ type setup struct {
 	name     string
 	software bool // whether it is a SoftHSM token, behind a module that fails on demand
 	pinPad   bool
+	disk     bool // whether the agent's state is on a disk of its own, which needs root
 	card     virtual.CardOptions
 }
 
@@ -46,6 +48,7 @@ var (
 	onReader = setup{name: "cps3"}
 	onTwo    = setup{name: "two certificates", card: virtual.CardOptions{Type: virtual.PIV, SignatureForLogin: true}}
 	onPINPad = setup{name: "PIN pad", pinPad: true}
+	onDisk   = setup{name: "small disk", disk: true}
 	inModule = setup{name: "module", software: true}
 )
 
@@ -54,6 +57,7 @@ type world struct {
 	stack   *stack.Stack
 	station *virtual.Station // nil for a SoftHSM token
 	module  faultmodule.Module
+	disk    *fulldisk.Disk // of the agent's state, where it has one of its own
 	pki     *demopki.PKI
 	agent   *stack.Process
 	end     context.CancelFunc
@@ -108,6 +112,14 @@ func (p setup) open(ctx context.Context, dir, bin string) (*world, error) {
 			return nil, err
 		}
 	}
+	if p.disk {
+		if err := os.MkdirAll(w.stack.Path("state"), 0o700); err != nil {
+			return nil, err
+		}
+		if w.disk, err = fulldisk.Mount(w.stack.Path("state")); err != nil {
+			return nil, err
+		}
+	}
 	w.ctx, w.end = context.WithCancel(ctx)
 	return w, w.start()
 }
@@ -120,6 +132,11 @@ func (w *world) start() (err error) {
 func (w *world) close() error {
 	w.end()
 	_ = w.agent.Wait() // ended by us
+	if w.disk != nil {
+		if err := w.disk.Unmount(); err != nil {
+			return err
+		}
+	}
 	if w.station != nil {
 		return w.station.Stop()
 	}

@@ -5,7 +5,7 @@ package house
 // that would let one go up is a reason to talk about the drawing first.
 var allowed = map[string][]string{
 	// The agent, from its wiring down.
-	"agent": {"agent/cards", "agent/gate", "agent/localcert", "agent/login", "agent/peer", "agent/policy", "agent/prompt",
+	"agent": {"agent/cards", "agent/gate", "agent/journal", "agent/localcert", "agent/login", "agent/peer", "agent/policy", "agent/prompt",
 		"agent/protocol", "agent/sites", "agent/state", "agent/statewindow", "pkcs11/pcsc"},
 	"agent/gate": {"agent/localcert", "agent/peer", "agent/policy"},
 	"agent/login": {"agent/cards", "agent/desktop", "agent/peer", "agent/policy", "agent/prompt", "agent/protocol",
@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 
 	// Clients of the agent's state.
 	"agent/state": {"agent/prompt", "cps"},
-	"agent/doctor": {"agent/browsers", "agent/control", "agent/keyring", "agent/localcert", "agent/peer", "agent/policy",
+	"agent/doctor": {"agent/browsers", "agent/control", "agent/journal", "agent/keyring", "agent/localcert", "agent/peer", "agent/policy",
 		"agent/prompt", "agent/state", "pkcs11", "pkcs11/pcsc"},
 	"agent/remote": {"agent/control", "agent/sites", "agent/state"},
 	"agent/command": {"agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
