@@ -84,7 +84,12 @@ func load(path, initString string) (*library, error) {
 		text := append([]byte(initString), 0)
 		options = append(options, p11.InitializeWithReserved(unsafe.Pointer(&text[0])))
 	}
-	if err := ctx.Initialize(options...); err != nil && !errors.Is(err, p11.Error(p11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+	err := ctx.Initialize(options...)
+	if errors.Is(err, p11.Error(p11.CKR_CANT_LOCK)) {
+		// It need not: our calls in its process come one at a time.
+		err = ctx.Initialize(append(options, p11.InitializeWithFlags(0))...)
+	}
+	if err != nil && !errors.Is(err, p11.Error(p11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
 		ctx.Destroy()
 		return nil, wrap("C_Initialize", path, err)
 	}

@@ -344,7 +344,8 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (valu
 	if err != nil {
 		return nil, eachUse, err
 	}
-	if err := j.how.verify(c.X509.PublicKey, j.message, value); err != nil {
+	value, err = j.how.accept(c.X509.PublicKey, j.message, value)
+	if err != nil {
 		// A module that serves a stale cache signs with another card's key.
 		kind := ErrModuleFailed
 		if j.held { // or the card was renewed in its reader since it was read

@@ -26,9 +26,14 @@
  *   empty             gives a value without a byte
  *   unavailable       gives CK_UNAVAILABLE_INFORMATION for the length
  *
- * and of C_GetTokenInfo:
+ * of C_GetTokenInfo:
  *
  *   flags:HEX     sets these flags too
+ *
+ * and of C_Initialize and C_Sign:
+ *
+ *   nolock        CKR_CANT_LOCK to who asks for locking
+ *   der           an ECDSA signature in DER
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -49,7 +54,7 @@
 static CK_FUNCTION_LIST_PTR real;
 static CK_FUNCTION_LIST list;
 
-enum kind { NONE, RETURN, AFTER, LIE, SHORT, ONE, LAST, ENDLESS, PAD, EMPTY, UNAVAILABLE, FLAGS };
+enum kind { NONE, RETURN, AFTER, LIE, SHORT, ONE, LAST, ENDLESS, PAD, EMPTY, UNAVAILABLE, FLAGS, NOLOCK, DER };
 
 /* What the call that is looked up is about, and what its fault came with. */
 static struct {
@@ -148,6 +153,10 @@ static enum kind fault(const char *function, CK_RV *rv)
 			kind = FLAGS;
 		if (kind == LAST || kind == PAD || kind == FLAGS)
 			snprintf(word, sizeof word, "%s", strchr(w, ':') + 1);
+		if (!strcmp(w, "nolock"))
+			kind = NOLOCK;
+		if (!strcmp(w, "der"))
+			kind = DER;
 		if (!strncmp(w, "rv:", 3)) {
 			*rv = strtoul(w + 3, NULL, 16);
 			kind = RETURN;
@@ -201,7 +210,22 @@ static CK_ULONG length(enum kind kind, CK_ULONG n, CK_ULONG more)
 		return answer;                                \
 	}
 
-WRAP(C_Initialize, (CK_VOID_PTR a), (a))
+static CK_RV my_C_Initialize(CK_VOID_PTR a)
+{
+	CK_RV rv = CKR_OK;
+	CK_C_INITIALIZE_ARGS_PTR args = a;
+	enum kind kind = fault("C_Initialize", &rv);
+	if (kind == RETURN)
+		return rv;
+	if (kind == NOLOCK && args && args->flags & CKF_OS_LOCKING_OK)
+		return CKR_CANT_LOCK;
+	if (kind == AFTER) {
+		real->C_Initialize(a);
+		return rv;
+	}
+	return real->C_Initialize(a);
+}
+
 WRAP(C_Finalize, (CK_VOID_PTR a), (a))
 WRAP(C_GetInfo, (CK_INFO_PTR a), (a))
 /* The caller asks about each slot in turn, so the lie is smaller here. */
@@ -325,6 +349,46 @@ static CK_RV my_C_GetAttributeValue(CK_SESSION_HANDLE a, CK_OBJECT_HANDLE o, CK_
 WRAP(C_SignInit, (CK_SESSION_HANDLE a, CK_MECHANISM_PTR b, CK_OBJECT_HANDLE c), (a, b, c))
 LENGTH(C_Sign, (CK_SESSION_HANDLE a, CK_BYTE_PTR b, CK_ULONG m, CK_BYTE_PTR c, CK_ULONG_PTR n), (a, b, m, c, n), *n, 100000)
 
+/* integer appends n octets to out as a DER INTEGER and returns how many that are. */
+static CK_ULONG integer(CK_BYTE_PTR out, CK_BYTE_PTR value, CK_ULONG n)
+{
+	CK_ULONG zero;
+	while (n > 1 && !value[0])
+		value++, n--;
+	zero = value[0] >> 7;
+	out[0] = 2;
+	out[1] = n + zero;
+	out[2] = 0;
+	memcpy(out + 2 + zero, value, n);
+	return 2 + zero + n;
+}
+
+/* signature is C_Sign, in DER where that is the fault. */
+static CK_RV signature(CK_SESSION_HANDLE a, CK_BYTE_PTR b, CK_ULONG m, CK_BYTE_PTR c, CK_ULONG_PTR n)
+{
+	CK_RV rv = CKR_OK;
+	CK_BYTE raw[256], der[300];
+	CK_ULONG size = sizeof raw, length, head = 2;
+	if (fault("C_Sign", &rv) != DER)
+		return my_C_Sign(a, b, m, c, n);
+	if (!c) { /* the length is asked for: the most that it can be */
+		rv = real->C_Sign(a, b, m, NULL, n);
+		*n += 9;
+		return rv;
+	}
+	if ((rv = real->C_Sign(a, b, m, raw, &size)) != CKR_OK)
+		return rv;
+	length = integer(der, raw, size / 2);
+	length += integer(der + length, raw + size / 2, size / 2);
+	c[0] = 0x30;
+	if (length > 127)
+		c[1] = 0x81, head = 3;
+	c[head - 1] = length;
+	memcpy(c + head, der, length);
+	*n = head + length;
+	return CKR_OK;
+}
+
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
 {
 	CK_RV (*get)(CK_FUNCTION_LIST_PTR_PTR);
@@ -344,7 +408,8 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
 #define USE(name) list.name = my_##name;
 	USE(C_Initialize) USE(C_Finalize) USE(C_GetInfo) USE(C_GetSlotList) USE(C_GetSlotInfo) USE(C_GetTokenInfo)
 	USE(C_GetMechanismList) USE(C_OpenSession) USE(C_CloseSession) USE(C_GetSessionInfo) USE(C_Login) USE(C_Logout)
-	USE(C_FindObjectsInit) USE(C_FindObjects) USE(C_FindObjectsFinal) USE(C_GetAttributeValue) USE(C_SignInit) USE(C_Sign)
+	USE(C_FindObjectsInit) USE(C_FindObjects) USE(C_FindObjectsFinal) USE(C_GetAttributeValue) USE(C_SignInit)
+	list.C_Sign = signature;
 	*out = &list;
 	return CKR_OK;
 }
