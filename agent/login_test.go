@@ -460,7 +460,7 @@ func TestCardErrors(t *testing.T) {
 		{pkcs11.ErrUnsupported, protocol.CodeCardUnsupported},
 		{pkcs11.ErrKeyWithoutPIN, protocol.CodeNoCertificate},
 		{pkcs11.ErrModuleFailed, protocol.CodeModuleFailed},
-		{pkcs11.ErrModuleHangs, protocol.CodeModuleFailed},
+		{pkcs11.ErrModuleHangs, protocol.CodeModuleFailed}, {pkcs11.ErrStaleCache, protocol.CodeModuleFailed},
 		{pkcs11.ErrNoModule, protocol.CodeNoModule}, {pkcs11.ErrNotPKCS11, protocol.CodeNoModule}, {pkcs11.ErrMissingDependency, protocol.CodeNoModule},
 		{pkcs11.ErrWrongArchitecture, protocol.CodeNoModule}, {pkcs11.ErrNotLoadable, protocol.CodeNoModule},
 		{prompt.ErrUnavailable, protocol.CodePromptFailed},

@@ -53,7 +53,9 @@ func TestDetailsOfTheAgent(t *testing.T) {
 	for _, detail := range []string{protocol.DetailNotPKCS11, protocol.DetailMissingDependency, protocol.DetailWrongArchitecture, protocol.DetailNotLoadable} {
 		keys = append(keys, protocol.Fail(protocol.CodeNoModule).Data.Reason+"/"+detail)
 	}
-	keys = append(keys, protocol.Fail(protocol.CodeModuleFailed).Data.Reason+"/"+protocol.DetailHanging)
+	for _, detail := range []string{protocol.DetailHanging, protocol.DetailStaleCache} {
+		keys = append(keys, protocol.Fail(protocol.CodeModuleFailed).Data.Reason+"/"+detail)
+	}
 	for _, reason := range pkcs11.Reasons() {
 		keys = append(keys, protocol.Fail(protocol.CodeNoCertificate).Data.Reason+"/"+string(reason))
 	}

@@ -14,6 +14,9 @@ var (
 	ErrModuleFailed = errors.New("pkcs11: the module failed")
 	// ErrModuleHangs comes with ErrModuleFailed: a call did not return in time.
 	ErrModuleHangs = errors.New("pkcs11: the module hangs")
+	// ErrStaleCache comes with ErrModuleFailed: the module gives of a card what it kept
+	// of another.
+	ErrStaleCache = errors.New("pkcs11: the module serves a stale cache")
 	// A module's file that is there and cannot be loaded.
 	ErrMissingDependency = errors.New("pkcs11: the module needs a library that is missing")
 	ErrWrongArchitecture = errors.New("pkcs11: the module is for another kind of computer or program")

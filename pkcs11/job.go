@@ -130,6 +130,9 @@ func (j *job) sign() ([]byte, error) {
 	}
 	d := j.module.driver
 	value, err := j.logInAndSign(d, now)
+	if errors.Is(err, errOtherKey) {
+		err = j.otherKey(now, err)
+	}
 	j.noteOutcome(now, err)
 	if errors.Is(err, ErrModuleFailed) && !d.Gone() && j.removed(now) {
 		err = errors.Join(&Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardRemoved}, err)
@@ -190,6 +193,9 @@ func (j *job) noteOutcome(c Certificate, err error) {
 	switch token := c.Slot.Token; {
 	case err == nil:
 		j.module.worked()
+		if found := j.module.foundStaleCache(); found != nil && found.certificate == c.ID {
+			j.module.setStaleCache(nil)
+		}
 		if token.PINCountLow || token.PINFinalTry { // the right PIN brings the tries back
 			j.module.setReading(nil)
 		}
@@ -346,12 +352,7 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (valu
 	}
 	value, err = j.how.accept(c.X509.PublicKey, j.message, value)
 	if err != nil {
-		// A module that serves a stale cache signs with another card's key.
-		kind := ErrModuleFailed
-		if j.held { // or the card was renewed in its reader since it was read
-			kind = ErrCardChanged
-		}
-		return nil, eachUse, fmt.Errorf("%w: %w", &Error{Op: "the signature does not fit the certificate", Path: c.Slot.Module, Kind: kind}, err)
+		return nil, eachUse, fmt.Errorf("%w: the signature does not fit the certificate: %w", errOtherKey, err)
 	}
 	return value, eachUse, nil
 }

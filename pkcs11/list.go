@@ -21,6 +21,9 @@ func (p *Pool) read(m *module) *reading {
 		m.setReading(nil)
 		return r
 	}
+	if found := m.foundStaleCache(); found != nil && found.cured(r) {
+		m.setStaleCache(nil)
+	}
 	if p.now().Sub(m.opened) > lastRestart {
 		m.worked() // a reading alone proves little: a module may crash in each login
 	}
@@ -29,6 +32,9 @@ func (p *Pool) read(m *module) *reading {
 }
 
 func (p *Pool) readOnBasis(m *module, b basis) *reading {
+	if m.foundStaleCache() != nil && m.cardSession == nil {
+		p.reopen(m) // or it would not see that its cache was emptied
+	}
 	if err := p.ready(m); err != nil {
 		return &reading{err: err}
 	}

@@ -87,9 +87,11 @@ func moduleHangs(err *Error) error { return fmt.Errorf("%w: %w", ErrModuleHangs,
 func (p *Pool) stateNow(m *module) ModuleState {
 	stage, opening := m.openingStage()
 	m.mu.Lock()
-	s := m.state
+	s, found := m.state, m.staleCache
 	m.mu.Unlock()
 	switch {
+	case s.Err == nil && found != nil:
+		s.Err = found.err
 	case opening && stage == hangs:
 		s.Err = p.hanging(m)
 	case opening:

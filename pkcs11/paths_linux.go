@@ -1,5 +1,10 @@
 package pkcs11
 
+import (
+	"os"
+	"path/filepath"
+)
+
 // KnownPaths are where the module usually stands: the vendor's first, then
 // OpenSC, which knows CPx cards too.
 func KnownPaths() []string {
@@ -12,4 +17,16 @@ func KnownPaths() []string {
 		"/usr/lib64/opensc-pkcs11.so",
 		"/usr/lib/opensc-pkcs11.so",
 	}
+}
+
+func vendorCache() string { return "/etc/opt/santesocial/CPS/cache" }
+
+// openSCCache is OpenSC's own default; its settings may name another folder, and have
+// to switch the cache on.
+func openSCCache() string {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "opensc")
 }

@@ -23,3 +23,15 @@ func KnownPaths() []string {
 	}
 	return paths
 }
+
+func vendorCache() string { return below(windows.FOLDERID_ProgramData, "santesocial", "cps", "cache") }
+
+func openSCCache() string { return below(windows.FOLDERID_Profile, ".eid-cache") }
+
+func below(known *windows.KNOWNFOLDERID, names ...string) string {
+	folder, err := windows.KnownFolderPath(known, 0)
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(append([]string{folder}, names...)...)
+}

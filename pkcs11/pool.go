@@ -94,6 +94,7 @@ type module struct {
 	mu            sync.Mutex
 	reading       *reading // the last, or nil
 	opening       *opening // that runs, or nil
+	staleCache    *staleCache
 	state         ModuleState
 	cardSessionOf string // its certificate, for who must not wait
 }
@@ -316,12 +317,7 @@ func (p *Pool) Restart(ctx context.Context) error {
 		m.abortOpening()
 	}
 	return p.each(ctx, p.modules, func(m *module) {
-		if m.driver != nil {
-			p.lock(m)
-			m.setReading(nil)
-			_ = m.driver.Close()
-			m.driver = nil
-		}
+		p.reopen(m)
 		m.worked()
 	})
 }

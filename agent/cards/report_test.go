@@ -55,7 +55,7 @@ func TestReportOfReaders(t *testing.T) {
 // TestReportOfModules: each failure keeps its reason.
 func TestReportOfModules(t *testing.T) {
 	for want, err := range map[string]error{
-		"no_module": pkcs11.ErrNoModule, "not_pkcs11": pkcs11.ErrNotPKCS11, "module_failed": pkcs11.ErrModuleFailed, "hanging": pkcs11.ErrModuleHangs, "missing_dependency": pkcs11.ErrMissingDependency,
+		"no_module": pkcs11.ErrNoModule, "not_pkcs11": pkcs11.ErrNotPKCS11, "module_failed": pkcs11.ErrModuleFailed, "hanging": pkcs11.ErrModuleHangs, "stale_cache": pkcs11.ErrStaleCache, "missing_dependency": pkcs11.ErrMissingDependency,
 		"wrong_architecture": pkcs11.ErrWrongArchitecture, "not_loadable": pkcs11.ErrNotLoadable, "internal": errors.New("TEST"),
 	} {
 		if got := moduleState(pkcs11.ModuleState{Err: fmt.Errorf("x: %w", err)}); got.Reason != want || got.Error == "" {

@@ -142,6 +142,11 @@ func (d *doctor) module(m state.Module) Finding {
 		f.Text, f.Next = d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_other")
 	case "hanging":
 		f.Text, f.Next = d.Text("doctor.module_hanging", m.Path, said), d.Text("doctor.module_hanging_next")
+	case "stale_cache":
+		f.Text, f.Next = d.Text("doctor.module_stale_cache", m.Path, said), d.Text("doctor.module_stale_cache_somewhere")
+		if folder := pkcs11.CacheFolder(m.Path, m.Info); folder != "" {
+			f.Next = d.Text("doctor.module_stale_cache_in", folder)
+		}
 	case "missing_dependency":
 		f.Text, f.Next = d.Text("doctor.module_dependency", m.Path, said), d.Text("doctor.module_dependency_next")
 	case "wrong_architecture":

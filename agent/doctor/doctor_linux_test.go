@@ -218,7 +218,7 @@ func TestFindings(t *testing.T) {
 		}},
 		{"module_works", Good, nil},
 		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
-		{"module_hanging", Problem, module(pkcs11.ErrModuleHangs)},
+		{"module_stale_cache", Problem, module(pkcs11.ErrStaleCache)}, {"module_hanging", Problem, module(pkcs11.ErrModuleHangs)},
 		{"module_hanging", Problem, func(o *Options) { // and keeps the first reading from its end
 			o.Cards = func(context.Context) (state.Cards, error) {
 				return state.Cards{Reading: true, Modules: []state.Module{{Path: "/opt/test.so", Error: "TEST", Reason: "hanging"}}}, nil

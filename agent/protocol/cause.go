@@ -43,6 +43,7 @@ var causes = []cause{
 	{is: pkcs11.ErrCardChanged, code: CodeCardChanged},
 	{is: pkcs11.ErrUnsupported, code: CodeCardUnsupported},
 	{is: pkcs11.ErrKeyWithoutPIN, code: CodeNoCertificate, detail: string(pkcs11.KeyWithoutPIN)},
+	{is: pkcs11.ErrStaleCache, code: CodeModuleFailed, detail: DetailStaleCache},
 	{is: pkcs11.ErrModuleHangs, code: CodeModuleFailed, detail: DetailHanging},
 	{is: pkcs11.ErrNoKey, code: CodeModuleFailed},
 	{is: pkcs11.ErrModuleFailed, code: CodeModuleFailed},

@@ -41,6 +41,9 @@ const (
 	DetailNotPKCS11 = "not_pkcs11"
 	// DetailHanging goes with CodeModuleFailed where the module does not answer.
 	DetailHanging = "hanging"
+	// DetailStaleCache goes with CodeModuleFailed where the module gives of a card what
+	// it kept of another.
+	DetailStaleCache = "stale_cache"
 	// These go with CodeNoModule where the module is there: a library that it needs is
 	// not, it is another kind of computer's or program's, the system does not load it.
 	DetailMissingDependency = "missing_dependency"

@@ -27,7 +27,7 @@ func everything() State {
 		Cards: Cards{Reading: true, Readers: readers, Certificates: []Certificate{c, expired}, Modules: []Module{
 			{Path: "/opt/one.so", Info: "Maker, Library, Cryptoki 2.20"},
 			{Path: "/opt/two.so", Error: "TEST", Reason: "no_module"}, {Path: "/opt/three.so", Error: "TEST", Reason: "not_pkcs11"}, {Path: "/opt/four.so", Error: "TEST", Reason: "module_failed"},
-			{Path: "/opt/eight.so", Opening: true}, {Path: "/opt/nine.so", Error: "TEST", Reason: "hanging"},
+			{Path: "/opt/eight.so", Opening: true}, {Path: "/opt/nine.so", Error: "TEST", Reason: "hanging"}, {Path: "/opt/ten.so", Error: "TEST", Reason: "stale_cache"},
 			{Path: "/opt/five.so", Error: "TEST", Reason: "missing_dependency"}, {Path: "/opt/six.so", Error: "TEST", Reason: "wrong_architecture"}, {Path: "/opt/seven.so", Error: "TEST", Reason: "not_loadable"},
 		}},
 		Sites: make([]Site, 3), SitesKnown: true,
@@ -40,14 +40,14 @@ func TestText(t *testing.T) {
 	for lang, parts := range map[string][]string{
 		language.French: {
 			"CPx Bridge 1.2.3 est en marche (processus 42).", "Adresses : 127.0.0.1:27720, [::1]:27720", "Adresses wss : 127.0.0.1:27820", "wss n’est pas servi. TEST wss", "/opt/one.so  Maker, Library, Cryptoki 2.20",
-			"/opt/two.so  n’existe pas (", "/opt/eight.so  est en cours d’ouverture\n", "/opt/nine.so  ne répond pas (TEST)", "/opt/five.so  demande une bibliothèque qui manque (TEST)", "/opt/six.so  est fait pour un autre type", "/opt/seven.so  ne se charge pas (", "/opt/three.so  n’est pas un module PKCS#11 (", "/opt/four.so  ne fonctionne pas (",
+			"/opt/two.so  n’existe pas (", "/opt/eight.so  est en cours d’ouverture\n", "/opt/nine.so  ne répond pas (TEST)", "/opt/ten.so  tire de son cache le certificat d’une autre carte (TEST)", "/opt/five.so  demande une bibliothèque qui manque (TEST)", "/opt/six.so  est fait pour un autre type", "/opt/seven.so  ne se charge pas (", "/opt/three.so  n’est pas un module PKCS#11 (", "/opt/four.so  ne fonctionne pas (",
 			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
 			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur",
 			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues : TEST error", "expire bientôt, à renouveler",
 			"Sites mémorisés : 3", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
 		},
 		language.English: {
-			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  does not exist (", "/opt/eight.so  is being opened\n", "/opt/nine.so  does not answer (TEST)", "/opt/five.so  needs a library that is missing (TEST)", "/opt/six.so  is made for another kind", "/opt/seven.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
+			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  does not exist (", "/opt/eight.so  is being opened\n", "/opt/nine.so  does not answer (TEST)", "/opt/ten.so  gives another card’s certificate from its cache (TEST)", "/opt/five.so  needs a library that is missing (TEST)", "/opt/six.so  is made for another kind", "/opt/seven.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
 			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet",
 			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "expires soon, have it renewed", "Remembered sites: 3",
 			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",

@@ -36,6 +36,7 @@ export const texts: Language["texts"] = {
   pin_not_set: ["This card’s PIN has not been set yet.", "Activate your card first, as the letter that came with it explains."],
   module_failed: ["The card’s software did not answer properly.", "Remove the card, put it back, then try again. " + support],
   "module_failed.hanging": ["The card’s software does not answer.", "Close the other programs that use the card, unplug the reader and plug it in again, then try again. If that does not help, restart the computer. " + support],
+  "module_failed.stale_cache": ["The card’s software presents another card’s data.", "Trying again will not change that: tell your IT support, who must empty that software’s cache (“cpx-agent doctor” says where)."],
   no_module: ["The card’s software is not installed on this computer.", supportHint],
   "no_module.not_pkcs11": ["The file set as the card’s software is none.", "Tell your IT support: the agent’s setting “modules” must be mended."],
   "no_module.missing_dependency": ["The card’s software on this computer lacks a component.", "Tell your IT support: “cpx-agent doctor” names what is missing."],

@@ -36,6 +36,7 @@ export const texts: Language["texts"] = {
   pin_not_set: ["Le code porteur de cette carte n’a pas encore été défini.", "Activez d’abord votre carte en suivant le courrier qui l’accompagne."],
   module_failed: ["Le logiciel de la carte n’a pas répondu correctement.", "Retirez la carte, remettez-la, puis recommencez. " + support],
   "module_failed.hanging": ["Le logiciel de la carte ne répond pas.", "Fermez les autres programmes qui utilisent la carte, débranchez puis rebranchez le lecteur, puis recommencez. Si rien n’y fait, redémarrez le poste. " + support],
+  "module_failed.stale_cache": ["Le logiciel de la carte présente les données d’une autre carte.", "Recommencer n’y changera rien : prévenez votre support informatique, qui doit vider le cache de ce logiciel (« cpx-agent doctor » dit où)."],
   no_module: ["Le logiciel de la carte n’est pas installé sur ce poste.", supportHint],
   "no_module.not_pkcs11": ["Le fichier réglé comme logiciel de la carte n’en est pas un.", "Prévenez votre support informatique : le réglage « modules » de l’agent est à corriger."],
   "no_module.missing_dependency": ["Il manque un composant au logiciel de la carte de ce poste.", "Prévenez votre support informatique : « cpx-agent doctor » nomme ce qui manque."],

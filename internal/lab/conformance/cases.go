@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -166,6 +168,24 @@ var cases = []testCase{
 			return "the other card saw the PIN"
 		}
 		return l.untouched(outcome(err))
+	}},
+	{"card with another's serial, after it", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		pki, err := testPKI()
+		if err != nil {
+			return outcome(err)
+		}
+		other, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: l.kind, PIN: l.pin, Serial: vcard.Serial(l.card)})
+		if err != nil {
+			return outcome(err)
+		}
+		if err := l.login(ctx, l.pin); err != nil {
+			return outcome(err)
+		}
+		l.station.Put(other)
+		return outcome(l.login(ctx, l.pin))
 	}},
 	{"reader unplugged", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {

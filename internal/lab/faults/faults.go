@@ -74,6 +74,20 @@ func faults() []fault {
 			w.station.Put(mine)
 			return got
 		}},
+		{"card with the serial of another, from a stale cache", onCache, map[string]any{"pin": []string{virtual.PIN, virtual.PIN}, "confirm": []string{"ok"}}, []string{"module_failed stale_cache"}, 2, func(w *world) string {
+			mine := w.station.Card()
+			other, err := virtual.NewCard(w.pki.Intermediate, onCache.card)
+			if err != nil {
+				return err.Error()
+			}
+			w.station.Put(other)
+			if got := w.detailed(); got != "module_failed stale_cache" {
+				return got
+			}
+			got := w.detailed() // for good
+			w.station.Put(mine)
+			return got
+		}},
 		{"reader unplugged in the PIN dialog", onReader, idlePerson, []string{"card_removed"}, 0, func(w *world) string {
 			defer func() { _ = w.station.Plug() }()
 			return w.login(at(awaitingPIN, w.station.Unplug))

@@ -42,6 +42,7 @@ type setup struct {
 	pinPad   bool
 	disk     bool // whether the agent's state is on a disk of its own, which needs root
 	card     virtual.CardOptions
+	cached   bool // OpenSC keeps what it reads of cards in files
 }
 
 var (
@@ -49,6 +50,7 @@ var (
 	onTwo    = setup{name: "two certificates", card: virtual.CardOptions{Type: virtual.PIV, SignatureForLogin: true}}
 	onPINPad = setup{name: "PIN pad", pinPad: true}
 	onDisk   = setup{name: "small disk", disk: true}
+	onCache  = setup{name: "cache", cached: true, card: virtual.CardOptions{Serial: "00000007"}}
 	inModule = setup{name: "module", software: true}
 )
 
@@ -59,6 +61,7 @@ type world struct {
 	module  faultmodule.Module
 	disk    *fulldisk.Disk // of the agent's state, where it has one of its own
 	pki     *demopki.PKI
+	cache   string // the folder of OpenSC's files
 	agent   *stack.Process
 	end     context.CancelFunc
 	ctx     context.Context
@@ -96,6 +99,14 @@ func (p setup) open(ctx context.Context, dir, bin string) (*world, error) {
 			return nil, errors.New("OpenSC's module is not installed (package opensc-pkcs11)")
 		}
 		o.Modules = found[:1]
+	}
+	if p.cached {
+		conf := filepath.Join(dir, "opensc.conf")
+		text := fmt.Sprintf("app default { framework pkcs15 { use_file_caching = yes; file_cache_dir = %q; } }", filepath.Join(dir, "opensc-cache"))
+		if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+		w.cache, o.Extra["OPENSC_CONF"] = filepath.Join(dir, "opensc-cache"), conf
 	}
 	if w.stack, err = stack.Prepare(ctx, o); err != nil {
 		return nil, err
