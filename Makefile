@@ -5,6 +5,7 @@
 #   make test    every check and every test
 #   make build   the three programs into build/bin
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
+#   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make screens pictures of icon, menu and dialogs on a real panel
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
@@ -15,7 +16,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ROUNDS ?= 20
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance faults browsers endurance bench screens
+.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens
 
 build:
 	@mkdir -p $(BIN)
@@ -46,6 +47,10 @@ test:
 conformance:
 	@scripts/setup conformance
 	@go run ./internal/lab/conformance/table
+
+conformance-trixie:
+	@scripts/setup trixie
+	@scripts/conformance-trixie
 
 faults:
 	@scripts/setup faults

@@ -146,7 +146,9 @@ func (c *cps3) getData(cmd command) []byte {
 	// The inner lengths are the answer's and not the request's, so the request is
 	// compared as it is: object, then part.
 	object, part := hex.EncodeToString(list[:3]), list[4:]
-	pin, key := object == "bf8101", c.hasKeyObject(object)
+	// OpenSC 0.26 forgets the object's name after its first part, and asks for BF8000;
+	// it takes the answer only under that name.
+	pin, key := object == "bf8101" || object == "bf8000", c.hasKeyObject(object)
 	var value []byte
 	switch {
 	case pin && bytes.HasPrefix(part, []byte{0xA0}):

@@ -269,6 +269,26 @@ func TestCPS3Reading(t *testing.T) {
 	}
 }
 
+// OpenSC asks for the PIN's policy under the name of its object, and 0.26 under the name
+// 00, which it takes in the answer too.
+func TestCPS3Policy(t *testing.T) {
+	c, _ := card(t, "cps3")
+	policy := "a0169a01039b01039d027fff80020008a1068c0461000000"
+	for ask, want := range map[string]string{
+		"00cb3fff 0a 4d087006 bf8101 02a080": "701cbf810118" + policy,
+		"00cb3fff 0a 4d087006 bf8000 02a080": "701cbf800018" + policy,
+	} {
+		data, status := send(t, c, "00a40904023f00", ask)
+		if !strings.HasPrefix(status, "61") {
+			t.Errorf("%s: %s", ask, status)
+			continue
+		}
+		if got := hex.EncodeToString(whole(t, c, "00", data, status)); got != want {
+			t.Errorf("%s: %s, want %s", ask, got, want)
+		}
+	}
+}
+
 // Content that no card can hold is refused when the card is made.
 func TestRefusedContent(t *testing.T) {
 	_, ids := card(t, "piv")

@@ -97,6 +97,11 @@ func (c *client) answer(command uint32, body []byte) error {
 			return nil // it was woken meanwhile, and takes that for the answer
 		}
 		return c.write(waitMessage{})
+	case cmdReaderEvents:
+		s.mu.Lock()
+		m := readerEventsMessage{Events: s.events}
+		s.mu.Unlock()
+		return c.write(m)
 	case cmdEstablish:
 		return answerWith(c, body, func(m *contextMessage) {
 			s.mu.Lock()

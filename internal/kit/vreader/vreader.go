@@ -1,6 +1,6 @@
 // Package vreader has virtual smart card readers: a stand-in for pcscd that
-// speaks the client protocol of pcsc-lite, version 4.4, on a socket of its own,
-// so that an unmodified libpcsclite finds virtual cards (package vcard) without
+// speaks the client protocol of pcsc-lite, versions 4.4 and 4.5, on a socket of its
+// own, so that an unmodified libpcsclite finds virtual cards (package vcard) without
 // root and without a daemon. A program uses it with PCSCLITE_CSOCK_NAME set to
 // the socket's path.
 //
@@ -38,7 +38,8 @@ type Service struct {
 	readers []*Reader
 	conns   map[*client]bool
 	handles map[int32]*handle
-	last    int32 // the last context or handle assigned
+	last    int32  // the last context or handle assigned
+	events  uint32 // how often readers have come and gone
 
 	requests atomic.Int64
 }
@@ -146,6 +147,7 @@ func (s *Service) Plug(name string, o ReaderOptions) (*Reader, error) {
 	}
 	r := &Reader{service: s, name: name, pinPad: o.PINPad, apdus: o.APDUs, gone: make(chan struct{}), keys: make(chan string)}
 	s.readers = append(s.readers, r)
+	s.events++
 	s.changed()
 	return r, nil
 }
@@ -161,6 +163,7 @@ func (r *Reader) Unplug() {
 	r.unplugged = true
 	s.readers = slices.DeleteFunc(s.readers, func(x *Reader) bool { return x == r })
 	r.removeCard()
+	s.events++
 	s.changed()
 }
 

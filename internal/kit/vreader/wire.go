@@ -7,13 +7,14 @@ import (
 	"io"
 )
 
-// The messages of pcsc-lite 1.9 (winscard_msg.h): little-endian 32-bit fields
+// The messages of pcsc-lite 1.9 to 2.4 (winscard_msg.h): little-endian 32-bit fields
 // in the order of the C structures, of which only readerState has padding.
 
-// The version of the protocol.
+// The version of the protocol. A client of 1.9 speaks 4:4; one of 2.3 speaks 4:5, which
+// adds cmdReaderEvents; one of 2.5 prefers 4:6 and takes less.
 const (
 	versionMajor = 4
-	versionMinor = 4
+	versionMinor = 5
 )
 
 const (
@@ -34,6 +35,7 @@ const (
 	cmdReaders      = 0x12
 	cmdWait         = 0x13
 	cmdStopWait     = 0x14
+	cmdReaderEvents = 0x15
 )
 
 // The return values (pcsclite.h).
@@ -121,6 +123,10 @@ type attributeMessage struct {
 }
 
 type waitMessage struct{ Timeout, Code uint32 }
+
+// readerEventsMessage says how often readers have come and gone, by which a client
+// notices it while it did not wait.
+type readerEventsMessage struct{ Events, Code uint32 }
 
 type readerState struct {
 	Name     [128]byte

@@ -57,19 +57,25 @@ var cases = []testCase{
 	{"last try said", needs{}, func(ctx context.Context, l *lab) string {
 		for range mostTries {
 			var pin *pkcs11.PINError
-			if err := l.login(ctx, l.wrong()); !errors.As(err, &pin) || pin.Locked {
-				break
-			} else if pin.FinalTry {
+			err := l.login(ctx, l.wrong())
+			switch {
+			case errors.As(err, &pin) && pin.FinalTry && !pin.Locked:
 				return "said"
+			case !errors.Is(err, pkcs11.ErrPINIncorrect) && !errors.Is(err, pkcs11.ErrPINLocked):
+				return outcome(err)
 			}
 		}
 		return notApplicable + "CKF_USER_PIN_FINAL_TRY is never set"
 	}},
 	{"PIN locked", needs{}, func(ctx context.Context, l *lab) string {
 		for i := range mostTries {
-			if err := l.login(ctx, l.wrong()); errors.Is(err, pkcs11.ErrPINLocked) {
+			err := l.login(ctx, l.wrong())
+			switch {
+			case errors.Is(err, pkcs11.ErrPINLocked):
 				// From now on nothing may reach the card.
 				return fmt.Sprintf("%s, said on try %d", outcome(l.login(ctx, l.pin)), i+1)
+			case !errors.Is(err, pkcs11.ErrPINIncorrect):
+				return outcome(err)
 			}
 			var pin *pkcs11.PINError
 			if s, err := l.pool.List(ctx); err == nil && len(s.Certificates) > 0 && s.Certificates[0].Slot.Token.PINLocked || errors.As(err, &pin) && pin.Locked {

@@ -87,7 +87,7 @@ func Run(ctx context.Context, dir, only string) ([]Result, []Missing, error) {
 	var results []Result
 	var missing []Missing
 	for _, m := range modules() {
-		if only != "" && m.name != only {
+		if m.root != os.Getenv(rootVariable) || only != "" && m.name != only {
 			continue
 		}
 		if why := m.missing(); why != "" {

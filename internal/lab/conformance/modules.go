@@ -30,8 +30,10 @@ type module struct {
 	// file is the module's, searched in the system's library folders; pack is the
 	// Debian package that contains it.
 	file, pack string
-	open       func(ctx context.Context, dir string, n needs) (*lab, error)
-	why        func() string // further reasons why it is not available
+	// root is the distribution in whose root the column is run, "" for this machine's.
+	root string
+	open func(ctx context.Context, dir string, n needs) (*lab, error)
+	why  func() string // further reasons why it is not available
 }
 
 // missing says why the module is not available here, "" where it is.
@@ -68,6 +70,13 @@ func find(file string) string {
 	return ""
 }
 
+// rootVariable names the distribution in whose root the process runs: its columns are
+// run then, and no others.
+const rootVariable = "CPX_CONFORMANCE_ROOT"
+
+// trixie is Debian 13, with OpenSC 0.26 and pcsc-lite 2.3.
+const trixie = "trixie"
+
 const openSC = "opensc-pkcs11.so"
 
 func modules() []module {
@@ -81,6 +90,12 @@ func modules() []module {
 		{name: "ykcs11 piv", groups: []string{"piv"}, file: "libykcs11.so.2", pack: "ykcs11", open: onStation("libykcs11.so.2", virtual.PIV, "Yubico YubiKey CCID (TEST) 00 00", "123456")}, // it requires six characters or more
 		{name: "nss", groups: software, file: "libsoftokn3.so", pack: "libnss3", open: nss},
 		{name: "opencryptoki", groups: software, open: opencryptoki, why: opencryptokiMissing},
+	}
+	for _, m := range list {
+		if old, is := strings.CutPrefix(m.name, "opensc "); is {
+			m.name, m.root, m.groups = "opensc 0.26 "+old, trixie, append([]string{m.name}, m.groups...)
+			list = append(list, m)
+		}
 	}
 	vendor := os.Getenv(vendorVariable)
 	if vendor == "" {
