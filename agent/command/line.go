@@ -7,6 +7,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// defaultCommand is the command that may be left out.
+const defaultCommand = "run"
+
 // line is a command line, whose options may precede or follow its arguments.
 type line struct {
 	args    []string // the command with its arguments
@@ -23,7 +26,7 @@ func (l *line) parse(root *cobra.Command, args []string) error {
 	err := l.options.Parse(twoHyphens(l.options, args))
 	l.args = l.options.Args()
 	if len(l.args) == 0 && !l.help && err == nil {
-		l.args = []string{"run"}
+		l.args = []string{defaultCommand}
 	}
 	return optionMisuse(err)
 }
@@ -44,28 +47,39 @@ func (l *line) topic(root *cobra.Command) string {
 	return ""
 }
 
-// twoHyphens gives options of one hyphen a second one: the library reads -json as
-// four short options. A value is left as it is, whatever it begins with.
+// twoHyphens gives long options of one hyphen a second one: the library reads -json
+// as four short options. A value is left as it is, whatever it begins with. Two
+// hyphens alone before the command end nothing: it may have options.
 func twoHyphens(options *pflag.FlagSet, args []string) []string {
 	var all []string
-	isValue := false
+	isValue, hasCommand := false, false
 	for i, arg := range args {
 		switch {
 		case isValue:
 			isValue = false
 			all = append(all, arg)
 			continue
-		case arg == "--":
+		case arg == "--" && hasCommand:
 			return append(all, args[i:]...)
-		case len(arg) > 2 && arg[0] == '-' && arg[1] != '-':
+		case arg == "--":
+			continue
+		case isLong(options, arg):
 			arg = "-" + arg
 		}
 		name, isOption := strings.CutPrefix(arg, "--")
 		f := options.Lookup(name) // of an option with its value behind "=" there is none
 		isValue = isOption && f != nil && f.NoOptDefVal == ""
+		hasCommand = hasCommand || !strings.HasPrefix(arg, "-")
 		all = append(all, arg)
 	}
 	return all
+}
+
+// isLong reports whether an argument of one hyphen names a long option.
+func isLong(options *pflag.FlagSet, arg string) bool {
+	name, isOption := strings.CutPrefix(arg, "-")
+	name, _, _ = strings.Cut(name, "=")
+	return isOption && len(name) > 1 && options.Lookup(name) != nil
 }
 
 // allFlags are the options of all commands. Those of the same name share a

@@ -42,7 +42,7 @@ func (l *line) check(root *cobra.Command) error {
 	switch {
 	case c == root && len(rest) > 0:
 		return misused("command.misuse.unknown_command", rest[0], names(root))
-	case l.help || c.Name() == "help":
+	case l.help:
 		return nil
 	}
 	if misplaced := l.misplaced(c); misplaced != "" {
@@ -53,6 +53,9 @@ func (l *line) check(root *cobra.Command) error {
 		return misused("command.misuse.lang", l.lang)
 	case l.lang != "" && c.Name() == "run":
 		return misused("command.misuse.run_lang")
+	}
+	if c.Name() == "help" {
+		return nil // it checks its topic itself
 	}
 	return checkArguments(c, rest)
 }
@@ -116,7 +119,7 @@ func optionMisuse(err error) error {
 	)
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
-		return misused("command.misuse.unknown_option", "-"+unknown.GetSpecifiedName())
+		return misused("command.misuse.unknown_option", "-"+unknown.GetSpecifiedShortnames())
 	case errors.As(err, &unknown):
 		return misused("command.misuse.unknown_option", "--"+unknown.GetSpecifiedName())
 	case errors.As(err, &empty):
