@@ -12,7 +12,7 @@ import (
 
 func (s *invocation) autostartCommand() *cobra.Command {
 	status := func(context.Context, []string) error { return s.autostart() }
-	c := s.command("autostart", about{short: "command.autostart.short", long: "command.autostart.long", exits: "command.autostart.exits"}, status)
+	c := s.command("autostart", about{short: "command.autostart.short", long: "command.autostart.long", exits: "command.autostart.exits", use: "[status|enable|disable]"}, status)
 	c.AddCommand(
 		s.command("status", about{short: "command.autostart.status"}, status),
 		s.command("enable", about{short: "command.autostart.enable"}, func(context.Context, []string) error {

@@ -61,8 +61,9 @@ func (s *invocation) overview(root *cobra.Command) string {
 	fmt.Fprintf(&b, "%s\n\n", s.Text("command.help.usage", usageLine(root)))
 	for _, c := range usable(root) {
 		path := strings.TrimPrefix(c.CommandPath(), root.Name()+" ")
-		if aboutOf(c).wants != "" {
-			path += " " + string(aboutOf(c).use)
+		// Of a use that fills a line of its own the command's help speaks.
+		if use := string(aboutOf(c).use); aboutOf(c).wants != "" || strings.HasPrefix(use, "[") {
+			path += " " + use
 		}
 		row(&b, path, c.Short)
 	}
@@ -77,7 +78,9 @@ func (s *invocation) overview(root *cobra.Command) string {
 func (s *invocation) helpOf(c *cobra.Command) string {
 	var lines []string
 	for _, each := range usable(c) {
-		lines = append(lines, usageLine(each))
+		if each == c || !strings.Contains(string(aboutOf(c).use), each.Name()) { // else its line is there
+			lines = append(lines, usageLine(each))
+		}
 	}
 	heading := s.Text("command.help.usage", "")
 	parts := []string{heading + strings.Join(lines, "\n"+strings.Repeat(" ", len([]rune(heading)))), c.Long}
@@ -112,7 +115,11 @@ func usable(c *cobra.Command) (all []*cobra.Command) {
 }
 
 func usageLine(c *cobra.Command) string {
-	return strings.TrimSpace(c.CommandPath() + " " + string(aboutOf(c).use))
+	path := c.CommandPath()
+	if c.Name() == defaultCommand {
+		path = c.Parent().CommandPath() + " [" + c.Name() + "]"
+	}
+	return strings.TrimSpace(path + " " + string(aboutOf(c).use))
 }
 
 // optionText is an option as the help shows it.

@@ -28,7 +28,7 @@ const (
 
 func (s *invocation) runCommand() *cobra.Command {
 	var noTray bool
-	c := s.command("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "[--no-tray]"}, func(ctx context.Context, _ []string) error {
+	c := s.command("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "command.run.use"}, func(ctx context.Context, _ []string) error {
 		return s.serve(ctx, !noTray)
 	})
 	c.Flags().BoolVar(&noTray, "no-tray", false, "command.run.no_tray")

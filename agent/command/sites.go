@@ -36,7 +36,7 @@ func (s *invocation) sitesCommand() *cobra.Command {
 		return s.listSites(ctx, store)
 	})
 	c.PersistentFlags().BoolVar(&s.json, "json", false, "command.sites.json")
-	c.AddCommand(s.command("forget", about{short: "command.sites.forget_short", use: "SITE", wants: "command.sites.forget_wants"}, func(ctx context.Context, args []string) error {
+	c.AddCommand(s.command("forget", about{short: "command.sites.forget_short", use: "SITE [--json]", wants: "command.sites.forget_wants"}, func(ctx context.Context, args []string) error {
 		store, dir, err := s.sites()
 		if err != nil {
 			return err
