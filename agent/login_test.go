@@ -455,6 +455,7 @@ func TestCardErrors(t *testing.T) {
 	}{
 		{pkcs11.ErrPINLocked, protocol.CodePINLocked},
 		{pkcs11.ErrPINNotSet, protocol.CodePINNotSet},
+		{pkcs11.ErrPINExpired, protocol.CodePINNotSet},
 		{pkcs11.ErrCardRemoved, protocol.CodeCardRemoved},
 		{pkcs11.ErrCardChanged, protocol.CodeCardChanged},
 		{pkcs11.ErrUnsupported, protocol.CodeCardUnsupported},

@@ -94,7 +94,7 @@ func TestReportSeesALock(t *testing.T) {
 		t.Fatal(err)
 	}
 	read, _ := pool.Snapshot()
-	for reason, token := range map[string]pkcs11.Token{state.ReasonPINLocked: {PINLocked: true}, state.ReasonPINNotSet: {PINNotSet: true}} {
+	for reason, token := range map[string]pkcs11.Token{state.ReasonPINLocked: {PINLocked: true}, state.ReasonPINNotSet: {PINNotSet: true}, state.ReasonPINExpired: {PINExpired: true}} {
 		slot := read.Slots[0]
 		slot.Token = &token
 		c := read.Certificates[0]

@@ -56,6 +56,7 @@ func TestDetailsOfTheAgent(t *testing.T) {
 	for _, detail := range []string{protocol.DetailHanging, protocol.DetailStaleCache} {
 		keys = append(keys, protocol.Fail(protocol.CodeModuleFailed).Data.Reason+"/"+detail)
 	}
+	keys = append(keys, protocol.Fail(protocol.CodeNoCertificate).Data.Reason+"/"+protocol.DetailHidden, protocol.Fail(protocol.CodePINNotSet).Data.Reason+"/"+protocol.DetailPINExpired)
 	for _, reason := range pkcs11.Reasons() {
 		keys = append(keys, protocol.Fail(protocol.CodeNoCertificate).Data.Reason+"/"+string(reason))
 	}

@@ -24,6 +24,7 @@ var (
 	ErrPINIncorrect      = errors.New("pkcs11: wrong PIN")
 	ErrPINLocked         = errors.New("pkcs11: PIN locked")
 	ErrPINNotSet         = errors.New("pkcs11: PIN not set")
+	ErrPINExpired        = errors.New("pkcs11: the PIN must be changed first")
 	ErrPINLength         = errors.New("pkcs11: PIN of an impossible length, not sent to the card")
 	ErrCardRemoved       = errors.New("pkcs11: card removed")
 	ErrCardChanged       = errors.New("pkcs11: another card than the one chosen")
@@ -78,6 +79,7 @@ var kinds = map[p11.Error]error{
 	p11.CKR_PIN_LOCKED:               ErrPINLocked,
 	p11.CKR_PIN_LEN_RANGE:            ErrPINLength,
 	p11.CKR_USER_PIN_NOT_INITIALIZED: ErrPINNotSet,
+	p11.CKR_PIN_EXPIRED:              ErrPINExpired,
 	p11.CKR_FUNCTION_CANCELED:        ErrCancelled,
 	p11.CKR_MECHANISM_INVALID:        ErrUnsupported,
 	p11.CKR_TOKEN_NOT_PRESENT:        ErrCardRemoved,

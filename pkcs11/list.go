@@ -88,6 +88,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	r := &reading{basis: b, driver: m.driver}
 	var failed error
 	unread := false // some object, that another reading may show
+	empty := map[uint]bool{}
 	unknown := map[uint]bool{}
 	for _, id := range ids {
 		slot, ok, err := readSlot(m, id)
@@ -101,6 +102,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 			found, all, err = p.readCertificates(m, slot)
 			r.certificates = append(r.certificates, found...)
 			unread = unread || !all
+			empty[id] = err == nil && len(found) == 0 && slot.Token.loginRequired
 		}
 		if m.driver.Gone() {
 			if err == nil {
@@ -116,8 +118,20 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	if len(r.slots) == 0 && failed != nil {
 		return &reading{err: failed} // not "no reader": that is not known
 	}
+	r.hide(empty)
 	r.complete = failed == nil && !unread && r.covers(unknown)
 	return r
+}
+
+// hide marks the slots, of those that are empty of certificates, whose card shows none
+// in another slot either: some modules make a slot of each PIN.
+func (r *reading) hide(empty map[uint]bool) {
+	for i := range r.slots {
+		slot := &r.slots[i]
+		slot.Hidden = empty[slot.ID] && !slices.ContainsFunc(r.certificates, func(c Certificate) bool {
+			return c.Slot.Token.Serial == slot.Token.Serial || c.Slot.Description == slot.Description
+		})
+	}
 }
 
 // hasUnknownCard reports whether there is a card in the reader that the module does not
@@ -162,6 +176,7 @@ func readSlot(m *module, id uint) (Slot, bool, error) {
 		PINFinalTry:   token.Flags&p11.CKF_USER_PIN_FINAL_TRY != 0,
 		PINLocked:     token.Flags&p11.CKF_USER_PIN_LOCKED != 0,
 		PINNotSet:     token.Flags&p11.CKF_USER_PIN_INITIALIZED == 0,
+		PINExpired:    token.Flags&p11.CKF_USER_PIN_TO_BE_CHANGED != 0,
 		ProtectedPath: token.Flags&p11.CKF_PROTECTED_AUTHENTICATION_PATH != 0,
 		loginRequired: token.Flags&p11.CKF_LOGIN_REQUIRED != 0,
 	}

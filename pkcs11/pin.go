@@ -98,7 +98,7 @@ func (j *job) rereadTries(ctx context.Context, end context.CancelCauseFunc, show
 const rereadWithin = 500 * time.Millisecond
 
 func sameTries(a, b Token) bool {
-	return a.PINCountLow == b.PINCountLow && a.PINFinalTry == b.PINFinalTry && a.PINLocked == b.PINLocked && a.PINNotSet == b.PINNotSet
+	return a.PINCountLow == b.PINCountLow && a.PINFinalTry == b.PINFinalTry && a.PINLocked == b.PINLocked && a.PINNotSet == b.PINNotSet && a.PINExpired == b.PINExpired
 }
 
 // possible reports whether the card can have a PIN of that length. The binding

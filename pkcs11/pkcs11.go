@@ -38,6 +38,9 @@ type Slot struct {
 	// Unrecognized is set where something is in the reader that the module
 	// does not know (CKR_TOKEN_NOT_RECOGNIZED).
 	Unrecognized bool
+	// Hidden is set where the token asks for a PIN and shows no certificate of a
+	// person before one: they are private objects, or there are none.
+	Hidden bool
 }
 
 // Token is a card as its module describes it.
@@ -46,6 +49,7 @@ type Token struct {
 	MinPIN, MaxPIN                     int // characters; 0: not known
 	PINCountLow, PINFinalTry           bool
 	PINLocked, PINNotSet               bool
+	PINExpired                         bool // it must be changed before anything else
 	ProtectedPath                      bool // the PIN is typed on the reader
 
 	loginRequired bool // CKF_LOGIN_REQUIRED

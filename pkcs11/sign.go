@@ -177,6 +177,10 @@ func refusal(c Certificate) error {
 		return failed("token", ErrPINLocked)
 	case token.PINNotSet:
 		return failed("token", ErrPINNotSet)
+	case token.PINExpired:
+		// PKCS#11 v2.40, 3.2: a login would succeed, and every use of a key after it
+		// fail with CKR_PIN_EXPIRED, until C_SetPIN.
+		return failed("token", ErrPINExpired)
 	}
 	return nil
 }

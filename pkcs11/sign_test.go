@@ -159,6 +159,7 @@ func TestNoTryIsSpent(t *testing.T) {
 		{name: "expired", card: "expired", want: ErrUnsupported},
 		{name: "locked", want: ErrPINLocked, prepare: flags(p11.CKF_USER_PIN_LOCKED, 0)},
 		{name: "not set", want: ErrPINNotSet, prepare: flags(0, p11.CKF_USER_PIN_INITIALIZED)},
+		{name: "to be changed", want: ErrPINExpired, prepare: flags(p11.CKF_USER_PIN_TO_BE_CHANGED, 0)},
 		{name: "no mechanism", want: ErrUnsupported, prepare: func(_ *testing.T, f *faulty) { f.mechanisms = map[uint]bool{p11.CKM_RSA_X_509: true} }},
 		{name: "token without login", want: ErrKeyWithoutPIN, prepare: flags(0, p11.CKF_LOGIN_REQUIRED)},
 	} {

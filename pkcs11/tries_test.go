@@ -50,8 +50,9 @@ func TestTriesWhileThePersonTypes(t *testing.T) {
 		"one is left, and the window's context says only that it ended": {set: p11.CKF_USER_PIN_FINAL_TRY, answers: []PINFunc{
 			func(ctx context.Context, _ PINRequest) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }, types(democard.PIN)},
 			last: Token{PINFinalTry: true}, windows: 2, calls: "login1 sign logout"},
-		"none is left":  {set: p11.CKF_USER_PIN_LOCKED, answers: []PINFunc{stands}, want: ErrPINLocked, windows: 1},
-		"no PIN is set": {unset: p11.CKF_USER_PIN_INITIALIZED, answers: []PINFunc{stands}, want: ErrPINNotSet, windows: 1},
+		"none is left":       {set: p11.CKF_USER_PIN_LOCKED, answers: []PINFunc{stands}, want: ErrPINLocked, windows: 1},
+		"no PIN is set":      {unset: p11.CKF_USER_PIN_INITIALIZED, answers: []PINFunc{stands}, want: ErrPINNotSet, windows: 1},
+		"it must be changed": {set: p11.CKF_USER_PIN_TO_BE_CHANGED, answers: []PINFunc{stands}, want: ErrPINExpired, windows: 1},
 		"one is left, and the person stops": {set: p11.CKF_USER_PIN_FINAL_TRY, answers: []PINFunc{stands,
 			func(context.Context, PINRequest) ([]byte, error) { return nil, errRefused }},
 			want: errRefused, last: Token{PINFinalTry: true}, windows: 2},

@@ -107,6 +107,8 @@ func line(s state.State, say texts.Catalogue) string {
 		return say.Text("tray.no_reader")
 	case s.Card == state.CardAbsent:
 		return say.Text("tray.no_card")
+	case len(s.Certificates) == 0 && slices.ContainsFunc(s.Readers, func(r state.Reader) bool { return r.Hidden }):
+		return say.Text("tray.hidden")
 	case len(s.Certificates) == 0:
 		return say.Text("tray.unknown_card")
 	case len(may) == 0:
@@ -125,7 +127,7 @@ func line(s state.State, say texts.Catalogue) string {
 
 // warnings say what is wrong with a PIN, and what to do, the most serious first.
 func warnings(s state.State, say texts.Catalogue) (lines []string) {
-	for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet} {
+	for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet, state.PINExpired} {
 		if slices.ContainsFunc(s.Certificates, func(c state.Certificate) bool { return c.PIN == pin }) {
 			what, _ := say.Code("tray.pin", string(pin))
 			advice, _ := say.Code("tray.advice", string(pin))
@@ -200,7 +202,7 @@ func title(c state.Certificate, lang string, say texts.Catalogue) string {
 	add(cps.ProfessionIn(lang, c.Profession), maxName)
 	add(c.Kind, maxShort)
 	switch c.Reason {
-	case state.ReasonUsable, state.ReasonExpired, state.ReasonPINLocked, state.ReasonPINNotSet:
+	case state.ReasonUsable, state.ReasonExpired, state.ReasonPINLocked, state.ReasonPINNotSet, state.ReasonPINExpired:
 		add(say.Text("tray.until", language.Date(c.NotAfter, lang)), maxName)
 	}
 	switch c.Reason {
@@ -210,12 +212,16 @@ func title(c state.Certificate, lang string, say texts.Catalogue) string {
 	default:
 		add(state.ReasonText(c.Reason, lang), 2*maxName)
 	}
-	if c.Reason != state.ReasonPINLocked && c.Reason != state.ReasonPINNotSet {
+	switch c.Reason {
+	case state.ReasonPINLocked, state.ReasonPINNotSet, state.ReasonPINExpired:
+	default:
 		switch c.PIN { // also of a card that is of no use for another reason
 		case state.PINLocked:
 			add(state.ReasonText(state.ReasonPINLocked, lang), 2*maxName)
 		case state.PINNotSet:
 			add(say.Text("tray.pin.not_set"), maxName)
+		case state.PINExpired:
+			add(state.ReasonText(state.ReasonPINExpired, lang), maxName)
 		}
 	}
 	if c.Renew {

@@ -25,6 +25,8 @@ func withPIN(c state.Certificate, pin state.PIN) state.Certificate {
 		return withReason(c, state.ReasonPINLocked)
 	case state.PINNotSet:
 		return withReason(c, state.ReasonPINNotSet)
+	case state.PINExpired:
+		return withReason(c, state.ReasonPINExpired)
 	}
 	return c
 }
@@ -54,6 +56,8 @@ var states = []struct {
 	{"last try", withCards(withPIN(held("x"), state.PINFinalTry)), iconAttention},
 	{"locked", withCards(withPIN(held("x"), state.PINLocked)), iconAttention},
 	{"no PIN", withCards(withPIN(held("x"), state.PINNotSet)), iconAttention},
+	{"PIN expired", withCards(withPIN(held("x"), state.PINExpired)), iconAttention},
+	{"hidden", state.State{Card: "present", ReaderCount: 1, Cards: state.Cards{Readers: []state.Reader{{Name: "TEST reader", Card: "TEST", Hidden: true}}}}, iconAttention},
 }
 
 // TestStates: every state has a different text, in both languages, and its icon.
@@ -79,7 +83,7 @@ func TestStates(t *testing.T) {
 func TestPINWarnings(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{"⚠": true, "": true}
-		for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet} {
+		for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet, state.PINExpired} {
 			for _, line := range warnings(withCards(withPIN(held("x"), pin)), texts.In(lang)) {
 				if line = strings.TrimSpace(line); seen[line] {
 					t.Errorf("%s: %s: %q", lang, pin, line)
@@ -87,7 +91,7 @@ func TestPINWarnings(t *testing.T) {
 				seen[line] = true
 			}
 		}
-		if len(seen) != 2+2*4 {
+		if len(seen) != 2+2*5 {
 			t.Errorf("%s: %v", lang, seen)
 		}
 	}
@@ -116,6 +120,7 @@ func TestCertificates(t *testing.T) {
 		"chosen":          {withCards(held("one"), chosen), "one two*"},
 		"expired":         {withCards(withReason(held("old"), state.ReasonExpired), held("one")), "one* -"},
 		"locked":          {withCards(withPIN(held("old"), state.PINLocked), held("one")), "one* -"},
+		"PIN expired":     {withCards(withPIN(held("old"), state.PINExpired)), "-"},
 		"no PIN":          {withCards(withPIN(held("old"), state.PINNotSet)), "-"},
 		"chosen, expired": {withCards(withReason(chosen, state.ReasonExpired), held("one"), held("three")), "one three -"},
 	} {
@@ -138,7 +143,7 @@ func TestCertificates(t *testing.T) {
 		seen := map[string]bool{}
 		for _, c := range []state.Certificate{
 			held("x"), withReason(held("x"), state.ReasonExpired), withReason(held("x"), state.ReasonNotYetValid), withReason(held("x"), state.ReasonNotForAuthentication),
-			withReason(held("x"), state.ReasonKeyWithoutPIN), withReason(held("x"), state.ReasonUnreadable), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet),
+			withReason(held("x"), state.ReasonKeyWithoutPIN), withReason(held("x"), state.ReasonUnreadable), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet), withPIN(held("x"), state.PINExpired),
 		} {
 			label := title(c, lang, texts.In(lang))
 			if !strings.HasPrefix(label, "TEST_x · "+cps.ProfessionIn(lang, "Médecin")+" · CPS") || seen[label] {
@@ -146,7 +151,7 @@ func TestCertificates(t *testing.T) {
 			}
 			seen[label] = true
 		}
-		for pin, says := range map[state.PIN]string{state.PINLocked: state.ReasonText(state.ReasonPINLocked, lang), state.PINNotSet: texts.In(lang).Text("tray.pin.not_set")} {
+		for pin, says := range map[state.PIN]string{state.PINLocked: state.ReasonText(state.ReasonPINLocked, lang), state.PINExpired: state.ReasonText(state.ReasonPINExpired, lang), state.PINNotSet: texts.In(lang).Text("tray.pin.not_set")} {
 			expired := withReason(held("x"), state.ReasonExpired)
 			expired.PIN = pin
 			if label := title(expired, lang, texts.In(lang)); !strings.HasSuffix(label, state.ReasonText(state.ReasonExpired, lang)+" · "+says) {

@@ -3,6 +3,7 @@ package cards
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/cps"
@@ -25,6 +26,9 @@ func Fitting(s pkcs11.Snapshot) []pkcs11.Certificate {
 // authentication certificate's, because that is the one the person means.
 func NoneFits(s pkcs11.Snapshot) *protocol.Error {
 	if len(s.Certificates) == 0 {
+		if slices.ContainsFunc(s.Slots, func(slot pkcs11.Slot) bool { return slot.Hidden }) {
+			return protocol.FailWith(protocol.CodeNoCertificate, protocol.DetailHidden)
+		}
 		return protocol.Fail(protocol.CodeCardUnsupported)
 	}
 	for _, r := range []pkcs11.Reason{pkcs11.Expired, pkcs11.NotYetValid, pkcs11.Unreadable, pkcs11.KeyWithoutPIN, pkcs11.NotForAuthentication} {

@@ -34,3 +34,23 @@ func TestEveryReason(t *testing.T) {
 		}
 	}
 }
+
+// TestHidden: a card that shows no certificate before its PIN is told as such, and one
+// of which that is not known as a card that nothing knows.
+func TestHidden(t *testing.T) {
+	slot := pkcs11.Slot{Module: "test", Description: fakes.ReaderName, Token: &pkcs11.Token{Label: "TEST"}}
+	if e := NoneFits(pkcs11.Snapshot{Slots: []pkcs11.Slot{slot}}); e.Code != protocol.CodeCardUnsupported {
+		t.Errorf("%+v", e)
+	}
+	slot.Hidden = true
+	s := pkcs11.Snapshot{Slots: []pkcs11.Slot{slot}}
+	if e := NoneFits(s); e.Code != protocol.CodeNoCertificate || e.Data.Detail != protocol.DetailHidden {
+		t.Errorf("%+v", e)
+	}
+	expired, _ := fakes.Certificate(t, 1)
+	expired.Reason = pkcs11.Expired
+	s.Certificates = append(s.Certificates, expired)
+	if e := NoneFits(s); e.Data.Detail != string(pkcs11.Expired) {
+		t.Errorf("what is known of another card comes first: %+v", e.Data)
+	}
+}

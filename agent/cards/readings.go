@@ -153,7 +153,7 @@ func pinFlags(t *pkcs11.Token) string {
 	if t == nil {
 		return ""
 	}
-	return fmt.Sprint(t.PINCountLow, t.PINFinalTry, t.PINLocked, t.PINNotSet)
+	return fmt.Sprint(t.PINCountLow, t.PINFinalTry, t.PINLocked, t.PINNotSet, t.PINExpired)
 }
 
 // wait lets a running background reading end, at most for limit.

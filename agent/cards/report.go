@@ -62,7 +62,7 @@ func (r *readers) report(read pkcs11.Snapshot, modules []pkcs11.ModuleState, cho
 		report.Modules = append(report.Modules, moduleState(m))
 	}
 	for _, slot := range s.Slots {
-		reader := state.Reader{Module: slot.Module, Name: slot.Description, Unknown: slot.Unrecognized}
+		reader := state.Reader{Module: slot.Module, Name: slot.Description, Unknown: slot.Unrecognized, Hidden: slot.Hidden}
 		if slot.Token != nil {
 			reader.Card, reader.PIN = slot.Token.Label, PINOf(slot.Token)
 		}
@@ -111,6 +111,8 @@ func reasonNow(c pkcs11.Certificate) string {
 		return state.ReasonPINLocked
 	case state.PINNotSet:
 		return state.ReasonPINNotSet
+	case state.PINExpired:
+		return state.ReasonPINExpired
 	}
 	return state.ReasonUsable
 }
@@ -124,6 +126,8 @@ func PINOf(t *pkcs11.Token) state.PIN {
 		return state.PINLocked
 	case t.PINNotSet:
 		return state.PINNotSet
+	case t.PINExpired:
+		return state.PINExpired
 	case t.PINFinalTry:
 		return state.PINFinalTry
 	case t.PINCountLow:

@@ -59,6 +59,10 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	}
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
+		if reader.Hidden {
+			name := prompt.Visible(reader.Name)
+			found = append(found, Finding{Code: "certificates_hidden", Subject: name, Outcome: Problem, Text: d.Text("doctor.hidden", name), Next: d.Text("doctor.hidden_next")})
+		}
 	}
 	numbers := map[string]int{} // of each reader's certificates, which no name distinguishes
 	for _, c := range r.Certificates {
@@ -175,6 +179,8 @@ func (d *doctor) card(r state.Reader) []Finding {
 		say("pin_locked", "doctor.pin_locked", d.Text("doctor.pin_locked_next"))
 	case r.PIN == state.PINNotSet:
 		say("pin_not_set", "doctor.pin_not_set", d.Text("doctor.pin_not_set_next"))
+	case r.PIN == state.PINExpired:
+		say("pin_expired", "doctor.pin_expired", d.Text("doctor.pin_expired_next"))
 	case r.PIN == state.PINFinalTry:
 		say("pin_final_try", "doctor.pin_final_try", d.Text("doctor.pin_final_try_next"))
 		f.Outcome = Notice
@@ -218,7 +224,7 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 		how = d.Text("doctor.valid_from", language.Date(c.NotBefore, d.Lang))
 	case state.ReasonNotForAuthentication:
 		how = d.Text("doctor.other_use")
-	case state.ReasonPINLocked, state.ReasonPINNotSet:
+	case state.ReasonPINLocked, state.ReasonPINNotSet, state.ReasonPINExpired:
 		f.Outcome = Notice // the reader's own line says what to do
 	}
 	f.Text = d.Text("doctor.certificate_is", reader, n, prompt.Visible(what), how)

@@ -234,7 +234,8 @@ func TestFindings(t *testing.T) {
 		{"no_card", Unknown, nil},
 		{"card_unknown", Problem, reader(func(r *state.Reader) { r.Card, r.Unknown = "", true })},
 		{"no_usable_certificate", Problem, withPIN("")},
-		{"pin_locked", Problem, withPIN(state.PINLocked)}, {"pin_not_set", Problem, withPIN(state.PINNotSet)},
+		{"pin_locked", Problem, withPIN(state.PINLocked)}, {"pin_not_set", Problem, withPIN(state.PINNotSet)}, {"pin_expired", Problem, withPIN(state.PINExpired)},
+		{"certificates_hidden", Problem, reader(func(r *state.Reader) { r.Hidden = true })},
 		{"pin_final_try", Notice, func(o *Options) {
 			twoCards(o, state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINFinalTry}, "not_for_authentication")
 		}}, {"pin_count_low", Good, withPIN(state.PINCountLow)},

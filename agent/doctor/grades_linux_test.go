@@ -44,6 +44,7 @@ func TestAnotherCard(t *testing.T) {
 		"expired":     {"certificate_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
 		"unreadable":  {"certificate_unreadable", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
 		"pin_locked":  {"pin_locked", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINLocked}},
+		"pin_expired": {"pin_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINExpired}},
 		"pin_not_set": {"pin_not_set", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINNotSet}},
 	} {
 		o := healthy(t)
@@ -69,7 +70,7 @@ func TestAnotherCard(t *testing.T) {
 // TestChosenCard: the next login uses the chosen card, so its locked PIN is a
 // problem, whatever other card there is.
 func TestChosenCard(t *testing.T) {
-	for reason, pin := range map[string]state.PIN{"pin_locked": state.PINLocked, "pin_not_set": state.PINNotSet} {
+	for reason, pin := range map[string]state.PIN{"pin_locked": state.PINLocked, "pin_not_set": state.PINNotSet, "pin_expired": state.PINExpired} {
 		for _, lang := range []string{"fr", "en"} {
 			o := healthy(t)
 			o.Lang = lang

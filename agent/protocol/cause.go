@@ -39,6 +39,7 @@ var causes = []cause{
 	{is: pkcs11.ErrPINLocked, code: CodePINLocked},
 	{is: pkcs11.ErrPINIncorrect, code: CodePINIncorrect},
 	{is: pkcs11.ErrPINNotSet, code: CodePINNotSet},
+	{is: pkcs11.ErrPINExpired, code: CodePINNotSet, detail: DetailPINExpired},
 	{is: pkcs11.ErrCardRemoved, code: CodeCardRemoved},
 	{is: pkcs11.ErrCardChanged, code: CodeCardChanged},
 	{is: pkcs11.ErrUnsupported, code: CodeCardUnsupported},

@@ -37,6 +37,11 @@ const (
 	// DetailNoService goes with CodeNoReader where the PC/SC service does not
 	// answer, so that nobody knows which readers there are.
 	DetailNoService = "no_service"
+	// DetailHidden goes with CodeNoCertificate where the card shows no certificate
+	// before its PIN is entered.
+	DetailHidden = "hidden"
+	// DetailPINExpired goes with CodePINNotSet where the PIN must be changed first.
+	DetailPINExpired = "pin_expired"
 	// DetailNotPKCS11 goes with CodeNoModule where the file is no PKCS#11 module.
 	DetailNotPKCS11 = "not_pkcs11"
 	// DetailHanging goes with CodeModuleFailed where the module does not answer.

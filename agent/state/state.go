@@ -119,11 +119,12 @@ const (
 	PINFinalTry PIN = "final_try" // one try is left
 	PINLocked   PIN = "locked"
 	PINNotSet   PIN = "not_set"
+	PINExpired  PIN = "expired" // it must be changed before anything else
 )
 
 // Usable reports whether a login can use a card whose PIN stands so: no try is spent
 // on a card that says that it would take none.
-func (p PIN) Usable() bool { return p != PINLocked && p != PINNotSet }
+func (p PIN) Usable() bool { return p != PINLocked && p != PINNotSet && p != PINExpired }
 
 // Reader is a reader and the card in it.
 type Reader struct {
@@ -131,6 +132,7 @@ type Reader struct {
 	Name    string `json:"name"`
 	Card    string `json:"card"` // the token's label, "" without a card
 	Unknown bool   `json:"unknown,omitempty"`
+	Hidden  bool   `json:"hidden,omitempty"` // no certificate is shown before a login
 	PIN     PIN    `json:"pin,omitempty"`
 }
 
@@ -145,6 +147,7 @@ const (
 	ReasonUnreadable           = "unreadable"
 	ReasonPINLocked            = "pin_locked"
 	ReasonPINNotSet            = "pin_not_set"
+	ReasonPINExpired           = "pin_expired"
 )
 
 // Certificate is a certificate on a card.

@@ -157,6 +157,9 @@ func (l *lines) cards(c Cards) {
 		if warning, ok := l.Code("card.pin", string(reader.PIN)); ok {
 			l.add("", "", warning)
 		}
+		if reader.Hidden {
+			l.add("", "", l.Text("state.hidden"))
+		}
 	}
 	if len(c.Readers) == 0 {
 		l.add("", l.Text("state.none"))

@@ -111,6 +111,32 @@ func (c *Card) Put(list ...Certificate) error {
 	return nil
 }
 
+// Hide makes private objects of the card's certificates, as some cards have them.
+func (c *Card) Hide() error {
+	if err := c.ctx.FindObjectsInit(c.session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE)}); err != nil {
+		return err
+	}
+	objects, _, err := c.ctx.FindObjects(c.session, 100)
+	if err := errors.Join(err, c.ctx.FindObjectsFinal(c.session)); err != nil {
+		return err
+	}
+	for _, o := range objects {
+		a, err := c.ctx.GetAttributeValue(c.session, o, []*p11.Attribute{
+			p11.NewAttribute(p11.CKA_VALUE, nil), p11.NewAttribute(p11.CKA_ID, nil), p11.NewAttribute(p11.CKA_LABEL, nil),
+		})
+		if err == nil {
+			err = c.ctx.DestroyObject(c.session, o)
+		}
+		if err == nil {
+			err = c.Put(Certificate{DER: a[0].Value, ID: a[1].Value, Label: string(a[2].Value), Private: true})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Authorities makes so many certificates of CAs, as wallets and cards hold them.
 func Authorities(n int) ([]Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

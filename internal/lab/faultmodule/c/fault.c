@@ -16,6 +16,7 @@
  *
  *   one           gives one handle a call
  *   last:PREFIX   gives what is labelled PREFIX… after everything else; ? is any octet
+ *   nothing       gives nothing
  *   endless       gives the last handle again for ever
  *
  * of C_GetAttributeValue, which may name the attribute and the object:
@@ -23,6 +24,7 @@
  *   attr:HEX:FAULT    where this attribute is asked for, by its number
  *   of:PREFIX:FAULT   of an object that is labelled PREFIX…
  *   pad:HEX           puts 64 such bytes behind the value
+ *   negative          makes the serial of a certificate negative
  *   empty             gives a value without a byte
  *   unavailable       gives CK_UNAVAILABLE_INFORMATION for the length
  *
@@ -54,7 +56,7 @@
 static CK_FUNCTION_LIST_PTR real;
 static CK_FUNCTION_LIST list;
 
-enum kind { NONE, RETURN, AFTER, LIE, SHORT, ONE, LAST, ENDLESS, PAD, EMPTY, UNAVAILABLE, FLAGS, NOLOCK, DER };
+enum kind { NONE, RETURN, AFTER, LIE, SHORT, ONE, LAST, NOTHING, ENDLESS, PAD, NEGATIVE, EMPTY, UNAVAILABLE, FLAGS, NOLOCK, DER };
 
 /* What the call that is looked up is about, and what its fault came with. */
 static struct {
@@ -141,6 +143,10 @@ static enum kind fault(const char *function, CK_RV *rv)
 			kind = ONE;
 		if (!strcmp(w, "endless"))
 			kind = ENDLESS;
+		if (!strcmp(w, "nothing"))
+			kind = NOTHING;
+		if (!strcmp(w, "negative"))
+			kind = NEGATIVE;
 		if (!strcmp(w, "empty"))
 			kind = EMPTY;
 		if (!strcmp(w, "unavailable"))
@@ -299,6 +305,10 @@ static CK_RV my_C_FindObjects(CK_SESSION_HANDLE a, CK_OBJECT_HANDLE_PTR b, CK_UL
 			b[(*n)++] = found.all[found.given++];
 		return CKR_OK;
 	}
+	if (kind == NOTHING) {
+		*n = 0;
+		return CKR_OK;
+	}
 	answer = real->C_FindObjects(a, b, kind == ONE ? 1 : m, n);
 	if (kind == AFTER)
 		return rv;
@@ -338,6 +348,10 @@ static CK_RV my_C_GetAttributeValue(CK_SESSION_HANDLE a, CK_OBJECT_HANDLE o, CK_
 		if (b->pValue)
 			memset((char *)b->pValue + b->ulValueLen, strtoul(word, NULL, 16), PADDING);
 		b->ulValueLen += PADDING;
+	} else if (kind == NEGATIVE) {
+		/* The heads of the certificate, of its body and of the version, and the serial's. */
+		if (b->pValue && b->ulValueLen > 4 + 4 + 5 + 2)
+			((CK_BYTE *)b->pValue)[4 + 4 + 5 + 2] |= 0x80;
 	} else if (kind == UNAVAILABLE) {
 		b->ulValueLen = CK_UNAVAILABLE_INFORMATION;
 	} else {
