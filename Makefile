@@ -6,6 +6,7 @@
 #   make build   the three programs into build/bin
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
+#   make situations   what each person reads in each situation, for a reader
 #   make screens pictures of icon, menu and dialogs on a real panel
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
@@ -16,7 +17,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ROUNDS ?= 20
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens
+.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations
 
 build:
 	@mkdir -p $(BIN)
@@ -61,6 +62,11 @@ browsers:
 	@scripts/setup browsers
 	@$(MAKE) -s build
 	@go run ./internal/lab/browserlab/table
+
+situations:
+	@scripts/setup test
+	@rm -rf build/situations
+	@go test -count=1 -timeout 30m -run TestSituations ./internal/lab/situations -write "$(CURDIR)/build/situations"
 
 endurance:
 	@scripts/setup test
