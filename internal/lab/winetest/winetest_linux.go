@@ -96,22 +96,34 @@ func (w *Wine) Path(name string) string {
 // Build builds a package's program for Windows, without cgo, and returns its path.
 func Build(t *testing.T, pkg string) string {
 	t.Helper()
-	return build(t, "build", pkg)
+	return build(t, withoutC, "build", pkg)
 }
+
+// BuildWithC is Build with cgo and the compiler of Packages.
+func BuildWithC(t *testing.T, pkg string) string {
+	t.Helper()
+	return build(t, withC, "build", pkg)
+}
+
+// The settings of cgo.
+var (
+	withoutC = []string{"CGO_ENABLED=0"}
+	withC    = []string{"CGO_ENABLED=1", "CC=x86_64-w64-mingw32-gcc"}
+)
 
 // BuildTest builds a package's tests for Windows, without cgo.
 func BuildTest(t *testing.T, pkg string) string {
 	t.Helper()
-	return build(t, "test", "-c", pkg)
+	return build(t, withoutC, "test", "-c", pkg)
 }
 
-func build(t *testing.T, command string, args ...string) string {
+func build(t *testing.T, c []string, command string, args ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program.exe")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", append([]string{command, "-o", program}, args...)...)
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "GOFLAGS="), c...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build for Windows: %v\n%s", err, out)
 	}
