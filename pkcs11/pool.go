@@ -38,7 +38,7 @@ type Options struct {
 type ModuleState struct {
 	Path string
 	Err  error  // why it does not work, or nil
-	Info string // manufacturer, description, version
+	Info string // manufacturer, description with version, Cryptoki's version
 	// Opening is set while it is being opened, and nothing is known of it.
 	Opening bool
 }
@@ -289,7 +289,8 @@ func describe(d driver) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return trim(info.ManufacturerID) + ", " + trim(info.LibraryDescription) + ", Cryptoki " + version(info.CryptokiVersion), nil
+	library := fmt.Sprintf("%s %d.%d", trim(info.LibraryDescription), info.LibraryVersion.Major, info.LibraryVersion.Minor)
+	return trim(info.ManufacturerID) + ", " + library + ", Cryptoki " + version(info.CryptokiVersion), nil
 }
 
 // Modules never waits for a module.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +105,9 @@ func TestVirtualCardSigns(t *testing.T) {
 	eachType(t, func(t *testing.T, kind string) {
 		card := newCard(t, virtual.CardOptions{Type: kind})
 		p, d := station(t, card, virtual.StationOptions{})
+		if info := p.Modules()[0].Info; !regexp.MustCompile(`^OpenSC Project, OpenSC smartcard framework 0\.\d\d, Cryptoki \d\.\d\d$`).MatchString(info) {
+			t.Errorf("the module says %q: doctor tells OpenSC's version by it", info)
+		}
 		c := usable(t, p)
 		if kind == virtual.CPS3 && !strings.Contains(c.Slot.Token.Label, "CPS3v3-TEST") {
 			t.Errorf("token %q", c.Slot.Token.Label)

@@ -56,6 +56,10 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
+		if m.Error == "" && failsWithCPS(m.Info) {
+			found = append(found, Finding{Code: "module_fails_with_cps", Subject: m.Path, Outcome: Notice,
+				Text: d.Text("doctor.module_fails_with_cps", m.Path), Next: d.Text("doctor.module_fails_with_cps_next")})
+		}
 	}
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
@@ -130,6 +134,13 @@ func (d *doctor) downgrade(found []Finding, chosen state.Certificate, fails bool
 func (d *doctor) anyReader(ctx context.Context) bool {
 	list, err := d.Readers(ctx)
 	return err == nil && len(list) > 0
+}
+
+// failsWithCPS reports whether a module, by what it says of itself, ends each login with
+// a CPS card: OpenSC 0.26 forgets what it has read of such a card's PIN, as the
+// conformance table shows. It lists the card's certificates all the same.
+func failsWithCPS(info string) bool {
+	return strings.Contains(info, "OpenSC") && strings.Contains(info, " 0.26,")
 }
 
 func (d *doctor) module(m state.Module) Finding {

@@ -217,6 +217,11 @@ func TestFindings(t *testing.T) {
 			o.Cards = func(context.Context) (state.Cards, error) { return state.Cards{}, pkcs11.ErrNoModule }
 		}},
 		{"module_works", Good, nil},
+		{"module_fails_with_cps", Notice, func(o *Options) {
+			o.Cards = func(context.Context) (state.Cards, error) {
+				return state.Cards{Modules: []state.Module{{Path: "/opt/test.so", Info: "OpenSC Project, OpenSC smartcard framework 0.26, Cryptoki 3.00"}}}, nil
+			}
+		}},
 		{"module_failed", Problem, module(pkcs11.ErrModuleFailed)}, {"module_not_pkcs11", Problem, module(pkcs11.ErrNotPKCS11)},
 		{"module_stale_cache", Problem, module(pkcs11.ErrStaleCache)}, {"module_hanging", Problem, module(pkcs11.ErrModuleHangs)},
 		{"module_hanging", Problem, func(o *Options) { // and keeps the first reading from its end

@@ -60,6 +60,9 @@ func (c *cps4) Transmit(raw []byte) []byte {
 	case 0xC0:
 		return c.answer.more(cmd.le)
 	case 0x20:
+		if len(cmd.data) == 0 && c.pin.TriesLeft() == 0 {
+			return swTriesLeft.bytes() // the vendor's module takes 63C0 for locked
+		}
 		return c.verify(cmd)
 	case 0x22:
 		return c.manageSecurity(cmd)

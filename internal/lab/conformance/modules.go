@@ -167,10 +167,10 @@ func onStation(file, kind, reader, pin string) func(context.Context, string, nee
 			l.lacks = "no key of a CPS card has CKA_ALWAYS_AUTHENTICATE"
 		case n.open && piv:
 			o.WithoutAuthentication, o.WithoutSignature, o.CardAuthentication = true, true, true
-		case n.open && kind == virtual.CPS3:
+		case n.open && file == openSC:
 			o.Contactless = true
 		case n.open:
-			l.lacks = "the virtual CPS4 has its contact keys only, and all want the PIN"
+			l.lacks = "no public source says what the vendor's module asks of a contactless card"
 		}
 		if l.card, err = virtual.NewCard(pki.Intermediate, o); err != nil {
 			return nil, err
