@@ -83,6 +83,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	has := func(is func(state.Reader) bool) bool { return slices.ContainsFunc(r.Readers, is) }
 	switch {
 	case usable && fails: // the certificate's own line says what the next login does
+	case usable && onlyCached(r): // the module's line says that no login succeeds
 	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.Text("doctor.card_usable")})
 	case err != nil, r.Outdated: // another finding says so
@@ -101,6 +102,19 @@ func (d *doctor) noUsableNext(found []Finding) string {
 		return d.Text("doctor.no_usable_above")
 	}
 	return d.Text("doctor.no_usable_next")
+}
+
+// onlyCached reports that every usable certificate comes from a module that gives another
+// card's.
+func onlyCached(r state.Cards) bool {
+	cached := map[string]bool{} // by module, then by reader
+	for _, m := range r.Modules {
+		cached[m.Path] = m.Reason == "stale_cache"
+	}
+	for _, reader := range r.Readers {
+		cached[reader.Name] = cached[reader.Module]
+	}
+	return !slices.ContainsFunc(r.Usable(), func(c state.Certificate) bool { return !cached[c.Reader] })
 }
 
 // unusableChoice is the chosen certificate where it is unusable: the next login fails.

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,7 +31,14 @@ func situations() []situation {
 		{"expired", onCard(virtual.CardOptions{NotAfter: time.Now().Add(-time.Hour)}, nil)},
 		{"pin_locked", onCard(virtual.CardOptions{}, func(w *world) { w.station.Card().PIN().SetTriesLeft(0) })},
 
+		{"pin_expired", func(t *testing.T) *world {
+			w := newWorld(t, "cps")
+			w.faulty("C_GetTokenInfo", "flags:80000") // CKF_USER_PIN_TO_BE_CHANGED
+			return w
+		}},
+
 		// What stands on a card.
+		{"hidden_certificates", withObjects("cps", func(_ *world, c *cardobjects.Card) error { return c.Hide() })},
 		{"many_certificates", withObjects("cps", func(_ *world, c *cardobjects.Card) error {
 			n := 300
 			if testing.Short() {
@@ -50,6 +58,7 @@ func situations() []situation {
 		{"module_missing_dependency", withModule(missingDependency)},
 		{"module_32_bits", withModule(of32Bits)},
 		{"module_not_pkcs11", withModule(func(w *world) string { return w.compiled("module.so", "int other(void) { return 1; }") })},
+		{"module_stale_cache", staleCache},
 		{"module_hanging", func(t *testing.T) *world {
 			w := newWorld(t, "cps")
 			w.faulty("C_Initialize", "hang")
@@ -144,6 +153,23 @@ func of32Bits(w *world) string {
 	path := filepath.Join(w.Dir, "module.so")
 	must(w.t, os.WriteFile(path, text, 0o600))
 	return path
+}
+
+// staleCache is OpenSC that keeps what it reads of cards in files, and gives another
+// card's certificates for one with the same serial.
+func staleCache(t *testing.T) *world {
+	twin := virtual.CardOptions{Serial: "00000007"}
+	w := opensc(t, twin)
+	conf := filepath.Join(w.Dir, "opensc.conf")
+	text := fmt.Sprintf("app default { framework pkcs15 { use_file_caching = yes; file_cache_dir = %q; } }", filepath.Join(w.Dir, "cache"))
+	must(t, os.WriteFile(conf, []byte(text), 0o600))
+	w.env = append(w.env, "OPENSC_CONF="+conf)
+	w.write()
+	w.prints("certs") // fills the cache
+	card, err := virtual.NewCard(w.pki.Intermediate, twin)
+	must(t, err)
+	w.station.Put(card)
+	return w
 }
 
 func withSettings(text string) func(t *testing.T) *world {

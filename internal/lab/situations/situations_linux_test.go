@@ -30,6 +30,11 @@ type expected struct {
 	Advice []string `toml:"advice"`
 	Wrong  []string `toml:"wrong"`
 	Never  []string `toml:"never"` // codes that must not be found
+	// After, AdviceAfter and NeverAfter are added once a login was tried with the agent: some things
+	// only a login shows.
+	After       []string `toml:"after"`
+	AdviceAfter []string `toml:"advice_after"`
+	NeverAfter  []string `toml:"never_after"`
 	// Page is what the page is told: "ok", reason and detail, "ends" where no agent serves.
 	// Where the agent asks for a card first, a person who takes that back is told
 	// "cancelled", and one who waits Later.
@@ -56,7 +61,7 @@ func TestSituations(t *testing.T) {
 		e, known := want[s.name]
 		names[s.name] = true
 		t.Run(s.name, func(t *testing.T) {
-			if !known || e.Source == "" || len(e.Doctor) == 0 {
+			if !known || e.Source == "" || len(e.Doctor)+len(e.After) == 0 {
 				t.Fatalf("%s is not in expected.toml with its source", s.name)
 			}
 			play(t, s, e, said)
@@ -105,6 +110,12 @@ func play(t *testing.T, s situation, e expected, said map[string]map[string][]st
 		e.pageSays(t, sheet, said, e.Later)
 	} else {
 		e.pageSays(t, sheet, said, got)
+	}
+	if e.Doctor = append(e.Doctor, e.After...); len(e.After) > 0 {
+		e.Advice, e.Never = append(e.Advice, e.AdviceAfter...), append(e.Never, e.NeverAfter...)
+		for _, lang := range languages {
+			fmt.Fprintf(sheet, "\n-- cpx-agent doctor --lang %s, after a login\n\n%s", lang, w.prints("doctor", "--lang", lang))
+		}
 	}
 	if got != "ends" {
 		e.compare(t, "with an agent", language.English, w.findings(language.English))

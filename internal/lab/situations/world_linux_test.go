@@ -272,7 +272,7 @@ func (w *world) logIn(port int) string {
 	must(w.t, socket.WriteJSON(map[string]any{
 		"jsonrpc": "2.0", "id": 1, "method": "authenticate", "params": map[string]string{"challengeNonce": base64.StdEncoding.EncodeToString(nonce)},
 	}))
-	must(w.t, socket.SetReadDeadline(time.Now().Add(3*testdesktop.Patience)))
+	must(w.t, socket.SetReadDeadline(time.Now().Add(6*testdesktop.Patience)))
 	for {
 		var m struct {
 			Result struct{ Format string }
