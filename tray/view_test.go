@@ -106,6 +106,18 @@ func TestWSSWarning(t *testing.T) {
 	}
 }
 
+// TestLogWarning: a log that is not kept makes a warning, which says what to do, and
+// leaves the icon unchanged.
+func TestLogWarning(t *testing.T) {
+	for reason, next := range map[string]string{"log_full": "Free some room", "log_refused": "cpx-agent doctor"} {
+		s := withCards(held("x"))
+		s.Lang, s.LogFailure = language.English, &state.Failure{Reason: reason, Detail: "TEST"}
+		if v := viewOf(s, ""); v.Icon != iconReady || len(v.Warnings) != 2 || !strings.Contains(v.Warnings[1], next) {
+			t.Errorf("%s: %+v", reason, v)
+		}
+	}
+}
+
 // TestCertificates: the next login's certificate is marked; an unusable one is greyed,
 // and comes last with the reason.
 func TestCertificates(t *testing.T) {

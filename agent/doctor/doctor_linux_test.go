@@ -17,6 +17,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -195,6 +196,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	atWSS := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
+	callers := func(err error) func(*Options) { return func(o *Options) { o.Callers = func() error { return err } } }
 	start := func(enabled bool, missing string, err error) func(*Options) {
 		return func(o *Options) {
 			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
@@ -266,6 +268,17 @@ func TestFindings(t *testing.T) {
 		{"keyring_open", Good, nil}, {"keyring_locked", Notice, key(keyring.ErrLocked)}, {"no_keyring", Notice, key(keyring.ErrNone)},
 		{"keyring_slow", Notice, key(keyring.ErrSlow)}, {"keyring_refused", Notice, key(keyring.ErrRefused)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
+		{"log_kept", Good, nil},
+		{"log_refused", Notice, func(o *Options) {
+			answers(state.State{Log: "/TEST/agent.log", LogFailure: &state.Failure{Reason: "log_refused", Detail: "TEST"}}, nil)(o)
+		}},
+		{"log_full", Notice, func(o *Options) {
+			answers(state.State{Log: "/TEST/agent.log", LogFailure: &state.Failure{Reason: "log_full"}}, nil)(o)
+		}},
+		{"callers_known", Good, nil}, {"callers_failed", Problem, callers(errors.New("TEST"))},
+		{"callers_unsupported", Problem, callers(peer.ErrUnsupported)}, {"callers_forbidden", Problem, callers(peer.ErrForbidden)},
+		{"callers_no_sock_diag", Problem, callers(peer.ErrNoSockDiag)}, {"callers_no_module", Problem, callers(peer.ErrNoModule)},
+		{"callers_no_loopback", Problem, callers(peer.ErrNoLoopback)},
 		{"agent_silent", Problem, answers(state.State{}, control.ErrNoAnswer)},
 		{"agent_deaf", Problem, deaf(answers(atWSS, nil))}, {"agent_deaf", Problem, deaf(noSockets(atWSS, nil))},
 		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
