@@ -267,6 +267,7 @@ func TestFindings(t *testing.T) {
 		{"dialog_program", Good, func(o *Options) { o.Policy.Pinentry = "/bin/sh" }},
 		{"keyring_open", Good, nil}, {"keyring_locked", Notice, key(keyring.ErrLocked)}, {"no_keyring", Notice, key(keyring.ErrNone)},
 		{"keyring_slow", Notice, key(keyring.ErrSlow)}, {"keyring_refused", Notice, key(keyring.ErrRefused)},
+		{"keyring_no_collection", Notice, key(keyring.ErrNoCollection)}, {"keyring_entry_locked", Notice, key(keyring.ErrEntryLocked)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
 		{"log_kept", Good, nil},
 		{"log_refused", Notice, func(o *Options) {

@@ -205,7 +205,7 @@ func TestWithoutSession(t *testing.T) {
 	if r.Outcome != Good {
 		t.Errorf("%s: %s", r.Outcome, text(t, r))
 	}
-	for reason, code := range map[string]string{"keyring_locked": "keyring_locked", "no_keyring": "no_keyring", "keyring_slow": "keyring_slow", "keyring_refused": "keyring_refused", "list_damaged": "keyring_open"} {
+	for reason, code := range map[string]string{"keyring_locked": "keyring_locked", "no_keyring": "no_keyring", "keyring_slow": "keyring_slow", "keyring_refused": "keyring_refused", "keyring_no_collection": "keyring_no_collection", "keyring_entry_locked": "keyring_entry_locked", "list_damaged": "keyring_open"} {
 		find(t, Run(t.Context(), fromShell(t, &state.Desktop{Display: true, Keyring: reason})), code)
 	}
 	// Nobody is logged in, or the agent has no display either.

@@ -27,6 +27,10 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 	switch {
 	case err == nil:
 		return []Finding{f}
+	case errors.Is(err, keyring.ErrEntryLocked):
+		f = Finding{Code: "keyring_entry_locked", Text: d.Text("doctor.keyring_entry_locked"), Next: d.Text("doctor.allow_keyring")}
+	case errors.Is(err, keyring.ErrNoCollection):
+		f = Finding{Code: "keyring_no_collection", Text: d.Text("doctor.keyring_no_collection"), Next: d.Text("doctor.expose_keyring")}
 	case errors.Is(err, keyring.ErrLocked):
 		f = Finding{Code: "keyring_locked", Text: d.Text("doctor.keyring_locked"), Next: d.Text("doctor.unlock_keyring")}
 	case errors.Is(err, keyring.ErrNone):
@@ -47,6 +51,7 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 func keyringOf(reason string) error {
 	return map[string]error{
 		"no_keyring": keyring.ErrNone, "keyring_locked": keyring.ErrLocked, "keyring_slow": keyring.ErrSlow, "keyring_refused": keyring.ErrRefused,
+		"keyring_no_collection": keyring.ErrNoCollection, "keyring_entry_locked": keyring.ErrEntryLocked,
 	}[reason]
 }
 

@@ -22,11 +22,17 @@ const service = "CPx Bridge"
 
 // Why a call failed.
 var (
-	ErrNone     = errors.New("keyring: there is no keyring")
-	ErrLocked   = errors.New("keyring: it is locked")
-	ErrSlow     = errors.New("keyring: it does not answer")
-	ErrRefused  = errors.New("keyring: it refused")
-	ErrNotFound = keyring.ErrNotFound
+	ErrNone    = errors.New("keyring: there is no keyring")
+	ErrLocked  = errors.New("keyring: it is locked")
+	ErrSlow    = errors.New("keyring: it does not answer")
+	ErrRefused = errors.New("keyring: it refused")
+	// ErrNoCollection says that the service has nothing in which an entry could be
+	// stored for good.
+	ErrNoCollection = errors.New("keyring: it has no collection to write to")
+	// ErrEntryLocked says that our own entry wants the person's yes, in a keyring
+	// that is open. It is ErrLocked too.
+	ErrEntryLocked = fmt.Errorf("%w: the entry, which wants a yes for each access", ErrLocked)
+	ErrNotFound    = keyring.ErrNotFound
 )
 
 // The limits of a Ring that sets none.
@@ -46,24 +52,24 @@ type Ring struct {
 
 // Get reads a secret; ErrNotFound where there is none.
 func (r Ring) Get(ctx context.Context, account string) (string, error) {
-	return r.call(ctx, func() (string, error) { return keyring.Get(service, account) })
+	return r.call(ctx, func(ctx context.Context) (string, error) { return get(ctx, r.Unlock, account) })
 }
 
 // Set writes a secret. Windows takes 2560 bytes, macOS about 3000.
 func (r Ring) Set(ctx context.Context, account, secret string) error {
-	_, err := r.call(ctx, func() (string, error) { return "", keyring.Set(service, account, secret) })
+	_, err := r.call(ctx, func(ctx context.Context) (string, error) { return "", set(ctx, r.Unlock, account, secret) })
 	return err
 }
 
 // Delete deletes a secret; ErrNotFound where there is none.
 func (r Ring) Delete(ctx context.Context, account string) error {
-	_, err := r.call(ctx, func() (string, error) { return "", keyring.Delete(service, account) })
+	_, err := r.call(ctx, func(ctx context.Context) (string, error) { return "", remove(ctx, r.Unlock, account) })
 	return err
 }
 
 // Check fails unless the keyring exists and is unlocked. It reads no secret.
 func (r Ring) Check(ctx context.Context) error {
-	_, err := r.call(ctx, func() (string, error) { return "", nil })
+	_, err := r.call(ctx, func(ctx context.Context) (string, error) { return "", reachable(ctx, r.Unlock) })
 	return err
 }
 
@@ -78,7 +84,7 @@ type gate struct {
 // desktop is the process's only access to the desktop's keyring.
 var desktop = &gate{semaphore: make(chan struct{}, 1)}
 
-func (r Ring) call(ctx context.Context, do func() (string, error)) (string, error) {
+func (r Ring) call(ctx context.Context, do func(context.Context) (string, error)) (string, error) {
 	limit := r.Limit
 	if limit == 0 {
 		limit = QuietLimit
@@ -88,11 +94,11 @@ func (r Ring) call(ctx context.Context, do func() (string, error)) (string, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return desktop.call(ctx, r.Unlock, do)
+	return desktop.call(ctx, do)
 }
 
 // call runs do, at most until ctx ends.
-func (g *gate) call(ctx context.Context, unlock bool, do func() (string, error)) (string, error) {
+func (g *gate) call(ctx context.Context, do func(context.Context) (string, error)) (string, error) {
 	if g.overdue.Load() {
 		return "", fmt.Errorf("%w: an earlier call still waits", ErrSlow)
 	}
@@ -112,9 +118,7 @@ func (g *gate) call(ctx context.Context, unlock bool, do func() (string, error))
 			<-g.semaphore
 		}()
 		var r result
-		if r.err = reachable(ctx, unlock); r.err == nil && ctx.Err() == nil {
-			r.secret, r.err = do()
-		}
+		r.secret, r.err = do(ctx)
 		done <- r
 	}()
 	select {
@@ -138,7 +142,7 @@ func typed(err error) error {
 	switch {
 	case err == nil, errors.Is(err, keyring.ErrNotFound):
 		return err
-	case errors.Is(err, ErrNone), errors.Is(err, ErrLocked), errors.Is(err, ErrSlow), errors.Is(err, ErrRefused):
+	case errors.Is(err, ErrNone), errors.Is(err, ErrLocked), errors.Is(err, ErrSlow), errors.Is(err, ErrRefused), errors.Is(err, ErrNoCollection):
 		return err
 	case errors.Is(err, keyring.ErrUnsupportedPlatform):
 		return fmt.Errorf("%w: %w", ErrNone, err)

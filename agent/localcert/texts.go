@@ -22,6 +22,8 @@ var reasons = []struct {
 	{ErrNoStore, "localcert.no_store", true},
 	{ErrNoTool, "localcert.no_tool", true},
 	{keyring.ErrNone, "localcert.no_keyring", true},
+	{keyring.ErrEntryLocked, "localcert.keyring_entry_locked", true}, // before the next, which it is too
+	{keyring.ErrNoCollection, "localcert.keyring_no_collection", true},
 	{keyring.ErrLocked, "localcert.keyring_locked", true},
 	{keyring.ErrSlow, "keyring.slow", true},
 	{keyring.ErrRefused, "keyring.refused", true},

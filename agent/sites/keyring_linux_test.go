@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/godbus/dbus/v5"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -308,6 +311,42 @@ func TestInterrupted(t *testing.T) {
 	d.put("sites.next", after[:7])
 	d.want(nil, []string{other}, "forget", one)
 	d.want(nil, []string{other}, "list")
+}
+
+// TestKeePassXC: Debian's own keeps the key, also over several processes; where it
+// exposes no group, nothing is written and the reason is told.
+func TestKeePassXC(t *testing.T) {
+	d := fixture{t, t.TempDir(), testdesktop.NewKeePassXC(t, testdesktop.KeePassXCOptions{Exposed: true}).Env}
+	d.want(nil, nil, "list")
+	d.want(nil, []string{one, other}, "add", one, other)
+	d.want(nil, []string{one, other}, "list")
+	d.want(nil, []string{other}, "forget", one)
+	d.want(nil, []string{other}, "list")
+
+	before := d.read("sites.sealed")
+	d.env = testdesktop.NewKeePassXC(t, testdesktop.KeePassXCOptions{}).Env
+	for _, args := range [][]string{{"list"}, {"add", one}, {"forget", other}} {
+		d.want(keyring.ErrNoCollection, nil, args...)
+	}
+	if string(d.read("sites.sealed")) != string(before) || d.aside() != 0 {
+		t.Error("a list whose key could not be read was changed")
+	}
+}
+
+// TestConfirmation: a key that the keyring gives only after a yes is not lost, and
+// not replaced.
+func TestConfirmation(t *testing.T) {
+	s := &testdesktop.SecretService{Collections: []dbus.ObjectPath{testdesktop.CollectionAt("base")}, Default: testdesktop.CollectionAt("base")}
+	d := onBus(t, s.Serve(t))
+	d.want(nil, []string{one}, "add", one)
+	before := d.read("sites.sealed")
+	s.LockEntries()
+	for _, args := range [][]string{{"list"}, {"add", other}, {"forget", one}} {
+		d.want(keyring.ErrEntryLocked, nil, args...)
+	}
+	if string(d.read("sites.sealed")) != string(before) || d.aside() != 0 {
+		t.Error("a list whose key could not be read was changed")
+	}
 }
 
 func TestKeyringLocked(t *testing.T) {

@@ -165,7 +165,8 @@ func Unreadable(err error) bool {
 
 // Unreachable reports whether an error is about the keyring, which may work later.
 func Unreachable(err error) bool {
-	return errors.Is(err, ErrNoKeyring) || errors.Is(err, ErrLocked) || errors.Is(err, ErrSlow) || errors.Is(err, ErrRefused)
+	return errors.Is(err, ErrNoKeyring) || errors.Is(err, ErrLocked) || errors.Is(err, ErrSlow) || errors.Is(err, ErrRefused) ||
+		errors.Is(err, keyring.ErrNoCollection)
 }
 
 // failedWith is the error of a file of the list.

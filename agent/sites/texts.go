@@ -3,6 +3,7 @@ package sites
 import (
 	"errors"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -12,7 +13,9 @@ var kinds = []struct {
 	reason string
 }{
 	{ErrNoKeyring, "no_keyring"},
+	{keyring.ErrEntryLocked, "keyring_entry_locked"}, // before the next, which it is too
 	{ErrLocked, "keyring_locked"},
+	{keyring.ErrNoCollection, "keyring_no_collection"},
 	{ErrSlow, "keyring_slow"},
 	{ErrRefused, "keyring_refused"},
 	{ErrDamaged, "list_damaged"},

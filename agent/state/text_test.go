@@ -95,7 +95,7 @@ func TestTextOfTheLog(t *testing.T) {
 func TestTextOfWSS(t *testing.T) {
 	for _, err := range []error{
 		localcert.ErrNotInstalled, localcert.ErrExpired, localcert.ErrKeyLost, localcert.ErrDamaged, localcert.ErrNoStore, localcert.ErrNoTool,
-		localcert.ErrTrust, localcert.ErrStillTrusted, localcert.ErrLost, keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused,
+		localcert.ErrTrust, localcert.ErrStillTrusted, localcert.ErrLost, keyring.ErrNone, keyring.ErrLocked, keyring.ErrSlow, keyring.ErrRefused, keyring.ErrNoCollection, keyring.ErrEntryLocked,
 	} {
 		f := Failure{Reason: localcert.Reason(err), Detail: "TEST detail"}
 		if text, want := f.WSSText(language.English), localcert.Why(err, language.English); text != want {

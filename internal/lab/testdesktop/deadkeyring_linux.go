@@ -15,8 +15,8 @@ func DeadKeyring(t *testing.T, reads bool) (bus string, answer func()) {
 	bus = IsolatedBus(t, nil)
 	conn := OnBus(t, bus)
 	dead := &deadKeyring{answers: make(chan struct{}), reads: reads}
-	for _, path := range []dbus.ObjectPath{"/org/freedesktop/secrets", loginKeyring} {
-		for _, face := range []string{"org.freedesktop.DBus.Properties", "org.freedesktop.Secret.Service"} {
+	for _, path := range []dbus.ObjectPath{"/org/freedesktop/secrets", loginKeyring, deadEntry} {
+		for _, face := range []string{"org.freedesktop.DBus.Properties", "org.freedesktop.Secret.Service", "org.freedesktop.Secret.Collection"} {
 			if err := conn.Export(dead, path, face); err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,26 @@ func (d *deadKeyring) Get(_, property string) (dbus.Variant, *dbus.Error) {
 	return dbus.MakeVariant(false), nil
 }
 
-// Unlock is a method of org.freedesktop.Secret.Service.
-func (d *deadKeyring) Unlock([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	return nil, "/", d.refuse()
+// ReadAlias is a method of org.freedesktop.Secret.Service.
+func (d *deadKeyring) ReadAlias(string) (dbus.ObjectPath, *dbus.Error) {
+	if !d.reads {
+		return "/", d.refuse()
+	}
+	return loginKeyring, nil
 }
+
+// SearchItems is a method of org.freedesktop.Secret.Collection.
+func (d *deadKeyring) SearchItems(map[string]string) ([]dbus.ObjectPath, *dbus.Error) {
+	if !d.reads {
+		return nil, d.refuse()
+	}
+	return []dbus.ObjectPath{deadEntry}, nil
+}
+
+// OpenSession is what go-keyring calls first.
+func (d *deadKeyring) OpenSession(string, dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
+	return dbus.MakeVariant(""), "/", d.refuse()
+}
+
+// deadEntry is the entry that every search finds.
+const deadEntry = loginKeyring + "/1"

@@ -189,8 +189,14 @@ func runDaemon(t testing.TB, file *os.File, cmd *exec.Cmd) {
 // Use makes this process use the keyring, until the test's end.
 func (k *Keyring) Use() {
 	k.t.Helper()
-	k.t.Setenv("DBUS_SESSION_BUS_ADDRESS", k.Bus)
-	k.t.Cleanup(func() { // the process's shared connection would outlive the bus
+	UseBus(k.t, k.Bus)
+}
+
+// UseBus makes this process use a session bus, until the test's end.
+func UseBus(t *testing.T, address string) {
+	t.Helper()
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
+	t.Cleanup(func() { // the process's shared connection would outlive the bus
 		if conn, err := dbus.SessionBus(); err == nil {
 			_ = conn.Close()
 		}

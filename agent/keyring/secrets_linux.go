@@ -1,0 +1,116 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zalando/go-keyring"
+	"github.com/zalando/go-keyring/secret_service"
+)
+
+// Go-keyring takes the collection "login" or the default one, and asks the person at
+// any time to unlock it. So the location is found here and opened beforehand, and its
+// package for the Secret Service does the rest there. Its wait for a prompt cannot be
+// interrupted, and each leaves a channel behind on the process's connection.
+
+// attributes are go-keyring's, by which it and earlier versions find the entry too.
+func attributes(account string) map[string]string {
+	return map[string]string{"username": account, "service": service}
+}
+
+// reachable is nil where there is a collection that is open.
+func reachable(ctx context.Context, unlock bool) error {
+	s, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	_, err = s.locate("", unlock)
+	return err
+}
+
+// entry is the location of an entry that must be there, and opens it.
+func (s *secretService) entry(account string, unlock bool) (location, error) {
+	p, err := s.locate(account, unlock)
+	switch {
+	case err != nil:
+		return p, err
+	case p.item == "":
+		return p, keyring.ErrNotFound
+	}
+	if err = s.unlock(p.item, itemLocked, unlock); errors.Is(err, ErrLocked) {
+		err = ErrEntryLocked
+	}
+	return p, err
+}
+
+// within calls go-keyring where the collection is open.
+func within[T any](ctx context.Context, find func(*secretService) (location, error), do func(*ss.SecretService, location) (T, error)) (value T, err error) {
+	s, err := connect(ctx)
+	if err != nil {
+		return value, err
+	}
+	defer s.close()
+	p, err := find(s)
+	if err != nil {
+		return value, err
+	}
+	if ctx.Err() != nil {
+		return value, ErrSlow
+	}
+	library, err := ss.NewSecretService()
+	if err != nil {
+		return value, err
+	}
+	return do(library, p)
+}
+
+func get(ctx context.Context, unlock bool, account string) (string, error) {
+	return within(ctx, func(s *secretService) (location, error) { return s.entry(account, unlock) },
+		func(desktop *ss.SecretService, p location) (string, error) {
+			session, err := desktop.OpenSession()
+			if err != nil {
+				return "", err
+			}
+			defer func() { _ = desktop.Close(session) }()
+			secret, err := desktop.GetSecret(p.item, session.Path())
+			if err != nil {
+				return "", err
+			}
+			return string(secret.Value), nil
+		})
+}
+
+// set changes an entry that is there: to replace it by a new one of its name, as
+// go-keyring would, KeePassXC asks the person.
+func set(ctx context.Context, unlock bool, account, value string) error {
+	_, err := within(ctx, func(s *secretService) (location, error) {
+		p, err := s.entry(account, unlock)
+		if errors.Is(err, keyring.ErrNotFound) {
+			err = nil
+		}
+		return p, err
+	}, func(desktop *ss.SecretService, p location) (_ struct{}, err error) {
+		session, err := desktop.OpenSession()
+		if err != nil {
+			return struct{}{}, err
+		}
+		defer func() { _ = desktop.Close(session) }()
+		secret := ss.NewSecret(session.Path(), value)
+		if p.item != "" {
+			return struct{}{}, desktop.Object(secrets, p.item).CallWithContext(ctx, itemSetSecret, 0, secret).Err
+		}
+		label := fmt.Sprintf("Password for '%s' on '%s'", account, service)
+		return struct{}{}, desktop.CreateItem(desktop.Object(secrets, p.collection), label, attributes(account), secret)
+	})
+	return err
+}
+
+func remove(ctx context.Context, unlock bool, account string) error {
+	_, err := within(ctx, func(s *secretService) (location, error) { return s.entry(account, unlock) },
+		func(desktop *ss.SecretService, p location) (struct{}, error) {
+			return struct{}{}, desktop.Delete(p.item)
+		})
+	return err
+}
