@@ -143,6 +143,7 @@ func TestStateOfThePIN(t *testing.T) {
 	})
 	for flags, want := range map[pkcs11.Token]state.PIN{
 		{}: state.PINGood, {PINCountLow: true}: state.PINCountLow, {PINCountLow: true, PINFinalTry: true}: state.PINFinalTry,
+		{PINLocked: true, MaybeInUse: true}:  state.PINLockedOrInUse,
 		{PINFinalTry: true, PINLocked: true}: state.PINLocked, {PINFinalTry: true, PINNotSet: true}: state.PINNotSet, {PINCountLow: true, PINExpired: true}: state.PINExpired,
 	} {
 		if got := cards.PINOf(&flags); got != want {

@@ -5,8 +5,6 @@ import (
 	"errors"
 
 	p11 "github.com/miekg/pkcs11"
-
-	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // cardSession is a login left open for the next signature, with its session.
@@ -89,15 +87,23 @@ func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
 // with the vendor's module and OpenSC. Slots that are no PC/SC readers have no
 // card that could be reset.
 func (p *Pool) reset(slot Slot) {
-	err, ok := within(p, func() error { return p.resetCard(slot.Description) })
-	if !ok {
-		err = errPCSCOverdue
-	}
+	p.pins.closes(slot)
+	err := p.resetNow(slot)
 	switch {
 	case err == nil:
-	case errors.Is(err, pcsc.ErrNoLibrary) || errors.Is(err, pcsc.ErrNoService) || errors.Is(err, pcsc.ErrUnknownReader):
+	case noCardToReset(err):
 		p.log.Debug("no card to reset", "slot", slot.Description, "error", err)
 	default:
 		p.log.Warn("the card could not be reset and may stay unlocked until it leaves the reader", "slot", slot.Description, "error", err)
 	}
+}
+
+// resetNow resets the card in the slot's reader, for a limited time.
+func (p *Pool) resetNow(slot Slot) error {
+	defer func() { p.pins.wasReset(slot, p.now()) }()
+	err, ok := within(p, func() error { return p.resetCard(slot.Description) })
+	if !ok {
+		return errPCSCOverdue
+	}
+	return err
 }

@@ -24,7 +24,7 @@ type objects struct {
 // readCertificates fails where the module or the card is gone, and where nothing at
 // all could be read. complete is false where an object may read better next time.
 func (p *Pool) readCertificates(m *module, slot Slot) (list []Certificate, complete bool, err error) {
-	session, err := openSession(m.driver, slot.ID)
+	session, err := p.openSession(m, slot)
 	if err != nil {
 		return nil, false, err
 	}

@@ -23,6 +23,7 @@ var (
 	ErrNotLoadable       = errors.New("pkcs11: the module cannot be loaded")
 	ErrPINIncorrect      = errors.New("pkcs11: wrong PIN")
 	ErrPINLocked         = errors.New("pkcs11: PIN locked")
+	ErrCardInUse         = errors.New("pkcs11: PIN locked, or another program has the card open")
 	ErrPINNotSet         = errors.New("pkcs11: PIN not set")
 	ErrPINExpired        = errors.New("pkcs11: the PIN must be changed first")
 	ErrPINLength         = errors.New("pkcs11: PIN of an impossible length, not sent to the card")

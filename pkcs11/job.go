@@ -104,8 +104,8 @@ func (j *job) abandon() {
 }
 
 // open opens the job's session. With the lease held.
-func (j *job) open(slot uint) error {
-	session, err := openSession(j.module.driver, slot)
+func (j *job) open(slot Slot) error {
+	session, err := j.pool.openSession(j.module, slot)
 	if err == nil {
 		j.driver, j.opened, j.session = j.module.driver, true, session
 	}
@@ -209,7 +209,7 @@ func (j *job) noteOutcome(c Certificate, err error) {
 // removed reports whether a module that failed has lost its card: modules say so
 // with GENERAL_ERROR and worse.
 func (j *job) removed(c Certificate) bool {
-	slot, ok, err := readSlot(j.module, c.Slot.ID)
+	slot, ok, err := j.pool.readSlot(j.module, c.Slot.ID)
 	if err != nil || !ok || slot.Token == nil {
 		return true
 	}
@@ -227,7 +227,7 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 		return j.signInCardSession(d, c)
 	}
 	j.pool.lock(j.module) // a new entry ends a card session
-	if reopened, err := j.ensureSession(d, c.Slot.ID); err != nil {
+	if reopened, err := j.ensureSession(d, c.Slot); err != nil {
 		return nil, err
 	} else if reopened {
 		// What ended the session that stood before the PIN may have been the card's
@@ -236,11 +236,13 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 			return nil, err
 		}
 	}
+	j.pool.pins.opens(c.Slot)
 	if err := d.Login(j.session, p11.CKU_USER, j.pin); err != nil {
+		j.pool.pins.closes(c.Slot)
 		if d.Gone() || errors.Is(err, ErrModuleFailed) {
 			j.pool.reset(c.Slot) // the card may have taken the PIN all the same
 		}
-		return nil, j.pool.wrongPIN(j.module, c, err)
+		return nil, j.freed(c, j.pool.wrongPIN(j.module, c, err))
 	}
 	defer func() {
 		if j.opened { // not handed on to a card session
@@ -267,8 +269,8 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 // ensureSession makes sure of a session that asks for a PIN: the one that was opened before
 // the person was asked, or a new one where a reset of the card by another program
 // has ended that. Nothing is sent to the card.
-func (j *job) ensureSession(d driver, slot uint) (reopened bool, err error) {
-	if j.opened && (j.driver != d || j.chosen.Slot.ID != slot) {
+func (j *job) ensureSession(d driver, slot Slot) (reopened bool, err error) {
+	if j.opened && (j.driver != d || j.chosen.Slot.ID != slot.ID) {
 		j.closeSession()
 	}
 	var state uint
@@ -303,7 +305,7 @@ func (j *job) sameCard(c Certificate) error {
 	case wentOut:
 		return failed(ErrCardRemoved)
 	}
-	slot, _, err := readSlot(j.module, c.Slot.ID)
+	slot, _, err := j.pool.readSlot(j.module, c.Slot.ID)
 	switch {
 	case err != nil:
 		return err

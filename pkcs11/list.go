@@ -89,20 +89,22 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	var failed error
 	unread := false // some object, that another reading may show
 	empty := map[uint]bool{}
-	unknown := map[uint]bool{}
 	for _, id := range ids {
-		slot, ok, err := readSlot(m, id)
+		slot, ok, err := p.readSlot(m, id)
 		if err == nil && ok {
-			r.slots = append(r.slots, slot)
-			unknown[id] = hasUnknownCard(m, b, slot)
+			slot = p.withForeignCard(m, slot)
 		}
 		if err == nil && slot.Token != nil {
 			var found []Certificate
 			var all bool
 			found, all, err = p.readCertificates(m, slot)
+			slot, found = p.ifContactless(m, slot, found)
 			r.certificates = append(r.certificates, found...)
 			unread = unread || !all
-			empty[id] = err == nil && len(found) == 0 && slot.Token.loginRequired
+			empty[id] = err == nil && len(found) == 0 && slot.Token.loginRequired && !slot.Contactless
+		}
+		if ok {
+			r.slots = append(r.slots, slot)
 		}
 		if m.driver.Gone() {
 			if err == nil {
@@ -119,7 +121,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 		return &reading{err: failed} // not "no reader": that is not known
 	}
 	r.hide(empty)
-	r.complete = failed == nil && !unread && r.covers(unknown)
+	r.complete = failed == nil && !unread && r.covers()
 	return r
 }
 
@@ -132,18 +134,6 @@ func (r *reading) hide(empty map[uint]bool) {
 			return c.Slot.Token.Serial == slot.Token.Serial || c.Slot.Description == slot.Description
 		})
 	}
-}
-
-// hasUnknownCard reports whether there is a card in the reader that the module does not
-// know, although it says that there is none: the vendor's module does so, and
-// another card beside the person's must not make each login read anew.
-func hasUnknownCard(m *module, b basis, slot Slot) bool {
-	reader, is := b.reader(slot)
-	if !is || !reader.Present || slot.Token != nil || slot.Unrecognized {
-		return false
-	}
-	_, err := m.driver.TokenInfo(slot.ID)
-	return isCKR(err, p11.CKR_TOKEN_NOT_RECOGNIZED)
 }
 
 // readSlot is false for a slot that is neither a reader nor an initialised
@@ -226,16 +216,6 @@ func (p *Pool) reasonNow(c Certificate) Reason {
 		return p.validity(c.X509)
 	}
 	return c.Reason
-}
-
-// openSession tries twice: just after a reset of the card the vendor's module may
-// say once that there is none.
-func openSession(d driver, slot uint) (p11.SessionHandle, error) {
-	session, err := d.OpenSession(slot)
-	if isCKR(err, p11.CKR_TOKEN_NOT_PRESENT) {
-		session, err = d.OpenSession(slot)
-	}
-	return session, err
 }
 
 // keyWithoutPIN recognises a key that can be used without logging in: on a token

@@ -42,7 +42,8 @@ func observing(t *testing.T) (*Pool, *faulty, *service) {
 	for _, slot := range s.Slots {
 		pc.readers = append(pc.readers, pcsc.Reader{Name: slot.Description, Present: true, Count: 1})
 	}
-	p.readerState = pc.state
+	p.readerState, p.cardIn = pc.state, pc.card
+	p.awaitCard = func(context.Context, string) error { return nil }
 	p.resetCard = func(string) error { return nil }
 	p.triesAfter = time.Hour
 	pc.publish()
@@ -61,6 +62,11 @@ func (s *service) state(description string) (pcsc.Reader, error) {
 		}
 	}
 	return pcsc.Reader{}, errors.Join(pcsc.ErrUnknownReader, s.err)
+}
+
+func (s *service) card(description string) (pcsc.Card, error) {
+	r, err := s.state(description)
+	return pcsc.Card{Present: r.Present}, err
 }
 
 // publish is the event of what there is now.
@@ -301,7 +307,7 @@ func TestUnknownCardBeside(t *testing.T) {
 		return nil
 	}
 	s, err := p.List(t.Context())
-	if err != nil || s.Slots[0].Token != nil || s.Slots[0].Unrecognized {
+	if err != nil || s.Slots[0].Token != nil || !s.Slots[0].Unrecognized {
 		t.Fatalf("%+v, %v", s.Slots[0], err)
 	}
 	if n := reads(f, func() { current(t, p) }); n != 0 {

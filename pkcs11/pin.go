@@ -27,7 +27,10 @@ func (j *job) askPIN() error {
 		var now triesChanged
 		if errors.As(err, &now) {
 			token, shown = now.token, true
-			if err = refusal(j.with(token)); err == nil {
+			if err = refusal(j.with(token)); errors.Is(err, ErrPINLocked) {
+				token, err = j.freeToken(token)
+			}
+			if err == nil {
 				continue
 			}
 		}
@@ -38,6 +41,13 @@ func (j *job) askPIN() error {
 		j.pin = pin
 		return err
 	}
+}
+
+// freeToken is the token as it is once it is known what its lock means. No dialog
+// stands now.
+func (j *job) freeToken(token Token) (Token, error) {
+	c, err := j.pool.freeAlone(j.ctx, j.with(token), j.request)
+	return *c.Slot.Token, err
 }
 
 func (j *job) with(token Token) Certificate {
@@ -83,7 +93,7 @@ func (j *job) rereadTries(ctx context.Context, end context.CancelCauseFunc, show
 	if ctx.Err() != nil || m.driver == nil || m.driver != j.driver {
 		return
 	}
-	slot, _, err := readSlot(m, j.chosen.Slot.ID)
+	slot, _, err := j.pool.readSlot(m, j.chosen.Slot.ID)
 	if err != nil {
 		j.pool.log.Debug("the tries cannot be read", "module", m.path, "error", err)
 		return
@@ -114,10 +124,13 @@ func (p *Pool) wrongPIN(m *module, c Certificate, err error) error {
 		return err
 	}
 	pin := &PINError{Locked: errors.Is(err, ErrPINLocked)}
-	slot, _, readErr := readSlot(m, c.Slot.ID)
+	slot, _, readErr := p.readSlot(m, c.Slot.ID)
 	if readErr != nil || !sameToken(slot.Token, c.Slot.Token) {
 		m.setReading(nil)
 		return fmt.Errorf("%w: %w", err, pin)
+	}
+	if slot.Token.PINLocked && errors.Is(err, ErrPINIncorrect) {
+		p.pins.proves(slot.Token) // a wrong PIN shuts a card that was open
 	}
 	p.tokenRead(m, slot)
 	pin.FinalTry, pin.CountLow = slot.Token.PINFinalTry, slot.Token.PINCountLow

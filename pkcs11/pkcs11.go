@@ -36,11 +36,13 @@ type Slot struct {
 	Hardware    bool   // CKF_HW_SLOT: a reader, also when empty
 	Token       *Token // nil: no card, or none that the module can use
 	// Unrecognized is set where something is in the reader that the module
-	// does not know (CKR_TOKEN_NOT_RECOGNIZED).
+	// does not know (CKR_TOKEN_NOT_RECOGNIZED), also where it says that nothing is.
 	Unrecognized bool
 	// Hidden is set where the token asks for a PIN and shows no certificate of a
 	// person before one: they are private objects, or there are none.
-	Hidden bool
+	Hidden      bool
+	Mute        bool // what is in the reader does not answer: an Unrecognized one
+	Contactless bool // a CPS laid on a contactless reader, where no login can use it
 }
 
 // Token is a card as its module describes it.
@@ -50,6 +52,7 @@ type Token struct {
 	PINCountLow, PINFinalTry           bool
 	PINLocked, PINNotSet               bool
 	PINExpired                         bool // it must be changed before anything else
+	MaybeInUse                         bool // PINLocked may mean that another program has the card open
 	ProtectedPath                      bool // the PIN is typed on the reader
 
 	loginRequired bool // CKF_LOGIN_REQUIRED
@@ -89,6 +92,10 @@ type Request struct {
 	// UseCardSession signs in the session that is open; PIN is not called.
 	// ErrNoCardSession where there is none.
 	UseCardSession bool
+	// MayReset, when not nil, is asked before a card is reset that says that its PIN
+	// is locked, because that may mean that another program has it open. It returns
+	// true once in a login that a person asked for: that program loses the card.
+	MayReset func() bool
 	// Signing, when not nil, is called when the PIN is in and the card works.
 	Signing func()
 }

@@ -54,6 +54,11 @@ type Pool struct {
 	resetCard func(description string) error
 	// readerState is what PC/SC says of it now.
 	readerState func(description string) (pcsc.Reader, error)
+	// cardIn is what it says of the card in that reader, and awaitCard returns once it
+	// says that one is.
+	cardIn    func(description string) (pcsc.Card, error)
+	awaitCard func(ctx context.Context, description string) error
+	pins      pinFacts
 	// slept is how long the computer was suspended until now.
 	slept      func() time.Duration
 	triesAfter time.Duration
@@ -119,7 +124,7 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 }
 
 func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf func(context.Context, string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, opened: o.Opened, hangsAfter: hangsAfter, resetCard: pcsc.ResetCard, readerState: pcsc.State, slept: sleptFor, triesAfter: o.TriesAfter,
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, opened: o.Opened, hangsAfter: hangsAfter, resetCard: pcsc.ResetCard, readerState: pcsc.State, cardIn: pcsc.CardIn, awaitCard: pcsc.AwaitCard, slept: sleptFor, triesAfter: o.TriesAfter,
 		pcscLimit: pcscLimit, asking: make(chan struct{}, pcscPending)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

@@ -52,14 +52,14 @@ func (m *module) setReading(r *reading) {
 // covers reports whether a reading can hold at all: slots that are no PC/SC
 // readers change without an event, and a card that the module did not see yet
 // may be seen next time.
-func (r *reading) covers(unknown map[uint]bool) bool {
+func (r *reading) covers() bool {
 	seen := map[string]bool{}
 	for _, slot := range r.slots {
 		reader, is := r.basis.reader(slot)
 		if !is {
 			return false
 		}
-		if slot.Token != nil || slot.Unrecognized || unknown[slot.ID] {
+		if slot.Token != nil || slot.Unrecognized {
 			seen[reader.Name] = true
 		}
 	}

@@ -14,6 +14,14 @@ import (
 // When ctx ends while the card works, Sign returns at once; the card's call runs
 // to its end, nothing is signed after it, and the next call waits for it.
 func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
+	s, err := p.signOnce(ctx, r)
+	if errors.Is(err, errFreed) { // once at most, by Request.MayReset
+		s, err = p.signOnce(ctx, r)
+	}
+	return s, err
+}
+
+func (p *Pool) signOnce(ctx context.Context, r Request) (Signature, error) {
 	j, err := p.prepare(ctx, r)
 	if err != nil {
 		return Signature{}, err
@@ -26,6 +34,19 @@ func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 		return Signature{}, err
 	}
 	return Signature{Algorithm: j.how.algorithm, Value: value, Certificate: j.chosen}, nil
+}
+
+// freeAlone is free of a card whose module is not leased yet.
+func (p *Pool) freeAlone(ctx context.Context, c Certificate, r Request) (Certificate, error) {
+	m := p.module(c.Slot.Module)
+	if err := p.acquire(ctx, m); err != nil {
+		return c, err
+	}
+	defer p.release(m)
+	if err := p.ready(m); err != nil {
+		return c, err
+	}
+	return p.free(m, c, r)
 }
 
 // errOutdated says that a reading was found not to hold after all.
@@ -46,6 +67,9 @@ func (p *Pool) prepare(ctx context.Context, r Request) (*job, error) {
 	c, err := find(snapshot.Slots, snapshot.Certificates, r.CertificateID)
 	if err == nil {
 		err = refusal(c)
+	}
+	if errors.Is(err, ErrPINLocked) {
+		c, err = p.freeAlone(ctx, c, r)
 	}
 	if err != nil {
 		return nil, err
@@ -123,7 +147,7 @@ func (p *Pool) newJob(ctx context.Context, m *module, r Request) (*job, error) {
 // freshSlot reads the token in a slot once more; errOutdated where it is another.
 // With the lease held.
 func (p *Pool) freshSlot(m *module, before Slot) (Slot, error) {
-	now, _, err := readSlot(m, before.ID)
+	now, _, err := p.readSlot(m, before.ID)
 	if err != nil || !sameToken(now.Token, before.Token) {
 		m.setReading(nil)
 		return before, errOutdated
@@ -138,13 +162,13 @@ func (p *Pool) freshSlot(m *module, before Slot) (Slot, error) {
 func (j *job) beforePIN() (err error) {
 	if j.chosen.Slot.Token.ProtectedPath {
 		if j.chosen.Slot, err = j.pool.freshSlot(j.module, j.chosen.Slot); err == nil {
-			err = refusal(j.chosen)
+			j.chosen, err = j.pool.free(j.module, j.chosen, j.request)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return j.open(j.chosen.Slot.ID)
+	return j.open(j.chosen.Slot)
 }
 
 // mechanism is how the certificate's key signs, by what the token offers, which

@@ -107,8 +107,12 @@ func line(s state.State, say texts.Catalogue) string {
 		return say.Text("tray.no_reader")
 	case s.Card == state.CardAbsent:
 		return say.Text("tray.no_card")
-	case len(s.Certificates) == 0 && slices.ContainsFunc(s.Readers, func(r state.Reader) bool { return r.Hidden }):
+	case len(may) == 0 && has(s, func(r state.Reader) bool { return r.Contactless }):
+		return say.Text("tray.contactless")
+	case len(s.Certificates) == 0 && has(s, func(r state.Reader) bool { return r.Hidden }):
 		return say.Text("tray.hidden")
+	case len(s.Certificates) == 0 && has(s, func(r state.Reader) bool { return r.Mute }):
+		return say.Text("tray.mute_card")
 	case len(s.Certificates) == 0:
 		return say.Text("tray.unknown_card")
 	case len(may) == 0:
@@ -125,9 +129,11 @@ func line(s state.State, say texts.Catalogue) string {
 	return say.Text("tray.ready", name)
 }
 
+func has(s state.State, is func(state.Reader) bool) bool { return slices.ContainsFunc(s.Readers, is) }
+
 // warnings say what is wrong with a PIN, and what to do, the most serious first.
 func warnings(s state.State, say texts.Catalogue) (lines []string) {
-	for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet, state.PINExpired} {
+	for _, pin := range []state.PIN{state.PINLocked, state.PINLockedOrInUse, state.PINFinalTry, state.PINCountLow, state.PINNotSet, state.PINExpired} {
 		if slices.ContainsFunc(s.Certificates, func(c state.Certificate) bool { return c.PIN == pin }) {
 			what, _ := say.Code("tray.pin", string(pin))
 			advice, _ := say.Code("tray.advice", string(pin))
@@ -218,6 +224,8 @@ func title(c state.Certificate, lang string, say texts.Catalogue) string {
 		switch c.PIN { // also of a card that is of no use for another reason
 		case state.PINLocked:
 			add(state.ReasonText(state.ReasonPINLocked, lang), 2*maxName)
+		case state.PINLockedOrInUse:
+			add(say.Text("tray.pin.locked_or_in_use"), 2*maxName)
 		case state.PINNotSet:
 			add(say.Text("tray.pin.not_set"), maxName)
 		case state.PINExpired:

@@ -47,6 +47,9 @@ var states = []struct {
 	{"no card", state.State{Card: "absent", ReaderCount: 1}, iconNoCard},
 	{"being read", state.State{Card: "absent", ReaderCount: 1, Arriving: true}, iconNoCard},
 	{"unknown card", withCards(), iconAttention},
+	{"mute card", withReader(state.Reader{Unknown: true, Mute: true}), iconAttention},
+	{"contactless", withReader(state.Reader{Contactless: true}, withReason(held("x"), state.ReasonKeyWithoutPIN)), iconAttention},
+	{"locked or open", withCards(withPIN(held("x"), state.PINLockedOrInUse)), iconAttention},
 	{"unusable", withCards(withReason(held("x"), state.ReasonExpired)), iconAttention},
 	{"ready", withCards(held("x")), iconReady},
 	{"several", withCards(held("x"), held("y")), iconReady},
@@ -58,6 +61,13 @@ var states = []struct {
 	{"no PIN", withCards(withPIN(held("x"), state.PINNotSet)), iconAttention},
 	{"PIN expired", withCards(withPIN(held("x"), state.PINExpired)), iconAttention},
 	{"hidden", state.State{Card: "present", ReaderCount: 1, Cards: state.Cards{Readers: []state.Reader{{Name: "TEST reader", Card: "TEST", Hidden: true}}}}, iconAttention},
+}
+
+// withReader is a state in which a reader holds that card, with its certificates.
+func withReader(r state.Reader, list ...state.Certificate) state.State {
+	s := withCards(list...)
+	s.Readers = []state.Reader{r}
+	return s
 }
 
 // TestStates: every state has a different text, in both languages, and its icon.
@@ -83,7 +93,7 @@ func TestStates(t *testing.T) {
 func TestPINWarnings(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{"⚠": true, "": true}
-		for _, pin := range []state.PIN{state.PINLocked, state.PINFinalTry, state.PINCountLow, state.PINNotSet, state.PINExpired} {
+		for _, pin := range []state.PIN{state.PINLocked, state.PINLockedOrInUse, state.PINFinalTry, state.PINCountLow, state.PINNotSet, state.PINExpired} {
 			for _, line := range warnings(withCards(withPIN(held("x"), pin)), texts.In(lang)) {
 				if line = strings.TrimSpace(line); seen[line] {
 					t.Errorf("%s: %s: %q", lang, pin, line)
@@ -91,7 +101,7 @@ func TestPINWarnings(t *testing.T) {
 				seen[line] = true
 			}
 		}
-		if len(seen) != 2+2*5 {
+		if len(seen) != 2+2*6 {
 			t.Errorf("%s: %v", lang, seen)
 		}
 	}
@@ -131,6 +141,7 @@ func TestCertificates(t *testing.T) {
 		"two":             {withCards(held("one"), held("two")), "one two"},
 		"chosen":          {withCards(held("one"), chosen), "one two*"},
 		"expired":         {withCards(withReason(held("old"), state.ReasonExpired), held("one")), "one* -"},
+		"locked or open":  {withCards(withPIN(held("one"), state.PINLockedOrInUse)), "one*"},
 		"locked":          {withCards(withPIN(held("old"), state.PINLocked), held("one")), "one* -"},
 		"PIN expired":     {withCards(withPIN(held("old"), state.PINExpired)), "-"},
 		"no PIN":          {withCards(withPIN(held("old"), state.PINNotSet)), "-"},

@@ -26,10 +26,7 @@ func Fitting(s pkcs11.Snapshot) []pkcs11.Certificate {
 // authentication certificate's, because that is the one the person means.
 func NoneFits(s pkcs11.Snapshot) *protocol.Error {
 	if len(s.Certificates) == 0 {
-		if slices.ContainsFunc(s.Slots, func(slot pkcs11.Slot) bool { return slot.Hidden }) {
-			return protocol.FailWith(protocol.CodeNoCertificate, protocol.DetailHidden)
-		}
-		return protocol.Fail(protocol.CodeCardUnsupported)
+		return noneRead(s)
 	}
 	for _, r := range []pkcs11.Reason{pkcs11.Expired, pkcs11.NotYetValid, pkcs11.Unreadable, pkcs11.KeyWithoutPIN, pkcs11.NotForAuthentication} {
 		for _, c := range s.Certificates {
@@ -39,6 +36,25 @@ func NoneFits(s pkcs11.Snapshot) *protocol.Error {
 		}
 	}
 	return protocol.Fail(protocol.CodeNoCertificate)
+}
+
+// noneRead says why no certificate was read of the cards that there are: what the
+// person can mend comes first, because a badge may lie in the reader beside.
+func noneRead(s pkcs11.Snapshot) *protocol.Error {
+	for _, slot := range s.Slots {
+		if slot.Contactless {
+			return protocol.FailWith(protocol.CodeNoCertificate, string(pkcs11.KeyWithoutPIN))
+		}
+	}
+	if slices.ContainsFunc(s.Slots, func(slot pkcs11.Slot) bool { return slot.Hidden }) {
+		return protocol.FailWith(protocol.CodeNoCertificate, protocol.DetailHidden)
+	}
+	for _, slot := range s.Slots {
+		if slot.Mute {
+			return protocol.FailWith(protocol.CodeCardUnsupported, protocol.DetailMute)
+		}
+	}
+	return protocol.Fail(protocol.CodeCardUnsupported)
 }
 
 // Person is whom a certificate names. The demonstration's policies stand in an

@@ -98,7 +98,7 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 	for _, slot := range read.Slots {
 		switch {
 		case r.removed(slot.Description):
-			slot.Token, slot.Unrecognized = nil, false
+			slot.Token, slot.Unrecognized, slot.Mute, slot.Contactless = nil, false, false, false
 		case slot.Token != nil || slot.Unrecognized:
 			seen[slot.Description] = true
 		}

@@ -67,7 +67,7 @@ func (r *readings) note(ctx context.Context, read func(context.Context) (pkcs11.
 	}
 	var ids []string
 	for _, s := range snapshot.Slots {
-		ids = append(ids, s.Module+"\n"+s.Description+"\n"+pinFlags(s.Token))
+		ids = append(ids, s.Module+"\n"+s.Description+"\n"+pinFlags(s.Token)+fmt.Sprint(s.Unrecognized, s.Mute, s.Contactless))
 	}
 	shown := certificateIDs(snapshot)
 	ids = append(ids, shown...)
@@ -153,7 +153,7 @@ func pinFlags(t *pkcs11.Token) string {
 	if t == nil {
 		return ""
 	}
-	return fmt.Sprint(t.PINCountLow, t.PINFinalTry, t.PINLocked, t.PINNotSet, t.PINExpired)
+	return fmt.Sprint(t.PINCountLow, t.PINFinalTry, t.PINLocked, t.MaybeInUse, t.PINNotSet, t.PINExpired)
 }
 
 // wait lets a running background reading end, at most for limit.

@@ -62,7 +62,7 @@ func (r *readers) report(read pkcs11.Snapshot, modules []pkcs11.ModuleState, cho
 		report.Modules = append(report.Modules, moduleState(m))
 	}
 	for _, slot := range s.Slots {
-		reader := state.Reader{Module: slot.Module, Name: slot.Description, Unknown: slot.Unrecognized, Hidden: slot.Hidden}
+		reader := state.Reader{Module: slot.Module, Name: slot.Description, Unknown: slot.Unrecognized && !slot.Contactless, Mute: slot.Mute, Contactless: slot.Contactless, Hidden: slot.Hidden}
 		if slot.Token != nil {
 			reader.Card, reader.PIN = slot.Token.Label, PINOf(slot.Token)
 		}
@@ -122,6 +122,8 @@ func PINOf(t *pkcs11.Token) state.PIN {
 	switch {
 	case t == nil:
 		return state.PINGood
+	case t.PINLocked && t.MaybeInUse:
+		return state.PINLockedOrInUse
 	case t.PINLocked:
 		return state.PINLocked
 	case t.PINNotSet:

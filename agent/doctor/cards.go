@@ -52,7 +52,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPaths(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.Text("doctor.no_module"), Next: next}}
 	}
-	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool { return c.Usable })
+	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool { return c.Usable && c.PIN != state.PINLockedOrInUse })
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
@@ -86,10 +86,11 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	case usable && onlyCached(r): // the module's line says that no login succeeds
 	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.Text("doctor.card_usable")})
+	case len(r.Usable()) > 0: // perhaps: the reader's own line says so
 	case err != nil, r.Outdated: // another finding says so
 	case has(func(r state.Reader) bool { return r.Card != "" }):
 		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.Text("doctor.no_usable"), Next: d.noUsableNext(found)})
-	case !has(func(r state.Reader) bool { return r.Unknown }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
+	case !has(func(r state.Reader) bool { return r.Unknown || r.Contactless }) && r.PCSC == "" && (len(r.Readers) > 0 || d.anyReader(ctx)):
 		found = append(found, Finding{Code: "no_card", Outcome: Unknown, Text: d.Text("doctor.no_card"), Next: d.Text("doctor.insert_card")})
 	}
 	return found
@@ -198,10 +199,17 @@ func (d *doctor) card(r state.Reader) []Finding {
 		f.Code, f.Text, f.Next = code, d.Text(text, reader), next
 	}
 	switch {
+	case r.Mute:
+		say("card_mute", "doctor.card_mute", d.Text("doctor.card_mute_next"))
+	case r.Contactless:
+		say("card_contactless", "doctor.card_contactless", d.Text("doctor.card_contactless_next"))
 	case r.Unknown:
 		say("card_unknown", "doctor.card_unknown", d.Text("doctor.card_unknown_next"))
 	case r.PIN == state.PINLocked:
 		say("pin_locked", "doctor.pin_locked", d.Text("doctor.pin_locked_next"))
+	case r.PIN == state.PINLockedOrInUse:
+		say("pin_locked_or_in_use", "doctor.pin_locked_or_in_use", d.Text("doctor.pin_locked_or_in_use_next"))
+		f.Outcome = Unknown
 	case r.PIN == state.PINNotSet:
 		say("pin_not_set", "doctor.pin_not_set", d.Text("doctor.pin_not_set_next"))
 	case r.PIN == state.PINExpired:

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -18,7 +19,12 @@ import (
 type attempt struct {
 	*Service
 	Request
+	reset atomic.Bool // a card was reset for it
 }
+
+// mayReset allows one reset of a card in a login: it shuts out the program that has the
+// card open, and a card that still says that it is locked is.
+func (a *attempt) mayReset() bool { return a.reset.CompareAndSwap(false, true) }
 
 func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token, string, error) {
 	origin := r.Caller.Origin
@@ -30,7 +36,7 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
 	defer cancel()
 
-	token, id, err := (&attempt{s, r}).steps(ctx)
+	token, id, err := (&attempt{Service: s, Request: r}).steps(ctx)
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		// The page cancelled or the time is up: whatever a dialog or the card
 		// said because of it comes second.

@@ -82,7 +82,7 @@ func (a *attempt) signInSession(ctx context.Context, c pkcs11.Certificate) (pkcs
 		return pkcs11.Signature{}, cards.CardRemoved(ctx, err)
 	}
 	signature, err := a.Signer.Sign(ctx, pkcs11.Request{
-		CertificateID: c.ID, Message: a.message, UseCardSession: true, Signing: func() { a.Progress(protocol.Signing) },
+		CertificateID: c.ID, Message: a.message, UseCardSession: true, MayReset: a.mayReset, Signing: func() { a.Progress(protocol.Signing) },
 	})
 	return signature, cards.CardRemoved(ctx, err)
 }
@@ -107,7 +107,7 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 		}
 	}()
 	signature, err := a.Signer.Sign(ctx, pkcs11.Request{
-		CertificateID: c.ID, Message: a.message, OpenCardSession: a.mayOpenSession(),
+		CertificateID: c.ID, Message: a.message, OpenCardSession: a.mayOpenSession(), MayReset: a.mayReset,
 		Signing: func() { endPINPad(); a.Progress(protocol.Signing) },
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
 			a.Progress(protocol.AskingPIN)

@@ -36,6 +36,7 @@ var causes = []cause{
 	{is: pkcs11.ErrWrongArchitecture, code: CodeNoModule, detail: DetailWrongArchitecture},
 	{is: pkcs11.ErrNotLoadable, code: CodeNoModule, detail: DetailNotLoadable},
 	{is: pkcs11.ErrNoModule, code: CodeNoModule},
+	{is: pkcs11.ErrCardInUse, code: CodePINLocked, detail: DetailLockedOrInUse},
 	{is: pkcs11.ErrPINLocked, code: CodePINLocked},
 	{is: pkcs11.ErrPINIncorrect, code: CodePINIncorrect},
 	{is: pkcs11.ErrPINNotSet, code: CodePINNotSet},

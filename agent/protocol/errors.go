@@ -42,6 +42,12 @@ const (
 	DetailHidden = "hidden"
 	// DetailPINExpired goes with CodePINNotSet where the PIN must be changed first.
 	DetailPINExpired = "pin_expired"
+	// DetailMute goes with CodeCardUnsupported where what is in the reader does not
+	// answer: most are upside down.
+	DetailMute = "mute"
+	// DetailLockedOrInUse goes with CodePINLocked where another program has the card for
+	// itself, so that nobody can tell whether its PIN is locked.
+	DetailLockedOrInUse = "locked_or_in_use"
 	// DetailNotPKCS11 goes with CodeNoModule where the file is no PKCS#11 module.
 	DetailNotPKCS11 = "not_pkcs11"
 	// DetailHanging goes with CodeModuleFailed where the module does not answer.

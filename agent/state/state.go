@@ -120,6 +120,9 @@ const (
 	PINLocked   PIN = "locked"
 	PINNotSet   PIN = "not_set"
 	PINExpired  PIN = "expired" // it must be changed before anything else
+	// PINLockedOrInUse is a card that says that it is locked, and may say so because
+	// another program has it open: a login finds out.
+	PINLockedOrInUse PIN = "locked_or_in_use"
 )
 
 // Usable reports whether a login can use a card whose PIN stands so: no try is spent
@@ -133,7 +136,10 @@ type Reader struct {
 	Card    string `json:"card"` // the token's label, "" without a card
 	Unknown bool   `json:"unknown,omitempty"`
 	Hidden  bool   `json:"hidden,omitempty"` // no certificate is shown before a login
-	PIN     PIN    `json:"pin,omitempty"`
+	Mute    bool   `json:"mute,omitempty"`   // what is in it does not answer
+	// Contactless is a CPS on a contactless reader, where no login can use it.
+	Contactless bool `json:"contactless,omitempty"`
+	PIN         PIN  `json:"pin,omitempty"`
 }
 
 // Why a certificate is not usable: of the certificate alone, as the details of

@@ -178,6 +178,10 @@ func (l *lines) cards(c Cards) {
 
 func (l *lines) card(r Reader) string {
 	switch {
+	case r.Mute:
+		return l.Text("state.mute_card")
+	case r.Contactless:
+		return strings.TrimSpace(r.Card + "  " + l.Text("state.contactless"))
 	case r.Unknown:
 		return l.Text("state.unknown_card")
 	case r.Card == "":

@@ -17,8 +17,8 @@ import (
 func everything() State {
 	c := Certificate{ID: strings.Repeat("c", 64), Holder: "Dr TEST", Identifier: "8000000001", Profession: "Médecin", Kind: "CPS", NotAfter: time.Now(), Usable: true, Chosen: true, Renew: true}
 	expired := Certificate{ID: strings.Repeat("e", 64), Holder: "Dr TEST", Reason: ReasonExpired}
-	readers := []Reader{{Name: "TEST reader", Card: "TEST 1"}, {Name: "Reader two"}, {Name: "Reader three", Unknown: true}, {Name: "Reader four", Card: "TEST 4", Hidden: true}}
-	for i, pin := range []PIN{PINCountLow, PINFinalTry, PINLocked, PINNotSet, PINExpired} {
+	readers := []Reader{{Name: "TEST reader", Card: "TEST 1"}, {Name: "Reader two"}, {Name: "Reader three", Unknown: true}, {Name: "Reader four", Unknown: true, Mute: true}, {Name: "Reader five", Contactless: true}, {Name: "Reader six", Card: "TEST 4", Hidden: true}}
+	for i, pin := range []PIN{PINCountLow, PINFinalTry, PINLocked, PINLockedOrInUse, PINNotSet, PINExpired} {
 		readers = append(readers, Reader{Name: "Reader with a warning", Card: fmt.Sprintf("card %d", i), PIN: pin})
 	}
 	return State{

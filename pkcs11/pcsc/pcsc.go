@@ -75,6 +75,7 @@ const pnp = `\\?PnP?\Notification`
 type readerState struct {
 	name           string
 	current, event uint32
+	atr            []byte // the answer to reset of the card that is in it
 }
 
 // Pauses between two tries to reach a service that is away.

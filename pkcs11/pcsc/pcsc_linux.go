@@ -132,6 +132,7 @@ func (l *library) statusChange(handle uintptr, states []readerState) error {
 	err := check(l.getStatusChange(contextHandle(handle), infinite, &raw[0], word(len(raw))))
 	for i := range states {
 		states[i].event = uint32(raw[i].Event)
+		states[i].atr = raw[i].ATR[:min(int(raw[i].ATRSize), len(raw[i].ATR))]
 	}
 	return err
 }

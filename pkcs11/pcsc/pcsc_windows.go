@@ -100,6 +100,7 @@ func (l *library) statusChange(handle uintptr, states []readerState) error {
 	result, _, _ := getStatusChange.Call(handle, infinite, uintptr(unsafe.Pointer(&raw[0])), uintptr(len(raw)))
 	for i := range states {
 		states[i].event = raw[i].Event
+		states[i].atr = raw[i].ATR[:min(int(raw[i].ATRSize), len(raw[i].ATR))]
 	}
 	return check(result)
 }

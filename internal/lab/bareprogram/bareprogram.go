@@ -99,6 +99,24 @@ func (p *Program) Login(pin string, keyID []byte, step Step) error {
 	return nil
 }
 
+// Session is a login that lasts, as a practice program's does.
+type Session struct {
+	program *Program
+	handle  p11.SessionHandle
+}
+
+// Stay logs in and stays so: the card is open, for whoever uses it, until it is reset.
+func (p *Program) Stay(pin string) (*Session, error) {
+	handle, err := p.module.OpenSession(p.slot, p11.CKF_SERIAL_SESSION)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{p, handle}, p.module.Login(handle, p11.CKU_USER, pin)
+}
+
+// Sign makes one more signature, without a PIN; it fails where the card was reset.
+func (s *Session) Sign(keyID []byte) error { return s.program.sign(s.handle, keyID, func(string) {}) }
+
 func (p *Program) sign(session p11.SessionHandle, keyID []byte, step Step) error {
 	key, err := p.key(session, keyID)
 	if err != nil {

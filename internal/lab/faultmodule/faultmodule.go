@@ -5,7 +5,7 @@ package faultmodule
 
 import (
 	"context"
-	_ "embed"
+	"embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,13 +13,14 @@ import (
 	"strings"
 )
 
-//go:embed c/fault.c
-var source []byte
+//go:embed c
+var sources embed.FS
 
-// The environment that the module reads; see c/fault.c.
+// The environment that the module reads; see c/fault.c and c/vendor.c.
 const (
 	ModuleVariable  = "CPX_FAULT_MODULE"
 	ControlVariable = "CPX_FAULT_CONTROL"
+	VendorVariable  = "CPX_FAULT_VENDOR"
 )
 
 // Functions lists the calls that can be made to fail after the module is loaded, in
@@ -42,12 +43,11 @@ func Build(ctx context.Context, dir string) (Module, error) {
 	if err != nil {
 		return Module{}, fmt.Errorf("faultmodule: headers: %w", err)
 	}
-	file := filepath.Join(dir, "fault.c")
-	if err := os.WriteFile(file, source, 0o600); err != nil {
+	if err := os.CopyFS(dir, sources); err != nil {
 		return Module{}, err
 	}
 	m := Module{Path: filepath.Join(dir, "fault.so"), control: filepath.Join(dir, "control")}
-	cmd := exec.CommandContext(ctx, "gcc", "-std=gnu11", "-Wall", "-shared", "-fPIC", "-I", strings.TrimSpace(string(headers)), "-o", m.Path, file, "-ldl")
+	cmd := exec.CommandContext(ctx, "gcc", "-std=gnu11", "-Wall", "-shared", "-fPIC", "-I", strings.TrimSpace(string(headers)), "-o", m.Path, filepath.Join(dir, "c/fault.c"), filepath.Join(dir, "c/vendor.c"), "-ldl")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return Module{}, fmt.Errorf("faultmodule: gcc: %w\n%s", err, out)
 	}
@@ -57,6 +57,13 @@ func Build(ctx context.Context, dir string) (Module, error) {
 // Env returns the environment that makes the module wrap the one at the path real.
 func (m Module) Env(real string) map[string]string {
 	return map[string]string{ModuleVariable: real, ControlVariable: m.control}
+}
+
+// VendorEnv is Env, and the module behaves as the vendor's does: see c/vendor.c.
+func (m Module) VendorEnv(real string) map[string]string {
+	env := m.Env(real)
+	env[VendorVariable] = "yes"
+	return env
 }
 
 // Fail makes the function fail from the next call on, in every process.

@@ -52,6 +52,7 @@
 #define NULL_PTR 0
 #endif
 #include "pkcs11.h"
+#include "vendor.h"
 
 static CK_FUNCTION_LIST_PTR real;
 static CK_FUNCTION_LIST list;
@@ -424,6 +425,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
 	USE(C_GetMechanismList) USE(C_OpenSession) USE(C_CloseSession) USE(C_GetSessionInfo) USE(C_Login) USE(C_Logout)
 	USE(C_FindObjectsInit) USE(C_FindObjects) USE(C_FindObjectsFinal) USE(C_GetAttributeValue) USE(C_SignInit)
 	list.C_Sign = signature;
+	vendor_wrap(&list);
 	*out = &list;
 	return CKR_OK;
 }
