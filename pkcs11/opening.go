@@ -31,10 +31,16 @@ func (p *Pool) openModule(m *module) (driver, string, error) {
 	defer abort()
 	o := &opening{abort: abort}
 	m.setOpening(o)
-	defer m.setOpening(nil)
+	defer func() {
+		m.setOpening(nil)
+		p.stages.Publish()
+	}()
 	for after, stage := range map[time.Duration]int32{p.hangsAfter / 2: opensSlowly, p.hangsAfter: hangs} {
 		timer := time.AfterFunc(after, func() {
 			o.stage.Store(stage)
+			if stage == hangs {
+				p.log.Warn("module does not open", "path", m.path, "after", p.hangsAfter)
+			}
 			p.stages.Publish()
 		})
 		defer timer.Stop()
@@ -98,6 +104,22 @@ func (p *Pool) stateNow(m *module) ModuleState {
 		s.Opening = s.Err == nil // what it failed with before says more
 	}
 	return s
+}
+
+// AwaitOpening waits until each module is open, does not open, or is found to hang,
+// for who reports how the modules do once only.
+func (p *Pool) AwaitOpening(ctx context.Context) error {
+	listening, end := context.WithCancel(ctx)
+	defer end()
+	staged := p.stages.Listen(listening)
+	for slices.ContainsFunc(p.Modules(), func(m ModuleState) bool { return m.Opening }) {
+		select {
+		case <-staged:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // attended is a module for which f has ended.

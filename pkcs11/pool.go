@@ -272,7 +272,7 @@ func (p *Pool) ready(m *module) error {
 			// A pause at once: each try may cost its caller the whole limit.
 			m.retry, m.hungOn = p.now().Add(p.hangsAfter), b
 		}
-		if before == nil {
+		if before == nil && p.life.Err() == nil {
 			p.log.Warn("module does not work", "path", m.path, "error", err)
 		}
 	}

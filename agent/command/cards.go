@@ -85,6 +85,7 @@ func (s *invocation) readAlone(ctx context.Context, choice *cards.Choice, w io.W
 		return cards.Report(pkcs11.Snapshot{}, pool.Modules(), cards.Chosen{}, now), errors.Join(err, pool.Close())
 	}
 	defer pool.Close()
+	_ = pool.AwaitOpening(ctx) // whatever ends it ends the reading too
 	snapshot, err := pool.List(ctx)
 	now.Readers, now.Err = pcsc.Readers(ctx)
 	chosen, _ := choice.Get()

@@ -288,3 +288,22 @@ func TestBadSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestStaleCacheOfAModule: no login succeeds, so no card is said to serve.
+func TestStaleCacheOfAModule(t *testing.T) {
+	o := healthy(t)
+	o.Cards = func(context.Context) (state.Cards, error) {
+		return state.Cards{
+			Modules:      []state.Module{{Path: "/opt/libcps3_pkcs11_lux.so", Error: "TEST", Reason: "stale_cache"}},
+			Readers:      []state.Reader{{Module: "/opt/libcps3_pkcs11_lux.so", Name: "TEST reader", Card: "CPS TEST"}},
+			Certificates: []state.Certificate{{ID: "1", Reader: "TEST reader", Usable: true}},
+		}, nil
+	}
+	r := Run(t.Context(), o)
+	if f := find(t, r, "module_stale_cache"); f.Outcome != Problem || !strings.Contains(f.Next, "/etc/opt/santesocial/CPS/cache") {
+		t.Errorf("%+v", f)
+	}
+	if slices.Contains(codes(r), "card_usable") || slices.Contains(codes(r), "no_usable_certificate") {
+		t.Errorf("%v", codes(r))
+	}
+}

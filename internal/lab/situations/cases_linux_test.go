@@ -59,6 +59,14 @@ func situations() []situation {
 		{"module_32_bits", withModule(of32Bits)},
 		{"module_not_pkcs11", withModule(func(w *world) string { return w.compiled("module.so", "int other(void) { return 1; }") })},
 		{"module_stale_cache", staleCache},
+		{"module_damaged", withModule(damaged)},
+		{"module_hanging_beside_another", func(t *testing.T) *world {
+			w := newWorld(t, "cps")
+			works := w.modules[0]
+			w.faulty("C_Initialize", "hang")
+			w.modules = append(w.modules, works)
+			return w
+		}},
 		{"module_hanging", func(t *testing.T) *world {
 			w := newWorld(t, "cps")
 			w.faulty("C_Initialize", "hang")
@@ -152,6 +160,15 @@ func of32Bits(w *world) string {
 	text[4], text[18], text[19] = 1, 3, 0
 	path := filepath.Join(w.Dir, "module.so")
 	must(w.t, os.WriteFile(path, text, 0o600))
+	return path
+}
+
+// damaged is SoftHSM's module as an installation on a full disk leaves it.
+func damaged(w *world) string {
+	text, err := os.ReadFile(w.Module)
+	must(w.t, err)
+	path := filepath.Join(w.Dir, "module.so")
+	must(w.t, os.WriteFile(path, text[:len(text)/2], 0o600))
 	return path
 }
 
