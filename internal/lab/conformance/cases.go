@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cardobjects"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -19,6 +21,8 @@ type needs struct {
 	pinPad bool
 	always bool // only a key that needs the PIN for each use
 	open   bool // only a key that needs no PIN
+	// objects changes what is on the card, where that can be.
+	objects func(*cardobjects.Card) error
 }
 
 // testCase is one row of the table.
@@ -27,6 +31,9 @@ type testCase struct {
 	needs needs
 	do    func(ctx context.Context, l *lab) string
 }
+
+// allCases are the rows.
+func allCases() []testCase { return slices.Concat(cases, objectCases) }
 
 // wrong is a PIN of the right length that is not the card's.
 func (l *lab) wrong() string { return strings.Repeat("9", len(l.pin)) }

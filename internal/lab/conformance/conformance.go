@@ -94,7 +94,7 @@ func Run(ctx context.Context, dir, only string) ([]Result, []Missing, error) {
 			missing = append(missing, Missing{m.name, why})
 			continue
 		}
-		for _, c := range cases {
+		for _, c := range allCases() {
 			got, err := run(ctx, dir, m, c)
 			if err != nil {
 				got = "failed to set up: " + err.Error()

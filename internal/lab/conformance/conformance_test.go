@@ -68,7 +68,7 @@ func TestExpectations(t *testing.T) {
 			names[group] = true
 		}
 	}
-	for _, c := range cases {
+	for _, c := range allCases() {
 		e, ok := all[c.name]
 		if !ok || e.Is == "" || e.Source == "" {
 			t.Errorf("%s: %+v", c.name, e.cell)

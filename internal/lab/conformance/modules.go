@@ -17,6 +17,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cardobjects"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -110,6 +111,8 @@ type lab struct {
 	pool  *pkcs11.Pool
 	pin   string
 	lacks string // why the card cannot meet the case's needs, or ""
+	// filled is set where the case has put its objects on the card.
+	filled bool
 
 	// Nil for tokens in software.
 	station *virtual.Station
@@ -220,6 +223,16 @@ func softHSM(ctx context.Context, dir string, n needs) (*lab, error) {
 	cards, err := democard.Make(dir, []string{name}, time.Now())
 	if err != nil {
 		return nil, err
+	}
+	if n.objects != nil {
+		card, err := cardobjects.Open(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(n.objects(card), card.Close()); err != nil {
+			return nil, err
+		}
+		l.filled = true
 	}
 	if err := os.Setenv("SOFTHSM2_CONF", filepath.Join(dir, "softhsm2.conf")); err != nil {
 		return nil, err

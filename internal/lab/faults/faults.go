@@ -176,6 +176,7 @@ func faults() []fault {
 	if os.Geteuid() == 0 { // only root may mount a disk; `make faults` of others is without this row
 		list = append(list, fault{"disk full", onDisk, nil, []string{"ok"}, 2, (*world).onFullDisk})
 	}
+	list = append(list, objectFaults()...)
 	for _, function := range faultmodule.Functions() {
 		list = append(list, inCall("crash", function), inCall("hang", function))
 	}
