@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,6 +20,10 @@ import (
 )
 
 func situations() []situation {
+	return slices.Concat(common(), vendors(), keyrings())
+}
+
+func common() []situation {
 	return []situation{
 		// Readers.
 		{"no_reader", onCard(virtual.CardOptions{}, func(w *world) { w.station.Unplug() })},

@@ -30,11 +30,13 @@ type expected struct {
 	Advice []string `toml:"advice"`
 	Wrong  []string `toml:"wrong"`
 	Never  []string `toml:"never"` // codes that must not be found
-	// After, AdviceAfter and NeverAfter are added once a login was tried with the agent: some things
-	// only a login shows.
-	After       []string `toml:"after"`
-	AdviceAfter []string `toml:"advice_after"`
-	NeverAfter  []string `toml:"never_after"`
+	// Before and AdviceBefore are added until a login was tried, the others after it:
+	// some things only a login shows, and some it mends.
+	Before       []string `toml:"before"`
+	AdviceBefore []string `toml:"advice_before"`
+	After        []string `toml:"after"`
+	AdviceAfter  []string `toml:"advice_after"`
+	NeverAfter   []string `toml:"never_after"`
 	// Page is what the page is told: "ok", reason and detail, "ends" where no agent serves.
 	// Where the agent asks for a card first, a person who takes that back is told
 	// "cancelled", and one who waits Later.
@@ -61,7 +63,7 @@ func TestSituations(t *testing.T) {
 		e, known := want[s.name]
 		names[s.name] = true
 		t.Run(s.name, func(t *testing.T) {
-			if !known || e.Source == "" || len(e.Doctor)+len(e.After) == 0 {
+			if !known || e.Source == "" || e.Page == "" || len(e.Doctor)+len(e.After) == 0 {
 				t.Fatalf("%s is not in expected.toml with its source", s.name)
 			}
 			play(t, s, e, said)
@@ -80,8 +82,10 @@ func play(t *testing.T, s situation, e expected, said map[string]map[string][]st
 	sheet := &strings.Builder{}
 	fmt.Fprintf(sheet, "%s\n%s\n", s.name, e.Source)
 	languages := []string{language.French, language.English}
+	first := e
+	first.Doctor, first.Advice = slices.Concat(e.Doctor, e.Before), slices.Concat(e.Advice, e.AdviceBefore)
 	for _, lang := range languages {
-		e.compare(t, lang+", without an agent", lang, w.findings(lang))
+		first.compare(t, lang+", without an agent", lang, w.findings(lang))
 		if testing.Short() && *writeTo == "" {
 			break
 		}
