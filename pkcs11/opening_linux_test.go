@@ -50,7 +50,7 @@ func TestModuleHangsWhileItIsOpened(t *testing.T) {
 	for _, function := range []string{"C_GetFunctionList", "C_Initialize"} {
 		t.Run(function, func(t *testing.T) {
 			p, heal := hangingPool(t, function, Options{})
-			if m := p.Modules()[0]; !m.Opening || m.Err != nil {
+			if m := p.Modules()[0]; m.Opening == errors.Is(m.Err, ErrModuleHangs) { // by then it may be known to hang
 				t.Errorf("while it is opened: %+v", m)
 			}
 			_, err := p.List(t.Context())
@@ -68,6 +68,31 @@ func TestModuleHangsWhileItIsOpened(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is said of a module in each stage, also of one that failed before.
+func TestStagesOfAnOpening(t *testing.T) {
+	p, _ := pool(t)
+	m, o := p.modules[0], &opening{}
+	m.setOpening(o)
+	for _, stage := range []int32{opens, opensSlowly} {
+		o.stage.Store(stage)
+		if s := p.Modules()[0]; !s.Opening || s.Err != nil {
+			t.Errorf("stage %d: %+v", stage, s)
+		}
+	}
+	o.stage.Store(hangs)
+	if s := p.Modules()[0]; s.Opening || !errors.Is(s.Err, ErrModuleHangs) || !errors.Is(s.Err, ErrModuleFailed) {
+		t.Errorf("hangs: %+v", s)
+	}
+	o.stage.Store(opens)
+	m.mu.Lock()
+	m.state.Err = ErrNotLoadable
+	m.mu.Unlock()
+	if s := p.Modules()[0]; s.Opening || !errors.Is(s.Err, ErrNotLoadable) {
+		t.Errorf("opened again: %+v", s)
+	}
+	m.setOpening(nil)
 }
 
 // A module that is open and hangs when it is asked who it is, hangs too.

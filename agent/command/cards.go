@@ -108,7 +108,7 @@ func (s *invocation) unread(err error) string {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return s.Text("command.cards.no_reading")
 	}
-	return err.Error()
+	return s.Text("command.cards.unread") + s.detail(err.Error())
 }
 
 // beginning returns the certificates whose ID begins with prefix.

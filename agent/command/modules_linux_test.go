@@ -34,7 +34,8 @@ func TestHangingModule(t *testing.T) {
 	if r := w.report(t, exitProblem); !named(r) || len(r.Certificates) != 0 {
 		t.Errorf("alone: %+v", r)
 	}
-	out, _ := w.cpxAgent(t, exitProblem, "certs")
+	out, errs := w.cpxAgent(t, exitProblem, "certs")
+	workstation.Contains(t, errs, "les cartes ne peuvent pas être lues", m.Path)
 	workstation.Contains(t, out, m.Path+"  ne répond pas (")
 	out, _ = w.cpxAgent(t, exitProblem, "doctor")
 	workstation.Contains(t, out, "Module "+m.Path+" : il ne répond pas (", "débranchez puis rebranchez le lecteur")
