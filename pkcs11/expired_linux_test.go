@@ -3,6 +3,8 @@ package pkcs11
 import (
 	"testing"
 
+	p11 "github.com/miekg/pkcs11"
+
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/cardobjects"
 )
@@ -77,7 +79,7 @@ func TestNotHidden(t *testing.T) {
 	if err := m.Fail("C_GetAttributeValue", "attr:11:rv:30"); err != nil {
 		t.Fatal(err)
 	}
-	if s, _ := p.List(t.Context()); len(s.Certificates) != 0 || len(s.Slots) != 1 || s.Slots[0].Hidden {
+	if s, _ := p.List(t.Context()); len(s.Certificates) != 0 || len(s.Slots) != 1 || s.Slots[0].Hidden || !isCKR(s.Slots[0].Failure, p11.CKR_DEVICE_ERROR) {
 		t.Errorf("%+v", s)
 	}
 	if err := m.Fail("C_FindObjects", "nothing"); err != nil {

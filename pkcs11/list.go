@@ -103,6 +103,9 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 			unread = unread || !all
 			empty[id] = err == nil && len(found) == 0 && slot.Token.loginRequired && !slot.Contactless
 		}
+		if slot.Token != nil {
+			slot.Failure = err
+		}
 		if ok {
 			r.slots = append(r.slots, slot)
 		}

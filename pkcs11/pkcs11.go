@@ -38,6 +38,8 @@ type Slot struct {
 	// Unrecognized is set where something is in the reader that the module
 	// does not know (CKR_TOKEN_NOT_RECOGNIZED), also where it says that nothing is.
 	Unrecognized bool
+	// Failure is why nothing on the token could be read, where that failed.
+	Failure error
 	// Hidden is set where the token asks for a PIN and shows no certificate of a
 	// person before one: they are private objects, or there are none.
 	Hidden      bool

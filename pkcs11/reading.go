@@ -110,7 +110,7 @@ func (p *Pool) tokenRead(m *module, now Slot) {
 	}
 	for _, before := range r.slots {
 		if before.ID == now.ID && sameToken(before.Token, now.Token) {
-			now.Hidden = before.Hidden
+			now.Hidden, now.Failure = before.Hidden, before.Failure
 			m.setReading(r.with(now))
 			p.mu.Lock()
 			defer p.mu.Unlock()

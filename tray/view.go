@@ -109,6 +109,8 @@ func line(s state.State, say texts.Catalogue) string {
 		return say.Text("tray.no_card")
 	case len(may) == 0 && has(s, func(r state.Reader) bool { return r.Contactless }):
 		return say.Text("tray.contactless")
+	case len(s.Certificates) == 0 && has(s, func(r state.Reader) bool { return r.Error != "" }):
+		return say.Text("tray.card_failed")
 	case len(s.Certificates) == 0 && has(s, func(r state.Reader) bool { return r.Hidden }):
 		return say.Text("tray.hidden")
 	case len(s.Certificates) == 0 && has(s, func(r state.Reader) bool { return r.Mute }):

@@ -60,6 +60,7 @@ var states = []struct {
 	{"locked", withCards(withPIN(held("x"), state.PINLocked)), iconAttention},
 	{"no PIN", withCards(withPIN(held("x"), state.PINNotSet)), iconAttention},
 	{"PIN expired", withCards(withPIN(held("x"), state.PINExpired)), iconAttention},
+	{"unread", state.State{Card: "present", ReaderCount: 1, Cards: state.Cards{Readers: []state.Reader{{Name: "TEST reader", Card: "TEST", Error: "TEST"}}}}, iconAttention},
 	{"hidden", state.State{Card: "present", ReaderCount: 1, Cards: state.Cards{Readers: []state.Reader{{Name: "TEST reader", Card: "TEST", Hidden: true}}}}, iconAttention},
 }
 

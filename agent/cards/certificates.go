@@ -46,6 +46,11 @@ func noneRead(s pkcs11.Snapshot) *protocol.Error {
 			return protocol.FailWith(protocol.CodeNoCertificate, string(pkcs11.KeyWithoutPIN))
 		}
 	}
+	for _, slot := range s.Slots {
+		if slot.Failure != nil { // of a card that is known
+			return protocol.FromError(slot.Failure)
+		}
+	}
 	if slices.ContainsFunc(s.Slots, func(slot pkcs11.Slot) bool { return slot.Hidden }) {
 		return protocol.FailWith(protocol.CodeNoCertificate, protocol.DetailHidden)
 	}

@@ -1,6 +1,8 @@
 package cards
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
@@ -8,6 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
 // TestEveryReason: whatever package pkcs11 holds against a certificate, no login
@@ -41,6 +44,14 @@ func TestHidden(t *testing.T) {
 	slot := pkcs11.Slot{Module: "test", Description: fakes.ReaderName, Token: &pkcs11.Token{Label: "TEST"}}
 	if e := NoneFits(pkcs11.Snapshot{Slots: []pkcs11.Slot{slot}}); e.Code != protocol.CodeCardUnsupported {
 		t.Errorf("%+v", e)
+	}
+	failed := slot
+	failed.Failure = fmt.Errorf("TEST: %w", pkcs11.ErrModuleFailed)
+	if e := NoneFits(pkcs11.Snapshot{Slots: []pkcs11.Slot{failed}}); e.Code != protocol.CodeModuleFailed {
+		t.Errorf("%+v", e)
+	}
+	if r := Report(pkcs11.Snapshot{Slots: []pkcs11.Slot{failed}}, nil, Chosen{}, pcsc.Event{}); len(r.Readers) != 1 || !strings.Contains(r.Readers[0].Error, "TEST") {
+		t.Errorf("%+v", r)
 	}
 	slot.Hidden = true
 	s := pkcs11.Snapshot{Slots: []pkcs11.Slot{slot}}

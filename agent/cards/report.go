@@ -63,6 +63,9 @@ func (r *readers) report(read pkcs11.Snapshot, modules []pkcs11.ModuleState, cho
 	}
 	for _, slot := range s.Slots {
 		reader := state.Reader{Module: slot.Module, Name: slot.Description, Unknown: slot.Unrecognized && !slot.Contactless, Mute: slot.Mute, Contactless: slot.Contactless, Hidden: slot.Hidden}
+		if slot.Failure != nil {
+			reader.Error = slot.Failure.Error()
+		}
 		if slot.Token != nil {
 			reader.Card, reader.PIN = slot.Token.Label, PINOf(slot.Token)
 		}

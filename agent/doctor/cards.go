@@ -63,6 +63,10 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	}
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
+		if reader.Error != "" {
+			name := prompt.Visible(reader.Name)
+			found = append(found, Finding{Code: "card_failed", Subject: name, Outcome: Problem, Text: d.Text("doctor.card_failed", name, prompt.Visible(reader.Error)), Next: d.Text("doctor.card_failed_next")})
+		}
 		if reader.Hidden {
 			name := prompt.Visible(reader.Name)
 			found = append(found, Finding{Code: "certificates_hidden", Subject: name, Outcome: Problem, Text: d.Text("doctor.hidden", name), Next: d.Text("doctor.hidden_next")})

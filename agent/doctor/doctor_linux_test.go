@@ -245,6 +245,7 @@ func TestFindings(t *testing.T) {
 		{"pin_locked_or_in_use", Unknown, withPIN(state.PINLockedOrInUse)},
 		{"no_usable_certificate", Problem, withPIN("")},
 		{"pin_locked", Problem, withPIN(state.PINLocked)}, {"pin_not_set", Problem, withPIN(state.PINNotSet)}, {"pin_expired", Problem, withPIN(state.PINExpired)},
+		{"card_failed", Problem, reader(func(r *state.Reader) { r.Error = "TEST" })},
 		{"certificates_hidden", Problem, reader(func(r *state.Reader) { r.Hidden = true })},
 		{"pin_final_try", Notice, func(o *Options) {
 			twoCards(o, state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINFinalTry}, "not_for_authentication")

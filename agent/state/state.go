@@ -136,6 +136,7 @@ type Reader struct {
 	Card    string `json:"card"` // the token's label, "" without a card
 	Unknown bool   `json:"unknown,omitempty"`
 	Hidden  bool   `json:"hidden,omitempty"` // no certificate is shown before a login
+	Error   string `json:"error,omitempty"`  // why nothing on the card could be read, as in the log
 	Mute    bool   `json:"mute,omitempty"`   // what is in it does not answer
 	// Contactless is a CPS on a contactless reader, where no login can use it.
 	Contactless bool `json:"contactless,omitempty"`

@@ -157,6 +157,9 @@ func (l *lines) cards(c Cards) {
 		if warning, ok := l.Code("card.pin", string(reader.PIN)); ok {
 			l.add("", "", warning)
 		}
+		if reader.Error != "" {
+			l.add("", "", l.Text("state.card_failed", reader.Error))
+		}
 		if reader.Hidden {
 			l.add("", "", l.Text("state.hidden"))
 		}

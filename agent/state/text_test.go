@@ -17,7 +17,7 @@ import (
 func everything() State {
 	c := Certificate{ID: strings.Repeat("c", 64), Holder: "Dr TEST", Identifier: "8000000001", Profession: "Médecin", Kind: "CPS", NotAfter: time.Now(), Usable: true, Chosen: true, Renew: true}
 	expired := Certificate{ID: strings.Repeat("e", 64), Holder: "Dr TEST", Reason: ReasonExpired}
-	readers := []Reader{{Name: "TEST reader", Card: "TEST 1"}, {Name: "Reader two"}, {Name: "Reader three", Unknown: true}, {Name: "Reader four", Unknown: true, Mute: true}, {Name: "Reader five", Contactless: true}, {Name: "Reader six", Card: "TEST 4", Hidden: true}}
+	readers := []Reader{{Name: "TEST reader", Card: "TEST 1"}, {Name: "Reader two"}, {Name: "Reader three", Unknown: true}, {Name: "Reader four", Unknown: true, Mute: true}, {Name: "Reader five", Contactless: true}, {Name: "Reader six", Card: "TEST 4", Hidden: true, Error: "TEST card"}}
 	for i, pin := range []PIN{PINCountLow, PINFinalTry, PINLocked, PINLockedOrInUse, PINNotSet, PINExpired} {
 		readers = append(readers, Reader{Name: "Reader with a warning", Card: fmt.Sprintf("card %d", i), PIN: pin})
 	}
@@ -42,13 +42,13 @@ func TestText(t *testing.T) {
 			"CPx Bridge 1.2.3 est en marche (processus 42).", "Adresses : 127.0.0.1:27720, [::1]:27720", "Adresses wss : 127.0.0.1:27820", "wss n’est pas servi. TEST wss", "/opt/one.so  Maker, Library, Cryptoki 2.20",
 			"/opt/two.so  n’existe pas (", "/opt/eight.so  est en cours d’ouverture\n", "/opt/nine.so  ne répond pas (TEST)", "/opt/ten.so  tire de son cache le certificat d’une autre carte (TEST)", "/opt/five.so  demande une bibliothèque qui manque (TEST)", "/opt/six.so  est fait pour un autre type", "/opt/seven.so  ne se charge pas (", "/opt/three.so  n’est pas un module PKCS#11 (", "/opt/four.so  ne fonctionne pas (",
 			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
-			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur", "doit d’abord être changé", "aucun certificat avant",
+			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur", "doit d’abord être changé", "aucun certificat avant", "n’a pas pu être lu (TEST card)",
 			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues : TEST error", "expire bientôt, à renouveler",
 			"Sites mémorisés : 3", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
 		},
 		language.English: {
 			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  does not exist (", "/opt/eight.so  is being opened\n", "/opt/nine.so  does not answer (TEST)", "/opt/ten.so  gives another card’s certificate from its cache (TEST)", "/opt/five.so  needs a library that is missing (TEST)", "/opt/six.so  is made for another kind", "/opt/seven.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
-			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet", "must be changed first", "no certificate before",
+			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet", "must be changed first", "no certificate before", "could not be read (TEST card)",
 			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "expires soon, have it renewed", "Remembered sites: 3",
 			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",
 		},

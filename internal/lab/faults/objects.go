@@ -6,6 +6,7 @@ func objectFaults() []fault {
 	var list []fault
 	for _, f := range []struct{ name, function, fault, want string }{
 		{"another certificate, which comes first, cannot be read", "C_GetAttributeValue", "of:Certificat?de:attr:11:rv:30\nC_FindObjects last:Certificat?d'A", "ok"},
+		{"no certificate can be read", "C_GetAttributeValue", "attr:11:rv:30", "module_failed"},
 		{"another certificate is cut off", "C_GetAttributeValue", "of:Certificat?de:attr:11:short", "ok"},
 		{"no label can be read", "C_GetAttributeValue", "attr:3:rv:12", "ok"},
 		{"certificates padded with zeros", "C_GetAttributeValue", "attr:11:pad:0", "ok"},
