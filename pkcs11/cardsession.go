@@ -98,12 +98,28 @@ func (p *Pool) reset(slot Slot) {
 	}
 }
 
-// resetNow resets the card in the slot's reader, for a limited time.
+// resetNow resets the card in the slot's reader, for a limited time; where the reader
+// is not certain, each card that may be the one.
 func (p *Pool) resetNow(slot Slot) error {
 	defer func() { p.pins.wasReset(slot, p.now()) }()
-	err, ok := within(p, func() error { return p.resetCard(slot.Description) })
+	type outcome struct {
+		names []string
+		err   error
+	}
+	all := p.slotsOf(slot)
+	done, ok := within(p, func() outcome {
+		readers, err := p.listReaders()
+		if err != nil { // the readers are not known: the one of that very name, where there is one
+			return outcome{err: p.resetCard(slot.Description)}
+		}
+		names, err := resetSlot(slot, all, readers, p.resetCard)
+		return outcome{names, err}
+	})
 	if !ok {
 		return errPCSCOverdue
 	}
-	return err
+	if len(done.names) > 1 {
+		p.log.Warn("readers with long names cannot be told apart; the card in each that may be the one was reset", "slot", slot.Description, "readers", done.names)
+	}
+	return done.err
 }

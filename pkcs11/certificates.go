@@ -79,8 +79,7 @@ func (r *objects) gone(err error) bool {
 	if _, stateErr := d.SessionState(r.session); stateErr != nil {
 		return true
 	}
-	state, stateErr := r.pool.stateOf(r.slot.Description) // some go on showing it
-	return stateErr == nil && !state.Present
+	return r.pool.emptied(r.slot)
 }
 
 // ofObject reports whether a module says that it is the object or the attribute.

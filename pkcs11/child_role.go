@@ -95,14 +95,32 @@ func (c *child) close() {
 		os.Exit(role.ExitOverdue)
 	}()
 	for session := range c.loggedIn {
-		info, err := c.module.SlotInfo(c.slots[session])
+		slot, all := c.describe(c.slots[session])
 		_ = c.module.Logout(session)
-		if err == nil {
-			// C_Logout sends nothing to the card with several modules.
-			_ = pcsc.ResetCard(trim(info.SlotDescription))
+		// C_Logout sends nothing to the card with several modules.
+		if readers, err := pcsc.Now(); err == nil {
+			_, _ = resetSlot(slot, all, readers, pcsc.ResetCard)
 		}
 	}
 	_ = c.module.Close()
+}
+
+// describe is the slot, and all that the module has, as far as its reader is told by
+// them.
+func (c *child) describe(id uint) (slot Slot, all []Slot) {
+	ids, _ := c.module.Slots()
+	for _, each := range ids {
+		info, err := c.module.SlotInfo(each)
+		if err != nil {
+			continue
+		}
+		s := Slot{ID: each, Description: trim(info.SlotDescription), Hardware: info.Flags&p11.CKF_HW_SLOT != 0}
+		all = append(all, s)
+		if each == id {
+			slot = s
+		}
+	}
+	return slot, all
 }
 
 // do makes one call.

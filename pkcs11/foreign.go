@@ -23,7 +23,7 @@ func (p *Pool) withForeignCard(m *module, slot Slot) Slot {
 	if slot.Token != nil {
 		return slot
 	}
-	card, err := p.cardOf(slot.Description)
+	card, err := p.cardOf(slot)
 	if err != nil || !card.Present {
 		return slot
 	}
@@ -37,14 +37,15 @@ func (p *Pool) withForeignCard(m *module, slot Slot) Slot {
 	return slot
 }
 
-// cardOf asks PC/SC for the card in a reader, for a limited time.
-func (p *Pool) cardOf(description string) (pcsc.Card, error) {
+// cardOf asks PC/SC for the card in the slot's reader, for a limited time.
+func (p *Pool) cardOf(slot Slot) (pcsc.Card, error) {
 	type answer struct {
 		card pcsc.Card
 		err  error
 	}
+	all := p.slotsOf(slot)
 	a, ok := within(p, func() answer {
-		card, err := p.cardIn(description)
+		card, err := p.cardIn(p.readerName(slot, all))
 		return answer{card, err}
 	})
 	if !ok {
@@ -76,7 +77,7 @@ func (p *Pool) isContactless(m *module, slot Slot, list []Certificate) bool {
 	if !slot.Token.loginRequired || strings.Contains(slot.Token.Label, contactlessLabel) {
 		return true
 	}
-	if card, err := p.cardOf(slot.Description); err == nil && card.ATR == contactlessATR {
+	if card, err := p.cardOf(slot); err == nil && card.ATR == contactlessATR {
 		return true
 	}
 	if len(list) == 0 {
@@ -123,9 +124,10 @@ func (p *Pool) cardComes(slot Slot) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), settling)
 	defer cancel()
 	if !p.pins.settles(slot, p.now()) {
-		card, err := p.cardOf(slot.Description)
+		card, err := p.cardOf(slot)
 		return err != nil || card.Present
 	}
-	_, ok := within(p, func() error { return p.awaitCard(ctx, slot.Description) })
+	all := p.slotsOf(slot)
+	_, ok := within(p, func() error { return p.awaitCard(ctx, p.readerName(slot, all)) })
 	return ok && ctx.Err() == nil
 }

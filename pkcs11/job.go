@@ -214,8 +214,7 @@ func (j *job) removed(c Certificate) bool {
 		return true
 	}
 	// Some go on showing it.
-	state, err := j.pool.stateOf(c.Slot.Description)
-	return err == nil && !state.Present
+	return j.pool.emptied(c.Slot)
 }
 
 // logInAndSign logs in, signs and logs out; in a card session it signs only.

@@ -2,6 +2,7 @@ package pkcs11
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -94,20 +95,6 @@ func (b basis) same(now basis) bool {
 	return true
 }
 
-// reader is the one PC/SC reader that the slot stands for.
-func (b basis) reader(slot Slot) (readerPhase, bool) {
-	var found []readerPhase
-	for _, r := range b.readers {
-		if pcsc.Same(r.Name, slot.Description) {
-			found = append(found, r)
-		}
-	}
-	if len(found) != 1 {
-		return readerPhase{}, false
-	}
-	return found[0], true
-}
-
 // confirmed is the module's last reading where it holds, and the service itself
 // says that its readers are as then: the event of a card that was just changed may
 // still be on its way. No card is asked.
@@ -134,13 +121,13 @@ const (
 var errPCSCOverdue = errors.New("pkcs11: the PC/SC service does not answer in time")
 
 // stateOf asks PC/SC for a reader, for a limited time.
-func (p *Pool) stateOf(description string) (pcsc.Reader, error) {
+func (p *Pool) stateOf(reader string) (pcsc.Reader, error) {
 	type answer struct {
 		state pcsc.Reader
 		err   error
 	}
 	a, ok := within(p, func() answer {
-		state, err := p.readerState(description)
+		state, err := p.readerState(reader)
 		return answer{state, err}
 	})
 	if !ok {
@@ -185,14 +172,14 @@ const (
 // is not asked.
 func (p *Pool) presence(b basis, slot Slot) presence {
 	now := p.basis()
-	before, is := b.reader(slot)
+	before, is := b.reader(slot, p.slotsOf(slot))
 	if !is || !b.comparable(now) {
 		return presenceUnknown
 	}
-	if phase, is := now.reader(slot); !is || phase.number != before.number {
+	if !slices.ContainsFunc(now.readers, func(r readerPhase) bool { return r.number == before.number }) {
 		return wentOut
 	}
-	state, err := p.stateOf(slot.Description)
+	state, err := p.stateOf(before.Name)
 	switch {
 	case errors.Is(err, pcsc.ErrUnknownReader):
 		return wentOut
@@ -202,4 +189,46 @@ func (p *Pool) presence(b basis, slot Slot) presence {
 		return wentOut
 	}
 	return stayed
+}
+
+// slotsOf are all slots of the module of that slot, as they were last read.
+func (p *Pool) slotsOf(slot Slot) []Slot {
+	if m := p.module(slot.Module); m != nil {
+		if r := m.lastReading(); r != nil {
+			return r.slots
+		}
+	}
+	s, _ := p.Snapshot()
+	return slices.DeleteFunc(slices.Clone(s.Slots), func(other Slot) bool { return other.Module != slot.Module })
+}
+
+// emptied reports whether PC/SC sees no card in any reader that the slot may stand
+// for: some modules go on showing one that has left.
+func (p *Pool) emptied(slot Slot) bool {
+	type answer struct {
+		readers []pcsc.Reader
+		err     error
+	}
+	a, ok := within(p, func() answer {
+		readers, err := p.listReaders()
+		return answer{readers, err}
+	})
+	if !ok || a.err != nil {
+		return false
+	}
+	candidates := mayBe(slot, p.slotsOf(slot), a.readers)
+	return len(candidates) > 0 && !slices.ContainsFunc(candidates, func(r pcsc.Reader) bool { return r.Present })
+}
+
+// readerName is the PC/SC name of the slot's reader. Where that is not certain it is
+// the description, by which PC/SC knows no reader. It asks PC/SC: see within.
+func (p *Pool) readerName(slot Slot, all []Slot) string {
+	readers, err := p.listReaders()
+	if err != nil {
+		return slot.Description
+	}
+	if found := mayBe(slot, all, readers); len(found) == 1 {
+		return found[0].Name
+	}
+	return slot.Description
 }

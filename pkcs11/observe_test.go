@@ -42,7 +42,7 @@ func observing(t *testing.T) (*Pool, *faulty, *service) {
 	for _, slot := range s.Slots {
 		pc.readers = append(pc.readers, pcsc.Reader{Name: slot.Description, Present: true, Count: 1})
 	}
-	p.readerState, p.cardIn = pc.state, pc.card
+	p.readerState, p.cardIn, p.listReaders = pc.state, pc.card, pc.list
 	p.awaitCard = func(context.Context, string) error { return nil }
 	p.resetCard = func(string) error { return nil }
 	p.triesAfter = time.Hour
@@ -64,9 +64,15 @@ func (s *service) state(description string) (pcsc.Reader, error) {
 	return pcsc.Reader{}, errors.Join(pcsc.ErrUnknownReader, s.err)
 }
 
-func (s *service) card(description string) (pcsc.Card, error) {
-	r, err := s.state(description)
+func (s *service) card(reader string) (pcsc.Card, error) {
+	r, err := s.state(reader)
 	return pcsc.Card{Present: r.Present}, err
+}
+
+func (s *service) list() ([]pcsc.Reader, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.readers), s.err
 }
 
 // publish is the event of what there is now.

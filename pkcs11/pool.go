@@ -51,13 +51,15 @@ type Pool struct {
 	opened  func()
 	modules []*module
 	// resetCard resets the card in the reader of that name.
-	resetCard func(description string) error
+	resetCard func(reader string) error
+	// listReaders is what PC/SC says now of all readers.
+	listReaders func() ([]pcsc.Reader, error)
 	// readerState is what PC/SC says of it now.
-	readerState func(description string) (pcsc.Reader, error)
+	readerState func(reader string) (pcsc.Reader, error)
 	// cardIn is what it says of the card in that reader, and awaitCard returns once it
 	// says that one is.
-	cardIn    func(description string) (pcsc.Card, error)
-	awaitCard func(ctx context.Context, description string) error
+	cardIn    func(reader string) (pcsc.Card, error)
+	awaitCard func(ctx context.Context, reader string) error
 	pins      pinFacts
 	// slept is how long the computer was suspended until now.
 	slept      func() time.Duration
@@ -124,7 +126,7 @@ func open(ctx context.Context, o Options, driverOf func(string) (driver, error))
 }
 
 func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf func(context.Context, string) (driver, error)) (*Pool, error) {
-	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, opened: o.Opened, hangsAfter: hangsAfter, resetCard: pcsc.ResetCard, readerState: pcsc.State, cardIn: pcsc.CardIn, awaitCard: pcsc.AwaitCard, slept: sleptFor, triesAfter: o.TriesAfter,
+	p := &Pool{log: o.Logger, now: o.Now, open: driverOf, opened: o.Opened, hangsAfter: hangsAfter, resetCard: pcsc.ResetCard, listReaders: pcsc.Now, readerState: pcsc.State, cardIn: pcsc.CardIn, awaitCard: pcsc.AwaitCard, slept: sleptFor, triesAfter: o.TriesAfter,
 		pcscLimit: pcscLimit, asking: make(chan struct{}, pcscPending)}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

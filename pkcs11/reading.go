@@ -54,11 +54,12 @@ func (m *module) setReading(r *reading) {
 // may be seen next time.
 func (r *reading) covers() bool {
 	seen := map[string]bool{}
-	for _, slot := range r.slots {
-		reader, is := r.basis.reader(slot)
-		if !is {
-			return false
+	matched := r.basis.readersOf(r.slots)
+	for i, slot := range r.slots {
+		if len(matched[i]) == 0 || len(matched[i]) > 1 && (slot.full() || slices.ContainsFunc(matched[i], holdsCard)) {
+			return false // of empty readers it does not matter which it is
 		}
+		reader := matched[i][0]
 		if slot.Token != nil || slot.Unrecognized {
 			seen[reader.Name] = true
 		}

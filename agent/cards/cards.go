@@ -139,13 +139,9 @@ func (c *Cards) event(ctx context.Context, e pcsc.Event) {
 // wait for the module, which may be at work for seconds.
 func (c *Cards) readerEmptied(reader string) {
 	snapshot, _ := c.Pool.Snapshot()
+	removed := c.readers.removedWith(reader, snapshot)
 	on := func(id string) bool {
-		for _, each := range snapshot.Certificates {
-			if each.ID == id && pcsc.Same(reader, each.Slot.Description) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(snapshot.Certificates, func(each pkcs11.Certificate) bool { return each.ID == id && removed[keyOf(each.Slot)] })
 	}
 	c.cardsGone(certificateIDs(snapshot), on)
 }

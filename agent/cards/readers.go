@@ -72,14 +72,36 @@ func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
 	return pcsc.Reader{}, false
 }
 
-// has reports whether the slot is a PC/SC reader. The lock is held.
-func (r *readers) has(slot pkcs11.Slot) bool {
+// has reports whether a slot that may stand for these is a PC/SC reader. The lock is
+// held.
+func (r *readers) has(matched []string) bool {
+	return len(r.present(matched)) > 0
+}
+
+// match gives for each slot of a reading the readers that it may stand for, among
+// those that there are and those that there were: one that was unplugged keeps its
+// slot from being taken for another reader. The lock is held.
+func (r *readers) match(read pkcs11.Snapshot) [][]string {
+	var names []string
 	for _, reader := range r.list {
-		if pcsc.Same(reader.Name, slot.Description) {
-			return true
+		names = append(names, reader.Name)
+	}
+	for name := range r.past {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	return false
+	return pkcs11.ReadersOf(read.Slots, names)
+}
+
+// present are those of the names that are readers now. The lock is held.
+func (r *readers) present(names []string) (now []pcsc.Reader) {
+	for _, reader := range r.list {
+		if slices.Contains(names, reader.Name) {
+			now = append(now, reader)
+		}
+	}
+	return now
 }
 
 // maxPast bounds the names that are remembered: a reader gets a new one at each
@@ -94,29 +116,48 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 	if !r.known {
 		return read, false
 	}
-	seen := map[string]bool{}
-	for _, slot := range read.Slots {
+	var seen [][]string
+	removed := map[slotKey]bool{}
+	for i, matched := range r.match(read) {
+		slot := read.Slots[i]
 		switch {
-		case r.removed(slot.Description):
+		case r.removed(matched):
+			removed[keyOf(slot)] = true
 			slot.Token, slot.Unrecognized, slot.Mute, slot.Contactless = nil, false, false, false
 		case slot.Token != nil || slot.Unrecognized:
-			seen[slot.Description] = true
+			seen = append(seen, matched)
 		}
 		now.Slots = append(now.Slots, slot)
 	}
 	for _, c := range read.Certificates {
-		if !r.removed(c.Slot.Description) {
+		if !removed[keyOf(c.Slot)] {
 			now.Certificates = append(now.Certificates, c)
 		}
 	}
-	for _, reader := range r.list {
-		read := false
-		for description := range seen {
-			read = read || pcsc.Same(reader.Name, description)
+	return now, r.arriving(seen)
+}
+
+// slotKey is which slot it is.
+type slotKey struct {
+	module string
+	id     uint
+}
+
+func keyOf(s pkcs11.Slot) slotKey { return slotKey{s.Module, s.ID} }
+
+// arriving reports whether more readers hold a card than were read, seen being those
+// that each card that was read may be in. The lock is held.
+func (r *readers) arriving(seen [][]string) bool {
+	read := map[string]bool{}
+	slices.SortStableFunc(seen, func(a, b []string) int { return len(a) - len(b) })
+	for _, names := range seen {
+		candidates := r.present(names)
+		i := slices.IndexFunc(candidates, func(c pcsc.Reader) bool { return c.Present && !read[c.Name] })
+		if i >= 0 {
+			read[candidates[i].Name] = true
 		}
-		arriving = arriving || reader.Present && !read
 	}
-	return now, arriving
+	return slices.ContainsFunc(r.list, func(c pcsc.Reader) bool { return c.Present && !read[c.Name] })
 }
 
 // unread reports that a reader holds a card that was not read, as far as PC/SC says.
@@ -173,19 +214,27 @@ func (r *readers) searching() bool {
 }
 
 // removed reports that the card that was read in a slot has left, or the reader
-// itself. The lock is held.
-func (r *readers) removed(description string) bool {
-	for _, reader := range r.list {
-		if pcsc.Same(reader.Name, description) {
-			return !reader.Present || r.gone[reader.Name]
+// itself. Of readers that nothing tells apart, all: else the reading that follows
+// tells whose card has left. The lock is held.
+func (r *readers) removed(matched []string) bool {
+	if len(matched) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(r.present(matched), func(reader pcsc.Reader) bool { return reader.Present && !r.gone[reader.Name] })
+}
+
+// removedWith are the slots of a reading whose card has left, as far as is certain,
+// when the reader's did.
+func (r *readers) removedWith(reader string, read pkcs11.Snapshot) map[slotKey]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slots := map[slotKey]bool{}
+	for i, matched := range r.match(read) {
+		if slices.Contains(matched, reader) && r.removed(matched) {
+			slots[keyOf(read.Slots[i])] = true
 		}
 	}
-	for name := range r.past {
-		if pcsc.Same(name, description) {
-			return true
-		}
-	}
-	return false
+	return slots
 }
 
 // followed reports whether events are enough to know the slots: PC/SC answers, and
@@ -193,8 +242,8 @@ func (r *readers) removed(description string) bool {
 func (r *readers) followed(s pkcs11.Snapshot) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, slot := range s.Slots {
-		if !r.has(slot) {
+	for _, matched := range r.match(s) {
+		if !r.has(matched) {
 			return false
 		}
 	}
@@ -207,8 +256,8 @@ func (r *readers) count(s pkcs11.Snapshot) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := len(r.list)
-	for _, slot := range s.Slots {
-		if !r.has(slot) && r.counts(slot) {
+	for i, matched := range r.match(s) {
+		if !r.has(matched) && r.counts(s.Slots[i], matched) {
 			n++
 		}
 	}
@@ -217,8 +266,8 @@ func (r *readers) count(s pkcs11.Snapshot) int {
 
 // counts reports whether a slot stands for something that is there now: a module
 // may go on naming a reader that was unplugged. The lock is held.
-func (r *readers) counts(slot pkcs11.Slot) bool {
-	return r.has(slot) || slot.Token != nil || slot.Hardware && !r.ever
+func (r *readers) counts(slot pkcs11.Slot, matched []string) bool {
+	return r.has(matched) || slot.Token != nil || slot.Hardware && !r.ever
 }
 
 // remaining is what was read, without the cards and readers that have gone since.
@@ -226,7 +275,13 @@ func (r *readers) remaining(read pkcs11.Snapshot) pkcs11.Snapshot {
 	now, _ := r.without(read)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now.Slots = slices.DeleteFunc(slices.Clone(now.Slots), func(slot pkcs11.Slot) bool { return !r.counts(slot) })
+	var counted []pkcs11.Slot
+	for i, matched := range r.match(now) {
+		if r.counts(now.Slots[i], matched) {
+			counted = append(counted, now.Slots[i])
+		}
+	}
+	now.Slots = counted
 	return now
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 )
 
 // Card is what the service says of the card in a reader. No card is asked.
@@ -16,10 +17,10 @@ type Card struct {
 // stateMute is SCARD_STATE_MUTE.
 const stateMute uint32 = 0x0200
 
-// CardIn is what the service says now of the card in the reader that a slot's
-// description stands for. It fails with ErrUnknownReader where there is none.
-func CardIn(description string) (Card, error) {
-	states, err := stateNow(description)
+// CardIn is what the service says now of the card in the reader of that name. It fails
+// with ErrUnknownReader where there is none.
+func CardIn(reader string) (Card, error) {
+	states, err := stateNow(reader)
 	if err != nil {
 		return Card{}, err
 	}
@@ -28,7 +29,7 @@ func CardIn(description string) (Card, error) {
 
 // AwaitCard returns once the service says that there is a card in the reader, or
 // fails when ctx ends. It blocks in the service meanwhile.
-func AwaitCard(ctx context.Context, description string) error {
+func AwaitCard(ctx context.Context, reader string) error {
 	lib, err := load()
 	if err != nil {
 		return err
@@ -41,11 +42,10 @@ func AwaitCard(ctx context.Context, description string) error {
 	ended := make(chan struct{})
 	defer close(ended)
 	go cancelWhenDone(ctx, lib, handle, ended)
-	name, err := named(lib, handle, description)
-	if err != nil {
+	if err := known(lib, handle, reader); err != nil {
 		return err
 	}
-	states := []readerState{{name: name}}
+	states := []readerState{{name: reader}}
 	for {
 		err := lib.statusChange(handle, states)
 		var code Code
@@ -68,7 +68,7 @@ func (s readerState) card() Card {
 }
 
 // stateNow is the state of one reader.
-func stateNow(description string) ([]readerState, error) {
+func stateNow(reader string) ([]readerState, error) {
 	lib, err := load()
 	if err != nil {
 		return nil, err
@@ -78,25 +78,19 @@ func stateNow(description string) ([]readerState, error) {
 		return nil, err
 	}
 	defer lib.release(handle)
-	name, err := named(lib, handle, description)
-	if err != nil {
+	if err := known(lib, handle, reader); err != nil {
 		return nil, err
 	}
 	// A state that is not known yet is answered at once.
-	states := []readerState{{name: name}}
+	states := []readerState{{name: reader}}
 	return states, lib.statusChange(handle, states)
 }
 
-// named is the service's name of the reader that a description stands for.
-func named(lib *library, handle uintptr, description string) (string, error) {
+// known fails with ErrUnknownReader where the service has no reader of that name.
+func known(lib *library, handle uintptr, reader string) error {
 	names, err := lib.readers(handle)
-	if err != nil {
-		return "", err
+	if err == nil && !slices.Contains(names, reader) {
+		err = ErrUnknownReader
 	}
-	for _, name := range names {
-		if Same(name, description) {
-			return name, nil
-		}
-	}
-	return "", ErrUnknownReader
+	return err
 }

@@ -3,7 +3,7 @@
 // to a card and knows nothing of PKCS#11.
 //
 // The service's library is loaded when it is first needed, so that a program
-// runs without it; [ErrNoLibrary] and [ErrNoService] say so. All functions may be
+// runs without it; [ErrNoLibrary] and [ErrNoService] say so, and [ErrRefused] that one may not use it. All functions may be
 // called concurrently.
 package pcsc
 
@@ -12,9 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Code is a PC/SC return value.
@@ -32,6 +30,8 @@ const (
 	codeNoReaders      Code = 0x8010002E
 	codeNoCard         Code = 0x8010000C
 	codeRemoved        Code = 0x80100069
+	codeNoAccess       Code = 0x80100027
+	codeSecurity       Code = 0x8010006A
 )
 
 // ErrNoLibrary says that the system has no PC/SC library.
@@ -40,9 +40,26 @@ var ErrNoLibrary = errors.New("pcsc: there is no PC/SC library")
 // ErrNoService says that the PC/SC service does not run.
 var ErrNoService = errors.New("pcsc: the PC/SC service does not answer")
 
+// ErrRefused says that the service runs and does not serve this session: polkit lets
+// those use cards who sit at the computer, not who is connected from elsewhere.
+var ErrRefused = errors.New("pcsc: the PC/SC service refuses this session")
+
 // ErrUnknownReader says that the service knows no reader of that name, or that
 // there is no card in it.
 var ErrUnknownReader = errors.New("pcsc: no such reader, or no card in it")
+
+// check types what the service's library returned.
+func check(c Code) error {
+	switch c {
+	case 0:
+		return nil
+	case codeNoService, codeServiceStopped:
+		return fmt.Errorf("%w: %w", ErrNoService, c)
+	case codeSecurity, codeNoAccess:
+		return fmt.Errorf("%w: %w", ErrRefused, c)
+	}
+	return c
+}
 
 // Reader is a reader and what is in it.
 type Reader struct {
@@ -110,21 +127,21 @@ func Watch(ctx context.Context, changed func(Event)) {
 	}
 }
 
-// Readers is what the service says now: ErrNoLibrary, ErrNoService, or the error
-// of ctx. It costs no wait for a change.
+// Readers is what the service says now: ErrNoLibrary, ErrNoService, ErrRefused, or
+// the error of ctx. It costs no wait for a change.
 func Readers(ctx context.Context) ([]Reader, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	first := make(chan Event, 1)
-	go Watch(ctx, func(e Event) {
-		select {
-		case first <- e:
-		default:
-		}
-	})
+	type answer struct {
+		readers []Reader
+		err     error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		list, err := Now()
+		done <- answer{list, err}
+	}()
 	select {
-	case e := <-first:
-		return e.Readers, e.Err
+	case a := <-done:
+		return a.readers, a.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -160,11 +177,11 @@ func session(ctx context.Context, restarted bool, changed func(Event)) (reached 
 		if known != nil && len(event(states[1:], false).Readers) < len(event(known[1:], false).Readers) {
 			// A reader went while nobody waited: no wait would end.
 			changed(event(states[1:], restarted))
-			known, restarted = states, false
+			known, restarted = slices.Clone(states), false // the wait changes its own
 		}
 		entered := make(chan struct{})
 		go compareOnceBlocked(lib, handle, names, entered)
-		err = lib.statusChange(handle, states)
+		err = wait(lib, handle, states)
 		close(entered)
 		var code Code
 		switch {
@@ -289,62 +306,71 @@ func ResetCard(reader string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if Same(name, reader) {
-			err := lib.reset(handle, name)
-			var code Code
-			if errors.As(err, &code) && (code == codeNoCard || code == codeRemoved) {
-				return fmt.Errorf("%w: %w", ErrUnknownReader, err)
-			}
-			return err
-		}
+	if !slices.Contains(names, reader) {
+		return ErrUnknownReader
 	}
-	return ErrUnknownReader
+	err = lib.reset(handle, reader)
+	var code Code
+	if errors.As(err, &code) && (code == codeNoCard || code == codeRemoved || code == codeUnknownReader) {
+		return fmt.Errorf("%w: %w", ErrUnknownReader, err)
+	}
+	return err
 }
 
-// State is what the service says now of the reader that a slot's description
-// stands for. It fails with ErrUnknownReader where there is no such reader, and
-// asks no card.
-func State(description string) (Reader, error) {
-	lib, err := load()
+// State is what the service says now of one reader. It fails with ErrUnknownReader
+// where there is none of that name, and asks no card.
+func State(reader string) (Reader, error) {
+	list, err := Now()
 	if err != nil {
 		return Reader{}, err
+	}
+	r, is := find(list, reader)
+	if !is {
+		return Reader{}, ErrUnknownReader
+	}
+	return r, nil
+}
+
+func find(list []Reader, name string) (Reader, bool) {
+	i := slices.IndexFunc(list, func(r Reader) bool { return r.Name == name })
+	if i < 0 {
+		return Reader{}, false
+	}
+	return list[i], true
+}
+
+// Now is what the service says now of all readers. It waits for no change, and asks
+// no card.
+func Now() ([]Reader, error) {
+	lib, err := load()
+	if err != nil {
+		return nil, err
 	}
 	handle, err := lib.establish()
 	if err != nil {
-		return Reader{}, err
+		return nil, err
 	}
 	defer lib.release(handle)
-	names, err := lib.readers(handle)
-	if err != nil {
-		return Reader{}, err
-	}
-	for _, name := range names {
-		if Same(name, description) {
-			// A state that is not known yet is answered at once.
-			state := []readerState{{name: name}}
-			err := lib.statusChange(handle, state)
-			return Reader{Name: name, Present: state[0].event&statePresent != 0, Count: uint16(state[0].event >> 16)}, err
+	for range maxChanges {
+		names, err := lib.readers(handle)
+		if err != nil {
+			return nil, err
 		}
+		states := merge(nil, names)[1:]
+		// States that are not known yet are answered at once.
+		for some := range slices.Chunk(states, maxEntries) {
+			err = errors.Join(err, lib.statusChange(handle, some))
+		}
+		if code := Code(0); errors.As(err, &code) && code == codeUnknownReader {
+			continue // one went between the two calls
+		}
+		for i := range states {
+			states[i].current = states[i].event
+		}
+		return event(states, false).Readers, err
 	}
-	return Reader{}, ErrUnknownReader
+	return nil, ErrUnknownReader
 }
 
-// maxDescription is the length of a slot's description in PKCS#11.
-const maxDescription = 64
-
-// Same reports whether a PKCS#11 slot's description stands for the reader: some
-// modules cut the name, and some put dots at the cut, which may be within a
-// letter.
-func Same(reader, description string) bool {
-	if reader == description {
-		return true
-	}
-	if len(reader) <= maxDescription || len(description) < maxDescription-4 {
-		return false
-	}
-	if before, dots := strings.CutSuffix(description, "..."); dots {
-		description = strings.TrimRight(before, string(utf8.RuneError))
-	}
-	return strings.HasPrefix(reader, description)
-}
+// maxChanges is how often readers may come or go while they are listed.
+const maxChanges = 5

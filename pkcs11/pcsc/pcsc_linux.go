@@ -71,22 +71,11 @@ func load() (*library, error) {
 	return l, nil
 }
 
-func check(c code) error {
-	switch c := Code(uint32(c)); c {
-	case 0:
-		return nil
-	case codeNoService, codeServiceStopped:
-		return fmt.Errorf("%w: %w", ErrNoService, c)
-	default:
-		return c
-	}
-}
-
 const scopeSystem = 2
 
 func (l *library) establish() (uintptr, error) {
 	var handle contextHandle
-	err := check(l.establishContext(scopeSystem, 0, 0, &handle))
+	err := check(Code(uint32(l.establishContext(scopeSystem, 0, 0, &handle))))
 	return uintptr(handle), err
 }
 
@@ -100,7 +89,7 @@ const maxNames = 1 << 14
 func (l *library) readers(handle uintptr) ([]string, error) {
 	buffer := make([]byte, maxNames)
 	length := word(len(buffer))
-	err := check(l.listReaders(contextHandle(handle), 0, &buffer[0], &length))
+	err := check(Code(uint32(l.listReaders(contextHandle(handle), 0, &buffer[0], &length))))
 	if err == codeNoReaders {
 		return nil, nil
 	}
@@ -129,7 +118,7 @@ func (l *library) statusChange(handle uintptr, states []readerState) error {
 		pins.Pin(&names[i][0])
 		raw[i].Reader, raw[i].Current = uintptr(unsafe.Pointer(&names[i][0])), word(s.current)
 	}
-	err := check(l.getStatusChange(contextHandle(handle), infinite, &raw[0], word(len(raw))))
+	err := check(Code(uint32(l.getStatusChange(contextHandle(handle), infinite, &raw[0], word(len(raw))))))
 	for i := range states {
 		states[i].event = uint32(raw[i].Event)
 		states[i].atr = raw[i].ATR[:min(int(raw[i].ATRSize), len(raw[i].ATR))]
@@ -147,8 +136,8 @@ func (l *library) reset(handle uintptr, reader string) error {
 	name := append([]byte(reader), 0)
 	var card contextHandle
 	var active word
-	if err := check(l.connect(contextHandle(handle), &name[0], shareShared, anyProtocol, &card, &active)); err != nil {
+	if err := check(Code(uint32(l.connect(contextHandle(handle), &name[0], shareShared, anyProtocol, &card, &active)))); err != nil {
 		return err
 	}
-	return check(l.disconnect(card, resetCard))
+	return check(Code(uint32(l.disconnect(card, resetCard))))
 }

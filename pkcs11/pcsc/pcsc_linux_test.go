@@ -246,16 +246,22 @@ func TestIdleWatchIsFree(t *testing.T) {
 	expect(t, events, "R:true")
 }
 
+// verifyPIN shows the card its PIN.
+func verifyPIN(t *testing.T, r *vreader.Reader, card vcard.Card) {
+	t.Helper()
+	r.Transmit([]byte{0x00, 0xA4, 0x04, 0x00, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0})
+	if answer := r.Transmit([]byte{0x00, 0x20, 0x00, 0x80, 8, '1', '2', '3', '4', 0xFF, 0xFF, 0xFF, 0xFF}); answer[0] != 0x90 || !card.PIN().Verified() {
+		t.Fatalf("VERIFY: %x", answer)
+	}
+}
+
 func TestResetCard(t *testing.T) {
 	card := newCard(t)
 	d := newStation(t, virtual.StationOptions{Reader: "R", Card: card})
 	if err := ResetCard("none"); !errors.Is(err, ErrUnknownReader) {
 		t.Errorf("no such reader: %v", err)
 	}
-	d.Reader().Transmit([]byte{0x00, 0xA4, 0x04, 0x00, 9, 0xA0, 0, 0, 3, 8, 0, 0, 0x10, 0})
-	if answer := d.Reader().Transmit([]byte{0x00, 0x20, 0x00, 0x80, 8, '1', '2', '3', '4', 0xFF, 0xFF, 0xFF, 0xFF}); answer[0] != 0x90 || !card.PIN().Verified() {
-		t.Fatalf("VERIFY: %x", answer)
-	}
+	verifyPIN(t, d.Reader(), card)
 	if err := ResetCard("R"); err != nil {
 		t.Fatal(err)
 	}
@@ -281,23 +287,5 @@ func TestResetCard(t *testing.T) {
 	}
 	if err := ResetCard("R"); !errors.Is(err, ErrNoService) {
 		t.Errorf("no service: %v", err)
-	}
-}
-
-func TestSame(t *testing.T) {
-	long := strings.Repeat("Lecteur ", 12)
-	letters := strings.Repeat("x", 60) + "é and more"
-	for _, c := range []struct {
-		reader, description string
-		same                bool
-	}{
-		{"R", "R", true}, {"R", "S", false}, {"Reader 00 00", "Reader 00 0", false},
-		{long, long[:64], true}, {long, strings.TrimRight(long[:64], " "), true}, {long, long[:40], false}, {long, "x" + long[:63], false},
-		{long, long[:61] + "...", true}, {long, "x" + long[:60] + "...", false}, {long[:64], long[:61] + "...", false},
-		{letters, letters[:61] + "...", true}, {letters, letters[:60] + "\uFFFD...", true}, // as JSON makes it of half a letter
-	} {
-		if got := Same(c.reader, c.description); got != c.same {
-			t.Errorf("%q, %q: %v", c.reader, c.description, got)
-		}
 	}
 }

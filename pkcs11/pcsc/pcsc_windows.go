@@ -41,23 +41,12 @@ func load() (*library, error) {
 	return &library{}, nil
 }
 
-func check(result uintptr) error {
-	switch c := Code(uint32(result)); c {
-	case 0:
-		return nil
-	case codeNoService, codeServiceStopped:
-		return fmt.Errorf("%w: %w", ErrNoService, c)
-	default:
-		return c
-	}
-}
-
 const scopeSystem = 2
 
 func (l *library) establish() (uintptr, error) {
 	var handle uintptr
 	result, _, _ := establishContext.Call(scopeSystem, 0, 0, uintptr(unsafe.Pointer(&handle)))
-	return handle, check(result)
+	return handle, check(Code(uint32(result)))
 }
 
 func (l *library) release(handle uintptr) { _, _, _ = releaseContext.Call(handle) }
@@ -70,7 +59,7 @@ func (l *library) readers(handle uintptr) ([]string, error) {
 	buffer := make([]uint16, maxNames)
 	length := uint32(len(buffer))
 	result, _, _ := listReaders.Call(handle, 0, uintptr(unsafe.Pointer(&buffer[0])), uintptr(unsafe.Pointer(&length)))
-	err := check(result)
+	err := check(Code(uint32(result)))
 	if err == codeNoReaders {
 		return nil, nil
 	}
@@ -102,7 +91,7 @@ func (l *library) statusChange(handle uintptr, states []readerState) error {
 		states[i].event = raw[i].Event
 		states[i].atr = raw[i].ATR[:min(int(raw[i].ATRSize), len(raw[i].ATR))]
 	}
-	return check(result)
+	return check(Code(uint32(result)))
 }
 
 const (
@@ -119,9 +108,9 @@ func (l *library) reset(handle uintptr, reader string) error {
 	var card, active uintptr
 	result, _, _ := connectCard.Call(handle, uintptr(unsafe.Pointer(name)), shareShared, anyProtocol,
 		uintptr(unsafe.Pointer(&card)), uintptr(unsafe.Pointer(&active)))
-	if err := check(result); err != nil {
+	if err := check(Code(uint32(result))); err != nil {
 		return err
 	}
 	result, _, _ = disconnectCard.Call(card, resetCard)
-	return check(result)
+	return check(Code(uint32(result)))
 }
