@@ -11,7 +11,7 @@ import (
 // maxDescription is the length of a slot's description in PKCS#11, in octets.
 const maxDescription = 64
 
-// leastCut is the least that is left of a reader's name where a module cuts it:
+// leastCut is the least that remains of a reader's name where a module cuts it:
 // 61 octets and three dots, less half a letter and the blanks before the cut.
 const leastCut = 48
 
@@ -22,7 +22,7 @@ const leastCut = 48
 //
 // A description has room for 64 octets. Modules put a longer name into it in ways
 // of their own: cut, also within a letter, with dots at the cut, or otherwise
-// shortened; then the reader and the slot that are left over go together.
+// shortened; then the one reader and the one slot that remain go together.
 func ReadersOf(slots []Slot, readers []string) [][]string {
 	found := make([][]string, len(slots))
 	for _, m := range modulesOf(slots) {
@@ -72,15 +72,15 @@ func matchModule(slots []Slot, own []int, readers []string, found [][]string) {
 		}
 		claim(i, append(exact, cut...))
 	}
-	var left []string // long names that no slot bears, in whatever way they were shortened
+	var spare []string // long names that no slot bears, in whatever way they were shortened
 	for _, name := range readers {
 		if len(name) > maxDescription && !claimed[name] {
-			left = append(left, name)
+			spare = append(spare, name)
 		}
 	}
 	for _, i := range own {
 		if len(found[i]) == 0 && slots[i].Hardware {
-			found[i] = left
+			found[i] = spare
 		}
 	}
 }

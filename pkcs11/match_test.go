@@ -38,7 +38,7 @@ func piped(t *testing.T, description string) string {
 func TestReadersOf(t *testing.T) {
 	long := strings.Repeat("Lecteur ", 12)
 	letters := strings.Repeat("x", 60) + "é and more" // 61 octets end in a letter
-	late := strings.Repeat("x", 63) + "é and more"    // 64 octets do
+	atEnd := strings.Repeat("x", 63) + "é and more"   // 64 octets do
 	latin1 := "Lecteur \xE9 puce 00 00"               // a service's name that is no UTF-8
 	a, b := long+"one reader 00 00", long+"one reader 01 00"
 	fits := long[:64]
@@ -54,7 +54,7 @@ func TestReadersOf(t *testing.T) {
 		"cut before blanks":               {[]string{strings.TrimRight(a[:64], " ")}, []string{a}, "0"},
 		"dots":                            {[]string{a[:61] + "..."}, []string{a, "R"}, "0"},
 		"dots within a letter":            {[]string{letters[:61] + "..."}, []string{letters}, "0"},
-		"cut within a letter":             {[]string{late[:64]}, []string{late}, "0"},
+		"cut within a letter":             {[]string{atEnd[:64]}, []string{atEnd}, "0"},
 		"a name that is no UTF-8":         {[]string{latin1}, []string{latin1}, "0"},
 		"too little of a name":            {[]string{a[:40], a[:61] + "..."}, []string{a}, "|0"},
 		"a short name is not cut":         {[]string{fits[:61] + "..."}, []string{fits}, ""},
@@ -88,7 +88,7 @@ func numbers(found [][]string, readers []string) string {
 
 // A reader with a long name that no slot bears, and the slot that is left, go
 // together; only where the slot is hardware, and each module for itself.
-func TestReaderLeftOver(t *testing.T) {
+func TestSpareReader(t *testing.T) {
 	readers := []string{"R", omnikey}
 	for name, c := range map[string]struct {
 		slots []Slot

@@ -24,16 +24,16 @@ func TestTwinReaders(t *testing.T) {
 		read     pkcs11.Snapshot
 		events   []pcsc.Event
 		count    int
-		left     int // certificates that are still there
+		remain   int // certificates that are still there
 		arriving bool
 	}{
-		"one card":       {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}}, 2, 1, false},
-		"one card, left": {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}, {Readers: []pcsc.Reader{{Name: a, Count: 1}, {Name: b}}}}, 2, 0, false},
-		"swapped":        {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}, {Readers: []pcsc.Reader{{Name: a, Present: true, Count: 2}, {Name: b}}}}, 2, 0, true},
-		"another comes":  {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b, Present: true}}}}, 2, 1, true},
-		"two cards":      {both, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b, Present: true}}}}, 2, 2, false},
-		"both leave":     {both, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b, Present: true}}}, {Readers: []pcsc.Reader{{Name: a}, {Name: b}}}}, 2, 0, false},
-		"unplugged":      {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}, {}}, 0, 0, false},
+		"one card":         {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}}, 2, 1, false},
+		"one card, remain": {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}, {Readers: []pcsc.Reader{{Name: a, Count: 1}, {Name: b}}}}, 2, 0, false},
+		"swapped":          {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}, {Readers: []pcsc.Reader{{Name: a, Present: true, Count: 2}, {Name: b}}}}, 2, 0, true},
+		"another comes":    {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b, Present: true}}}}, 2, 1, true},
+		"two cards":        {both, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b, Present: true}}}}, 2, 2, false},
+		"both leave":       {both, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b, Present: true}}}, {Readers: []pcsc.Reader{{Name: a}, {Name: b}}}}, 2, 0, false},
+		"unplugged":        {one, []pcsc.Event{{Readers: []pcsc.Reader{{Name: a, Present: true}, {Name: b}}}, {}}, 0, 0, false},
 	} {
 		var r readers
 		for _, e := range c.events {
@@ -44,7 +44,7 @@ func TestTwinReaders(t *testing.T) {
 			read.Slots = read.Slots[:1] // the other slot goes on being named, and holds nothing
 		}
 		now, arriving := r.without(read)
-		if count := r.count(now); count != c.count || len(now.Certificates) != c.left || arriving != c.arriving {
+		if count := r.count(now); count != c.count || len(now.Certificates) != c.remain || arriving != c.arriving {
 			t.Errorf("%s: %d readers, %d certificates, arriving %v", name, count, len(now.Certificates), arriving)
 		}
 	}

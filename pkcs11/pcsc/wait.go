@@ -30,7 +30,7 @@ func wait(lib *library, handle uintptr, states []readerState) error {
 func askNew(lib *library, handle uintptr, parts [][]readerState, isNew func(readerState) bool) error {
 	for _, part := range parts {
 		if !slices.ContainsFunc(part, isNew) {
-			keep(part)
+			unchanged(part)
 			continue
 		}
 		if err := lib.statusChange(handle, part); err != nil {
@@ -40,14 +40,14 @@ func askNew(lib *library, handle uintptr, parts [][]readerState, isNew func(read
 	return nil
 }
 
-func keep(states []readerState) {
+func unchanged(states []readerState) {
 	for i := range states {
 		states[i].event = states[i].current
 	}
 }
 
-// ending is how one of several waits ended.
-type ending struct {
+// result is how one of several waits ended.
+type result struct {
 	part int
 	err  error
 }
@@ -68,12 +68,12 @@ func waitForAny(lib *library, handle uintptr, parts [][]readerState) error {
 		}
 		handles = append(handles, own)
 	}
-	endings := make(chan ending, len(parts))
+	results := make(chan result, len(parts))
 	for i, part := range parts {
-		go func() { endings <- ending{i, lib.statusChange(handles[i], part)} }()
+		go func() { results <- result{i, lib.statusChange(handles[i], part)} }()
 	}
 	ended := make([]bool, len(parts))
-	result := settle(<-endings, parts, ended)
+	overall := settle(<-results, parts, ended)
 	for slices.Contains(ended, false) {
 		for i := range parts {
 			if !ended[i] {
@@ -81,19 +81,19 @@ func waitForAny(lib *library, handle uintptr, parts [][]readerState) error {
 			}
 		}
 		select {
-		case e := <-endings:
-			result = worse(result, settle(e, parts, ended))
+		case e := <-results:
+			overall = worse(overall, settle(e, parts, ended))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return result
+	return overall
 }
 
 // settle notes how a wait ended. One that did not tell has its readers as they were.
-func settle(e ending, parts [][]readerState, ended []bool) error {
+func settle(e result, parts [][]readerState, ended []bool) error {
 	ended[e.part] = true
 	if e.err != nil {
-		keep(parts[e.part])
+		unchanged(parts[e.part])
 	}
 	return e.err
 }
