@@ -13,7 +13,7 @@ func TestWhatNoSiteAcceptsIsNotUsable(t *testing.T) {
 		"signature":              {KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment},
 		"authority":              {KeyUsage: x509.KeyUsageDigitalSignature, IsCA: true},
 	} {
-		if got, err := (&Pool{}).reason(nil, 0, Certificate{X509: &c}); got != NotForAuthentication || err != nil {
+		if got, err := (&objects{}).reason(Certificate{X509: &c}); got != NotForAuthentication || err != nil {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}

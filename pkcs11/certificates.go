@@ -1,12 +1,14 @@
 package pkcs11
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 	"github.com/cpx-bridge/cpx-bridge/internal/lenientcert"
 )
 
@@ -19,6 +21,7 @@ type objects struct {
 	slot    Slot
 	failed  []error // of the objects that could not be read
 	read    int     // that could, whatever they are
+	offered map[uint]bool
 }
 
 // readCertificates fails where the module or the card is gone, and where nothing at
@@ -136,6 +139,9 @@ func (r *objects) certificate(o p11.ObjectHandle) (c Certificate, is bool, err e
 			return c, false, nil
 		}
 		c.X509, c.Reason = r.pool.shown(der, c, err), Unreadable
+		if keyOfAnotherKind(der) {
+			c.Reason = KeyUnsupported // the library refuses such a key, not the certificate
+		}
 	}
 	if c.X509.IsCA {
 		return c, false, nil
@@ -149,9 +155,40 @@ func (r *objects) certificate(o p11.ObjectHandle) (c Certificate, is bool, err e
 	}
 	c.Label = trim(string(label))
 	if c.Reason == Usable { // so far
-		c.Reason, err = r.pool.reason(r.module.driver, r.session, c)
+		c.Reason, err = r.reason(c)
 	}
 	return c, err == nil, err
+}
+
+// reason says why a certificate is not for a login, in the order in which it helps a
+// person: what it is for, then whether its key can sign, is there, and asks for a
+// PIN, then its validity.
+func (r *objects) reason(c Certificate) (Reason, error) {
+	if authcert.Check(c.X509) != nil {
+		return NotForAuthentication, nil
+	}
+	if !carried(c.X509.PublicKey) || !r.signsWith(c.X509.PublicKey) {
+		return KeyUnsupported, nil
+	}
+	reason, err := keyReason(r.module.driver, r.session, c)
+	if err != nil || reason != Usable {
+		return reason, err
+	}
+	return r.pool.validity(c.X509), nil
+}
+
+// signsWith reports whether the token offers a mechanism for the key; true where it
+// does not say which it has, which a login finds out.
+func (r *objects) signsWith(key crypto.PublicKey) bool {
+	if r.offered == nil {
+		offered, err := r.module.driver.Mechanisms(r.slot.ID)
+		if err != nil {
+			return true
+		}
+		r.offered = offered
+	}
+	_, ok := choose(key, r.offered)
+	return ok
 }
 
 // shown is what of an unreadable certificate can be shown to people. The log has the

@@ -29,6 +29,7 @@ var (
 	ErrPINLength         = errors.New("pkcs11: PIN of an impossible length, not sent to the card")
 	ErrCardRemoved       = errors.New("pkcs11: card removed")
 	ErrCardChanged       = errors.New("pkcs11: another card than the one chosen")
+	ErrUnusable          = errors.New("pkcs11: the certificate is not for a login")
 	ErrUnsupported       = errors.New("pkcs11: the card offers no mechanism that fits")
 	ErrKeyWithoutPIN     = errors.New("pkcs11: the key can be used without a PIN")
 	ErrNoKey             = errors.New("pkcs11: no private key goes with the certificate")

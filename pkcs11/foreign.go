@@ -89,7 +89,7 @@ func (p *Pool) isContactless(m *module, slot Slot, list []Certificate) bool {
 	}
 	defer m.driver.CloseSession(session)
 	for _, c := range list {
-		if open, err := keyWithoutPIN(m.driver, session, c); err != nil || !open {
+		if reason, err := keyReason(m.driver, session, c); err != nil || reason != KeyWithoutPIN {
 			return false
 		}
 	}

@@ -201,6 +201,8 @@ func (j *job) noteOutcome(c Certificate, err error) {
 		}
 	case j.ctx.Err() != nil && errors.Is(err, context.Cause(j.ctx)):
 	case errors.Is(err, ErrPINIncorrect), errors.Is(err, ErrPINLocked): // see wrongPIN
+	case errors.Is(err, ErrNoKey):
+		j.pool.keyMissing(j.module, c) // no second PIN for nothing while the card stays
 	default:
 		j.module.setReading(nil)
 	}
@@ -319,14 +321,10 @@ func (j *job) sameCard(c Certificate) error {
 // signWith signs with the certificate's key; eachUse reports a key that wants the
 // PIN for each use.
 func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (value []byte, eachUse bool, err error) {
-	keys, err := d.Find(session, keyTemplate(c.KeyID))
+	key, err := keyAfterLogin(d, session, c)
 	if err != nil {
 		return nil, eachUse, err
 	}
-	if len(keys) == 0 {
-		return nil, eachUse, &Error{Op: "C_FindObjects", Path: c.Slot.Module, Kind: ErrNoKey}
-	}
-	key := keys[0]
 	private, err := d.Attributes(session, key, p11.CKA_PRIVATE)
 	if err != nil {
 		return nil, eachUse, err

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	p11 "github.com/miekg/pkcs11"
-
-	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 )
 
 // read lists a module's slots and certificates. With the lease held.
@@ -185,23 +183,6 @@ func pinLength(n uint) int {
 	return int(n)
 }
 
-// reason says why a certificate is not for a login, in the order in which it
-// helps a person: what it is for, then whether its key asks for a PIN, then
-// its validity.
-func (p *Pool) reason(d driver, session p11.SessionHandle, c Certificate) (Reason, error) {
-	if authcert.Check(c.X509) != nil {
-		return NotForAuthentication, nil
-	}
-	open, err := keyWithoutPIN(d, session, c)
-	switch {
-	case err != nil:
-		return "", err
-	case open:
-		return KeyWithoutPIN, nil
-	}
-	return p.validity(c.X509), nil
-}
-
 func (p *Pool) validity(c *x509.Certificate) Reason {
 	switch now := p.now(); {
 	case now.Before(c.NotBefore):
@@ -219,33 +200,6 @@ func (p *Pool) reasonNow(c Certificate) Reason {
 		return p.validity(c.X509)
 	}
 	return c.Reason
-}
-
-// keyWithoutPIN recognises a key that can be used without logging in: on a token
-// that asks for no login at all, or a key object seen before login that is not
-// private.
-func keyWithoutPIN(d driver, session p11.SessionHandle, c Certificate) (bool, error) {
-	if !c.Slot.Token.loginRequired {
-		return true, nil
-	}
-	keys, err := d.Find(session, keyTemplate(c.KeyID))
-	if err != nil {
-		return false, err
-	}
-	for _, k := range keys {
-		private, err := d.Attributes(session, k, p11.CKA_PRIVATE)
-		if err != nil {
-			return false, err
-		}
-		if !isTrue(private[0]) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func keyTemplate(id []byte) []*p11.Attribute {
-	return []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_ID, id)}
 }
 
 func isTrue(value []byte) bool { return len(value) == 1 && value[0] != 0 }

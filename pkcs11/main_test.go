@@ -74,25 +74,26 @@ func renew(t *testing.T, card string) {
 // that cost a try or leave a card open.
 type faulty struct {
 	driver
-	mu         sync.Mutex
-	calls      []string
-	login      func(user uint, pin []byte) error // before the real one; nil goes on
-	skipLogin  map[uint]bool                     // users whose real login is left out
-	mechanisms map[uint]bool
-	attribute  func(kind uint) []byte
-	valueErr   func(kind uint) error // before the real one; nil goes on
-	values     int                   // calls of C_GetAttributeValue
-	find       func([]p11.ObjectHandle) []p11.ObjectHandle
-	sign       func([]byte) ([]byte, error)
-	openErr    error
-	tokenErr   error
-	token      func(*p11.TokenInfo)
-	tokenErrOf func(slot uint) error
-	slotInfo   func(slot uint, info *p11.SlotInfo)
-	open       func(slot uint) error // before the real one; nil goes on
-	state      func() error          // likewise, of C_GetSessionInfo
-	sessions   int                   // open ones
-	readings   int                   // calls of C_GetTokenInfo
+	mu            sync.Mutex
+	calls         []string
+	login         func(user uint, pin []byte) error // before the real one; nil goes on
+	skipLogin     map[uint]bool                     // users whose real login is left out
+	mechanisms    map[uint]bool
+	mechanismsErr error
+	attribute     func(kind uint) []byte
+	valueErr      func(kind uint) error // before the real one; nil goes on
+	values        int                   // calls of C_GetAttributeValue
+	find          func([]p11.ObjectHandle) []p11.ObjectHandle
+	sign          func([]byte) ([]byte, error)
+	openErr       error
+	tokenErr      error
+	token         func(*p11.TokenInfo)
+	tokenErrOf    func(slot uint) error
+	slotInfo      func(slot uint, info *p11.SlotInfo)
+	open          func(slot uint) error // before the real one; nil goes on
+	state         func() error          // likewise, of C_GetSessionInfo
+	sessions      int                   // open ones
+	readings      int                   // calls of C_GetTokenInfo
 }
 
 func (f *faulty) note(format string, args ...any) {
@@ -177,6 +178,9 @@ func (f *faulty) counted(n *int) int {
 }
 
 func (f *faulty) Mechanisms(slot uint) (map[uint]bool, error) {
+	if f.mechanismsErr != nil {
+		return nil, f.mechanismsErr
+	}
 	if f.mechanisms != nil {
 		return f.mechanisms, nil
 	}

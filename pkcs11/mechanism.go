@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 )
 
 // mechanism is how a signature is made on a token.
@@ -21,9 +23,16 @@ var digestInfoSHA256 = []byte{
 	0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20,
 }
 
+// carried reports whether there is an algorithm of the token for the key at all:
+// with another one the person would type a PIN for nothing.
+func carried(key crypto.PublicKey) bool { return jwa.Carries(key) == nil }
+
 // choose prefers what every card can: PKCS#1 v1.5 over a DigestInfo built here.
 // PSS only where the token offers nothing else.
 func choose(key crypto.PublicKey, offered map[uint]bool) (mechanism, bool) {
+	if !carried(key) {
+		return mechanism{}, false
+	}
 	whole := func(message []byte) []byte { return message }
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -44,7 +53,7 @@ func choose(key crypto.PublicKey, offered map[uint]bool) (mechanism, bool) {
 			}
 		}
 	case *ecdsa.PublicKey:
-		for _, algorithm := range []Algorithm{ES256, ES384} {
+		for _, algorithm := range []Algorithm{ES256, ES384, ES512} {
 			if algorithm.rules().Fits(key) == nil && offered[p11.CKM_ECDSA] {
 				return mechanism{algorithm, p11.NewMechanism(p11.CKM_ECDSA, nil), algorithm.rules().Digest}, true
 			}

@@ -353,7 +353,7 @@ func TestCertificateExpiresInAReading(t *testing.T) {
 	}
 	var asked int
 	_, err := p.Sign(t.Context(), request(c, democard.PIN, &asked))
-	mustBe(t, err, ErrUnsupported)
+	mustBe(t, err, ErrUnusable)
 	if asked != 0 || f.record() != "" {
 		t.Errorf("asked %d, calls %q", asked, f.record())
 	}

@@ -29,7 +29,7 @@ func TestModuleThatSignsInDER(t *testing.T) {
 	if err := m.Fail("C_Sign", "der"); err != nil {
 		t.Fatal(err)
 	}
-	for card, length := range map[string]int{"cps-ec": 64, "cps-ec384": 96} {
+	for card, length := range map[string]int{"cps-ec": 64, "cps-ec384": 96, "cps-ec521": 132} {
 		s, err := p.Sign(t.Context(), request(authentication(t, p, card), democard.PIN, nil))
 		if err != nil {
 			t.Fatalf("%s: %v", card, err)

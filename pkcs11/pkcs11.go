@@ -21,11 +21,17 @@ const (
 	KeyWithoutPIN        Reason = "key_without_pin"
 	// Unreadable is a certificate that cannot be parsed: some issuers make such.
 	Unreadable Reason = "unreadable"
+	// NoKey is a certificate without its private key, where that is known before the
+	// PIN; where not, a login ends with ErrNoKey.
+	NoKey Reason = "no_key"
+	// KeyUnsupported is a key that no algorithm of the token is for, or no mechanism
+	// of the card.
+	KeyUnsupported Reason = "key_unsupported"
 )
 
 // Reasons are all but Usable, for tests that compare what others say of them.
 func Reasons() []Reason {
-	return []Reason{Expired, NotYetValid, NotForAuthentication, KeyWithoutPIN, Unreadable}
+	return []Reason{Expired, NotYetValid, NotForAuthentication, KeyWithoutPIN, Unreadable, NoKey, KeyUnsupported}
 }
 
 // Slot is a place that can hold a card.
@@ -111,6 +117,7 @@ const (
 	PS256 Algorithm = jwa.PS256
 	ES256 Algorithm = jwa.ES256
 	ES384 Algorithm = jwa.ES384
+	ES512 Algorithm = jwa.ES512
 )
 
 // Hash is the algorithm's digest.

@@ -122,6 +122,30 @@ func (p *Pool) tokenRead(m *module, now Slot) {
 	m.setReading(nil)
 }
 
+// keyMissing notes that a login found no key for the certificate, in the module's
+// reading and in the snapshot. With the lease held.
+func (p *Pool) keyMissing(m *module, c Certificate) {
+	without := func(before []Certificate) []Certificate {
+		list := slices.Clone(before)
+		for i := range list {
+			if list[i].ID == c.ID && list[i].Slot.Module == c.Slot.Module {
+				list[i].Reason = NoKey
+			}
+		}
+		return list
+	}
+	r := m.lastReading()
+	if r == nil {
+		return
+	}
+	changed := *r
+	changed.certificates = without(r.certificates)
+	m.setReading(&changed)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.snapshot.Certificates = without(p.snapshot.Certificates)
+}
+
 func sameToken(a, b *Token) bool {
 	return a != nil && b != nil && a.Serial == b.Serial && a.Label == b.Label
 }

@@ -195,8 +195,12 @@ func refusal(c Certificate) error {
 	switch token := c.Slot.Token; {
 	case c.Reason == KeyWithoutPIN:
 		return failed("key of the certificate", ErrKeyWithoutPIN)
+	case c.Reason == NoKey:
+		return failed("key of the certificate", ErrNoKey)
+	case c.Reason == KeyUnsupported:
+		return failed("key of the certificate", ErrUnsupported)
 	case c.Reason != Usable:
-		return failed("certificate "+string(c.Reason), ErrUnsupported)
+		return failed("certificate "+string(c.Reason), ErrUnusable)
 	case token.PINLocked:
 		return failed("token", ErrPINLocked)
 	case token.PINNotSet:

@@ -25,8 +25,12 @@ func verify(t *testing.T, s Signature) {
 	}
 	sum := sha256.Sum256(text)
 	digest := sum[:]
-	if s.Algorithm == ES384 {
+	switch s.Algorithm {
+	case ES384:
 		long := sha512.Sum384(text)
+		digest = long[:]
+	case ES512:
+		long := sha512.Sum512(text)
 		digest = long[:]
 	}
 	switch key := s.Certificate.X509.PublicKey.(type) {
@@ -60,6 +64,7 @@ func TestSign(t *testing.T) {
 		{"cps", map[uint]bool{p11.CKM_SHA256_RSA_PKCS_PSS: true}, PS256, 256},
 		{"cps-ec", nil, ES256, 64},
 		{"cps-ec384", nil, ES384, 96},
+		{"cps-ec521", nil, ES512, 132},
 	} {
 		t.Run(c.card+"/"+string(c.algorithm), func(t *testing.T) {
 			p, f := pool(t)
@@ -155,8 +160,8 @@ func TestNoTryIsSpent(t *testing.T) {
 				f.token = func(i *p11.TokenInfo) { i.MinPinLen, i.MaxPinLen = ^uint(0), ^uint(0) }
 			}},
 		{name: "key without PIN", card: "technical", label: "Technique", want: ErrKeyWithoutPIN},
-		{name: "signature certificate", card: "signature-only", label: "Signature", want: ErrUnsupported},
-		{name: "expired", card: "expired", want: ErrUnsupported},
+		{name: "signature certificate", card: "signature-only", label: "Signature", want: ErrUnusable},
+		{name: "expired", card: "expired", want: ErrUnusable},
 		{name: "locked", want: ErrPINLocked, prepare: flags(p11.CKF_USER_PIN_LOCKED, 0)},
 		{name: "not set", want: ErrPINNotSet, prepare: flags(0, p11.CKF_USER_PIN_INITIALIZED)},
 		{name: "to be changed", want: ErrPINExpired, prepare: flags(p11.CKF_USER_PIN_TO_BE_CHANGED, 0)},

@@ -54,7 +54,7 @@ func TestFormsOfASignature(t *testing.T) {
 			}
 		}
 	}
-	for algorithm, curve := range map[Algorithm]elliptic.Curve{ES256: elliptic.P256(), ES384: elliptic.P384()} {
+	for algorithm, curve := range map[Algorithm]elliptic.Curve{ES256: elliptic.P256(), ES384: elliptic.P384(), ES512: elliptic.P521()} {
 		m := mechanism{algorithm: algorithm}
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {

@@ -167,7 +167,7 @@ func TestCertificates(t *testing.T) {
 		seen := map[string]bool{}
 		for _, c := range []state.Certificate{
 			held("x"), withReason(held("x"), state.ReasonExpired), withReason(held("x"), state.ReasonNotYetValid), withReason(held("x"), state.ReasonNotForAuthentication),
-			withReason(held("x"), state.ReasonKeyWithoutPIN), withReason(held("x"), state.ReasonUnreadable), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet), withPIN(held("x"), state.PINExpired),
+			withReason(held("x"), state.ReasonKeyWithoutPIN), withReason(held("x"), state.ReasonUnreadable), withReason(held("x"), state.ReasonNoKey), withReason(held("x"), state.ReasonKeyUnsupported), withPIN(held("x"), state.PINLocked), withPIN(held("x"), state.PINNotSet), withPIN(held("x"), state.PINExpired),
 		} {
 			label := title(c, lang, texts.In(lang))
 			if !strings.HasPrefix(label, "TEST_x · "+cps.ProfessionIn(lang, "Médecin")+" · CPS") || seen[label] {

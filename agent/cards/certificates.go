@@ -28,7 +28,7 @@ func NoneFits(s pkcs11.Snapshot) *protocol.Error {
 	if len(s.Certificates) == 0 {
 		return noneRead(s)
 	}
-	for _, r := range []pkcs11.Reason{pkcs11.Expired, pkcs11.NotYetValid, pkcs11.Unreadable, pkcs11.KeyWithoutPIN, pkcs11.NotForAuthentication} {
+	for _, r := range []pkcs11.Reason{pkcs11.Expired, pkcs11.NotYetValid, pkcs11.Unreadable, pkcs11.KeyUnsupported, pkcs11.NoKey, pkcs11.KeyWithoutPIN, pkcs11.NotForAuthentication} {
 		for _, c := range s.Certificates {
 			if c.Reason == r {
 				return protocol.FailWith(protocol.CodeNoCertificate, string(r))

@@ -256,6 +256,12 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	case state.ReasonUnreadable:
 		f.Outcome, f.Next = Problem, d.Text("doctor.unreadable_next")
 		how = d.Text("doctor.unreadable")
+	case state.ReasonNoKey:
+		f.Outcome, f.Next = Problem, d.Text("doctor.no_key_next")
+		how = state.ReasonText(c.Reason, d.Lang)
+	case state.ReasonKeyUnsupported:
+		f.Outcome, f.Next = Problem, d.Text("doctor.key_unsupported_next")
+		how = state.ReasonText(c.Reason, d.Lang)
 	case state.ReasonNotYetValid:
 		f.Outcome = Notice
 		how = d.Text("doctor.valid_from", language.Date(c.NotBefore, d.Lang))

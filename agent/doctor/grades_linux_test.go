@@ -41,11 +41,13 @@ func TestAnotherCard(t *testing.T) {
 		code  string
 		other state.Reader
 	}{
-		"expired":     {"certificate_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
-		"unreadable":  {"certificate_unreadable", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
-		"pin_locked":  {"pin_locked", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINLocked}},
-		"pin_expired": {"pin_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINExpired}},
-		"pin_not_set": {"pin_not_set", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINNotSet}},
+		"expired":         {"certificate_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
+		"unreadable":      {"certificate_unreadable", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
+		"no_key":          {"certificate_no_key", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
+		"key_unsupported": {"certificate_key_unsupported", state.Reader{Name: "OTHER reader", Card: "CPF TEST"}},
+		"pin_locked":      {"pin_locked", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINLocked}},
+		"pin_expired":     {"pin_expired", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINExpired}},
+		"pin_not_set":     {"pin_not_set", state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINNotSet}},
 	} {
 		o := healthy(t)
 		twoCards(&o, c.other, reason)

@@ -152,6 +152,8 @@ const (
 	ReasonNotForAuthentication = "not_for_authentication"
 	ReasonKeyWithoutPIN        = "key_without_pin"
 	ReasonUnreadable           = "unreadable"
+	ReasonNoKey                = "no_key"
+	ReasonKeyUnsupported       = "key_unsupported"
 	ReasonPINLocked            = "pin_locked"
 	ReasonPINNotSet            = "pin_not_set"
 	ReasonPINExpired           = "pin_expired"

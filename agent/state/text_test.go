@@ -112,7 +112,7 @@ func TestReasonText(t *testing.T) {
 	for _, lang := range []string{language.French, language.English} {
 		seen := map[string]bool{"": true}
 		for _, reason := range []string{
-			ReasonUsable, ReasonExpired, ReasonNotYetValid, ReasonNotForAuthentication, ReasonKeyWithoutPIN, ReasonUnreadable, ReasonPINLocked, ReasonPINNotSet, ReasonPINExpired,
+			ReasonUsable, ReasonExpired, ReasonNotYetValid, ReasonNotForAuthentication, ReasonKeyWithoutPIN, ReasonUnreadable, ReasonNoKey, ReasonKeyUnsupported, ReasonPINLocked, ReasonPINNotSet, ReasonPINExpired,
 		} {
 			text := ReasonText(reason, lang)
 			if seen[text] {

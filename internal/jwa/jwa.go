@@ -99,6 +99,35 @@ func (a Algorithm) Fits(public crypto.PublicKey) error {
 	return nil
 }
 
+// minRSABits is what RFC 7518, 3.3 and 3.5 require.
+const minRSABits = 2048
+
+// maxExponent is the largest public exponent with which crypto/rsa verifies.
+const maxExponent = 1<<31 - 1
+
+// Carries returns nil where some algorithm is for the key, and a verifier takes
+// signatures made with it.
+func Carries(public crypto.PublicKey) error {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		if n := key.N.BitLen(); n < minRSABits {
+			return fmt.Errorf("RSA key of %d bits, at least %d", n, minRSABits)
+		}
+		if key.E > maxExponent {
+			return errors.New("RSA key with a public exponent of more than 31 bits")
+		}
+		return nil
+	case *ecdsa.PublicKey:
+		for _, a := range algorithms {
+			if a.Fits(public) == nil {
+				return nil
+			}
+		}
+		return fmt.Errorf("no algorithm is for keys on curve %s", key.Params().Name)
+	}
+	return fmt.Errorf("key of type %T", public)
+}
+
 // Digest hashes a message.
 func (a Algorithm) Digest(message []byte) []byte {
 	h := a.hash.New()

@@ -30,6 +30,8 @@ export const texts: Language["texts"] = {
   "no_certificate.key_without_pin": ["The card was read without contact.", "Insert it in the reader: logging in needs your PIN."],
   "no_certificate.hidden": ["This card shows no certificate before its PIN is entered.", "Tell your IT support: it needs an authentication certificate that is readable without a PIN."],
   "no_certificate.unreadable": ["This card’s certificate cannot be read.", "Tell the body that issues the card."],
+  "no_certificate.no_key": ["The key of your certificate was not found on this card.", "Take the card out, put it back, then try again. If this keeps happening, contact the body that issues it: the card has to be replaced."],
+  "no_certificate.key_unsupported": ["This card’s key cannot be used to log in.", "Its kind or its size is not supported: use another card, or tell your IT support."],
   card_changed: ["The card in the reader is no longer the one that was chosen.", "Put the chosen card back, or start again with this one."],
   pin_locked: ["This card’s PIN is locked.", "Have the card unlocked with its unlocking code, or contact the body that issues it."],
   "pin_locked.locked_or_in_use": ["The PIN is locked, or another program keeps the card for itself.", "Close the other programs that use the card, then try again. " + support],

@@ -30,6 +30,8 @@ export const texts: Language["texts"] = {
   "no_certificate.key_without_pin": ["La carte a été lue sans contact.", "Insérez-la dans le lecteur : l’identification demande votre code porteur."],
   "no_certificate.hidden": ["Cette carte ne montre aucun certificat avant la saisie de son code porteur.", "Prévenez votre support informatique : il lui faut un certificat d’authentification lisible sans code."],
   "no_certificate.unreadable": ["Le certificat de cette carte n’est pas lisible.", "Signalez-le à l’organisme qui délivre la carte."],
+  "no_certificate.no_key": ["La clé de votre certificat n’a pas été trouvée sur cette carte.", "Retirez la carte, remettez-la, puis recommencez. Si cela se reproduit, contactez l’organisme qui la délivre : il doit la remplacer."],
+  "no_certificate.key_unsupported": ["La clé de cette carte ne permet pas de s’identifier.", "Son type ou sa taille n’est pas pris en charge : utilisez une autre carte, ou prévenez votre support informatique."],
   card_changed: ["La carte dans le lecteur n’est plus celle qui a été choisie.", "Remettez la carte choisie, ou recommencez avec celle-ci."],
   pin_locked: ["Le code porteur de cette carte est bloqué.", "Faites débloquer la carte avec son code de déblocage, ou adressez-vous à l’organisme qui la délivre."],
   "pin_locked.locked_or_in_use": ["Le code porteur est bloqué, ou un autre programme garde la carte pour lui seul.", "Fermez les autres programmes qui utilisent la carte, puis recommencez. " + support],

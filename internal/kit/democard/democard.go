@@ -43,13 +43,25 @@ type design struct {
 	// authentication, signature and technical say which certificates are on it.
 	authentication, signature, technical bool
 	expired                              bool
+	keys                                 keyLayout
 }
+
+// keyLayout says how a card's keys go with its certificates.
+type keyLayout int
+
+const (
+	keysMatch          keyLayout = iota
+	keysMissing                  // there are none
+	keysUnderAnotherID           // each has another CKA_ID than its certificate, and another key has that
+	keysUnderOneID               // another key has the same CKA_ID
+)
 
 var designs = []design{
 	{name: "cps", holder: demopki.NewHolder("CPS", 1), authentication: true, signature: true},
 	{name: "cps-2", holder: demopki.NewHolder("CPS", 2), authentication: true, signature: true},
 	{name: "cps-ec", holder: demopki.NewHolder("CPS", 3), authentication: true, signature: true, curve: elliptic.P256()},
 	{name: "cps-ec384", holder: demopki.NewHolder("CPS", 4), authentication: true, curve: elliptic.P384()},
+	{name: "cps-ec521", holder: demopki.NewHolder("CPS", 8), authentication: true, curve: elliptic.P521()},
 	{name: "cpf", holder: demopki.NewHolder("CPF", 1), authentication: true, signature: true},
 	{name: "cpe", holder: demopki.NewHolder("CPE", 1), authentication: true, signature: true},
 	{name: "cpe-unnamed", holder: demopki.NewUnnamedHolder(1), authentication: true, signature: true},
@@ -57,6 +69,9 @@ var designs = []design{
 	{name: "expired", holder: demopki.NewHolder("CPS", 5), authentication: true, signature: true, expired: true},
 	{name: "technical", holder: demopki.NewHolder("CPS", 6), technical: true},
 	{name: "signature-only", holder: demopki.NewHolder("CPS", 7), signature: true},
+	{name: "other-id", holder: demopki.NewHolder("CPS", 9), authentication: true, keys: keysUnderAnotherID},
+	{name: "two-keys", holder: demopki.NewHolder("CPS", 11), authentication: true, keys: keysUnderOneID},
+	{name: "no-key", holder: demopki.NewHolder("CPS", 10), authentication: true, keys: keysMissing},
 }
 
 // Names lists the cards that Make can make, the default first.

@@ -1,6 +1,7 @@
 package democard
 
 import (
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	p11 "github.com/miekg/pkcs11"
@@ -45,12 +47,36 @@ func (w *workshop) fill(session p11.SessionHandle, d design) error {
 		if err != nil {
 			return err
 		}
-		open := part.usage == demopki.Technical
-		if err := w.hsm.put(session, key, certificate, []byte{0xe8, 0x28, 0xbd, part.id}, part.keyLabel, part.certLabel, open); err != nil {
+		id := []byte{0xe8, 0x28, 0xbd, part.id}
+		if err := w.hsm.putCertificate(session, certificate, id, part.certLabel); err != nil {
+			return err
+		}
+		if err := w.putKeys(session, d, key, id, part.keyLabel, part.usage == demopki.Technical); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putKeys puts the certificate's key on the token, as the design has it.
+func (w *workshop) putKeys(session p11.SessionHandle, d design, key crypto.Signer, id []byte, label string, open bool) error {
+	anothers := func() error {
+		other, err := newKey(d.curve)
+		if err != nil {
+			return err
+		}
+		return w.hsm.putKey(session, other, id, label, open)
+	}
+	switch d.keys {
+	case keysMissing:
+		return nil
+	case keysUnderAnotherID:
+		otherID := append(slices.Clone(id), 1)
+		return errors.Join(anothers(), w.hsm.putKey(session, key, otherID, label, open))
+	case keysUnderOneID: // on either side of it: modules find them in any order
+		return errors.Join(anothers(), w.hsm.putKey(session, key, id, label, open), anothers())
+	}
+	return w.hsm.putKey(session, key, id, label, open)
 }
 
 // OpenPKI reads the CAs with their keys from the folder, or makes them. The keys

@@ -145,25 +145,29 @@ func (h *hsm) empty(s p11.SessionHandle) error {
 	return nil
 }
 
-// put imports a key and its certificate under one CKA_ID. With open the key is
-// usable without a PIN, as a card's technical key is.
-func (h *hsm) put(s p11.SessionHandle, key crypto.Signer, c *x509.Certificate, id []byte, keyLabel, certLabel string, open bool) error {
+// putKey imports a key. With open it is usable without a PIN, as a card's technical
+// key is.
+func (h *hsm) putKey(s p11.SessionHandle, key crypto.Signer, id []byte, label string, open bool) error {
 	attributes := []*p11.Attribute{
 		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_PRIVATE_KEY), p11.NewAttribute(p11.CKA_TOKEN, true),
 		p11.NewAttribute(p11.CKA_PRIVATE, !open), p11.NewAttribute(p11.CKA_SENSITIVE, true), p11.NewAttribute(p11.CKA_EXTRACTABLE, false),
-		p11.NewAttribute(p11.CKA_SIGN, true), p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_LABEL, keyLabel),
+		p11.NewAttribute(p11.CKA_SIGN, true), p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_LABEL, label),
 	}
-	own, err := keyAttributes(key)
+	own, err := KeyAttributes(key)
 	if err != nil {
 		return err
 	}
 	if _, err := h.ctx.CreateObject(s, append(attributes, own...)); err != nil {
 		return fmt.Errorf("import of the key: %w", err)
 	}
-	_, err = h.ctx.CreateObject(s, []*p11.Attribute{
+	return nil
+}
+
+func (h *hsm) putCertificate(s p11.SessionHandle, c *x509.Certificate, id []byte, label string) error {
+	_, err := h.ctx.CreateObject(s, []*p11.Attribute{
 		p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE), p11.NewAttribute(p11.CKA_CERTIFICATE_TYPE, p11.CKC_X_509),
 		p11.NewAttribute(p11.CKA_TOKEN, true), p11.NewAttribute(p11.CKA_PRIVATE, false),
-		p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_LABEL, certLabel),
+		p11.NewAttribute(p11.CKA_ID, id), p11.NewAttribute(p11.CKA_LABEL, label),
 		p11.NewAttribute(p11.CKA_SUBJECT, c.RawSubject), p11.NewAttribute(p11.CKA_ISSUER, c.RawIssuer), p11.NewAttribute(p11.CKA_VALUE, c.Raw),
 	})
 	if err != nil {
@@ -172,7 +176,9 @@ func (h *hsm) put(s p11.SessionHandle, key crypto.Signer, c *x509.Certificate, i
 	return nil
 }
 
-func keyAttributes(key crypto.Signer) ([]*p11.Attribute, error) {
+// KeyAttributes are what a private key object says of its key, as C_CreateObject takes
+// it.
+func KeyAttributes(key crypto.Signer) ([]*p11.Attribute, error) {
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
 		k.Precompute()
@@ -186,11 +192,7 @@ func keyAttributes(key crypto.Signer) ([]*p11.Attribute, error) {
 			p11.NewAttribute(p11.CKA_COEFFICIENT, k.Precomputed.Qinv.Bytes()),
 		}, nil
 	case *ecdsa.PrivateKey:
-		oid := asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}
-		if k.Curve == elliptic.P384() {
-			oid = asn1.ObjectIdentifier{1, 3, 132, 0, 34}
-		}
-		params, err := asn1.Marshal(oid)
+		params, err := CurveName(k.Curve)
 		if err != nil {
 			return nil, err
 		}
@@ -204,6 +206,14 @@ func keyAttributes(key crypto.Signer) ([]*p11.Attribute, error) {
 	}
 	return nil, fmt.Errorf("keys of type %T are not known", key)
 }
+
+// curves are the names of RFC 5480, 2.1.1.1.
+var curves = map[elliptic.Curve]asn1.ObjectIdentifier{
+	elliptic.P224(): {1, 3, 132, 0, 33}, elliptic.P256(): {1, 2, 840, 10045, 3, 1, 7}, elliptic.P384(): {1, 3, 132, 0, 34}, elliptic.P521(): {1, 3, 132, 0, 35},
+}
+
+// CurveName is the curve as CKA_EC_PARAMS has it.
+func CurveName(c elliptic.Curve) ([]byte, error) { return asn1.Marshal(curves[c]) }
 
 func newKey(curve elliptic.Curve) (crypto.Signer, error) {
 	if curve == nil {

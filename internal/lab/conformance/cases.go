@@ -23,6 +23,9 @@ type needs struct {
 	open   bool // only a key that needs no PIN
 	// objects changes what is on the card, where that can be.
 	objects func(*cardobjects.Card) error
+	// keys is how a card's keys go with its certificate, by the name of the
+	// demonstration card.
+	keys string
 }
 
 // testCase is one row of the table.
@@ -240,6 +243,18 @@ var cases = []testCase{
 		_, err = l.pool.Sign(ctx, l.request(s.Certificates[0], l.pin))
 		return l.untouched(outcome(err))
 	}},
+	{"two keys with one CKA_ID", needs{keys: "two-keys"}, func(ctx context.Context, l *lab) string { return l.withKeys(ctx) }},
+	{"key with another CKA_ID", needs{keys: "other-id"}, func(ctx context.Context, l *lab) string { return l.withKeys(ctx) }},
+	{"certificate without a key", needs{keys: "no-key"}, func(ctx context.Context, l *lab) string { return l.withKeys(ctx) }},
+	{"key on P-521", needs{keys: "cps-ec521"}, func(ctx context.Context, l *lab) string { return l.withKeys(ctx) }},
+}
+
+// withKeys is a login with a card whose keys are as the case wants them.
+func (l *lab) withKeys(ctx context.Context) string {
+	if l.lacks != "" {
+		return notApplicable + l.lacks
+	}
+	return outcome(l.login(ctx, l.pin))
 }
 
 const (

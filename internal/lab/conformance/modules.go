@@ -168,6 +168,8 @@ func onStation(file, kind, reader, pin string) func(context.Context, string, nee
 			o.WithoutAuthentication, o.SignatureForLogin = true, true
 		case n.always:
 			l.lacks = "no key of a CPS card has CKA_ALWAYS_AUTHENTICATE"
+		case n.keys != "":
+			l.lacks = asTheyShould
 		case n.open && piv:
 			o.WithoutAuthentication, o.WithoutSignature, o.CardAuthentication = true, true, true
 		case n.open && file == openSC:
@@ -211,6 +213,9 @@ func (l *lab) another() (vcard.Card, error) {
 	return virtual.NewCard(pki.Intermediate, virtual.CardOptions{Type: l.kind, Holder: demopki.NewHolder("CPS", 2)})
 }
 
+// asTheyShould is why a card cannot show how keys may go with certificates.
+const asTheyShould = "the keys of this card go with their certificates"
+
 func softHSM(ctx context.Context, dir string, n needs) (*lab, error) {
 	name := "cps"
 	l := &lab{pin: democard.PIN}
@@ -219,6 +224,8 @@ func softHSM(ctx context.Context, dir string, n needs) (*lab, error) {
 		l.lacks = "the demonstration card has no key with CKA_ALWAYS_AUTHENTICATE"
 	case n.open:
 		name = "technical"
+	case n.keys != "":
+		name = n.keys
 	}
 	cards, err := democard.Make(dir, []string{name}, time.Now())
 	if err != nil {
@@ -246,6 +253,9 @@ func nss(ctx context.Context, dir string, n needs) (*lab, error) {
 	l := &lab{pin: virtual.PIN}
 	if n.always || n.open {
 		l.lacks = "NSS's database knows neither keys without a PIN nor CKA_ALWAYS_AUTHENTICATE"
+	}
+	if n.keys != "" {
+		l.lacks = asTheyShould
 	}
 	pki, err := testPKI()
 	if err != nil {

@@ -72,6 +72,9 @@ func opencryptoki(ctx context.Context, dir string, n needs) (*lab, error) {
 	if n.always || n.open {
 		l.lacks = "the token was filled with keys that want a login, and opencryptoki has no CKA_ALWAYS_AUTHENTICATE"
 	}
+	if n.keys != "" {
+		l.lacks = asTheyShould
+	}
 	for _, path := range []string{tokenStore, "/run"} {
 		if err := tool(ctx, "mount", "-t", "tmpfs", "tmpfs", path); err != nil {
 			return nil, err

@@ -52,6 +52,7 @@ func TestBadInput(t *testing.T) {
 		"expired certificate":         {options: stack.Options{Cards: []string{"expired"}, AutoPIN: script("1234")}, code: 1105, reason: "no_certificate", detail: "expired"},
 		"only a signature":            {options: stack.Options{Cards: []string{"signature-only"}, AutoPIN: script("1234")}, code: 1105, reason: "no_certificate", detail: "not_for_authentication"},
 		"key that needs no PIN":       {options: stack.Options{Cards: []string{"technical"}, AutoPIN: script("1234")}, code: 1105, reason: "no_certificate", detail: "key_without_pin"},
+		"certificate without a key":   {options: stack.Options{Cards: []string{"no-key"}, AutoPIN: script("1234")}, code: 1105, reason: "no_certificate", detail: "no_key", entries: 1},
 		"no module":                   {options: stack.Options{Modules: []string{"/nonexistent/module.so"}, AutoPIN: script("1234")}, code: 1302, reason: "no_module"},
 		"module that is text":         {options: stack.Options{Modules: []string{text}, AutoPIN: script("1234")}, code: 1302, reason: "no_module", detail: "not_pkcs11"},
 		"module cut short":            {options: stack.Options{Modules: []string{cut}, AutoPIN: script("1234")}, code: 1302, reason: "no_module", detail: "not_loadable"},

@@ -177,6 +177,9 @@ func faults() []fault {
 		list = append(list, fault{"disk full", onDisk, nil, []string{"ok"}, 2, (*world).onFullDisk})
 	}
 	list = append(list, objectFaults()...)
+	list = append(list, odd("cannot lock", inModule, "C_Initialize", "nolock"), odd("ECDSA in DER", onCurve, "C_Sign", "der"),
+		fault{"two keys with one CKA_ID", withCard("two-keys"), nil, []string{"ok"}, 0, func(w *world) string { return w.login(nil) }},
+		fault{"key with another CKA_ID", withCard("other-id"), nil, []string{"ok"}, 0, func(w *world) string { return w.login(nil) }})
 	for _, function := range faultmodule.Functions() {
 		list = append(list, inCall("crash", function), inCall("hang", function))
 	}
@@ -197,6 +200,23 @@ func inCall(how, function string) fault {
 			return err.Error()
 		}
 		if function == "C_Initialize" || function == "C_GetInfo" { // called at the start only
+			w.killModule()
+		}
+		got := w.login(nil)
+		if err := w.module.Heal(); err != nil {
+			return err.Error()
+		}
+		return got
+	}}
+}
+
+// odd is a module that does a call otherwise than most, and whose logins work.
+func odd(name string, where setup, function, how string) fault {
+	return fault{"module: " + name, where, nil, []string{"ok"}, 0, func(w *world) string {
+		if err := w.module.Fail(function, how); err != nil {
+			return err.Error()
+		}
+		if function == "C_Initialize" { // called at the start only
 			w.killModule()
 		}
 		got := w.login(nil)

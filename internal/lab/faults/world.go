@@ -42,8 +42,12 @@ type setup struct {
 	pinPad   bool
 	disk     bool // whether the agent's state is on a disk of its own, which needs root
 	card     virtual.CardOptions
-	cached   bool // OpenSC keeps what it reads of cards in files
+	cached   bool   // OpenSC keeps what it reads of cards in files
+	token    string // the demonstration card that the token is, "" for the usual one
 }
+
+// withCard is a token that is this demonstration card.
+func withCard(name string) setup { return setup{name: "module, " + name, software: true, token: name} }
 
 var (
 	onReader = setup{name: "cps3"}
@@ -51,6 +55,7 @@ var (
 	onPINPad = setup{name: "PIN pad", pinPad: true}
 	onDisk   = setup{name: "small disk", disk: true}
 	onCache  = setup{name: "cache", cached: true, card: virtual.CardOptions{Serial: "00000007"}}
+	onCurve  = withCard("cps-ec")
 	inModule = setup{name: "module", software: true}
 )
 
@@ -90,6 +95,9 @@ func (p setup) open(ctx context.Context, dir, bin string) (*world, error) {
 			return nil, err
 		}
 		o.Modules = []string{w.module.Path}
+		if p.token != "" {
+			o.Cards = []string{p.token}
+		}
 		for key, value := range w.module.Env(real) {
 			o.Extra[key] = value
 		}
