@@ -288,6 +288,7 @@ func TestNoReader(t *testing.T) {
 		"unplugged":                  {outdated, []pcsc.Event{fakes.Empty(1), {}}, ""},
 		"no service":                 {nil, []pcsc.Event{{Err: pcsc.ErrNoService}}, protocol.DetailNoService},
 		"the service was stopped":    {outdated, []pcsc.Event{fakes.Empty(1), {Err: pcsc.ErrNoService}}, protocol.DetailNoService},
+		"the service refuses":        {nil, []pcsc.Event{{Err: pcsc.ErrRefused}}, protocol.DetailNoPermission},
 		"the service came back bare": {outdated, []pcsc.Event{{Err: pcsc.ErrNoService}, {Restarted: true}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

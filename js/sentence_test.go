@@ -8,7 +8,7 @@ import (
 
 // Every reason of the protocol, of the library and of the verifier.
 var reasons = strings.Fields(`
-	cancelled consent_denied timeout busy busy/pause no_reader no_reader/no_service no_card card_unsupported card_unsupported/mute card_removed
+	cancelled consent_denied timeout busy busy/pause no_reader no_reader/no_service no_reader/no_permission no_card card_unsupported card_unsupported/mute card_removed
 	no_certificate no_certificate/expired no_certificate/not_yet_valid no_certificate/not_for_authentication
 	no_certificate/key_without_pin no_certificate/unreadable no_certificate/no_key no_certificate/key_unsupported no_certificate/hidden card_changed pin_locked pin_locked/locked_or_in_use pin_incorrect pin_incorrect/one pin_incorrect/some
 	pin_not_set pin_not_set/pin_expired module_failed module_failed/hanging module_failed/stale_cache no_module no_module/not_pkcs11 no_module/missing_dependency no_module/wrong_architecture no_module/not_loadable prompt_failed internal invalid_params protocol_error

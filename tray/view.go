@@ -103,6 +103,8 @@ func line(s state.State, say texts.Catalogue) string {
 		return say.Text("tray.module_failed")
 	case s.Card == state.CardUnknown:
 		return say.Text("tray.reading")
+	case s.Card != state.CardPresent && s.PCSC == state.NoPermission:
+		return say.Text("tray.no_permission")
 	case s.Card == state.CardAbsent && s.ReaderCount == 0:
 		return say.Text("tray.no_reader")
 	case s.Card == state.CardAbsent:

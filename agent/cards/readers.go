@@ -306,12 +306,18 @@ func (r *readers) service() string {
 	if r.err == nil || onDemand(r.err) {
 		return ""
 	}
+	if errors.Is(r.err, pcsc.ErrRefused) {
+		return state.NoPermission
+	}
 	return state.NoService
 }
 
 // logService says in the log that the service is away.
 func (c *Cards) logService(e pcsc.Event) {
-	if e.Err != nil && !errors.Is(e.Err, pcsc.ErrNoLibrary) {
+	switch {
+	case errors.Is(e.Err, pcsc.ErrRefused):
+		c.Logger.Warn("the PC/SC service refuses this session, which is remote or not active: see the rules of polkit", "error", e.Err)
+	case e.Err != nil && !errors.Is(e.Err, pcsc.ErrNoLibrary):
 		c.Logger.Info("no PC/SC service; trying to reach it again", "error", e.Err)
 	}
 }

@@ -31,6 +31,7 @@ func TestReportOfReaders(t *testing.T) {
 		"there":             {read, fakes.Empty(1), 1, ""},
 		"unplugged":         {read, pcsc.Event{}, 0, ""},
 		"no service":        {pkcs11.Snapshot{}, pcsc.Event{Err: pcsc.ErrNoService}, 0, state.NoService},
+		"refused":           {pkcs11.Snapshot{}, pcsc.Event{Err: pcsc.ErrRefused}, 0, state.NoPermission},
 		"the module's word": {read, pcsc.Event{Err: pcsc.ErrNoLibrary}, 1, state.NoService},
 	} {
 		r := Report(c.read, nil, Chosen{}, c.now)

@@ -20,6 +20,8 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 	switch {
 	case errors.Is(err, pcsc.ErrNoLibrary):
 		return []Finding{{Code: "no_pcsc_library", Outcome: Problem, Text: d.Text("doctor.no_pcsc_library"), Next: d.Text("doctor.install_pcsc")}}
+	case errors.Is(err, pcsc.ErrRefused):
+		return []Finding{{Code: "pcsc_no_permission", Outcome: Problem, Text: d.Text("doctor.pcsc_no_permission"), Next: d.Text("doctor.pcsc_allow")}}
 	case err != nil:
 		return []Finding{{Code: "no_pcsc_service", Outcome: Problem, Text: d.Text("doctor.no_pcsc"), Next: d.Text("doctor.start_pcsc")}}
 	case len(list) == 0:

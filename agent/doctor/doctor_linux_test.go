@@ -213,6 +213,7 @@ func TestFindings(t *testing.T) {
 		{"setting_not_taken", Problem, func(o *Options) { o.Policy = load(t, "lang = \"fr\"\n", "[ports]\nfirst = 30000\n") }},
 		{"no_pcsc_library", Problem, readers(nil, pcsc.ErrNoLibrary)},
 		{"no_pcsc_service", Problem, readers(nil, pcsc.ErrNoService)},
+		{"pcsc_no_permission", Problem, readers(nil, pcsc.ErrRefused)},
 		{"no_reader", Problem, readers(nil, nil)},
 		{"pcsc_runs", Good, nil}, {"reader", Good, nil},
 		{"no_module", Problem, func(o *Options) {

@@ -37,6 +37,9 @@ const (
 	// DetailNoService goes with CodeNoReader where the PC/SC service does not
 	// answer, so that nobody knows which readers there are.
 	DetailNoService = "no_service"
+	// DetailNoPermission goes with CodeNoReader where the PC/SC service refuses this
+	// desktop session.
+	DetailNoPermission = "no_permission"
 	// DetailHidden goes with CodeNoCertificate where the card shows no certificate
 	// before its PIN is entered.
 	DetailHidden = "hidden"

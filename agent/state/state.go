@@ -89,9 +89,12 @@ const (
 // NoService is Cards.PCSC where the service does not answer.
 const NoService = "no_service"
 
+// NoPermission is Cards.PCSC where the service refuses this desktop session.
+const NoPermission = "no_permission"
+
 // Cards are the readers and cards. `cpx-agent certs --json` prints them.
 type Cards struct {
-	PCSC         string        `json:"pcsc,omitempty"`    // NoService: readers may be missing
+	PCSC         string        `json:"pcsc,omitempty"`    // NoService or NoPermission: readers may be missing
 	Reading      bool          `json:"reading,omitempty"` // the first reading has not ended
 	Outdated     bool          `json:"late,omitempty"`    // a reading was asked for and has not ended: this is the last one
 	Modules      []Module      `json:"modules"`

@@ -167,7 +167,10 @@ func (l *lines) cards(c Cards) {
 	if len(c.Readers) == 0 {
 		l.add("", l.Text("state.none"))
 	}
-	if len(c.Readers) == 0 && c.PCSC == NoService {
+	switch {
+	case c.PCSC == NoPermission:
+		l.add("", l.Text("state.no_permission"))
+	case len(c.Readers) == 0 && c.PCSC == NoService:
 		l.add("", l.Text("state.no_service"))
 	}
 	l.add(l.Text("state.certificates"))

@@ -18,6 +18,7 @@ export const texts: Language["texts"] = {
   busy: ["Another login is already under way on this computer.", "Finish or cancel it, then try again."],
   "busy.pause": ["Too many requests in a row were cancelled.", "Wait {retryAfter} s, then try again."],
   no_reader: ["No card reader was found.", "Plug in the reader, wait a few seconds, then try again."],
+  "no_reader.no_permission": ["The service for card readers refuses this session: it is a remote one, or not active.", "Log in at the computer that the reader is plugged into, then try again. Tell your IT support."],
   "no_reader.no_service": ["This computer’s service for card readers does not answer.", "Restart the computer. If it happens again, tell your IT support."],
   no_card: ["No card was found in the reader.", "Insert your card, chip first, then try again."],
   card_unsupported: ["This card is not recognised.", "Check that it is your CPS, CPF, CPE or CPA card and that it is the right way round."],

@@ -18,6 +18,7 @@ export const texts: Language["texts"] = {
   busy: ["Une autre identification est déjà en cours sur ce poste.", "Terminez-la ou annulez-la, puis recommencez."],
   "busy.pause": ["Trop de demandes ont été annulées à la suite.", "Patientez {retryAfter} s, puis recommencez."],
   no_reader: ["Aucun lecteur de cartes n’a été trouvé.", "Branchez le lecteur, attendez quelques secondes, puis recommencez."],
+  "no_reader.no_permission": ["Le service des lecteurs de cartes refuse cette session, ouverte à distance ou inactive.", "Ouvrez la session sur le poste où est branché le lecteur, puis recommencez. " + supportHint],
   "no_reader.no_service": ["Le service des lecteurs de cartes de ce poste ne répond pas.", `Redémarrez le poste. ${support}`],
   no_card: ["Aucune carte n’a été trouvée dans le lecteur.", "Insérez votre carte, puce vers l’avant, puis recommencez."],
   card_unsupported: ["Cette carte n’est pas reconnue.", "Vérifiez qu’il s’agit de votre carte CPS, CPF, CPE ou CPA et qu’elle est insérée dans le bon sens."],

@@ -202,6 +202,22 @@ func TestQuickSwap(t *testing.T) {
 	<-ended
 }
 
+// A service that refuses the session is not one that is away, and is asked again.
+func TestRefused(t *testing.T) {
+	d := newStation(t, virtual.StationOptions{Reader: "R", Card: newCard(t)})
+	d.Service().Refuse(true)
+	if _, err := Readers(t.Context()); !errors.Is(err, ErrRefused) || errors.Is(err, ErrNoService) {
+		t.Errorf("readers: %v", err)
+	}
+	if err := ResetCard("R"); !errors.Is(err, ErrRefused) {
+		t.Errorf("reset: %v", err)
+	}
+	events := watch(t)
+	expect(t, events, "away")
+	d.Service().Refuse(false)
+	expect(t, events, "restarted R:true")
+}
+
 func TestServiceComesAndGoes(t *testing.T) {
 	d := newStation(t, virtual.StationOptions{Reader: "R"})
 	if err := d.Stop(); err != nil {

@@ -109,6 +109,9 @@ func (c *client) answer(command uint32, body []byte) error {
 			s.last++
 			c.context = uint32(s.last)
 			m.Context, m.Code = c.context, codeSuccess
+			if s.refuses {
+				m.Code = codeSecurity
+			}
 		})
 	case cmdRelease:
 		return answerWith(c, body, func(m *releaseMessage) { m.Code = codeSuccess })

@@ -35,6 +35,7 @@ type Service struct {
 
 	mu      sync.Mutex
 	closed  bool
+	refuses bool // it serves no program of this desktop session
 	readers []*Reader
 	conns   map[*client]bool
 	handles map[int32]*handle
@@ -64,6 +65,14 @@ func (s *Service) Requests() int64 { return s.requests.Load() }
 
 // Path returns the socket's path, for PCSCLITE_CSOCK_NAME.
 func (s *Service) Path() string { return s.path }
+
+// Refuse makes the service refuse every program from now on, as polkit makes pcscd
+// where a person is connected from elsewhere; false ends that.
+func (s *Service) Refuse(refuses bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuses = refuses
+}
 
 func (s *Service) accept() {
 	for {

@@ -53,6 +53,7 @@ const (
 	codeUnsupported       uint32 = 0x80100022
 	codeReset             uint32 = 0x80100068
 	codeRemoved           uint32 = 0x80100069
+	codeSecurity          uint32 = 0x8010006A
 )
 
 type header struct{ Size, Command uint32 }

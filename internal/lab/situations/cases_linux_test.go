@@ -27,6 +27,7 @@ func common() []situation {
 	return []situation{
 		// Readers.
 		{"no_reader", onCard(virtual.CardOptions{}, func(w *world) { w.station.Unplug() })},
+		{"pcsc_no_permission", onCard(virtual.CardOptions{}, func(w *world) { w.station.Service().Refuse(true) })},
 		{"no_pcsc_service", onCard(virtual.CardOptions{}, func(w *world) { must(w.t, w.station.Stop()) })},
 
 		// Cards.
