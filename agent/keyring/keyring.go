@@ -32,6 +32,9 @@ var (
 	// ErrEntryLocked says that our own entry wants the person's yes, in a keyring
 	// that is open. It is ErrLocked too.
 	ErrEntryLocked = fmt.Errorf("%w: the entry, which wants a yes for each access", ErrLocked)
+	// ErrOtherLocked says that the entry is in no collection that is open, and that another
+	// one, which may have it, is locked. It is ErrLocked too: nobody may take it for lost.
+	ErrOtherLocked = fmt.Errorf("%w: another collection, which may have the entry", ErrLocked)
 	ErrNotFound    = keyring.ErrNotFound
 )
 

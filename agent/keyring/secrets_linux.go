@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/godbus/dbus/v5"
 	"github.com/zalando/go-keyring"
 	"github.com/zalando/go-keyring/secret_service"
 )
@@ -87,7 +88,7 @@ func get(ctx context.Context, unlock bool, account string) (string, error) {
 func set(ctx context.Context, unlock bool, account, value string) error {
 	_, err := within(ctx, func(s *secretService) (location, error) {
 		p, err := s.entry(account, unlock)
-		if errors.Is(err, keyring.ErrNotFound) {
+		if errors.Is(err, keyring.ErrNotFound) || errors.Is(err, ErrOtherLocked) {
 			err = nil
 		}
 		return p, err
@@ -107,10 +108,25 @@ func set(ctx context.Context, unlock bool, account, value string) error {
 	return err
 }
 
+// remove does not leave this to go-keyring, which takes a deletion that the person
+// refused for done: a key would be left behind without a record. The prompt is
+// performed in any case: without it KeePassXC deletes nothing.
 func remove(ctx context.Context, unlock bool, account string) error {
-	_, err := within(ctx, func(s *secretService) (location, error) { return s.entry(account, unlock) },
-		func(desktop *ss.SecretService, p location) (struct{}, error) {
-			return struct{}{}, desktop.Delete(p.item)
-		})
+	s, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	p, err := s.entry(account, unlock)
+	if err != nil {
+		return err
+	}
+	var prompt dbus.ObjectPath
+	if err = s.call(p.item, itemDelete).Store(&prompt); err != nil || prompt == noObject {
+		return err
+	}
+	if err = s.perform(prompt); errors.Is(err, ErrLocked) {
+		err = ErrEntryLocked
+	}
 	return err
 }

@@ -21,6 +21,7 @@ const (
 	collectionLocked  = "org.freedesktop.Secret.Collection.Locked"
 	collectionSearch  = "org.freedesktop.Secret.Collection.SearchItems"
 	itemLocked        = "org.freedesktop.Secret.Item.Locked"
+	itemDelete        = "org.freedesktop.Secret.Item.Delete"
 	itemSetSecret     = "org.freedesktop.Secret.Item.SetSecret"
 	propertyGet       = "org.freedesktop.DBus.Properties.Get"
 
@@ -101,13 +102,14 @@ type location struct {
 // locate finds the entry in whatever collection is open, so that a key is never taken
 // for lost because the person made another one the default. Without an entry it is
 // the first collection that exists: an alias may name one that was deleted. Of those
-// that are locked, that one alone is opened.
+// that are locked, that one alone is opened; where another one is locked too and may
+// have the entry, the error is ErrOtherLocked beside the location.
 func (s *secretService) locate(account string, ask bool) (location, error) {
 	list, err := s.collections()
 	if err != nil {
 		return location{}, err
 	}
-	first, failed := location{}, ErrNoCollection
+	first, failed, hidden := location{}, ErrNoCollection, false
 	for _, collection := range list {
 		var locked bool
 		switch err := s.property(collection, collectionLocked, &locked); {
@@ -122,6 +124,10 @@ func (s *secretService) locate(account string, ask bool) (location, error) {
 		if item, err := s.search(collection, account, locked); err != nil || item != "" {
 			return location{collection, item}, err
 		}
+		hidden = hidden || locked && account != ""
+	}
+	if hidden && failed == nil {
+		failed = ErrOtherLocked
 	}
 	return first, failed
 }

@@ -135,6 +135,36 @@ func TestDefaultChanges(t *testing.T) {
 	}
 }
 
+// A key in a collection that is locked is not taken for lost because another is open:
+// its owner would make a new one.
+func TestAnotherIsLocked(t *testing.T) {
+	s := serve(t, &testdesktop.SecretService{Collections: []dbus.ObjectPath{wallet, database}, Default: database})
+	stores(t, Ring{}, "one")
+	s.SetDefault(wallet)
+	s.Close(database)
+	if _, err := (Ring{}).Get(t.Context(), "TEST"); !errors.Is(err, ErrLocked) || errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+	if err := (Ring{}).Delete(t.Context(), "TEST"); !errors.Is(err, ErrLocked) {
+		t.Error(err)
+	}
+	if err := (Ring{}).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A person who says no to a deletion has kept the entry.
+func TestDeletionIsRefused(t *testing.T) {
+	serve(t, &testdesktop.SecretService{Collections: []dbus.ObjectPath{database}, Default: database, DeleteAsks: true})
+	stores(t, Ring{}, "one")
+	if err := (Ring{Unlock: true}).Delete(t.Context(), "TEST"); !errors.Is(err, ErrEntryLocked) {
+		t.Error(err)
+	}
+	if got, err := (Ring{}).Get(t.Context(), "TEST"); err != nil || got != "one" {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
 // An entry that wants a yes for each access is told from a keyring that is locked.
 func TestEntryLocked(t *testing.T) {
 	s := serve(t, &testdesktop.SecretService{Collections: []dbus.ObjectPath{database}, Default: database, PromptOpens: true})

@@ -349,6 +349,31 @@ func TestConfirmation(t *testing.T) {
 	}
 }
 
+// TestAnotherIsLocked: a list whose key is in a collection that is locked is neither
+// lost nor begun anew in one that is open; the first list begins there.
+func TestAnotherIsLocked(t *testing.T) {
+	base, wallet := testdesktop.CollectionAt("base"), testdesktop.CollectionAt("wallet")
+	s := &testdesktop.SecretService{Collections: []dbus.ObjectPath{wallet, base}, Default: base}
+	d := onBus(t, s.Serve(t))
+	d.want(nil, []string{one}, "add", one)
+	before := d.read("sites.sealed")
+	s.SetDefault(wallet)
+	s.Close(base)
+	for _, args := range [][]string{{"list"}, {"add", other}, {"forget", one}} {
+		d.want(keyring.ErrLocked, nil, args...)
+	}
+	if string(d.read("sites.sealed")) != string(before) || d.aside() != 0 {
+		t.Error("a list whose key could not be read was changed")
+	}
+	s.Close("")
+	d.want(nil, []string{one}, "list")
+	first := fixture{t, t.TempDir(), d.env}
+	s.Close(base)
+	first.want(nil, nil, "list")
+	first.want(nil, []string{other}, "add", other)
+	first.want(nil, []string{other}, "list")
+}
+
 func TestKeyringLocked(t *testing.T) {
 	d, k := withKeyring(t, "")
 	d.want(nil, []string{one}, "add", one)

@@ -208,6 +208,8 @@ func (s *Store) read(ctx context.Context) (List, error) {
 	switch {
 	case errors.Is(err, keyring.ErrNotFound) && sealed == nil:
 		return List{}, nil
+	case errors.Is(err, keyring.ErrOtherLocked) && sealed == nil && next == nil: // there is nothing that its key could open
+		return List{}, nil
 	case errors.Is(err, keyring.ErrNotFound):
 		return List{}, ErrKeyLost
 	case err != nil:

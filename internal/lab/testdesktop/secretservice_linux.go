@@ -21,6 +21,8 @@ type SecretService struct {
 	ItemsLocked bool              // likewise entries
 	Prompts     bool              // Unlock answers with a prompt, and opens nothing
 	PromptOpens bool              // what the person answers where the prompt is performed
+	Closed      dbus.ObjectPath   // a collection that is locked whatever is called, and finds nothing
+	DeleteAsks  bool              // Delete answers with a prompt
 
 	conn *dbus.Conn
 	mu   sync.Mutex
@@ -40,6 +42,13 @@ func (s *SecretService) SetDefault(path dbus.ObjectPath) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.Default = path
+}
+
+// Close locks one collection for good: as with KeePassXC, nothing is found in it.
+func (s *SecretService) Close(path dbus.ObjectPath) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Closed = path
 }
 
 // LockEntries locks the entries, as a service that asks before each access does.
@@ -163,7 +172,7 @@ func (f collectionFace) SearchItems(wanted map[string]string) ([]dbus.ObjectPath
 	defer f.s.mu.Unlock()
 	var found []dbus.ObjectPath
 	for path, item := range f.s.items {
-		if maps.Equal(item.attributes, wanted) && strings.HasPrefix(string(path), string(f.path)+"/") {
+		if f.path != f.s.Closed && maps.Equal(item.attributes, wanted) && strings.HasPrefix(string(path), string(f.path)+"/") {
 			found = append(found, path)
 		}
 	}
@@ -184,7 +193,7 @@ func (f collectionFace) CreateItem(properties map[string]dbus.Variant, secret pa
 	item := &storedItem{attributes, slices.Clone(secret.Value)}
 	path := f.path + "/1" // one secret is all that is stored in these tests
 	f.s.items[path] = item
-	if err := f.s.conn.Export(itemFace{f.s, item}, path, "org.freedesktop.Secret.Item"); err != nil {
+	if err := f.s.conn.Export(itemFace{f.s, item, path}, path, "org.freedesktop.Secret.Item"); err != nil {
 		return "/", "/", dbus.MakeFailedError(err)
 	}
 	if err := f.s.conn.Export(propertiesFace{f.s, path}, path, "org.freedesktop.DBus.Properties"); err != nil {
@@ -196,6 +205,18 @@ func (f collectionFace) CreateItem(properties map[string]dbus.Variant, secret pa
 type itemFace struct {
 	s    *SecretService
 	item *storedItem
+	path dbus.ObjectPath
+}
+
+// Delete deletes the entry, or answers with a prompt that nothing follows.
+func (f itemFace) Delete() (dbus.ObjectPath, *dbus.Error) {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	if f.s.DeleteAsks {
+		return promptPath, nil
+	}
+	delete(f.s.items, f.path)
+	return "/", nil
 }
 
 func (f itemFace) GetSecret(session dbus.ObjectPath) (passedSecret, *dbus.Error) {
@@ -231,7 +252,7 @@ func (f propertiesFace) Get(face, name string) (dbus.Variant, *dbus.Error) {
 	case "org.freedesktop.Secret.Service.Collections":
 		return dbus.MakeVariant(f.s.Collections), nil
 	case "org.freedesktop.Secret.Collection.Locked":
-		return dbus.MakeVariant(f.s.Locked), nil
+		return dbus.MakeVariant(f.s.Locked || f.path == f.s.Closed), nil
 	case "org.freedesktop.Secret.Item.Locked":
 		return dbus.MakeVariant(f.s.ItemsLocked), nil
 	}
