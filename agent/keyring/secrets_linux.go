@@ -84,27 +84,48 @@ func get(ctx context.Context, unlock bool, account string) (string, error) {
 }
 
 // set changes an entry that is there: to replace it by a new one of its name, as
-// go-keyring would, KeePassXC asks the person.
+// go-keyring would, KeePassXC asks the person. A new one is not left to go-keyring
+// either, which takes one that the person refused for stored, and waits for the answer
+// without a limit. Its prompt is performed in any case: without it KeePassXC, which
+// asks nobody about a new entry, stores nothing.
 func set(ctx context.Context, unlock bool, account, value string) error {
-	_, err := within(ctx, func(s *secretService) (location, error) {
-		p, err := s.entry(account, unlock)
-		if errors.Is(err, keyring.ErrNotFound) || errors.Is(err, ErrOtherLocked) {
-			err = nil
-		}
-		return p, err
-	}, func(desktop *ss.SecretService, p location) (_ struct{}, err error) {
-		session, err := desktop.OpenSession()
-		if err != nil {
-			return struct{}{}, err
-		}
-		defer func() { _ = desktop.Close(session) }()
-		secret := ss.NewSecret(session.Path(), value)
-		if p.item != "" {
-			return struct{}{}, desktop.Object(secrets, p.item).CallWithContext(ctx, itemSetSecret, 0, secret).Err
-		}
-		label := fmt.Sprintf("Password for '%s' on '%s'", account, service)
-		return struct{}{}, desktop.CreateItem(desktop.Object(secrets, p.collection), label, attributes(account), secret)
-	})
+	s, err := connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	p, err := s.entry(account, unlock)
+	if err != nil && !errors.Is(err, keyring.ErrNotFound) && !errors.Is(err, ErrOtherLocked) {
+		return err
+	}
+	var ignored dbus.Variant
+	var session, item, prompt dbus.ObjectPath
+	if err := s.call(secretsPath, serviceOpenSession, "plain", dbus.MakeVariant("")).Store(&ignored, &session); err != nil {
+		return err
+	}
+	secret := ss.NewSecret(session, value)
+	if p.item != "" {
+		return s.call(p.item, itemSetSecret, secret).Err
+	}
+	properties := map[string]dbus.Variant{
+		itemLabel:      dbus.MakeVariant(fmt.Sprintf("Password for '%s' on '%s'", account, service)),
+		itemAttributes: dbus.MakeVariant(attributes(account)),
+	}
+	if err := s.call(p.collection, collectionCreateItem, properties, secret, true).Store(&item, &prompt); err != nil {
+		return err
+	}
+	return s.confirm(prompt)
+}
+
+// confirm performs the prompt about an entry, where there is one.
+func (s *secretService) confirm(prompt dbus.ObjectPath) error {
+	if prompt == noObject {
+		return nil
+	}
+	err := s.perform(prompt)
+	if errors.Is(err, ErrLocked) {
+		err = ErrEntryLocked
+	}
 	return err
 }
 
@@ -122,11 +143,8 @@ func remove(ctx context.Context, unlock bool, account string) error {
 		return err
 	}
 	var prompt dbus.ObjectPath
-	if err = s.call(p.item, itemDelete).Store(&prompt); err != nil || prompt == noObject {
+	if err := s.call(p.item, itemDelete).Store(&prompt); err != nil {
 		return err
 	}
-	if err = s.perform(prompt); errors.Is(err, ErrLocked) {
-		err = ErrEntryLocked
-	}
-	return err
+	return s.confirm(prompt)
 }

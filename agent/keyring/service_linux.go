@@ -13,17 +13,21 @@ import (
 
 // The names of the Secret Service (freedesktop.org, Secret Storage Specification 0.2).
 const (
-	secrets           = "org.freedesktop.secrets"
-	secretsPath       = dbus.ObjectPath("/org/freedesktop/secrets")
-	serviceInterface  = "org.freedesktop.Secret.Service"
-	promptInterface   = "org.freedesktop.Secret.Prompt"
-	secretCollections = serviceInterface + ".Collections"
-	collectionLocked  = "org.freedesktop.Secret.Collection.Locked"
-	collectionSearch  = "org.freedesktop.Secret.Collection.SearchItems"
-	itemLocked        = "org.freedesktop.Secret.Item.Locked"
-	itemDelete        = "org.freedesktop.Secret.Item.Delete"
-	itemSetSecret     = "org.freedesktop.Secret.Item.SetSecret"
-	propertyGet       = "org.freedesktop.DBus.Properties.Get"
+	secrets              = "org.freedesktop.secrets"
+	secretsPath          = dbus.ObjectPath("/org/freedesktop/secrets")
+	serviceInterface     = "org.freedesktop.Secret.Service"
+	promptInterface      = "org.freedesktop.Secret.Prompt"
+	secretCollections    = serviceInterface + ".Collections"
+	collectionLocked     = "org.freedesktop.Secret.Collection.Locked"
+	serviceOpenSession   = serviceInterface + ".OpenSession"
+	collectionCreateItem = "org.freedesktop.Secret.Collection.CreateItem"
+	collectionSearch     = "org.freedesktop.Secret.Collection.SearchItems"
+	itemLocked           = "org.freedesktop.Secret.Item.Locked"
+	itemDelete           = "org.freedesktop.Secret.Item.Delete"
+	itemLabel            = "org.freedesktop.Secret.Item.Label"
+	itemAttributes       = "org.freedesktop.Secret.Item.Attributes"
+	itemSetSecret        = "org.freedesktop.Secret.Item.SetSecret"
+	propertyGet          = "org.freedesktop.DBus.Properties.Get"
 
 	collectionPrefix = secretsPath + "/collection/"
 	loginCollection  = collectionPrefix + "login"

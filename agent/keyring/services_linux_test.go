@@ -165,6 +165,15 @@ func TestDeletionIsRefused(t *testing.T) {
 	}
 }
 
+// A person who says no to a new entry has stored nothing: a list must not be sealed
+// by a key that is nowhere.
+func TestCreationIsRefused(t *testing.T) {
+	serve(t, &testdesktop.SecretService{Collections: []dbus.ObjectPath{database}, Default: database, CreateAsks: true})
+	if err := (Ring{}).Set(t.Context(), "TEST", "one"); !errors.Is(err, ErrEntryLocked) {
+		t.Error(err)
+	}
+}
+
 // An entry that wants a yes for each access is told from a keyring that is locked.
 func TestEntryLocked(t *testing.T) {
 	s := serve(t, &testdesktop.SecretService{Collections: []dbus.ObjectPath{database}, Default: database, PromptOpens: true})

@@ -23,6 +23,7 @@ type SecretService struct {
 	PromptOpens bool              // what the person answers where the prompt is performed
 	Closed      dbus.ObjectPath   // a collection that is locked whatever is called, and finds nothing
 	DeleteAsks  bool              // Delete answers with a prompt
+	CreateAsks  bool              // likewise CreateItem, and nothing is stored
 
 	conn *dbus.Conn
 	mu   sync.Mutex
@@ -185,6 +186,9 @@ func (f collectionFace) CreateItem(properties map[string]dbus.Variant, secret pa
 	f.s.note("CreateItem:%s", f.path[strings.LastIndexByte(string(f.path), '/')+1:])
 	if f.s.Locked {
 		return "/", "/", dbus.NewError("org.freedesktop.Secret.Error.IsLocked", nil)
+	}
+	if f.s.CreateAsks {
+		return "/", promptPath, nil
 	}
 	attributes := map[string]string{}
 	if err := properties["org.freedesktop.Secret.Item.Attributes"].Store(&attributes); err != nil {
