@@ -20,7 +20,7 @@ import (
 )
 
 func situations() []situation {
-	return slices.Concat(readers(), common(), vendors(), keyrings())
+	return slices.Concat(readers(), common(), keys(), vendors(), keyrings())
 }
 
 func common() []situation {
