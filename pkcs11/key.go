@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
+	"fmt"
 	"math/big"
 
 	p11 "github.com/miekg/pkcs11"
@@ -318,11 +319,16 @@ func keyAfterLogin(d driver, session p11.SessionHandle, c Certificate) (p11.Obje
 	case s.unread != nil:
 		return 0, s.unread
 	}
-	op := "C_FindObjects: no private key belongs to the certificate"
+	op, anothers := "C_FindObjects: no private key belongs to the certificate", false
 	for _, k := range shown {
 		if k.is == unknown {
 			op = "C_FindObjects: no private key can be told to belong to the certificate"
 		}
+		anothers = anothers || k.is == other && s.named(k)
 	}
-	return 0, &Error{Op: op, Path: c.Slot.Module, Kind: ErrNoKey}
+	err = &Error{Op: op, Path: c.Slot.Module, Kind: ErrNoKey}
+	if anothers { // the key that it should be is another one's: perhaps the certificate is
+		err = fmt.Errorf("%w: %w", errOtherKey, err)
+	}
+	return 0, err
 }

@@ -25,8 +25,15 @@ type staleCache struct {
 // the card logged out.
 func (j *job) otherKey(c Certificate, cause error) error {
 	p, m := j.pool, j.module
+	m.mu.Lock()
+	info := m.state.Info
+	m.mu.Unlock()
+	folder := CacheFolder(m.path, info)
+	if errors.Is(cause, ErrNoKey) && folder == "" {
+		return cause // nothing was signed, and nobody knows of a cache: the card itself may be so
+	}
 	failed := func(op string, kind error) error {
-		return fmt.Errorf("%w: %w", &Error{Op: op, Path: c.Slot.Module, Kind: kind}, cause)
+		return fmt.Errorf("%w: %s", &Error{Op: op, Path: c.Slot.Module, Kind: kind}, cause.Error()) // in words: its kinds are not this one's
 	}
 	p.reopen(m)
 	r := p.read(m)
@@ -36,11 +43,8 @@ func (j *job) otherKey(c Certificate, cause error) error {
 	if _, err := p.findIn(r, c.ID); err != nil {
 		return failed("the card was renewed since it was read", ErrCardChanged)
 	}
-	m.mu.Lock()
-	info := m.state.Info
-	m.mu.Unlock()
 	op := "the module goes on giving a certificate that is not of the card's key"
-	if folder := CacheFolder(m.path, info); folder != "" {
+	if folder != "" {
 		op += ", as it does from its cache: empty " + folder
 	}
 	found := fmt.Errorf("%w: %w", ErrStaleCache, failed(op, ErrModuleFailed))

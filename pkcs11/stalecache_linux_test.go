@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -75,6 +78,32 @@ func TestStaleCache(t *testing.T) {
 				t.Fatal(err)
 			}
 			verify(t, s)
+		})
+	}
+}
+
+// Where the module gives the key itself from the card, nothing is signed with it, and
+// it is the cache all the same of a module that is known to have one; of any other, the
+// card has no key for its certificate.
+func TestStaleCacheSeenByTheKey(t *testing.T) {
+	for info, want := range map[string]error{"Maker, CPS3 PKCS#11 LINUX, Cryptoki 2.20": ErrStaleCache, "Maker, Library, Cryptoki 2.40": ErrNoKey} {
+		t.Run(info, func(t *testing.T) {
+			p, f := pool(t)
+			c := authentication(t, p, "cps")
+			opened := false
+			f.login = func(uint, []byte) error { opened = true; return nil }
+			f.attribute = func(kind uint) []byte {
+				if opened && kind == p11.CKA_MODULUS {
+					return []byte{1, 2, 3}
+				}
+				return nil
+			}
+			p.modules[0].state.Info = info
+			_, err := p.Sign(t.Context(), request(c, democard.PIN, nil))
+			mustBe(t, err, want)
+			if errors.Is(err, ErrStaleCache) == errors.Is(err, ErrNoKey) || strings.Contains(f.record(), "sign") {
+				t.Errorf("%v, calls %q", err, f.record())
+			}
 		})
 	}
 }
