@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/badcerts"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/cardobjects"
@@ -58,6 +59,9 @@ func common() []situation {
 		})},
 		{"unreadable_certificate", withObjects("signature-only", putUnreadable)},
 		{"unreadable_beside_a_good_one", withObjects("cps", putUnreadable)},
+
+		{"key_missing", withObjects("signature-only", func(w *world, c *cardobjects.Card) error { return putWithoutKey(w, c, elliptic.P256()) })},
+		{"key_of_another_kind", withObjects("signature-only", func(w *world, c *cardobjects.Card) error { return putWithoutKey(w, c, elliptic.P224()) })},
 
 		// Modules.
 		{"module_missing", withModule(func(w *world) string { return filepath.Join(w.Dir, "libcps3_pkcs11_lux.so") })},
@@ -130,6 +134,30 @@ func putUnreadable(w *world, c *cardobjects.Card) error {
 		return err
 	}
 	return c.Put(cardobjects.Certificate{DER: bad[0].DER, ID: []byte{9}, Label: "TEST"})
+}
+
+// putWithoutKey puts on an authentication certificate without its key; a public key says
+// that its CKA_ID is another pair's.
+func putWithoutKey(w *world, c *cardobjects.Card, curve elliptic.Curve) error {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		return err
+	}
+	other, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	cert, err := w.pki.Intermediate.Issue(demopki.Leaf{
+		Holder: demopki.NewHolder("CPS", 7), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0), PublicKey: key.Public(),
+	})
+	if err != nil {
+		return err
+	}
+	id := []byte{9}
+	if err := c.Put(cardobjects.Certificate{DER: cert.Raw, ID: id, Label: "TEST"}); err != nil {
+		return err
+	}
+	return c.PutPublicKeys(cardobjects.PublicKey{Key: other.Public(), ID: id})
 }
 
 // withModule is a workstation whose settings name another module.
