@@ -21,6 +21,9 @@ type needs struct {
 	pinPad bool
 	always bool // only a key that needs the PIN for each use
 	open   bool // only a key that needs no PIN
+	// longName gives the reader a name that a slot's description has no room for, and
+	// twin puts another card into a reader whose name differs behind the cut only.
+	longName, twin bool
 	// objects changes what is on the card, where that can be.
 	objects func(*cardobjects.Card) error
 	// keys is how a card's keys go with its certificate, by the name of the
@@ -112,6 +115,8 @@ var cases = []testCase{
 		}
 		return "locked"
 	}},
+	{"card locked afterwards, in a reader with a long name", needs{longName: true}, lockedAfterwards},
+	{"cards locked afterwards, in two readers with one long name", needs{longName: true, twin: true}, lockedAfterwards},
 	{"card pulled while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {
 			return l.noReader(ctx)

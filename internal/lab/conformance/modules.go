@@ -110,7 +110,8 @@ func modules() []module {
 type lab struct {
 	pool  *pkcs11.Pool
 	pin   string
-	lacks string // why the card cannot meet the case's needs, or ""
+	twin  vcard.Card // in a second reader, or nil
+	lacks string     // why the card cannot meet the case's needs, or ""
 	// filled is set where the case has put its objects on the card.
 	filled bool
 
@@ -180,8 +181,17 @@ func onStation(file, kind, reader, pin string) func(context.Context, string, nee
 		if l.card, err = virtual.NewCard(pki.Intermediate, o); err != nil {
 			return nil, err
 		}
-		if l.station, err = virtual.NewStation(virtual.StationOptions{Socket: path, Reader: reader, PINPad: n.pinPad, Card: l.card}); err != nil {
+		name := reader
+		if n.longName {
+			name = longName(reader, firstReader)
+		}
+		if l.station, err = virtual.NewStation(virtual.StationOptions{Socket: path, Reader: name, PINPad: n.pinPad, Card: l.card}); err != nil {
 			return nil, err
+		}
+		if n.twin {
+			if l.twin, err = l.plugTwin(reader); err != nil {
+				return l, err
+			}
 		}
 		if l.pool, err = pkcs11.Open(ctx, pkcs11.Options{Modules: []string{find(file)}}); err == nil {
 			l.ended = watch(ctx, l.pool)
