@@ -122,7 +122,8 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 		return &reading{err: failed} // not "no reader": that is not known
 	}
 	r.hide(empty)
-	r.complete = failed == nil && !unread && r.covers()
+	// A card that came before its event has: the event would be taken for its removal.
+	r.complete = failed == nil && !unread && r.covers() && p.still(b)
 	return r
 }
 

@@ -100,15 +100,20 @@ func (b basis) same(now basis) bool {
 // still be on its way. No card is asked.
 func (p *Pool) confirmed(m *module) *reading {
 	r := p.holding(m)
-	if r == nil {
+	if r == nil || !p.still(r.basis) {
 		return nil
 	}
-	for _, reader := range r.basis.readers {
+	return p.holding(m) // asking took its time
+}
+
+// still reports whether the service itself says that its readers are as then.
+func (p *Pool) still(b basis) bool {
+	for _, reader := range b.readers {
 		if state, err := p.stateOf(reader.Name); err != nil || state != reader.Reader {
-			return nil
+			return false
 		}
 	}
-	return p.holding(m) // asking took its time
+	return true
 }
 
 // A service that hangs must not hold up a login that was given up, nor the lease of

@@ -412,3 +412,25 @@ func TestCurrentBeforeTheEvent(t *testing.T) {
 		})
 	}
 }
+
+// A card that was changed just before it was read, with its event still on its way, is
+// read again by the login: the event, once it comes, would be taken for a removal of
+// the card that was read, and the login would end.
+func TestReadBeforeTheEvent(t *testing.T) {
+	p, _, pc := observing(t)
+	c := authentication(t, p, "cps")
+	pc.swap(c.Slot.Description)
+	if _, err := p.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := request(c, democard.PIN, nil)
+	r.PIN = func(context.Context, PINRequest) ([]byte, error) {
+		pc.publish()
+		return []byte(democard.PIN), nil
+	}
+	s, err := p.Sign(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, s)
+}
