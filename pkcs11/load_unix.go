@@ -3,6 +3,7 @@
 package pkcs11
 
 import (
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -13,6 +14,9 @@ import (
 // loads has the system load the library, as the binding will, and has it give its
 // list of functions. It stays loaded.
 func loads(path string) error {
+	// The loader keeps its reason for the thread that failed.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	// Lazily, as the binding does: a function that is missing and never called hurts
 	// nobody.
 	handle, err := purego.Dlopen(path, purego.RTLD_LAZY)
