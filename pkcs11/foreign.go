@@ -2,6 +2,7 @@ package pkcs11
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	p11 "github.com/miekg/pkcs11"
@@ -35,6 +36,39 @@ func (p *Pool) withForeignCard(m *module, slot Slot) Slot {
 	slot.Mute = card.Mute
 	slot.Contactless = slot.Unrecognized && card.ATR == contactlessATR
 	return slot
+}
+
+// muteSlot is a slot of which the module can say nothing because the card in it does not
+// answer: OpenSC fails in C_GetSlotInfo then, and does not even name the reader. It is
+// the one with such a card that is no slot yet.
+func (p *Pool) muteSlot(m *module, id uint, seen []Slot) (Slot, bool) {
+	if m.driver.Gone() {
+		return Slot{}, false
+	}
+	name, is := within(p, func() string { return p.muteReader(seen) })
+	return Slot{Module: m.path, ID: id, Description: name, Hardware: true, Unrecognized: true, Mute: true}, is && name != ""
+}
+
+// muteReader is the name of a reader that none of the slots stands for and whose card does
+// not answer, or empty.
+func (p *Pool) muteReader(seen []Slot) string {
+	readers, err := p.listReaders()
+	if err != nil {
+		return ""
+	}
+	var slots []string
+	for _, slot := range seen {
+		slots = append(slots, p.readerName(slot, seen))
+	}
+	for _, r := range readers {
+		if !r.Present || slices.Contains(slots, r.Name) {
+			continue
+		}
+		if card, err := p.cardIn(r.Name); err == nil && card.Mute {
+			return r.Name
+		}
+	}
+	return ""
 }
 
 // cardOf asks PC/SC for the card in the slot's reader, for a limited time.

@@ -92,6 +92,11 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 		if err == nil && ok {
 			slot = p.withForeignCard(m, slot)
 		}
+		if err != nil {
+			if mute, is := p.muteSlot(m, id, r.slots); is {
+				slot, ok, err = mute, true, nil
+			}
+		}
 		if err == nil && slot.Token != nil {
 			var found []Certificate
 			var all bool

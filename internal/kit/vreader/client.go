@@ -178,6 +178,9 @@ func (s *Service) states(waiter *client) [maxReaders]readerState {
 			t.State = statePresent | statePowered | stateNegotiable
 			t.ATRSize = uint32(copy(t.ATR[:], r.card.ATR()))
 			t.Protocol = protocol(r.card)
+			if t.ATRSize == 0 { // pcsc-lite's word for a card that does not answer
+				t.State, t.Protocol = statePresent|stateSwallowed, 0
+			}
 		}
 		for _, h := range s.handles {
 			if h.reader == r {
@@ -236,6 +239,8 @@ func (s *Service) occupy(h *handle, share, preferred uint32, active *uint32) uin
 		return codeSharingViolation
 	case r.card == nil && share != shareDirect:
 		return codeNoCard
+	case r.card != nil && len(r.card.ATR()) == 0 && share != shareDirect:
+		return codeUnresponsive
 	case r.card != nil && share != shareDirect && preferred&protocol(r.card) == 0:
 		return codeProtoMismatch
 	}

@@ -51,6 +51,7 @@ const (
 	codeNotTransacted     uint32 = 0x80100016
 	codeReaderUnavailable uint32 = 0x80100017
 	codeUnsupported       uint32 = 0x80100022
+	codeUnresponsive      uint32 = 0x80100066
 	codeReset             uint32 = 0x80100068
 	codeRemoved           uint32 = 0x80100069
 	codeSecurity          uint32 = 0x8010006A
@@ -144,6 +145,7 @@ type readerState struct {
 const (
 	stateAbsent     = 0x02
 	statePresent    = 0x04
+	stateSwallowed  = 0x08
 	statePowered    = 0x10
 	stateNegotiable = 0x20
 )

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -148,6 +149,56 @@ var cases = []testCase{
 		}
 		return "something"
 	}},
+	{"card that another program has open", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		if !l.openElsewhere() {
+			return "the card is not open"
+		}
+		c, err := l.usable(ctx)
+		if err != nil {
+			return outcome(err)
+		}
+		if !l.card.PIN().Verified() {
+			return "a reading shut the other program out"
+		}
+		r := l.request(c, l.pin)
+		allowed := true
+		r.MayReset = func() bool { was := allowed; allowed = false; return was }
+		_, err = l.pool.Sign(ctx, r)
+		return outcome(err)
+	}},
+	{"foreign card in the reader", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		l.station.InsertBadge()
+		s, err := l.pool.List(ctx)
+		switch {
+		case err != nil:
+			return outcome(err)
+		case len(s.Slots) == 1 && s.Slots[0].Unrecognized && !s.Slots[0].Mute:
+			return "not recognised"
+		case len(s.Slots) == 1 && s.Slots[0].Token == nil && !s.Slots[0].Mute:
+			return "no card"
+		}
+		return fmt.Sprintf("%+v", s.Slots)
+	}},
+	{"card upside down", needs{}, func(ctx context.Context, l *lab) string {
+		if l.card == nil {
+			return l.noReader(ctx)
+		}
+		l.station.Put(vcard.NewMute())
+		s, err := l.pool.List(ctx)
+		switch {
+		case err != nil:
+			return outcome(err)
+		case len(s.Slots) == 1 && s.Slots[0].Mute:
+			return "mute"
+		}
+		return fmt.Sprintf("%+v", s.Slots)
+	}},
 	{"card reset by another program while the PIN is typed", needs{}, func(ctx context.Context, l *lab) string {
 		if l.card == nil {
 			return l.noReader(ctx)
@@ -266,6 +317,22 @@ const (
 	mostTries   = 6
 	pinPadLimit = 10 * time.Second
 )
+
+// openElsewhere shows the card its PIN without the module, as another program does.
+func (l *lab) openElsewhere() bool {
+	verify := []byte{0x00, 0x20, 0x00, 0x01}
+	pin := []byte(l.pin)
+	switch {
+	case strings.HasPrefix(l.kind, virtual.PIV):
+		l.station.Reader().Transmit([]byte{0x00, 0xA4, 0x04, 0x00, 0x09, 0xA0, 0x00, 0x00, 0x03, 0x08, 0x00, 0x00, 0x10, 0x00})
+		verify[3] = 0x80
+		pin = append(pin, bytes.Repeat([]byte{0xFF}, vcard.MaxPIN-len(pin))...)
+	case l.kind == virtual.CPS4:
+		verify[0] = 0x01
+	}
+	l.station.Reader().Transmit(append(append(verify, byte(len(pin))), pin...))
+	return l.card.PIN().Verified()
+}
 
 var errNotOne = errors.New("not exactly one usable certificate")
 

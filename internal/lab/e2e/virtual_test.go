@@ -26,7 +26,9 @@ const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 func virtualStack(t testing.TB, o stack.Options, card virtual.CardOptions, station virtual.StationOptions) (*stack.Stack, *virtual.Station) {
 	t.Helper()
 	station.Socket = filepath.Join(t.TempDir(), "pcscd")
-	o.Modules = []string{openSC}
+	if o.Modules == nil {
+		o.Modules = []string{openSC}
+	}
 	if o.Extra == nil {
 		o.Extra = map[string]string{}
 	}

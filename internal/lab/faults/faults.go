@@ -39,6 +39,9 @@ var (
 	errGot     = errors.New("another outcome")
 )
 
+// verifyPIN shows a CPS3 its PIN, as another program does.
+var verifyPIN = append([]byte{0x00, 0x20, 0x00, 0x01, byte(len(virtual.PIN))}, virtual.PIN...)
+
 func at(state string, do func()) map[string]func() { return map[string]func(){state: do} }
 
 func faults() []fault {
@@ -127,6 +130,31 @@ func faults() []fault {
 			w.pin().SetTriesLeft(0)
 			defer w.pin().SetTriesLeft(vcard.DefaultTries)
 			return w.login(nil)
+		}},
+		{"card that another program has open", onVendor, nil, []string{"ok"}, 2, func(w *world) string {
+			w.station.Reader().Transmit(verifyPIN)
+			if !w.pin().Verified() {
+				return "the card is not open"
+			}
+			// A reading that sees it, which must not shut the other program out.
+			_ = w.stack.Command(w.ctx, "cpx-agent", "certs", "--config", w.stack.Path("agent.toml")).Run()
+			if !w.pin().Verified() {
+				return "a reading shut the other program out"
+			}
+			return w.detailed()
+		}},
+		{"card that another program opens in the PIN dialog", onVendor, nil, []string{"ok"}, 2, func(w *world) string {
+			return w.login(at(awaitingPIN, func() { w.station.Reader().Transmit(verifyPIN) }))
+		}},
+		{"card locked for good, where the module says so of one in use", onVendor, nil, []string{"pin_locked"}, 0, func(w *world) string {
+			w.pin().SetTriesLeft(0)
+			defer w.pin().SetTriesLeft(vcard.DefaultTries)
+			return w.detailed()
+		}},
+		{"badge in the reader", onVendor, idlePerson, []string{"card_unsupported"}, 0, func(w *world) string {
+			w.station.InsertBadge()
+			defer w.station.Insert()
+			return w.detailed()
 		}},
 		{"PIN dialog cancelled", onReader, map[string]any{"pin": []string{"cancel"}}, []string{"cancelled"}, 0, func(w *world) string { return w.login(nil) }},
 		{"dialog program killed", onReader, map[string]any{"pin": []string{"die"}}, []string{"prompt_failed"}, 0, func(w *world) string { return w.login(nil) }},

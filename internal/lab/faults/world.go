@@ -44,6 +44,7 @@ type setup struct {
 	card     virtual.CardOptions
 	cached   bool   // OpenSC keeps what it reads of cards in files
 	token    string // the demonstration card that the token is, "" for the usual one
+	vendor   bool   // its module behaves as the vendor's does
 }
 
 // withCard is a token that is this demonstration card.
@@ -56,6 +57,7 @@ var (
 	onDisk   = setup{name: "small disk", disk: true}
 	onCache  = setup{name: "cache", cached: true, card: virtual.CardOptions{Serial: "00000007"}}
 	onCurve  = withCard("cps-ec")
+	onVendor = setup{name: "vendor", vendor: true}
 	inModule = setup{name: "module", software: true}
 )
 
@@ -107,6 +109,15 @@ func (p setup) open(ctx context.Context, dir, bin string) (*world, error) {
 			return nil, errors.New("OpenSC's module is not installed (package opensc-pkcs11)")
 		}
 		o.Modules = found[:1]
+	}
+	if p.vendor {
+		if w.module, err = faultmodule.Build(ctx, dir); err != nil {
+			return nil, err
+		}
+		for key, value := range w.module.VendorEnv(o.Modules[0]) {
+			o.Extra[key] = value
+		}
+		o.Modules = []string{w.module.Path}
 	}
 	if p.cached {
 		conf := filepath.Join(dir, "opensc.conf")

@@ -1,7 +1,8 @@
 // Command login runs package bareprogram as a process: for each line on its standard
-// input it makes one login, and answers "ok" or the error.
+// input it makes one login, and answers "ok" or the error. With stay it logs in once, and
+// makes one more signature for each line.
 //
-//	login MODULE PIN CKA_ID
+//	login [stay] MODULE PIN CKA_ID
 package main
 
 import (
@@ -15,17 +16,22 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: login MODULE PIN CKA_ID")
+	args := os.Args[1:]
+	stay := len(args) > 0 && args[0] == "stay"
+	if stay {
+		args = args[1:]
+	}
+	if len(args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: login [stay] MODULE PIN CKA_ID")
 		os.Exit(2)
 	}
-	if err := serve(os.Args[1], os.Args[2], os.Args[3]); err != nil {
+	if err := serve(stay, args[0], args[1], args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "login:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(module, pin, keyID string) error {
+func serve(stay bool, module, pin, keyID string) error {
 	id, err := hex.DecodeString(keyID)
 	if err != nil {
 		return err
@@ -34,10 +40,18 @@ func serve(module, pin, keyID string) error {
 	if err != nil {
 		return err
 	}
+	once := func() error { return p.Login(pin, id, func(string) {}) }
+	if stay {
+		session, err := p.Stay(pin)
+		if err != nil {
+			return err
+		}
+		once = func() error { return session.Sign(id) }
+	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		answer := "ok"
-		if err := p.Login(pin, id, func(string) {}); err != nil {
+		if err := once(); err != nil {
 			answer = err.Error()
 		}
 		fmt.Println(answer)
