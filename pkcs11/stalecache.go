@@ -102,3 +102,7 @@ func CacheFolder(path, info string) string {
 	}
 	return ""
 }
+
+// OwnCache reports that the folder, one of CacheFolder's, is the person's own, which needs
+// no administrator.
+func OwnCache(folder string) bool { return folder != "" && folder == openSCCache() }

@@ -182,6 +182,9 @@ func (d *doctor) module(m state.Module) Finding {
 		f.Text, f.Next = d.Text("doctor.module_stale_cache", m.Path, said), d.Text("doctor.module_stale_cache_somewhere")
 		if folder := pkcs11.CacheFolder(m.Path, m.Info); folder != "" {
 			f.Next = d.Text("doctor.module_stale_cache_in", folder)
+			if pkcs11.OwnCache(folder) {
+				f.Next = d.Text("doctor.module_stale_cache_own", folder)
+			}
 		}
 	case "missing_dependency":
 		f.Text, f.Next = d.Text("doctor.module_dependency", m.Path, said), d.Text("doctor.module_dependency_next")

@@ -309,3 +309,14 @@ func TestStaleCacheOfAModule(t *testing.T) {
 		t.Errorf("%v", codes(r))
 	}
 }
+
+// TestStaleCacheOfOpenSC: its folder is the person's own, so no administrator is asked for.
+func TestStaleCacheOfOpenSC(t *testing.T) {
+	o := healthy(t)
+	o.Cards = func(context.Context) (state.Cards, error) {
+		return state.Cards{Modules: []state.Module{{Path: "/usr/lib/opensc-pkcs11.so", Error: "TEST", Reason: "stale_cache"}}}, nil
+	}
+	if f := find(t, Run(t.Context(), o), "module_stale_cache"); !strings.Contains(f.Next, "opensc") || strings.Contains(f.Next, "As an administrator") || strings.Contains(f.Next, "En administrateur") {
+		t.Errorf("%+v", f)
+	}
+}

@@ -29,7 +29,7 @@ export const texts: Language["texts"] = {
   "no_certificate.not_yet_valid": ["Votre carte n’est pas encore valable.", "Vérifiez la date et l’heure de ce poste ; si elles sont justes, utilisez votre carte précédente."],
   "no_certificate.not_for_authentication": ["Cette carte ne contient pas de certificat d’authentification.", "Utilisez la carte qui vous sert à vous identifier."],
   "no_certificate.key_without_pin": ["La carte a été lue sans contact.", "Insérez-la dans le lecteur : l’identification demande votre code porteur."],
-  "no_certificate.hidden": ["Cette carte ne montre aucun certificat avant la saisie de son code porteur.", "Prévenez votre support informatique : il lui faut un certificat d’authentification lisible sans code."],
+  "no_certificate.hidden": ["Cette carte ne montre aucun certificat avant la saisie de son code porteur.", "Prévenez votre support informatique : la carte doit porter un certificat d’authentification lisible sans code."],
   "no_certificate.unreadable": ["Le certificat de cette carte n’est pas lisible.", "Signalez-le à l’organisme qui délivre la carte."],
   "no_certificate.no_key": ["La clé de votre certificat n’a pas été trouvée sur cette carte.", "Retirez la carte, remettez-la, puis recommencez. Si cela se reproduit, contactez l’organisme qui la délivre : il doit la remplacer."],
   "no_certificate.key_unsupported": ["La clé de cette carte ne permet pas de s’identifier.", "Son type ou sa taille n’est pas pris en charge : utilisez une autre carte, ou prévenez votre support informatique."],
