@@ -124,12 +124,16 @@ func (j *job) closeSession() {
 // sign makes the signature with the card that the person was asked about: the PIN
 // of one card is never sent to another. With the lease held.
 func (j *job) sign() ([]byte, error) {
-	now, err := j.confirm()
-	if err != nil {
+	now, d, value, err := j.signOnce()
+	if errors.Is(err, errEndedBefore) && d.Gone() {
+		// The module's process ended while the person typed, and its end is noticed
+		// only now. Nothing was sent to the card, so it is no second entry.
+		j.pool.setAside(j.module)
+		now, d, value, err = j.signOnce()
+	}
+	if d == nil {
 		return nil, err
 	}
-	d := j.module.driver
-	value, err := j.logInAndSign(d, now)
 	if errors.Is(err, errOtherKey) {
 		err = j.otherKey(now, err)
 	}
@@ -138,6 +142,20 @@ func (j *job) sign() ([]byte, error) {
 		err = errors.Join(&Error{Op: "token", Path: now.Slot.Module, Kind: ErrCardRemoved}, err)
 	}
 	return value, err
+}
+
+// errEndedBefore says that the module failed before anything was sent to the card.
+var errEndedBefore = errors.New("pkcs11: the module failed before the PIN was sent")
+
+// signOnce is one way to the signature; the driver is nil where the card was not
+// found.
+func (j *job) signOnce() (now Certificate, d driver, value []byte, err error) {
+	if now, err = j.confirm(); err != nil {
+		return now, nil, nil, err
+	}
+	d = j.module.driver
+	value, err = j.logInAndSign(d, now)
+	return now, d, value, err
 }
 
 // confirm returns the certificate on the card as it is now. Where a reading holds,
@@ -229,7 +247,7 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 	}
 	j.pool.lock(j.module) // a new entry ends a card session
 	if reopened, err := j.ensureSession(d, c.Slot); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errEndedBefore, err)
 	} else if reopened {
 		// What ended the session that stood before the PIN may have been the card's
 		// removal: the new one says nothing about whose card it is on.

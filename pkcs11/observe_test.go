@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -433,4 +434,27 @@ func TestReadBeforeTheEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify(t, s)
+}
+
+// A module whose process ended while the person typed, which is noticed only when the
+// PIN is in, signs all the same in a new one: nothing was sent to the card, and the
+// person is asked once.
+func TestProcessEndsWhileThePersonTypes(t *testing.T) {
+	p, f, _ := observing(t)
+	c := authentication(t, p, "cps")
+	f.calls = nil
+	f.state = func() error {
+		f.state = nil
+		f.driver.(*moduleProcess).kill("TEST")
+		return wrap("C_GetSessionInfo", softHSM, p11.Error(p11.CKR_GENERAL_ERROR))
+	}
+	asked := 0
+	s, err := p.Sign(t.Context(), request(c, democard.PIN, &asked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify(t, s)
+	if asked != 1 || strings.Count(f.record(), "login1") != 1 {
+		t.Errorf("asked %d times, calls %s", asked, f.record())
+	}
 }
