@@ -6,6 +6,7 @@
 #   make build   the three programs into build/bin
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
+#   make attack  attacks agent and portal from outside, a line for each attack
 #   make situations   what each person reads in each situation, for a reader
 #   make screens pictures of icon, menu and dialogs on a real panel
 #
@@ -17,7 +18,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ROUNDS ?= 20
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations
+.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack
 
 build:
 	@mkdir -p $(BIN)
@@ -62,6 +63,12 @@ browsers:
 	@scripts/setup browsers
 	@$(MAKE) -s build
 	@go run ./internal/lab/browserlab/table
+
+attack:
+	@scripts/setup attack
+	@$(MAKE) -s build
+	@go build -o $(BIN)/attack ./internal/lab/attack/run
+	@$(BIN)/attack -bin $(BIN) $(LINES)
 
 situations:
 	@scripts/setup test

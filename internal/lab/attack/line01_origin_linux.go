@@ -1,0 +1,3 @@
+package attack
+
+func line01() []Attack { return nil }

@@ -1,0 +1,3 @@
+package attack
+
+func line02() []Attack { return nil }

@@ -1,0 +1,3 @@
+package attack
+
+func line04() []Attack { return nil }

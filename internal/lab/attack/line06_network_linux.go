@@ -1,0 +1,3 @@
+package attack
+
+func line06() []Attack { return nil }

@@ -1,0 +1,3 @@
+package attack
+
+func line07() []Attack { return nil }
