@@ -8,6 +8,7 @@
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make attack  attacks agent and portal from outside, a line for each attack
 #   make situations   what each person reads in each situation, for a reader
+#   make fuzz    the fuzz targets, FUZZTIME each (60s)
 #   make screens pictures of icon, menu and dialogs on a real panel
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
@@ -16,9 +17,10 @@ SHELL := /bin/bash
 BIN   := build/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 ROUNDS ?= 20
+FUZZTIME ?= 60s
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack
+.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack fuzz fuzz-retain
 
 build:
 	@mkdir -p $(BIN)
@@ -78,6 +80,15 @@ situations:
 endurance:
 	@scripts/setup test
 	@go test -race -count=1 -run TestCardEvents ./tray
+
+fuzz:
+	@scripts/setup fuzz
+	@go run ./internal/lab/fuzzing/run -time $(FUZZTIME)
+
+# What earlier runs on this machine found, into the seeds of the repository.
+fuzz-retain:
+	@scripts/setup fuzz
+	@go run ./internal/lab/fuzzing/run -retain
 
 bench:
 	@scripts/setup test
