@@ -83,8 +83,8 @@ func (a *attempt) steps(ctx context.Context) (*authtoken.Token, string, error) {
 	return &token, certificate.ID, nil
 }
 
-func (a *attempt) caller() prompt.Caller {
-	return prompt.Caller{Origin: a.Caller.Origin, Program: a.Caller.Program}
+func (a *attempt) caller(ctx context.Context) prompt.Caller {
+	return prompt.Caller{Origin: a.Caller.Origin, Program: a.Caller.Program(ctx)}
 }
 
 // refusedError is a wire error of which it must be known that a person's own
@@ -107,7 +107,7 @@ func (a *attempt) consent(ctx context.Context) error {
 	a.Progress(protocol.AskingConsent)
 	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
 	defer cancel()
-	err := a.Prompter.Consent(dialog, a.Lang, a.caller())
+	err := a.Prompter.Consent(dialog, a.Lang, a.caller(ctx))
 	if errors.Is(err, prompt.ErrCancelled) {
 		return refusedError{protocol.Fail(protocol.CodeConsentDenied)}
 	}
@@ -171,7 +171,7 @@ func (a *attempt) askCard(ctx context.Context, s pkcs11.Snapshot) cardDialog {
 	ctx, d.cancel = context.WithCancel(ctx)
 	go func() {
 		defer d.cancel()
-		d.answer <- a.Prompter.InsertCard(ctx, a.Lang, a.caller(), d.reader)
+		d.answer <- a.Prompter.InsertCard(ctx, a.Lang, a.caller(ctx), d.reader)
 	}()
 	return d
 }
@@ -206,7 +206,7 @@ func (a *attempt) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifi
 	defer end()
 	dialog, elsewhere, endChoice := a.Cards.WhileNotChosen(dialog, s, a.Changes.Listen(dialog))
 	defer endChoice()
-	i, err := a.Prompter.Choose(dialog, a.Lang, a.caller(), holders)
+	i, err := a.Prompter.Choose(dialog, a.Lang, a.caller(ctx), holders)
 	if c, ok := elsewhere(); ok && err != nil {
 		return c, nil
 	}

@@ -165,7 +165,8 @@ type Request struct {
 func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token, string, *protocol.Error) {
 	begun := s.Now()
 	token, id, err := s.authenticate(ctx, r)
-	log := s.Logger.With("origin", r.Caller.Origin, "program", r.Caller.Program, "ms", s.Now().Sub(begun).Milliseconds())
+	// The program's name is there where a dialog needed it: a request that asks nobody costs none.
+	log := s.Logger.With("origin", r.Caller.Origin, "program", r.Caller.Seen(), "ms", s.Now().Sub(begun).Milliseconds())
 	if err != nil {
 		wire := protocol.FromError(err)
 		log.Info("login failed", "code", wire.Code, "error", err)

@@ -75,7 +75,7 @@ func (a *attempt) signInSession(ctx context.Context, c pkcs11.Certificate) (pkcs
 	a.Progress(protocol.AskingConsent)
 	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
 	defer cancel()
-	if err := a.Prompter.Confirm(dialog, a.Lang, a.caller(), holder(c, a.Lang)); err != nil {
+	if err := a.Prompter.Confirm(dialog, a.Lang, a.caller(ctx), holder(c, a.Lang)); err != nil {
 		if errors.Is(err, prompt.ErrCancelled) {
 			err = refusedError{protocol.Fail(protocol.CodeConsentDenied)}
 		}
@@ -111,7 +111,7 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 		Signing: func() { endPINPad(); a.Progress(protocol.Signing) },
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
 			a.Progress(protocol.AskingPIN)
-			dialog := a.dialog(ask, last)
+			dialog := a.dialog(ctx, ask, last)
 			dialog.Replaced, replaced = replaced, true
 			if dialog.Replaced && !prompt.ReplacesPIN(a.Prompter) {
 				// What was being typed when the first dialog went must not be an entry
@@ -155,9 +155,9 @@ func (a *attempt) askPIN(ctx context.Context, dialog prompt.PIN) ([]byte, error)
 	return a.Prompter.PIN(ctx, a.Lang, dialog)
 }
 
-func (a *attempt) dialog(ask pkcs11.PINRequest, last entry) prompt.PIN {
+func (a *attempt) dialog(ctx context.Context, ask pkcs11.PINRequest, last entry) prompt.PIN {
 	return prompt.PIN{
-		Caller: a.caller(), Holder: holder(ask.Certificate, a.Lang),
+		Caller: a.caller(ctx), Holder: holder(ask.Certificate, a.Lang),
 		WrongPIN: last.wrong, LengthHint: last.length, Unsure: last.unsure,
 		FinalTry: ask.Token.PINFinalTry, CountLow: ask.Token.PINCountLow,
 		MinLength: ask.Token.MinPIN, MaxLength: ask.Token.MaxPIN,

@@ -1,13 +1,12 @@
 package peer
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"strconv"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -23,11 +22,10 @@ func Owner(local, remote netip.AddrPort) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	id := Identity{UID: uid}
-	if int(uid) == os.Getuid() {
-		id.PID, id.Program = holder(inode)
+	if int(uid) != os.Getuid() {
+		return NewIdentity(uid, nil), nil
 	}
-	return id, nil
+	return NewIdentity(uid, func(ctx context.Context) string { return holders(ctx, inode) }), nil
 }
 
 func find(local, remote netip.AddrPort) (uid, inode uint32, err error) {
@@ -104,32 +102,4 @@ func (r *inetDiagRequest) match(b []byte) (uid, inode uint32, err error) {
 		return 0, 0, errors.New("peer: sock_diag answered for another connection")
 	}
 	return binary.NativeEndian.Uint32(b[64:]), binary.NativeEndian.Uint32(b[68:]), nil
-}
-
-// holder finds which of the user's own processes holds the socket. People only
-// read it, so not finding it is no error.
-func holder(inode uint32) (pid int, program string) {
-	link := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
-	processes, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0, ""
-	}
-	for _, p := range processes {
-		pid, err := strconv.Atoi(p.Name())
-		if err != nil {
-			continue
-		}
-		dir := filepath.Join("/proc", p.Name())
-		files, err := os.ReadDir(filepath.Join(dir, "fd"))
-		if err != nil {
-			continue // another user's, or gone
-		}
-		for _, f := range files {
-			if target, err := os.Readlink(filepath.Join(dir, "fd", f.Name())); err == nil && target == link {
-				program, _ := os.Readlink(filepath.Join(dir, "exe"))
-				return pid, program
-			}
-		}
-	}
-	return 0, ""
 }

@@ -1,0 +1,88 @@
+package peer
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sizes of the walk over /proc.
+const (
+	atOnce     = 256 // names read from a folder between two looks at the time
+	maxHolders = 3   // programs named
+)
+
+// holders are the programs that hold a socket, as far as this user may read what its
+// processes hold, until ctx ends. All of them are looked for: one that kept a copy of its
+// socket and handed it to a browser would else pass for that.
+func holders(ctx context.Context, inode uint32) string {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return ""
+	}
+	defer proc.Close()
+	link := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
+	self := os.Getpid()
+	var found []string
+	for ctx.Err() == nil && len(found) < maxHolders {
+		names, err := proc.Readdirnames(atOnce)
+		for _, name := range names {
+			// Never over our own descriptors: they are as many as there are connections.
+			if pid, err := strconv.Atoi(name); err != nil || pid == self {
+				continue
+			}
+			if program, ok := holds(ctx, name, link); ok && !slices.Contains(found, program) {
+				found = append(found, program)
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	return strings.Join(found, ", ")
+}
+
+// holds reports whether a process holds the socket, and its program. The process is
+// named once only, and what is read is read below it: its number may come to be
+// another's meanwhile.
+func holds(ctx context.Context, pid, link string) (program string, ok bool) {
+	process, err := unix.Open("/proc/"+pid, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", false
+	}
+	defer unix.Close(process)
+	var owner unix.Stat_t
+	if unix.Fstat(process, &owner) != nil || int(owner.Uid) != os.Geteuid() {
+		return "", false // another user's, or closed to us: root's by its owner
+	}
+	fd, err := unix.Openat(process, "fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", false
+	}
+	files := os.NewFile(uintptr(fd), "fd")
+	defer files.Close()
+	for ctx.Err() == nil {
+		names, err := files.Readdirnames(atOnce)
+		for _, name := range names {
+			if leadsTo(fd, name, link) {
+				var path [unix.PathMax]byte
+				n, err := unix.Readlinkat(process, "exe", path[:])
+				return string(path[:max(n, 0)]), err == nil
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	return "", false
+}
+
+func leadsTo(dir int, name, link string) bool {
+	var target [64]byte // longer than any that is looked for
+	n, err := unix.Readlinkat(dir, name, target[:])
+	return err == nil && string(target[:n]) == link
+}

@@ -1,0 +1,250 @@
+package peer
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestOwnerReadsNoProcess: at the door nothing is read of what processes hold, so that a
+// connection costs the same however many sockets and files there are.
+func TestOwnerReadsNoProcess(t *testing.T) {
+	l := listener(t, "127.0.0.1:0")
+	dialled, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialled.Close()
+	accepted := accept(t, l)
+	cost := func() float64 {
+		return testing.AllocsPerRun(5, func() {
+			if _, err := owner(accepted); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	before := cost()
+	for range 300 {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+	}
+	if after := cost(); after > before+20 || before > 200 {
+		t.Errorf("a look-up makes %v allocations, with 300 files more %v", before, after)
+	}
+}
+
+// dialler is a process of this user that dials the address and holds the connection
+// until the test ends. how is "", "closed" for one whose descriptors are closed to its
+// like, or the program that inherits the socket.
+func dialler(t *testing.T, program, address, how string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(program)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PEER_TEST_DIAL=" + address, "PEER_TEST_HOW=" + how, "GORACE=atexit_sleep_ms=0"}
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); _ = cmd.Wait() })
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "dialled\n" {
+		t.Fatalf("%q %v", line, err)
+	}
+	return cmd
+}
+
+// TestProgram: the program is named by its path, once it is asked for, and then stays
+// the one that was found.
+func TestProgram(t *testing.T) {
+	program := publicCopy(t)
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l := listener(t, address)
+		cmd := dialler(t, program, l.Addr().String(), "")
+		got, err := owner(accept(t, l))
+		if err != nil || got.UID != uint32(os.Getuid()) {
+			t.Fatalf("%s: %+v %v", address, got, err)
+		}
+		if seen := got.Seen(); seen != "" {
+			t.Errorf("%s: %q is seen before anybody asked", address, seen)
+		}
+		if name := got.Program(t.Context()); name != program || got.Seen() != name {
+			t.Errorf("%s: %q, seen %q, want %q", address, name, got.Seen(), program)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if name := got.Program(t.Context()); name != program {
+			t.Errorf("%s: %q when it has ended, want what was found", address, name)
+		}
+	}
+}
+
+// TestProgramThatInherits: a socket that was handed to another program names both, so
+// that none passes for the other.
+func TestProgramThatInherits(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err == nil {
+		sleep, err = filepath.EvalSymlinks(sleep)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := publicCopy(t)
+	l := listener(t, "127.0.0.1:0")
+	dialler(t, program, l.Addr().String(), sleep)
+	got, err := owner(accept(t, l))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := got.Program(t.Context())
+	for _, holder := range []string{program, sleep} {
+		if !strings.Contains(name, holder) {
+			t.Errorf("%q does not name %s", name, holder)
+		}
+	}
+}
+
+// TestProgramClosed: of a process that closed itself to its like nothing is told, and no
+// other is named in its place.
+func TestProgramClosed(t *testing.T) {
+	if os.Getenv("PEER_TEST_CLOSED") == "" {
+		cmd := exec.Command(publicCopy(t), "-test.run=^TestProgramClosed$", "-test.v")
+		cmd.Dir = "/"
+		cmd.Env = append(os.Environ(), "PEER_TEST_CLOSED=1", "TMPDIR=/tmp")
+		if os.Geteuid() == 0 { // root reads everything
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, want := range map[string]string{"": self, "closed": ""} {
+		l := listener(t, "127.0.0.1:0")
+		dialler(t, self, l.Addr().String(), how)
+		got, err := owner(accept(t, l))
+		if err != nil || got.UID != uint32(os.Getuid()) {
+			t.Fatalf("%q: %+v %v", how, got, err)
+		}
+		if name := got.Program(t.Context()); name != want {
+			t.Errorf("%q: %q, want %q", how, name, want)
+		}
+	}
+}
+
+// TestProgramIsFoundOnce: for all who want it, and for the next one where the first
+// has gone.
+func TestProgramIsFoundOnce(t *testing.T) {
+	var searches atomic.Int32
+	begun, answer := make(chan struct{}), make(chan string)
+	i := NewIdentity(1, func(context.Context) string {
+		searches.Add(1)
+		close(begun)
+		return <-answer
+	})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if name := i.Program(gone); name != "" {
+		t.Errorf("%q for a caller who has gone", name)
+	}
+	<-begun
+	go func() { answer <- "/usr/bin/test" }()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if name := i.Program(t.Context()); name != "/usr/bin/test" {
+				t.Errorf("%q", name)
+			}
+		})
+	}
+	all.Wait()
+	if n := searches.Load(); n != 1 {
+		t.Errorf("looked up %d times", n)
+	}
+	if name := (Identity{}).Program(t.Context()); name != "" {
+		t.Errorf("an identity without a look-up names %q", name)
+	}
+}
+
+// TestProgramHasALimit: a look-up that does not end keeps no dialog waiting.
+func TestProgramHasALimit(t *testing.T) {
+	i := NewIdentity(1, func(ctx context.Context) string {
+		<-ctx.Done()
+		return "/usr/bin/partly"
+	})
+	if name := i.Program(t.Context()); name != "" && name != "/usr/bin/partly" {
+		t.Errorf("%q", name)
+	}
+	stuck := make(chan struct{})
+	defer close(stuck)
+	i = NewIdentity(1, func(context.Context) string { <-stuck; return "late" })
+	if name := i.Program(t.Context()); name != "" {
+		t.Errorf("%q", name)
+	}
+}
+
+// TestHoldersEndInTime: what the walk has found so far is told when its time is up.
+func TestHoldersEndInTime(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if name := holders(ended, 1); name != "" {
+		t.Errorf("%q without any time", name)
+	}
+}
+
+// TestNeverOwnDescriptors: the agent holds as many as there are connections, and dials
+// nobody.
+func TestNeverOwnDescriptors(t *testing.T) {
+	l := listener(t, "127.0.0.1:0")
+	dialled, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dialled.Close()
+	got, err := owner(accept(t, l))
+	if err != nil || got.UID != uint32(os.Getuid()) {
+		t.Fatalf("%+v %v", got, err)
+	}
+	if name := got.Program(t.Context()); name != "" {
+		t.Errorf("this process names itself: %q", name)
+	}
+}
+
+// hold does what dialler asks of its process, with the connection.
+func hold(c net.Conn, how string) error {
+	switch how {
+	case "":
+		return nil
+	case "closed":
+		return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	}
+	f, err := c.(*net.TCPConn).File()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(how, "1000")
+	cmd.ExtraFiles = []*os.File{f}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd.Start()
+}
