@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
+	"github.com/cpx-bridge/cpx-bridge/internal/domain"
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
@@ -26,7 +25,7 @@ func parsePattern(text string) (pattern, error) {
 	if err != nil || o.HasPort() || o.IsIP() {
 		return pattern{}, fmt.Errorf("%q: after *. stands a domain, without a port", text)
 	}
-	if suffix, _ := publicsuffix.PublicSuffix(o.Host()); suffix == o.Host() {
+	if domain.IsPublicSuffix(o) {
 		return pattern{}, fmt.Errorf("%q: %s is a public suffix, under which anyone can have a site", text, o.Host())
 	}
 	return pattern{suffix: "." + o.Host()}, nil

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/net/publicsuffix"
+	"github.com/cpx-bridge/cpx-bridge/internal/domain"
 )
 
 // Longest texts in a dialog, in characters. A text fills at most twice as many
@@ -86,13 +86,13 @@ func shorten(text string, limit int) string {
 
 // safeOrigin shortens an origin only before the registrable domain, by which a person
 // knows a site. An origin is ASCII; anything else becomes U+FFFD.
-func safeOrigin(origin string) string {
+func safeOrigin(text string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, origin)
+	}, text)
 	if short := shorten(clean, maxOrigin); short == clean {
 		return clean
 	}
@@ -100,7 +100,7 @@ func safeOrigin(origin string) string {
 	if err != nil {
 		return shorten(clean, maxOrigin)
 	}
-	host, domain := u.Hostname(), domainOf(clean)
+	host, domain := bracketed(u.Hostname()), domainOf(clean)
 	if domain == "" || len(escape(domain)) > 2*maxOrigin {
 		return shorten(clean, maxOrigin)
 	}
@@ -119,17 +119,22 @@ func safeOrigin(origin string) string {
 	return shorten(clean, maxOrigin)
 }
 
-// domainOf is the registrable domain of an origin, "" where it has none.
-func domainOf(origin string) string {
-	u, err := url.Parse(origin)
+// domainOf is the registrable domain of an origin as it stands in the text, "" where
+// the text is no origin.
+func domainOf(text string) string {
+	u, err := url.Parse(text)
 	if err != nil || !isASCII(u.Hostname()) {
 		return ""
 	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname())
-	if err != nil {
-		return ""
+	return bracketed(domain.OfHost(u.Hostname()))
+}
+
+// bracketed puts an IPv6 address back into the brackets that url.URL.Hostname took off.
+func bracketed(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
 	}
-	return domain
+	return host
 }
 
 func isASCII(text string) bool {

@@ -39,6 +39,7 @@ func TestSafeOrigin(t *testing.T) {
 		"other letters":  {"https://pоrtail.example.fr", "�"},
 		"letters, long":  {"https://" + long + "é.pоrtail.fr", "�"},
 		"no origin":      {strings.Repeat("a", 3000), "…"},
+		"long address":   {"https://[2001:db8:1111:2222:3333:4444:5555:6666]:65535", "//[2001:db8:1111:2222:3333:4444:5555:6666]:65535"},
 		"wrong escape":   {"https://" + long + "%zz.fr", ".fr"},
 		"another's name": {"https://portail.example.fr@" + long + "attaque.fr", "attaque.fr"},
 	} {
@@ -66,13 +67,15 @@ func TestDomain(t *testing.T) {
 		"https://portail.example.fr@attaque.fr":                   "attaque.fr",
 		"https://" + strings.Repeat("fr.", 200) + "attaque.co.uk": "attaque.co.uk",
 		"https://xn--prtail-rwa.fr":                               "xn--prtail-rwa.fr",
-		"http://localhost:8000":                                   "",
-		"https://asso.fr":                                         "",
+		"http://localhost:8000":                                   "localhost",
+		"https://asso.fr":                                         "asso.fr",
+		"https://192.0.2.7:8443":                                  "192.0.2.7",
+		"https://[2001:db8::1]":                                   "[2001:db8::1]",
 		"https://é.fr":                                            "",
 		"rubbish %zz":                                             "",
 	} {
 		r := questionsIn("fr").about(Caller{Origin: origin})
-		if r.Domain != want || !strings.HasSuffix(strings.TrimRight(r.Origin, ":0123456789"), want) {
+		if r.Domain != want || !strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(r.Origin, ":8443"), ":8000"), want) {
 			t.Errorf("%q: %q in %q", origin, r.Domain, r.Origin)
 		}
 	}
