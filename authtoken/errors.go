@@ -23,12 +23,16 @@ const (
 	ReasonExpired               Reason = "expired"
 	ReasonNotYetValid           Reason = "not_yet_valid"
 	ReasonUntrustedCA           Reason = "untrusted_ca"
-	ReasonTestCardRefused       Reason = "test_card_refused"
-	ReasonRevoked               Reason = "revoked"
-	ReasonRevocationUnknown     Reason = "revocation_unknown"
-	ReasonAlgorithmRefused      Reason = "algorithm_refused"
-	ReasonWeakKey               Reason = "weak_key"
-	ReasonBadSignature          Reason = "bad_signature"
+	// ReasonIssuerNotAllowed is a chain up to a trusted root in which an issuer goes
+	// beyond its own certificate: extended key usage, policies, names, path length;
+	// or whose key is weak.
+	ReasonIssuerNotAllowed  Reason = "issuer_not_allowed"
+	ReasonTestCardRefused   Reason = "test_card_refused"
+	ReasonRevoked           Reason = "revoked"
+	ReasonRevocationUnknown Reason = "revocation_unknown"
+	ReasonAlgorithmRefused  Reason = "algorithm_refused"
+	ReasonWeakKey           Reason = "weak_key"
+	ReasonBadSignature      Reason = "bad_signature"
 )
 
 // Error is a refusal. Its text is for logs: it holds no secret, but may repeat

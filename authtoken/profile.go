@@ -35,6 +35,9 @@ type TrustGroup struct {
 	RequiredPolicies []string
 	// RefusedPolicies are dotted OIDs, of which a certificate must carry none.
 	RefusedPolicies []string
+	// StrictPolicies refuses issuers that state no policy. One that states some must,
+	// in any case, name one of RequiredPolicies or anyPolicy.
+	StrictPolicies bool
 	// RequireEKU refuses a certificate without extended key usage. One that has
 	// it must allow client authentication in any case.
 	RequireEKU bool
@@ -77,6 +80,12 @@ func newGroup(g TrustGroup) (*group, error) {
 	}
 	if ready.refused, err = parseOIDs(g.RefusedPolicies); err != nil {
 		return nil, fmt.Errorf("trust group %q: %w", g.Name, err)
+	}
+	switch {
+	case slices.ContainsFunc(ready.required, anyPolicy.Equal):
+		return nil, fmt.Errorf("trust group %q: anyPolicy as a required policy says nothing of a certificate", g.Name)
+	case g.StrictPolicies && len(ready.required) == 0:
+		return nil, fmt.Errorf("trust group %q: strict policies without a required policy", g.Name)
 	}
 	return ready, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 	"github.com/cpx-bridge/cpx-bridge/internal/lenientcert"
-	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
 )
 
 // Config is what a Verifier needs.
@@ -204,27 +203,6 @@ func (v *Verifier) trust(cert *x509.Certificate, at time.Time) (*group, []*x509.
 		}
 	}
 	return nil, nil, refusal
-}
-
-// chain verifies the certificate up to a root of the group.
-func (v *Verifier) chain(g *group, cert *x509.Certificate, at time.Time) ([]*x509.Certificate, *Error) {
-	chains, err := cert.Verify(x509.VerifyOptions{
-		Roots: g.roots, Intermediates: g.intermediates, CurrentTime: at,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // checked by checkUsage and conditions
-	})
-	if err != nil {
-		return nil, refuse(ReasonUntrustedCA, "trust group %q: %w", g.Name, err)
-	}
-	if g.Test {
-		if !v.allowTest {
-			return nil, refuse(ReasonTestCardRefused, "trust group %q is one of test cards", g.Name)
-		}
-		return chains[0], nil
-	}
-	if slices.ContainsFunc(chains, testpki.ChainSays) {
-		return nil, refuse(ReasonTestCardRefused, "a name in the chain says TEST, and trust group %q is not one of test cards", g.Name)
-	}
-	return chains[0], nil
 }
 
 func (v *Verifier) checkRevoked(ctx context.Context, chain []*x509.Certificate, at time.Time) error {

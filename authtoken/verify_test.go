@@ -194,13 +194,17 @@ func TestNewVerifierRefuses(t *testing.T) {
 			real.Test = false
 			c.Profile.TrustGroups = append(c.Profile.TrustGroups, real)
 		},
-		"no group":          func(c *Config) { c.Profile.TrustGroups = nil },
-		"group unnamed":     func(c *Config) { c.Profile.TrustGroups[0].Name = "" },
-		"no root":           func(c *Config) { c.Profile.TrustGroups[0].Roots = nil },
-		"nil root":          func(c *Config) { c.Profile.TrustGroups[0].Roots = []*x509.Certificate{nil} },
-		"weak minimum":      func(c *Config) { c.Profile.TrustGroups[0].MinRSABits = 1024 },
-		"bad policy":        func(c *Config) { c.Profile.TrustGroups[0].RefusedPolicies = []string{"x"} },
-		"bad required":      func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{""} },
+		"no group":        func(c *Config) { c.Profile.TrustGroups = nil },
+		"group unnamed":   func(c *Config) { c.Profile.TrustGroups[0].Name = "" },
+		"no root":         func(c *Config) { c.Profile.TrustGroups[0].Roots = nil },
+		"nil root":        func(c *Config) { c.Profile.TrustGroups[0].Roots = []*x509.Certificate{nil} },
+		"weak minimum":    func(c *Config) { c.Profile.TrustGroups[0].MinRSABits = 1024 },
+		"bad policy":      func(c *Config) { c.Profile.TrustGroups[0].RefusedPolicies = []string{"x"} },
+		"bad required":    func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{""} },
+		"any as required": func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{anyPolicyOID} },
+		"strict, none required": func(c *Config) {
+			c.Profile.TrustGroups[0].RequiredPolicies, c.Profile.TrustGroups[0].StrictPolicies = nil, true
+		},
 		"unknown algorithm": func(c *Config) { c.Profile.Algorithms = []string{"HS256"} },
 		"no origin":         func(c *Config) { c.Origin = "" },
 		"plain http":        func(c *Config) { c.Origin = "http://localhost:8080" },

@@ -65,6 +65,7 @@ type TrustGroup struct {
 	Intermediates    []string `toml:"intermediates"`
 	RequiredPolicies []string `toml:"required_policies"`
 	RefusedPolicies  []string `toml:"refused_policies"`
+	StrictPolicies   bool     `toml:"strict_policies"`
 	RequireEKU       bool     `toml:"require_eku"`
 	MinRSABits       int      `toml:"min_rsa_bits"`
 }
@@ -205,7 +206,7 @@ func (s *Settings) profile() (authtoken.Profile, error) {
 		}
 		p.TrustGroups = append(p.TrustGroups, authtoken.TrustGroup{
 			Name: g.Name, Test: g.Test, Roots: roots, Intermediates: intermediates,
-			RequiredPolicies: g.RequiredPolicies, RefusedPolicies: g.RefusedPolicies, RequireEKU: g.RequireEKU, MinRSABits: g.MinRSABits,
+			RequiredPolicies: g.RequiredPolicies, RefusedPolicies: g.RefusedPolicies, StrictPolicies: g.StrictPolicies, RequireEKU: g.RequireEKU, MinRSABits: g.MinRSABits,
 		})
 	}
 	return p, nil

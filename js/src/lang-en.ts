@@ -80,6 +80,7 @@ export const texts: Language["texts"] = {
   "login_refused.unreachable": ["The portal could not be reached.", "Check your network connection, then try again."],
   "login_refused.unexpected_answer": ["The portal did not answer as expected.", "Reload the page, then try again. " + support],
   "login_refused.untrusted_ca": ["The portal does not accept cards of this issuer.", "Check that you are using the right card, then tell the portal’s support."],
+  "login_refused.issuer_not_allowed": ["By its issuer’s certificates, this card is not for logging in at this portal.", "Check that you are using the right card, then tell the portal’s support."],
   "login_refused.expired": ["Your card has expired.", "Use your new card. If you have not received it, contact the body that issues it."],
   "login_refused.not_yet_valid": ["Your card is not valid yet.", "Use your previous card, or come back once this one is valid."],
   "login_refused.test_card_refused": ["This is a test card.", "The portal accepts real cards only: use your own."],

@@ -80,6 +80,7 @@ export const texts: Language["texts"] = {
   "login_refused.unreachable": ["Le portail n’a pas pu être joint.", "Vérifiez votre connexion au réseau, puis recommencez."],
   "login_refused.unexpected_answer": ["Le portail n’a pas répondu comme prévu.", "Rechargez la page, puis recommencez. " + support],
   "login_refused.untrusted_ca": ["Le portail n’accepte pas les cartes de cet émetteur.", "Vérifiez que vous utilisez la bonne carte, puis prévenez le support du portail."],
+  "login_refused.issuer_not_allowed": ["D’après les certificats de son émetteur, cette carte ne sert pas à s’identifier sur ce portail.", "Vérifiez que vous utilisez la bonne carte, puis prévenez le support du portail."],
   "login_refused.expired": ["Votre carte a expiré.", "Utilisez votre nouvelle carte. Si vous ne l’avez pas reçue, contactez l’organisme qui la délivre."],
   "login_refused.not_yet_valid": ["Votre carte n’est pas encore valable.", "Utilisez votre carte précédente, ou recommencez à partir de sa date de validité."],
   "login_refused.test_card_refused": ["Ceci est une carte de test.", "Le portail n’accepte que les cartes réelles : utilisez la vôtre."],
