@@ -142,6 +142,9 @@ func (f *file) checkLimit(key string, value *string) error {
 
 var levels = map[string]bool{"debug": true, "info": true, "warn": true, "error": true}
 
+// defaultPorts is how many ports a range has where no count is written.
+const defaultPorts = 10
+
 func (f *file) checkPorts(table string, first, count *int) error {
 	if first != nil && (*first < 1024 || *first > 65535) {
 		return f.err(table+".first", fmt.Sprintf("%d: a port from 1024 to 65535", *first))
@@ -149,8 +152,15 @@ func (f *file) checkPorts(table string, first, count *int) error {
 	if count != nil && (*count < 1 || *count > 100) {
 		return f.err(table+".count", fmt.Sprintf("%d: from 1 to 100", *count))
 	}
-	if first != nil && count != nil && *first+*count-1 > 65535 {
-		return f.err(table+".count", "the range ends past port 65535")
+	if first == nil {
+		return nil // the default's range ends below with any count
+	}
+	key, n := table+".first", defaultPorts
+	if count != nil {
+		key, n = table+".count", *count
+	}
+	if *first+n-1 > 65535 {
+		return f.err(key, "the range ends past port 65535")
 	}
 	return nil
 }

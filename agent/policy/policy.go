@@ -128,7 +128,7 @@ func readChecked(path string) (*file, error) {
 
 func defaults() *Effective {
 	e := &Effective{Settings: Settings{
-		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: 10}, WSS: WSS{First: 27820, Count: 10}, Log: Log{Level: "info"}, Notifications: true,
+		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: defaultPorts}, WSS: WSS{First: 27820, Count: defaultPorts}, Log: Log{Level: "info"}, Notifications: true,
 		Limits: Limits{PINPad: 150 * time.Second, Card: 30 * time.Second, Other: 10 * time.Second},
 	}, Sources: map[string]string{}}
 	for _, key := range keys {

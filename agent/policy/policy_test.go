@@ -166,6 +166,9 @@ func TestMalformed(t *testing.T) {
 		"wildcard with port":     {"", "[origins]\nblock = [\"https://*.a.fr:8443\"]\n", 2, "origins.block"},
 		"plain http":             {"", "[origins]\nallow = [\"http://a.fr\"]\n", 2, "origins.allow"},
 		"port":                   {"", "[ports]\nfirst = 80\n", 2, "ports.first"},
+		"past the last port":     {"", "[ports]\nfirst = 65530\n", 2, "ports.first"},
+		"past it, by the count":  {"", "[wss]\nfirst = 65530\ncount = 7\n", 3, "wss.count"},
+		"another letter case":    {"", "lang = \"fr\"\nLog = {level = \"info\"}\n", 2, "Log"},
 		"count":                  {"", "[ports]\ncount = 101\n", 2, "ports.count"},
 		"level":                  {"", "[log]\nlevel = \"loud\"\n", 2, "log.level"},
 		"limit too short":        {"", "[limits]\nother = \"10ms\"\n", 2, "limits.other"},
@@ -242,6 +245,17 @@ func TestDescribe(t *testing.T) {
 		}
 		if !strings.HasSuffix(s.From, want) {
 			t.Errorf("%s comes from %s", s.Key, s.From)
+		}
+	}
+}
+
+// TestFixedHoweverWritten: what a machine's policy sets in braces or with a dotted key is
+// set as in a table of its own, and no person's settings change it.
+func TestFixedHoweverWritten(t *testing.T) {
+	for _, machine := range []string{"[log]\nlevel = \"warn\"\n", "log = {level = \"warn\"}\n", "log.level = \"warn\"\n", "\"log\".'level' = \"warn\"\n"} {
+		e := mustLoad(t, machine, "[log]\nlevel = \"debug\"\n")
+		if !e.Fixed("log.level") || e.Log.Level != "warn" || len(e.Warnings) != 1 || e.Warnings[0].Line != 2 {
+			t.Errorf("%q: %s, %+v", machine, e.Log.Level, e.Warnings)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fuzzing"
 )
 
 func TestMatch(t *testing.T) {
@@ -102,14 +104,33 @@ func TestDateIsLocal(t *testing.T) {
 	}
 }
 
+// FuzzAccept: whatever a page, a header or a desktop names, the answer is a language
+// that has texts or none, one that the header refuses is not it, and great length costs
+// nothing.
 func FuzzAccept(f *testing.F) {
 	for _, seed := range []string{"fr", "en-GB,en;q=0.9,fr;q=0.8", "*;q=0", "und-419,sgn-fr,i-default", "fr--,;q=,\x00", "fr_FR.UTF-8@euro"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, got := range []string{Accept(text), Match(text)} {
+		var accepted, matched string
+		if spent := fuzzing.Spent(func() { accepted, matched = Accept(text), Match(text) }); spent > fuzzing.Air+100*uint64(len(text)) {
+			t.Errorf("%d bytes for a text of %d", spent, len(text))
+		}
+		for _, got := range []string{accepted, matched} {
 			if got != "" && !Known(got) {
 				t.Errorf("%q gives %q", text, got)
+			}
+		}
+		if !Known(Or(text)) {
+			t.Errorf("a setting of %q gives %q", text, Or(text))
+		}
+		// What a person refuses is not what they get, and what they ask for first is.
+		for _, lang := range []string{French, English} {
+			if got := Accept(lang + ";q=0"); got != "" {
+				t.Errorf("%s is refused, and %q comes", lang, got)
+			}
+			if got := Accept(lang + "," + text); got != lang && !strings.Contains(text, ",") {
+				t.Errorf("%s comes first before %q, and %q is answered", lang, text, got)
 			}
 		}
 	})

@@ -1,8 +1,10 @@
 package origin
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -122,8 +124,8 @@ func TestErrorIsShort(t *testing.T) {
 	}
 }
 
-// FuzzParse: another parser of URLs reads an accepted origin in the same way, and
-// its parts make up the whole.
+// FuzzParse: another parser of URLs reads an accepted origin in the same way, its parts
+// make up the whole, and an implementation of the URL standard writes it just so.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"https://portail.example.fr:8443", "https://portail.4hopital", "https://192.0.2.7", "https://1.2.0x3", "https://[2001:db8::1]:444", "https://[::ffff:127.0.0.1]",
@@ -131,9 +133,13 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	browser := urlStandard(f)
 	f.Fuzz(func(t *testing.T, text string) {
 		o, err := Parse(text)
 		if err != nil {
+			if o != (Origin{}) || !errors.Is(err, ErrMalformed) && !errors.Is(err, ErrPlainHTTP) || len(err.Error()) > 8*MaxLength {
+				t.Errorf("%q is refused with %+v, %v", text, o, err)
+			}
 			return
 		}
 		u, err := url.Parse(text)
@@ -143,7 +149,46 @@ func FuzzParse(f *testing.F) {
 		if got := joined(o); got != text || len(text) > MaxLength || text != strings.ToLower(text) || strings.HasSuffix(text, ".") {
 			t.Errorf("%q was accepted; its parts make %q", text, got)
 		}
+		if got := browser(text); got != text && !strings.Contains(text, "xn--") {
+			t.Errorf("%q was accepted, and a browser writes %q", text, got)
+		}
 	})
+}
+
+// urlStandard returns what a browser would send as the origin of a page at a URL, by
+// the URL standard as Node.js has it; where there is no Node.js, the text itself.
+func urlStandard(f *testing.F) func(string) string {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		return func(text string) string { return text }
+	}
+	cmd := exec.Command(program, "-e", `require("readline").createInterface({input: process.stdin}).on("line", line => {
+		let origin = "";
+		try { origin = new URL(JSON.parse(line)).origin } catch {}
+		process.stdout.write(JSON.stringify(origin) + "\n");
+	})`)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		f.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		_ = in.Close() // at which it ends
+		_ = cmd.Wait()
+	})
+	questions, answers := json.NewEncoder(in), json.NewDecoder(out)
+	return func(text string) (origin string) {
+		if err := errors.Join(questions.Encode(text), answers.Decode(&origin)); err != nil {
+			f.Fatal(err)
+		}
+		return origin
+	}
 }
 
 // joined puts an origin together from its parts.

@@ -1,10 +1,16 @@
 package strictjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/tailscale/hujson"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fuzzing"
 )
 
 func TestCheck(t *testing.T) {
@@ -73,18 +79,27 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// FuzzCheck: what is accepted is JSON, and means the same to an independent
-// reader.
+// FuzzCheck: what is accepted is exactly what another parser reads, whose tree has no
+// name twice in one object and is no deeper.
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{`{"jsonrpc":"2.0","id":1,"method":"status"}`, `[]`, `{"id":"a","id":"b"}`, "[[[[", "\uFEFF{}", "{\"\xff\":1}", `{"a":1}{"a":2}`, `{"\u0061":1e400}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if err := Check(text); err != nil {
-			return
+		var err error
+		if spent := fuzzing.Spent(func() { err = Check(text) }); spent > fuzzing.Air+400*uint64(len(text)) {
+			t.Errorf("%d bytes for a text of %d", spent, len(text))
 		}
-		if !json.Valid(text) {
-			t.Fatalf("%q is not JSON", text)
+		tree, otherErr := hujson.Parse(bytes.Clone(text))
+		sound := otherErr == nil && tree.IsStandard() && utf8.Valid(text) && !bytes.HasPrefix(text, []byte("\uFEFF"))
+		if want := sound && unambiguous(tree, 0); (err == nil) != want {
+			t.Fatalf("%q: %v, and another parser: %v, %v", text, err, want, otherErr)
+		}
+		if err != nil {
+			if len(err.Error()) > 400 {
+				t.Errorf("an error of %d bytes: %.100s", len(err.Error()), err)
+			}
+			return
 		}
 		members, err := Object(text)
 		if err != nil {
@@ -98,4 +113,29 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("%q, written again as %q: %v", text, rewritten, err)
 		}
 	})
+}
+
+// unambiguous reports whether no object in v has a name twice and nothing is too deep.
+func unambiguous(v hujson.Value, depth int) bool {
+	if depth > MaxDepth {
+		return false
+	}
+	switch x := v.Value.(type) {
+	case *hujson.Object:
+		names := map[string]bool{}
+		for _, m := range x.Members {
+			name := m.Name.Value.(hujson.Literal).String()
+			if names[name] || !unambiguous(m.Value, depth+1) {
+				return false
+			}
+			names[name] = true
+		}
+	case *hujson.Array:
+		for _, e := range x.Elements {
+			if !unambiguous(e, depth+1) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -61,18 +60,18 @@ func Decode(path string, content []byte, v any) (Lines, error) {
 	var bad *toml.DecodeError
 	switch {
 	case err == nil:
-		return lines(text), nil
+		return exactLines(path, text, v)
 	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
 		row, _ := unknown.Errors[0].Position()
-		return nil, &Error{File: path, Line: row, Key: strings.Join(unknown.Errors[0].Key(), "."), Text: "unknown key"}
+		return nil, unknownKey(path, row, unknown.Errors[0].Key())
 	case errors.As(err, &bad):
 		row, _ := bad.Position()
 		if e := unseen(path, text, row, bad.Error()); e != nil && !mistyped.MatchString(strings.TrimPrefix(bad.Error(), "toml: ")) {
 			return nil, e
 		}
-		return nil, &Error{File: path, Line: row, Key: strings.Join(bad.Key(), "."), Text: plain(strings.TrimPrefix(bad.Error(), "toml: "))}
+		return nil, &Error{File: path, Line: row, Key: dotted(bad.Key()), Text: printable(plain(strings.TrimPrefix(bad.Error(), "toml: ")), mostText)}
 	}
-	return nil, &Error{File: path, Text: err.Error()}
+	return nil, &Error{File: path, Text: printable(err.Error(), mostText)}
 }
 
 // mistyped is the library's message for a value of the wrong type, which names
@@ -114,36 +113,4 @@ func wanted(kind string) string {
 		return "a table in [ ]"
 	}
 	return "another kind of value"
-}
-
-// lines finds the keys' lines, for messages about values that are well-formed TOML
-// and still wrong. Of an array of tables it finds the first table's keys.
-func lines(text []byte) Lines {
-	found := Lines{}
-	var p unstable.Parser
-	p.Reset(text)
-	table := ""
-	for p.NextExpression() {
-		e := p.Expression()
-		if e.Kind != unstable.Table && e.Kind != unstable.ArrayTable && e.Kind != unstable.KeyValue {
-			continue
-		}
-		var parts []string
-		line := 0
-		for it := e.Key(); it.Next(); {
-			node := it.Node()
-			parts = append(parts, string(node.Data))
-			line = 1 + bytes.Count(text[:node.Raw.Offset], []byte("\n"))
-		}
-		key := strings.Join(parts, ".")
-		if e.Kind != unstable.KeyValue {
-			table = key + "."
-		} else {
-			key = table + key
-		}
-		if _, seen := found[key]; !seen {
-			found[key] = line
-		}
-	}
-	return found
 }

@@ -2,6 +2,7 @@ package tomlfile
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -45,6 +46,59 @@ func TestMessages(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || inside.MatchString(err.Error()) {
 			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestExactKeys: a key in another letter case is another key, which nobody knows: taken
+// for ours, it would count for a setting and not for one that the file sets.
+func TestExactKeys(t *testing.T) {
+	for text, want := range map[string]string{
+		"Flag = true":                                      "f:1: Flag: unknown key",
+		"flag = true\n\nFLAG = false":                      "f:3: FLAG: unknown key",
+		"[Part]\nflag = true":                              "f:1: Part: unknown key",
+		"[part]\nFlag = true":                              "f:2: part.Flag: unknown key",
+		"part = {Flag = true}":                             "f:1: part.Flag: unknown key",
+		"[[group]]\nname = \"a\"\n[[group]]\nNAME = \"b\"": "f:4: group.NAME: unknown key",
+		"part.MAP = {}":                                    "f:1: part.MAP: unknown key",
+	} {
+		if _, err := Decode("f", []byte(text), &settings{}); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	if _, err := Decode("f", []byte("[part.map]\nA = \"x\"\na = \"y\""), &settings{}); err != nil {
+		t.Errorf("names of the person's own: %v", err)
+	}
+}
+
+// TestLines: each key that a file sets has its line, however it is written.
+func TestLines(t *testing.T) {
+	for text, want := range map[string]Lines{
+		"\npart = {flag = true, map = {a = \"b\"}}": {"part": 2, "part.flag": 2, "part.map": 2, "part.map.a": 2},
+		"text = \"a\"\npart.flag = true":            {"text": 1, "part": 2, "part.flag": 2},
+		"[part.map]\n\n\"a b\" = \"\"":              {"part": 1, "part.map": 1, "part.map.a b": 3},
+		"group = [\n{},\n{name = \"a\"}]":           {"group": 1, "group.name": 3},
+		"[[group]]\n[[group]]\nname = \"a\"":        {"group": 1, "group.name": 3},
+	} {
+		if got, err := Decode("f", []byte(text), &settings{}); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		}
+	}
+}
+
+// TestMessagesAreInert: what a message quotes of a file acts on no terminal, makes no
+// line of its own and is short.
+func TestMessagesAreInert(t *testing.T) {
+	for text, want := range map[string]string{
+		`"\u001b[31mred\u0007" = 1`:        `f:1: "\x1b[31mred\a": unknown key`,
+		`"a\nERROR all is well" = 1`:       `f:1: "a\nERROR all is well": unknown key`,
+		"[part]\n\"\\u202eabc\" = 1":       `f:2: part."\u202eabc": unknown key`,
+		strings.Repeat("a", 1000) + " = 1": "f:1: " + strings.Repeat("a", 100) + "…: unknown key",
+		"text = \"a\" \x1b[31m":            "",
+	} {
+		_, err := Decode("f", []byte(text), &settings{})
+		if err == nil || want != "" && err.Error() != want || strings.ContainsAny(err.Error(), "\x1b\a\n\u202e") {
+			t.Errorf("%q: %q, want %q", text, err, want)
 		}
 	}
 }

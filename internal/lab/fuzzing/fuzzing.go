@@ -7,7 +7,7 @@
 // Retain, in bounded number, where they reach code that no seed reaches. What else
 // fuzzing found stays in Go's cache, where the next run on the same machine goes on.
 //
-// Spent is for the targets themselves. Targets and Run may be called concurrently;
+// Spent and Folder are for the targets themselves. Targets and Run may be called concurrently;
 // Retain writes into the module's folders and may not.
 package fuzzing
 
@@ -20,9 +20,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // Target is one fuzz target.
@@ -116,12 +117,41 @@ func seedFiles(folder string) (names []string, size int64, err error) {
 }
 
 // Spent is how many bytes do allocates, whether they are released again or not: a
-// parser must not spend more on a message than in proportion to its length. What runs
-// beside it counts too, so that a bound needs some air.
+// parser must not spend more on a message than in proportion to its length. It is exact
+// to some hundred kilobytes, and what runs beside it counts too: a bound needs air.
 func Spent(do func()) uint64 {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
+	before := allocated()
 	do()
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+	return allocated() - before
+}
+
+// allocated reads a counter: runtime.ReadMemStats would stop the world at each input,
+// and make a target twenty times slower.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// Air is what a bound of Spent has beside the proportion.
+const Air = 512 << 10
+
+// Folder is a folder for the files of one target, in memory where the system has such
+// a place: a disk would take most of the target's time. It goes with the target.
+func Folder(f *testing.F) string {
+	f.Helper()
+	const memory = "/dev/shm"
+	if info, err := os.Stat(memory); err != nil || !info.IsDir() {
+		return f.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "cpx-fuzz")
+	if err != nil {
+		return f.TempDir()
+	}
+	f.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			f.Error(err)
+		}
+	})
+	return dir
 }

@@ -1,0 +1,161 @@
+package tomlfile
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// keyAt is a key where it stands, with those of the tables around it.
+type keyAt struct {
+	path []string
+	line int
+}
+
+// exactLines are the lines of the keys of a text that was decoded into v. TOML's keys
+// have a letter case, which the library ignores: a key that it would take for another
+// is an unknown one.
+func exactLines(path string, text []byte, v any) (Lines, error) {
+	found := Lines{}
+	for _, k := range keys(text) {
+		if !isKey(reflect.TypeOf(v), k.path) {
+			return nil, unknownKey(path, k.line, k.path)
+		}
+		for i := range k.path { // a table is set where a key in it is
+			key := strings.Join(k.path[:i+1], ".")
+			if _, seen := found[key]; !seen {
+				found[key] = k.line
+			}
+		}
+	}
+	return found, nil
+}
+
+func unknownKey(path string, line int, key []string) *Error {
+	return &Error{File: path, Line: line, Key: dotted(key), Text: "unknown key"}
+}
+
+// isKey reports whether a value of the type has the key, letter by letter.
+func isKey(kind reflect.Type, path []string) bool {
+	for _, name := range path {
+		for kind.Kind() == reflect.Pointer || kind.Kind() == reflect.Slice {
+			kind = kind.Elem()
+		}
+		switch kind.Kind() {
+		case reflect.Map:
+			kind = kind.Elem()
+		case reflect.Struct:
+			field := slices.IndexFunc(reflect.VisibleFields(kind), func(f reflect.StructField) bool { return f.Tag.Get("toml") == name })
+			if field < 0 {
+				return false
+			}
+			kind = reflect.VisibleFields(kind)[field].Type
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// keys are the keys of a text in their order, those of inline tables too.
+func keys(text []byte) []keyAt {
+	r := reader{}
+	for i, b := range text {
+		if b == '\n' {
+			r.ends = append(r.ends, i)
+		}
+	}
+	var p unstable.Parser
+	p.Reset(text)
+	var table []string
+	for p.NextExpression() {
+		e := p.Expression()
+		switch e.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			table = r.key(nil, e)
+		case unstable.KeyValue:
+			r.pair(table, e)
+		}
+	}
+	return r.found
+}
+
+// reader collects keys.
+type reader struct {
+	ends  []int // of the lines
+	found []keyAt
+}
+
+// key adds the key of an expression within a table, and returns it.
+func (r *reader) key(table []string, e *unstable.Node) []string {
+	k := keyAt{path: append([]string(nil), table...)}
+	for it := e.Key(); it.Next(); {
+		n := it.Node()
+		before, _ := slices.BinarySearch(r.ends, int(n.Raw.Offset))
+		k.path, k.line = append(k.path, string(n.Data)), 1+before
+	}
+	r.found = append(r.found, k)
+	return k.path
+}
+
+// pair adds the key of a pair and those of the tables in its value.
+func (r *reader) pair(table []string, e *unstable.Node) {
+	r.value(r.key(table, e), e.Value())
+}
+
+func (r *reader) value(path []string, v *unstable.Node) {
+	if v.Kind != unstable.InlineTable && v.Kind != unstable.Array {
+		return
+	}
+	for it := v.Children(); it.Next(); {
+		if n := it.Node(); n.Kind == unstable.KeyValue {
+			r.pair(path, n)
+		} else {
+			r.value(path, n)
+		}
+	}
+}
+
+// What a message quotes of a file is shortened, in characters.
+const (
+	mostKey  = 100
+	mostText = 300
+)
+
+// dotted is a key as a message quotes it: what is not a bare key of TOML's stands in
+// quotes, so that nothing in it acts on a terminal or passes for the message's own.
+func dotted(path []string) string {
+	parts := make([]string, len(path))
+	for i, part := range path {
+		parts[i] = part
+		if part == "" || strings.Trim(part, plainKey) != "" {
+			parts[i] = strconv.Quote(part)
+		}
+	}
+	return printable(strings.Join(parts, "."), mostKey)
+}
+
+const plainKey = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+// printable is a text of at most that many characters, with what is not printable
+// written as Go writes it.
+func printable(text string, most int) string {
+	var b strings.Builder
+	n := 0
+	for _, r := range text {
+		if n++; n > most {
+			b.WriteString("…")
+			break
+		}
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
