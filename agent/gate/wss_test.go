@@ -235,15 +235,12 @@ func TestWSSLater(t *testing.T) {
 	if w := g.WSS(); !slices.Contains(w.Addresses, fmt.Sprintf("127.0.0.1:%d", port)) || w.Err != nil {
 		t.Errorf("%+v", w)
 	}
-	await := func(what string, roots *x509.CertPool, want bool) {
+	await := func(what string, so func() error) {
 		t.Helper()
 		woken := changes(t, g)
 		for {
-			socket, _, err := dialWSS(roots, "localhost", port, http.Header{"Origin": {listedOrigin}})
+			err := so()
 			if err == nil {
-				socket.Close()
-			}
-			if (err == nil) == want {
 				return
 			}
 			select {
@@ -253,13 +250,26 @@ func TestWSSLater(t *testing.T) {
 			}
 		}
 	}
-	await("renewed", install(t, store), true)
+	dial := func(roots *x509.CertPool) error {
+		socket, _, err := dialWSS(roots, "localhost", port, http.Header{"Origin": {listedOrigin}})
+		if err == nil {
+			socket.Close()
+		}
+		return err
+	}
+	renewed := install(t, store)
+	await("renewed", func() error { return dial(renewed) })
 	if _, err := store.Remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	await("taken back", roots, false)
-	if w := g.WSS(); len(w.Addresses) != 0 || !errors.Is(w.Err, localcert.ErrNotInstalled) {
-		t.Errorf("taken back: %+v", w)
+	await("taken back", func() error {
+		if w := g.WSS(); len(w.Addresses) != 0 || !errors.Is(w.Err, localcert.ErrNotInstalled) {
+			return fmt.Errorf("%+v", w)
+		}
+		return nil
+	})
+	if err := dial(renewed); err == nil {
+		t.Error("a certificate that was taken back is shown")
 	}
 	open(t, g, listedOrigin)
 	if !strings.Contains(log.String(), "no certificate is installed") {
