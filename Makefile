@@ -7,6 +7,7 @@
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make attack  attacks agent and portal from outside, a line for each attack
+#   make supply  what a release is made of: sums, vulnerabilities, the same bytes twice
 #   make situations   what each person reads in each situation, for a reader
 #   make fuzz    the fuzz targets, FUZZTIME each (60s)
 #   make screens pictures of icon, menu and dialogs on a real panel
@@ -20,7 +21,7 @@ ROUNDS ?= 20
 FUZZTIME ?= 60s
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack fuzz fuzz-retain
+.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain
 
 build:
 	@mkdir -p $(BIN)
@@ -71,6 +72,10 @@ attack:
 	@$(MAKE) -s build
 	@go build -o $(BIN)/attack ./internal/lab/attack/run
 	@$(BIN)/attack -bin $(BIN) $(LINES)
+
+supply:
+	@scripts/setup run
+	@scripts/supply
 
 situations:
 	@scripts/setup test

@@ -3,6 +3,7 @@ package attack
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,6 +73,24 @@ func TestResults(t *testing.T) {
 			}
 		} else if c.want != "" {
 			t.Errorf("%s: no error, want %q", name, c.want)
+		}
+	}
+}
+
+// TestLines: each line has an attack, each attack a line, and the document the same list.
+func TestLines(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "attack-surface.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range Lines {
+		if row := fmt.Sprintf("| %d | %s | %s |", i+1, l.Title, l.Outcome); !strings.Contains(string(document), row+"\n") {
+			t.Errorf("docs/attack-surface.md lacks %q", row)
+		}
+	}
+	for _, a := range All() {
+		if a.Line < 1 || a.Line > len(Lines) || a.Title == "" || a.Play == nil {
+			t.Errorf("%+v", a)
 		}
 	}
 }
