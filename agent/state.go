@@ -16,7 +16,7 @@ import (
 func (s *Server) State() state.State {
 	o := s.options
 	x := state.State{
-		Version: o.Version, PID: os.Getpid(), Addresses: s.gate.Addresses(),
+		Version: o.Version, PID: os.Getpid(), Program: program(), Addresses: s.gate.Addresses(),
 		Lang: s.language.current(), LangFixed: s.language.fixed,
 		Configured: o.Policy.Modules, Listed: o.Policy.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
 	}
@@ -43,6 +43,15 @@ func (s *Server) State() state.State {
 	}
 	s.cards.Fill(&x)
 	return x
+}
+
+// program is the path of this program. Nobody else can look that up (internal/nodump).
+func program() string {
+	path, err := os.Readlink("/proc/self/exe") // which shows that the file was removed
+	if err != nil {
+		path, _ = os.Executable()
+	}
+	return path
 }
 
 // Report is State once it is fit to be reported: the first reading of the cards

@@ -9,6 +9,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -21,11 +22,11 @@ func RunChildRole() {
 	if !asked {
 		return
 	}
+	_ = nodump.Set() // the PIN passes through here
 	in, out, err := role.Ends()
 	if err != nil {
 		os.Exit(role.ExitMisused)
 	}
-	hardenChild()
 	c := &child{pipe: &pipe{r: in, w: out}, path: args[0], initString: strings.Join(args[1:], ""), slots: map[p11.SessionHandle]uint{}, loggedIn: map[p11.SessionHandle]bool{}}
 	c.serve()
 	os.Exit(role.ExitDone)

@@ -52,7 +52,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text)
 	}
 	if err := nodump.Set(); err != nil {
-		log.Warn("a core dump of this process may hold a PIN", "error", err)
+		log.Warn("a core dump of this process, or a debugger, may read a PIN", "error", err)
 	}
 	defer func() {
 		if err := held.Release(); err != nil {

@@ -80,9 +80,12 @@ type Options struct {
 	Answers   func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
 	Callers   func() error                                   // whether the system tells who connects
 	Sockets   func(ports []int) ([]Socket, error)
-	Dial      func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
-	Now       func() time.Time
-	Limit     time.Duration // of each check; 0: the defaults
+	// Closed is an agent of the person's whose sockets nobody else can look up, by its
+	// program's path and process; "" for none.
+	Closed func() (program string, pid int)
+	Dial   func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
+	Now    func() time.Time
+	Limit  time.Duration // of each check; 0: the defaults
 }
 
 const (
@@ -179,6 +182,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Sockets == nil {
 		o.Sockets = Sockets
+	}
+	if o.Closed == nil {
+		o.Closed = closed
 	}
 	if o.Dial == nil {
 		o.Dial = dial

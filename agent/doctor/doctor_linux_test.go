@@ -86,7 +86,8 @@ func healthy(t *testing.T) Options {
 		Sockets: func([]int) ([]Socket, error) {
 			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}}, nil
 		},
-		Dial: func(context.Context, string) error { return nil },
+		Closed: func() (string, int) { return "", 0 },
+		Dial:   func(context.Context, string) error { return nil },
 	}
 }
 
@@ -176,6 +177,15 @@ func TestFindings(t *testing.T) {
 	}
 	answers := func(r state.State, err error) func(*Options) {
 		return func(o *Options) { o.Answers = func(context.Context) (state.State, error) { return r, err } }
+	}
+	closed := func(r state.State, err error) func(*Options) { // an agent that others cannot look into
+		return func(o *Options) {
+			o.Sockets = func([]int) ([]Socket, error) { return []Socket{{Port: 27720, UID: os.Getuid()}}, nil }
+			if errors.Is(err, control.ErrNoAnswer) || errors.Is(err, control.ErrNoAgent) {
+				o.Closed = func() (string, int) { return "/usr/bin/cpx-agent", 7 }
+			}
+			answers(r, err)(o)
+		}
 	}
 	noSockets := func(r state.State, err error) func(*Options) {
 		return func(o *Options) {
@@ -289,6 +299,10 @@ func TestFindings(t *testing.T) {
 		{"agent_deaf", Problem, deaf(answers(atWSS, nil))}, {"agent_deaf", Problem, deaf(noSockets(atWSS, nil))},
 		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
 		{"agent_replaced", Notice, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
+		{"agent_runs", Good, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27720"}}, nil)},
+		{"agent_replaced", Notice, closed(state.State{Program: "/usr/bin/cpx-agent (deleted)", Addresses: []string{"[::1]:27720"}}, nil)},
+		{"port_taken_unknown", Unknown, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27721"}}, nil)},
+		{"agent_silent", Problem, closed(state.State{}, control.ErrNoAnswer)}, {"agent_not_asked", Unknown, closed(state.State{}, control.ErrNoAgent)},
 		{"agent_serves_wss", Good, withWSS(sockets(plain, wss))},
 		{"agent_serves_wss", Good, withWSS(func(o *Options) { sockets(plain, wss)(o); answers(atWSS, nil)(o) })},
 		{"agent_no_wss", Problem, withWSS(sockets(plain))},

@@ -43,6 +43,7 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 	if err != nil {
 		return append(d.withoutPorts(ctx), Finding{Code: "ports_unknown", Outcome: Unknown, Text: d.portsUnknown(err)})
 	}
+	d.nameClosed(sockets)
 	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
 	var report state.State
 	if running && d.Answers != nil {
@@ -81,6 +82,33 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")})
 	}
 	return found
+}
+
+// nameClosed completes the person's own sockets whose program cannot be seen: an agent
+// is closed to other programs of its person (internal/nodump), and has to say itself
+// which sockets are its own. Those of one that does not answer are told by its name.
+func (d *doctor) nameClosed(sockets []Socket) {
+	unseen := func(s Socket) bool { return s.UID == os.Getuid() && s.Program == "" }
+	if !slices.ContainsFunc(sockets, unseen) {
+		return
+	}
+	own := func(Socket) bool { return true }
+	r, err := d.running()
+	if err == nil {
+		own = func(s Socket) bool {
+			return slices.ContainsFunc(slices.Concat(r.Addresses, r.WSS), func(address string) bool {
+				_, port, err := net.SplitHostPort(address)
+				return err == nil && port == strconv.Itoa(s.Port)
+			})
+		}
+	} else {
+		r.Program, r.PID = d.Closed()
+	}
+	for i, s := range sockets {
+		if unseen(s) && own(s) {
+			sockets[i].Program, sockets[i].PID = r.Program, r.PID
+		}
+	}
 }
 
 // silent reports an agent that runs and does not answer with its state. Ending it is

@@ -109,3 +109,26 @@ func namePrograms(list []Socket, inodes map[string]int) {
 		}
 	}
 }
+
+// closed finds a running cpx-agent of this user, whose sockets cannot be looked up, by
+// its command line (proc(5)).
+func closed() (program string, pid int) {
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range processes {
+		status, err := os.ReadFile(filepath.Join(dir, "status"))
+		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", os.Getuid())) {
+			continue // another user's, or ended
+		}
+		if _, err := os.ReadDir(filepath.Join(dir, "fd")); err == nil {
+			continue // its sockets are known
+		}
+		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+		args := strings.Split(string(line), "\x00")
+		serves := len(args) < 2 || args[1] == "" || args[1][0] == '-' || args[1] == "run" // and is no other command, nor a role
+		if serves && ours(Socket{UID: os.Getuid(), Program: args[0]}) {
+			pid, _ := strconv.Atoi(filepath.Base(dir))
+			return args[0], pid
+		}
+	}
+	return "", 0
+}

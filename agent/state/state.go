@@ -23,6 +23,7 @@ var ErrLanguageFixed = errors.New("state: the machine's policy sets the language
 type State struct {
 	Version    string   `json:"version"`
 	PID        int      `json:"pid"`
+	Program    string   `json:"program,omitempty"` // its path; Linux says there, too, that the file was removed
 	Addresses  []string `json:"addresses"`
 	WSS        []string `json:"wss,omitempty"`        // the addresses of the encrypted socket
 	WSSFailure *Failure `json:"wssFailure,omitempty"` // why it is not served, though switched on: localcert.Reason

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/command"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
+	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -18,6 +19,9 @@ import (
 var version = "dev"
 
 func main() {
+	// Before anything is read, and in each role: a program that this one starts does not
+	// inherit it. What fails here is logged where an agent begins to serve.
+	_ = nodump.Set()
 	pkcs11.RunChildRole()
 	tray.RunChildRole()
 	window.RunChildRole()

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -38,6 +39,9 @@ func TestNothingToRead(t *testing.T) {
 	pid := windowProcess(s, s.Ready(dialogTitle))
 	for _, file := range []string{"cmdline", "environ"} {
 		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
+		if file == "environ" && os.Geteuid() != 0 && errors.Is(err, os.ErrPermission) {
+			continue // others cannot read it at all
+		}
 		if err != nil || len(text) == 0 {
 			t.Fatal(file, len(text), err)
 		}

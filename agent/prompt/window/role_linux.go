@@ -39,8 +39,8 @@ func RunChildRole() {
 	if _, asked := role.DialogWindow.Asked(0, 0); !asked {
 		return
 	}
+	_ = nodump.Set()       // nobody else is to read a holder's name here, nor a core dump to hold it
 	runtime.LockOSThread() // the toolkit is for one thread
-	_ = nodump.Set()       // no holder's name may be in a core dump
 	in := json.NewDecoder(os.Stdin)
 	var r dialog.Request
 	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 && !r.Passes {

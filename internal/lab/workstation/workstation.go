@@ -14,6 +14,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/denied"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
@@ -24,6 +25,7 @@ const asProgram = "CPX_TEST_AS_PROGRAM"
 // test program. main never returns.
 func Main(m *testing.M, main func()) {
 	denied.RunRole()
+	pry.RunRole()
 	pkcs11.RunChildRole()
 	if os.Getenv(asProgram) != "" {
 		main()

@@ -1,5 +1,0 @@
-//go:build unix && !linux
-
-package pkcs11
-
-func undumpable() {}

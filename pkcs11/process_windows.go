@@ -1,3 +1,0 @@
-package pkcs11
-
-func hardenChild() {}
