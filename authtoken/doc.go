@@ -13,7 +13,9 @@
 // reads whom it names.
 //
 // A nonce must be valid for one login only, in the session it was made for, and
-// for a few minutes. The site sees to that: the package stores no nonces.
+// for a few minutes. The site sees to that: this package stores no nonces. Package
+// challenge does it for a site, without a session and without storing anything for
+// visitors.
 //
 // An incomplete Config is refused: without a [Revocation] there is no Verifier,
 // and [RevocationOff] is accepted for test cards only.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,10 @@ type view struct {
 	Account *account
 	Status  int
 	Error   string // already in the page's language
+	Note    string // likewise, of a message that is no error
+	// Link is where a message leads, with its text; "": to the home page.
+	Link     string
+	LinkText texts.Key
 
 	Ports     [2]int
 	Install   string // where to get the agent, or ""
@@ -123,7 +128,7 @@ func (p *Portal) first(_ http.ResponseWriter, r *http.Request, s *session, v *vi
 		return p.expired(v)
 	}
 	v.Page, v.Card = "first", s.pending
-	known, err := p.store.cardByKey(r.Context(), *s.pending)
+	known, err := cardByKey(r.Context(), p.store.db, *s.pending)
 	if err != nil && !errors.Is(err, errNotFound) {
 		return v, err
 	}
@@ -142,12 +147,16 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 		return v, err
 	}
 	v.Form = form{Region: r.PostFormValue("region"), Service: r.PostFormValue("service"), Username: strings.TrimSpace(r.PostFormValue("username"))}
-	name, password, from := v.Form.Username, r.PostFormValue("password"), address(r)
+	name, password := v.Form.Username, r.PostFormValue("password")
 	if len(name) > 200 || name == "" || password == "" {
 		return refuse(v, http.StatusUnprocessableEntity, texts.In(v.Lang).Text("portal.error.missing"))
 	}
-	key := strings.ToLower(name)
-	if wait := p.throttle.begin(key, from); wait > 0 {
+	wait, err := p.throttle.begin(r.Context(), *s.pending)
+	if err != nil {
+		return v, err
+	}
+	if wait > 0 {
+		p.log.Warn("password refused", "reason", "card_slowed", "certificate", s.pending.Certificate, "wait", wait)
 		seconds := int(math.Ceil(wait.Seconds()))
 		w.Header().Set("Retry-After", fmt.Sprint(seconds))
 		return refuse(v, http.StatusTooManyRequests, texts.In(v.Lang).Plural("portal.error.throttled", seconds))
@@ -160,15 +169,23 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 	if unknown {
 		a.password = decoy
 	}
-	good, err := checkPassword(a.password, password)
+	good, err := p.hashing.check(r.Context(), a.password, password)
+	if errors.Is(err, errLineFull) {
+		p.log.Warn("password refused", "reason", "line_full")
+		w.Header().Set("Retry-After", fmt.Sprint(comeBack))
+		v, _ = refuse(v, http.StatusServiceUnavailable, texts.In(v.Lang).Plural("portal.error.line_full", comeBack))
+		return v, p.throttle.forget(r.Context(), *s.pending)
+	}
 	if err != nil {
 		return v, err
 	}
 	if !good || unknown || !v.Form.fits(a) {
-		p.log.Info("wrong user name or password")
+		p.log.Info("password refused", "reason", "wrong", "certificate", s.pending.Certificate)
 		return refuse(v, http.StatusForbidden, texts.In(v.Lang).Text("portal.error.credentials"))
 	}
-	p.throttle.succeeded(key, from)
+	if err := p.throttle.forget(r.Context(), *s.pending); err != nil {
+		return v, err
+	}
 	if err := p.setPendingAccount(r.Context(), s, a.ID); err != nil {
 		return v, err
 	}
@@ -197,23 +214,36 @@ func (p *Portal) confirmation(_ http.ResponseWriter, r *http.Request, s *session
 	return v, err
 }
 
-func (p *Portal) confirm(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
-	if s == nil || s.pending == nil || s.pendingAccount == 0 {
+// attach answers the confirmation. It attaches what the page showed: another tab may
+// have entered another account's password since.
+func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if s == nil || !s.confirmed && (s.pending == nil || s.pendingAccount == 0) {
 		return p.expired(v)
 	}
-	id, err := p.store.attach(r.Context(), s.pendingAccount, *s.pending, p.now())
-	if errors.Is(err, errAttachedElsewhere) {
+	if !s.confirmed && r.PostFormValue("account") != strconv.FormatInt(s.pendingAccount, 10) {
+		return redirect(w, r, pathFirst+"/confirmation")
+	}
+	next, err := s, errConfirmed
+	if !s.confirmed {
+		next, err = p.confirm(r.Context(), s)
+	}
+	switch {
+	case errors.Is(err, errConfirmed):
+		p.log.Info("confirmed already")
+		v.Page, v.Title, v.Note = "message", "portal.message.attached", texts.In(v.Lang).Text("portal.attached.already")
+		v.Link, v.LinkText = pathSpace, "portal.attached.open"
+		return v, nil
+	case errors.Is(err, errExpired):
+		return p.expired(v)
+	case errors.Is(err, errAttachedElsewhere):
 		v, err = p.confirmation(w, r, s, v)
 		v.Status, v.Elsewhere, v.Error = http.StatusConflict, true, texts.In(v.Lang).Text("portal.error.attached_elsewhere")
 		return v, err
-	}
-	if err != nil {
+	case err != nil:
 		return v, err
 	}
-	p.log.Info("card attached", "account", s.pendingAccount, "card", id)
-	if _, err := p.renew(w, r, s, session{Account: s.pendingAccount, Card: id}); err != nil {
-		return v, err
-	}
+	p.log.Info("card attached", "account", next.Account, "card", next.Card)
+	p.setSession(w, next)
 	return redirect(w, r, pathSpace)
 }
 
@@ -228,7 +258,7 @@ func (p *Portal) logout(w http.ResponseWriter, r *http.Request, s *session, v *v
 
 func (p *Portal) endSession(w http.ResponseWriter, r *http.Request, s *session, v *view, to string) (*view, error) {
 	if s != nil {
-		if err := p.drop(r.Context(), s); err != nil {
+		if err := drop(r.Context(), p.store.db, s); err != nil {
 			return v, err
 		}
 	}

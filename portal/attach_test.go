@@ -32,7 +32,7 @@ func TestAttachOnceThenOneClick(t *testing.T) {
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	b.loggedOut() // and neither does the password, before the person confirms
 	b.shows(b.get(pathFirst+"/confirmation"), http.StatusOK, holder.Identifier, "Dr TEST Testeur", testName, "SERVICE TEST")
-	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+	b.redirected(b.confirm(), pathSpace)
 	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur", holder.Identifier, holder.Surname, "CPS", holder.Profession, "utilisée maintenant")
 	b.redirected(b.get("/"), pathSpace)
 	b.redirected(b.post("/deconnexion"), pathLoggedOut)
@@ -115,7 +115,7 @@ func TestKindOfTheCard(t *testing.T) {
 			}
 			b.shows(b.get(pathFirst), http.StatusOK, "Le type de cette carte a changé")
 			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-			b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+			b.redirected(b.confirm(), pathSpace)
 			b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
 			if n := strings.Count(b.get(pathSpace).raw, "/detacher"); n != 1 {
 				t.Errorf("%d cards attached, want the one card, updated", n)
@@ -175,8 +175,8 @@ func TestCardAttachedElsewhere(t *testing.T) {
 	}
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	other.redirected(other.password("autre", testPassword), pathFirst+"/confirmation")
-	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
-	refused := other.post(pathFirst + "/confirmation")
+	b.redirected(b.confirm(), pathSpace)
+	refused := other.confirm()
 	other.shows(refused, http.StatusConflict, "Cette carte est déjà rattachée à un autre compte")
 	if strings.Contains(refused.raw, "confirm-attach") {
 		t.Error("the page still offers to attach")
@@ -275,7 +275,7 @@ func TestPendingCard(t *testing.T) {
 		t.Fatal(next)
 	}
 	other := s.browser(t)
-	other.challenge() // has a session of its own
+	other.challenge()
 	for _, a := range []answer{other.get(pathFirst), other.password(testName, testPassword), other.get(pathFirst + "/confirmation"), other.post(pathFirst + "/confirmation")} {
 		other.shows(a, http.StatusForbidden, "Aucune carte n’attend")
 	}

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -27,20 +26,16 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := s.browser(t)
-	for range 3 { // what is in the last page of the journal may still be written
-		nonce := other.get("/auth/challenge")
-		if nonce.StatusCode == http.StatusOK {
-			if _, reason := other.login(c); reason != "" && reason != "internal" {
-				t.Errorf("a login on a full disk: %s", reason)
-			}
-			continue
+	refused := false
+	for range 10 { // what is in the last page of the journal may still be written
+		_, reason := other.login(c) // a challenge writes nothing
+		if reason != "" && reason != "internal" {
+			t.Errorf("a login on a full disk: %s", reason)
 		}
-		if nonce.StatusCode != http.StatusInternalServerError || nonce.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("a challenge on a full disk: %d %s", nonce.StatusCode, nonce.text)
-		}
+		refused = refused || reason == "internal"
 	}
-	if a := other.get("/auth/challenge"); a.StatusCode != http.StatusInternalServerError {
-		t.Errorf("a challenge on a full disk: %d %s", a.StatusCode, a.text)
+	if !refused {
+		t.Error("the disk was not full")
 	}
 	if err := disk.Free(); err != nil {
 		t.Fatal(err)

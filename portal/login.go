@@ -9,22 +9,15 @@ import (
 	"net/http"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
-// challenge is GET /auth/challenge. It begins a session where there is none,
-// because a nonce is valid in one session only.
+// challenge is GET /auth/challenge.
 func (p *Portal) challenge(w http.ResponseWriter, r *http.Request) {
-	s, err := p.session(r)
-	if err == nil && s == nil {
-		s, err = p.renew(w, r, nil, session{})
-	}
-	var nonce string
-	if err == nil {
-		nonce, err = p.newNonce(r.Context(), s)
-	}
+	nonce, err := p.challenges.Issue(w, r)
 	if err != nil {
 		p.problem(w, r, http.StatusInternalServerError, "internal", err)
 		return
@@ -34,11 +27,6 @@ func (p *Portal) challenge(w http.ResponseWriter, r *http.Request) {
 
 // login is POST /auth/login.
 func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
-	s, err := p.session(r)
-	if err != nil {
-		p.problem(w, r, http.StatusInternalServerError, "internal", err)
-		return
-	}
 	var body map[string]json.RawMessage
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, authtoken.MaxTokenSize+1024))
 	if err == nil {
@@ -49,50 +37,24 @@ func (p *Portal) login(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusBadRequest, "malformed_request", err)
 		return
 	}
-	if s == nil {
-		reason := "challenge_expired"
-		if _, err := r.Cookie(p.cookieName()); err != nil {
-			reason = "no_session" // the browser refuses our cookie: another click would end the same
+	result, err := p.challenges.Verify(w, r, p.verifier, token)
+	if refused := (*authtoken.Error)(nil); errors.As(err, &refused) {
+		reason := refused.Reason
+		if _, none := r.Cookie(p.cookieName()); reason == challenge.ReasonNoCookie && none == nil {
+			reason = challenge.ReasonExpired // a browser that keeps the session's cookie kept the challenge's
 		}
-		p.problem(w, r, http.StatusForbidden, reason, errors.New("no session"))
+		p.problem(w, r, http.StatusForbidden, string(reason), err)
 		return
 	}
-	nonces, err := p.consumeNonces(r.Context(), s)
-	if err != nil {
-		p.problem(w, r, http.StatusInternalServerError, "internal", err)
-		return
+	var next string
+	if err == nil {
+		next, err = p.acceptCard(w, r, p.cardOf(result))
 	}
-	result, reason, err := p.verify(r, token, nonces)
-	if err != nil {
-		p.problem(w, r, http.StatusForbidden, reason, err)
-		return
-	}
-	next, err := p.acceptCard(w, r, s, p.cardOf(result))
 	if err != nil {
 		p.problem(w, r, http.StatusInternalServerError, "internal", err)
 		return
 	}
 	writeJSON(w, http.StatusOK, "application/json", map[string]string{"next": next})
-}
-
-// verify tries the token with each open nonce of the session: two tabs may each
-// have fetched one, and the token does not say which nonce it signs.
-func (p *Portal) verify(r *http.Request, raw []byte, nonces []string) (authtoken.Result, string, error) {
-	reason, err := "challenge_expired", errors.New("no open challenge in this session")
-	for _, nonce := range nonces {
-		var result authtoken.Result
-		if result, err = p.verifier.Verify(r.Context(), raw, nonce); err == nil {
-			return result, "", nil
-		}
-		var refused *authtoken.Error
-		if !errors.As(err, &refused) {
-			return result, "internal", err
-		}
-		if reason = string(refused.Reason); refused.Reason != authtoken.ReasonBadSignature {
-			break // no other nonce would change that
-		}
-	}
-	return authtoken.Result{}, reason, err
 }
 
 func (p *Portal) cardOf(result authtoken.Result) card {
@@ -115,22 +77,38 @@ const (
 
 // acceptCard logs the card's account in; a card attached to none becomes the
 // pending card of a new session for five minutes. It returns the page to go to.
-func (p *Portal) acceptCard(w http.ResponseWriter, r *http.Request, old *session, c card) (next string, err error) {
-	known, err := p.store.cardByKey(r.Context(), c)
-	switch {
-	case err == nil && (known.Card.Kind == "" || c.Kind == "" || known.Card.Kind == c.Kind):
-		if err := p.store.used(r.Context(), known.ID, c, p.now()); err != nil {
-			return "", err
-		}
-		p.log.Info("login by card", "account", known.Account, "card", known.ID)
-		_, err = p.renew(w, r, old, session{Account: known.Account, Card: known.ID})
-		return pathSpace, err
-	case err != nil && !errors.Is(err, errNotFound):
+func (p *Portal) acceptCard(w http.ResponseWriter, r *http.Request, c card) (next string, err error) {
+	ctx := r.Context()
+	old, err := p.session(r)
+	if err != nil {
 		return "", err
 	}
-	// Unknown, or both certificates state a kind and the two differ.
-	_, err = p.renew(w, r, old, session{pending: &c})
-	return pathFirst, err
+	var s *session
+	err = p.store.together(ctx, func(q querier) error {
+		known, err := cardByKey(ctx, q, c)
+		if err != nil && !errors.Is(err, errNotFound) {
+			return err
+		}
+		if err != nil || known.Card.Kind != "" && c.Kind != "" && known.Card.Kind != c.Kind {
+			// Unknown, or both certificates state a kind and the two differ.
+			s, err = p.renew(ctx, q, old, session{pending: &c})
+			return err
+		}
+		if err := used(ctx, q, known.ID, c, p.now()); err != nil {
+			return err
+		}
+		s, err = p.renew(ctx, q, old, session{Account: known.Account, Card: known.ID})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	p.setSession(w, s)
+	if s.pending != nil {
+		return pathFirst, nil
+	}
+	p.log.Info("login by card", "account", s.Account, "card", s.Card)
+	return pathSpace, nil
 }
 
 // problem answers with a problem document (RFC 9457). Internal details go to the

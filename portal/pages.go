@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -30,7 +31,10 @@ type pages struct {
 	templates map[string]*template.Template
 }
 
-var pageNames = []string{"home", "first", "confirmation", "space", "detach", "support", "message"}
+var pageNames = []string{"home", "first", "confirmation", "space", "detach", "support", "message", alone}
+
+// alone is the page for another host, which serves none of the site's files.
+const alone = "elsewhere"
 
 func loadPages() (*pages, error) {
 	static, err := fs.Sub(files, "web/static")
@@ -39,12 +43,16 @@ func loadPages() (*pages, error) {
 	}
 	p := &pages{static: static, templates: map[string]*template.Template{}}
 	for _, name := range pageNames {
+		parts := []string{"web/templates/layout.html", "web/templates/" + name + ".html"}
+		if name == alone {
+			parts = parts[1:]
+		}
 		// These only let the templates parse: render sets those of the language.
-		t := template.New("layout.html").Funcs(template.FuncMap{
+		t := template.New(path.Base(parts[0])).Funcs(template.FuncMap{
 			"t": func(texts.Key, ...any) string { return "" }, "how": func(Region) string { return "" },
 			"profession": func(string) string { return "" }, "date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
 		})
-		if t, err = t.ParseFS(files, "web/templates/layout.html", "web/templates/"+name+".html"); err != nil {
+		if t, err = t.ParseFS(files, parts...); err != nil {
 			return nil, err
 		}
 		p.templates[name] = t

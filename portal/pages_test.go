@@ -57,7 +57,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 			s.clock.pass(2 * time.Minute)
 			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 			pages = append(pages, b.get(pathFirst+"/confirmation"))
-			b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+			b.redirected(b.confirm(), pathSpace)
 			pages = append(pages, b.get(pathSpace), b.get("/assistance"))
 			pages = append(pages, b.get("/cartes/"+cardIDs(t, b.get(pathSpace))[0]+"/detacher"))
 			wrong := map[string]*regexp.Regexp{

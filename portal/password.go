@@ -24,9 +24,6 @@ const (
 	maxPassword = 256
 )
 
-// hashing bounds how many passwords are hashed at a time, and so the memory.
-var hashing = make(chan struct{}, 8)
-
 // ErrPasswordLength says how long a password must be.
 var ErrPasswordLength = fmt.Errorf("a password has %d to %d characters", minPassword, maxPassword)
 
@@ -39,15 +36,9 @@ func hashPassword(password string) (string, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return "", err
 	}
-	key := derive(password, salt, argonTime, argonMemory, argonThreads)
+	key := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, keyLength)
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
-}
-
-func derive(password string, salt []byte, time, memory uint32, threads uint8) []byte {
-	hashing <- struct{}{}
-	defer func() { <-hashing }()
-	return argon2.IDKey([]byte(password), salt, time, memory, threads, keyLength)
 }
 
 var errHash = errors.New("portal: not a password hash of ours")
@@ -71,7 +62,7 @@ func checkPassword(hash, password string) (bool, error) {
 	if err1 != nil || err2 != nil || len(password) > 4*maxPassword {
 		return false, errors.Join(err1, err2)
 	}
-	got := derive(password, salt, time, memory, threads)
+	got := argon2.IDKey([]byte(password), salt, time, memory, threads, keyLength)
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 

@@ -20,18 +20,24 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
 	"github.com/cpx-bridge/cpx-bridge/js"
 )
 
 // Portal is the site. Its methods may be called concurrently.
 type Portal struct {
-	settings *Settings
-	store    *store
-	verifier *authtoken.Verifier
-	throttle *throttle
-	pages    *pages
-	log      *slog.Logger
-	now      func() time.Time
+	settings   *Settings
+	store      *store
+	verifier   *authtoken.Verifier
+	challenges *challenge.Challenges
+	throttle   *throttle
+	hashing    *hashing
+	pages      *pages
+	log        *slog.Logger
+	now        func() time.Time
+
+	end   context.CancelFunc // of the janitor
+	ended chan struct{}
 }
 
 // Options are what New can do without: by default no log, and the system's clock.
@@ -40,10 +46,10 @@ type Options struct {
 	Now    func() time.Time
 }
 
-// New opens the database, which Close closes, and makes the verifier. Errors
-// about the settings are of type *SettingsError.
+// New opens the database, which Close closes, and deletes from it what has expired as
+// long as it is open. Errors about the settings are of type *SettingsError.
 func New(s *Settings, o Options) (*Portal, error) {
-	p := &Portal{settings: s, log: o.Logger, now: o.Now}
+	p := &Portal{settings: s, log: o.Logger, now: o.Now, hashing: newHashing(), ended: make(chan struct{})}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
@@ -61,18 +67,34 @@ func New(s *Settings, o Options) (*Portal, error) {
 	if err != nil {
 		return nil, s.err("trust_group", err.Error())
 	}
-	p.throttle = newThrottle(p.now)
 	if p.pages, err = loadPages(); err != nil {
 		return nil, err
 	}
 	if p.store, err = openStore(s.Database); err != nil {
 		return nil, err
 	}
+	p.throttle = &throttle{store: p.store, now: p.now}
+	p.challenges, err = challenge.New(challenge.Options{
+		Store: &challengeStore{store: p.store, now: p.now}, HTTPS: s.https(), Now: p.now,
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.store.close())
+	}
+	ctx, end := context.WithCancel(context.Background())
+	p.end = end
+	go func() {
+		defer close(p.ended)
+		p.janitor(ctx)
+	}()
 	return p, nil
 }
 
 // Close closes the database, once Serve has returned.
-func (p *Portal) Close() error { return p.store.close() }
+func (p *Portal) Close() error {
+	p.end()
+	<-p.ended
+	return p.store.close()
+}
 
 // NewAccount is an account to add, with its password in clear. Region is the ID
 // of one in the texts, or "".
@@ -112,7 +134,7 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET "+pathFirst, p.page(p.first))
 	mux.HandleFunc("POST "+pathFirst, p.page(p.checkPassword))
 	mux.HandleFunc("GET "+pathFirst+"/confirmation", p.page(p.confirmation))
-	mux.HandleFunc("POST "+pathFirst+"/confirmation", p.page(p.confirm))
+	mux.HandleFunc("POST "+pathFirst+"/confirmation", p.page(p.attach))
 	mux.HandleFunc("POST "+pathFirst+"/pas-ma-carte", p.page(p.notMine))
 	mux.HandleFunc("GET "+pathSpace, p.page(p.space))
 	mux.HandleFunc("GET /cartes/{id}/detacher", p.page(p.askDetach))
@@ -126,7 +148,7 @@ func (p *Portal) Handler() http.Handler {
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusForbidden, "cross_origin", errors.New("a form of another site"))
 	}))
-	return p.secured(crossOrigin.Handler(mux))
+	return p.secured(p.ownHost(p.ownPages(crossOrigin.Handler(mux))))
 }
 
 // csp lets a page load only its own files, and connect to the agent (in Safari by
@@ -147,9 +169,6 @@ func (p *Portal) secured(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		if p.settings.https() {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
 		r.Body = http.MaxBytesReader(w, r.Body, 128<<10)
 		next.ServeHTTP(w, r)
 	})
@@ -184,14 +203,4 @@ func (p *Portal) Serve(ctx context.Context) error {
 	stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return web.Shutdown(stop)
-}
-
-// address is the client's, for the throttle. Behind a proxy it is the proxy's,
-// which is why the throttle counts first by account and address together.
-func address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

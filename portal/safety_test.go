@@ -82,7 +82,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	pages := []answer{b.get(pathFirst), b.password(`"><script>alert(2)</script>`, "x"), b.post(pathFirst, "service", `"><script>`, "username", "x", "password", "x")}
 	b.redirected(b.password("<b>x</b>", testPassword), pathFirst+"/confirmation")
 	pages = append(pages, b.get(pathFirst+"/confirmation"))
-	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+	b.redirected(b.confirm(), pathSpace)
 	pages = append(pages, b.get(pathSpace), b.get(`/<script>alert(3)</script>`))
 	for _, page := range pages {
 		for _, bad := range []string{"<script>alert", "<svg onload", "<img src=x", "<i>TEST", "<b>x", `value=""><`} {

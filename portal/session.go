@@ -4,20 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
-
-	"github.com/cpx-bridge/cpx-bridge/authtoken"
 )
 
-const (
-	nonceLife   = 5 * time.Minute
-	pendingLife = 5 * time.Minute
-	maxNonces   = 8 // open challenges of one session
-)
+const pendingLife = 5 * time.Minute
 
 // card is what a card's certificate says, as the raw strings.
 type card struct {
@@ -40,7 +35,8 @@ func (c card) key() string {
 	return "cert:" + c.Certificate
 }
 
-// session is one browser's session. Only the hash of its identifier is stored.
+// session is the session of a browser whose person proved a card. Only the hash of its
+// identifier is stored.
 type session struct {
 	id      string
 	Account int64 // 0: nobody is logged in
@@ -48,6 +44,7 @@ type session struct {
 	// pending is a card that may be attached within five minutes.
 	pending        *card
 	pendingAccount int64 // whose password was entered
+	confirmed      bool  // a pending card was attached in it; another session began with that
 }
 
 func (s session) hash() []byte {
@@ -72,25 +69,23 @@ func (p *Portal) session(r *http.Request) (*session, error) {
 	now := p.now()
 	var pending string
 	var until, created, seen int64
-	var accountID, cardID *int64
+	var accountID, cardID, pendingAccount, present sql.NullInt64
 	err = found(p.store.db.QueryRowContext(r.Context(),
-		`SELECT account, card, pending, pending_until, pending_account, created, seen FROM sessions WHERE id = ?`, s.hash()).
-		Scan(&accountID, &cardID, &pending, &until, &s.pendingAccount, &created, &seen))
+		`SELECT s.account, s.card, c.id, s.pending, s.pending_until, s.pending_account, s.confirmed, s.created, s.seen
+FROM sessions s LEFT JOIN cards c ON c.id = s.card AND c.account = s.account WHERE s.id = ?`, s.hash()).
+		Scan(&accountID, &cardID, &present, &pending, &until, &pendingAccount, &s.confirmed, &created, &seen))
 	if errors.Is(err, errNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if now.Sub(time.Unix(seen, 0)) > time.Duration(p.settings.Session.Idle) || now.Sub(time.Unix(created, 0)) > time.Duration(p.settings.Session.Total) {
-		return nil, p.drop(r.Context(), s)
+	// A session ends with its card: the database sees to that too.
+	ended := now.Sub(time.Unix(seen, 0)) > time.Duration(p.settings.Session.Idle) || now.Sub(time.Unix(created, 0)) > time.Duration(p.settings.Session.Total)
+	if ended || accountID.Valid && !present.Valid {
+		return nil, drop(r.Context(), p.store.db, s)
 	}
-	if accountID != nil {
-		s.Account = *accountID
-	}
-	if cardID != nil {
-		s.Card = *cardID
-	}
+	s.Account, s.Card, s.pendingAccount = accountID.Int64, cardID.Int64, pendingAccount.Int64
 	if pending != "" && now.Unix() < until {
 		s.pending = &card{}
 		if err := json.Unmarshal([]byte(pending), s.pending); err != nil {
@@ -102,10 +97,11 @@ func (p *Portal) session(r *http.Request) (*session, error) {
 }
 
 // renew ends the request's session, if any, and begins another, so that a session
-// identifier planted or seen before a login is worthless after it.
-func (p *Portal) renew(w http.ResponseWriter, r *http.Request, old *session, s session) (*session, error) {
+// identifier planted or seen before a login is worthless after it. Once the change is
+// made, the cookie is to be set with setSession.
+func (p *Portal) renew(ctx context.Context, q querier, old *session, s session) (*session, error) {
 	if old != nil {
-		if err := p.drop(r.Context(), old); err != nil {
+		if err := drop(ctx, q, old); err != nil {
 			return nil, err
 		}
 	}
@@ -123,70 +119,66 @@ func (p *Portal) renew(w http.ResponseWriter, r *http.Request, old *session, s s
 		}
 		pending, until = string(text), now.Add(pendingLife).Unix()
 	}
-	if err := p.purge(r.Context(), now); err != nil {
-		return nil, err
-	}
-	_, err := p.store.db.ExecContext(r.Context(),
+	_, err := q.ExecContext(ctx,
 		`INSERT INTO sessions (id, account, card, pending, pending_until, created, seen) VALUES (?, NULLIF(?,0), NULLIF(?,0), ?, ?, ?, ?)`,
 		s.hash(), s.Account, s.Card, pending, until, now.Unix(), now.Unix())
-	if err != nil {
-		return nil, err
-	}
+	return &s, err
+}
+
+func (p *Portal) setSession(w http.ResponseWriter, s *session) {
 	http.SetCookie(w, &http.Cookie{
 		Name: p.cookieName(), Value: s.id, Path: "/", HttpOnly: true, Secure: p.settings.https(), SameSite: http.SameSiteLaxMode,
 	})
-	return &s, nil
 }
 
-func (p *Portal) drop(ctx context.Context, s *session) error {
-	_, err := p.store.db.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?`, s.hash())
+func drop(ctx context.Context, q querier, s *session) error {
+	_, err := q.ExecContext(ctx, `DELETE FROM sessions WHERE id = ?`, s.hash())
 	return err
-}
-
-// purge deletes the sessions that have ended, so that visitors leave nothing
-// behind.
-func (p *Portal) purge(ctx context.Context, now time.Time) error {
-	_, err := p.store.db.ExecContext(ctx, `DELETE FROM sessions WHERE seen < ? OR created < ?`,
-		now.Add(-time.Duration(p.settings.Session.Idle)).Unix(), now.Add(-time.Duration(p.settings.Session.Total)).Unix())
-	return err
-}
-
-// newNonce makes a challenge nonce of the session.
-func (p *Portal) newNonce(ctx context.Context, s *session) (string, error) {
-	now := p.now()
-	nonce := authtoken.NewNonce()
-	_, err := p.store.db.ExecContext(ctx, `DELETE FROM nonces WHERE session = ?1 AND (until <= ?2 OR nonce NOT IN
-  (SELECT nonce FROM nonces WHERE session = ?1 ORDER BY rowid DESC LIMIT ?3))`, s.hash(), now.Unix(), maxNonces-1)
-	if err != nil {
-		return "", err
-	}
-	_, err = p.store.db.ExecContext(ctx, `INSERT INTO nonces (session, nonce, until) VALUES (?,?,?)`, s.hash(), nonce, now.Add(nonceLife).Unix())
-	return nonce, err
-}
-
-// consumeNonces deletes all nonces of the session and returns those that have not
-// expired: whatever the login's outcome, none of them is valid any more.
-func (p *Portal) consumeNonces(ctx context.Context, s *session) ([]string, error) {
-	rows, err := p.store.db.QueryContext(ctx, `DELETE FROM nonces WHERE session = ? RETURNING nonce, until`, s.hash())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var open []string
-	for rows.Next() {
-		var nonce string
-		var until int64
-		if err := rows.Scan(&nonce, &until); err != nil {
-			return nil, err
-		}
-		if p.now().Unix() < until {
-			open = append(open, nonce)
-		}
-	}
-	return open, rows.Err()
 }
 
 func (p *Portal) setPendingAccount(ctx context.Context, s *session, id int64) error {
-	_, err := p.store.db.ExecContext(ctx, `UPDATE sessions SET pending_account = ? WHERE id = ?`, id, s.hash())
+	_, err := p.store.db.ExecContext(ctx, `UPDATE sessions SET pending_account = ? WHERE id = ? AND pending <> ''`, id, s.hash())
+	return err
+}
+
+var (
+	errConfirmed = errors.New("portal: confirmed already")
+	errExpired   = errors.New("portal: no card is pending")
+)
+
+// confirm attaches the session's pending card to the account whose password was entered,
+// and begins the session that it opens: once, however many requests ask at a time. It
+// fails with errConfirmed, errExpired or errAttachedElsewhere.
+func (p *Portal) confirm(ctx context.Context, old *session) (next *session, err error) {
+	err = p.store.together(ctx, func(q querier) error {
+		now := p.now()
+		result, err := q.ExecContext(ctx, `UPDATE sessions SET pending = '', pending_account = NULL, confirmed = 1
+WHERE id = ? AND pending <> '' AND pending_until > ? AND pending_account = ?`, old.hash(), now.Unix(), old.pendingAccount)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, p.whyNot(ctx, q, old))
+		}
+		id, err := attach(ctx, q, old.pendingAccount, *old.pending, now)
+		if err != nil {
+			return err
+		}
+		// The old session stays a while, good for nothing but to say that it was confirmed.
+		next, err = p.renew(ctx, q, nil, session{Account: old.pendingAccount, Card: id})
+		return err
+	})
+	return next, err
+}
+
+func (p *Portal) whyNot(ctx context.Context, q querier, s *session) error {
+	var confirmed bool
+	err := found(q.QueryRowContext(ctx, `SELECT confirmed FROM sessions WHERE id = ?`, s.hash()).Scan(&confirmed))
+	switch {
+	case confirmed:
+		return errConfirmed
+	case err == nil || errors.Is(err, errNotFound):
+		return errExpired
+	}
 	return err
 }

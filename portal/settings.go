@@ -24,13 +24,16 @@ type SettingsError = tomlfile.Error
 
 // Settings are the portal's settings file. Paths in it are relative to the file.
 type Settings struct {
-	Name     string `toml:"name"`     // the site's name as people see it
-	Origin   string `toml:"origin"`   // exactly as browsers send it
-	Listen   string `toml:"listen"`   // address:port
-	Database string `toml:"database"` // a file
-	Texts    string `toml:"texts"`    // regions and contacts; "": the sample's
-	TLSCert  string `toml:"tls_cert"` // "": plain http, behind a proxy or on loopback
-	TLSKey   string `toml:"tls_key"`
+	Name   string `toml:"name"`   // the site's name as people see it
+	Origin string `toml:"origin"` // exactly as browsers send it
+	Listen string `toml:"listen"` // address:port
+	// Hosts are names besides the origin's under which the site answers: to what watches
+	// over it by its address, or through a proxy that does not pass the browser's Host on.
+	Hosts    []string `toml:"hosts"`
+	Database string   `toml:"database"` // a file
+	Texts    string   `toml:"texts"`    // regions and contacts; "": the sample's
+	TLSCert  string   `toml:"tls_cert"` // "": plain http, behind a proxy or on loopback
+	TLSKey   string   `toml:"tls_key"`
 
 	// AllowInsecure and AllowTestGroups permit plain http and test cards beyond
 	// this machine.
@@ -126,6 +129,11 @@ func (s *Settings) check() error {
 	}
 	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
 		return s.err("listen", err.Error())
+	}
+	for _, host := range s.Hosts {
+		if host == "" || host != hostOnly(host) || strings.ContainsAny(host, "/*@ ") {
+			return s.err("hosts", fmt.Sprintf("%q: a name or an address in lower case, without scheme and port", host))
+		}
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		return s.err("tls_cert", "tls_cert and tls_key go together")

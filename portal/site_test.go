@@ -349,7 +349,7 @@ func (b *browser) attach(c testCard, name string) {
 		b.t.Fatalf("login by an unknown card: %q %q", next, reason)
 	}
 	b.redirected(b.password(name, testPassword), pathFirst+"/confirmation")
-	b.redirected(b.post(pathFirst+"/confirmation"), pathSpace)
+	b.redirected(b.confirm(), pathSpace)
 }
 
 func (b *browser) password(name, password string) answer {
@@ -411,4 +411,35 @@ func (b *browser) cookie() *http.Cookie {
 		}
 	}
 	return &http.Cookie{}
+}
+
+// challenges are the cookies of the browser's open challenges.
+func (b *browser) challenges() (list []*http.Cookie) {
+	b.t.Helper()
+	u, err := url.Parse(b.site.origin)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range b.client.Jar.Cookies(u) {
+		if strings.HasPrefix(c.Name, "cpx-challenge-") {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// confirm confirms the attachment that the page shows.
+func (b *browser) confirm() answer {
+	b.t.Helper()
+	return b.post(pathFirst+"/confirmation", shown(b.get(pathFirst+"/confirmation"))...)
+}
+
+var hidden = regexp.MustCompile(`<input type="hidden" name="account" value="(\d+)">`)
+
+// shown are the fields of the form that confirms what the page shows.
+func shown(page answer) []string {
+	if m := hidden.FindStringSubmatch(page.raw); m != nil {
+		return []string{"account", m[1]}
+	}
+	return nil
 }

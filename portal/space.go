@@ -45,8 +45,8 @@ func (p *Portal) askDetach(w http.ResponseWriter, r *http.Request, s *session, v
 	return p.missing(w, r, s, v)
 }
 
-// detach detaches the card. Where it is the card of this login, the session ends
-// too.
+// detach detaches the card, which ends all sessions that it opened, this one too where
+// it is the card of this login.
 func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if v.Account == nil {
 		return redirect(w, r, "/")
@@ -55,7 +55,7 @@ func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	if err != nil {
 		return p.missing(w, r, s, v)
 	}
-	if err := p.store.detach(r.Context(), v.Account.ID, id); errors.Is(err, errNotFound) {
+	if err := p.store.detach(r.Context(), s, id); errors.Is(err, errNotFound) {
 		return p.missing(w, r, s, v)
 	} else if err != nil {
 		return v, err

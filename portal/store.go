@@ -11,27 +11,6 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// schema is applied at each start. cards.key is "id:" and the whole identifier,
-// or "cert:" and the certificate's SHA-256 where the card names nobody; within
-// its trust group it belongs to one account.
-const schema = `
-CREATE TABLE IF NOT EXISTS accounts (
-  id INTEGER PRIMARY KEY, name TEXT NOT NULL COLLATE NOCASE UNIQUE, display TEXT NOT NULL, service TEXT NOT NULL, region TEXT NOT NULL,
-  password TEXT NOT NULL, created INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS cards (
-  id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES accounts(id) ON DELETE CASCADE,
-  trust_group TEXT NOT NULL, key TEXT NOT NULL, identifier TEXT NOT NULL, holder TEXT NOT NULL, kind TEXT NOT NULL,
-  profession TEXT NOT NULL, certificate TEXT NOT NULL, attached INTEGER NOT NULL, used INTEGER NOT NULL,
-  UNIQUE (trust_group, key)) STRICT;
-CREATE TABLE IF NOT EXISTS sessions (
-  id BLOB PRIMARY KEY, account INTEGER REFERENCES accounts(id) ON DELETE CASCADE, card INTEGER,
-  pending TEXT NOT NULL DEFAULT '', pending_until INTEGER NOT NULL DEFAULT 0, pending_account INTEGER NOT NULL DEFAULT 0,
-  created INTEGER NOT NULL, seen INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS nonces (
-  session BLOB NOT NULL REFERENCES sessions(id) ON DELETE CASCADE, nonce TEXT NOT NULL, until INTEGER NOT NULL,
-  PRIMARY KEY (session, nonce)) STRICT;
-`
-
 // store is the portal's database.
 type store struct{ db *sql.DB }
 
@@ -52,13 +31,32 @@ func openStore(path string) (*store, error) {
 	// One connection: SQLite has one writer, and it is cheaper to queue here than
 	// at its lock.
 	db.SetMaxOpenConns(1)
-	if _, err := db.Exec(schema); err != nil {
+	if err := upgrade(context.Background(), db); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
 	return &store{db}, nil
 }
 
 func (s *store) close() error { return s.db.Close() }
+
+// querier is the database, or a transaction in it.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// together does what belongs together: all of it, or nothing where do fails. It has the
+// database for itself, also before other instances.
+func (s *store) together(ctx context.Context, do func(q querier) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
 
 // account is a person's account on the site.
 type account struct {
@@ -124,8 +122,8 @@ func scanCard(scan func(...any) error) (attached, error) {
 	return a, found(err)
 }
 
-func (s *store) cardByKey(ctx context.Context, c card) (attached, error) {
-	return scanCard(s.db.QueryRowContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE trust_group = ? AND key = ?`, c.Group, c.key()).Scan)
+func cardByKey(ctx context.Context, q querier, c card) (attached, error) {
+	return scanCard(q.QueryRowContext(ctx, `SELECT `+cardColumns+` FROM cards WHERE trust_group = ? AND key = ?`, c.Group, c.key()).Scan)
 }
 
 func (s *store) cardByID(ctx context.Context, id int64) (attached, error) {
@@ -154,9 +152,9 @@ var errAttachedElsewhere = errors.New("portal: the card is attached to another a
 // attach attaches the card to the account and returns its row's id. A card that
 // is the account's already is updated; another account's is left alone, and the
 // error is errAttachedElsewhere.
-func (s *store) attach(ctx context.Context, accountID int64, c card, now time.Time) (int64, error) {
+func attach(ctx context.Context, q querier, accountID int64, c card, now time.Time) (int64, error) {
 	var id int64
-	err := s.db.QueryRowContext(ctx, `
+	err := q.QueryRowContext(ctx, `
 INSERT INTO cards (account, trust_group, key, identifier, holder, kind, profession, certificate, attached, used) VALUES (?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT (trust_group, key) DO UPDATE SET identifier = excluded.identifier, holder = excluded.holder, kind = excluded.kind,
   profession = excluded.profession, certificate = excluded.certificate, attached = excluded.attached, used = excluded.used
@@ -170,14 +168,17 @@ WHERE account = excluded.account RETURNING id`,
 
 // used records a login with what the card says today: after a renewal another
 // certificate, maybe another profession. A kind no longer stated is retained.
-func (s *store) used(ctx context.Context, id int64, c card, now time.Time) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE cards SET holder = ?, kind = CASE WHEN ? = '' THEN kind ELSE ? END, profession = ?, certificate = ?, used = ? WHERE id = ?`,
+func used(ctx context.Context, q querier, id int64, c card, now time.Time) error {
+	_, err := q.ExecContext(ctx, `UPDATE cards SET holder = ?, kind = CASE WHEN ? = '' THEN kind ELSE ? END, profession = ?, certificate = ?, used = ? WHERE id = ?`,
 		c.Holder, c.Kind, c.Kind, c.Profession, c.Certificate, now.Unix(), id)
 	return err
 }
 
-func (s *store) detach(ctx context.Context, accountID, id int64) error {
-	result, err := s.db.ExecContext(ctx, `DELETE FROM cards WHERE id = ? AND account = ?`, id, accountID)
+// detach detaches a card of the account, for a session that has not ended meanwhile:
+// with the card that it came by, for example. The card's own sessions end with it.
+func (s *store) detach(ctx context.Context, by *session, id int64) error {
+	result, err := s.db.ExecContext(ctx, `DELETE FROM cards WHERE id = ?1 AND account = ?2 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND account = ?2)`,
+		id, by.Account, by.hash())
 	if err != nil {
 		return err
 	}

@@ -1,101 +1,67 @@
 package portal
 
 import (
-	"sync"
+	"context"
+	"errors"
 	"time"
 )
 
-// throttle slows the password step down: by account and address together after a
-// few failures, by address alone only far above what a whole hospital behind one
-// address produces. It never locks an account: a person who knows the password
-// gets in after a delay that the page states.
+// throttle slows the password step down by the card that was proved. Nobody gets there
+// without a card and its PIN; an address, which a whole hospital may share, counts for
+// nothing, nor does the account, or whoever knows its name could keep its owner out. It
+// never locks: a person who knows the password gets in after a delay that the page
+// states. The database has the counts, for all instances.
 type throttle struct {
-	now func() time.Time
-
-	mu    sync.Mutex
-	pairs map[[2]string]*failures
-	hosts map[string]*failures
-}
-
-type failures struct {
-	count int
-	last  time.Time
+	store *store
+	now   func() time.Time
 }
 
 const (
-	freeFailures = 5 // of one account from one address
+	freeFailures = 5 // of one card
 	maxDelay     = time.Minute
-	hostFailures = 600 // from one address within the window
-	hostDelay    = 30 * time.Second
-	window       = 10 * time.Minute
-	maxEntries   = 20000
+	window       = 10 * time.Minute // after which failures are forgotten
 )
 
-func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, pairs: map[[2]string]*failures{}, hosts: map[string]*failures{}}
-}
-
-// begin returns how long to wait before the next try; zero admits this one. An
-// admitted try counts as failed from now, because its password takes time to
-// check and many could be sent meanwhile.
-func (t *throttle) begin(account, address string) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+// begin returns how long the card must wait before the next try; zero admits this one.
+// An admitted try counts as failed from now, because its password takes time to check
+// and many could be sent meanwhile.
+func (t *throttle) begin(ctx context.Context, c card) (wait time.Duration, err error) {
 	now := t.now()
-	wait := t.remaining(account, address, now)
-	if wait == 0 {
-		t.prune(now)
-		count(t.pairs, [2]string{account, address}, now)
-		count(t.hosts, address, now)
-	}
-	return wait
-}
-
-func (t *throttle) remaining(account, address string, now time.Time) time.Duration {
-	var wait time.Duration
-	if f := t.pairs[[2]string{account, address}]; f != nil && f.count >= freeFailures && now.Sub(f.last) < window {
-		delay := min(maxDelay, time.Second<<min(f.count-freeFailures+1, 10))
-		wait = f.last.Add(delay).Sub(now)
-	}
-	if f := t.hosts[address]; f != nil && f.count >= hostFailures && now.Sub(f.last) < window {
-		wait = max(wait, f.last.Add(hostDelay).Sub(now))
-	}
-	return max(wait, 0)
-}
-
-// succeeded forgets the pair's failures; of the address's, only this try.
-func (t *throttle) succeeded(account, address string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.pairs, [2]string{account, address})
-	if f := t.hosts[address]; f != nil && f.count > 0 {
-		f.count--
-	}
-}
-
-func count[K comparable](m map[K]*failures, key K, now time.Time) {
-	f := m[key]
-	if f == nil || now.Sub(f.last) >= window {
-		f = &failures{}
-		m[key] = f
-	}
-	f.count++
-	f.last = now
-}
-
-// prune bounds the memory that a flood of names can take.
-func (t *throttle) prune(now time.Time) {
-	if len(t.pairs) < maxEntries && len(t.hosts) < maxEntries {
-		return
-	}
-	for key, f := range t.pairs {
-		if now.Sub(f.last) >= window || len(t.pairs) >= maxEntries {
-			delete(t.pairs, key)
+	err = t.store.together(ctx, func(q querier) error {
+		var failures, last int64
+		err := found(q.QueryRowContext(ctx, `SELECT failures, last FROM password_tries WHERE card = ?`, c.everywhere()).Scan(&failures, &last))
+		if err != nil && !errors.Is(err, errNotFound) {
+			return err
 		}
-	}
-	for key, f := range t.hosts {
-		if now.Sub(f.last) >= window || len(t.hosts) >= maxEntries {
-			delete(t.hosts, key)
+		since := now.Sub(time.Unix(last, 0))
+		if since >= window {
+			failures = 0
 		}
-	}
+		if wait = min(delay(failures)-since, maxDelay); wait > 0 {
+			return nil
+		}
+		wait = 0
+		_, err = q.ExecContext(ctx, `INSERT INTO password_tries (card, failures, last) VALUES (?,?,?)
+ON CONFLICT (card) DO UPDATE SET failures = excluded.failures, last = excluded.last`, c.everywhere(), failures+1, now.Unix())
+		return err
+	})
+	return wait, err
 }
+
+// delay is how long to wait after so many failures.
+func delay(failures int64) time.Duration {
+	if failures < freeFailures {
+		return 0
+	}
+	return min(maxDelay, time.Second<<min(failures-freeFailures+1, 10))
+}
+
+// forget forgets a try that did not fail. The card's failures remain, or a person with
+// an account could guess at others' between two logins of their own.
+func (t *throttle) forget(ctx context.Context, c card) error {
+	_, err := t.store.db.ExecContext(ctx, `UPDATE password_tries SET failures = failures - 1 WHERE card = ? AND failures > 0`, c.everywhere())
+	return err
+}
+
+// everywhere identifies the card in all trust groups.
+func (c card) everywhere() string { return c.Group + "\n" + c.key() }

@@ -1,9 +1,10 @@
 package portal
 
 import (
-	"fmt"
 	"net/http"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -12,104 +13,116 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 )
 
-// Failures of one account from one address slow it down but never lock it: the
-// right password gets in after the delay that the page states.
+// Failures of one card slow it down but never lock it: the right password gets in
+// after the delay that the page states.
 func TestPasswordStepIsSlowed(t *testing.T) {
 	s := newSite(t)
 	s.account(t, "autre", "Mme TEST Autre")
 	b := s.browser(t)
-	if next, _ := b.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))); next != pathFirst {
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	if next, _ := b.login(card); next != pathFirst {
 		t.Fatal(next)
 	}
-	for range freeFailures {
-		b.shows(b.password(testName, "TEST autre mot de passe"), http.StatusForbidden)
+	for i := range freeFailures { // of whichever account
+		b.shows(b.password([]string{testName, "autre", "inconnu"}[i%3], "TEST autre mot de passe"), http.StatusForbidden)
 	}
-	slowed := b.password("DTEST", testPassword) // the same account in another case
-	b.shows(slowed, http.StatusTooManyRequests, "Trop d’essais. Attendez")
+	slowed := b.password("autre", testPassword)
+	b.shows(slowed, http.StatusTooManyRequests, "Trop d’essais avec cette carte. Attendez")
 	wait, err := strconv.Atoi(slowed.Header.Get("Retry-After"))
 	if err != nil || wait < 1 || wait > 60 {
 		t.Fatalf("Retry-After %q", slowed.Header.Get("Retry-After"))
 	}
-	// Another account from the same address is not delayed.
+	if !strings.Contains(s.log.String(), "reason=card_slowed") {
+		t.Error("the log does not say so")
+	}
+	// The card is the same in another browser, and after its renewal.
+	elsewhere := s.browser(t)
+	if next, _ := elsewhere.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))); next != pathFirst {
+		t.Fatal(next)
+	}
+	elsewhere.shows(elsewhere.password(testName, testPassword), http.StatusTooManyRequests)
+	// Another card gets to the same account.
 	other := s.browser(t)
 	if next, _ := other.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2))); next != pathFirst {
 		t.Fatal(next)
 	}
-	other.redirected(other.password("autre", testPassword), pathFirst+"/confirmation")
+	other.redirected(other.password(testName, testPassword), pathFirst+"/confirmation")
 
 	s.clock.pass(time.Duration(wait) * time.Second)
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-	for range freeFailures { // a success resets the count
-		b.shows(b.password(testName, "TEST autre mot de passe"), http.StatusForbidden)
-	}
+	// A success of its own gives the card no new guesses at others.
+	b.shows(b.password("autre", "TEST autre mot de passe"), http.StatusTooManyRequests)
 }
 
 func TestThrottle(t *testing.T) {
-	at := &clock{at: time.Now()}
-	fail := func(th *throttle, n int, name, address string) {
+	at := &clock{at: time.Now().Truncate(time.Second)}
+	one, two := card{Group: "g", Identifier: "1", Named: true}, card{Group: "g", Identifier: "2", Named: true}
+	path := filepath.Join(t.TempDir(), "portal.db")
+	instance := func(t *testing.T) *throttle {
+		t.Helper()
+		store, err := openStore(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = store.close() })
+		return &throttle{store: store, now: at.now}
+	}
+	begin := func(t *testing.T, th *throttle, c card) time.Duration {
+		t.Helper()
+		wait, err := th.begin(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wait
+	}
+	fail := func(t *testing.T, th *throttle, n int, c card) {
+		t.Helper()
 		for range n {
-			for wait := th.begin(name, address); wait > 0; wait = th.begin(name, address) {
+			for wait := begin(t, th, c); wait > 0; wait = begin(t, th, c) {
 				at.pass(wait)
 			}
 		}
 	}
 	t.Run("the wait grows to a minute and no further", func(t *testing.T) {
-		th := newThrottle(at.now)
-		fail(th, freeFailures, "a", "1")
+		th := instance(t)
+		fail(t, th, freeFailures, one)
 		var last time.Duration
 		for range 20 {
-			wait := th.begin("a", "1")
+			wait := begin(t, th, one)
 			if wait <= 0 || wait < last || wait > maxDelay {
 				t.Fatalf("wait %v after %v", wait, last)
 			}
 			last = wait
-			fail(th, 1, "a", "1")
+			fail(t, th, 1, one)
 		}
 		if last != maxDelay {
 			t.Errorf("at last %v", last)
 		}
-		if wait := th.begin("a", "2"); wait != 0 {
-			t.Errorf("from another address: %v", wait)
+		if wait := begin(t, th, two); wait != 0 {
+			t.Errorf("another card: %v", wait)
 		}
-		at.pass(window)
-		if wait := th.begin("a", "1"); wait != 0 {
+		if wait := begin(t, instance(t), one); wait == 0 {
+			t.Error("another instance knows nothing of it")
+		}
+		at.pass(-time.Hour) // a clock that is set back
+		if wait := begin(t, th, one); wait <= 0 || wait > maxDelay {
+			t.Errorf("with the clock set back: %v", wait)
+		}
+		at.pass(time.Hour + window)
+		if wait := begin(t, th, one); wait != 0 {
 			t.Errorf("after the window: %v", wait)
 		}
+		at.pass(window)
 	})
-	t.Run("a success forgets", func(t *testing.T) {
-		th := newThrottle(at.now)
-		fail(th, freeFailures, "a", "1")
-		fail(th, 1, "a", "1")
-		th.succeeded("a", "1")
-		if wait := th.begin("a", "1"); wait != 0 {
-			t.Errorf("wait %v", wait)
-		}
-	})
-	t.Run("a hospital behind one address", func(t *testing.T) {
-		th := newThrottle(at.now)
-		for i := range hostFailures { // hundreds of people who mistype once
-			if wait := th.begin(fmt.Sprint("person", i), "1"); wait != 0 {
-				t.Fatalf("person %d waits %v", i, wait)
-			}
-		}
-		if wait := th.begin("next", "1"); wait <= 0 || wait > hostDelay {
-			t.Errorf("above that: %v", wait)
-		}
-		if wait := th.begin("next", "2"); wait != 0 {
-			t.Errorf("from another address: %v", wait)
-		}
-		at.pass(hostDelay)
-		if wait := th.begin("next", "1"); wait != 0 {
-			t.Errorf("after the wait: %v", wait)
-		}
-	})
-	t.Run("tries at the same time count", func(t *testing.T) {
-		th := newThrottle(at.now)
+	t.Run("tries at the same time count, in all instances", func(t *testing.T) {
+		instances := []*throttle{instance(t), instance(t)}
 		var through atomic.Int32
 		var wg sync.WaitGroup
-		for range 50 {
+		for i := range 50 {
 			wg.Go(func() {
-				if th.begin("a", "1") == 0 {
+				if wait, err := instances[i%2].begin(t.Context(), one); err != nil {
+					t.Error(err)
+				} else if wait == 0 {
 					through.Add(1)
 				}
 			})
@@ -117,15 +130,6 @@ func TestThrottle(t *testing.T) {
 		wg.Wait()
 		if n := through.Load(); n != freeFailures {
 			t.Errorf("%d tries went through at once", n)
-		}
-	})
-	t.Run("memory is bounded", func(t *testing.T) {
-		th := newThrottle(at.now)
-		for i := range maxEntries + 50 {
-			th.begin(fmt.Sprint(i), fmt.Sprint(i))
-		}
-		if len(th.pairs) > maxEntries || len(th.hosts) > maxEntries {
-			t.Errorf("%d pairs, %d hosts", len(th.pairs), len(th.hosts))
 		}
 	})
 }

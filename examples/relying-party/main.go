@@ -14,9 +14,11 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 )
 
@@ -101,40 +103,59 @@ func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (h
 	if err != nil {
 		return nil, err
 	}
-	s := &site{verifier: verifier, nonces: newNonces(now), people: newPeople(now)}
+	at, err := url.Parse(origin)
+	if err != nil {
+		return nil, err
+	}
+	// What this store remembers ends with the process. Where several serve the site, they
+	// share one of their own, in their database.
+	challenges, err := challenge.New(challenge.Options{Store: challenge.NewMemory(now), HTTPS: at.Scheme == "https", Now: now})
+	if err != nil {
+		return nil, err
+	}
+	s := &site{host: at.Host, verifier: verifier, challenges: challenges, people: newPeople(now)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/cpx-bridge/", library())
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("POST /logout", s.logout)
 	mux.HandleFunc("GET /auth/challenge", s.challenge)
 	mux.HandleFunc("POST /auth/login", s.login)
-	return http.NewCrossOriginProtection().Handler(mux), nil
+	return s.own(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
 type site struct {
-	verifier *authtoken.Verifier
-	nonces   *nonces
-	people   *people
+	host       string
+	verifier   *authtoken.Verifier
+	challenges *challenge.Challenges
+	people     *people
 }
 
-func (s *site) challenge(w http.ResponseWriter, _ *http.Request) {
-	session, nonce := s.nonces.create()
-	setCookie(w, session)
+// own lets in what asks for this site by its own name, and to the page's endpoints the
+// site's own pages alone.
+func (s *site) own(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Host != s.host:
+			refuse(w, http.StatusMisdirectedRequest, "unknown_host")
+		case strings.HasPrefix(r.URL.Path, "/auth/") && !challenge.FromOwnPage(r):
+			refuse(w, http.StatusForbidden, "cross_origin")
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *site) challenge(w http.ResponseWriter, r *http.Request) {
+	nonce, err := s.challenges.Issue(w, r)
+	if err != nil {
+		log.Print(err)
+		refuse(w, http.StatusInternalServerError, "internal")
+		return
+	}
 	answer(w, http.StatusOK, map[string]string{"nonce": nonce})
 }
 
 func (s *site) login(w http.ResponseWriter, r *http.Request) {
-	session, err := r.Cookie(cookie)
-	if err != nil {
-		refuse(w, http.StatusForbidden, "no_session") // the browser stores no cookie: another click would end the same
-		return
-	}
-	// Deleted before anything is verified: a nonce serves one attempt.
-	nonce := s.nonces.consume(session.Value)
-	if nonce == "" {
-		refuse(w, http.StatusForbidden, "challenge_expired")
-		return
-	}
 	var body struct {
 		Token json.RawMessage `json:"auth-token"`
 	}
@@ -143,7 +164,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, string(authtoken.ReasonMalformedToken))
 		return
 	}
-	result, err := s.verifier.Verify(r.Context(), body.Token, nonce)
+	result, err := s.challenges.Verify(w, r, s.verifier, body.Token)
 	if refusal := (*authtoken.Error)(nil); errors.As(err, &refusal) {
 		log.Print(refusal)
 		refuse(w, http.StatusForbidden, string(refusal.Reason))
@@ -153,7 +174,7 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusInternalServerError, "internal")
 		return
 	}
-	// A new session: whoever planted the challenge's session knows its identifier.
+	// A new session: whoever planted one before knows its identifier.
 	setCookie(w, s.people.begin(cps.Parse(result.Certificate, cps.DemoRules())))
 	answer(w, http.StatusOK, map[string]string{"next": "/"})
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
 )
 
 const origin = "http://localhost:8080"
@@ -151,7 +152,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	challenge := func() (string, []*http.Cookie) {
+	fetch := func() (string, []*http.Cookie) {
 		body, cookies := ask(t, handler, httptest.NewRequest(http.MethodGet, origin+"/auth/challenge", nil), http.StatusOK)
 		return fmt.Sprint(body["nonce"]), cookies
 	}
@@ -162,27 +163,67 @@ func TestLogin(t *testing.T) {
 		}
 	}
 
-	nonce, cookies := challenge()
+	nonce, cookies := fetch()
 	good := c.token(t, origin, nonce)
 	next, in := loggedIn(t, handler, cookies, good)
 	if page := page(handler, in); next != "/" || !strings.Contains(page, "899700075122") || strings.Contains(page, "<cpx-login") {
 		t.Errorf("next %q, then %s", next, page)
 	}
 	if page := page(handler, cookies); strings.Contains(page, "899700075122") || !strings.Contains(page, "<cpx-login") {
-		t.Errorf("the session of the challenge opens %s", page)
+		t.Errorf("the challenge's cookie opens %s", page)
 	}
 	wantReason(refused(t, handler, cookies, good, http.StatusForbidden), "challenge_expired")
 	wantReason(refused(t, handler, nil, good, http.StatusForbidden), "no_session")
 
-	nonce, cookies = challenge()
+	nonce, cookies = fetch()
 	wantReason(refused(t, handler, cookies, c.token(t, "https://evil.example", nonce), http.StatusForbidden), "bad_signature")
 
-	nonce, cookies = challenge()
+	nonce, cookies = fetch()
 	wantReason(refused(t, handler, cookies, newCard(t).token(t, origin, nonce), http.StatusForbidden), "untrusted_ca")
 
-	nonce, cookies = challenge()
-	now = now.Add(nonceLifetime)
+	nonce, cookies = fetch()
+	now = now.Add(challenge.Lifetime)
 	wantReason(refused(t, handler, cookies, c.token(t, origin, nonce), http.StatusForbidden), "challenge_expired")
+}
+
+// TestTabs: two tabs are good, and a token in another browser is not.
+func TestTabs(t *testing.T) {
+	c := newCard(t)
+	handler, err := newHandler(origin, []*x509.Certificate{c.root}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fetch := func(cookies []*http.Cookie) (string, []*http.Cookie) {
+		r := httptest.NewRequest(http.MethodGet, origin+"/auth/challenge", nil)
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		body, more := ask(t, handler, r, http.StatusOK)
+		return fmt.Sprint(body["nonce"]), append(cookies, more...)
+	}
+	first, cookies := fetch(nil)
+	second, cookies := fetch(cookies)
+	_, others := fetch(nil)
+	if body := refused(t, handler, others, c.token(t, origin, first), http.StatusForbidden); body["reason"] != "bad_signature" {
+		t.Error(body)
+	}
+	for _, nonce := range []string{second, first} {
+		loggedIn(t, handler, cookies, c.token(t, origin, nonce))
+	}
+}
+
+// TestOwnPages: another name for the machine, and another site's page, get nothing.
+func TestOwnPages(t *testing.T) {
+	handler, err := newHandler(origin, []*x509.Certificate{newCard(t).root}, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, handler, httptest.NewRequest(http.MethodGet, "http://evil.example/auth/challenge", nil), http.StatusMisdirectedRequest)
+	for from, want := range map[string]int{"same-origin": 200, "same-site": 403, "cross-site": 403, "none": 403} {
+		r := httptest.NewRequest(http.MethodGet, origin+"/auth/challenge", nil)
+		r.Header.Set("Sec-Fetch-Site", from)
+		ask(t, handler, r, want)
+	}
 }
 
 // TestServe: an error names what is missing.

@@ -54,6 +54,7 @@ func (s *site) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 const (
+	cookie          = "session"
 	sessionLifetime = 15 * time.Minute
 	maxPeople       = 10_000
 )

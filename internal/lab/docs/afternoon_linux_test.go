@@ -226,8 +226,8 @@ func TestGoOfTheDocument(t *testing.T) {
 		}
 	}
 	parts := strings.Split(c.text, "```go\n")
-	if len(parts) != 3 {
-		t.Fatalf("%d blocks of Go, want the verifier and the login", len(parts)-1)
+	if len(parts) != 4 {
+		t.Fatalf("%d blocks of Go, want the verifier, the challenges and the login", len(parts)-1)
 	}
 	lines := func(part string) string { code, _, _ := strings.Cut(part, "```"); return code }
 	if n := strings.Count(lines(parts[1]), "\n"); n > 12 {
@@ -235,13 +235,16 @@ func TestGoOfTheDocument(t *testing.T) {
 	}
 	program := `package main
 import ("crypto/x509"; "encoding/json"; "net/http"
-"github.com/cpx-bridge/cpx-bridge/authtoken"; "github.com/cpx-bridge/cpx-bridge/cps")
+"github.com/cpx-bridge/cpx-bridge/authtoken"; "github.com/cpx-bridge/cpx-bridge/authtoken/challenge"; "github.com/cpx-bridge/cpx-bridge/cps")
 func newVerifier(roots, intermediates []*x509.Certificate) (*authtoken.Verifier, error) {
 ` + lines(parts[1]) + `return verifier, err
 }
-func login(w http.ResponseWriter, r *http.Request, verifier *authtoken.Verifier, nonce string) (string, error) {
-` + lines(parts[2]) + `}
-func main() { _, _ = newVerifier, login }
+func newChallenges() (*challenge.Challenges, error) {
+` + lines(parts[2]) + `return challenges, err
+}
+func login(w http.ResponseWriter, r *http.Request, verifier *authtoken.Verifier, challenges *challenge.Challenges) (string, error) {
+` + lines(parts[3]) + `}
+func main() { _, _, _ = newVerifier, newChallenges, login }
 `
 	site := filepath.Join(c.home, "cpx-dev", "site")
 	if err := os.WriteFile(filepath.Join(site, "main.go"), []byte(program), 0o600); err != nil {

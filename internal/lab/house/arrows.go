@@ -43,12 +43,13 @@ var allowed = map[string][]string{
 	"pkcs11/pcsc": nil,
 
 	// What portals import, and the reference portal.
-	"authtoken": nil,
-	"cps":       nil,
-	"portal":    {"authtoken", "cps", "js"},
-	"js":        nil,
-	"js/build":  {"js/bundle"},
-	"js/bundle": nil,
+	"authtoken":           nil,
+	"authtoken/challenge": {"authtoken"},
+	"cps":                 nil,
+	"portal":              {"authtoken", "authtoken/challenge", "cps", "js"},
+	"js":                  nil,
+	"js/build":            {"js/bundle"},
+	"js/bundle":           nil,
 }
 
 // never is what a package must not depend on by any way: an alias or a helper
