@@ -101,7 +101,7 @@ func New(o Options) (*Server, error) {
 	})
 	var err error
 	s.gate, err = gate.New(gate.Options{
-		Policy: o.Policy, Logger: o.Logger, Serve: s.servePage, Subprotocol: protocol.Subprotocol, Path: protocol.Path,
+		Policy: o.Policy, Logger: o.Logger, Page: s.newPage, Allowed: s.login.Allowed, Subprotocol: protocol.Subprotocol, Path: protocol.Path,
 		Owner: o.Owner, Header: o.Limits.Header, Now: o.Now,
 		Certificate: o.Certificate, Changes: s.changes.Listen, Changed: s.changes.Publish,
 	})

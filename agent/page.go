@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/gate"
 	"github.com/cpx-bridge/cpx-bridge/agent/login"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
@@ -27,14 +28,21 @@ type page struct {
 
 	writes sync.Mutex // gorilla/websocket wants one writer at a time
 
-	mu      sync.Mutex
-	running context.CancelCauseFunc // of the authenticate that runs, or nil
-	watched map[string]bool         // certificates of whose removal this page is notified
+	mu        sync.Mutex
+	running   context.CancelCauseFunc // of the authenticate that runs, or nil
+	answering int                     // authenticates that have ended and whose answer is not sent
+	watched   map[string]bool         // certificates of whose removal this page is notified
+	since     time.Time               // since when it has been of no more use than now
+	displaced bool                    // it makes room: nothing is begun any more
 }
 
-// servePage answers one page until it closes or ctx ends.
-func (s *Server) servePage(ctx context.Context, socket *websocket.Conn, who peer.Caller) {
-	p := &page{server: s, socket: socket, who: who, watched: map[string]bool{}}
+func (s *Server) newPage(socket *websocket.Conn, who peer.Caller) gate.Page {
+	return &page{server: s, socket: socket, who: who, watched: map[string]bool{}, since: s.options.Now()}
+}
+
+// Serve answers the page until it closes or ctx ends.
+func (p *page) Serve(ctx context.Context) {
+	s, socket := p.server, p.socket
 	s.pages.add(p)
 	stop := context.AfterFunc(ctx, func() {
 		p.close(websocket.CloseGoingAway, "the agent ends")
@@ -65,7 +73,68 @@ func (p *page) close(code int, text string) {
 	_ = p.socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(time.Second))
 }
 
+// Use implements gate.Page.
+func (p *page) Use() (use gate.Use, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.use(), p.since
+}
+
+// use is what the page does with its socket; p.mu is held.
+func (p *page) use() gate.Use {
+	switch {
+	case p.running != nil || p.answering > 0:
+		return gate.Running
+	case len(p.watched) > 0:
+		return gate.Watching
+	}
+	return gate.Idle
+}
+
+// change changes what the page does with its socket, unless the socket makes room.
+func (p *page) change(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.displaced {
+		return false
+	}
+	before := p.use()
+	f()
+	if p.use() != before {
+		p.since = p.server.options.Now()
+	}
+	return true
+}
+
+// closeLimit is how long a page may take to answer that its socket closes.
+const closeLimit = time.Second
+
+// Displace implements gate.Page. The page's library knows the code: it connects anew and
+// repeats what was not answered, because that was not begun.
+func (p *page) Displace(greatest gate.Use) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.displaced || p.use() > greatest {
+		return p.displaced
+	}
+	p.displaced = true
+	go func() {
+		p.close(websocket.CloseTryAgainLater, "room is wanted")
+		_ = p.socket.SetReadDeadline(time.Now().Add(closeLimit)) // a close that is not answered ends too
+	}()
+	return true
+}
+
+func (p *page) displacedNow() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.displaced
+}
+
 func (p *page) handle(ctx context.Context, message []byte) {
+	if p.displacedNow() {
+		return
+	}
 	r, id, bad := protocol.ParseRequest(message)
 	if bad != nil {
 		p.reply(id, nil, bad)
@@ -113,23 +182,28 @@ func (p *page) authenticate(ctx context.Context, r protocol.Request) {
 		p.reply(r.ID, nil, bad)
 		return
 	}
-	p.mu.Lock()
-	if p.running != nil {
-		p.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	busy := false
+	if !p.change(func() {
+		if busy = p.running != nil; !busy {
+			p.running = cancel
+		}
+	}) {
+		cancel(nil)
+		return
+	}
+	if busy {
+		cancel(nil)
 		p.reply(r.ID, nil, protocol.Fail(protocol.CodeBusy))
 		return
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	p.running = cancel
-	p.mu.Unlock()
 	lang := p.server.language.of(ask.Lang)
 	go func() {
 		result, err := p.logIn(ctx, ask.ChallengeNonce, lang)
-		p.mu.Lock()
-		p.running = nil
-		p.mu.Unlock()
+		p.change(func() { p.running, p.answering = nil, p.answering+1 })
 		cancel(nil)
 		p.reply(r.ID, result, err)
+		p.change(func() { p.answering-- })
 		if err == nil {
 			p.server.login.OfferAlways(p.who, lang)
 		}
@@ -164,27 +238,27 @@ func (p *page) watch(r protocol.Request) (any, *protocol.Error) {
 	if !p.server.authenticated.has(p.who.Origin, id) {
 		return nil, protocol.InvalidParams("this origin got no token with that certificate")
 	}
-	p.watchFor(id)
+	if !p.watchFor(id) {
+		return nil, protocol.Fail(protocol.CodeBusy)
+	}
 	return protocol.Watched{Present: cards.Has(p.server.cards.LastRead(), id)}, nil
 }
 
-func (p *page) watchFor(certificateID string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.watched[certificateID] = true
+func (p *page) watchFor(certificateID string) bool {
+	return p.change(func() { p.watched[certificateID] = true })
 }
 
 // forget takes off what is gone of what the page watches, and reports whether there
 // was any.
 func (p *page) forget(gone func(id string) bool) (any bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id := range p.watched {
-		if gone(id) {
-			delete(p.watched, id)
-			any = true
+	p.change(func() {
+		for id := range p.watched {
+			if gone(id) {
+				delete(p.watched, id)
+				any = true
+			}
 		}
-	}
+	})
 	return any
 }
 
@@ -195,6 +269,9 @@ func (p *page) reply(id json.RawMessage, result any, err *protocol.Error) {
 func (p *page) write(message []byte) {
 	p.writes.Lock()
 	defer p.writes.Unlock()
+	if p.displacedNow() {
+		return // nothing comes after the close
+	}
 	_ = p.socket.SetWriteDeadline(time.Now().Add(writeLimit))
 	if err := p.socket.WriteMessage(websocket.TextMessage, message); err != nil {
 		// A page that does not read is gone; the reading side sees the close.

@@ -6,32 +6,16 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 )
 
-const (
-	maxPending = 64 // connections that have sent no request yet
-	maxChecks  = 32 // owners of connections looked up at the same time
-)
+// maxChecks is how many owners of connections are looked up at the same time.
+const maxChecks = 32
 
 // errListener says that a listener failed for good.
 var errListener = errors.New("gate: the listener failed")
-
-// ownedConn is an accepted connection whose owner is the agent's user.
-type ownedConn struct {
-	net.Conn
-	owner  peer.Identity
-	closed func()
-}
-
-func (c *ownedConn) Close() error {
-	c.closed()
-	return c.Conn.Close()
-}
 
 // acceptor is a listener that hands on only connections of the agent's own user.
 // The check comes before a byte is read; another user's connection counts against
@@ -88,7 +72,7 @@ func (a *acceptor) run(ctx context.Context) {
 			if pause == 0 {
 				a.gate.Logger.Warn("no connection can be accepted; trying again", "address", a.Addr().String(), "error", err)
 			}
-			a.gate.pending.dropOldest() // it may hold the descriptor that is wanted
+			a.gate.conns.dropOldest() // it may hold the descriptor that is wanted
 			pause = min(max(2*pause, firstAcceptPause), lastAcceptPause)
 			select {
 			case <-time.After(pause):
@@ -134,9 +118,8 @@ func (g *Gate) owned(raw net.Conn) net.Conn {
 	case owner.UID != g.uid:
 		g.Logger.Warn("connection refused", "reason", "peer_other_user", "uid", owner.UID)
 	default:
-		c := &ownedConn{Conn: raw, owner: owner}
-		c.closed = func() { g.pending.remove(c) }
-		g.pending.add(c)
+		c := &ownedConn{Conn: raw, owner: owner, all: &g.conns}
+		g.conns.move(c, isPending)
 		return c
 	}
 	_ = raw.Close()
@@ -144,7 +127,7 @@ func (g *Gate) owned(raw net.Conn) net.Conn {
 }
 
 // ownerTries is how often an owner is looked up where the look-up itself fails for
-// want of descriptors: a pending connection is dropped before each new try.
+// want of descriptors: a bare connection is dropped before each new try.
 const ownerTries = 3
 
 func (g *Gate) ownerOf(raw net.Conn) (owner peer.Identity, err error) {
@@ -153,7 +136,7 @@ func (g *Gate) ownerOf(raw net.Conn) (owner peer.Identity, err error) {
 		if err == nil || !outOfResources(err) {
 			break
 		}
-		g.pending.dropOldest()
+		g.conns.dropOldest()
 	}
 	return owner, err
 }
@@ -164,48 +147,4 @@ func addrPort(a net.Addr) netip.AddrPort {
 		return netip.AddrPort{}
 	}
 	return tcp.AddrPort()
-}
-
-// pending caps connections that have sent no whole request: the oldest goes
-// first, so that a flood cannot shut a person's browser out.
-type pending struct {
-	mu    sync.Mutex
-	max   int
-	conns []*ownedConn
-}
-
-func newPending(limit int) *pending { return &pending{max: limit} }
-
-func (p *pending) add(c *ownedConn) {
-	p.mu.Lock()
-	p.conns = append(p.conns, c)
-	over := len(p.conns) > p.max
-	p.mu.Unlock()
-	if over {
-		p.dropOldest()
-	}
-}
-
-func (p *pending) dropOldest() {
-	p.mu.Lock()
-	var oldest *ownedConn
-	if len(p.conns) > 0 {
-		oldest = p.conns[0]
-	}
-	p.mu.Unlock()
-	if oldest != nil {
-		_ = oldest.Close() // takes itself off the list
-	}
-}
-
-func (p *pending) remove(c *ownedConn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.conns = slices.DeleteFunc(p.conns, func(x *ownedConn) bool { return x == c })
-}
-
-func (p *pending) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.conns)
 }

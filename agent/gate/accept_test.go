@@ -86,15 +86,25 @@ func TestAcceptFails(t *testing.T) {
 	}
 }
 
+// endedPage reports why it ends.
+type endedPage struct {
+	testPage
+	cause chan<- error
+}
+
+func (p *endedPage) Serve(ctx context.Context) {
+	defer p.socket.Close()
+	<-ctx.Done()
+	p.cause <- context.Cause(ctx)
+}
+
 // TestAcceptFailsWithPages: pages are cancelled then as at any other end. Why a
 // listener failed is nothing that their logins end with.
 func TestAcceptFailsWithPages(t *testing.T) {
 	g := newGate(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\"]\n"})
 	cause := make(chan error, 1)
-	g.Options.Serve = func(ctx context.Context, socket *websocket.Conn, _ peer.Caller) {
-		defer socket.Close()
-		<-ctx.Done()
-		cause <- context.Cause(ctx)
+	g.Options.Page = func(socket *websocket.Conn, _ peer.Caller) Page {
+		return &endedPage{testPage: testPage{socket: socket}, cause: cause}
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- g.Serve(t.Context()) }()

@@ -26,13 +26,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 )
 
-// Options make a Gate. Policy, Logger and Serve are required.
+// Options make a Gate. Policy, Logger, Page and Allowed are required.
 type Options struct {
 	Policy *policy.Effective
 	Logger *slog.Logger
-	// Serve is called in a goroutine of its own with each socket that passed, and
-	// closes it. ctx ends with the gate.
-	Serve func(ctx context.Context, socket *websocket.Conn, who peer.Caller)
+	// Page is called with each socket that passed. It must not wait.
+	Page func(socket *websocket.Conn, who peer.Caller) Page
+	// Allowed reports whether an origin is allowed or remembered now: it always has
+	// room. It must not wait for a person.
+	Allowed func(origin string) bool
 	// Subprotocol and Path are what a page's handshake must name.
 	Subprotocol, Path string
 	// Owner looks up who owns a connection; default peer.Owner.
@@ -61,7 +63,7 @@ type Gate struct {
 	uid       uint32
 	port      int
 	listeners []net.Listener
-	pending   *pending
+	conns     conns
 	sockets   sockets
 	wss       *wss
 }
@@ -70,7 +72,7 @@ type Gate struct {
 // fails with the errors of peer.Check where nobody can tell who connects, and with
 // ErrNoPort.
 func New(o Options) (*Gate, error) {
-	g := &Gate{Options: o, uid: uint32(os.Getuid()), pending: newPending(maxPending)}
+	g := &Gate{Options: o, uid: uint32(os.Getuid())}
 	if g.Owner == nil {
 		if err := peer.Check(); err != nil {
 			return nil, err

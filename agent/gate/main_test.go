@@ -34,6 +34,7 @@ type setup struct {
 	logTo    io.Writer
 	now      func() time.Time
 	wss      LocalCertificate
+	pages    *testPages
 }
 
 // serve serves pages that get back what they send.
@@ -75,11 +76,15 @@ func newGate(t *testing.T, o setup) *Gate {
 	if o.logTo == nil {
 		o.logTo = io.Discard
 	}
+	if o.pages == nil {
+		o.pages = &testPages{now: time.Now}
+	}
 	signal := &broadcast.Signal{}
 	listen := func(ctx context.Context) <-chan struct{} { return signal.Listen(ctx) }
 	g, err := New(Options{
-		Policy: p, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Serve: echoing, Subprotocol: subprotocol, Path: "/v1",
-		Owner: o.owner, Now: o.now, Certificate: o.wss, Changes: listen, Changed: signal.Publish,
+		Policy: p, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Page: o.pages.open, Subprotocol: subprotocol, Path: "/v1",
+		Allowed: func(origin string) bool { return p.Decide(origin) == policy.Allowed },
+		Owner:   o.owner, Now: o.now, Certificate: o.wss, Changes: listen, Changed: signal.Publish,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -93,15 +98,62 @@ func newGate(t *testing.T, o setup) *Gate {
 // changes wakes when what the gate says of itself has changed.
 func changes(t *testing.T, g *Gate) <-chan struct{} { t.Helper(); return g.Changes(t.Context()) }
 
-func echoing(ctx context.Context, socket *websocket.Conn, _ peer.Caller) {
-	defer socket.Close()
-	defer context.AfterFunc(ctx, func() { _ = socket.Close() })()
+// testPage sends back what it gets, and is of the use that the test says.
+type testPage struct {
+	socket    *websocket.Conn
+	who       peer.Caller
+	displaced chan struct{} // closed when it makes room
+
+	mu    sync.Mutex
+	use   Use
+	since time.Time
+}
+
+func (p *testPage) Serve(ctx context.Context) {
+	defer p.socket.Close()
+	defer context.AfterFunc(ctx, func() { _ = p.socket.Close() })()
 	for {
-		kind, message, err := socket.ReadMessage()
-		if err != nil || socket.WriteMessage(kind, message) != nil {
+		kind, message, err := p.socket.ReadMessage()
+		if err != nil || p.socket.WriteMessage(kind, message) != nil {
 			return
 		}
 	}
+}
+
+func (p *testPage) Use() (Use, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.use, p.since
+}
+
+func (p *testPage) Displace(greatest Use) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.use > greatest {
+		return false
+	}
+	close(p.displaced)
+	return true
+}
+
+func (p *testPage) set(use Use, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.use, p.since = use, since
+}
+
+// testPages are those that the gate has opened.
+type testPages struct {
+	now    func() time.Time
+	opened chan *testPage // nil: nobody wants them
+}
+
+func (s *testPages) open(socket *websocket.Conn, who peer.Caller) Page {
+	p := &testPage{socket: socket, who: who, displaced: make(chan struct{}), since: s.now()}
+	if s.opened != nil {
+		s.opened <- p
+	}
+	return p
 }
 
 func echo(t *testing.T, socket *websocket.Conn, text string) string {

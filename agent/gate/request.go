@@ -8,20 +8,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-)
-
-const (
-	maxSockets         = 256 // open at the same time
-	maxSocketsOfOrigin = 64
-
-	answerLimit = 5 * time.Second // from the headers of a request to its answer
 )
 
 type identityKey struct{}
@@ -56,7 +48,7 @@ func (g *Gate) handler() http.Handler {
 			g.refuse(w, r, "peer_unknown")
 			return
 		}
-		g.pending.remove(c)
+		g.conns.move(c, isClosing)
 		if reason := wrongShape(r); reason != "" {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a body is not waited for
 			g.refuse(w, r, reason)
@@ -75,22 +67,26 @@ func (g *Gate) handler() http.Handler {
 			g.refuse(w, r, reason)
 			return
 		}
-		if !g.sockets.admit(who.Origin) {
+		admitted, ok := g.admit(who.Origin, c)
+		if !ok {
 			g.refuse(w, r, "too_many_connections")
 			return
 		}
-		defer g.sockets.remove(who.Origin)
+		defer g.sockets.remove(admitted)
 		socket, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return // answered and logged by the upgrader
 		}
-		g.Options.Serve(r.Context(), socket, who)
+		g.conns.move(c, isSocket)
+		page := g.Page(socket, who)
+		g.sockets.opened(admitted, page)
+		page.Serve(r.Context())
 	})
 }
 
 // limit sets until when the request is read and answered.
 func limit(w http.ResponseWriter) {
-	until := time.Now().Add(answerLimit)
+	until := time.Now().Add(closeLimit)
 	c := http.NewResponseController(w)
 	_, _ = c.SetReadDeadline(until), c.SetWriteDeadline(until)
 }
@@ -141,36 +137,4 @@ func (g *Gate) authorize(r *http.Request, owner peer.Identity) (peer.Caller, str
 		return peer.Caller{}, "subprotocol"
 	}
 	return who, ""
-}
-
-// sockets counts the open sockets of each origin. Its zero value is ready.
-type sockets struct {
-	mu       sync.Mutex
-	all      int
-	byOrigin map[string]int
-}
-
-// admit counts one more socket of the origin where there is capacity for it;
-// remove gives it back.
-func (s *sockets) admit(origin string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.all >= maxSockets || s.byOrigin[origin] >= maxSocketsOfOrigin {
-		return false
-	}
-	if s.byOrigin == nil {
-		s.byOrigin = map[string]int{}
-	}
-	s.all++
-	s.byOrigin[origin]++
-	return true
-}
-
-func (s *sockets) remove(origin string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all--
-	if s.byOrigin[origin]--; s.byOrigin[origin] == 0 {
-		delete(s.byOrigin, origin)
-	}
 }

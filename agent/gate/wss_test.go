@@ -214,7 +214,7 @@ func TestWSSOtherUser(t *testing.T) {
 		}
 		c.Close()
 	}
-	if n := g.pending.count(); n != 0 {
+	if n := g.conns.count(isPending); n != 0 {
 		t.Errorf("other users' connections count: %d", n)
 	}
 	open(t, g, listedOrigin) // the own user's plain socket
