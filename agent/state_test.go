@@ -16,6 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -210,7 +211,7 @@ func TestChosenInTheMenu(t *testing.T) {
 func settingsOf(t *testing.T, machine, user string) *policy.Effective {
 	t.Helper()
 	dir := t.TempDir()
-	paths := policy.Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml")}
+	paths := policy.Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml"), Owners: owners.Person}
 	for path, text := range map[string]string{paths.Machine: machine, paths.User: user} {
 		if text == "" {
 			continue

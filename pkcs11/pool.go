@@ -26,6 +26,9 @@ type Options struct {
 	Logger      *slog.Logger
 	Now         func() time.Time // for the certificates' validity; default time.Now
 	Limits      Limits           // zero: DefaultLimits
+	// Refuse is asked each time before a module is loaded, and says why it must not be;
+	// nil: none is refused.
+	Refuse func(path string) error
 	// TriesAfter is how long the person has been asked for a PIN when the token is
 	// read again, to show how many tries there are now; default 300 ms.
 	TriesAfter time.Duration
@@ -140,6 +143,14 @@ func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf
 	p.life, p.end = context.WithCancel(context.WithoutCancel(ctx))
 	if p.triesAfter == 0 {
 		p.triesAfter = defaultTriesAfter
+	}
+	if o.Refuse != nil {
+		p.open = func(ctx context.Context, path string) (driver, error) {
+			if why := o.Refuse(path); why != nil {
+				return nil, notLoaded(path, ErrUntrusted, why.Error())
+			}
+			return driverOf(ctx, path)
+		}
 	}
 	paths := o.Modules
 	if len(paths) == 0 {

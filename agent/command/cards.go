@@ -80,7 +80,8 @@ func (s *invocation) readAlone(ctx context.Context, choice *cards.Choice, w io.W
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	var now pcsc.Event
-	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Modules, Limits: pkcs11.Limits(s.Limits), Logger: s.readingLog(w)})
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Modules, Limits: pkcs11.Limits(s.Limits), Logger: s.readingLog(w),
+		Refuse: s.Refuse("modules", slog.New(slog.DiscardHandler))}) // what is only reported, doctor reports
 	if err != nil {
 		return cards.Report(pkcs11.Snapshot{}, pool.Modules(), cards.Chosen{}, now), errors.Join(err, pool.Close())
 	}

@@ -51,6 +51,9 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	for _, w := range s.Warnings {
 		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text)
 	}
+	if err := s.OwnFile(); err != nil {
+		log.Warn("others may change the person's settings", "file", err.Path, "why", err)
+	}
 	if err := nodump.Set(); err != nil {
 		log.Warn("a core dump of this process, or a debugger, may read a PIN", "error", err)
 	}

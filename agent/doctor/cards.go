@@ -58,6 +58,9 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
+		if refused, bad := d.Policy.Owners("modules", m.Path); bad != nil && !refused {
+			found = append(found, d.writable("module_writable", "doctor.module_writable", bad))
+		}
 		if m.Error == "" && failsWithCPS(m.Info) {
 			found = append(found, Finding{Code: "module_fails_with_cps", Subject: m.Path, Outcome: Notice,
 				Text: d.Text("doctor.module_fails_with_cps", m.Path), Next: d.Text("doctor.module_fails_with_cps_next")})
@@ -191,6 +194,11 @@ func (d *doctor) module(m state.Module) Finding {
 	case "wrong_architecture":
 		f.Text = d.Text("doctor.module_architecture", m.Path, said)
 		f.Next = d.Text("doctor.module_architecture_next", runtime.GOOS+"/"+runtime.GOARCH, strings.Join(pkcs11.KnownPaths(), ", "))
+	case "untrusted_owner":
+		f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, said), d.Text("doctor.module_untrusted_next")
+		if _, bad := d.Policy.Owners("modules", m.Path); bad != nil {
+			f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, bad.Why(d.Catalogue)), bad.Next(d.Catalogue)
+		}
 	case "not_loadable":
 		f.Text, f.Next = d.Text("doctor.module_not_loadable", m.Path, said), d.Text("doctor.module_not_loadable_next")
 	default:

@@ -32,6 +32,14 @@ func (d *doctor) dialogs(context.Context) []Finding {
 	if err != nil {
 		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.Text("doctor.no_dialogs"), Next: d.dialogsNext(err)})
 	}
+	refused, bad := d.Policy.Owners("pinentry", program)
+	switch {
+	case refused:
+		return append(found, Finding{Code: "dialog_program_untrusted", Subject: program, Outcome: Problem,
+			Text: d.Text("doctor.pinentry_untrusted", program, bad.Why(d.Catalogue)), Next: bad.Next(d.Catalogue)})
+	case bad != nil:
+		found = append(found, d.writable("dialog_program_writable", "doctor.pinentry_writable", bad))
+	}
 	found = append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: d.Text("doctor.dialogs", program)})
 	switch {
 	case agents && !prompt.AsksAll(d.Policy.Pinentry), own && prompt.OwnWindow(d.Policy.Pinentry):

@@ -23,6 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -159,6 +160,11 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 	d.home, _ = os.UserHomeDir()
 	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Next: d.Text("doctor.mend_settings")}
 	why := err.Error()
+	if bad, is := errors.AsType[*owners.Error](err); is {
+		f.Code, f.Subject = "settings_untrusted", bad.Path
+		f.Text, f.Next = d.discreet(d.Text("doctor.settings_untrusted", bad.Path, bad.Why(d.Catalogue))), d.discreet(bad.Next(d.Catalogue))
+		return Report{Version: 1, Agent: version, System: runtime.GOOS, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
+	}
 	var where *policy.SettingsError
 	if errors.As(err, &where) {
 		f.Subject, why = where.Key, where.In(o.Lang)
@@ -244,10 +250,13 @@ func (d *doctor) discreet(text string) string {
 }
 
 func (d *doctor) settings(context.Context) []Finding {
-	if len(d.Policy.Warnings) == 0 {
-		return []Finding{{Code: "settings_taken", Outcome: Good, Text: d.Text("doctor.settings_applied")}}
-	}
 	var list []Finding
+	if bad := d.Policy.OwnFile(); bad != nil {
+		list = append(list, d.writable("settings_writable", "doctor.settings_writable", bad))
+	}
+	if len(d.Policy.Warnings) == 0 {
+		return append(list, Finding{Code: "settings_taken", Outcome: Good, Text: d.Text("doctor.settings_applied")})
+	}
 	for _, w := range d.Policy.Warnings {
 		list = append(list, Finding{
 			Code: "setting_not_taken", Subject: w.Key, Outcome: Problem,
@@ -255,4 +264,10 @@ func (d *doctor) settings(context.Context) []Finding {
 		})
 	}
 	return list
+}
+
+// writable reports on what is the person's own and others may change: it is used all the
+// same.
+func (d *doctor) writable(code string, text texts.Key, bad *owners.Error) Finding {
+	return Finding{Code: code, Subject: bad.Path, Outcome: Notice, Text: d.Text(text, bad.Path, bad.Why(d.Catalogue)), Next: bad.Next(d.Catalogue)}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
@@ -49,7 +50,7 @@ func TestMain(m *testing.M) {
 func load(t *testing.T, machine, user string) *policy.Effective {
 	t.Helper()
 	dir := t.TempDir()
-	paths := policy.Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml")}
+	paths := policy.Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml"), Owners: owners.Person}
 	for path, text := range map[string]string{paths.Machine: machine, paths.User: user} {
 		if text != "" {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -6,7 +6,11 @@
 // error, never a default.
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
+)
 
 // The modes of origins.mode.
 const (
@@ -68,7 +72,7 @@ type Effective struct {
 	Sources  map[string]string // key: the file, or "default"
 	Warnings []Warning
 
-	machine                             *file
+	machine, user                       *file
 	hasMachine, machineLists, userLists bool
 	machineAllow, userAllow             []string
 }
@@ -77,11 +81,16 @@ type Effective struct {
 type Paths struct {
 	Machine, User string
 	UserRequired  bool // the person named it, so it must exist
+	// Owners are whose the machine's file may be: root's, but in tests.
+	Owners owners.Trust
 }
 
 // Load reads both files. Errors are of type *SettingsError.
 func Load(paths Paths) (*Effective, error) {
 	if err := platformPolicy(); err != nil {
+		return nil, err
+	}
+	if err := trusted(paths.Machine, paths.Owners); err != nil {
 		return nil, err
 	}
 	machine, err := readChecked(paths.Machine)
@@ -108,6 +117,7 @@ func Load(paths Paths) (*Effective, error) {
 		}
 	}
 	if user != nil {
+		e.user = user
 		e.mergeUser(user, machine)
 	}
 	e.Origins.Allow = e.mergedAllow()

@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 )
 
 func load(t *testing.T, machine, user string) (*Effective, error) {
 	t.Helper()
 	dir := t.TempDir()
-	p := Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml")}
+	p := Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml"), Owners: owners.Person}
 	for path, text := range map[string]string{p.Machine: machine, p.User: user} {
 		if text == "" {
 			continue

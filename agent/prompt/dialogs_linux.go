@@ -23,7 +23,7 @@ type desktop struct {
 }
 
 func newDialogs(o Options) Prompter {
-	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger}), log: o.Logger}
+	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger, Refuse: o.Refuse}), log: o.Logger}
 	d.window = len(o.Window) > 0
 	d.own = platform{show: window{command: o.Window}.show, pin: nil} // only pinentry asks for the PIN
 	return d

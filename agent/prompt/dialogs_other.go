@@ -3,5 +3,5 @@
 package prompt
 
 func newFixed(o Options) Prompter {
-	return NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger})
+	return NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger, Refuse: o.Refuse})
 }

@@ -20,12 +20,16 @@ import (
 type PinentryOptions struct {
 	Program string       // absolute path; "": the first found on PATH
 	Logger  *slog.Logger // nil: none
+	// Refuse is asked before a program is started, and says why it must not be; nil:
+	// none is refused.
+	Refuse func(program string) error
 }
 
 // Pinentry asks through a pinentry program, one process for each dialog.
 type Pinentry struct {
 	program string
 	log     *slog.Logger
+	refuse  func(program string) error // nil: none
 }
 
 // NewPinentry makes a Prompter. It finds the program anew for each dialog, so that
@@ -34,7 +38,7 @@ func NewPinentry(o PinentryOptions) *Pinentry {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Pinentry{program: o.Program, log: o.Logger}
+	return &Pinentry{program: o.Program, log: o.Logger, refuse: o.Refuse}
 }
 
 // find returns the program in the settings, else the first that suits the request:
@@ -105,6 +109,9 @@ func (p *Pinentry) ask(ctx context.Context, lang string, set settings, request s
 	if err != nil {
 		return nil, err
 	}
+	if err := p.refused(program); err != nil {
+		return nil, err
+	}
 	data, err := p.converse(ctx, program, lang, set, request)
 	var refused *assuanError
 	switch {
@@ -119,6 +126,16 @@ func (p *Pinentry) ask(ctx context.Context, lang string, set settings, request s
 	}
 	clear(data)
 	return nil, fmt.Errorf("%w: %s: %w", ErrUnavailable, program, err)
+}
+
+func (p *Pinentry) refused(program string) error {
+	if p.refuse == nil {
+		return nil
+	}
+	if why := p.refuse(program); why != nil {
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, ErrUntrusted, why)
+	}
+	return nil
 }
 
 func ended(ctx context.Context) error {

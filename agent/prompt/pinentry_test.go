@@ -349,3 +349,26 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// A program that is refused is not started, and no other one in its place.
+func TestRefusedProgram(t *testing.T) {
+	started := filepath.Join(t.TempDir(), "started")
+	program := filepath.Join(t.TempDir(), "pinentry")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\n: >"+started+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("others may write it")
+	p := NewPinentry(PinentryOptions{Program: program, Refuse: func(asked string) error {
+		if asked != program {
+			t.Errorf("asked about %s", asked)
+		}
+		return why
+	}})
+	err := p.Consent(t.Context(), "fr", site)
+	if !errors.Is(err, ErrUntrusted) || !errors.Is(err, ErrUnavailable) || !errors.Is(err, why) {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(started); err == nil {
+		t.Error("the program was started")
+	}
+}

@@ -20,6 +20,9 @@ var (
 	// ErrUnavailable says that there is no dialog program or display, or that
 	// it died. Errors wrap it with the reason.
 	ErrUnavailable = errors.New("prompt: no dialog can be shown")
+	// ErrUntrusted comes with ErrUnavailable: the program is one that Options.Refuse
+	// refuses, because others may change it.
+	ErrUntrusted = errors.New("prompt: the program is not to be started")
 )
 
 // Caller is the site that asks for a login, as the dialogs show it. The fields come
@@ -100,6 +103,9 @@ type Options struct {
 	// window); nil: pinentry asks everything.
 	Window []string
 	Logger *slog.Logger // nil: none
+	// Refuse is asked each time before a pinentry program is started, and says why it
+	// must not be; nil: none is refused.
+	Refuse func(program string) error
 }
 
 // New makes the Prompter of the platform. It finds what it needs anew for each

@@ -58,6 +58,9 @@ const (
 	// DetailStaleCache goes with CodeModuleFailed where the module gives of a card what
 	// it kept of another.
 	DetailStaleCache = "stale_cache"
+	// DetailUntrusted goes with CodeNoModule and CodePromptFailed where the machine's
+	// policy names a module or program that others may change.
+	DetailUntrusted = "untrusted_owner"
 	// These go with CodeNoModule where the module is there: a library that it needs is
 	// not, it is another kind of computer's or program's, the system does not load it.
 	DetailMissingDependency = "missing_dependency"

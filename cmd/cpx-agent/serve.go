@@ -27,7 +27,7 @@ func serve(ctx context.Context, s command.Start) error {
 	defer func() { cancel(); <-socketEnded }()
 
 	opened := make(chan struct{}, 1)
-	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log, Opened: func() {
+	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log, Refuse: s.Policy.Refuse("modules", log), Opened: func() {
 		select {
 		case opened <- struct{}{}:
 		default: // the one that waits serves for both
@@ -40,7 +40,7 @@ func serve(ctx context.Context, s command.Start) error {
 	server, err := agent.New(agent.Options{
 		Policy: s.Policy, Pool: pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
 		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), Journal: s.Journal,
-		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log}),
+		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log, Refuse: s.Policy.Refuse("pinentry", log)}),
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -23,7 +24,17 @@ type Error struct {
 	Text string // in English
 
 	say func(texts.Catalogue) string // the text in each language; nil where there is only Text
+	err error                        // the cause, or nil
 }
+
+// Refused is the error of a file that is not taken at all. say is the text in each
+// language.
+func Refused(file string, cause error, say func(texts.Catalogue) string) *Error {
+	return &Error{File: file, Text: say(texts.In(language.English)), say: say, err: cause}
+}
+
+// Unwrap returns the cause, which may be nil.
+func (e *Error) Unwrap() error { return e.err }
 
 func (e *Error) Error() string { return e.where() + e.Text }
 

@@ -188,7 +188,7 @@ func outcome(err error) string {
 		{pkcs11.ErrPINLength, "pin_length"}, {pkcs11.ErrPINNotSet, "pin_not_set"}, {pkcs11.ErrCardRemoved, "card_removed"},
 		{pkcs11.ErrCardChanged, "card_changed"}, {pkcs11.ErrKeyWithoutPIN, "key_without_pin"}, {pkcs11.ErrUnsupported, "unsupported"},
 		{pkcs11.ErrNoKey, "no_key"}, {pkcs11.ErrNoModule, "no_module"}, {pkcs11.ErrNotPKCS11, "not_pkcs11"},
-		{pkcs11.ErrMissingDependency, "missing_dependency"}, {pkcs11.ErrWrongArchitecture, "wrong_architecture"}, {pkcs11.ErrNotLoadable, "not_loadable"}, {pkcs11.ErrStaleCache, "stale_cache"}, {pkcs11.ErrModuleHangs, "hanging"}, {pkcs11.ErrModuleFailed, "module_failed"},
+		{pkcs11.ErrMissingDependency, "missing_dependency"}, {pkcs11.ErrWrongArchitecture, "wrong_architecture"}, {pkcs11.ErrUntrusted, "untrusted_owner"}, {pkcs11.ErrNotLoadable, "not_loadable"}, {pkcs11.ErrStaleCache, "stale_cache"}, {pkcs11.ErrModuleHangs, "hanging"}, {pkcs11.ErrModuleFailed, "module_failed"},
 	} {
 		if errors.Is(err, k.is) {
 			return k.name

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 )
 
 const root = "../../.."
@@ -64,7 +65,7 @@ func TestPolicyOfTheDocuments(t *testing.T) {
 	if err := os.WriteFile(file, []byte(sample), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := policy.Load(policy.Paths{Machine: file})
+	p, err := policy.Load(policy.Paths{Machine: file, Owners: owners.Person})
 	if err != nil {
 		t.Fatal(err)
 	}

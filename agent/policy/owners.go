@@ -1,0 +1,69 @@
+package policy
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
+)
+
+// trusted refuses a policy that others than its administrator may write: they would
+// decide which sites are allowed and which module is loaded. One that is missing, or
+// cannot be looked up, is for who reads it. The policy is read afterwards: whoever passes
+// here cannot be replaced meanwhile by others.
+func trusted(path string, trust owners.Trust) error {
+	if path == "" {
+		return nil
+	}
+	bad, is := errors.AsType[*owners.Error](owners.Check(path, trust))
+	if !is {
+		return nil
+	}
+	bad.Fixed = true
+	return tomlfile.Refused(path, bad, func(say texts.Catalogue) string {
+		return say.Text("settings.untrusted", bad.Why(say), bad.Next(say))
+	})
+}
+
+// Owners checks who may change the program or module at the path, which the setting of
+// that key names, or which was found because no file sets it. refused says that it must
+// not be used: where the machine's policy names it, it has to be root's. What a person
+// names is the person's own affair, and reported.
+func (e *Effective) Owners(key, path string) (refused bool, err *owners.Error) {
+	trust := owners.Person
+	if e.Fixed(key) {
+		trust = owners.Root
+	}
+	bad, is := errors.AsType[*owners.Error](owners.CheckProgram(path, trust))
+	if !is {
+		return false, nil
+	}
+	return trust == owners.Root, bad
+}
+
+// Refuse is Owners for those who start what a setting names: an error for what must not
+// be used, and a warning in the log for the rest.
+func (e *Effective) Refuse(key string, log *slog.Logger) func(path string) error {
+	return func(path string) error {
+		switch refused, err := e.Owners(key, path); {
+		case err == nil:
+			return nil
+		case refused:
+			return err
+		default:
+			log.Warn("others may change what runs with the person's rights", "setting", key, "path", path, "why", err)
+			return nil
+		}
+	}
+}
+
+// OwnFile is why others may change the person's own settings, nil where they may not.
+func (e *Effective) OwnFile() *owners.Error {
+	if e.user == nil {
+		return nil
+	}
+	bad, _ := errors.AsType[*owners.Error](owners.Check(e.user.path, owners.Person))
+	return bad
+}

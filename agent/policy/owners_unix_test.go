@@ -1,0 +1,82 @@
+//go:build unix
+
+package policy
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mode sets a file's or folder's rights, whatever the umask.
+func mode(t *testing.T, path string, mode os.FileMode) {
+	t.Helper()
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A policy that others than its administrator may write is none: the agent does not
+// start, and the message names what is wrong and the way out.
+func TestPolicyThatOthersWrite(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a policy of root's can be made by root alone")
+	}
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, folder, file string)
+		says  []string // of a message, in French
+	}{
+		"good": {func(*testing.T, string, string) {}, nil},
+		"for all": {func(t *testing.T, _, file string) { mode(t, file, 0o666) },
+			[]string{"policy.toml", "tout le monde", "666", "chmod go-w"}},
+		"for a group": {func(t *testing.T, _, file string) { mode(t, file, 0o664) },
+			[]string{"policy.toml", "groupe", "664", "chmod go-w"}},
+		"folder for all": {func(t *testing.T, folder, _ string) { mode(t, folder, 0o777) },
+			[]string{"/policy ", "tout le monde", "777", "chmod go-w"}},
+		"folder above for a group": {func(t *testing.T, folder, _ string) { mode(t, filepath.Dir(folder), 0o775) },
+			[]string{"groupe", "775", "chmod go-w"}},
+		"another's": {func(t *testing.T, _, file string) {
+			if err := os.Chown(file, 4242, 4242); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"policy.toml", "4242", "chown root:root"}},
+		"a link to another's": {func(t *testing.T, folder, file string) {
+			other := filepath.Join(t.TempDir(), "other.toml")
+			if err := errors.Join(os.Rename(file, other), os.Chown(other, 4242, 4242), os.Symlink(other, file)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"other.toml", "4242", "chown root:root"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := filepath.Join(t.TempDir(), "policy")
+			file := filepath.Join(folder, "policy.toml")
+			if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(file, []byte("[origins]\nmode = \"ask\"\n"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			mode(t, folder, 0o755)
+			mode(t, file, 0o644)
+			c.spoil(t, folder, file)
+			p, err := Load(Paths{Machine: file})
+			if c.says == nil {
+				if err != nil || !p.Managed() {
+					t.Fatalf("a good policy: %v", err)
+				}
+				return
+			}
+			var bad *SettingsError
+			if !errors.As(err, &bad) || bad.File != file {
+				t.Fatalf("%v, want a SettingsError of %s", err, file)
+			}
+			for _, part := range c.says {
+				if !strings.Contains(bad.In("fr"), part) {
+					t.Errorf("%q is missing: %s", part, bad.In("fr"))
+				}
+			}
+			if strings.Contains(bad.In("en"), "tout le monde") || bad.In("en") == bad.In("fr") {
+				t.Error(bad.In("en"))
+			}
+		})
+	}
+}
