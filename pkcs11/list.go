@@ -78,8 +78,29 @@ func (p *Pool) merge(readings []*reading) (Snapshot, error) {
 	return s, errors.Join(errs...)
 }
 
+// maxSlots bounds a module's list of slots; PC/SC has 16 readers.
+const maxSlots = 256
+
+// slots are the module's slots, each once: what follows knows each by its number, and
+// the list of a module that has run wild may say anything.
+func (p *Pool) slots(m *module) ([]uint, error) {
+	named, err := m.driver.Slots()
+	var ids []uint
+	seen := map[uint]bool{}
+	for _, id := range named {
+		if !seen[id] && len(ids) < maxSlots {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) < len(named) {
+		p.log.Warn("the module names slots twice, or too many", "module", m.path, "named", len(named), "read", len(ids))
+	}
+	return ids, err
+}
+
 func (p *Pool) readSlots(m *module, b basis) *reading {
-	ids, err := m.driver.Slots()
+	ids, err := p.slots(m)
 	if err != nil {
 		return &reading{err: err}
 	}
@@ -137,7 +158,7 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 func (r *reading) hide(empty map[uint]bool) {
 	for i := range r.slots {
 		slot := &r.slots[i]
-		slot.Hidden = empty[slot.ID] && !slices.ContainsFunc(r.certificates, func(c Certificate) bool {
+		slot.Hidden = slot.Token != nil && empty[slot.ID] && !slices.ContainsFunc(r.certificates, func(c Certificate) bool {
 			return c.Slot.Token.Serial == slot.Token.Serial || c.Slot.Description == slot.Description
 		})
 	}

@@ -8,9 +8,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -155,13 +157,32 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 	}
 	switch {
 	case answer.CKR != 0:
-		return reply{}, nil, wrap(cmp.Or(answer.Op, c.Op), r.path, p11.Error(answer.CKR))
+		return reply{}, nil, wrap(cmp.Or(brief(answer.Op), c.Op), r.path, p11.Error(answer.CKR))
 	case loadKinds[answer.Kind] != nil:
-		return reply{}, nil, &Error{Op: answer.Failure, Path: r.path, Kind: loadKinds[answer.Kind]}
+		return reply{}, nil, &Error{Op: brief(answer.Failure), Path: r.path, Kind: loadKinds[answer.Kind]}
 	case answer.Failure != "":
-		return reply{}, nil, fmt.Errorf("%w: %s", &Error{Op: c.Op, Path: r.path, Kind: ErrModuleFailed}, answer.Failure)
+		return reply{}, nil, fmt.Errorf("%w: %s", &Error{Op: c.Op, Path: r.path, Kind: ErrModuleFailed}, brief(answer.Failure))
 	}
 	return answer, value, nil
+}
+
+// brief is what the process says of a failure, fit for a line of the log: a module that
+// has run wild may have written it.
+func brief(text string) string {
+	const most = 500 // characters
+	n := 0
+	for i := range text {
+		if n++; n > most {
+			text = text[:i] + "…"
+			break
+		}
+	}
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
 }
 
 // limitPassed is why a process was ended whose module did not answer in time.

@@ -1,6 +1,7 @@
 package pkcs11
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -47,9 +48,12 @@ type reply struct {
 	Values    [][]byte       `json:"values,omitempty"`
 }
 
-// maxFrame bounds what is taken from the other side: a process that a module
+// maxFrame and maxTail bound what is taken from the other side: a process that a module
 // has run wild in must not fill the agent's memory.
-const maxFrame = 4 << 20
+const (
+	maxFrame = 4 << 20
+	maxTail  = 64 << 10 // PINs, digests and signatures have some hundred bytes
+)
 
 var errFrame = errors.New("pkcs11: a frame of an impossible length")
 
@@ -83,15 +87,21 @@ func (p *pipe) receive(head any) ([]byte, error) {
 		return nil, err
 	}
 	text, tail := binary.BigEndian.Uint32(lengths[0:]), binary.BigEndian.Uint32(lengths[4:])
-	if text > maxFrame || tail > maxFrame {
+	if text > maxFrame || tail > maxTail {
 		return nil, errFrame
 	}
-	in := make([]byte, text+tail)
-	if _, err := io.ReadFull(p.r, in); err != nil {
+	var in bytes.Buffer // grows with what comes, not with what was announced
+	if _, err := io.CopyN(&in, p.r, int64(text)); err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(in[:text], head); err != nil {
+	value := make([]byte, tail) // at once: a buffer that grows leaves parts of a PIN behind
+	if _, err := io.ReadFull(p.r, value); err != nil {
+		clear(value)
+		return nil, err
+	}
+	if err := json.Unmarshal(in.Bytes(), head); err != nil {
+		clear(value)
 		return nil, fmt.Errorf("pkcs11: a frame that is not understood: %w", err)
 	}
-	return in[text:], nil
+	return value, nil
 }

@@ -118,7 +118,7 @@ func seedFiles(folder string) (names []string, size int64, err error) {
 
 // Spent is how many bytes do allocates, whether they are released again or not: a
 // parser must not spend more on a message than in proportion to its length. It is exact
-// to some hundred kilobytes, and what runs beside it counts too: a bound needs air.
+// to a megabyte, and what runs beside it counts too: a bound needs air.
 func Spent(do func()) uint64 {
 	before := allocated()
 	do()
@@ -134,7 +134,7 @@ func allocated() uint64 {
 }
 
 // Air is what a bound of Spent has beside the proportion.
-const Air = 512 << 10
+const Air = 2 << 20
 
 // Folder is a folder for the files of one target, in memory where the system has such
 // a place: a disk would take most of the target's time. It goes with the target.
