@@ -19,7 +19,7 @@ import (
 )
 
 // The queue's own limits, which pages rely on.
-const mostWithdrawn, mostWaiters = 10, 8
+const mostWorn, mostWornAllowed, mostWaiters = 3, 10, 8
 
 const askSettings = "[origins]\nmode = \"ask\"\nallow = [\"" + listedOrigin + "\"]\n"
 
@@ -108,25 +108,26 @@ func TestPINPadWithoutDialog(t *testing.T) {
 	}
 }
 
-// TestPause: three dialogs cancelled in a row pause the origin, and only it.
+// TestPause: ten dialogs cancelled in a row pause an allowed site, and only it.
 func TestPause(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	person.OnPIN = func(context.Context, prompt.PIN) ([]byte, error) { return nil, prompt.ErrCancelled }
 	var shift atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }
-	s := serve(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\",\"" + otherOrigin + "\"]\n", pool: pool, person: person, now: now})
+	const anotherSite = "https://portail.example.org"
+	s := serve(t, setup{settings: "[origins]\nallow = [\"" + listedOrigin + "\",\"" + anotherSite + "\"]\n", pool: pool, person: person, now: now})
 	p := openPage(t, s, listedOrigin)
-	for i := range 3 {
+	for i := range mostWornAllowed {
 		p.authenticate(i)
 		want(t, p.answer(), protocol.CodeCancelled)
 	}
-	p.authenticate(4)
+	p.authenticate(mostWornAllowed)
 	a := p.answer()
 	want(t, a, protocol.CodeBusy)
 	if a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
 		t.Errorf("retryAfter %d", a.Error.Data.RetryAfter)
 	}
-	other := openPage(t, s, otherOrigin)
+	other := openPage(t, s, anotherSite)
 	other.authenticate(5)
 	want(t, other.answer(), protocol.CodeCancelled)
 	shift.Store(int64(31 * time.Second))
@@ -134,9 +135,9 @@ func TestPause(t *testing.T) {
 	want(t, p.answer(), protocol.CodeCancelled)
 }
 
-// TestPageThatComesAndGoes: a page that asks and takes it back again and again,
-// by cancel or by closing its socket, is paused like one that is refused, and
-// only it.
+// TestPageThatComesAndGoes: a page that asks and takes it back again and again, by
+// cancel or by closing its socket, is paused like one that is refused, with all that
+// are not allowed.
 func TestPageThatComesAndGoes(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	ended := make(chan struct{}, 1)
@@ -154,8 +155,8 @@ func TestPageThatComesAndGoes(t *testing.T) {
 		p.progress(protocol.AskingConsent)
 		return p
 	}
-	for i := range mostWithdrawn {
-		if p := standing(); i%2 == 0 {
+	for i := range mostWorn {
+		if p := standing(); i%2 == 1 {
 			if err := p.socket.Close(); err != nil {
 				t.Fatal(err)
 			}
@@ -168,11 +169,11 @@ func TestPageThatComesAndGoes(t *testing.T) {
 	}
 	p := openPage(t, s, otherOrigin)
 	p.authenticate(1)
-	if a := p.read(); a.Error == nil || a.Error.Code != protocol.CodeBusy || a.Error.Data.RetryAfter < 25 || a.Error.Data.RetryAfter > 30 {
+	if a := p.read(); a.Error == nil || a.Error.Code != protocol.CodeBusy || a.Error.Data.RetryAfter < 270 || a.Error.Data.RetryAfter > 300 {
 		t.Fatalf("%+v", a)
 	}
 	logIn(t, openPage(t, s, listedOrigin))
-	shift.Store(int64(31 * time.Second))
+	shift.Store(int64(301 * time.Second))
 	standing()
 }
 

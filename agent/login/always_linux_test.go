@@ -204,7 +204,7 @@ func TestAlwaysDeclined(t *testing.T) {
 	a.always <- prompt.ErrCancelled
 	a.logIn(p)
 	a.declines(otherOrigin)
-	for range 2 * maxCancelled {
+	for range 2 * mostWornAllowed {
 		a.logIn(p)
 	}
 	a.always <- prompt.ErrTimeout

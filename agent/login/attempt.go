@@ -27,12 +27,18 @@ type attempt struct {
 func (a *attempt) mayReset() bool { return a.reset.CompareAndSwap(false, true) }
 
 func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token, string, error) {
-	origin := r.Caller.Origin
-	if err := s.queue.acquire(ctx, origin); err != nil {
+	asker := newAsker(r.Caller.Origin, s.allowedNow(ctx, r.Caller.Origin))
+	if err := s.queue.acquire(ctx, asker); err != nil {
 		return nil, "", err
 	}
 	s.Changes.Publish()
 	defer func() { s.queue.release(); s.Changes.Publish() }()
+	// The person may have forgotten or allowed the site while it waited: it is asked
+	// about, paused and counted as what it is now.
+	asker.allowed = s.Allowed(asker.origin)
+	if err := s.queue.pausedFor(asker); err != nil {
+		return nil, "", err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
 	defer cancel()
 
@@ -43,15 +49,15 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 		err = cause
 	}
 	if err != nil {
-		if errors.Is(err, prompt.ErrCancelled) {
-			s.queue.refused(origin, protocol.FromError(err))
-		}
-		if errors.Is(err, protocol.ErrPageCancelled) {
-			s.queue.abandoned(origin)
+		switch wire := protocol.FromError(err); {
+		case errors.Is(err, prompt.ErrCancelled):
+			s.queue.refused(asker, wire)
+		case errors.Is(err, protocol.ErrPageCancelled), wire.Code == protocol.CodeTimeout:
+			s.queue.worn(asker)
 		}
 		return nil, "", err
 	}
-	s.queue.succeeded(origin)
+	s.queue.succeeded(asker)
 	r.Signed(id)
 	return token, id, nil
 }
@@ -98,10 +104,7 @@ func (e refusedError) Unwrap() error      { return e.wire }
 // consent asks the person where the origin is not allowed, before anything is read of
 // reader, card or module: an origin that is not allowed learns nothing of them.
 func (a *attempt) consent(ctx context.Context) error {
-	if a.Allowed(a.Caller.Origin) {
-		return nil
-	}
-	if a.siteCache.refresh(ctx, a.Limits.Sites); a.Allowed(a.Caller.Origin) {
+	if a.allowedNow(ctx, a.Caller.Origin) {
 		return nil
 	}
 	a.Progress(protocol.AskingConsent)
@@ -112,6 +115,16 @@ func (a *attempt) consent(ctx context.Context) error {
 		return refusedError{protocol.Fail(protocol.CodeConsentDenied)}
 	}
 	return err
+}
+
+// allowedNow is Allowed once the list of sites is the file's, for which it waits a
+// little: what is remembered must not be asked about because the keyring is slow.
+func (s *Service) allowedNow(ctx context.Context, origin string) bool {
+	if s.Allowed(origin) {
+		return true
+	}
+	s.siteCache.refresh(ctx, s.Limits.Sites)
+	return s.Allowed(origin)
 }
 
 // card is the reading that the login goes by; where there is no card the person

@@ -14,6 +14,7 @@ package login
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
@@ -59,9 +60,13 @@ type Limits struct {
 	Sites   time.Duration // a login's wait for the list of sites
 	Keyring time.Duration // before a keyring that gave no answer is asked again
 	Insert  time.Duration // waiting for a card
-	Pause   time.Duration // after three cancelled dialogs
+	Pause   time.Duration // after three dialogs to no end, the first time
 	PINPad  time.Duration // least time left to begin on a PIN pad
 	Replace time.Duration // before a PIN dialog that does not wait for quiet takes the place of another
+
+	LongestPause time.Duration // of a domain, to which its pauses double
+	Recent       time.Duration // within which three dialogs of sites that are not allowed pause them all
+	UnknownPause time.Duration // for so long
 }
 
 func (l Limits) withDefaults() Limits {
@@ -72,6 +77,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Request, 270 * time.Second}, {&l.Dialog, 120 * time.Second}, {&l.Queue, 60 * time.Second},
 		{&l.Always, 60 * time.Second}, {&l.Sites, time.Second}, {&l.Keyring, 30 * time.Second},
 		{&l.Insert, 60 * time.Second}, {&l.Pause, 30 * time.Second}, {&l.PINPad, 150 * time.Second}, {&l.Replace, 2 * time.Second},
+		{&l.LongestPause, 10 * time.Minute}, {&l.Recent, time.Minute}, {&l.UnknownPause, 5 * time.Minute},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value
@@ -121,10 +127,12 @@ func New(o Options) *Service {
 		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
 	}
 	o.Limits = o.Limits.withDefaults()
-	return &Service{
-		Options: o, queue: newQueue(o.Now, o.Limits), offers: make(chan offer, 1),
+	s := &Service{
+		Options: o, offers: make(chan offer, 1),
 		siteCache: newSiteCache(o.Sites, o.Limits.Keyring, o.Logger, o.Changes.Publish),
 	}
+	s.queue = newQueue(o.Now, o.Limits, s.pauseChanged)
+	return s
 }
 
 // Start listens to the desktop and reads what is remembered, both until ctx ends.
@@ -134,9 +142,13 @@ func (s *Service) Start(ctx context.Context) {
 	s.siteCache.start(ctx)
 }
 
-// Run asks for "always" after logins, until Start's context ends.
+// Run asks for "always" after logins and notices when pauses end, until Start's
+// context ends.
 func (s *Service) Run(ctx context.Context) {
+	var watching sync.WaitGroup
+	watching.Go(func() { s.queue.watchPauses(ctx) })
 	s.makeOffers(ctx)
+	watching.Wait()
 	s.siteCache.wait()
 }
 

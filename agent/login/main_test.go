@@ -31,6 +31,7 @@ type setup struct {
 	limits   Limits
 	sites    *sites.Store
 	logTo    io.Writer
+	now      func() time.Time
 }
 
 // serve makes logins possible, with cards that no event reports.
@@ -50,7 +51,7 @@ func serve(t *testing.T, o setup) *Service {
 	log := slog.New(slog.NewTextHandler(o.logTo, nil))
 	s := New(Options{
 		Policy: p, Cards: cards.New(cards.Options{Pool: o.pool, Logger: log}), Signer: o.pool, Prompter: o.person,
-		Sites: o.sites, Logger: log, Limits: o.limits, AppVersion: "https://cpx-bridge.invalid/cpx-agent/test", Changes: &broadcast.Signal{},
+		Sites: o.sites, Logger: log, Limits: o.limits, Now: o.now, AppVersion: "https://cpx-bridge.invalid/cpx-agent/test", Changes: &broadcast.Signal{},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	s.Start(ctx)
@@ -81,8 +82,8 @@ func (l *lockedBuffer) String() string {
 // TestLease: nobody is at a login where a question may make way for one, until one
 // comes.
 func TestLease(t *testing.T) {
-	q := newQueue(time.Now, Limits{}.withDefaults())
-	if err := q.acquire(t.Context(), listedOrigin); err != nil || !q.atLogin() || !q.inUse() {
+	q := newQueue(time.Now, Limits{}.withDefaults(), nil)
+	if err := q.acquire(t.Context(), newAsker(listedOrigin, true)); err != nil || !q.atLogin() || !q.inUse() {
 		t.Errorf("%v: at a login %v", err, q.atLogin())
 	}
 	q.release()
@@ -92,7 +93,7 @@ func TestLease(t *testing.T) {
 	}
 	wants, withdraw := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- q.acquire(wants, listedOrigin) }()
+	go func() { ended <- q.acquire(wants, newAsker(listedOrigin, true)) }()
 	<-ctx.Done() // a login waits for it
 	if !q.atLogin() {
 		t.Error("nobody is at a login that waits")

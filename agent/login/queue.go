@@ -2,77 +2,81 @@ package login
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
+	"github.com/cpx-bridge/cpx-bridge/internal/domain"
+	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
 const (
-	maxWaiters   = 8    // requests that wait for the lease
-	maxCancelled = 3    // dialogs in a row, then the origin pauses
-	maxAbandoned = 10   // logins in a row that the page itself ended, likewise
-	maxOrigins   = 1024 // whose cancelled dialogs are counted
+	maxWaiters = 8    // requests that wait for the lease: of allowed sites, and as many of all others
+	maxOrigins = 1024 // of which something is remembered in memory
 )
 
-// queue lets one login at a time ask the person: the one that has the lease.
+// queue lets one login at a time ask the person: the one that has the lease. Everything
+// is decided under its lock, which is never held while somebody is asked or waited for.
 type queue struct {
 	now    func() time.Time
 	limits Limits
+	// paused is called, without the lock, when the pause of the sites that are not
+	// allowed begins or ends.
+	paused func(pauseChange)
+	began  chan struct{} // receives when such a pause begins
 
 	mu      sync.Mutex
 	leased  bool
 	revoke  context.CancelCauseFunc // where the lease is revocable
-	waiters []*waiter
-	counted map[string]*refusals
+	waiters []*waiter               // those of allowed sites first
+	wear
+}
+
+// asker is who asks, as far as the queue has to know.
+type asker struct {
+	origin  string
+	domain  string // the registrable one: a site has as many names below it as it likes
+	allowed bool   // needs no consent dialog
+}
+
+func newAsker(text string, allowed bool) asker {
+	a := asker{origin: text, domain: text, allowed: allowed}
+	if o, err := origin.Parse(text); err == nil {
+		a.domain = domain.Of(o)
+	}
+	return a
 }
 
 // waiter is one request in the queue.
 type waiter struct {
-	origin  string
+	asker
 	granted chan error // nil: go on; an error: the request ends with it
 }
 
-// refusals counts the dialogs of an origin that its person cancelled in a row,
-// and the logins that it took back itself: dialogs that come and go take the
-// keyboard from the person each time.
-type refusals struct {
-	count, abandoned int
-	until            time.Time // the pause's end
-}
-
-func newQueue(now func() time.Time, limits Limits) *queue {
-	return &queue{now: now, limits: limits, counted: map[string]*refusals{}}
+func newQueue(now func() time.Time, limits Limits, paused func(pauseChange)) *queue {
+	return &queue{now: now, limits: limits, paused: paused, began: make(chan struct{}, 1), wear: newWear()}
 }
 
 // acquire waits for the lease. The caller must call release where acquire returned
-// nil. It fails with busy where too many wait, the wait was too long or the origin
-// pauses, and with the refusal of a request of the same origin.
-func (q *queue) acquire(ctx context.Context, origin string) error {
-	q.mu.Lock()
-	if r := q.counted[origin]; r != nil {
-		if rest := r.until.Sub(q.now()); rest > 0 {
-			q.mu.Unlock()
-			return protocol.BusyFor(rest)
-		}
+// nil. It fails with busy where too many wait, the wait was too long or the site
+// pauses, and with the refusal of a request of the same origin. A request that its page
+// takes back meanwhile counts like a dialog that it takes back: asking and taking back
+// is how a page would find out whether somebody logs in.
+func (q *queue) acquire(ctx context.Context, a asker) error {
+	err := q.await(ctx, a)
+	if errors.Is(err, protocol.ErrPageCancelled) {
+		q.worn(a)
 	}
-	if !q.leased {
-		q.leased = true
-		q.mu.Unlock()
-		return nil
-	}
-	if len(q.waiters) >= maxWaiters {
-		q.mu.Unlock()
-		return protocol.Fail(protocol.CodeBusy)
-	}
-	if q.revoke != nil {
-		q.revoke(errLeaseWanted)
-	}
-	w := &waiter{origin: origin, granted: make(chan error, 1)}
-	q.waiters = append(q.waiters, w)
-	q.mu.Unlock()
+	return err
+}
 
+func (q *queue) await(ctx context.Context, a asker) error {
+	w, err := q.enlist(ctx, a)
+	if w == nil {
+		return err
+	}
 	limit := time.NewTimer(q.limits.Queue)
 	defer limit.Stop()
 	select {
@@ -83,6 +87,70 @@ func (q *queue) acquire(ctx context.Context, origin string) error {
 	case <-ctx.Done():
 		return q.withdraw(w, context.Cause(ctx))
 	}
+}
+
+// enlist returns the waiter that a has become, or none: where the lease is a's, and
+// where the request ends with the error.
+func (q *queue) enlist(ctx context.Context, a asker) (*waiter, error) {
+	change := pauseChange("")
+	defer func() { q.notify(change) }()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var rest time.Duration
+	if rest, change = q.pauseOf(q.now(), a, q.limits); rest > 0 {
+		return nil, protocol.BusyFor(rest)
+	}
+	if !q.leased {
+		q.leased = true
+		return nil, nil
+	}
+	if !q.admits(a) {
+		return nil, protocol.Fail(protocol.CodeBusy)
+	}
+	if q.revoke != nil {
+		q.revoke(errLeaseWanted)
+	}
+	w := &waiter{asker: a, granted: make(chan error, 1)}
+	at := len(q.waiters)
+	if a.allowed {
+		at = q.countWaiters(func(x asker) bool { return x.allowed })
+	}
+	q.waiters = slices.Insert(q.waiters, at, w)
+	return w, nil
+}
+
+// admits reports whether a may wait: allowed sites have capacity of their own, and of
+// others each domain has one request in the queue. The caller holds the lock.
+func (q *queue) admits(a asker) bool {
+	if !a.allowed && q.countWaiters(func(x asker) bool { return !x.allowed && x.domain == a.domain }) > 0 {
+		return false
+	}
+	return q.countWaiters(func(x asker) bool { return x.allowed == a.allowed }) < maxWaiters
+}
+
+func (q *queue) countWaiters(is func(asker) bool) (n int) {
+	for _, w := range q.waiters {
+		if is(w.asker) {
+			n++
+		}
+	}
+	return n
+}
+
+// pausedFor fails with busy where a is paused now: a site may have ceased to be allowed
+// while it waited.
+func (q *queue) pausedFor(a asker) error {
+	q.mu.Lock()
+	rest, change := q.pauseOf(q.now(), a, q.limits)
+	q.mu.Unlock()
+	q.notify(change)
+	if rest > 0 {
+		return protocol.BusyFor(rest)
+	}
+	return nil
 }
 
 // acquireRevocable grants the lease, where it is free, to a dialog that no page
@@ -146,53 +214,62 @@ func (q *queue) release() {
 	next.granted <- nil
 }
 
-// refused notes that the person cancelled a dialog of the origin: its other
-// requests that wait end with the same error, and after the third in a row the
-// origin pauses.
-func (q *queue) refused(origin string, err error) {
+// refused notes that the person cancelled a dialog of a: other requests of its origin
+// that wait end with the same error.
+func (q *queue) refused(a asker, err error) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	q.end(err, func(x asker) bool { return x.origin == a.origin })
+	q.mu.Unlock()
+	q.worn(a)
+}
+
+// end ends the waiters that are so with an error; the caller holds the lock.
+func (q *queue) end(err error, is func(asker) bool) {
 	q.waiters = slices.DeleteFunc(q.waiters, func(w *waiter) bool {
-		if w.origin == origin {
+		ends := is(w.asker)
+		if ends {
 			w.granted <- err
 		}
-		return w.origin == origin
+		return ends
 	})
-	r := q.of(origin)
-	r.count++
-	if r.count >= maxCancelled {
-		r.count, r.until = 0, q.now().Add(q.limits.Pause)
-	}
 }
 
-// abandoned notes that the origin's page took its login back, after the tenth in
-// a row of which the origin pauses. What waits, perhaps in another tab, stays.
-func (q *queue) abandoned(origin string) {
+// worn notes a dialog of a, or a request that waited, that wore the person down to no
+// end: refused, not answered, or taken back by its page. What waits of sites that pause
+// because of it ends; a dialog that stands stays, because the person may be reading it.
+// Of allowed sites what waits stays: it may be another tab's, and asked before.
+func (q *queue) worn(a asker) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	r := q.of(origin)
-	r.abandoned++
-	if r.abandoned >= maxAbandoned {
-		r.abandoned, r.until = 0, q.now().Add(q.limits.Pause)
-	}
-}
-
-// of is for the holder of the lock.
-func (q *queue) of(origin string) *refusals {
-	r := q.counted[origin]
-	if r == nil {
-		if len(q.counted) >= maxOrigins {
-			clear(q.counted) // a flood of origins must not grow this
+	now := q.now()
+	change := q.count(now, a, q.limits)
+	if !a.allowed {
+		rest, _ := q.pauseOf(now, a, q.limits)
+		all := q.unknown.rest(now) > 0
+		if rest > 0 {
+			q.end(protocol.BusyFor(rest), func(x asker) bool { return !x.allowed && (all || x.domain == a.domain) })
 		}
-		r = &refusals{}
-		q.counted[origin] = r
 	}
-	return r
+	q.mu.Unlock()
+	q.notify(change)
 }
 
-// succeeded ends a row of cancelled dialogs.
-func (q *queue) succeeded(origin string) {
+// succeeded ends a site's row.
+func (q *queue) succeeded(a asker) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	delete(q.counted, origin)
+	q.forgive(a)
+}
+
+// notify is called without the lock: it logs.
+func (q *queue) notify(change pauseChange) {
+	if change == "" || q.paused == nil {
+		return
+	}
+	if change == pauseBegan {
+		select {
+		case q.began <- struct{}{}:
+		default:
+		}
+	}
+	q.paused(change)
 }
