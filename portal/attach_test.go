@@ -314,6 +314,23 @@ func TestNoEnumeration(t *testing.T) {
 			t.Errorf("%s: the page differs from a wrong password's", name)
 		}
 	}
+	// The same work, too: both wait in the line for the same hash.
+	if mine, err := hashPassword(testPassword); err != nil || mine[:strings.LastIndex(mine[:len(mine)-44], "$")] != decoy[:strings.LastIndex(decoy[:len(decoy)-44], "$")] {
+		t.Errorf("an account's hash is %s, the decoy's %s, %v", mine, decoy, err)
+	}
+	other := s.browser(t)
+	if next, _ := other.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2))); next != pathFirst {
+		t.Fatal(next)
+	}
+	for range maxHashing + maxLine {
+		s.hashing.line <- struct{}{}
+	}
+	for _, name := range []string{testName, "inconnu"} {
+		other.shows(other.password(name, testPassword), http.StatusServiceUnavailable)
+	}
+	for range maxHashing + maxLine {
+		<-s.hashing.line
+	}
 	b.shows(b.password("", testPassword), http.StatusUnprocessableEntity, "Indiquez votre nom d’utilisateur")
 	b.shows(b.password(strings.Repeat("x", 201), testPassword), http.StatusUnprocessableEntity)
 	if strings.Contains(s.log.String(), testPassword) || strings.Contains(s.log.String(), "TEST autre mot de passe") {

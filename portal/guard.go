@@ -44,10 +44,10 @@ func hostOnly(header string) string {
 // otherHost says where the site is.
 func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/auth/") {
-		p.problem(w, r, http.StatusMisdirectedRequest, "unknown_host", errors.New("Host is "+r.Host))
+		p.problem(w, r, http.StatusMisdirectedRequest, "unknown_host", errors.New("Host is "+short(r.Host)))
 		return
 	}
-	p.log.Warn("request refused", "reason", "unknown_host", "host", r.Host)
+	p.log.Warn("request refused", "reason", "unknown_host", "host", short(r.Host))
 	v := &view{Page: "elsewhere", Lang: p.lang(r), Name: p.settings.Name, Link: p.settings.Origin + "/", Status: http.StatusMisdirectedRequest, Texts: p.settings.texts}
 	v.Error = texts.In(v.Lang).Text("portal.error.unknown_host")
 	p.render(w, v)
@@ -59,9 +59,12 @@ func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
 func (p *Portal) ownPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/auth/") && !challenge.FromOwnPage(r) {
-			p.problem(w, r, http.StatusForbidden, "cross_origin", errors.New("Sec-Fetch-Site is "+strings.Join(r.Header["Sec-Fetch-Site"], ", ")))
+			p.problem(w, r, http.StatusForbidden, "cross_origin", errors.New("Sec-Fetch-Site is "+short(strings.Join(r.Header["Sec-Fetch-Site"], ", "))))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// short is what the log has of a header, which may be long.
+func short(header string) string { return header[:min(len(header), 100)] }

@@ -134,7 +134,7 @@ func TestLostCardIsHeldOffThrice(t *testing.T) {
 	if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE card = 1`).Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d sessions of the card that was detached, %v", n, err)
 	}
-	if err := s.store.detach(t.Context(), begun, 2); !errors.Is(err, errNotFound) {
+	if _, err := s.store.detach(t.Context(), begun, 2); !errors.Is(err, errNotFound) {
 		t.Errorf("a detachment that had begun: %v", err)
 	}
 	owner.shows(owner.get(pathSpace), http.StatusOK, fresh.cert.Subject.CommonName)

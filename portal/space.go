@@ -55,12 +55,14 @@ func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	if err != nil {
 		return p.missing(w, r, s, v)
 	}
-	if err := p.store.detach(r.Context(), s, id); errors.Is(err, errNotFound) {
+	ended, err := p.store.detach(r.Context(), s, id)
+	if errors.Is(err, errNotFound) {
 		return p.missing(w, r, s, v)
-	} else if err != nil {
+	}
+	if err != nil {
 		return v, err
 	}
-	p.log.Info("card detached", "account", v.Account.ID, "card", id)
+	p.log.Info("card detached", "account", v.Account.ID, "card", id, "sessions_ended", ended)
 	if id == s.Card {
 		return p.endSession(w, r, s, v, pathLoggedOut)
 	}

@@ -175,15 +175,22 @@ func used(ctx context.Context, q querier, id int64, c card, now time.Time) error
 }
 
 // detach detaches a card of the account, for a session that has not ended meanwhile:
-// with the card that it came by, for example. The card's own sessions end with it.
-func (s *store) detach(ctx context.Context, by *session, id int64) error {
-	result, err := s.db.ExecContext(ctx, `DELETE FROM cards WHERE id = ?1 AND account = ?2 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND account = ?2)`,
-		id, by.Account, by.hash())
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, errNotFound)
-	}
-	return nil
+// with the card that it came by, for example. It returns how many sessions the card had
+// opened, which end with it.
+func (s *store) detach(ctx context.Context, by *session, id int64) (ended int, err error) {
+	err = s.together(ctx, func(q querier) error {
+		if err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM sessions WHERE card = ?`, id).Scan(&ended); err != nil {
+			return err
+		}
+		result, err := q.ExecContext(ctx, `DELETE FROM cards WHERE id = ?1 AND account = ?2 AND EXISTS (SELECT 1 FROM sessions WHERE id = ?3 AND account = ?2)`,
+			id, by.Account, by.hash())
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, errNotFound)
+		}
+		return nil
+	})
+	return ended, err
 }
