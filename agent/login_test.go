@@ -173,7 +173,13 @@ func TestPageThatComesAndGoes(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	logIn(t, openPage(t, s, listedOrigin))
-	shift.Store(int64(301 * time.Second))
+	if until := s.State().UnknownSitesPaused; !until.After(time.Now().Add(4 * time.Minute)) {
+		t.Errorf("the state says that they pause until %v", until)
+	}
+	if !s.ResumeUnknownSites() || !s.State().UnknownSitesPaused.IsZero() {
+		t.Error("the person cannot end it")
+	}
+	shift.Store(int64(31 * time.Second)) // the domain's own pause goes on
 	standing()
 }
 

@@ -41,6 +41,7 @@ func (s *Server) State() state.State {
 	if err != nil {
 		x.SitesFailure = &state.Failure{Reason: sites.Reason(err), Detail: err.Error()}
 	}
+	x.UnknownSitesPaused = s.login.UnknownSitesPaused()
 	s.cards.Fill(&x)
 	return x
 }
@@ -149,6 +150,10 @@ func (s *Server) LockCards(ctx context.Context) error {
 // Sites are the sites that the person always allows. The error is why nothing
 // can be remembered, of package sites. It never waits for the keyring.
 func (s *Server) Sites() ([]sites.Site, error) { return s.login.Sites() }
+
+// ResumeUnknownSites ends the pause of the sites that are not allowed, and reports
+// whether there was one.
+func (s *Server) ResumeUnknownSites() bool { return s.login.ResumeUnknownSites() }
 
 // Forget takes back "always" for a site, at once and for this run of the agent
 // also where the keyring does not let it be written down, which the error says.

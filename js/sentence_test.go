@@ -31,7 +31,7 @@ func TestSentences(t *testing.T) {
 	got := inPage(t, `const out = {};
 		for (const key of [...%s, "never_heard_of", "toString", "constructor"]) {
 			const [reason, detail] = key.split("/");
-			const data = { pause: { retryAfter: 31 }, one: { triesLeft: 1 }, some: { triesLeft: 2 } }[detail] ?? { detail };
+			const data = { pause: { retryAfter: reason === "busy" ? 299 : 31 }, one: { triesLeft: 1 }, some: { triesLeft: 2 } }[detail] ?? { detail };
 			const e = new cpx.CpxError(reason, data);
 			out[key] = [await cpx.sentence(e, "fr-FR"), await cpx.sentence(e, "en")];
 		}
@@ -60,7 +60,7 @@ func TestSentences(t *testing.T) {
 			t.Errorf("%s: says no more than %s", key, reason)
 		}
 	}
-	for key, part := range map[string]string{"pin_incorrect/some": "2", "busy/pause": "31"} {
+	for key, part := range map[string]string{"pin_incorrect/some": "2", "challenge_failed/pause": "31\u00a0s", "busy/pause": "5\u00a0min"} {
 		if !strings.Contains(said[key][0].Help, part) {
 			t.Errorf("%s does not say %s: %q", key, part, said[key][0].Help)
 		}

@@ -15,6 +15,7 @@ const (
 	doUse     = "use"
 	doForget  = "forget"
 	doLang    = "language"
+	doResume  = "resume"
 	doLock    = "lock"
 	doRefresh = "refresh"
 	doState   = "state"
@@ -37,6 +38,8 @@ func (t *tray) clicked(ctx context.Context, c click) {
 		t.do(doUse, say.Text("tray.choice_failed"), func() error { return t.agent.Use(c.ID) })
 	case doForget:
 		t.do(doForget+" "+c.ID, say.Text("tray.forget_failed"), func() error { return t.agent.Forget(c.ID) })
+	case doResume:
+		t.do(doResume, "", func() error { t.agent.ResumeUnknownSites(); return nil })
 	case doLang:
 		t.do(doLang, "", func() error { return t.switchTo(c.ID) })
 	case doLock:

@@ -100,6 +100,11 @@ func (d *fakeAgent) Forget(origin string) error {
 	return nil
 }
 
+func (d *fakeAgent) ResumeUnknownSites() bool {
+	d.set(func(s *state.State) { s.UnknownSitesPaused = time.Time{} })
+	return d.done("resume") == nil
+}
+
 func (d *fakeAgent) LockCards(context.Context) error {
 	d.set(func(s *state.State) { s.CardSession = false })
 	return d.done("lock")

@@ -31,6 +31,7 @@ type Agent interface {
 	Changes(ctx context.Context) <-chan struct{}
 	Use(certificateID string) error
 	Forget(origin string) error
+	ResumeUnknownSites() bool
 	LockCards(ctx context.Context) error
 	SetLanguage(lang string) error
 	Refresh(ctx context.Context)

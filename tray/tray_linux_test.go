@@ -148,6 +148,7 @@ func TestEntries(t *testing.T) {
 	d := newFakeAgent()
 	d.set(func(s *state.State) {
 		present(s)
+		s.UnknownSitesPaused = time.Date(2026, 1, 1, 14, 5, 0, 0, time.Local)
 		s.CardSession, s.Polled, s.Sites, s.Listed = true, true, []state.Site{testSite}, []string{"https://autre.example.fr"}
 		s.Ignored = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
 	})
@@ -159,7 +160,7 @@ func TestEntries(t *testing.T) {
 	}{
 		{[]string{"Actualiser"}, "refresh"}, {[]string{"Diagnostic"}, "state"}, {[]string{"Plusieurs certificats"}, "state"},
 		{[]string{"Sites autorisés", "Oublier https://portail.example.fr"}, "forget https://portail.example.fr"},
-		{[]string{"Verrouiller la carte"}, "lock"},
+		{[]string{"Accepter de nouveau les demandes des sites inconnus"}, "resume"}, {[]string{"Verrouiller la carte"}, "lock"},
 	} {
 		m.Click(c.path...)
 		d.expect(t, c.does)

@@ -23,7 +23,7 @@ type view struct {
 	Warnings     []string
 	Certificates []entry
 	Sites        list
-	Lock         string
+	Resume, Lock string
 	Settings     list
 
 	Refresh, Diagnostic, Journal string
@@ -57,13 +57,16 @@ const (
 func viewOf(s state.State, notice string) view {
 	say := texts.In(s.Lang)
 	v := view{
-		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: slices.Concat(warnings(s, say), wssWarning(s, say), logWarning(s, say)),
+		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: slices.Concat(warnings(s, say), pauseWarning(s, say), wssWarning(s, say), logWarning(s, say)),
 		Certificates: certificates(s, say), Sites: allowed(s, say), Settings: ignoredSettings(s, say),
 		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
 		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
 	}
 	v.Warnings = v.Warnings[:min(len(v.Warnings), maxWarnings)]
 	v.Name = state.Name + " · " + v.Line
+	if !s.UnknownSitesPaused.IsZero() {
+		v.Resume = say.Text("tray.resume")
+	}
 	if s.CardSession {
 		v.Lock = say.Text("tray.lock")
 	}
@@ -145,6 +148,15 @@ func warnings(s state.State, say texts.Catalogue) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// pauseWarning says that nobody is asked about sites that are not allowed. The icon
+// does not show it: cards and allowed sites work.
+func pauseWarning(s state.State, say texts.Catalogue) []string {
+	if s.UnknownSitesPaused.IsZero() {
+		return nil
+	}
+	return []string{"⚠ " + say.Text("tray.sites_paused", s.UnknownSitesPaused.Local().Format("15:04")), "   " + say.Text("tray.sites_paused_advice")}
 }
 
 // wssWarning says that this machine's certificate has to be renewed. The icon does not

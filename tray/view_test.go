@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/cps"
@@ -104,6 +105,28 @@ func TestPINWarnings(t *testing.T) {
 		}
 		if len(seen) != 2+2*6 {
 			t.Errorf("%s: %v", lang, seen)
+		}
+	}
+}
+
+// TestPauseWarning: that nobody is asked about unknown sites makes a warning and an
+// entry that ends it, and leaves the icon unchanged.
+func TestPauseWarning(t *testing.T) {
+	s := withCards(held("x"))
+	if v := viewOf(s, ""); v.Resume != "" || len(v.Warnings) != 0 {
+		t.Errorf("%+v", v)
+	}
+	s.UnknownSitesPaused = time.Date(2026, 1, 1, 14, 5, 0, 0, time.Local)
+	for lang, want := range map[string]string{language.French: "Les demandes des sites inconnus sont suspendues jusqu’à 14:05", language.English: "Requests of unknown sites are paused until 14:05"} {
+		s.Lang = lang
+		v := viewOf(s, "")
+		if v.Icon != iconReady || len(v.Warnings) != 2 || !strings.Contains(v.Warnings[0], want) || v.Resume == "" {
+			t.Errorf("%+v", v)
+		}
+		for _, text := range append(v.Warnings, v.Resume) {
+			if utf8.RuneCountInString(text) > maxLine {
+				t.Errorf("%q is too long for a menu", text)
+			}
 		}
 	}
 }

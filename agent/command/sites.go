@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
@@ -43,7 +44,37 @@ func (s *invocation) sitesCommand() *cobra.Command {
 		}
 		return s.forgetSite(ctx, store, dir, args[0])
 	}))
+	c.AddCommand(s.command("resume", about{short: "command.sites.resume_short", use: "[--json]"}, func(ctx context.Context, _ []string) error {
+		dir, err := dirs.State()
+		if err != nil {
+			return err
+		}
+		return s.resumeSites(ctx, dir)
+	}))
 	return c
+}
+
+// resumeSites has the running agent ask again about sites that are not allowed. Without
+// an agent nothing is paused.
+func (s *invocation) resumeSites(ctx context.Context, dir string) error {
+	asking, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	paused, err := remote.ResumeUnknownSites(asking, dir)
+	if err != nil && !errors.Is(err, control.ErrNoAgent) {
+		s.complain(s.Text("command.sites.not_resumed", err))
+		return errProblem
+	}
+	switch {
+	case s.json:
+		return s.printJSON(struct {
+			Paused bool `json:"paused"`
+		}{paused})
+	case paused:
+		s.say(s.Text("command.sites.resumed"))
+	default:
+		s.say(s.Text("command.sites.not_paused"))
+	}
+	return nil
 }
 
 // sites opens the remembered sites. A running agent notices a change by itself. A

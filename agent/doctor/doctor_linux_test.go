@@ -298,6 +298,7 @@ func TestFindings(t *testing.T) {
 		{"callers_no_loopback", Problem, callers(peer.ErrNoLoopback)},
 		{"agent_silent", Problem, answers(state.State{}, control.ErrNoAnswer)},
 		{"agent_deaf", Problem, deaf(answers(atWSS, nil))}, {"agent_deaf", Problem, deaf(noSockets(atWSS, nil))},
+		{"sites_paused", Notice, answers(state.State{UnknownSitesPaused: time.Now()}, nil)},
 		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
 		{"agent_replaced", Notice, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_runs", Good, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27720"}}, nil)},

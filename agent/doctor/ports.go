@@ -31,7 +31,19 @@ type Socket struct {
 // ErrNoSockets says that this system does not reveal who listens.
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
-func (d *doctor) agent(ctx context.Context) []Finding { return d.withoutStart(d.agents(ctx)) }
+func (d *doctor) agent(ctx context.Context) []Finding {
+	return append(d.withoutStart(d.agents(ctx)), d.pausedSites()...)
+}
+
+// pausedSites says that the running agent asks nobody about sites that are not allowed:
+// a person may wonder why a login at one of them does not begin.
+func (d *doctor) pausedSites() []Finding {
+	r, err := d.running()
+	if err != nil || r.UnknownSitesPaused.IsZero() {
+		return nil
+	}
+	return []Finding{{Code: "sites_paused", Outcome: Notice, Text: r.PauseText(d.Lang), Next: d.Text("state.sites_paused_next")}}
+}
 
 func (d *doctor) agents(ctx context.Context) []Finding {
 	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)

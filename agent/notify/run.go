@@ -13,6 +13,7 @@ type State struct {
 	Lang    string
 	Cards   []Card // those that expire soon
 	Keyring string // a text that says why no site can be remembered, or ""
+	Paused  string // a text that says that nobody is asked about sites that are not allowed, or ""
 }
 
 // Card is a card that expires soon.
@@ -59,6 +60,7 @@ type notifier struct {
 	Options
 	sent   sent
 	broken time.Time // when sending last failed
+	paused bool      // the pause that lasts was shown
 }
 
 func (t *notifier) notify(ctx context.Context, s State) {
@@ -73,6 +75,12 @@ func (t *notifier) notify(ctx context.Context, s State) {
 			t.sent.Cards[c.ID] = now
 			t.save()
 		}
+	}
+	// Once for each pause: it is a person's answer to what they just saw.
+	if s.Paused == "" {
+		t.paused = false
+	} else if !t.paused {
+		t.paused = t.send(ctx, Note{say.Text("notify.paused"), s.Paused})
 	}
 	// Sent once, and again only where the keyring has worked since. Once a week at
 	// most: some desktops open the keyring only after the agent has started.

@@ -83,6 +83,22 @@ func TestWhenAndHowOften(t *testing.T) {
 	d.got(t, "keyring, never worked since")
 }
 
+// TestPaused: each pause of the sites that are not allowed is shown once.
+func TestPaused(t *testing.T) {
+	d, now := &desktop{}, time.Unix(1e9, 0)
+	n := fresh(t, filepath.Join(t.TempDir(), "state"), d, &now)
+	n.notify(t.Context(), State{Lang: "fr"})
+	d.got(t, "start", "CPx Bridge est prêt")
+	for range 2 {
+		for range 3 {
+			n.notify(t.Context(), State{Lang: "fr", Paused: "TEST jusqu’à 14:05"})
+		}
+		d.got(t, "a pause", "Trop de demandes de sites inconnus\nTEST jusqu’à 14:05")
+		n.notify(t.Context(), State{Lang: "fr"})
+		d.got(t, "its end")
+	}
+}
+
 // TestNobodyShows: where sending fails, there is a pause, and what was not shown is
 // sent later.
 func TestNobodyShows(t *testing.T) {

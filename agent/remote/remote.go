@@ -22,6 +22,7 @@ type Agent interface {
 	Use(id string) error
 	Sites() ([]sites.Site, error)
 	Forget(origin string) error
+	ResumeUnknownSites() bool
 }
 
 // The names of the methods.
@@ -31,6 +32,7 @@ const (
 	methodShow   = "show"
 	methodSites  = "sites"
 	methodForget = "forget"
+	methodResume = "resume"
 )
 
 type stateParams struct {
@@ -51,6 +53,11 @@ type useParams struct {
 
 type forgetParams struct {
 	Origin string `json:"origin"`
+}
+
+// resumed is the answer of resume.
+type resumed struct {
+	Paused bool `json:"paused"` // they were
 }
 
 // Methods are the methods of an agent. What outlives a call, the window of show,
@@ -86,6 +93,9 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 		}),
 		methodForget: method(func(_ context.Context, p forgetParams) (any, error) {
 			return struct{}{}, a.Forget(p.Origin)
+		}),
+		methodResume: method(func(context.Context, struct{}) (any, error) {
+			return resumed{a.ResumeUnknownSites()}, nil
 		}),
 	}
 }
@@ -151,4 +161,12 @@ func Sites(ctx context.Context, stateDir string) ([]sites.Site, error) {
 // Forget has the running agent forget a site.
 func Forget(ctx context.Context, stateDir, origin string) error {
 	return control.Call(ctx, stateDir, methodForget, forgetParams{origin}, nil)
+}
+
+// ResumeUnknownSites has the running agent end the pause of the sites that are not
+// allowed, and reports whether there was one.
+func ResumeUnknownSites(ctx context.Context, stateDir string) (bool, error) {
+	var r resumed
+	err := control.Call(ctx, stateDir, methodResume, nil, &r)
+	return r.Paused, err
 }

@@ -22,6 +22,7 @@ type fake struct {
 	shown  int
 	list   []sites.Site
 	err    error // of the keyring
+	paused bool
 }
 
 func (f *fake) Report(_ context.Context, refresh bool) state.State {
@@ -39,6 +40,12 @@ func (f *fake) FullReport(context.Context) state.State {
 func (f *fake) ShowState(context.Context)    { f.shown++ }
 func (f *fake) Use(id string) error          { f.used = id; return nil }
 func (f *fake) Sites() ([]sites.Site, error) { return f.list, f.err }
+
+func (f *fake) ResumeUnknownSites() bool {
+	paused := f.paused
+	f.paused = false
+	return paused
+}
 
 func (f *fake) Forget(origin string) error {
 	f.list = slices.DeleteFunc(f.list, func(s sites.Site) bool { return s.Origin == origin })
@@ -145,6 +152,16 @@ func TestSites(t *testing.T) {
 		var failed *control.Error
 		if !errors.As(err, &failed) || failed.Code != control.CodeFailed || failed.Message != "TEST keyring" {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestResume(t *testing.T) {
+	f := &fake{paused: true}
+	dir := running(t, f)
+	for _, want := range []bool{true, false} {
+		if paused, err := ResumeUnknownSites(t.Context(), dir); err != nil || paused != want || f.paused {
+			t.Errorf("paused %v, want %v: %v", paused, want, err)
 		}
 	}
 }

@@ -50,6 +50,9 @@ type State struct {
 	Sites        []Site   `json:"allowedSites,omitempty"` // that the person always allows
 	SitesFailure *Failure `json:"sitesFailure,omitempty"` // why no site can be remembered: sites.Reason
 	SitesKnown   bool     `json:"sitesKnown,omitempty"`   // sites are remembered by this agent
+	// UnknownSitesPaused is until when nobody is asked about sites that are not allowed,
+	// because too many dialogs of them led to nothing; zero: they are asked about.
+	UnknownSitesPaused time.Time `json:"unknownSitesPausedUntil,omitzero"`
 
 	Desktop *Desktop `json:"desktop,omitempty"` // where it was asked for
 }

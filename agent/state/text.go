@@ -46,6 +46,9 @@ func (s State) Text(lang string) string {
 	if s.SitesFailure != nil {
 		l.add(s.SitesFailure.SitesText(lang))
 	}
+	if text := s.PauseText(lang); text != "" {
+		l.add(text, l.Text("state.sites_paused_next"))
+	}
 	l.modules(s.Cards)
 	if len(s.Ignored) > 0 {
 		l.add(l.Text("state.not_taken"))
@@ -95,6 +98,15 @@ func (l *lines) addresses(s State) {
 	if s.WSSFailure != nil {
 		l.add(l.Text("state.no_wss", s.WSSFailure.WSSText(l.lang)))
 	}
+}
+
+// PauseText says until when nobody is asked about sites that are not allowed, "" where
+// they are asked about.
+func (s State) PauseText(lang string) string {
+	if s.UnknownSitesPaused.IsZero() {
+		return ""
+	}
+	return texts.In(lang).Text("state.sites_paused", s.UnknownSitesPaused.Local().Format("15:04"))
 }
 
 // SitesText says why no site is remembered: the text of the reason, or the detail

@@ -80,6 +80,22 @@ func TestTextOfSites(t *testing.T) {
 	}
 }
 
+// A pause of unknown sites is said with its end, and with what ends it before.
+func TestTextOfThePause(t *testing.T) {
+	s := everything()
+	if text := s.Text(language.English); strings.Contains(text, "paused until") {
+		t.Error(text)
+	}
+	s.UnknownSitesPaused = time.Date(2026, 1, 1, 14, 5, 0, 0, time.Local)
+	for lang, want := range map[string][]string{language.English: {"are paused until 14:05", "cpx-agent sites resume"}, language.French: {"sont suspendues jusqu’à 14:05", "cpx-agent sites resume"}} {
+		for _, want := range want {
+			if text := s.Text(lang); !strings.Contains(text, want) {
+				t.Errorf("%q is missing:\n%s", want, text)
+			}
+		}
+	}
+}
+
 // Why no log is kept takes the place of its file.
 func TestTextOfTheLog(t *testing.T) {
 	s := everything()

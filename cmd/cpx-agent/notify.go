@@ -25,7 +25,7 @@ func notifications(ctx context.Context, server *agent.Server, stateDir string, l
 
 // toNotify selects what notifications are made of.
 func toNotify(s state.State) notify.State {
-	n := notify.State{Lang: s.Lang}
+	n := notify.State{Lang: s.Lang, Paused: s.PauseText(s.Lang)}
 	if s.SitesFailure != nil {
 		n.Keyring = s.SitesFailure.SitesText(s.Lang)
 	}

@@ -25,4 +25,8 @@ func TestToNotify(t *testing.T) {
 	if got := toNotify(s); got.Keyring != sites.Why(sites.ErrLocked, "fr") {
 		t.Errorf("%+v", got)
 	}
+	s.UnknownSitesPaused = end
+	if got := toNotify(s); got.Paused == "" || got.Paused != s.PauseText("fr") {
+		t.Errorf("%+v", got)
+	}
 }

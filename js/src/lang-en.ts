@@ -16,7 +16,7 @@ export const texts: Language["texts"] = {
   consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here."],
   timeout: ["The time allowed has run out.", "Start again and answer the windows that open on your computer."],
   busy: ["Another login is already under way on this computer.", "Finish or cancel it, then try again."],
-  "busy.pause": ["Too many requests in a row were cancelled.", "Wait {retryAfter} s, then try again."],
+  "busy.pause": ["Too many requests were refused, left without an answer or taken back on this computer.", "Wait {retryAfter}, then try again. Where the menu of CPx Bridge offers to go on, you can do so at once."],
   no_reader: ["No card reader was found.", "Plug in the reader, wait a few seconds, then try again."],
   "no_reader.no_permission": ["The service for card readers refuses this session: it is a remote one, or not active.", "Log in at the computer that the reader is plugged into, then try again. Tell your IT support."],
   "no_reader.no_service": ["This computer’s service for card readers does not answer.", "Restart the computer. If it happens again, tell your IT support."],
@@ -66,7 +66,7 @@ export const texts: Language["texts"] = {
   "policy_blocked.frame": ["The page that shows this portal keeps it from reaching the agent.", "Open the portal in a tab of its own, or tell the site’s support: its frame must carry “allow=\"loopback-network\"”."],
   challenge_expired: ["The login took too long.", "For your security it is no longer valid. Click once to start again."],
   challenge_failed: ["The portal could not begin the login.", "Check your network connection, then try again in a moment."],
-  "challenge_failed.pause": ["The portal is receiving too many requests.", "Wait {retryAfter} s, then try again."],
+  "challenge_failed.pause": ["The portal is receiving too many requests.", "Wait {retryAfter}, then try again."],
   aborted: ["The login was interrupted.", "You can start again."],
   insecure_context: ["This page is not protected.", "Open the portal by its https address, then try again."],
   csp_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Content-Security-Policy must allow “connect-src ws://127.0.0.1:*”."],
@@ -77,7 +77,7 @@ export const texts: Language["texts"] = {
 
   // From the portal.
   login_refused: ["The portal refused the login.", retryHint + " " + support],
-  "login_refused.pause": ["The portal has received too many tries.", "Wait {retryAfter} s, then try again."],
+  "login_refused.pause": ["The portal has received too many tries.", "Wait {retryAfter}, then try again."],
   "login_refused.too_many_requests": ["The portal has received too many tries.", "Wait a few minutes, then try again."],
   "login_refused.unreachable": ["The portal could not be reached.", "Check your network connection, then try again."],
   "login_refused.unexpected_answer": ["The portal did not answer as expected.", "Reload the page, then try again. " + support],

@@ -16,7 +16,7 @@ export const texts: Language["texts"] = {
   consent_denied: ["Vous n’avez pas autorisé ce site à utiliser votre carte.", "Recommencez et acceptez la demande si vous voulez vous identifier ici."],
   timeout: ["Le temps imparti est écoulé.", "Recommencez et répondez aux fenêtres qui s’ouvrent sur votre poste."],
   busy: ["Une autre identification est déjà en cours sur ce poste.", "Terminez-la ou annulez-la, puis recommencez."],
-  "busy.pause": ["Trop de demandes ont été annulées à la suite.", "Patientez {retryAfter} s, puis recommencez."],
+  "busy.pause": ["Trop de demandes ont été refusées, laissées sans réponse ou retirées sur ce poste.", "Patientez {retryAfter}, puis recommencez. Si le menu de CPx Bridge propose de reprendre, vous pouvez le faire tout de suite."],
   no_reader: ["Aucun lecteur de cartes n’a été trouvé.", "Branchez le lecteur, attendez quelques secondes, puis recommencez."],
   "no_reader.no_permission": ["Le service des lecteurs de cartes refuse cette session, ouverte à distance ou inactive.", "Ouvrez la session sur le poste où est branché le lecteur, puis recommencez. " + supportHint],
   "no_reader.no_service": ["Le service des lecteurs de cartes de ce poste ne répond pas.", `Redémarrez le poste. ${support}`],
@@ -66,7 +66,7 @@ export const texts: Language["texts"] = {
   "policy_blocked.frame": ["La page qui affiche ce portail l’empêche de joindre l’agent.", "Ouvrez le portail dans son propre onglet, ou prévenez le support du site : son cadre doit porter « allow=\"loopback-network\" »."],
   challenge_expired: ["L’identification a pris trop de temps.", "Par sécurité, elle n’est plus valable. Cliquez une fois pour recommencer."],
   challenge_failed: ["Le portail n’a pas pu commencer l’identification.", "Vérifiez votre connexion au réseau, puis recommencez dans quelques instants."],
-  "challenge_failed.pause": ["Le portail reçoit trop de demandes.", "Patientez {retryAfter} s, puis recommencez."],
+  "challenge_failed.pause": ["Le portail reçoit trop de demandes.", "Patientez {retryAfter}, puis recommencez."],
   aborted: ["L’identification a été interrompue.", "Vous pouvez recommencer."],
   insecure_context: ["Cette page n’est pas protégée.", "Ouvrez le portail par son adresse en https, puis recommencez."],
   csp_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src ws://127.0.0.1:* »."],
@@ -77,7 +77,7 @@ export const texts: Language["texts"] = {
 
   // Du portail.
   login_refused: ["Le portail a refusé l’identification.", retryHint + " " + support],
-  "login_refused.pause": ["Le portail a reçu trop d’essais.", "Patientez {retryAfter} s, puis recommencez."],
+  "login_refused.pause": ["Le portail a reçu trop d’essais.", "Patientez {retryAfter}, puis recommencez."],
   "login_refused.too_many_requests": ["Le portail a reçu trop d’essais.", "Patientez quelques minutes, puis recommencez."],
   "login_refused.unreachable": ["Le portail n’a pas pu être joint.", "Vérifiez votre connexion au réseau, puis recommencez."],
   "login_refused.unexpected_answer": ["Le portail n’a pas répondu comme prévu.", "Rechargez la page, puis recommencez. " + support],

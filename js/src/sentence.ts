@@ -51,4 +51,7 @@ function key(e: CpxError, texts: Language["texts"]): string {
 }
 
 const fill = (s: string, e: CpxError): string =>
-  s.replace("{triesLeft}", String(e.triesLeft)).replace("{retryAfter}", String(e.retryAfter));
+  s.replace("{triesLeft}", String(e.triesLeft)).replace("{retryAfter}", span(e.retryAfter ?? 0));
+
+/** How long to wait, in the units that a person thinks in; both languages write them so. */
+const span = (seconds: number): string => (seconds < 120 ? `${seconds}\u00a0s` : `${Math.ceil(seconds / 60)}\u00a0min`);

@@ -40,6 +40,7 @@ func (a *actor) State() state.State {
 func (a *actor) Changes(context.Context) <-chan struct{} { return a.changed }
 func (a *actor) Use(string) error                        { return nil }
 func (a *actor) Forget(string) error                     { return nil }
+func (a *actor) ResumeUnknownSites() bool                { return false }
 func (a *actor) LockCards(context.Context) error         { return nil }
 func (a *actor) SetLanguage(string) error                { return nil }
 func (a *actor) Refresh(context.Context)                 {}
