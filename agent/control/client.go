@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
 // startPause is the time between two calls to an agent that is starting.
@@ -85,7 +87,7 @@ func exchange(c net.Conn, r request) (answer, error) {
 		return answer{}, err
 	}
 	var a answer
-	if err := json.Unmarshal(line, &a); err != nil {
+	if err := strictjson.Into(line, &a); err != nil {
 		return answer{}, err
 	}
 	if a.Version != Version || a.Error == nil && a.ID != r.ID {

@@ -191,11 +191,7 @@ func encode(a answer) []byte {
 
 func (s *Server) answer(ctx context.Context, line []byte) answer {
 	var r request
-	_, err := strictjson.Object(line)
-	if err == nil {
-		err = json.Unmarshal(line, &r)
-	}
-	if err != nil {
+	if err := strictjson.Into(line, &r); err != nil {
 		return answer{Error: &Error{CodeParse, "not one JSON object on one line"}}
 	}
 	a := answer{ID: r.ID}

@@ -1,7 +1,6 @@
 package prompt
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/hex"
 	"errors"
@@ -36,8 +35,10 @@ func (e *assuanError) Error() string { return fmt.Sprintf("pinentry: error %d: %
 // of libassuan, "Implementation"). It is for one goroutine.
 type assuan struct {
 	w io.Writer
-	r *bufio.Reader
+	r *secretLines
 }
+
+func newAssuan(w io.Writer, r io.Reader) *assuan { return &assuan{w: w, r: &secretLines{r: r}} }
 
 var errProtocol = errors.New("pinentry: not an answer of the Assuan protocol")
 
@@ -47,7 +48,7 @@ func (a *assuan) command(line string) ([]byte, error) {
 	if len(line) > maxLine || strings.ContainsAny(line, "\r\n") {
 		return nil, fmt.Errorf("pinentry: the line %.20q… cannot be sent", line)
 	}
-	if a.r.Buffered() > 0 { // an early answer must not answer a later question
+	if a.r.buffered() > 0 { // an early answer must not answer a later question
 		return nil, fmt.Errorf("%w: more answers than questions", errProtocol)
 	}
 	if _, err := io.WriteString(a.w, line+"\n"); err != nil {
@@ -59,9 +60,8 @@ func (a *assuan) command(line string) ([]byte, error) {
 func (a *assuan) answer() ([]byte, error) {
 	var data []byte
 	for {
-		line, err := a.r.ReadSlice('\n')
+		line, err := a.r.next()
 		if err != nil {
-			clear(line) // as below
 			return data, err
 		}
 		word, rest, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte(" "))
@@ -70,12 +70,11 @@ func (a *assuan) answer() ([]byte, error) {
 			return data, nil
 		case "D":
 			data = unescape(data, rest)
-			clear(line) // the reader's own buffer: it may have held the PIN
 			if len(data) > maxData {
 				return data, errProtocol
 			}
 		case "ERR":
-			number, text, _ := strings.Cut(string(rest), " ")
+			number, text, _ := strings.Cut(Visible(string(rest)), " ")
 			code, err := strconv.Atoi(number)
 			if err != nil {
 				return data, errProtocol

@@ -1,7 +1,6 @@
 package prompt
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +150,8 @@ func (p *Pinentry) converse(ctx context.Context, program, lang string, set setti
 		return nil, err
 	}
 	defer r.end()
-	a := &assuan{w: r.stdin, r: bufio.NewReaderSize(r.stdout, maxLine+64)}
+	a := newAssuan(r.stdin, r.stdout)
+	defer a.r.wipe()
 	if _, err := a.answer(); err != nil { // its greeting
 		return nil, fmt.Errorf("no greeting: %w", noEOF(err))
 	}

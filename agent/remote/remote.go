@@ -12,6 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
 // Agent is what the socket serves: an *agent.Server.
@@ -105,7 +106,7 @@ func method[P any](do func(context.Context, P) (any, error)) control.Method {
 	return func(ctx context.Context, text json.RawMessage) (any, error) {
 		var p P
 		if len(text) > 0 {
-			if err := json.Unmarshal(text, &p); err != nil {
+			if err := strictjson.Into(text, &p); err != nil {
 				return nil, &control.Error{Code: control.CodeInvalidParams, Message: err.Error()}
 			}
 		}

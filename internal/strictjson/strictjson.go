@@ -15,6 +15,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -49,6 +51,28 @@ func Object(text []byte) (map[string]json.RawMessage, error) {
 		return nil, ErrNotObject
 	}
 	return members, nil
+}
+
+// Into reads one object into the struct that v points at: each member by its exact name
+// in the field's tag, where encoding/json would take any letter case. Members that no
+// field names are ignored.
+func Into(text []byte, v any) error {
+	members, err := Object(text)
+	if err != nil {
+		return err
+	}
+	to := reflect.ValueOf(v).Elem()
+	for i := range to.NumField() {
+		name, _, _ := strings.Cut(to.Type().Field(i).Tag.Get("json"), ",")
+		value, present := members[name]
+		if !present {
+			continue
+		}
+		if err := json.Unmarshal(value, to.Field(i).Addr().Interface()); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // Check refuses a text that is not one value as this package accepts it.
