@@ -29,11 +29,11 @@ type page struct {
 	writes sync.Mutex // gorilla/websocket wants one writer at a time
 
 	mu        sync.Mutex
-	running   context.CancelCauseFunc // of the authenticate that runs, or nil
-	answering int                     // authenticates that have ended and whose answer is not sent
-	watched   map[string]bool         // certificates of whose removal this page is notified
-	since     time.Time               // since when it has been of no more use than now
-	displaced bool                    // it makes room: nothing is begun any more
+	running   *login.Running  // the authenticate that runs, or nil
+	answering int             // authenticates that have ended and whose answer is not sent
+	watched   map[string]bool // certificates of whose removal this page is notified
+	since     time.Time       // since when it has been of no more use than now
+	displaced bool            // it makes room: nothing is begun any more
 }
 
 func (s *Server) newPage(socket *websocket.Conn, who peer.Caller) gate.Page {
@@ -50,7 +50,8 @@ func (p *page) Serve(ctx context.Context) {
 	})
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer func() {
-		cancel(protocol.ErrPageCancelled) // a closed socket cancels
+		p.cancel() // a closed socket cancels
+		cancel(protocol.ErrPageCancelled)
 		stop()
 		s.pages.remove(p)
 		_ = socket.Close()
@@ -146,11 +147,7 @@ func (p *page) handle(ctx context.Context, message []byte) {
 	case protocol.MethodAuthenticate:
 		p.authenticate(ctx, r)
 	case protocol.MethodCancel:
-		p.mu.Lock()
-		if p.running != nil {
-			p.running(protocol.ErrPageCancelled)
-		}
-		p.mu.Unlock()
+		p.cancel()
 		p.reply(id, struct{}{}, nil)
 	case protocol.MethodWatch:
 		result, err := p.watch(r)
@@ -182,36 +179,55 @@ func (p *page) authenticate(ctx context.Context, r protocol.Request) {
 		p.reply(r.ID, nil, bad)
 		return
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	busy := false
+	var running *login.Running
 	if !p.change(func() {
-		if busy = p.running != nil; !busy {
-			p.running = cancel
+		if p.running == nil {
+			ctx, running = p.server.login.Begin(ctx)
+			p.running = running
 		}
 	}) {
-		cancel(nil)
 		return
 	}
-	if busy {
-		cancel(nil)
+	if running == nil {
 		p.reply(r.ID, nil, protocol.Fail(protocol.CodeBusy))
 		return
 	}
 	lang := p.server.language.of(ask.Lang)
 	go func() {
-		result, err := p.logIn(ctx, ask.ChallengeNonce, lang)
-		p.change(func() { p.running, p.answering = nil, p.answering+1 })
-		cancel(nil)
-		p.reply(r.ID, result, err)
-		p.change(func() { p.answering-- })
-		if err == nil {
+		result, err := p.logIn(ctx, running, ask.ChallengeNonce, lang)
+		if p.answer(r.ID, running, result, err) {
 			p.server.login.OfferAlways(p.who, lang)
 		}
 	}()
 }
 
+// answer ends an authenticate. What is decided goes out before the answer to a cancel
+// that comes later can: a page whose cancel was answered gets no token.
+func (p *page) answer(id json.RawMessage, running *login.Running, result any, err *protocol.Error) (token bool) {
+	p.change(func() { p.answering++ })
+	defer p.change(func() { p.answering-- })
+	p.writes.Lock()
+	defer p.writes.Unlock()
+	token = running.End(err == nil)
+	p.change(func() { p.running = nil })
+	if err == nil && !token {
+		result, err = nil, protocol.FromError(protocol.ErrPageCancelled)
+	}
+	p.writeNow(protocol.Reply(id, result, err))
+	return token
+}
+
+// cancel ends the authenticate that runs, if one does.
+func (p *page) cancel() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.running != nil {
+		p.running.Cancel()
+	}
+}
+
 // logIn turns a panic into an answer: one page's login never ends the agent.
-func (p *page) logIn(ctx context.Context, nonce, lang string) (result any, err *protocol.Error) {
+func (p *page) logIn(ctx context.Context, running *login.Running, nonce, lang string) (result any, err *protocol.Error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.server.options.Logger.Error("login panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
@@ -219,7 +235,7 @@ func (p *page) logIn(ctx context.Context, nonce, lang string) (result any, err *
 		}
 	}()
 	token, certificateID, err := p.server.login.Authenticate(ctx, login.Request{
-		Caller: p.who, Lang: lang, Nonce: nonce,
+		Running: running, Caller: p.who, Lang: lang, Nonce: nonce,
 		Signed:   func(id string) { p.server.authenticated.add(p.who.Origin, id) },
 		Progress: func(state protocol.Progress) { p.write(protocol.NotifyProgress(state)) },
 	})
@@ -269,6 +285,11 @@ func (p *page) reply(id json.RawMessage, result any, err *protocol.Error) {
 func (p *page) write(message []byte) {
 	p.writes.Lock()
 	defer p.writes.Unlock()
+	p.writeNow(message)
+}
+
+// writeNow is for the holder of writes.
+func (p *page) writeNow(message []byte) {
 	if p.displacedNow() {
 		return // nothing comes after the close
 	}

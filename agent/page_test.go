@@ -71,3 +71,44 @@ func TestNoPINInLog(t *testing.T) {
 		}
 	}
 }
+
+// signedHook calls f once, when the log says that a login signed: its token is on its
+// way to the page then.
+type signedHook struct{ f func() }
+
+func (h *signedHook) Write(line []byte) (int, error) {
+	if f := h.f; f != nil && bytes.Contains(line, []byte("login signed")) {
+		h.f = nil
+		f()
+	}
+	return len(line), nil
+}
+
+// TestNothingIsSentAfterACancel: a page whose cancel was answered gets no token, also
+// where the card had signed by then.
+func TestNothingIsSentAfterACancel(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	hook := &signedHook{}
+	p := openPage(t, serve(t, setup{pool: pool, person: person, logTo: hook}), listedOrigin)
+	signed, answered := make(chan struct{}), make(chan struct{})
+	hook.f = func() {
+		close(signed)
+		<-answered
+	}
+	p.authenticate(1)
+	<-signed
+	p.send(`{"jsonrpc":"2.0","id":"cancel","method":"cancel"}`)
+	if a := p.answer(); string(a.ID) != `"cancel"` || a.Error != nil {
+		t.Fatalf("the cancel: %+v", a)
+	}
+	close(answered)
+	a := p.answer()
+	if a.Result != nil {
+		t.Fatal("a token after the answer to a cancel")
+	}
+	want(t, a, protocol.CodeCancelled)
+	p.authenticate(2)
+	if a := p.answer(); a.Error != nil {
+		t.Errorf("the next login: %+v", a.Error)
+	}
+}

@@ -57,6 +57,7 @@ func (j *job) run() ([]byte, error) {
 		j.pool.later(j.abandon)
 		return nil, err
 	}
+	_ = j.step(StepJobBegun)
 	type result struct {
 		value []byte
 		err   error
@@ -66,6 +67,7 @@ func (j *job) run() ([]byte, error) {
 		var r result
 		func() {
 			defer j.pool.release(j.module)
+			defer func() { _ = j.step(StepJobEnded) }()
 			defer j.closeSession()
 			defer clear(j.pin)
 			r.value, r.err = j.sign()
@@ -255,14 +257,19 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 			return nil, err
 		}
 	}
+	if err := j.step(StepLoginBegun); err != nil { // no try after a cancel
+		return nil, err
+	}
 	j.pool.pins.opens(c.Slot)
 	if err := d.Login(j.session, p11.CKU_USER, j.pin); err != nil {
+		_ = j.step(failedLogin(err))
 		j.pool.pins.closes(c.Slot)
 		if d.Gone() || errors.Is(err, ErrModuleFailed) {
 			j.pool.reset(c.Slot) // the card may have taken the PIN all the same
 		}
 		return nil, j.freed(c, j.pool.wrongPIN(j.module, c, err))
 	}
+	_ = j.step(StepLoginRight)
 	defer func() {
 		if j.opened { // not handed on to a card session
 			_ = d.Logout(j.session)
@@ -283,6 +290,14 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 		j.module.setCardSession(j.cardSession)
 	}
 	return value, err
+}
+
+// failedLogin is the step of a C_Login that did not succeed.
+func failedLogin(err error) Step {
+	if errors.Is(err, ErrPINIncorrect) {
+		return StepLoginWrong
+	}
+	return StepLoginFailed
 }
 
 // ensureSession makes sure of a session that asks for a PIN: the one that was opened before
@@ -357,16 +372,24 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (valu
 		return nil, eachUse, err
 	}
 	if eachUse {
+		if j.ctx.Err() != nil {
+			return nil, eachUse, context.Cause(j.ctx)
+		}
 		// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
 		// entry, which the card has just taken; an error ends it here.
 		if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
 			return nil, eachUse, j.pool.wrongPIN(j.module, c, err)
 		}
 	}
+	// What came before, the search for the key among it, took its time at the card.
+	if err := j.step(StepSignBegun); err != nil {
+		return nil, eachUse, err
+	}
 	value, err = d.Sign(session, j.how.input(j.message))
 	if err != nil {
 		return nil, eachUse, err
 	}
+	_ = j.step(StepSignEnded)
 	value, err = j.how.accept(c.X509.PublicKey, j.message, value)
 	if err != nil {
 		return nil, eachUse, fmt.Errorf("%w: the signature does not fit the certificate: %w", errOtherKey, err)

@@ -106,6 +106,10 @@ type Request struct {
 	MayReset func() bool
 	// Signing, when not nil, is called when the PIN is in and the card works.
 	Signing func()
+	// Step, when not nil, is called at each step, with the context of Sign. An error
+	// before one that Begins keeps that call from being made, and ends the signature; it
+	// is ignored at every other. It must not wait.
+	Step func(ctx context.Context, s Step) error
 }
 
 // Algorithm is a JWS name as the Web eID token uses them (RFC 7518, 3.1).

@@ -104,7 +104,9 @@ func (s *Service) askAlways(ctx context.Context, o offer) error {
 	defer s.queue.release()
 	dialog, cancel := context.WithTimeout(ctx, s.Limits.Always)
 	defer cancel()
+	s.trace.step(offerNumber, "always_asked")
 	err := s.Prompter.Always(dialog, o.lang, prompt.Caller{Origin: o.caller.Origin, Program: o.caller.Program(dialog)})
+	s.trace.step(offerNumber, "always_ended")
 	if err != nil && !errors.Is(err, prompt.ErrCancelled) && errors.Is(context.Cause(dialog), errLeaseWanted) {
 		return errLeaseWanted
 	}

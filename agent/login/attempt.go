@@ -28,6 +28,7 @@ func (a *attempt) mayReset() bool { return a.reset.CompareAndSwap(false, true) }
 
 func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token, string, error) {
 	asker := newAsker(r.Caller.Origin, s.allowedNow(ctx, r.Caller.Origin))
+	asker.request = r.Running.number
 	if err := s.queue.acquire(ctx, asker); err != nil {
 		return nil, "", err
 	}
@@ -89,6 +90,13 @@ func (a *attempt) steps(ctx context.Context) (*authtoken.Token, string, error) {
 	return &token, certificate.ID, nil
 }
 
+// step and answered write the attempt's trace.
+func (a *attempt) step(step string) { a.trace.step(a.Running.number, step) }
+
+func (a *attempt) answered(err error, yes, no, ended string) {
+	a.step(outcome(err, yes, no, ended))
+}
+
 func (a *attempt) caller(ctx context.Context) prompt.Caller {
 	return prompt.Caller{Origin: a.Caller.Origin, Program: a.Caller.Program(ctx)}
 }
@@ -110,7 +118,9 @@ func (a *attempt) consent(ctx context.Context) error {
 	a.Progress(protocol.AskingConsent)
 	dialog, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
 	defer cancel()
+	a.step("consent_asked")
 	err := a.Prompter.Consent(dialog, a.Lang, a.caller(ctx))
+	a.answered(err, "consent_given", "consent_denied", "consent_ended")
 	if errors.Is(err, prompt.ErrCancelled) {
 		return refusedError{protocol.Fail(protocol.CodeConsentDenied)}
 	}
@@ -141,13 +151,16 @@ func (a *attempt) card(ctx context.Context) (pkcs11.Snapshot, error) {
 	for {
 		next := a.Cards.NextReading()
 		if dialog.reader == a.Cards.NoReader(snapshot) { // one came, or the last one went
-			if err := dialog.close(); errors.Is(err, prompt.ErrCancelled) {
+			err := dialog.close()
+			a.answered(err, "card_ended", "card_denied", "card_ended")
+			if errors.Is(err, prompt.ErrCancelled) {
 				return snapshot, err
 			}
 			dialog = a.askCard(inserting, snapshot)
 		}
 		select {
 		case err := <-dialog.answer:
+			a.answered(err, "card_ended", "card_denied", "card_ended")
 			if errors.Is(err, prompt.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
 				return snapshot, a.Cards.Absence(snapshot)
 			}
@@ -166,6 +179,7 @@ func (a *attempt) card(ctx context.Context) (pkcs11.Snapshot, error) {
 		}
 		if snapshot = found; err != nil || cards.HasCard(snapshot) {
 			_ = dialog.close() // it is gone before the next one comes
+			a.answered(err, "card_came", "card_ended", "card_ended")
 			return snapshot, err
 		}
 	}
@@ -182,6 +196,7 @@ type cardDialog struct {
 func (a *attempt) askCard(ctx context.Context, s pkcs11.Snapshot) cardDialog {
 	d := cardDialog{reader: !a.Cards.NoReader(s), answer: make(chan error, 1)}
 	ctx, d.cancel = context.WithCancel(ctx)
+	a.step("card_asked")
 	go func() {
 		defer d.cancel()
 		d.answer <- a.Prompter.InsertCard(ctx, a.Lang, a.caller(ctx), d.reader)
@@ -219,7 +234,9 @@ func (a *attempt) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifi
 	defer end()
 	dialog, elsewhere, endChoice := a.Cards.WhileNotChosen(dialog, s, a.Changes.Listen(dialog))
 	defer endChoice()
+	a.step("choice_asked")
 	i, err := a.Prompter.Choose(dialog, a.Lang, a.caller(ctx), holders)
+	a.answered(err, "choice_made", "choice_denied", "choice_ended")
 	if c, ok := elsewhere(); ok && err != nil {
 		return c, nil
 	}

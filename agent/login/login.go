@@ -15,6 +15,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
@@ -113,6 +114,8 @@ type Service struct {
 	siteCache *siteCache
 	offers    chan offer
 	session   cardSession
+	trace     *trace
+	requests  atomic.Uint64
 }
 
 // New makes a Service. It remembers nothing and opens no card session until Start.
@@ -128,10 +131,11 @@ func New(o Options) *Service {
 	}
 	o.Limits = o.Limits.withDefaults()
 	s := &Service{
-		Options: o, offers: make(chan offer, 1),
+		Options: o, offers: make(chan offer, 1), trace: &trace{log: o.Logger},
 		siteCache: newSiteCache(o.Sites, o.Limits.Keyring, o.Logger, o.Changes.Publish),
 	}
 	s.queue = newQueue(o.Now, o.Limits, s.pauseChanged)
+	s.queue.step = s.trace.step
 	return s
 }
 
@@ -161,9 +165,10 @@ func (s *Service) AtLogin() bool { return s.queue.atLogin() }
 
 // Request is one `authenticate`.
 type Request struct {
-	Caller peer.Caller
-	Lang   string // of the dialogs
-	Nonce  string
+	Running *Running // of Begin; nil: Authenticate begins and ends one
+	Caller  peer.Caller
+	Lang    string // of the dialogs
+	Nonce   string
 	// Signed is called with the certificate's ID before the next login may begin;
 	// it must not wait.
 	Signed func(certificateID string)
@@ -175,6 +180,10 @@ type Request struct {
 // the certificate that signed it. When ctx ends its cause is the error; a call of
 // the card that runs then runs out, and nothing is signed after it.
 func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token, string, *protocol.Error) {
+	if r.Running == nil {
+		ctx, r.Running = s.Begin(ctx)
+		defer r.Running.End(true)
+	}
 	begun := s.Now()
 	token, id, err := s.authenticate(ctx, r)
 	// The program's name is there where a dialog needed it: a request that asks nobody costs none.

@@ -26,9 +26,12 @@ type queue struct {
 	// allowed begins or ends.
 	paused func(pauseChange)
 	began  chan struct{} // receives when such a pause begins
+	// step is told what happens to each request; it is called with the lock.
+	step func(request uint64, step string, more ...any)
 
 	mu      sync.Mutex
 	leased  bool
+	holder  uint64                  // the request that has the lease, or offerNumber
 	revoke  context.CancelCauseFunc // where the lease is revocable
 	waiters []*waiter               // those of allowed sites first
 	wear
@@ -39,6 +42,7 @@ type asker struct {
 	origin  string
 	domain  string // the registrable one: a site has as many names below it as it likes
 	allowed bool   // needs no consent dialog
+	request uint64
 }
 
 func newAsker(text string, allowed bool) asker {
@@ -56,7 +60,8 @@ type waiter struct {
 }
 
 func newQueue(now func() time.Time, limits Limits, paused func(pauseChange)) *queue {
-	return &queue{now: now, limits: limits, paused: paused, began: make(chan struct{}, 1), wear: newWear()}
+	return &queue{now: now, limits: limits, paused: paused, began: make(chan struct{}, 1), wear: newWear(),
+		step: func(uint64, string, ...any) {}}
 }
 
 // acquire waits for the lease. The caller must call release where acquire returned
@@ -101,13 +106,16 @@ func (q *queue) enlist(ctx context.Context, a asker) (*waiter, error) {
 	}
 	var rest time.Duration
 	if rest, change = q.pauseOf(q.now(), a, q.limits); rest > 0 {
+		q.stepOf(a, "turned_away")
 		return nil, protocol.BusyFor(rest)
 	}
 	if !q.leased {
-		q.leased = true
+		q.leased, q.holder = true, a.request
+		q.stepOf(a, "leased")
 		return nil, nil
 	}
 	if !q.admits(a) {
+		q.stepOf(a, "turned_away")
 		return nil, protocol.Fail(protocol.CodeBusy)
 	}
 	if q.revoke != nil {
@@ -119,7 +127,13 @@ func (q *queue) enlist(ctx context.Context, a asker) (*waiter, error) {
 		at = q.countWaiters(func(x asker) bool { return x.allowed })
 	}
 	q.waiters = slices.Insert(q.waiters, at, w)
+	q.stepOf(a, "queued")
 	return w, nil
+}
+
+// stepOf says more of the request than its number; the caller holds the lock.
+func (q *queue) stepOf(a asker, step string) {
+	q.step(a.request, step, "allowed", a.allowed, "domain", a.domain)
 }
 
 // admits reports whether a may wait: allowed sites have capacity of their own, and of
@@ -162,7 +176,8 @@ func (q *queue) acquireRevocable(ctx context.Context) (context.Context, bool) {
 	if q.leased {
 		return ctx, false
 	}
-	q.leased = true
+	q.leased, q.holder = true, offerNumber
+	q.step(q.holder, "leased")
 	ctx, q.revoke = context.WithCancelCause(ctx)
 	return ctx, true
 }
@@ -173,6 +188,9 @@ func (q *queue) withdraw(w *waiter, reason error) error {
 	before := len(q.waiters)
 	q.waiters = slices.DeleteFunc(q.waiters, func(x *waiter) bool { return x == w })
 	granted := len(q.waiters) == before
+	if !granted {
+		q.stepOf(w.asker, "withdrawn")
+	}
 	q.mu.Unlock()
 	if granted {
 		if err := <-w.granted; err == nil {
@@ -205,12 +223,15 @@ func (q *queue) release() {
 		q.revoke(nil)
 		q.revoke = nil
 	}
+	q.step(q.holder, "released")
 	if len(q.waiters) == 0 {
 		q.leased = false
 		return
 	}
 	next := q.waiters[0]
 	q.waiters = q.waiters[1:]
+	q.holder = next.request
+	q.stepOf(next.asker, "leased")
 	next.granted <- nil
 }
 
@@ -228,6 +249,7 @@ func (q *queue) end(err error, is func(asker) bool) {
 	q.waiters = slices.DeleteFunc(q.waiters, func(w *waiter) bool {
 		ends := is(w.asker)
 		if ends {
+			q.stepOf(w.asker, "ended_in_line")
 			w.granted <- err
 		}
 		return ends

@@ -83,6 +83,7 @@ func (a *attempt) signInSession(ctx context.Context, c pkcs11.Certificate) (pkcs
 	}
 	signature, err := a.Signer.Sign(ctx, pkcs11.Request{
 		CertificateID: c.ID, Message: a.message, UseCardSession: true, MayReset: a.mayReset, Signing: func() { a.Progress(protocol.Signing) },
+		Step: a.Running.call,
 	})
 	return signature, cards.CardRemoved(ctx, err)
 }
@@ -109,6 +110,7 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 	signature, err := a.Signer.Sign(ctx, pkcs11.Request{
 		CertificateID: c.ID, Message: a.message, OpenCardSession: a.mayOpenSession(), MayReset: a.mayReset,
 		Signing: func() { endPINPad(); a.Progress(protocol.Signing) },
+		Step:    a.Running.call,
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {
 			a.Progress(protocol.AskingPIN)
 			dialog := a.dialog(ctx, ask, last)
@@ -152,7 +154,10 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 func (a *attempt) askPIN(ctx context.Context, dialog prompt.PIN) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Limits.Dialog)
 	defer cancel()
-	return a.Prompter.PIN(ctx, a.Lang, dialog)
+	a.step("pin_asked")
+	pin, err := a.Prompter.PIN(ctx, a.Lang, dialog)
+	a.answered(err, "pin_entered", "pin_denied", "pin_ended")
+	return pin, err
 }
 
 func (a *attempt) dialog(ctx context.Context, ask pkcs11.PINRequest, last entry) prompt.PIN {
