@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -253,6 +254,99 @@ func TestDialsAreStaggered(t *testing.T) {
 			return begun`, 30000, c.count, c.last)
 		if string(got.Value) != c.want {
 			t.Errorf("%d ports: %s %s, want %s", c.count, got.Value, got.reason(), c.want)
+		}
+	}
+}
+
+// displacing is an agent that closes its first sockets for another page's sake, each at
+// the first request of that method, and serves on the next.
+func displacing(t *testing.T, l net.Listener, e *events, sockets int, method string, reply answer) {
+	t.Helper()
+	up := websocket.Upgrader{Subprotocols: []string{"cpx.v1"}, CheckOrigin: func(*http.Request) bool { return true }}
+	var opened atomic.Int32
+	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
+		conn, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		last := int(opened.Add(1)) > sockets
+		play(conn, "agent", e, goodStatus, func(send func(string, ...any), r request) {
+			if last || r.Method != method {
+				reply(send, r)
+				return
+			}
+			_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseTryAgainLater, "room is wanted"), time.Now().Add(time.Second))
+		})
+	})
+}
+
+// A socket that the agent closes for another page's sake costs the page nothing: what was
+// not answered was not begun, and is asked again on a new one, with the same challenge.
+func TestDisplacedLoginGoesOn(t *testing.T) {
+	for sockets, want := range map[int]string{1: "found", 3: "agent_lost"} {
+		e := newEvents()
+		open(t, e, "", nil)
+		first, l := freePorts(t, 1)
+		displacing(t, l[0], e, sockets, "authenticate", signs)
+		got := inPage(t, dialling+`
+			const o = { ports: { first: %d, count: 1 }, nonce: "n".repeat(44) };
+			return [await reason(cpx.authenticate(o)), dialled.length]`, first)
+		if string(got.Value) != fmt.Sprintf(`[%q,%d]`, want, min(sockets+1, 3)) {
+			t.Errorf("%d sockets closed: %s %s", sockets, got.Value, got.reason())
+		}
+	}
+}
+
+// A socket closed while it was idle is no loss, and the next call dials anew.
+func TestDisplacedWhileIdle(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil)
+	first, l := freePorts(t, 1)
+	displacing(t, l[0], e, 1, "cancel", none)
+	got := inPage(t, dialling+`
+		const sockets = [], o = { ports: { first: %d, count: 1 } };
+		window.WebSocket = class extends window.WebSocket { constructor(...all) { super(...all); sockets.push(this); } };
+		await cpx.status(o);
+		const closed = new Promise((r) => sockets[0].addEventListener("close", (e) => r(e.code)));
+		sockets[0].send('{"jsonrpc":"2.0","id":99,"method":"cancel"}');
+		return [await closed, await reason(cpx.status(o)), dialled.length]`, first)
+	if string(got.Value) != `[1013,"found",2]` {
+		t.Errorf("%s %s", got.Value, got.reason())
+	}
+}
+
+// A card goes on being watched: the page hears of its removal on the new socket, also of
+// one that came in between, and an agent that goes for good is lost as ever.
+func TestDisplacedWatchGoesOn(t *testing.T) {
+	for name, c := range map[string]struct{ answer, after, want string }{
+		"removed later":    {`{"present":true}`, `{"jsonrpc":"2.0","method":"card","params":{"event":"removed"}}`, "removed"},
+		"removed meantime": {`{"present":false}`, "", "removed"},
+		"lost":             {`{"present":true}`, "close", "agent_lost"},
+	} {
+		e := newEvents()
+		open(t, e, "", nil)
+		first, l := freePorts(t, 1)
+		watches := 0
+		displacing(t, l[0], e, 1, "cancel", func(send func(string, ...any), r request) {
+			if watches++; watches == 1 {
+				send(`{"jsonrpc":"2.0","id":%d,"result":{"present":true}}`, r.ID)
+				return
+			}
+			send(`{"jsonrpc":"2.0","id":%d,"result":`+c.answer+`}`, r.ID)
+			if c.after != "" {
+				send(c.after)
+			}
+		})
+		got := inPage(t, dialling+`
+			const sockets = [], o = { ports: { first: %d, count: 1 } };
+			window.WebSocket = class extends window.WebSocket { constructor(...all) { super(...all); sockets.push(this); } };
+			return new Promise(async (told) => {
+				await cpx.watch("a", (why) => told([why, dialled.length]), o);
+				sockets[0].send('{"jsonrpc":"2.0","id":99,"method":"cancel"}');
+			})`, first)
+		if string(got.Value) != fmt.Sprintf(`[%q,2]`, c.want) {
+			t.Errorf("%s: %s %s", name, got.Value, got.reason())
 		}
 	}
 }

@@ -2,6 +2,7 @@ import { abortable, aborted, count, CpxError, members, safely, text } from "./er
 import type { AuthenticateOptions, Options, Status, Token } from "./cpx-bridge.mjs";
 import { connect } from "./find";
 import { wanted } from "./language";
+import type { Link } from "./rpc";
 
 const expired = new Set(["nonce_expired", "challenge_expired", "nonce_unknown"]);
 
@@ -72,6 +73,21 @@ const helped = <T>(p: Promise<T>, { installUrl }: Options): Promise<T> =>
     throw e instanceof CpxError ? new CpxError(e.reason, { ...e, installUrl }, e.message) : e;
   });
 
+/** How often a call is made anew where the agent closes its connection for another page's sake. */
+const tries = 3;
+
+/** Does something on a connection to the agent, and again on a new one where that was closed for another page's sake. */
+async function connected<T>(o: Options, f: (link: Link) => Promise<T>): Promise<T> {
+  for (let n = 1; ; n++) {
+    const link = await connect(o);
+    try {
+      return await f(link);
+    } catch (e) {
+      if (!link.displaced || o.signal?.aborted || n === tries) throw e;
+    }
+  }
+}
+
 /**
  * Logs in by card. The challenge is fetched only once the agent has answered:
  * the browser's prompt may be open for minutes, and a nonce is valid for five.
@@ -84,26 +100,31 @@ export function authenticate(o: AuthenticateOptions = {}): Promise<unknown> {
 
 async function login(o: AuthenticateOptions): Promise<unknown> {
   const { signal } = o;
-  const link = await connect(o);
-  const challengeNonce = o.nonce ?? (await challenge(o.challengeUrl ?? "/auth/challenge", signal));
-  // A login cancelled here ends a moment later: until then the agent would refuse this one as one too many.
-  await abortable(Promise.resolve(link.ended), signal);
-  const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, (state) => {
-    if (!signal?.aborted) safely(o.onProgress, state);
+  let nonce = o.nonce;
+  const token = await connected(o, async (link) => {
+    const challengeNonce = (nonce ??= await challenge(o.challengeUrl ?? "/auth/challenge", signal));
+    // A login cancelled here ends a moment later: until then the agent would refuse this one as one too many.
+    await abortable(Promise.resolve(link.ended), signal);
+    const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, (state) => {
+      if (!signal?.aborted) safely(o.onProgress, state);
+    });
+    const answer = await abortable(call, signal, () => {
+      link.ended = call.catch(() => undefined);
+      void link.call("cancel").catch(() => undefined);
+    });
+    return checked(answer);
   });
-  const answer = await abortable(call, signal, () => {
-    link.ended = call.catch(() => undefined);
-    void link.call("cancel").catch(() => undefined);
-  });
-  const token = checked(answer);
   return o.loginUrl === undefined ? token : send(o.loginUrl, token, signal);
 }
 
 /** What the agent says about itself; to an origin not yet allowed, only the protocol version. */
 export function status(o: Options = {}): Promise<Status> {
-  const asked = connect(o).then((link) => abortable(link.call("status"), o.signal));
+  const asked = connected(o, (link) => abortable(link.call("status"), o.signal));
   return helped(asked.then((result) => members(result) as unknown as Status), o);
 }
+
+/** Before a card is watched again on a new connection: the first pause, which doubles, and the longest. */
+const pauses = [1000, 60_000] as const;
 
 /** Watches the card of an earlier login: onRemoved is called once, when it is removed. */
 export async function watch(
@@ -111,27 +132,47 @@ export async function watch(
   onRemoved: (why: "removed" | "agent_lost") => void,
   o: Options = {},
 ): Promise<{ present: boolean; stop(): void }> {
-  const link = await helped(connect(o), o);
   let done = false;
+  let leave = (): void => undefined;
   const stop = (): void => {
     done = true;
-    link.removed.delete(removed);
-    link.closed.delete(gone);
+    leave();
   };
   const notify = (why: "removed" | "agent_lost"): void => {
     if (done) return;
     stop();
     safely(onRemoved, why);
   };
-  const removed = (): void => notify("removed");
-  const gone = (): void => notify("agent_lost");
-  // Listen before the answer: the card may be removed in between.
-  link.removed.add(removed);
+  const begin = (link: Link, next: number, signal?: AbortSignal): Promise<boolean> => {
+    const removed = (): void => notify("removed");
+    const gone = (): void => void (link.displaced ? again(next) : notify("agent_lost"));
+    leave = () => {
+      link.removed.delete(removed);
+      link.closed.delete(gone);
+    };
+    // Listen before the answer: the card may be removed in between.
+    link.removed.add(removed);
+    return abortable(link.call("watch", { certificate }), signal).then((answer) => {
+      if (!link.open) queueMicrotask(gone);
+      else if (!done) link.closed.add(gone);
+      else leave();
+      return members(answer)["present"] === true;
+    });
+  };
+  // Where an agent needs the place of a page that watches, too many do: none hurries back.
+  const again = async (ms: number): Promise<void> => {
+    leave();
+    await new Promise((r) => setTimeout(r, ms));
+    if (done) return;
+    try {
+      const present = await connected({ ...o, signal: undefined }, (link) => begin(link, Math.min(2 * ms, pauses[1])));
+      if (!present) notify("removed"); // while nobody watched
+    } catch {
+      notify("agent_lost");
+    }
+  };
   try {
-    const answer = members(await abortable(link.call("watch", { certificate }), o.signal));
-    if (!link.open) queueMicrotask(gone);
-    else if (!done) link.closed.add(gone);
-    return { present: answer["present"] === true, stop };
+    return { present: await helped(connected(o, (link) => begin(link, pauses[0], o.signal)), o), stop };
   } catch (e) {
     stop();
     throw e;

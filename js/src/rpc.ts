@@ -10,6 +10,9 @@ interface Pending {
 /** The states that an agent reports during a login; there would be no text for others. */
 const states = /^(waiting-for-(consent|card|pin)|choosing-certificate|signing)$/;
 
+/** The code with which an agent closes a socket whose place it needs for another page. What it had not answered it had not begun. */
+const displaced = 1013;
+
 /** JSON-RPC 2.0 over one open socket. */
 export class Link {
   readonly url: string;
@@ -19,6 +22,8 @@ export class Link {
   readonly closed = new Set<() => void>();
   /** Settles when the last cancelled login has ended. */
   ended: Promise<unknown> | undefined;
+  /** Whether the agent closed it for another page's sake: it serves, and what was pending can be called again. */
+  displaced = false;
   private readonly socket: WebSocket;
   private readonly pending = new Map<number, Pending>();
   private last = 0;
@@ -27,7 +32,10 @@ export class Link {
     this.socket = socket;
     this.url = url;
     socket.addEventListener("message", (e) => this.receive(e.data));
-    socket.addEventListener("close", () => this.end());
+    socket.addEventListener("close", (e) => {
+      this.displaced = e.code === displaced;
+      this.end();
+    });
   }
 
   get open(): boolean {
