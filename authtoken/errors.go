@@ -1,6 +1,10 @@
 package authtoken
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
+)
 
 // Reason says why a token, a nonce or an origin was refused. Reasons are stable:
 // callers may compare them, log them and send them to a page.
@@ -36,7 +40,7 @@ const (
 )
 
 // Error is a refusal. Its text is for logs: it holds no secret, but may repeat
-// what the refused token claims.
+// what the refused token claims, in characters that are seen.
 type Error struct {
 	Reason Reason
 	Err    error
@@ -46,7 +50,7 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return "authtoken: " + string(e.Reason)
 	}
-	return fmt.Sprintf("authtoken: %s: %v", e.Reason, e.Err)
+	return visible.Text(fmt.Sprintf("authtoken: %s: %v", e.Reason, e.Err))
 }
 
 // Unwrap returns the cause, which may be nil.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/testpki"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // Rules hold what depends on the PKI that issued a card.
@@ -89,16 +90,25 @@ func Parse(cert *x509.Certificate, rules Rules) Person {
 func (p Person) Named() bool { return p.Surname != "" || p.GivenName != "" }
 
 // DisplayName returns what to call the person: given name and surname, else the
-// pseudonym, else the identifier. It may hold any character.
+// pseudonym, else the identifier. It is safe to show, as Visible makes it.
 func (p Person) DisplayName() string {
 	if name := strings.TrimSpace(p.GivenName + " " + p.Surname); name != "" {
-		return name
+		return Visible(name)
 	}
 	if p.Pseudonym != "" {
-		return p.Pseudonym
+		return Visible(p.Pseudonym)
 	}
-	return p.Identifier
+	return Visible(p.Identifier)
 }
+
+// Visible makes a text of a certificate safe to show: control characters, direction marks,
+// characters of no width and piled accents become U+FFFD, and of a very long text the middle
+// is left out. A site shows every field of a Person through it, escapes the result as
+// its page needs, and keeps and compares the field itself.
+func Visible(text string) string { return visible.Short(text, maxVisible) }
+
+// maxVisible is longer than what any card states.
+const maxVisible = 200
 
 const (
 	oidCommonName   = "2.5.4.3"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 	"github.com/cpx-bridge/cpx-bridge/internal/lenientcert"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // objects reads the certificates of one token, each for itself: what is wrong with
@@ -114,7 +115,7 @@ const mostLogged = 5
 
 func (r *objects) log() {
 	for _, err := range r.failed[:min(len(r.failed), mostLogged)] {
-		r.pool.log.Warn("an object on the card cannot be read", "module", r.module.path, "slot", r.slot.ID, "error", err)
+		r.pool.log.Warn("an object on the card cannot be read", "module", r.module.path, "slot", r.slot.ID, "error", visible.Text(err.Error()))
 	}
 	if more := len(r.failed) - mostLogged; more > 0 {
 		r.pool.log.Warn("further objects on the card cannot be read", "module", r.module.path, "slot", r.slot.ID, "objects", more)
@@ -199,7 +200,7 @@ func (p *Pool) shown(der []byte, c Certificate, why error) *x509.Certificate {
 		x = &x509.Certificate{Raw: der}
 	}
 	if _, logged := p.unreadable.LoadOrStore(c.ID, true); !logged && !x.IsCA {
-		p.log.Warn("a certificate on the card cannot be read", "module", c.Slot.Module, "slot", c.Slot.ID, "certificate", c.ID, "error", why)
+		p.log.Warn("a certificate on the card cannot be read", "module", c.Slot.Module, "slot", c.Slot.ID, "certificate", c.ID, "error", visible.Text(why.Error()))
 	}
 	return x
 }

@@ -50,7 +50,7 @@ func loadPages() (*pages, error) {
 		// These only let the templates parse: render sets those of the language.
 		t := template.New(path.Base(parts[0])).Funcs(template.FuncMap{
 			"t": func(texts.Key, ...any) string { return "" }, "how": func(Region) string { return "" },
-			"profession": func(string) string { return "" }, "date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
+			"profession": func(string) string { return "" }, "shown": cps.Visible, "date": func(time.Time) string { return "" }, "in": func(Bilingual) string { return "" },
 		})
 		if t, err = t.ParseFS(files, parts...); err != nil {
 			return nil, err
@@ -68,7 +68,8 @@ func (p *Portal) render(w http.ResponseWriter, v *view) {
 			"t":          texts.In(v.Lang).Text,
 			"how":        func(r Region) string { return p.settings.texts.how(r, v.Lang, p.settings.Name) },
 			"in":         func(b Bilingual) string { return b.in(v.Lang) },
-			"profession": func(title string) string { return cps.ProfessionIn(v.Lang, title) },
+			"profession": func(title string) string { return cps.Visible(cps.ProfessionIn(v.Lang, title)) },
+			"shown":      cps.Visible, // what a certificate states
 			"date":       func(at time.Time) string { return language.DateTime(at, v.Lang) },
 		}).Execute(&out, v)
 	}

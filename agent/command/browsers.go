@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // browsersRun is one run of `policy browsers`: the request, and what it results in.
@@ -178,5 +178,5 @@ func because(err, kind error) string {
 	if detail == "" {
 		return ""
 	}
-	return " (" + prompt.Visible(detail) + ")"
+	return " (" + visible.Text(detail) + ")"
 }

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 func (s *invocation) certsCommand() *cobra.Command {
@@ -61,7 +61,7 @@ func (s *invocation) certsUse(ctx context.Context, prefix string) error {
 	if err := c.use(ctx, found[0]); err != nil {
 		return err
 	}
-	s.say(found[0].ID + "  " + prompt.Visible(found[0].Holder))
+	s.say(found[0].ID + "  " + visible.Text(found[0].Holder))
 	return nil
 }
 
@@ -70,9 +70,9 @@ func (s *invocation) certsUse(ctx context.Context, prefix string) error {
 func (s *invocation) whyNot(found []state.Certificate, prefix string) string {
 	switch {
 	case len(found) == 0:
-		return s.Text("command.certs.none", prompt.Visible(prefix))
+		return s.Text("command.certs.none", visible.Text(prefix))
 	case len(found) > 1:
-		return s.Text("command.certs.ambiguous", prompt.Visible(prefix), len(found))
+		return s.Text("command.certs.ambiguous", visible.Text(prefix), len(found))
 	case !found[0].Usable:
 		return s.Text("command.certs.not_for_login", state.ReasonText(found[0].Reason, s.lang))
 	}

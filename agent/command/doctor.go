@@ -9,10 +9,10 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 func (s *invocation) doctorCommand() *cobra.Command {
@@ -77,9 +77,9 @@ func (s *invocation) doctor(ctx context.Context, identity bool) error {
 func printFindings(w io.Writer, r doctor.Report) {
 	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Notice: "!", doctor.Problem: "✗", doctor.Unknown: "?"}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], prompt.Visible(f.Text))
+		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], visible.Text(f.Text))
 		if f.Next != "" {
-			fmt.Fprintf(w, "    → %s\n", prompt.Visible(f.Next))
+			fmt.Fprintf(w, "    → %s\n", visible.Text(f.Next))
 		}
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // invocation is one run of the command line: the settings in force, the reader's
@@ -90,7 +90,7 @@ func (s *invocation) complain(text string) { fmt.Fprintln(s.stderr, "cpx-agent:"
 func (s *invocation) printJSON(v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
-		s.say(string(text))
+		s.say(visible.Escaped(string(text)))
 	}
 	return err
 }
@@ -100,5 +100,5 @@ func (s *invocation) detail(text string) string {
 	if text == "" {
 		return ""
 	}
-	return " " + s.Text("command.detail", prompt.Visible(strings.TrimSpace(text)))
+	return " " + s.Text("command.detail", visible.Text(strings.TrimSpace(text)))
 }

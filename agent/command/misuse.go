@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // misuse is a wrong use of the command line. Its values are keys of texts, and
@@ -30,7 +30,7 @@ func (m *misuse) text(t texts.Catalogue) string {
 		case texts.Key:
 			values[i] = t.Text(v)
 		case string:
-			values[i] = prompt.Visible(v)
+			values[i] = visible.Text(v)
 		}
 	}
 	return t.Text(m.key, values...)

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -33,7 +33,7 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 		if r.Present {
 			text = "doctor.reader_card"
 		}
-		found = append(found, Finding{Code: "reader", Subject: prompt.Visible(r.Name), Outcome: Good, Text: d.Text(text, prompt.Visible(r.Name))})
+		found = append(found, Finding{Code: "reader", Subject: visible.Text(r.Name), Outcome: Good, Text: d.Text(text, visible.Text(r.Name))})
 	}
 	return found
 }
@@ -69,11 +69,11 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
 		if reader.Error != "" {
-			name := prompt.Visible(reader.Name)
-			found = append(found, Finding{Code: "card_failed", Subject: name, Outcome: Problem, Text: d.Text("doctor.card_failed", name, prompt.Visible(reader.Error)), Next: d.Text("doctor.card_failed_next")})
+			name := visible.Text(reader.Name)
+			found = append(found, Finding{Code: "card_failed", Subject: name, Outcome: Problem, Text: d.Text("doctor.card_failed", name, visible.Text(reader.Error)), Next: d.Text("doctor.card_failed_next")})
 		}
 		if reader.Hidden {
-			name := prompt.Visible(reader.Name)
+			name := visible.Text(reader.Name)
 			found = append(found, Finding{Code: "certificates_hidden", Subject: name, Outcome: Problem, Text: d.Text("doctor.hidden", name), Next: d.Text("doctor.hidden_next")})
 		}
 	}
@@ -139,7 +139,7 @@ func unusableChoice(r state.Cards) (state.Certificate, bool) {
 // downgrade makes notices of the problems of cards where another one serves: they
 // prevent no login. Those of the chosen card do, because no other is tried.
 func (d *doctor) downgrade(found []Finding, chosen state.Certificate, fails bool) {
-	reader := prompt.Visible(chosen.Reader)
+	reader := visible.Text(chosen.Reader)
 	for i := range found {
 		f := &found[i]
 		switch {
@@ -172,10 +172,10 @@ func (d *doctor) module(m state.Module) Finding {
 	case m.Opening:
 		return Finding{Code: "module_opening", Subject: m.Path, Outcome: Unknown, Text: d.Text("doctor.module_opening", m.Path), Next: d.Text("doctor.ask_again")}
 	case m.Error == "":
-		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: d.Text("doctor.module_works", m.Path, prompt.Visible(m.Info))}
+		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: d.Text("doctor.module_works", m.Path, visible.Text(m.Info))}
 	}
 	f := Finding{Code: "module_" + m.Reason, Subject: m.Path, Outcome: Problem}
-	said := prompt.Visible(m.Error)
+	said := visible.Text(m.Error)
 	switch m.Reason {
 	case "not_pkcs11":
 		f.Text, f.Next = d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_other")
@@ -210,7 +210,7 @@ func (d *doctor) module(m state.Module) Finding {
 // card reports on the PIN of a reader's card. The card's label and number stay
 // out: they identify a person as well as a name does.
 func (d *doctor) card(r state.Reader) []Finding {
-	reader := prompt.Visible(r.Name)
+	reader := visible.Text(r.Name)
 	f := Finding{Subject: reader, Outcome: Problem}
 	say := func(code string, text texts.Key, next string) {
 		f.Code, f.Text, f.Next = code, d.Text(text, reader), next
@@ -252,7 +252,7 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	if d.Identity {
 		what = strings.TrimSpace(what + " " + c.Holder + " " + c.Identifier)
 	}
-	reader := prompt.Visible(c.Reader)
+	reader := visible.Text(c.Reader)
 	f := Finding{Code: "certificate_usable", Subject: reader, Outcome: Good}
 	how := d.Text("doctor.until", state.ReasonText(c.Reason, d.Lang), language.Date(c.NotAfter, d.Lang))
 	if c.Reason != "" { // every card has certificates for other purposes
@@ -283,6 +283,6 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	case state.ReasonPINLocked, state.ReasonPINNotSet, state.ReasonPINExpired:
 		f.Outcome = Notice // the reader's own line says what to do
 	}
-	f.Text = d.Text("doctor.certificate_is", reader, n, prompt.Visible(what), how)
+	f.Text = d.Text("doctor.certificate_is", reader, n, visible.Text(what), how)
 	return f
 }

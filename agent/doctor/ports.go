@@ -16,8 +16,8 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // Socket is a program that listens on one of our ports.
@@ -263,7 +263,7 @@ func (d *doctor) person(uid int) string {
 	}
 	if d.Identity {
 		if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-			return prompt.Visible(u.Username)
+			return visible.Text(u.Username)
 		}
 	}
 	return "uid " + strconv.Itoa(uid)

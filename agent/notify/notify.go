@@ -11,8 +11,8 @@ package notify
 import (
 	"context"
 	"errors"
-	"strings"
-	"unicode"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // ErrUnsupported says that this desktop shows no notifications.
@@ -24,19 +24,8 @@ type Note struct{ Title, Body string }
 // maxText is the longest text of a note, in characters.
 const maxText = 400
 
-// safe replaces invisible characters by U+FFFD, because a name comes from a card.
-func safe(text string) string {
-	all := []rune(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text))
-	if len(all) > maxText {
-		all = append(all[:maxText-1], '…')
-	}
-	return string(all)
-}
+// safe makes a text safe to show, because a name comes from a card.
+func safe(text string) string { return visible.Short(text, maxText) }
 
 // Sender shows a note, as Send does.
 type Sender func(ctx context.Context, n Note) error

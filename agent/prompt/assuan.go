@@ -8,6 +8,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // maxLine is the longest line of the Assuan protocol, in bytes without its end.
@@ -74,7 +76,7 @@ func (a *assuan) answer() ([]byte, error) {
 				return data, errProtocol
 			}
 		case "ERR":
-			number, text, _ := strings.Cut(Visible(string(rest)), " ")
+			number, text, _ := strings.Cut(visible.Text(string(rest)), " ")
 			code, err := strconv.Atoi(number)
 			if err != nil {
 				return data, errProtocol

@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/domain"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // Longest texts in a dialog, in characters. A text fills at most twice as many
@@ -21,54 +22,16 @@ const (
 	maxText = 20000
 )
 
-// blank are characters that look empty, though Unicode does not class them so.
-const blank = "\u2800"
-
-// safe makes text from outside safe to show: invisible characters (control
-// characters, direction marks, zero-width ones) become U+FFFD, accents do not pile
-// up over other lines, and of a long text the middle is left out.
-func safe(text string, limit int) string {
-	return shorten(flat(strings.Map(visible, text)), limit)
-}
-
-// mostAccents is the number of accents allowed on one letter; no name needs more.
-const mostAccents = 3
-
-// flat replaces accents beyond mostAccents by U+FFFD.
-func flat(text string) string {
-	accents := 0
-	return strings.Map(func(r rune) rune {
-		if !unicode.In(r, unicode.Mn, unicode.Me) {
-			accents = 0
-			return r
-		}
-		if accents++; accents > mostAccents {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
-}
-
-// Visible replaces invisible characters by U+FFFD, for texts from outside that are
-// shown outside of dialogs.
-func Visible(text string) string { return strings.Map(visible, text) }
+// safe makes text from outside safe to show, and leaves out the middle of a long one.
+func safe(text string, limit int) string { return shorten(visible.Text(text), limit) }
 
 // safeLines is safe for a text of several lines.
 func safeLines(text string, limit int) string {
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = flat(strings.Map(visible, strings.ReplaceAll(line, "\t", "    ")))
+		lines[i] = visible.Text(strings.ReplaceAll(line, "\t", "    "))
 	}
 	return shorten(strings.Join(lines, "\n"), limit)
-}
-
-func visible(r rune) rune {
-	hidden := !unicode.IsPrint(r) || strings.ContainsRune(blank, r) ||
-		unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-	if hidden {
-		return unicode.ReplacementChar
-	}
-	return r
 }
 
 // shorten leaves out the middle of a text, so that it has at most limit characters,

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // lines are what a state becomes in words, one line a thing.
@@ -25,7 +25,7 @@ func newLines(lang string) *lines { return &lines{Catalogue: texts.In(lang), lan
 // nor makes a line of its own.
 func (l *lines) add(parts ...string) {
 	text := strings.TrimRight(strings.Join(parts, "  "), " ")
-	l.b.WriteString(prompt.Visible(oneLine.Replace(text)) + "\n")
+	l.b.WriteString(visible.Text(oneLine.Replace(text)) + "\n")
 }
 
 // oneLine keeps a line one line; the space that does not break is for windows.

@@ -40,6 +40,12 @@ func NewPerson(t *testing.T, settings string, args ...any) *Person {
 // unmodified OpenSC and pcsc-lite.
 func WithReader(t *testing.T) (*Person, *virtual.Station) {
 	t.Helper()
+	return WithCard(t, virtual.CardOptions{})
+}
+
+// WithCard is WithReader with such a card.
+func WithCard(t *testing.T, o virtual.CardOptions) (*Person, *virtual.Station) {
+	t.Helper()
 	modules, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
 	if err != nil || len(modules) == 0 {
 		t.Fatal("OpenSC's module is not installed: YES=1 scripts/setup test installs it")
@@ -50,7 +56,7 @@ func WithReader(t *testing.T) (*Person, *virtual.Station) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	card, err := virtual.NewCard(pki.Intermediate, virtual.CardOptions{})
+	card, err := virtual.NewCard(pki.Intermediate, o)
 	if err != nil {
 		t.Fatal(err)
 	}
