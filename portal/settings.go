@@ -124,7 +124,7 @@ func (s *Settings) err(key, text string) error {
 }
 
 func (s *Settings) check() error {
-	if err := authtoken.CheckOrigin(s.Origin); err != nil && !authtoken.IsLoopbackHTTP(s.Origin) && !(s.AllowInsecure && strings.HasPrefix(s.Origin, "http://")) {
+	if err := s.checkOrigin(); err != nil {
 		return s.err("origin", err.Error())
 	}
 	if _, _, err := net.SplitHostPort(s.Listen); err != nil {
@@ -151,6 +151,18 @@ func (s *Settings) check() error {
 		return s.err("revocation", `must be stated; the only value of this version is "off", for trust groups marked as test`)
 	}
 	return s.checkExposure()
+}
+
+// checkOrigin allows plain http where the settings do, of a site that is else as browsers
+// write it.
+func (s *Settings) checkOrigin() error {
+	if rest, plain := strings.CutPrefix(s.Origin, "http://"); plain && s.AllowInsecure && !authtoken.IsLoopbackHTTP(s.Origin) {
+		return authtoken.CheckOrigin("https://" + rest)
+	}
+	if err := authtoken.CheckOrigin(s.Origin); err != nil && !authtoken.IsLoopbackHTTP(s.Origin) {
+		return err
+	}
+	return nil
 }
 
 // checkExposure refuses settings that are fit only for a demonstration where

@@ -61,7 +61,7 @@ var pki = sync.OnceValue(func() *demopki.PKI {
 	return p
 })
 
-func writePEM(t *testing.T, dir, name string, certs ...*x509.Certificate) string {
+func writePEM(t testing.TB, dir, name string, certs ...*x509.Certificate) string {
 	t.Helper()
 	var out bytes.Buffer
 	for _, c := range certs {
@@ -78,7 +78,7 @@ func writePEM(t *testing.T, dir, name string, certs ...*x509.Certificate) string
 
 // settingsText is a settings file for a demonstration on loopback; change edits
 // the text before it is read.
-func settingsText(t *testing.T, dir, origin string, intermediates ...*x509.Certificate) string {
+func settingsText(t testing.TB, dir, origin string, intermediates ...*x509.Certificate) string {
 	t.Helper()
 	intermediates = append(intermediates, pki().Intermediate.Cert)
 	var kinds strings.Builder
@@ -104,7 +104,7 @@ refused_policies = [%q]
 		demopki.PolicyAuthentication, demopki.PolicyTechnical, kinds.String())
 }
 
-func writeFile(t *testing.T, dir, name, text string) string {
+func writeFile(t testing.TB, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
