@@ -42,7 +42,8 @@ func (g *Gate) handler() http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		limit(w) // the upgrade lifts it
+		limit(w)                              // the upgrade lifts it
+		w.Header().Set("Connection", "close") // net/http promises HTTP/1.0 clients that it stays, and closes it
 		c, ok := r.Context().Value(identityKey{}).(*ownedConn)
 		if !ok {
 			g.refuse(w, r, "peer_unknown")

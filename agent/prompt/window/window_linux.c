@@ -386,10 +386,13 @@ void cpx_body(const char *text)
 static void copy_body(GtkButton *button)
 {
 	GtkTextIter start, end;
-	GtkTextBuffer *buffer = gtk_text_view_get_buffer(GTK_TEXT_VIEW(w.body));
+	GtkTextBuffer *buffer;
 	GtkClipboard *clipboard = gtk_clipboard_get(GDK_SELECTION_CLIPBOARD);
 	char *text;
 
+	if (w.body == NULL) /* nothing to copy */
+		return;
+	buffer = gtk_text_view_get_buffer(GTK_TEXT_VIEW(w.body));
 	gtk_text_buffer_get_bounds(buffer, &start, &end);
 	text = gtk_text_buffer_get_text(buffer, &start, &end, FALSE);
 	gtk_clipboard_set_text(clipboard, text, -1);
