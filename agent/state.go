@@ -38,6 +38,7 @@ func (s *Server) State() state.State {
 	for _, site := range list {
 		x.Sites = append(x.Sites, state.Site{Origin: site.Origin, Since: site.Since})
 	}
+	x.Never = s.login.Never()
 	if err != nil {
 		x.SitesFailure = &state.Failure{Reason: sites.Reason(err), Detail: err.Error()}
 	}
@@ -155,7 +156,14 @@ func (s *Server) Sites() ([]sites.Site, error) { return s.login.Sites() }
 // whether there was one.
 func (s *Server) ResumeUnknownSites() bool { return s.login.ResumeUnknownSites() }
 
-// Forget takes back "always" for a site, at once and for this run of the agent
-// also where the keyring does not let it be written down, which the error says.
+// Never are the domains none of whose sites may use the card.
+func (s *Server) Never() []state.Domain { return s.login.Never() }
+
+// Refuse makes no site of a domain count from now on. The error says why that holds only
+// while the agent runs. It may wait for the keyring for some seconds.
+func (s *Server) Refuse(domain string) error { return s.login.Refuse(domain) }
+
+// Forget takes back "always" for a site, or "never" for a domain, at once and for this
+// run of the agent also where the keyring does not let it be written down, which the error says.
 // It may wait for the keyring for some seconds.
-func (s *Server) Forget(origin string) error { return s.login.Forget(origin) }
+func (s *Server) Forget(what string) error { return s.login.Forget(what) }

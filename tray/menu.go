@@ -23,7 +23,8 @@ type menu struct {
 
 	line, notice                 *item
 	warnings, certificates       []*item
-	sites, settings, language    *submenu
+	sites, never                 *submenu
+	settings, language           *submenu
 	resume, lock                 *item
 	refresh, diagnostic, journal *item
 	about, quit                  *item
@@ -40,6 +41,7 @@ func (m *menu) build(v view) {
 	}
 	systray.AddSeparator()
 	m.sites = &submenu{menu: m, parent: m.top("", false), do: doForget}
+	m.never = &submenu{menu: m, parent: m.top("", false), do: doForget}
 	m.resume = m.top(doResume, false)
 	m.lock = m.top(doLock, false)
 	m.settings = &submenu{menu: m, parent: m.top("", false)}
@@ -73,6 +75,7 @@ func (m *menu) show(v view) {
 	showAll(m.certificates, v.Certificates)
 	m.sites.show(v.Sites)
 	m.resume.show(entry{ID: "resume", Label: v.Resume})
+	m.never.show(v.Never)
 	m.lock.show(entry{ID: "lock", Label: v.Lock})
 	m.settings.show(v.Settings)
 	m.refresh.show(entry{ID: "refresh", Label: v.Refresh})

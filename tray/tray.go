@@ -30,8 +30,9 @@ type Agent interface {
 	State() state.State
 	Changes(ctx context.Context) <-chan struct{}
 	Use(certificateID string) error
-	Forget(origin string) error
 	ResumeUnknownSites() bool
+	// Forget takes back what was remembered of a site, or of a domain.
+	Forget(what string) error
 	LockCards(ctx context.Context) error
 	SetLanguage(lang string) error
 	Refresh(ctx context.Context)

@@ -150,6 +150,7 @@ func TestEntries(t *testing.T) {
 		present(s)
 		s.UnknownSitesPaused = time.Date(2026, 1, 1, 14, 5, 0, 0, time.Local)
 		s.CardSession, s.Polled, s.Sites, s.Listed = true, true, []state.Site{testSite}, []string{"https://autre.example.fr"}
+		s.Never = []state.Domain{{Name: "example.net", Unsaved: true}}
 		s.Ignored = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
 	})
 	run(t, d, Options{LogFile: "/TEST/agent.log"})
@@ -161,6 +162,7 @@ func TestEntries(t *testing.T) {
 		{[]string{"Actualiser"}, "refresh"}, {[]string{"Diagnostic"}, "state"}, {[]string{"Plusieurs certificats"}, "state"},
 		{[]string{"Sites autorisés", "Oublier https://portail.example.fr"}, "forget https://portail.example.fr"},
 		{[]string{"Accepter de nouveau les demandes des sites inconnus"}, "resume"}, {[]string{"Verrouiller la carte"}, "lock"},
+		{[]string{"Sites refusés", "Ne plus refuser example.net · refusé tant que CPx Bridge fonctionne"}, "forget example.net"},
 	} {
 		m.Click(c.path...)
 		d.expect(t, c.does)

@@ -22,7 +22,7 @@ type view struct {
 	Line, Notice string
 	Warnings     []string
 	Certificates []entry
-	Sites        list
+	Sites, Never list
 	Resume, Lock string
 	Settings     list
 
@@ -58,7 +58,7 @@ func viewOf(s state.State, notice string) view {
 	say := texts.In(s.Lang)
 	v := view{
 		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: slices.Concat(warnings(s, say), pauseWarning(s, say), wssWarning(s, say), logWarning(s, say)),
-		Certificates: certificates(s, say), Sites: allowed(s, say), Settings: ignoredSettings(s, say),
+		Certificates: certificates(s, say), Sites: allowed(s, say), Never: refused(s, say), Settings: ignoredSettings(s, say),
 		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
 		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
 	}
@@ -279,6 +279,27 @@ func allowed(s state.State, say texts.Catalogue) list {
 	}
 	if len(l.Entries) == 0 {
 		says(say.Text("tray.no_sites"))
+	}
+	l.Entries = shortened(l.Entries, maxSites, say)
+	return l
+}
+
+// refused are the domains that the person refused from now on, each to be taken back.
+// Where there is none there is no submenu.
+func refused(s state.State, say texts.Catalogue) list {
+	if len(s.Never) == 0 {
+		return list{}
+	}
+	l := list{Label: say.Text("tray.never"), Entries: []entry{{Label: say.Text("tray.click_to_ask")}}}
+	for _, d := range s.Never {
+		label := say.Text("tray.ask_again", prompt.SafeDomain(d.Name))
+		switch {
+		case d.Unsaved:
+			label += " · " + say.Text("tray.never_unsaved")
+		case !d.Since.IsZero():
+			label += " · " + say.Text("tray.never_since", language.Date(d.Since, s.Lang))
+		}
+		l.Entries = append(l.Entries, entry{ID: d.Name, Label: label})
 	}
 	l.Entries = shortened(l.Entries, maxSites, say)
 	return l

@@ -225,13 +225,14 @@ func TestLabelsAreSafe(t *testing.T) {
 	s := withCards(c)
 	s.Version = nasty
 	s.Sites = []state.Site{{Origin: "https://" + strings.Repeat("a.", 100) + "example.fr", Since: time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)}}
+	s.Never = []state.Domain{{Name: strings.Repeat("a", 63) + ".example", Since: time.Date(2026, 3, 12, 12, 0, 0, 0, time.UTC)}, {Name: nasty}}
 	s.Listed = []string{"https://" + nasty + ".example.fr"}
 	s.SitesFailure = &state.Failure{Reason: "failed", Detail: nasty}
 	s.Ignored = []state.Setting{{File: nasty, Key: nasty}}
 	v := viewOf(s, nasty)
 	var labels []string
 	labels = append(labels, v.Line, v.Notice, v.About, v.Name)
-	for _, list := range [][]entry{v.Certificates, v.Sites.Entries, v.Settings.Entries} {
+	for _, list := range [][]entry{v.Certificates, v.Sites.Entries, v.Never.Entries, v.Settings.Entries} {
 		for _, e := range list {
 			labels = append(labels, e.Label)
 		}
@@ -244,6 +245,9 @@ func TestLabelsAreSafe(t *testing.T) {
 	site := v.Sites.Entries
 	if !strings.Contains(fmt.Sprint(site), "example.fr · autorisé le 12/03/2026") {
 		t.Errorf("%+v", site)
+	}
+	if got := v.Never.Entries[1]; got.Label != "Ne plus refuser "+strings.Repeat("a", 63)+".example · refusé le 12/03/2026" {
+		t.Errorf("%+v", got)
 	}
 	if got := label("a_b&c"); got != "a__b&c" {
 		t.Errorf("%q", got)
@@ -286,6 +290,7 @@ func TestMany(t *testing.T) {
 	for i := range 200 {
 		s.Certificates = append(s.Certificates, held(fmt.Sprint(i)))
 		s.Sites = append(s.Sites, state.Site{Origin: fmt.Sprintf("https://portail%d.example.fr", i)})
+		s.Never = append(s.Never, state.Domain{Name: fmt.Sprintf("example%d.fr", i)})
 	}
 	v := viewOf(s, "")
 	if n := len(v.Certificates); n != maxCertificates || v.Certificates[n-1].Label != "… et 189 autres : voir Diagnostic" || v.Certificates[n-1].ID != "" {
@@ -293,6 +298,12 @@ func TestMany(t *testing.T) {
 	}
 	if n := len(v.Sites.Entries); n != maxSites {
 		t.Errorf("%d sites", n)
+	}
+	if n := len(v.Never.Entries); n != maxSites || v.Never.Label == "" {
+		t.Errorf("%d domains", n)
+	}
+	if v := viewOf(state.State{}, ""); v.Never.Label != "" {
+		t.Errorf("a submenu without domains: %+v", v.Never)
 	}
 }
 

@@ -72,10 +72,29 @@ func TestSites(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
+	w.says(t, exitUsage, []string{"never", "www.example.net"}, "domaine seul")
+	w.says(t, exitUsage, []string{"never", "https://example.net"}, "domaine seul")
+	w.says(t, exitGood, []string{"never", "Example.net"}, "Refusé désormais", "example.net")
+	w.says(t, exitGood, nil, "Sites toujours autorisés", "aucun", "Domaines toujours refusés", "example.net  depuis le ")
+	if r := w.sites(t, exitGood); len(r.Sites) != 0 || len(r.Never) != 1 || r.Never[0].Name != "example.net" || r.Never[0].Since.IsZero() || r.Never[0].Unsaved {
+		t.Errorf("%+v", r)
+	}
+	w.says(t, exitGood, []string{"forget", "example.net"}, "Oublié", "example.net", "Ses sites")
+	w.says(t, exitProblem, []string{"forget", "example.net"}, "pas dans la liste")
+	if r := w.sites(t, exitGood, "never", "example.net"); len(r.Never) != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := w.sites(t, exitGood, "forget", "example.net"); r.Never == nil || len(r.Never) != 0 {
+		t.Errorf("%+v", r)
+	}
+
 	if _, err := store.Add(t.Context(), one); err != nil {
 		t.Fatal(err)
 	}
 	keyring.Lock()
+	if r := w.sites(t, exitProblem, "never", "example.net"); r.Problem != "keyring_locked" || len(r.Never) != 0 {
+		t.Errorf("%+v", r)
+	}
 	if r := w.sites(t, exitProblem); r.Problem != "keyring_locked" || strings.Contains(r.Message, "oublié") {
 		t.Errorf("%+v", r)
 	}

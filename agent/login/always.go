@@ -9,6 +9,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 )
 
 // offer is a login that went well, after which "always" may be asked.
@@ -32,7 +33,7 @@ func (s *Service) OfferAlways(caller peer.Caller, lang string) {
 }
 
 func (s *Service) mayOffer(origin string) bool {
-	if s.siteCache.store == nil || s.Policy.Decide(origin) != policy.Ask || s.siteCache.has(origin) {
+	if s.siteCache.store == nil || s.Policy.Decide(origin) != policy.Ask || s.siteCache.has(origin) || s.siteCache.never(origin) {
 		return false
 	}
 	s.siteCache.mu.Lock()
@@ -77,6 +78,7 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 	err := s.askAlways(ctx, o)
 	switch {
 	case err == nil:
+		s.siteCache.dropUnsaved(sites.DomainOf(origin)) // this is the later word
 		if err := s.siteCache.change(ctx, s.siteCache.store.Add, origin); err != nil {
 			s.Logger.Warn("the site cannot be remembered", "origin", origin, "error", err)
 			s.siteCache.notice(err)

@@ -29,6 +29,9 @@ func (a *attempt) mayReset() bool { return a.reset.CompareAndSwap(false, true) }
 func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token, string, error) {
 	asker := newAsker(r.Caller.Origin, s.allowedNow(ctx, r.Caller.Origin))
 	asker.request = r.Running.number
+	if err := s.refusedForGood(asker.origin); err != nil { // it takes nobody's place, and wears nobody down
+		return nil, "", err
+	}
 	if err := s.queue.acquire(ctx, asker); err != nil {
 		return nil, "", err
 	}
@@ -37,6 +40,9 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	// The person may have forgotten or allowed the site while it waited: it is asked
 	// about, paused and counted as what it is now.
 	asker.allowed = s.Allowed(asker.origin)
+	if err := s.refusedForGood(asker.origin); err != nil {
+		return nil, "", err
+	}
 	if err := s.queue.pausedFor(asker); err != nil {
 		return nil, "", err
 	}
@@ -121,6 +127,9 @@ func (a *attempt) consent(ctx context.Context) error {
 	a.step("consent_asked")
 	err := a.Prompter.Consent(dialog, a.Lang, a.caller(ctx))
 	a.answered(err, "consent_given", "consent_denied", "consent_ended")
+	if errors.Is(err, prompt.ErrNever) {
+		a.refuseForGood(a.Caller.Origin)
+	}
 	if errors.Is(err, prompt.ErrCancelled) {
 		return refusedError{protocol.Fail(protocol.CodeConsentDenied)}
 	}

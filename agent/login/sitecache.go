@@ -14,7 +14,7 @@ import (
 )
 
 // siteCache is the agent's copy of the list of sites that the person always
-// allows. The copy counts only while it is the list that stands in the file,
+// allows, and of domains whose sites never may. The copy counts only while it is the list that stands in the file,
 // which is compared at each decision: the command line may have changed it.
 // The keyring is asked in the background, and never by whom a page waits for.
 type siteCache struct {
@@ -30,13 +30,18 @@ type siteCache struct {
 	err       error       // why nothing can be remembered, or nil
 	tried     time.Time   // when it was last read
 	loading   chan struct{}
+	reload    bool            // something came after what runs began
 	forgotten map[string]bool // taken back in this run, whatever the keyring said
 	declined  map[string]bool // asked in this run
 	noticed   string
+	unsaved   unsaved
+	saveErr   error // why the last of them was not written
+
+	writing sync.Mutex // of a domain to the file; never taken while mu is held
 }
 
 func newSiteCache(store *sites.Store, retry time.Duration, log *slog.Logger, changed func()) *siteCache {
-	return &siteCache{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}}
+	return &siteCache{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}, unsaved: unsaved{withdrawn: map[string]bool{}}}
 }
 
 // has reports whether an origin is remembered. Where the copy is not the file's it
@@ -52,7 +57,7 @@ func (c *siteCache) has(origin string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.update(stamp)
-	if stamp != c.list.Stamp || c.forgotten[origin] {
+	if stamp != c.list.Stamp || c.forgotten[origin] || c.unsaved.has(sites.DomainOf(origin)) {
 		return false
 	}
 	return slices.ContainsFunc(c.list.Sites, func(s sites.Site) bool { return s.Origin == origin })
@@ -149,22 +154,38 @@ func (c *siteCache) load() <-chan struct{} {
 	ctx := c.life
 	go func() {
 		defer close(done)
-		for range 3 { // once more where it was changed meanwhile
-			before, _ := c.store.Stamp()
-			list, err := c.store.List(ctx)
-			if ctx.Err() != nil {
-				break // given up on, says nothing about the keyring
-			}
-			c.replace(list, before, err)
-			if now, _ := c.store.Stamp(); now == before || now == list.Stamp {
-				break
-			}
+		for more := true; more; more = c.moreToLoad() {
+			c.read(ctx)
+			c.save(ctx)
 		}
-		c.mu.Lock()
-		c.loading = nil
-		c.mu.Unlock()
 	}()
 	return done
+}
+
+func (c *siteCache) read(ctx context.Context) {
+	for range 3 { // once more where it was changed meanwhile
+		before, _ := c.store.Stamp()
+		list, err := c.store.List(ctx)
+		if ctx.Err() != nil {
+			return // given up on, says nothing about the keyring
+		}
+		c.replace(list, before, err)
+		if now, _ := c.store.Stamp(); now == before || now == list.Stamp {
+			return
+		}
+	}
+}
+
+// moreToLoad ends loading, or begins it anew.
+func (c *siteCache) moreToLoad() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	more := c.reload && c.life.Err() == nil
+	c.reload = false
+	if !more {
+		c.loading = nil
+	}
+	return more
 }
 
 // replace remembers what was read, and logs once what is wrong. A keyring that is locked
@@ -196,26 +217,20 @@ func (c *siteCache) notice(err error) {
 	}
 }
 
-// change adds or takes back a site in the file and in the copy.
-func (c *siteCache) change(ctx context.Context, do func(context.Context, string) (sites.List, error), origin string) error {
-	list, err := do(ctx, origin)
+// change adds or takes back a site or domain in the file and in the copy.
+func (c *siteCache) change(ctx context.Context, do func(context.Context, string) (sites.List, error), what string) error {
+	list, err := do(ctx, what)
+	if err == nil || errors.Is(err, sites.ErrNotRemembered) {
+		c.mu.Lock()
+		delete(c.forgotten, what) // the file says so itself
+		delete(c.unsaved.withdrawn, what)
+		c.mu.Unlock()
+	}
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	delete(c.forgotten, origin)
-	c.mu.Unlock()
 	c.replace(list, list.Stamp, nil)
 	return nil
-}
-
-func (c *siteCache) setForgotten(origin string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.forgotten) >= maxOrigins {
-		clear(c.forgotten)
-	}
-	c.forgotten[origin] = true
 }
 
 // Allowed reports whether an origin may do without a consent dialog, at this
@@ -263,24 +278,4 @@ func (s *Service) Sites() ([]sites.Site, error) {
 		}
 	}
 	return list, c.err
-}
-
-// Forget takes back "always" for a site, at once and for this run of the agent
-// also where the keyring does not let it be written down, which the error says.
-// It may wait for the keyring for some seconds.
-func (s *Service) Forget(origin string) error {
-	if s.siteCache.store == nil {
-		return sites.ErrNotRemembered
-	}
-	s.siteCache.setForgotten(origin)
-	s.Changes.Publish()
-	err := s.siteCache.change(context.Background(), s.siteCache.store.Forget, origin) // the store's own limits bound it
-	if err != nil && !errors.Is(err, sites.ErrNotRemembered) {
-		s.Logger.Warn("a site is forgotten until the agent ends only", "origin", origin, "error", err)
-		return err
-	}
-	if err == nil {
-		s.Logger.Info("site forgotten", "origin", origin)
-	}
-	return err
 }

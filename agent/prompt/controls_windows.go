@@ -51,6 +51,7 @@ func (n *native) build() {
 		n.colours[put(alert, n.strong, gap)] = alertText()
 	}
 	put(r.Text, n.plain, gap)
+	put(r.Hint, n.plain, gap)
 	y = n.buildInput(y)
 	n.buildButtons(y + n.px(gap/2))
 }

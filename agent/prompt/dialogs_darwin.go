@@ -35,7 +35,11 @@ func showZenity(ctx context.Context, r dialog.Request) (row int, err error) {
 			return 0, fmt.Errorf("%w: the list answered with no row", ErrUnavailable)
 		}
 	case yes != "":
-		err = zenity.Question(plainText(r), append(options, zenity.OKLabel(yes), zenity.CancelLabel(no), zenity.DefaultCancel())...)
+		options = append(options, zenity.OKLabel(yes), zenity.CancelLabel(no), zenity.DefaultCancel())
+		if never := label(r, dialog.Never); never != "" {
+			options = append(options, zenity.ExtraButton(never))
+		}
+		err = zenity.Question(plainText(r), options...)
 	default:
 		// Its only button closes or cancels.
 		if err = zenity.Info(plainText(r), append(options, zenity.OKLabel(no))...); err == nil {
@@ -63,6 +67,8 @@ func zenityError(ctx context.Context, err error) error {
 		return ended(ctx)
 	case err == nil:
 		return nil
+	case errors.Is(err, zenity.ErrExtraButton):
+		return ErrNever
 	case errors.Is(err, zenity.ErrCanceled):
 		return ErrCancelled
 	}
@@ -70,22 +76,21 @@ func zenityError(ctx context.Context, err error) error {
 }
 
 // labels are the labels of the buttons for yes and no, "" where there is none.
-func labels(r dialog.Request) (yes, no string) {
+func labels(r dialog.Request) (yes, no string) { return label(r, dialog.OK), label(r, dialog.Cancel) }
+
+func label(r dialog.Request, answer string) string {
 	for _, b := range r.Buttons {
-		switch b.Answer {
-		case dialog.OK:
-			yes = b.Label
-		case dialog.Cancel:
-			no = b.Label
+		if b.Answer == answer {
+			return b.Label
 		}
 	}
-	return yes, no
+	return ""
 }
 
 // plainText is all of a dialog's text.
 func plainText(r dialog.Request) string {
 	var parts []string
-	for _, lines := range [][]string{{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, {r.Text}, {r.Body}} {
+	for _, lines := range [][]string{{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, {r.Text}, {r.Hint}, {r.Body}} {
 		if part := strings.Join(slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return line == "" }), "\n"); part != "" {
 			parts = append(parts, part)
 		}

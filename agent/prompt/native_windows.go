@@ -92,6 +92,8 @@ func (n *native) run(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case ctx.Err() != nil:
 		return ended(ctx)
+	case n.answer == dialog.Never:
+		return ErrNever
 	case n.answer != dialog.OK:
 		return ErrCancelled
 	}

@@ -31,6 +31,7 @@ func TestBadWindow(t *testing.T) {
 		"cancels":        {`echo '{"answer":"cancel"}'`, 0, ErrCancelled},
 		"no such row":    {`echo '{"answer":"ok","row":2}'`, 0, ErrUnavailable},
 		"row before all": {`echo '{"answer":"ok","row":-1}'`, 0, ErrUnavailable},
+		"not offered":    {`echo '{"answer":"never"}'`, 0, ErrUnavailable},
 		"no such answer": {`echo '{"answer":"yes"}'`, 0, ErrUnavailable},
 		"nonsense":       {`echo nonsense`, 0, ErrUnavailable},
 		"without end":    {`yes | tr -d '\n'`, 0, ErrUnavailable},

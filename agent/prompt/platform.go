@@ -11,7 +11,8 @@ import (
 // platform asks with the dialogs of one platform.
 type platform struct {
 	// show shows a dialog until the person has answered or ctx ends, and returns
-	// the chosen row where it has rows. Any answer but OK is ErrCancelled.
+	// the chosen row where it has rows. Never is ErrNever, where there is its button;
+	// any other answer but OK is ErrCancelled.
 	show func(ctx context.Context, r dialog.Request) (row int, err error)
 	// pin shows a dialog with an entry that hides what is typed; most is the
 	// greatest length in characters, 0 where unknown.

@@ -9,12 +9,16 @@ package prompt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 )
 
 var (
 	// ErrCancelled says that the person closed or refused the dialog.
 	ErrCancelled = errors.New("prompt: cancelled by the person")
+	// ErrNever says that the person refused the dialog for all sites of the caller's
+	// registrable domain, from now on. It is ErrCancelled too.
+	ErrNever = fmt.Errorf("%w, from now on", ErrCancelled)
 	// ErrTimeout says that the deadline of the dialog's context passed.
 	ErrTimeout = errors.New("prompt: the dialog's time is up")
 	// ErrUnavailable says that there is no dialog program or display, or that
@@ -74,7 +78,8 @@ func ReplacesPIN(p Prompter) bool {
 
 // Prompter asks the person. lang is "fr" or "en".
 type Prompter interface {
-	// Consent asks whether Caller may use the card. nil is yes.
+	// Consent asks whether Caller may use the card. nil is yes. ErrNever is offered
+	// only where it is written out for which domain, so not by pinentry.
 	Consent(ctx context.Context, lang string, c Caller) error
 	// Always asks, after a login, whether Caller may ask for the card from now on
 	// without Consent. nil is yes.

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
@@ -37,10 +38,24 @@ func yesOrNo(r dialog.Request, yes, no string) dialog.Request {
 	return r
 }
 
+// askConsent offers "never" too. Its button comes before the others: from the default
+// one, "yes" stays the next.
 func (q questions) askConsent(c Caller) dialog.Request {
 	r := q.about(c)
 	r.Text = q.Text("dialog.consent")
-	return yesOrNo(r, q.Text("dialog.allow"), q.Text("dialog.refuse"))
+	r = yesOrNo(r, q.Text("dialog.allow"), q.Text("dialog.refuse"))
+	if r.Domain != "" {
+		// The domain is never shortened: the person decides about all of it.
+		r.Hint = q.Text("dialog.never_means", safe(r.Domain, maxDomain))
+		r.Buttons = append([]dialog.Button{{Label: q.Text("dialog.never"), Answer: dialog.Never}}, r.Buttons...)
+	}
+	return r
+}
+
+// offersNever reports whether a dialog has the button: an answer that was not offered
+// must not be remembered.
+func offersNever(r dialog.Request) bool {
+	return slices.ContainsFunc(r.Buttons, func(b dialog.Button) bool { return b.Answer == dialog.Never })
 }
 
 func (q questions) askConfirm(c Caller, h Holder) dialog.Request {

@@ -16,6 +16,7 @@ const (
 	maxShort  = 20
 	maxOrigin = 54 // fits on one line of GTK's window
 	maxNotice = 400
+	maxDomain = 253 // no host is longer
 
 	// In a window of our own, which has no limited line.
 	maxLong = 120

@@ -17,7 +17,7 @@ type window struct{ command []string }
 const maxAnswer = 1 << 10
 
 // show shows one window until the person has answered or ctx ends. It returns
-// ErrCancelled where the person refused or closed it.
+// ErrCancelled where the person refused or closed it, ErrNever where they said so.
 func (w window) show(ctx context.Context, r dialog.Request) (row int, err error) {
 	if ctx.Err() != nil {
 		return 0, ended(ctx)
@@ -34,6 +34,8 @@ func (w window) show(ctx context.Context, r dialog.Request) (row int, err error)
 		return 0, fmt.Errorf("%w: our own window: %w", ErrUnavailable, err)
 	case answer.Answer == dialog.Cancel:
 		return 0, ErrCancelled
+	case answer.Answer == dialog.Never && offersNever(r):
+		return 0, ErrNever
 	case answer.Answer != dialog.OK || len(r.Rows) > 0 && (answer.Row < 0 || answer.Row >= len(r.Rows)):
 		return 0, fmt.Errorf("%w: our own window answered %+v", ErrUnavailable, answer)
 	}

@@ -105,6 +105,8 @@ func TestWindows(t *testing.T) {
 		{"consent", prompt.PIN{}, "Tab Return", ask.Answer{}},
 		{"consent", prompt.PIN{}, "alt+a", ask.Answer{}},
 		{"consent", prompt.PIN{}, "Escape", ask.Answer{Error: "cancelled"}},
+		{"consent", prompt.PIN{}, "shift+Tab Return", ask.Answer{Error: "never"}},
+		{"consent", prompt.PIN{}, "alt+j", ask.Answer{Error: "never"}},
 		{"confirm", prompt.PIN{}, "Right space", ask.Answer{}},
 		{"always", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}},
 		{"choose", prompt.PIN{}, "Down Return", ask.Answer{Row: 1}},

@@ -22,8 +22,10 @@ type Agent interface {
 	ShowState(ctx context.Context)
 	Use(id string) error
 	Sites() ([]sites.Site, error)
-	Forget(origin string) error
 	ResumeUnknownSites() bool
+	Never() []state.Domain
+	Refuse(domain string) error
+	Forget(what string) error
 }
 
 // The names of the methods.
@@ -34,6 +36,8 @@ const (
 	methodSites  = "sites"
 	methodForget = "forget"
 	methodResume = "resume"
+	methodNever  = "never"
+	methodRefuse = "refuse"
 )
 
 type stateParams struct {
@@ -53,7 +57,11 @@ type useParams struct {
 }
 
 type forgetParams struct {
-	Origin string `json:"origin"`
+	Origin string `json:"origin"` // or a domain
+}
+
+type refuseParams struct {
+	Domain string `json:"domain"`
 }
 
 // resumed is the answer of resume.
@@ -91,6 +99,12 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 				list = []sites.Site{}
 			}
 			return list, err
+		}),
+		methodNever: method(func(context.Context, struct{}) (any, error) {
+			return append([]state.Domain{}, a.Never()...), nil
+		}),
+		methodRefuse: method(func(_ context.Context, p refuseParams) (any, error) {
+			return struct{}{}, a.Refuse(p.Domain)
 		}),
 		methodForget: method(func(_ context.Context, p forgetParams) (any, error) {
 			return struct{}{}, a.Forget(p.Origin)
@@ -159,9 +173,21 @@ func Sites(ctx context.Context, stateDir string) ([]sites.Site, error) {
 	return list, err
 }
 
-// Forget has the running agent forget a site.
-func Forget(ctx context.Context, stateDir, origin string) error {
-	return control.Call(ctx, stateDir, methodForget, forgetParams{origin}, nil)
+// Never are the domains that the running agent refuses.
+func Never(ctx context.Context, stateDir string) ([]state.Domain, error) {
+	var list []state.Domain
+	err := control.Call(ctx, stateDir, methodNever, nil, &list)
+	return list, err
+}
+
+// Refuse has the running agent refuse a domain from now on.
+func Refuse(ctx context.Context, stateDir, domain string) error {
+	return control.Call(ctx, stateDir, methodRefuse, refuseParams{domain}, nil)
+}
+
+// Forget has the running agent forget a site or a domain.
+func Forget(ctx context.Context, stateDir, what string) error {
+	return control.Call(ctx, stateDir, methodForget, forgetParams{what}, nil)
 }
 
 // ResumeUnknownSites has the running agent end the pause of the sites that are not

@@ -21,6 +21,7 @@ type fake struct {
 	used   string
 	shown  int
 	list   []sites.Site
+	never  []state.Domain
 	err    error // of the keyring
 	paused bool
 }
@@ -47,7 +48,15 @@ func (f *fake) ResumeUnknownSites() bool {
 	return paused
 }
 
+func (f *fake) Never() []state.Domain { return f.never }
+
+func (f *fake) Refuse(domain string) error {
+	f.never = append(f.never, state.Domain{Name: domain, Unsaved: f.err != nil})
+	return f.err
+}
+
 func (f *fake) Forget(origin string) error {
+	f.never = slices.DeleteFunc(f.never, func(d state.Domain) bool { return d.Name == origin })
 	f.list = slices.DeleteFunc(f.list, func(s sites.Site) bool { return s.Origin == origin })
 	return f.err
 }
@@ -146,6 +155,18 @@ func TestSites(t *testing.T) {
 	k.list = nil
 	if list, err := Sites(t.Context(), dir); err != nil || list == nil || len(list) != 0 {
 		t.Errorf("%v %v", list, err)
+	}
+	if list, err := Never(t.Context(), dir); err != nil || list == nil || len(list) != 0 {
+		t.Errorf("%v %v", list, err)
+	}
+	if err := Refuse(t.Context(), dir, "example.net"); err != nil {
+		t.Error(err)
+	}
+	if list, err := Never(t.Context(), dir); err != nil || !slices.Equal(list, []state.Domain{{Name: "example.net"}}) {
+		t.Errorf("%v %v", list, err)
+	}
+	if err := Forget(t.Context(), dir, "example.net"); err != nil || len(k.never) != 0 {
+		t.Errorf("%v %v", k.never, err)
 	}
 	k.err = errors.New("TEST keyring")
 	for _, err := range []error{Forget(t.Context(), dir, "https://a.example.fr"), second(Sites(t.Context(), dir))} {

@@ -18,12 +18,16 @@ import (
 // A sealed list is a header (magic, version, the key's name, nonce) and the list's
 // JSON under XChaCha20-Poly1305, with the header as additional data.
 const (
-	magic   = "CPXS"
-	version = 1
+	magic = "CPXS"
+	// The version is that of the oldest program that understands the list. A list
+	// without domains is as it ever was; one with them is unreadable to a program
+	// that would leave them out when it writes, and so forget them without a word.
+	versionSites = 1
+	versionNever = 2
 
 	keyIDSize  = 8
 	headerSize = len(magic) + 1 + keyIDSize + chacha20poly1305.NonceSizeX
-	maxSealed  = 256 << 10 // bytes; the longest list is shorter
+	maxSealed  = 512 << 10 // bytes; the longest list is shorter
 	block      = 1 << 10   // the list is padded to whole blocks, so that its length reveals less
 )
 
@@ -100,7 +104,8 @@ func keyIDOf(sealed []byte) (id keyID) {
 
 // content is the JSON of a list.
 type content struct {
-	Sites []entry `json:"sites"`
+	Sites []entry      `json:"sites"`
+	Never []neverEntry `json:"never,omitempty"`
 }
 
 type entry struct {
@@ -108,10 +113,25 @@ type entry struct {
 	Since  time.Time `json:"since"`
 }
 
-func seal(k key, list []Site) ([]byte, error) {
+type neverEntry struct {
+	Domain string    `json:"domain"`
+	Since  time.Time `json:"since"`
+}
+
+func (c content) version() byte {
+	if len(c.Never) > 0 {
+		return versionNever
+	}
+	return versionSites
+}
+
+func seal(k key, l List) ([]byte, error) {
 	c := content{Sites: []entry{}}
-	for _, s := range list {
+	for _, s := range l.Sites {
 		c.Sites = append(c.Sites, entry(s))
+	}
+	for _, d := range l.Never {
+		c.Never = append(c.Never, neverEntry{d.Name, d.Since})
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
@@ -123,7 +143,7 @@ func seal(k key, list []Site) ([]byte, error) {
 		return nil, fmt.Errorf("sites: %w", err)
 	}
 	id := k.id()
-	header := append(append([]byte(magic), version), id[:]...)
+	header := append(append([]byte(magic), c.version()), id[:]...)
 	header = append(header, make([]byte, chacha20poly1305.NonceSizeX)...)
 	nonce := header[headerSize-chacha20poly1305.NonceSizeX:]
 	_, _ = rand.Read(nonce) // never fails
@@ -131,44 +151,53 @@ func seal(k key, list []Site) ([]byte, error) {
 }
 
 // open opens a sealed list. Where anything is wrong with it, it returns nothing of it.
-func open(k key, sealed []byte) ([]Site, error) {
+func open(k key, sealed []byte) (List, error) {
 	switch {
 	case len(sealed) < headerSize || len(sealed) > maxSealed || string(sealed[:len(magic)]) != magic:
-		return nil, fmt.Errorf("%w: not a sealed list", ErrDamaged)
-	case sealed[len(magic)] != version:
-		return nil, fmt.Errorf("%w: of a version that is not known here", ErrDamaged)
+		return List{}, fmt.Errorf("%w: not a sealed list", ErrDamaged)
+	case sealed[len(magic)] < versionSites:
+		return List{}, fmt.Errorf("%w: of no version", ErrDamaged)
 	case keyIDOf(sealed) != k.id():
-		return nil, ErrOtherKey
+		return List{}, ErrOtherKey
+	case sealed[len(magic)] > versionNever:
+		return List{}, ErrNewer
 	}
 	aead, err := chacha20poly1305.NewX(k[:])
 	if err != nil {
-		return nil, fmt.Errorf("sites: %w", err)
+		return List{}, fmt.Errorf("sites: %w", err)
 	}
 	header := sealed[:headerSize]
 	text, err := aead.Open(nil, header[headerSize-chacha20poly1305.NonceSizeX:], sealed[headerSize:], header)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return List{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return parse(text)
 }
 
 // parse checks a list too: it is authentic, but a faulty program may have written it.
-func parse(text []byte) ([]Site, error) {
+func parse(text []byte) (List, error) {
 	var c content
 	if err := json.Unmarshal(text, &c); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		return List{}, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	if len(c.Sites) > Max {
-		return nil, fmt.Errorf("%w: %d sites", ErrDamaged, len(c.Sites))
+	if len(c.Sites) > Max || len(c.Never) > Max {
+		return List{}, fmt.Errorf("%w: %d sites, %d domains", ErrDamaged, len(c.Sites), len(c.Never))
 	}
-	seen := map[string]bool{}
-	list := make([]Site, 0, len(c.Sites))
+	seen := map[string]bool{} // no origin is a domain
+	l := List{Sites: make([]Site, 0, len(c.Sites))}
 	for _, e := range c.Sites {
 		if check(e.Origin) != nil || seen[e.Origin] {
-			return nil, fmt.Errorf("%w: the origin %q", ErrDamaged, e.Origin)
+			return List{}, fmt.Errorf("%w: the origin %q", ErrDamaged, e.Origin)
 		}
 		seen[e.Origin] = true
-		list = append(list, Site(e))
+		l.Sites = append(l.Sites, Site(e))
 	}
-	return list, nil
+	for _, e := range c.Never {
+		if !isHost(e.Domain) || seen[e.Domain] {
+			return List{}, fmt.Errorf("%w: the domain %q", ErrDamaged, e.Domain)
+		}
+		seen[e.Domain] = true
+		l.Never = append(l.Never, Domain{e.Domain, e.Since})
+	}
+	return l, nil
 }

@@ -1,5 +1,5 @@
-// Package sites remembers the sites that a person always allows to use the card.
-// Who logs in where is personal data: the list is sealed by a key in the
+// Package sites remembers the sites that a person always allows to use the card, and
+// the domains whose sites never may. Who logs in where is personal data: the list is sealed by a key in the
 // desktop's keyring, and each change seals it under a new key, so that a copy of
 // an older list is worth nothing.
 //
@@ -24,6 +24,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/domain"
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
@@ -31,6 +32,12 @@ import (
 type Site struct {
 	Origin string    // as the browser states it in the handshake
 	Since  time.Time // when the person chose "always"
+}
+
+// Domain is a registrable domain whose sites never may use the card.
+type Domain struct {
+	Name  string    // of package domain
+	Since time.Time // when the person chose "never"
 }
 
 // Why nothing is remembered, or a change was not made. The function Why has their texts.
@@ -43,14 +50,19 @@ var (
 	ErrDamaged  = errors.New("sites: the list is damaged")
 	ErrOtherKey = errors.New("sites: the list is an older copy, or sealed by another key")
 	ErrKeyLost  = errors.New("sites: the list's key is not in the keyring any more")
+	// ErrNewer is a list that a later version of this program wrote. It is never set
+	// aside: that version may come back.
+	ErrNewer = errors.New("sites: the list is of a later version of this program")
 
 	ErrNoSpace       = errors.New("sites: the disk is full")
 	ErrFull          = errors.New("sites: no more sites can be remembered")
 	ErrOrigin        = errors.New("sites: not the origin of a site that can be remembered")
+	ErrDomain        = errors.New("sites: not a registrable domain")
 	ErrNotRemembered = errors.New("sites: this site is not remembered")
 )
 
-// Max is how many sites can be remembered.
+// Max is how many sites can be remembered as always allowed, and how many domains as
+// never: neither takes the places of the other.
 const Max = 256
 
 const (
@@ -91,9 +103,10 @@ func New(o Options) *Store {
 	}
 }
 
-// List is the sites at one moment, in the order in which they were chosen.
+// List is what is remembered at one moment, in the order in which it was chosen.
 type List struct {
-	Sites []Site
+	Sites []Site   // always allowed
+	Never []Domain // no site of these
 	Stamp Stamp
 }
 
@@ -108,41 +121,99 @@ func (s *Store) List(ctx context.Context) (List, error) {
 	return l, err
 }
 
-// Add remembers a site. A list that is Unreadable is set aside, and a new one begins.
+// Add remembers that a site is always allowed: the person's latest word, so that a
+// "never" for its domain is forgotten. A list that is Unreadable is set aside, and a
+// new one begins.
 func (s *Store) Add(ctx context.Context, origin string) (List, error) {
 	if err := check(origin); err != nil {
 		return List{}, err
 	}
+	return s.change(ctx, func(l List) (List, error) {
+		never := slices.DeleteFunc(slices.Clone(l.Never), func(x Domain) bool { return x.Name == DomainOf(origin) })
+		known := slices.ContainsFunc(l.Sites, func(x Site) bool { return x.Origin == origin })
+		switch {
+		case known && len(never) == len(l.Never):
+			return l, errUnchanged
+		case !known && len(l.Sites) >= Max:
+			return l, ErrFull
+		case !known:
+			l.Sites = append(l.Sites, Site{Origin: origin, Since: now()})
+		}
+		l.Never = never
+		return l, nil
+	})
+}
+
+// AddNever remembers that no site of a domain may use the card: the person's latest
+// word, so that each of them that was always allowed is forgotten. A list that is
+// Unreadable is set aside, and a new one begins.
+func (s *Store) AddNever(ctx context.Context, name string) (List, error) {
+	if err := CheckDomain(name); err != nil {
+		return List{}, err
+	}
+	return s.change(ctx, func(l List) (List, error) {
+		rest := slices.DeleteFunc(slices.Clone(l.Sites), func(x Site) bool { return DomainOf(x.Origin) == name })
+		known := slices.ContainsFunc(l.Never, func(x Domain) bool { return x.Name == name })
+		switch {
+		case known && len(rest) == len(l.Sites):
+			return l, errUnchanged
+		case !known && len(l.Never) >= Max:
+			return l, ErrFull
+		case !known:
+			l.Never = append(l.Never, Domain{Name: name, Since: now()})
+		}
+		l.Sites = rest
+		return l, nil
+	})
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// errUnchanged says that a change is none.
+var errUnchanged = errors.New("sites: nothing to change")
+
+// change changes the list, or a new one where it is Unreadable.
+func (s *Store) change(ctx context.Context, do func(List) (List, error)) (List, error) {
 	var l List
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
 		if l, err = s.read(ctx); Unreadable(err) {
 			l, err = List{}, s.putAside()
 		}
-		if err != nil || slices.ContainsFunc(l.Sites, func(x Site) bool { return x.Origin == origin }) {
+		if err != nil {
 			return err
 		}
-		if len(l.Sites) >= Max {
-			return ErrFull
+		changed, err := do(l)
+		if errors.Is(err, errUnchanged) {
+			return nil
 		}
-		l, err = s.write(ctx, append(l.Sites, Site{Origin: origin, Since: time.Now().UTC().Truncate(time.Second)}))
+		if err == nil {
+			l, err = s.write(ctx, changed)
+		}
 		return err
 	})
 	return l, err
 }
 
-// Forget removes a site from the list.
-func (s *Store) Forget(ctx context.Context, origin string) (List, error) {
-	if err := check(origin); err != nil {
-		return List{}, err
+// Forget takes back what was remembered of a site, written as its origin, or of a
+// domain.
+func (s *Store) Forget(ctx context.Context, what string) (List, error) {
+	if check(what) != nil && !isHost(what) {
+		return List{}, fmt.Errorf("%w: %q", ErrOrigin, what)
 	}
 	var l List
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
 		if l, err = s.read(ctx); err != nil {
 			return err
 		}
-		rest := slices.DeleteFunc(slices.Clone(l.Sites), func(x Site) bool { return x.Origin == origin })
-		if len(rest) == len(l.Sites) {
-			return fmt.Errorf("%w: %q", ErrNotRemembered, origin)
+		rest := l
+		rest.Sites = slices.DeleteFunc(slices.Clone(l.Sites), func(x Site) bool { return x.Origin == what })
+		rest.Never = slices.DeleteFunc(slices.Clone(l.Never), func(x Domain) bool { return x.Name == what })
+		switch {
+		case len(rest.Sites) < len(l.Sites) || len(rest.Never) < len(l.Never):
+		case check(what) != nil && CheckDomain(what) != nil: // such as a site's host alone
+			return fmt.Errorf("%w: %q", ErrOrigin, what)
+		default:
+			return fmt.Errorf("%w: %q", ErrNotRemembered, what)
 		}
 		l, err = s.write(ctx, rest)
 		return err
@@ -156,6 +227,34 @@ func check(text string) error {
 		return fmt.Errorf("%w: %q", ErrOrigin, text)
 	}
 	return nil
+}
+
+// DomainOf is the registrable domain of an origin, "" where it is none.
+func DomainOf(text string) string {
+	o, err := origin.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return domain.Of(o)
+}
+
+// CheckDomain refuses what is not the registrable domain of any origin.
+func CheckDomain(name string) error {
+	if !isHost(name) || domain.OfHost(name) != name {
+		return fmt.Errorf("%w: %q", ErrDomain, name)
+	}
+	return nil
+}
+
+// isHost reports whether a name is a host. What is in a list already is held to no
+// more: a later list of public suffixes may divide domains otherwise.
+func isHost(name string) bool {
+	host := name
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	o, err := origin.Parse("https://" + host)
+	return err == nil && !o.HasPort() && strings.Trim(o.Host(), "[]") == name
 }
 
 // Unreadable reports whether an error is about the list and not the keyring.
@@ -226,15 +325,16 @@ func (s *Store) read(ctx context.Context) (List, error) {
 		return List{}, nil
 	}
 	found, err := open(k, sealed)
-	return List{Sites: found, Stamp: stampOf(sealed)}, err
+	found.Stamp = stampOf(sealed)
+	return found, err
 }
 
 // write seals the list under a new key and replaces the file in one step. The
 // order matters: wherever it is interrupted, the key in the keyring opens one of the
 // two files.
-func (s *Store) write(ctx context.Context, list []Site) (List, error) {
+func (s *Store) write(ctx context.Context, l List) (List, error) {
 	k := newKey()
-	sealed, err := seal(k, list)
+	sealed, err := seal(k, l)
 	if err != nil {
 		return List{}, err
 	}
@@ -250,7 +350,8 @@ func (s *Store) write(ctx context.Context, list []Site) (List, error) {
 	if err := os.Rename(s.next, s.path); err != nil {
 		return List{}, failedWith(err)
 	}
-	return List{Sites: list, Stamp: stampOf(sealed)}, nil
+	l.Stamp = stampOf(sealed)
+	return l, nil
 }
 
 // putAside renames a list that cannot be read: its key may return.

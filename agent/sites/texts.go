@@ -21,10 +21,12 @@ var kinds = []struct {
 	{ErrDamaged, "list_damaged"},
 	{ErrOtherKey, "list_other_key"},
 	{ErrKeyLost, "list_key_lost"},
+	{ErrNewer, "list_newer"},
 	{ErrFull, "list_full"},
 	{ErrNoSpace, "no_space"},
 	{ErrNotRemembered, "not_remembered"},
 	{ErrOrigin, "not_an_origin"},
+	{ErrDomain, "not_a_domain"},
 }
 
 // Why is the text of an error of this package for people, "" for nil; lang is "fr"

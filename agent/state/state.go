@@ -47,9 +47,10 @@ type State struct {
 	InUse       bool     `json:"inUse,omitempty"`       // a login is asking the person, or uses the card
 	CardSession bool     `json:"cardSession,omitempty"` // a card stays logged in
 
-	Sites        []Site   `json:"allowedSites,omitempty"` // that the person always allows
-	SitesFailure *Failure `json:"sitesFailure,omitempty"` // why no site can be remembered: sites.Reason
-	SitesKnown   bool     `json:"sitesKnown,omitempty"`   // sites are remembered by this agent
+	Sites        []Site   `json:"allowedSites,omitempty"`   // that the person always allows
+	Never        []Domain `json:"refusedDomains,omitempty"` // that the person refused from now on
+	SitesFailure *Failure `json:"sitesFailure,omitempty"`   // why no site can be remembered: sites.Reason
+	SitesKnown   bool     `json:"sitesKnown,omitempty"`     // sites are remembered by this agent
 	// UnknownSitesPaused is until when nobody is asked about sites that are not allowed,
 	// because too many dialogs of them led to nothing; zero: they are asked about.
 	UnknownSitesPaused time.Time `json:"unknownSitesPausedUntil,omitzero"`
@@ -81,6 +82,13 @@ type Setting struct {
 type Site struct {
 	Origin string    `json:"origin"`
 	Since  time.Time `json:"since,omitzero"`
+}
+
+// Domain is a domain none of whose sites may use the card.
+type Domain struct {
+	Name    string    `json:"domain"`
+	Since   time.Time `json:"since,omitzero"`
+	Unsaved bool      `json:"unsaved,omitempty"` // it holds while the agent runs only
 }
 
 // The states of State.Card.

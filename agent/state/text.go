@@ -43,6 +43,9 @@ func (s State) Text(lang string) string {
 	if s.SitesKnown && s.SitesFailure == nil {
 		l.add(l.Text("state.sites", len(s.Sites)))
 	}
+	if len(s.Never) > 0 {
+		l.add(l.Text("state.never", len(s.Never)))
+	}
 	if s.SitesFailure != nil {
 		l.add(s.SitesFailure.SitesText(lang))
 	}

@@ -44,12 +44,12 @@ func TestText(t *testing.T) {
 			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
 			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur", "doit d’abord être changé", "aucun certificat avant", "n’a pas pu être lu (TEST card)",
 			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues : TEST error", "expire bientôt, à renouveler",
-			"Sites mémorisés : 3", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
+			"Sites toujours autorisés : 3", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
 		},
 		language.English: {
 			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  does not exist (", "/opt/eight.so  is being opened\n", "/opt/nine.so  does not answer (TEST)", "/opt/ten.so  gives another card’s certificate from its cache (TEST)", "/opt/five.so  needs a library that is missing (TEST)", "/opt/six.so  is made for another kind", "/opt/seven.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
 			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet", "must be changed first", "no certificate before", "could not be read (TEST card)",
-			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "expires soon, have it renewed", "Remembered sites: 3",
+			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "expires soon, have it renewed", "Sites always allowed: 3",
 			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",
 		},
 	} {
@@ -74,7 +74,7 @@ func TestTextOfSites(t *testing.T) {
 		{Reason: "failed", Detail: "TEST detail"}:                      "TEST detail",
 	} {
 		s.SitesFailure = &failure
-		if text := s.Text(language.English); !strings.Contains(text, want) || strings.Contains(text, "Remembered sites") {
+		if text := s.Text(language.English); !strings.Contains(text, want) || strings.Contains(text, "Sites always") {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}
 	}

@@ -8,7 +8,8 @@ package dialog
 const (
 	OK     = "ok"
 	Cancel = "cancel"
-	Copy   = "copy" // copies the body; the window stays open
+	Copy   = "copy"  // copies the body; the window stays open
+	Never  = "never" // refuses, also from now on
 )
 
 // Request is one window, from top to bottom. Empty parts are left out.
@@ -21,6 +22,7 @@ type Request struct {
 	Holder  []string `json:"holder,omitempty"` // lines, of which the first is emphasised
 	Alerts  []string `json:"alerts,omitempty"` // what went wrong, and what could
 	Text    string   `json:"text,omitempty"`   // the question, or what to do
+	Hint    string   `json:"hint,omitempty"`   // what a button means
 	Rows    []Row    `json:"rows,omitempty"`   // a list, of which one is chosen
 	Body    string   `json:"body,omitempty"`   // a long text, to be read and copied
 	Buttons []Button `json:"buttons"`
@@ -51,6 +53,6 @@ type Button struct {
 
 // Answer is what the person did.
 type Answer struct {
-	Answer string `json:"answer"` // OK or Cancel
+	Answer string `json:"answer"` // OK, Cancel or Never
 	Row    int    `json:"row"`
 }

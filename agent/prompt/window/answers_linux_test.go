@@ -13,6 +13,7 @@ import (
 var (
 	yes       = ask.Answer{}
 	cancelled = ask.Answer{Error: "cancelled"}
+	never     = ask.Answer{Error: "never"}
 )
 
 // TestKeyboard: everything works by keyboard, and Enter alone allows nothing.
@@ -31,6 +32,12 @@ func TestKeyboard(t *testing.T) {
 		{"consent", "fr", "alt+a", yes},
 		{"consent", "en", "alt+r", cancelled},
 		{"consent", "en", "alt+F4", cancelled},
+		{"consent", "fr", "shift+Tab Return", never},
+		{"consent", "fr", "Left space", never},
+		{"consent", "fr", "alt+j", never},
+		{"consent", "en", "alt+n", never},
+		{"consent", "en", "Tab Tab Return", never},
+		{"consent", "en", "shift+Tab Tab Return", cancelled},
 		{"confirm", "fr", "Return", cancelled},
 		{"confirm", "en", "Tab Return", yes},
 		{"always", "fr", "Return", cancelled},

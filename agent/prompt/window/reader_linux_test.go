@@ -64,7 +64,8 @@ func TestScreenReader(t *testing.T) {
 	}{
 		"consent": {append(slices.Clone(asks),
 			"label: Pour cette fois, autorisez-vous ce site à utiliser votre carte afin de vous identifier\u00a0?",
-			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
+			"label: «\u00a0Jamais pour ce site\u00a0» vaut pour tout le domaine example.fr.",
+			"push button: Jamais pour ce site", "push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
 		"confirm": {append(slices.Concat(asks, card),
 			"label: Votre carte est déjà déverrouillée. Pour cette fois, autorisez-vous ce site à l’utiliser afin de vous identifier\u00a0?",
 			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},

@@ -57,8 +57,11 @@ func RunChildRole() {
 	s.build(r)
 	var row C.int
 	answer := dialog.Answer{Answer: dialog.Cancel}
-	if C.cpx_run(&row) == C.CPX_OK {
+	switch C.cpx_run(&row) {
+	case C.CPX_OK:
 		answer = dialog.Answer{Answer: dialog.OK, Row: int(row)}
+	case C.CPX_NEVER:
+		answer = dialog.Answer{Answer: dialog.Never}
 	}
 	s.free()
 	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
@@ -85,7 +88,7 @@ func (s *strs) free() {
 	}
 }
 
-var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY}
+var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY, dialog.Never: C.CPX_NEVER}
 
 func (s *strs) build(r dialog.Request) {
 	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), C.int(max(r.Quiet, 0)), flag(r.Passes))
@@ -101,6 +104,9 @@ func (s *strs) build(r dialog.Request) {
 	}
 	if r.Text != "" {
 		C.cpx_text(s.c(r.Text))
+	}
+	if r.Hint != "" {
+		C.cpx_hint(s.c(r.Hint))
 	}
 	if len(r.Rows) > 0 {
 		C.cpx_list()
@@ -127,7 +133,7 @@ func marked(r dialog.Request) (from, to int) {
 // spoken is what a screen reader reads when the window opens.
 func spoken(r dialog.Request) string {
 	var parts []string
-	for _, part := range slices.Concat([]string{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, []string{r.Text}) {
+	for _, part := range slices.Concat([]string{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, []string{r.Text, r.Hint}) {
 		if part != "" {
 			parts = append(parts, part)
 		}

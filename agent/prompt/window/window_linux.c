@@ -290,6 +290,11 @@ void cpx_text(const char *text)
 	add(w.question, FALSE);
 }
 
+void cpx_hint(const char *text)
+{
+	add(cpx_wrapped(text, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE);
+}
+
 static void on_row(GtkListBox *list, GtkListBoxRow *row, gpointer unused)
 {
 	(void)list;
@@ -427,6 +432,10 @@ void cpx_button(const char *text, const char *done, int answer, int is_default)
 	g_signal_connect(button, "clicked", G_CALLBACK(on_button), GINT_TO_POINTER(answer));
 	gtk_widget_set_can_default(button, TRUE);
 	gtk_box_pack_start(GTK_BOX(w.buttons), button, FALSE, FALSE, 0);
+	if (answer == CPX_NEVER) { /* apart from the others, and as wide as its own label */
+		gtk_button_box_set_child_secondary(GTK_BUTTON_BOX(w.buttons), button, TRUE);
+		gtk_button_box_set_child_non_homogeneous(GTK_BUTTON_BOX(w.buttons), button, TRUE);
+	}
 	if (is_default)
 		w.preferred = button;
 }

@@ -32,7 +32,7 @@ type Question struct {
 type Answer struct {
 	Row   int    `json:"row"`
 	PIN   string `json:"pin,omitempty"`
-	Error string `json:"error,omitempty"` // cancelled, timeout, unavailable, ended, or another's text
+	Error string `json:"error,omitempty"` // cancelled, never, timeout, unavailable, ended, or another's text
 }
 
 // Put asks the question. Its errors are in Answer.
@@ -70,7 +70,7 @@ func word(err error) string {
 		is   error
 		word string
 	}{
-		{prompt.ErrCancelled, "cancelled"}, {prompt.ErrTimeout, "timeout"},
+		{prompt.ErrNever, "never"}, {prompt.ErrCancelled, "cancelled"}, {prompt.ErrTimeout, "timeout"},
 		{prompt.ErrUnavailable, "unavailable"}, {context.Canceled, "ended"},
 	} {
 		if errors.Is(err, known.is) {
