@@ -74,6 +74,9 @@ func (p *Portal) page(do action) http.HandlerFunc {
 		if err == nil {
 			v, err = do(w, r, s, v)
 		}
+		if r.Context().Err() != nil {
+			return // the browser is gone: a second click takes the first one's request back
+		}
 		if err != nil {
 			p.log.Error("page failed", "path", r.URL.Path, "error", err)
 			v = &view{Page: "message", Title: "portal.message.internal", Lang: p.lang(r), Name: p.settings.Name, Path: "/", Status: http.StatusInternalServerError, Texts: p.settings.texts}
@@ -116,16 +119,20 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) (*view, error) 
 	return nil, nil
 }
 
-// expired is the page for someone who comes too late, or without a card.
-func (p *Portal) expired(v *view) (*view, error) {
+// expired is the page for someone who comes too late, or without a card. Who is logged
+// in comes after the attachment, by a second click or by going back.
+func (p *Portal) expired(w http.ResponseWriter, r *http.Request, v *view) (*view, error) {
+	if v.Account != nil {
+		return redirect(w, r, pathSpace)
+	}
 	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.expired", http.StatusForbidden, texts.In(v.Lang).Text("portal.error.pending_expired")
 	return v, nil
 }
 
 // first is the page of the first connection: it shows the card and the form.
-func (p *Portal) first(_ http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+func (p *Portal) first(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil {
-		return p.expired(v)
+		return p.expired(w, r, v)
 	}
 	v.Page, v.Card = "first", s.pending
 	known, err := cardByKey(r.Context(), p.store.db, *s.pending)
@@ -140,7 +147,7 @@ func (p *Portal) first(_ http.ResponseWriter, r *http.Request, s *session, v *vi
 // the same answer, after the same work.
 func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil {
-		return p.expired(v)
+		return p.expired(w, r, v)
 	}
 	v, err := p.first(w, r, s, v)
 	if err != nil {
@@ -205,9 +212,9 @@ func refuse(v *view, status int, why string) (*view, error) {
 }
 
 // confirmation shows card and account before the one is attached to the other.
-func (p *Portal) confirmation(_ http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+func (p *Portal) confirmation(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil || s.pendingAccount == 0 {
-		return p.expired(v)
+		return p.expired(w, r, v)
 	}
 	a, err := p.store.account(r.Context(), s.pendingAccount)
 	v.Page, v.Card, v.Confirm = "confirmation", s.pending, a
@@ -218,7 +225,7 @@ func (p *Portal) confirmation(_ http.ResponseWriter, r *http.Request, s *session
 // have entered another account's password since.
 func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || !s.confirmed && (s.pending == nil || s.pendingAccount == 0) {
-		return p.expired(v)
+		return p.expired(w, r, v)
 	}
 	if !s.confirmed && r.PostFormValue("account") != strconv.FormatInt(s.pendingAccount, 10) {
 		return redirect(w, r, pathFirst+"/confirmation")
@@ -234,7 +241,7 @@ func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *v
 		v.Link, v.LinkText = pathSpace, "portal.attached.open"
 		return v, nil
 	case errors.Is(err, errExpired):
-		return p.expired(v)
+		return p.expired(w, r, v)
 	case errors.Is(err, errAttachedElsewhere):
 		v, err = p.confirmation(w, r, s, v)
 		v.Status, v.Elsewhere, v.Error = http.StatusConflict, true, texts.In(v.Lang).Text("portal.error.attached_elsewhere")

@@ -84,6 +84,20 @@ func TestConfirmsOnce(t *testing.T) {
 	}
 }
 
+// Who is logged in and goes back, or clicks once more, is led to the space.
+func TestBackAfterAttaching(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	b.attach(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1)), testName)
+	b.redirected(b.get(pathFirst), pathSpace)
+	b.redirected(b.password(testName, testPassword), pathSpace)
+	b.redirected(b.get(pathFirst+"/confirmation"), pathSpace)
+	b.redirected(b.post(pathFirst+"/confirmation", "account", "1"), pathSpace)
+	if n := len(cardIDs(t, b.get(pathSpace))); n != 1 {
+		t.Errorf("%d cards", n)
+	}
+}
+
 // What is attached is what the page showed: where another tab entered the password of
 // another account meanwhile, the page is shown anew.
 func TestConfirmsWhatItShows(t *testing.T) {

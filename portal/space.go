@@ -56,8 +56,8 @@ func (p *Portal) detach(w http.ResponseWriter, r *http.Request, s *session, v *v
 		return p.missing(w, r, s, v)
 	}
 	ended, err := p.store.detach(r.Context(), s, id)
-	if errors.Is(err, errNotFound) {
-		return p.missing(w, r, s, v)
+	if errors.Is(err, errNotFound) { // or never was this account's: the space shows what there is
+		return redirect(w, r, pathSpace)
 	}
 	if err != nil {
 		return v, err

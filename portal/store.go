@@ -53,7 +53,10 @@ func (s *store) together(ctx context.Context, do func(q querier) error) error {
 		return err
 	}
 	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+		if back := tx.Rollback(); !errors.Is(back, sql.ErrTxDone) { // ctx ended
+			err = errors.Join(err, back)
+		}
+		return err
 	}
 	return tx.Commit()
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,44 @@ func TestAgentStartedAfterFourClicks(t *testing.T) {
 	start(t, s)
 	if err := browser.Within(tab, patient, browser.Click("#card-login"), browser.Visible("#attach-form")); err != nil {
 		t.Fatalf("%v\n%s", err, browser.PageText(tab))
+	}
+}
+
+// TestDoubleClickAttaches: a second click on the button that attaches the card, while
+// the first is under way, attaches nothing more and leads on.
+func TestDoubleClickAttaches(t *testing.T) {
+	s := prepare(t, stack.Options{AutoPIN: script("1234")})
+	tab := openBrowser(t, s)
+	for _, step := range stack.LoginSteps(s)[:3] {
+		if err := step.Do(tab); err != nil {
+			t.Fatalf("%s: %v\n%s", step.Name, err, browser.PageText(tab))
+		}
+	}
+	const twice = `(() => { const b = document.querySelector("#confirm-attach"); b.click(); setTimeout(() => b.click(), 5); return true; })()`
+	// The browser shows the answer to its last request; the first's session may be lost with its answer.
+	const space, already = "#attached-cards", `main a.primary[href="/espace"]`
+	ctx, cancel := context.WithTimeout(tab, patient)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](twice)); err != nil {
+		t.Fatal(err)
+	}
+	if err := browser.Within(tab, patient, browser.Visible(space+", "+already)); err != nil {
+		t.Fatalf("%v\n%s", err, browser.PageText(tab))
+	}
+	if there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`!document.querySelector("`+space+`")`)); err != nil {
+		t.Fatal(err)
+	} else if there {
+		err := browser.Within(tab, patient, browser.Shows("main", "Votre carte est rattachée"), browser.Click(already), browser.Visible(space+", #card-login"))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, browser.PageText(tab))
+		}
+	}
+	log, err := os.ReadFile(s.Path("cpx-portal.log"))
+	if n := strings.Count(string(log), `msg="card attached"`); err != nil || n != 1 {
+		t.Errorf("attached %d times, %v\n%s", n, err, log)
+	}
+	if strings.Contains(string(log), "level=ERROR") {
+		t.Errorf("%s", log)
 	}
 }
 
