@@ -46,6 +46,7 @@ type Options struct {
 	Settings  string // additional settings of the agent, whole tables
 	AgentOnly bool   // without portal and account
 	Ask       bool   // the agent's settings list no site, and let any site ask
+	Others    bool   // the settings allow the portal, and let any other site ask
 	Pinentry  string // the path of a dialog program, instead of AutoPIN; for faults
 
 	// Proxied puts the portal behind a proxy of the caller's, which serves Origin
@@ -141,7 +142,7 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	if modules == nil {
 		modules = []string{s.Cards[0].Module}
 	}
-	if err := s.writeAgentSettings(modules, o.Ask, o.Settings); err != nil {
+	if err := s.writeAgentSettings(modules, o); err != nil {
 		return nil, err
 	}
 	if o.AgentOnly {
@@ -199,7 +200,7 @@ func (s *Stack) Person(script map[string]any) error {
 	)
 }
 
-func (s *Stack) writeAgentSettings(modules []string, ask bool, more string) error {
+func (s *Stack) writeAgentSettings(modules []string, o Options) error {
 	var b strings.Builder
 	// The stack's state is new each time: the person's own desktop would be notified
 	// each time that the agent is ready.
@@ -207,13 +208,16 @@ func (s *Stack) writeAgentSettings(modules []string, ask bool, more string) erro
 	if s.pinentry != "" {
 		fmt.Fprintf(&b, "pinentry = %q\n", s.pinentry)
 	}
-	if ask {
+	switch {
+	case o.Ask:
 		b.WriteString("\n[origins]\nmode = \"ask\"\n")
-	} else {
+	case o.Others:
+		fmt.Fprintf(&b, "\n[origins]\nmode = \"ask\"\nallow = %s\n", tomlList([]string{s.Origin}))
+	default:
 		fmt.Fprintf(&b, "\n[origins]\nmode = \"listed\"\nallow = %s\n", tomlList([]string{s.Origin}))
 	}
 	fmt.Fprintf(&b, "\n[ports]\nfirst = %d\ncount = %d\n", s.agentPorts, agentPortCount)
-	b.WriteString("\n" + more)
+	b.WriteString("\n" + o.Settings)
 	return os.WriteFile(s.Path("agent.toml"), []byte(b.String()), 0o600)
 }
 
