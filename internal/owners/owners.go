@@ -73,7 +73,7 @@ func (e *Error) Why(say texts.Catalogue) string {
 		case Owner:
 			parts[i] = say.Text("owners.owner", f.Path, name(usersFile, f.UID))
 		case Unknown:
-			parts[i] = say.Text("owners.unknown", f.Path, name(usersFile, f.UID))
+			parts[i] = say.Text("owners.unknown", f.Path, fmt.Sprint(f.UID))
 		case Group:
 			parts[i] = say.Text("owners.group", f.Path, name(groupsFile, f.GID), f.mode())
 		case All:
