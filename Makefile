@@ -8,6 +8,7 @@
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make attack  attacks agent and portal from outside, a line for each attack
 #   make supply  what a release is made of: sums, vulnerabilities, the same bytes twice
+#   make model   the model of a login with three requests, for minutes
 #   make situations   what each person reads in each situation, for a reader
 #   make fuzz    the fuzz targets, FUZZTIME each (60s)
 #   make screens pictures of icon, menu and dialogs on a real panel
@@ -21,7 +22,7 @@ ROUNDS ?= 20
 FUZZTIME ?= 60s
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain
+.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain model
 
 build:
 	@mkdir -p $(BIN)
@@ -81,6 +82,10 @@ situations:
 	@scripts/setup test
 	@rm -rf build/situations
 	@go test -count=1 -timeout 30m -run TestSituations ./internal/lab/situations -write "$(CURDIR)/build/situations"
+
+model:
+	@scripts/setup test
+	@go test -count=1 -v -timeout 30m ./internal/lab/model
 
 endurance:
 	@scripts/setup test

@@ -50,6 +50,7 @@ type setup struct {
 	now      func() time.Time
 	sites    *sites.Store
 	logTo    io.Writer
+	level    slog.Level
 	wss      gate.LocalCertificate
 	prompter prompt.Prompter // in place of person, where not nil
 }
@@ -105,7 +106,7 @@ func serve(t *testing.T, o setup) *Server {
 	}
 	s, err := New(Options{
 		Watch: watch, Desktop: o.desktop, Language: o.language,
-		Policy: p, Pool: o.over, Prompter: o.prompter, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Version: "test",
+		Policy: p, Pool: o.over, Prompter: o.prompter, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
 		Owner: o.owner, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, Certificate: o.wss,
 	})
 	if err != nil {
