@@ -1,9 +1,46 @@
 package attack
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 func line11() []Attack {
-	return []Attack{{Line: 11, Title: "a token is sent from another browser, and twice", Short: true, Play: relayedToken}}
+	return []Attack{
+		{Line: 11, Title: "a token is sent from another browser, and twice", Short: true, Play: relayedToken},
+		{Line: 11, Title: "a token for another site or over a foreign nonce is sent", Short: true, Play: foreignToken},
+	}
+}
+
+// foreignToken sends what a card signed at another site, or over a nonce that the
+// portal did not make.
+func foreignToken(w *World, r *Record) error {
+	card, err := w.card(1)
+	if err != nil {
+		return err
+	}
+	for what, at := range map[string]string{"of another site": "https://evil.example", "of its own name on https": strings.Replace(w.Origin, "http:", "https:", 1), "over a nonce of nobody": ""} {
+		v := w.visitor()
+		challenge, err := v.get("/auth/challenge")
+		if err != nil {
+			return err
+		}
+		if at == "" {
+			at, challenge.Nonce = w.Origin, Nonce()
+		}
+		token, err := card.token(at, challenge.Nonce)
+		if err != nil {
+			return err
+		}
+		before := w.PortalLog("reason=bad_signature ")
+		got, err := v.send(token)
+		if err != nil {
+			return err
+		}
+		logged := w.PortalLog("reason=bad_signature ") - before
+		r.Check(got.Reason == "bad_signature" && logged == 1, "a token "+what, "%d %s, %d lines of the log", got.Status, got.Reason+got.Next, logged)
+	}
+	return nil
 }
 
 // relayedToken relays the token of a real agent and card.
