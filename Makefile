@@ -102,7 +102,7 @@ fuzz-retain:
 
 bench:
 	@scripts/setup test
-	@go test -run "^$$" -bench . ./pkcs11 ./tray ./internal/lab/e2e
+	@go test -run "^$$" -bench . ./pkcs11 ./tray ./agent/peer ./internal/lab/e2e
 
 screens:
 	@scripts/setup screens

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,10 +134,20 @@ func TestNothingBegunOnceDisplaced(t *testing.T) {
 	p := openPage(t, s, listedOrigin)
 	p.lives()
 	p.socket.SetCloseHandler(func(int, string) error { return nil }) // the close is not answered yet
-	if !s.pages.only(t).Displace(gate.Idle) {
+	page := s.pages.only(t)
+	if !page.Displace(gate.Idle) {
 		t.Fatal("an idle page makes no room")
 	}
 	p.authenticate(1)
+	// As where the request was being read at that moment.
+	crossing, _, bad := protocol.ParseRequest([]byte(`{"jsonrpc":"2.0","id":2,"method":"authenticate","params":{"challengeNonce":"` + testNonce + `"}}`))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	page.authenticate(t.Context(), crossing)
+	if page.watchFor("a") {
+		t.Error("a page that is displaced watches")
+	}
 	if code := p.closedWith(); code != websocket.CloseTryAgainLater {
 		t.Errorf("closed with %d", code)
 	}
@@ -147,9 +158,10 @@ func TestNothingBegunOnceDisplaced(t *testing.T) {
 
 // TestUse: what a page does with its socket, and since when.
 func TestUse(t *testing.T) {
-	now := time.Unix(1e9, 0)
+	var passed atomic.Int64 // minutes
+	now := func() time.Time { return time.Unix(1e9, 0).Add(time.Duration(passed.Load()) * time.Minute) }
 	pool, person := fakes.OneCard(t)
-	s := serve(t, setup{pool: pool, person: person, now: func() time.Time { return now }})
+	s := serve(t, setup{pool: pool, person: person, now: now})
 	p := openPage(t, s, listedOrigin)
 	p.lives()
 	page := s.pages.only(t)
@@ -159,22 +171,22 @@ func TestUse(t *testing.T) {
 			t.Errorf("use %d since %v, want %d since %v", use, at, want, since)
 		}
 	}
-	check(gate.Idle, now)
-	opened := now
-	now = now.Add(time.Minute)
+	check(gate.Idle, now())
+	opened := now()
+	passed.Add(1)
 	p.lives()
 	check(gate.Idle, opened)
 	page.watchFor("a")
 	page.watchFor("b")
-	check(gate.Watching, now)
+	check(gate.Watching, now())
 	if page.Displace(gate.Idle) {
 		t.Error("a page that watches made room for one more")
 	}
-	now = now.Add(time.Minute)
+	passed.Add(1)
 	page.forget(func(id string) bool { return id == "a" })
-	check(gate.Watching, now.Add(-time.Minute))
+	check(gate.Watching, now().Add(-time.Minute))
 	page.forget(func(string) bool { return true })
-	check(gate.Idle, now)
+	check(gate.Idle, now())
 }
 
 // TestTokenIsSentFirst: a login counts until its answer is sent, which the page would

@@ -88,13 +88,12 @@ func (h *signedHook) Write(line []byte) (int, error) {
 // where the card had signed by then.
 func TestNothingIsSentAfterACancel(t *testing.T) {
 	pool, person := fakes.OneCard(t)
-	hook := &signedHook{}
-	p := openPage(t, serve(t, setup{pool: pool, person: person, logTo: hook}), listedOrigin)
 	signed, answered := make(chan struct{}), make(chan struct{})
-	hook.f = func() {
+	hook := &signedHook{f: func() {
 		close(signed)
 		<-answered
-	}
+	}}
+	p := openPage(t, serve(t, setup{pool: pool, person: person, logTo: hook}), listedOrigin)
 	p.authenticate(1)
 	<-signed
 	p.send(`{"jsonrpc":"2.0","id":"cancel","method":"cancel"}`)

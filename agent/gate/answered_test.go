@@ -3,6 +3,8 @@ package gate
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +64,33 @@ func TestAnsweredConnections(t *testing.T) {
 	}
 }
 
+// counting is an answer that counts the connections that are being answered.
+type counting struct {
+	limited
+	all *conns
+	n   int
+}
+
+func (c *counting) WriteHeader(int) { c.n = c.all.count(isClosing) }
+
+// TestAnsweredIsCounted: a connection counts from its request on.
+func TestAnsweredIsCounted(t *testing.T) {
+	g := newGate(t, setup{})
+	for _, l := range g.listeners {
+		defer l.Close()
+	}
+	here, there := net.Pipe()
+	defer there.Close()
+	c := &ownedConn{Conn: here, all: &g.conns}
+	g.conns.move(c, isPending)
+	w := &counting{limited: limited{ResponseRecorder: httptest.NewRecorder()}, all: &g.conns}
+	r := httptest.NewRequest(http.MethodGet, "/v1", nil)
+	g.handler().ServeHTTP(w, r.WithContext(withIdentity(r.Context(), c)))
+	if w.n != 1 || g.conns.count(isPending) != 0 {
+		t.Errorf("%d connections are being answered, %d have sent no request", w.n, g.conns.count(isPending))
+	}
+}
+
 // TestClosingEnds: a connection that leaves is closed in the end, whatever holds it.
 func TestClosingEnds(t *testing.T) {
 	t.Parallel() // it waits out the limit
@@ -95,5 +124,35 @@ func TestSocketStays(t *testing.T) {
 	all.move(c, isPending)
 	if n := all.count(isPending); n != 0 {
 		t.Errorf("a closed connection counts: %d", n)
+	}
+}
+
+// TestHalfHandshakes: connections that stop in the middle of TLS's handshake count as those
+// without a request, and a page gets in over wss meanwhile.
+func TestHalfHandshakes(t *testing.T) {
+	store, _ := newLocalCert(t)
+	roots := install(t, store)
+	g := serve(t, setup{settings: wssOn, wss: store})
+	port := awaitWSS(t, g)
+	for range 3 * maxPending {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	socket, _, err := dialWSS(roots, "localhost", port, http.Header{"Origin": {listedOrigin}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	if got := echo(t, socket, "TEST"); got != "TEST" {
+		t.Errorf("%q", got)
+	}
+	if n := g.conns.count(isPending); n > maxPending {
+		t.Errorf("%d connections have sent no request", n)
 	}
 }
