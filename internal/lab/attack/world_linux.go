@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -73,6 +74,16 @@ func (w *World) Open(o stack.Options) (err error) {
 			return err
 		}
 	}
+	w.Agent, err = w.StartAgent(w.Context, false, "--no-tray")
+	return err
+}
+
+// Restart ends the agent and starts it anew: it has forgotten what it counted.
+func (w *World) Restart() (err error) {
+	if err := w.Agent.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	_ = w.Agent.Wait() // ended by us
 	w.Agent, err = w.StartAgent(w.Context, false, "--no-tray")
 	return err
 }
