@@ -39,6 +39,7 @@ func TestPauseEndsByItself(t *testing.T) {
 	for i := range 3 {
 		w.refuses(unknown(i))
 	}
+	w.after(time.Second)
 	for !strings.Contains(w.log.String(), "is over") {
 		<-changes
 	}
