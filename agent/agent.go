@@ -38,7 +38,7 @@ type Options struct {
 	Language *language.Choice // the language that the person chose; nil: never remembered
 	Logger   *slog.Logger
 	Version  string
-	Journal  *journal.Journal // where the log is written, for people to read; nil: nowhere
+	Journal  *journal.Log // where the log is written, for people to read; nil: nowhere
 	// Certificate is for wss, where the settings switch it on; nil: none.
 	Certificate gate.LocalCertificate
 	// Owner looks up who owns a connection; default peer.Owner.

@@ -22,8 +22,8 @@ func (s *Server) State() state.State {
 	}
 	if o.Journal != nil {
 		x.Log = o.Journal.File()
-		if err := o.Journal.Err(); err != nil {
-			x.LogFailure = &state.Failure{Reason: journal.Reason(err), Detail: err.Error()}
+		if file, err := o.Journal.Failure(); err != nil {
+			x.Log, x.LogFailure = file, &state.Failure{Reason: journal.Reason(err), Detail: err.Error()}
 		}
 	}
 	for _, w := range o.Policy.Warnings {
@@ -60,6 +60,9 @@ func program() string {
 // has ended, and with refresh they have been read anew. A reading that was asked
 // for and has not ended in some seconds is no error: Outdated says so.
 func (s *Server) Report(ctx context.Context, refresh bool) state.State {
+	if s.options.Journal != nil {
+		s.options.Journal.Flush() // who asks for the state reads the log next
+	}
 	outdated := s.cards.Update(ctx, refresh, s.login.AtLogin)
 	x := s.State()
 	x.Outdated = outdated

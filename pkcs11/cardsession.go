@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	p11 "github.com/miekg/pkcs11"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // cardSession is a login left open for the next signature, with its session.
@@ -94,7 +96,7 @@ func (p *Pool) reset(slot Slot) {
 	case noCardToReset(err):
 		p.log.Debug("no card to reset", "slot", slot.Description, "error", err)
 	default:
-		p.log.Warn("the card could not be reset and may stay unlocked until it leaves the reader", "slot", slot.Description, "error", err)
+		p.log.Warn("the card could not be reset and may stay unlocked until it leaves the reader", "slot", slot.Description, "error", err, audit.Card)
 	}
 }
 

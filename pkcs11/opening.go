@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // opening is one opening of a module. A module may hang in it, as one does whose
@@ -39,7 +41,7 @@ func (p *Pool) openModule(m *module) (driver, string, error) {
 		timer := time.AfterFunc(after, func() {
 			o.stage.Store(stage)
 			if stage == hangs {
-				p.log.Warn("module does not open", "path", m.path, "after", p.hangsAfter)
+				p.log.Warn("module does not open", "path", m.path, "after", p.hangsAfter, audit.Module)
 			}
 			p.stages.Publish()
 		})

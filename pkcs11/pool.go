@@ -12,6 +12,7 @@ import (
 
 	p11 "github.com/miekg/pkcs11"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -211,7 +212,7 @@ func (p *Pool) setAside(m *module) {
 		m.setReading(nil)
 		m.setCardSession(nil)
 		m.failed(p.now())
-		p.log.Warn("the module's process ended", "path", m.path, "failures", m.failures)
+		p.log.Warn("the module's process ended", "path", m.path, "failures", m.failures, audit.Module)
 	}
 }
 
@@ -276,7 +277,7 @@ func (p *Pool) ready(m *module) error {
 	opened, info, err := p.openModule(m)
 	if err == nil {
 		m.driver, m.opened = opened, p.now()
-		p.log.Info("module opened", "path", m.path, "info", info)
+		p.log.Info("module opened", "path", m.path, "info", info, audit.Module)
 	} else {
 		if errors.Is(err, ErrModuleFailed) {
 			m.failed(p.now())
@@ -286,7 +287,7 @@ func (p *Pool) ready(m *module) error {
 			m.retry, m.hungOn = p.now().Add(p.hangsAfter), b
 		}
 		if before == nil && p.life.Err() == nil {
-			p.log.Warn("module does not work", "path", m.path, "error", err)
+			p.log.Warn("module does not work", "path", m.path, "error", err, audit.Module)
 		}
 	}
 	m.mu.Lock()

@@ -49,7 +49,12 @@ func (t *tray) clicked(ctx context.Context, c click) {
 	case doState:
 		t.do(doState, "", func() error { t.agent.ShowState(ctx); return nil })
 	case doJournal:
-		t.do(doJournal, say.Text("tray.journal_failed", t.logFile), func() error { return t.open(t.logFile) })
+		t.do(doJournal, say.Text("tray.journal_failed", t.logFile), func() error {
+			if t.readLog != nil {
+				t.readLog()
+			}
+			return t.open(t.logFile)
+		})
 	default:
 		t.log.Warn("the tray's process asks for an unknown action", "do", c.Do)
 	}

@@ -44,6 +44,7 @@ type Agent interface {
 type Options struct {
 	Logger  *slog.Logger
 	LogFile string // the file that "Journal" opens; "": no such entry
+	ReadLog func() // called before it is opened, so that it is complete; nil: nothing to do
 }
 
 // Pauses before the menu's process is started again. After one that ran for longRun
@@ -71,6 +72,7 @@ type tray struct {
 	agent   Agent
 	log     *slog.Logger
 	logFile string
+	readLog func() // before the person reads it
 	notices chan string
 	actions actions
 	open    func(path string) error // opens a file with the desktop's program
@@ -79,7 +81,7 @@ type tray struct {
 // Run shows the menu until ctx ends or the person quits, and returns whether the
 // person quit. Without a display it waits for one.
 func Run(ctx context.Context, a Agent, o Options) (quit bool) {
-	t := &tray{agent: a, log: o.Logger, logFile: o.LogFile, notices: make(chan string, 1), open: openFile}
+	t := &tray{agent: a, log: o.Logger, logFile: o.LogFile, readLog: o.ReadLog, notices: make(chan string, 1), open: openFile}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}

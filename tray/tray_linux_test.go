@@ -153,7 +153,8 @@ func TestEntries(t *testing.T) {
 		s.Never = []state.Domain{{Name: "example.net", Unsaved: true}}
 		s.Ignored = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
 	})
-	run(t, d, Options{LogFile: "/TEST/agent.log"})
+	read := make(chan struct{}, 1)
+	run(t, d, Options{LogFile: "/TEST/agent.log", ReadLog: func() { read <- struct{}{} }})
 	m := host.Icon()
 	for _, c := range []struct {
 		path []string
@@ -184,6 +185,7 @@ func TestEntries(t *testing.T) {
 			t.Fatal("the log was not opened")
 		}
 	}
+	testdesktop.Await(t, read)
 
 	m.Click("Langue", "English")
 	d.expect(t, "language en")

@@ -171,7 +171,7 @@ func wssWarning(s state.State, say texts.Catalogue) []string {
 // logWarning says that no log is kept, likewise.
 func logWarning(s state.State, say texts.Catalogue) []string {
 	switch {
-	case s.LogFailure == nil:
+	case s.LogFailure == nil, s.LogFailure.Reason == "audit_log_refused": // which doctor says
 		return nil
 	case s.LogFailure.Reason == "log_full":
 		return []string{"⚠ " + say.Text("tray.log_full"), "   " + say.Text("tray.log_full_advice")}

@@ -51,7 +51,7 @@ type Start struct {
 	Tray     bool
 	Held     *control.Held
 	Logger   *slog.Logger
-	Journal  *journal.Journal
+	Journal  *journal.Log
 }
 
 // Run runs a command line, of which args excludes the program's name, and returns

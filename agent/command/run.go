@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 )
@@ -46,16 +48,17 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if held == nil {
 		return s.second(first, err)
 	}
-	log, file := s.journal(dir)
-	defer file.Close()
+	whole := journal.NewLog(dir, s.stderr, func(w io.Writer) slog.Handler { return s.logger(w).Handler() })
+	defer whole.Close()
+	log := whole.Logger()
 	for _, w := range s.Warnings {
-		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text)
+		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text, audit.Setting)
 	}
 	if err := s.OwnFile(); err != nil {
-		log.Warn("others may change the person's settings", "file", err.Path, "why", err)
+		log.Warn("others may change the person's settings", "file", err.Path, "why", err, audit.Setting)
 	}
 	if err := nodump.Set(); err != nil {
-		log.Warn("a core dump of this process, or a debugger, may read a PIN", "error", err)
+		log.Warn("a core dump of this process, or a debugger, may read a PIN", "error", err, audit.Setting)
 	}
 	defer func() {
 		if err := held.Release(); err != nil {
@@ -65,11 +68,11 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	err = s.Serve(ctx, Start{s.Effective, dir, tray, held, log, file})
+	err = s.Serve(ctx, Start{s.Effective, dir, tray, held, log, whole})
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
-	log.Error("the agent ends", "error", err) // on a desktop nobody reads what it prints
+	log.Error("the agent ends", "error", err, audit.Agent) // on a desktop nobody reads what it prints
 	return err
 }
 
@@ -122,13 +125,4 @@ func (s *invocation) second(first state.State, err error) error {
 	s.logger(s.stderr).Error("second start", "error", err)
 	fmt.Fprintln(s.stderr, s.Text("command.run.hangs", running.PID))
 	return errProblem
-}
-
-// journal is the log of a running agent: on standard error, and in the file that
-// the tray opens, each independently of the other. An agent that cannot write the
-// file runs nevertheless, and logs why on standard error.
-func (s *invocation) journal(dir string) (*slog.Logger, *journal.Journal) {
-	log := s.logger(s.stderr)
-	file := journal.Open(dir, log)
-	return slog.New(slog.NewMultiHandler(log.Handler(), s.logger(file).Handler())), file
 }

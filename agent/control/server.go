@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
@@ -72,7 +73,7 @@ func (s *Server) Serve(ctx context.Context) {
 			continue
 		}
 		if _, err := sameUser(raw); err != nil {
-			s.log.Warn("control connection refused", "error", err)
+			s.log.Warn("control connection refused", "error", err, audit.Refusal)
 			_ = raw.Close()
 			continue
 		}

@@ -286,6 +286,11 @@ func TestFindings(t *testing.T) {
 		{"keyring_no_collection", Notice, key(keyring.ErrNoCollection)}, {"keyring_entry_locked", Notice, key(keyring.ErrEntryLocked)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
 		{"log_kept", Good, nil},
+		{"audit_log_refused", Notice, func(o *Options) {
+			if err := os.Mkdir(filepath.Join(o.StateDir, "audit.log"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}},
 		{"log_refused", Notice, func(o *Options) {
 			answers(state.State{Log: "/TEST/agent.log", LogFailure: &state.Failure{Reason: "log_refused", Detail: "TEST"}}, nil)(o)
 		}},

@@ -35,8 +35,11 @@ func (d *doctor) log() Finding {
 		return Finding{Code: "log_kept", Subject: file, Outcome: Good, Text: d.Text("doctor.log_kept", file)}
 	}
 	f := Finding{Code: failure.Reason, Subject: file, Outcome: Notice, Text: failure.LogText(d.Lang, file), Next: d.Text("journal.refused_next", filepath.Dir(file))}
-	if f.Code == journal.Full {
+	switch f.Code {
+	case journal.Full:
 		f.Next = d.Text("journal.full_next", filepath.Dir(file))
+	case journal.AuditRefused:
+		f.Next = d.Text("journal.audit_next", filepath.Dir(file))
 	}
 	return f
 }

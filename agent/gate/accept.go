@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // maxChecks is how many owners of connections are looked up at the same time.
@@ -114,9 +115,9 @@ func (g *Gate) owned(raw net.Conn) net.Conn {
 	owner, err := g.ownerOf(raw)
 	switch {
 	case err != nil:
-		g.Logger.Warn("connection refused", "reason", "peer_unknown", "error", err)
+		g.Logger.Warn("connection refused", "reason", "peer_unknown", "error", err, audit.Refusal)
 	case owner.UID != g.uid:
-		g.Logger.Warn("connection refused", "reason", "peer_other_user", "uid", owner.UID)
+		g.Logger.Warn("connection refused", "reason", "peer_other_user", "uid", owner.UID, audit.Refusal)
 	default:
 		c := &ownedConn{Conn: raw, owner: owner, all: &g.conns}
 		g.conns.move(c, isPending)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // Options make a Gate. Policy, Logger, Page and Allowed are required.
@@ -121,7 +122,7 @@ func (g *Gate) Serve(ctx context.Context) error {
 	web := g.server(pages)
 	var running sync.WaitGroup
 	for _, l := range g.listeners {
-		g.Logger.Info("listening", "address", l.Addr().String())
+		g.Logger.Info("listening", "address", l.Addr().String(), audit.Agent)
 		running.Go(func() { cancel(web.Serve(g.accepting(ctx, l))) })
 	}
 	running.Go(func() { g.serveWSS(ctx, web, &running, cancel) })

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 type identityKey struct{}
@@ -37,7 +38,7 @@ func (g *Gate) handler() http.Handler {
 		Subprotocols: []string{g.Subprotocol},
 		CheckOrigin:  func(*http.Request) bool { return true }, // authorize has asked the policy
 		Error: func(w http.ResponseWriter, _ *http.Request, _ int, reason error) {
-			g.Logger.Warn("request refused", "reason", "handshake", "error", reason)
+			g.Logger.Warn("request refused", "reason", "handshake", "error", reason, audit.Refusal)
 			w.WriteHeader(http.StatusForbidden)
 		},
 	}
@@ -105,7 +106,7 @@ func wrongShape(r *http.Request) (reason string) {
 }
 
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, reason string) {
-	g.Logger.Warn("request refused", "reason", reason, "origin", strings.Join(r.Header.Values("Origin"), " "), "host", r.Host, "path", r.URL.Path)
+	g.Logger.Warn("request refused", "reason", reason, "origin", strings.Join(r.Header.Values("Origin"), " "), "host", r.Host, "path", r.URL.Path, audit.Refusal)
 	w.WriteHeader(http.StatusForbidden)
 }
 

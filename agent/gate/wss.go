@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // LocalCertificate is what the encrypted socket serves with; *localcert.Store is
@@ -78,7 +79,7 @@ func (g *Gate) listenWSS(ctx context.Context, web *http.Server, running *sync.Wa
 	g.wss.mu.Unlock()
 	settings := &tls.Config{GetCertificate: g.wss.get, NextProtos: []string{"http/1.1"}} // WebSocket needs 1.1
 	for _, l := range listeners {
-		g.Logger.Info("listening", "address", l.Addr().String(), "wss", true)
+		g.Logger.Info("listening", "address", l.Addr().String(), "wss", true, audit.Agent)
 		// The owner is looked up before a byte of TLS is read.
 		running.Go(func() { end(web.Serve(tls.NewListener(g.accepting(ctx, l), settings))) })
 	}

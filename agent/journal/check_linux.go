@@ -2,7 +2,6 @@ package journal
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,20 +32,24 @@ func Check(stateDir string) error {
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
 		return &fs.PathError{Op: "write", Path: dir, Err: err}
 	}
-	file := filepath.Join(stateDir, Name)
-	info, err = os.Lstat(file)
-	if err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("journal: %s is not a file", file)
+	exist := true
+	for _, name := range []string{Name, AuditName} {
+		file := filepath.Join(stateDir, name)
+		info, err := os.Lstat(file)
+		if err == nil && !info.Mode().IsRegular() {
+			return notAFile(file)
+		}
+		if err == nil && unix.Access(file, unix.W_OK) != nil {
+			return &fs.PathError{Op: "write", Path: file, Err: syscall.EACCES}
+		}
+		exist = exist && err == nil
 	}
-	if err == nil && unix.Access(file, unix.W_OK) != nil {
-		return &fs.PathError{Op: "write", Path: file, Err: syscall.EACCES}
-	}
-	return space(dir, err == nil)
+	return space(dir, exist)
 }
 
-// space reports that the folder's disk has no room; exists says that no new file is
+// space reports that the folder's disk has no room; exist says that no new file is
 // needed.
-func space(dir string, exists bool) error {
+func space(dir string, exist bool) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
 		return nil // nothing is known, so nothing is said
@@ -56,7 +59,7 @@ func space(dir string, exists bool) error {
 		blocks = s.Bfree
 	}
 	// A file system that counts no blocks or no files says zero of all.
-	if s.Blocks > 0 && blocks*uint64(s.Bsize) < least || s.Files > 0 && names == 0 && !exists {
+	if s.Blocks > 0 && blocks*uint64(s.Bsize) < least || s.Files > 0 && names == 0 && !exist {
 		return &fs.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}
 	}
 	return nil

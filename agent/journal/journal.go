@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -32,30 +33,45 @@ const Name = "agent.log"
 const (
 	maxMegabytes = 2
 	maxOld       = 2
+
+	maxAuditMegabytes = 1
+	maxAuditOld       = 4
 )
+
+// stamp is how a line's time is written.
+const stamp = "2006-01-02T15:04:05.000Z07:00"
 
 // Why no log is kept, for programs: see Reason.
 const (
 	Full    = "log_full"
 	Refused = "log_refused"
+	// AuditRefused says that the file of the marked lines alone is not kept.
+	AuditRefused = "audit_log_refused"
 )
 
-// Reason is the name of an error of Err or Check for programs, "" for nil.
+// Reason is the name of an error of Failure, Err or Check for programs, "" for nil.
 func Reason(err error) string {
+	var path *fs.PathError
 	switch {
 	case err == nil:
 		return ""
 	case atomicfile.NoSpace(err):
 		return Full
+	case errors.As(err, &path) && filepath.Base(path.Path) == AuditName:
+		return AuditRefused
 	}
 	return Refused
 }
 
-// Journal is the log's file.
+// limits bound a journal's files.
+type limits struct{ megabytes, old int }
+
+// Journal is a file of the log.
 type Journal struct {
 	path    string
+	limits  limits
 	aside   *slog.Logger // which reports that the file is not kept
-	changes broadcast.Signal
+	changes *broadcast.Signal
 
 	mu    sync.Mutex
 	file  *lumberjack.Logger // nil while the file could not be opened
@@ -64,14 +80,33 @@ type Journal struct {
 	torn  bool               // the file's last line is part of one
 }
 
+var errNotAFile = errors.New("journal: this is no regular file")
+
+func notAFile(file string) error { return &fs.PathError{Op: "write", Path: file, Err: errNotAFile} }
+
 // Open opens the journal in the state folder, which it creates where it is missing.
 // That nothing can be written is reported to aside, once until it can be again.
 func Open(stateDir string, aside *slog.Logger) *Journal {
-	j := &Journal{path: filepath.Join(stateDir, Name), aside: aside}
+	j := &Journal{path: filepath.Join(stateDir, Name), aside: aside, changes: new(broadcast.Signal), limits: limits{maxMegabytes, maxOld}}
+	j.begin()
+	return j
+}
+
+// openAudit opens the file of the marked lines beside a journal, whose listeners it
+// wakes too.
+func openAudit(beside *Journal) *Journal {
+	j := &Journal{
+		path: filepath.Join(filepath.Dir(beside.path), AuditName), aside: beside.aside, changes: beside.changes,
+		limits: limits{maxAuditMegabytes, maxAuditOld},
+	}
+	j.begin()
+	return j
+}
+
+func (j *Journal) begin() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.fail(j.open())
-	return j
 }
 
 // File is the file's path.
@@ -146,7 +181,7 @@ func (j *Journal) catchUp() error {
 	if err := j.open(); err != nil {
 		return err
 	}
-	gap := fmt.Sprintf("time=%s level=WARN msg=\"lines are missing here\" lines=%d why=%q\n", time.Now().Format("2006-01-02T15:04:05.000Z07:00"), j.lines, j.err.Error())
+	gap := fmt.Sprintf("time=%s level=WARN msg=\"lines are missing here\" lines=%d why=%q\n", time.Now().Format(stamp), j.lines, j.err.Error())
 	if err := j.write([]byte(gap)); err != nil {
 		return err
 	}
@@ -182,7 +217,7 @@ func (j *Journal) open() error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("journal: %s is not a file", j.path)
+		return notAFile(j.path)
 	}
 	// Created here, so that its mode is ours whatever was there before.
 	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -192,6 +227,6 @@ func (j *Journal) open() error {
 	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
 		return err
 	}
-	j.file = &lumberjack.Logger{Filename: j.path, MaxSize: maxMegabytes, MaxBackups: maxOld, LocalTime: true}
+	j.file = &lumberjack.Logger{Filename: j.path, MaxSize: j.limits.megabytes, MaxBackups: j.limits.old, LocalTime: true}
 	return nil
 }

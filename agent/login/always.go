@@ -10,6 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // offer is a login that went well, after which "always" may be asked.
@@ -84,7 +85,7 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 			s.siteCache.notice(err)
 			return
 		}
-		s.Logger.Info("site remembered", "origin", origin)
+		s.Logger.Info("site remembered", "origin", origin, audit.Site)
 	case errors.Is(err, prompt.ErrCancelled), errors.Is(err, prompt.ErrTimeout):
 		s.siteCache.mu.Lock()
 		defer s.siteCache.mu.Unlock()

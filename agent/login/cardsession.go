@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // cardSession bounds the time in which a card stays logged in for the next
@@ -23,7 +25,7 @@ func (s *Service) watchDesktop(ctx context.Context) {
 	}
 	err := s.Desktop(ctx, func(reason string) { _ = s.Lock(ctx, reason) })
 	if err != nil {
-		s.Logger.Warn("pin.session is not used: the PIN is asked each time", "why", err)
+		s.Logger.Warn("pin.session is not used: the PIN is asked each time", "why", err, audit.Setting)
 		return
 	}
 	s.session.mu.Lock()
@@ -57,10 +59,10 @@ func (s *Service) Lock(ctx context.Context, why string) error {
 		s.session.end.Stop()
 	}
 	s.session.mu.Unlock()
-	s.Logger.Info("cards locked", "why", why)
+	s.Logger.Info("cards locked", "why", why, audit.Card)
 	err := s.Signer.Lock(context.WithoutCancel(ctx))
 	if err != nil {
-		s.Logger.Warn("the cards could not be locked", "error", err)
+		s.Logger.Warn("the cards could not be locked", "error", err, audit.Card)
 	}
 	s.Changes.Publish()
 	return err

@@ -25,6 +25,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
@@ -187,12 +188,12 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token
 	begun := s.Now()
 	token, id, err := s.authenticate(ctx, r)
 	// The program's name is there where a dialog needed it: a request that asks nobody costs none.
-	log := s.Logger.With("origin", r.Caller.Origin, "program", r.Caller.Seen(), "ms", s.Now().Sub(begun).Milliseconds())
+	log := s.Logger.With("origin", r.Caller.Origin, "allowed", s.Allowed(r.Caller.Origin), "program", r.Caller.Seen(), "ms", s.Now().Sub(begun).Milliseconds())
 	if err != nil {
 		wire := protocol.FromError(err)
-		log.Info("login failed", "code", wire.Code, "error", err)
+		log.Info("login failed", "code", wire.Code, "error", err, audit.Failed)
 		return nil, "", wire
 	}
-	log.Info("login signed", "certificate", id[:8])
+	log.Info("login signed", "certificate", id[:8], audit.Signed)
 	return token, id, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // unsaved are the domains that the person refused for good and that do not stand in
@@ -177,7 +178,7 @@ func (s *Service) refuseForGood(origin string) {
 	if name == "" {
 		return // no origin passes the gate that has none
 	}
-	s.Logger.Info("domain refused from now on", "domain", name)
+	s.Logger.Info("domain refused from now on", "domain", name, audit.Site)
 	s.siteCache.refuse(name)
 	s.endWaiters(name)
 }
@@ -201,7 +202,7 @@ func (s *Service) Refuse(name string) error {
 		return errNothingAsked
 	}
 	tried := s.siteCache.refuse(name)
-	s.Logger.Info("domain refused from now on", "domain", name)
+	s.Logger.Info("domain refused from now on", "domain", name, audit.Site)
 	s.endWaiters(name)
 	<-tried
 	c := s.siteCache
@@ -262,11 +263,11 @@ func (s *Service) Forget(what string) error {
 		err = nil
 	}
 	if err != nil && !errors.Is(err, sites.ErrNotRemembered) {
-		s.Logger.Warn("a site is forgotten until the agent ends only", "site", what, "error", err)
+		s.Logger.Warn("a site is forgotten until the agent ends only", "site", what, "error", err, audit.Site)
 		return err
 	}
 	if err == nil {
-		s.Logger.Info("site forgotten", "site", what)
+		s.Logger.Info("site forgotten", "site", what, audit.Site)
 	}
 	return err
 }

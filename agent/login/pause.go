@@ -3,6 +3,8 @@ package login
 import (
 	"context"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // pauseStep bounds how long a pause's end goes unnoticed after the machine slept, while
@@ -62,9 +64,9 @@ func (q *queue) watchPauses(ctx context.Context) {
 func (s *Service) pauseChanged(change pauseChange) {
 	switch change {
 	case pauseBegan:
-		s.Logger.Warn("sites that are not allowed are paused: too many dialogs were refused, not answered or taken back", "seconds", s.Limits.UnknownPause.Seconds())
+		s.Logger.Warn("sites that are not allowed are paused: too many dialogs were refused, not answered or taken back", "seconds", s.Limits.UnknownPause.Seconds(), audit.Pause)
 	default:
-		s.Logger.Info("the pause of the sites that are not allowed is over", "how", string(change))
+		s.Logger.Info("the pause of the sites that are not allowed is over", "how", string(change), audit.Pause)
 	}
 	s.Changes.Publish()
 }

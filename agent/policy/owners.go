@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
@@ -53,7 +54,7 @@ func (e *Effective) Refuse(key string, log *slog.Logger) func(path string) error
 		case refused:
 			return err
 		default:
-			log.Warn("others may change what runs with the person's rights", "setting", key, "path", path, "why", err)
+			log.Warn("others may change what runs with the person's rights", "setting", key, "path", path, "why", err, audit.Setting)
 			return nil
 		}
 	}

@@ -137,6 +137,9 @@ func (f Failure) LogText(lang, file string) string {
 	if f.Reason == "log_full" {
 		return texts.In(lang).Text("journal.full", filepath.Dir(file))
 	}
+	if f.Reason == "audit_log_refused" {
+		return texts.In(lang).Text("journal.audit_refused", filepath.Dir(file), f.Detail)
+	}
 	return texts.In(lang).Text("journal.refused", filepath.Dir(file), f.Detail)
 }
 

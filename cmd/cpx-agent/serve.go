@@ -12,6 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
@@ -59,7 +60,7 @@ func serve(ctx context.Context, s command.Start) error {
 		if !asksNobody(ctx) {
 			return false
 		}
-		log.Info("no dialog can be shown here any more: ending for an agent on a desktop")
+		log.Info("no dialog can be shown here any more: ending for an agent on a desktop", audit.Agent)
 		cancel()
 		return true
 	}, displayAnswers))
@@ -73,8 +74,8 @@ func serve(ctx context.Context, s command.Start) error {
 		cancel() // a server's failure ends the tray too
 	}()
 	if s.Tray {
-		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File()}) {
-			log.Info("the person quit")
+		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File(), ReadLog: s.Journal.Flush}) {
+			log.Info("the person quit", audit.Agent)
 		}
 		cancel()
 	}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -94,9 +96,36 @@ func (w *World) Log() string {
 	return string(text)
 }
 
-// Refused is how often the agent's log has this refusal's reason.
+// Refused is how often the agent's log has this refusal's reason, with what it counted
+// and has not written yet.
 func (w *World) Refused(reason string) int {
-	return strings.Count(w.Log(), "reason="+reason+" ")
+	part := "reason=" + reason + " "
+	if n := Stands(w.Log(), part); n < counted {
+		return n
+	}
+	// Whoever asks the agent for its state has the counts written first.
+	_ = w.Command(w.Context, "cpx-agent", "certs", "--config", w.Path("agent.toml")).Run() // its status is about the card
+	return Stands(w.Log(), part)
+}
+
+// counted is how many of the same line the log has at most before it counts.
+const counted = 5
+
+var more = regexp.MustCompile(` more=(\d+) first=`)
+
+// Stands is how many lines those of a log with this part stand for.
+func Stands(log, part string) (n int) {
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, part) {
+			continue
+		}
+		n++
+		if m := more.FindStringSubmatch(line); m != nil {
+			others, _ := strconv.Atoi(m[1])
+			n += others - 1
+		}
+	}
+	return n
 }
 
 // Dial opens a page's socket from this origin; header is added to the handshake.

@@ -19,13 +19,17 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/knock"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
 // bin holds the programs, built once for all tests.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	knock.RunRole()
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "cpx-e2e-")

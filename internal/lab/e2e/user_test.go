@@ -16,9 +16,9 @@ import (
 // otherUser is another user's id: that of "nobody" on every Debian and Ubuntu.
 const otherUser = 65534
 
-// knock requests the agent's human page and prints the answer, in a process of its
+// request requests the agent's human page and prints the answer, in a process of its
 // own; curl and nc may be missing.
-const knock = `trap '' PIPE
+const request = `trap '' PIPE
 exec 3<>/dev/tcp/$0/$1 || { echo no connection; exit 0; }
 printf 'GET / HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n\r\n' "$1" >&3 2>/dev/null
 IFS= read -r -t 10 line <&3
@@ -56,7 +56,7 @@ func TestSecondUser(t *testing.T) {
 
 func knockAs(t *testing.T, uid uint32, address, port string) string {
 	t.Helper()
-	cmd := exec.Command("/bin/bash", "-c", knock, address, port)
+	cmd := exec.Command("/bin/bash", "-c", request, address, port)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 	out, err := cmd.Output()

@@ -29,19 +29,25 @@ const prying role.Role = "test-pry"
 // patience is for a debugger, which reads the symbols of what it attaches to.
 const patience = time.Minute
 
-// ways are the ways into a process: nil says that the process is open that way.
-var ways = map[string]func(pid int) error{
-	"strace -p":         func(pid int) error { return attaches(pid, "strace", "-p") },
-	"gdb -p":            func(pid int) error { return attaches(pid, "gdb", "-nx", "-batch", "-p") },
-	"PTRACE_SEIZE":      seize,
-	"process_vm_readv":  readMemory,
-	"pidfd_getfd":       copyDescriptor,
-	"/proc/PID/mem":     func(pid int) error { return opens(pid, "mem") },
-	"/proc/PID/environ": func(pid int) error { return opens(pid, "environ") },
-	"/proc/PID/fd": func(pid int) error {
+// way is a way into a process: nil says that the process is open that way.
+type way struct {
+	name string
+	try  func(pid int) error
+}
+
+// ways are tried in this order: what is seized stays so until this process ends.
+var ways = []way{
+	{"strace -p", func(pid int) error { return attaches(pid, "strace", "-p") }},
+	{"gdb -p", func(pid int) error { return attaches(pid, "gdb", "-nx", "-batch", "-p") }},
+	{"process_vm_readv", readMemory},
+	{"pidfd_getfd", copyDescriptor},
+	{"/proc/PID/mem", func(pid int) error { return opens(pid, "mem") }},
+	{"/proc/PID/environ", func(pid int) error { return opens(pid, "environ") }},
+	{"/proc/PID/fd", func(pid int) error {
 		_, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
 		return err
-	},
+	}},
+	{"PTRACE_SEIZE", unix.PtraceSeize},
 }
 
 // Ways is how many ways there are.
@@ -83,10 +89,10 @@ func RunRole() {
 		os.Exit(role.ExitMisused)
 	}
 	found := map[string]string{}
-	for name, way := range ways {
-		found[name] = ""
-		if err := way(pid); err != nil {
-			found[name] = err.Error()
+	for _, way := range ways {
+		found[way.name] = ""
+		if err := way.try(pid); err != nil {
+			found[way.name] = err.Error()
 		}
 	}
 	if json.NewEncoder(os.Stdout).Encode(found) != nil {
@@ -130,14 +136,6 @@ func attaches(pid int, program string, args ...string) error {
 			return errors.New(strings.TrimSpace(said.String()))
 		}
 	}
-	return nil
-}
-
-func seize(pid int) error {
-	if err := unix.PtraceSeize(pid); err != nil {
-		return err
-	}
-	// Not needed further; this process's end detaches.
 	return nil
 }
 

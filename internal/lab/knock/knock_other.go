@@ -1,0 +1,6 @@
+//go:build !linux
+
+package knock
+
+// RunRole does nothing here.
+func RunRole() {}
