@@ -30,8 +30,8 @@ const (
 	markedAtOnce = 256 << 10 // bytes
 	markedADay   = 32 << 10
 
-	flushesAtOnce = 30
-	flushBack     = 10 * time.Second
+	flushesAtOnce = 200 // on request; more than a person asks for
+	flushBack     = time.Second
 
 	maxValue = 200 // bytes of a value in a marked line
 )

@@ -11,6 +11,11 @@ import (
 	"testing"
 )
 
+func TestMain(m *testing.M) {
+	RunRoles()
+	os.Exit(m.Run())
+}
+
 // TestAttacks plays the attacks that need no root, no browser and little time; `make
 // attack` plays all.
 func TestAttacks(t *testing.T) {

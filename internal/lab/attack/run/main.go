@@ -17,6 +17,7 @@ import (
 )
 
 func main() {
+	attack.RunRoles()
 	bin := flag.String("bin", "build/bin", "where the programs are")
 	flag.Parse()
 	if err := run(*bin, flag.Args()); err != nil {
