@@ -1,9 +1,12 @@
 package prompt
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/domain"
 )
 
 func TestSafe(t *testing.T) {
@@ -77,6 +80,31 @@ func TestDomain(t *testing.T) {
 		r := questionsIn("fr").about(Caller{Origin: origin})
 		if r.Domain != want || !strings.HasSuffix(strings.TrimSuffix(strings.TrimSuffix(r.Origin, ":8443"), ":8000"), want) {
 			t.Errorf("%q: %q in %q", origin, r.Domain, r.Origin)
+		}
+	}
+}
+
+// TestNeverNamesTheDomain: the consent dialog names all of the domain that "never" would
+// hold for, which is the one that is stored; without one nothing is offered.
+func TestNeverNamesTheDomain(t *testing.T) {
+	long := strings.Repeat("a", 63)
+	for origin, want := range map[string]string{
+		"https://portail.example.fr:8443":                         "example.fr",
+		"https://" + strings.Repeat("b.", 90) + long + ".example": long + ".example",
+		"https://" + long + "." + long:                            long + "." + long,
+		"https://192.0.2.7":                                       "192.0.2.7",
+		"https://intranet":                                        "intranet",
+		"https://\u202e.fr":                                       "",
+	} {
+		for _, lang := range []string{"fr", "en"} {
+			r := questionsIn(lang).askConsent(Caller{Origin: origin})
+			if offersNever(r) != (want != "") || (want != "") != strings.Contains(r.Hint, " "+want+".") || want == "" && r.Hint != "" {
+				t.Errorf("%s: %q, %+v", origin, r.Hint, r.Buttons)
+			}
+			u, err := url.Parse(origin)
+			if want != "" && (err != nil || domain.OfHost(u.Hostname()) != want) {
+				t.Errorf("%s: another domain is stored: %v", origin, err)
+			}
 		}
 	}
 }

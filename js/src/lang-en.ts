@@ -13,7 +13,7 @@ const causes = [
 export const texts: Language["texts"] = {
   // From the agent.
   cancelled: ["The login was cancelled.", "Nothing was sent. You can start again."],
-  consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here."],
+  consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here. If you are not asked, open the menu of CPx Bridge, “Refused sites”, and click on this domain."],
   timeout: ["The time allowed has run out.", "Start again and answer the windows that open on your computer."],
   busy: ["Another login is already under way on this computer.", "Finish or cancel it, then try again."],
   "busy.pause": ["Too many requests were refused, left without an answer or taken back on this computer.", "Wait {retryAfter}, then try again. Where the menu of CPx Bridge offers to go on, you can do so at once."],

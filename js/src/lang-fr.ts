@@ -13,7 +13,7 @@ const causes = [
 export const texts: Language["texts"] = {
   // De l’agent.
   cancelled: ["L’identification a été annulée.", "Rien n’a été transmis. Vous pouvez recommencer."],
-  consent_denied: ["Vous n’avez pas autorisé ce site à utiliser votre carte.", "Recommencez et acceptez la demande si vous voulez vous identifier ici."],
+  consent_denied: ["Vous n’avez pas autorisé ce site à utiliser votre carte.", "Recommencez et acceptez la demande si vous voulez vous identifier ici. Si rien ne vous est demandé, ouvrez le menu de CPx Bridge, « Sites refusés », et cliquez sur ce domaine."],
   timeout: ["Le temps imparti est écoulé.", "Recommencez et répondez aux fenêtres qui s’ouvrent sur votre poste."],
   busy: ["Une autre identification est déjà en cours sur ce poste.", "Terminez-la ou annulez-la, puis recommencez."],
   "busy.pause": ["Trop de demandes ont été refusées, laissées sans réponse ou retirées sur ce poste.", "Patientez {retryAfter}, puis recommencez. Si le menu de CPx Bridge propose de reprendre, vous pouvez le faire tout de suite."],

@@ -66,7 +66,11 @@ func (p *page) learnsProtocolOnly() bool {
 }
 
 type listed struct {
-	Sites   []struct{ Origin string }
+	Sites []struct{ Origin string }
+	Never []struct {
+		Domain  string
+		Unsaved bool
+	}
 	Problem string
 }
 

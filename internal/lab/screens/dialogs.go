@@ -20,6 +20,9 @@ var (
 	errClosed = errors.New("the dialog closed by itself")
 )
 
+// longLabel is as long as a part of a name may be.
+const longLabel = "groupement-hospitalier-de-territoire-test-du-centre-et-du-nord2"
+
 func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard) }
 
 // stateTexts replace the text of the state, which differs from machine to machine.
@@ -40,6 +43,12 @@ func pin(change func(*prompt.PIN)) func(context.Context, prompt.Prompter, string
 
 var dialogs = []dialog{
 	{"consent", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Consent(ctx, lang, site) }},
+	{"consent-long", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail.securise." + longLabel + ".example-de-groupement-hospitalier.fr:8443", Program: site.Program})
+	}},
+	{"consent-longest", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail." + longLabel + ".example", Program: site.Program})
+	}},
 	{"always", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Always(ctx, lang, site) }},
 	{"confirm", func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.Confirm(ctx, lang, site, person(lang))
