@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
 // window shows windows of our own, each in a process of its own.
@@ -56,5 +58,19 @@ func (w window) converse(ctx context.Context, r dialog.Request) (answer dialog.A
 	if err != nil {
 		return answer, noEOF(err)
 	}
-	return answer, json.Unmarshal(line, &answer)
+	return readAnswer(r, line)
+}
+
+// readAnswer accepts an answer that one of the request's buttons gives, and nothing that
+// two readers could understand differently: a process that was started for one question
+// may have been made to answer another.
+func readAnswer(r dialog.Request, line []byte) (answer dialog.Answer, err error) {
+	if err := strictjson.Into(line, &answer); err != nil {
+		return dialog.Answer{}, err
+	}
+	offered := func(b dialog.Button) bool { return b.Answer == answer.Answer && b.Answer != dialog.Copy }
+	if !slices.ContainsFunc(r.Buttons, offered) && !(r.Passes && answer.Answer == dialog.OK) && answer.Answer != dialog.Cancel {
+		return dialog.Answer{}, fmt.Errorf("it answered %.40q, which no button gives", answer.Answer)
+	}
+	return answer, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/badcerts"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fuzzing"
 )
 
 func pki(t testing.TB) (*demopki.PKI, *ecdsa.PrivateKey) {
@@ -96,6 +97,8 @@ func TestNotACertificate(t *testing.T) {
 	}
 }
 
+// FuzzRead: a name that is read is DER, no key comes with it, and of a certificate that
+// the library reads too, the person is the same.
 func FuzzRead(f *testing.F) {
 	made, key := pki(f)
 	all, err := badcerts.All(made.Intermediate, key.Public())
@@ -106,8 +109,16 @@ func FuzzRead(f *testing.F) {
 		f.Add(c.DER)
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		c, ok := Read(der)
+		var c *x509.Certificate
+		var ok bool
+		if spent := fuzzing.Spent(func() { c, ok = Read(der) }); spent > fuzzing.Air+500*uint64(len(der)) {
+			t.Errorf("%d bytes for a certificate of %d", spent, len(der))
+		}
+		strict, err := x509.ParseCertificate(der)
 		if !ok {
+			if err == nil {
+				t.Errorf("the library reads %x", der)
+			}
 			return
 		}
 		for _, name := range [][]byte{c.RawSubject, c.RawIssuer} {
@@ -116,6 +127,17 @@ func FuzzRead(f *testing.F) {
 				t.Errorf("a name that is not DER: %x: %v", name, err)
 			}
 		}
-		cps.Parse(c, cps.DemoRules())
+		person := cps.Parse(c, cps.DemoRules())
+		if c.PublicKey != nil || !bytes.Equal(c.Raw, der) {
+			t.Errorf("%+v", c)
+		}
+		if err != nil {
+			return
+		}
+		other := cps.Parse(strict, cps.DemoRules())
+		if person.DisplayName() != other.DisplayName() || person.Identifier != other.Identifier || person.Kind != other.Kind || person.Test != other.Test || c.IsCA != strict.IsCA ||
+			!c.NotBefore.Equal(strict.NotBefore) || !c.NotAfter.Equal(strict.NotAfter) {
+			t.Errorf("%+v, %s to %s, %v; the library: %+v, %s to %s, %v", person, c.NotBefore, c.NotAfter, c.IsCA, other, strict.NotBefore, strict.NotAfter, strict.IsCA)
+		}
 	})
 }

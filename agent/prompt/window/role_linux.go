@@ -11,6 +11,7 @@ import "C"
 import (
 	"encoding/json"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -73,11 +74,14 @@ func RunChildRole() {
 // strs are texts for C, freed together, because the toolkit copies them.
 type strs []*C.char
 
+// clean is a text as the toolkit gets it: a zero byte would end it early, and only UTF-8
+// is accepted. The agent sends neither.
+func clean(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
+}
+
 func (s *strs) c(text string) *C.char {
-	// A zero byte would end the text early, and the toolkit accepts only UTF-8. The
-	// agent sends neither.
-	text = strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD")
-	p := C.CString(text)
+	p := C.CString(clean(text))
 	*s = append(*s, p)
 	return p
 }
@@ -91,7 +95,7 @@ func (s *strs) free() {
 var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY, dialog.Never: C.CPX_NEVER}
 
 func (s *strs) build(r dialog.Request) {
-	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), C.int(max(r.Quiet, 0)), flag(r.Passes))
+	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), quiet(r), flag(r.Passes))
 	if r.Origin != "" {
 		from, to := marked(r)
 		C.cpx_header(s.c(r.Site), s.c(r.Origin), C.int(from), C.int(to), s.c(r.Program))
@@ -122,13 +126,19 @@ func (s *strs) build(r dialog.Request) {
 	}
 }
 
-// marked is the position of the domain in the origin, or all of the origin.
+// marked is the position of the domain in the origin as the toolkit gets it, or all of
+// the origin.
 func marked(r dialog.Request) (from, to int) {
-	if from = strings.LastIndex(r.Origin, r.Domain); r.Domain == "" || from < 0 {
-		return 0, len(r.Origin)
+	origin, domain := clean(r.Origin), clean(r.Domain)
+	if from = strings.LastIndex(origin, domain); domain == "" || from < 0 {
+		return 0, len(origin)
 	}
-	return from, from + len(r.Domain)
+	return from, from + len(domain)
 }
+
+// quiet is the request's quiet time, within what the toolkit's timer can wait: a longer
+// one would come out as none.
+func quiet(r dialog.Request) C.int { return C.int(min(max(r.Quiet, 0), math.MaxInt32)) }
 
 // spoken is what a screen reader reads when the window opens.
 func spoken(r dialog.Request) string {

@@ -1,0 +1,44 @@
+package prompt
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
+)
+
+// FuzzWindowAnswer: whatever the window's process answers, it counts only where a reader
+// of exact names sees in it what one of the buttons gives.
+func FuzzWindowAnswer(f *testing.F) {
+	requests := []dialog.Request{
+		{Buttons: []dialog.Button{{Answer: dialog.Cancel, Default: true}, {Answer: dialog.OK}}},
+		{Buttons: []dialog.Button{{Answer: dialog.Cancel}}},
+		{Buttons: []dialog.Button{{Answer: dialog.Copy}, {Answer: dialog.OK, Default: true}}},
+		{Passes: true},
+		{Buttons: []dialog.Button{{Answer: dialog.Cancel}, {Answer: dialog.Never}, {Answer: dialog.OK}}},
+		{},
+	}
+	f.Fuzz(func(t *testing.T, which uint8, line []byte) {
+		r := requests[int(which)%len(requests)]
+		got, err := readAnswer(r, line)
+		if err != nil {
+			if got != (dialog.Answer{}) || len(err.Error()) > 500 {
+				t.Errorf("%+v, %v", got, err)
+			}
+			return
+		}
+		members, err := strictjson.Object(line)
+		var answer string
+		var row int
+		_, _ = json.Unmarshal(members["answer"], &answer), json.Unmarshal(members["row"], &row)
+		if err != nil || answer != got.Answer || row != got.Row {
+			t.Errorf("%q is taken as %+v", line, got)
+		}
+		byButton := slices.ContainsFunc(r.Buttons, func(b dialog.Button) bool { return b.Answer == answer }) || r.Passes && answer == dialog.OK
+		if answer != dialog.Cancel && (!byButton || answer == dialog.Copy) {
+			t.Errorf("%q answers %+v", line, r)
+		}
+	})
+}
