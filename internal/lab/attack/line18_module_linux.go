@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,7 +63,9 @@ func falseModules(w *World, r *Record) error {
 	if err := with(`"libsofthsm2.so"`); err != nil {
 		return err
 	}
-	cmd := w.Command(w.Context, "cpx-agent", "run", "--no-tray", "--config", w.Path("agent.toml"))
+	ctx, cancel := context.WithTimeout(w.Context, patience)
+	defer cancel()
+	cmd := w.Command(ctx, "cpx-agent", "run", "--no-tray", "--config", w.Path("agent.toml"))
 	out, _ := cmd.CombinedOutput()
 	r.Check(cmd.ProcessState.ExitCode() == 2 && strings.Contains(string(out), "absolute"), "a module by its name alone", "status %d, %s", cmd.ProcessState.ExitCode(), firstLine(string(out)))
 	return nil

@@ -30,7 +30,8 @@ func widenedSettings(w *World, r *Record) error {
 		for _, key := range []string{"modules", "pinentry", "origins.mode", "pin.session", "wss.enabled"} {
 			r.Check(strings.Count(m.Log(), "key="+key+" ") == 1, "the person's "+key, "%d lines of what is not taken", strings.Count(m.Log(), "key="+key+" "))
 		}
-		r.Check(m.Login() == nil, "the policy's own portal", "it logs in")
+		err = m.Login()
+		r.Check(err == nil, "the policy's own portal logs in", "%v", err)
 		return nil
 	})
 	if err != nil {
