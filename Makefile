@@ -94,6 +94,7 @@ endurance:
 fuzz:
 	@scripts/setup fuzz
 	@go run ./internal/lab/fuzzing/run -time $(FUZZTIME)
+	@go test -count=1 -timeout 30m -run TestSanitized ./agent/prompt/window
 
 # What earlier runs on this machine found, into the seeds of the repository.
 fuzz-retain:
