@@ -125,7 +125,7 @@ func replacedModule(w *World, r *Record) error {
 
 // gets has a page ask for a login, and checks what it gets.
 func (m *managed) gets(r *Record, tried, want string) error {
-	got, err := m.asked()
+	got, err := m.answered()
 	r.Check(err == nil && got == want, tried, "%q %v", got, err)
 	return nil
 }

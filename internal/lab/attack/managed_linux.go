@@ -102,8 +102,8 @@ func (m *managed) with(f func() error) (err error) {
 	return errors.Join(err, m.Agent.Wait())
 }
 
-// asked is what a page gets that asks for a login: the reason and the detail, or nothing.
-func (w *World) asked() (string, error) {
+// answered is what a page gets that asks for a login: the reason and the detail, or nothing.
+func (w *World) answered() (string, error) {
 	p, _, err := w.Dial(w.Origin, nil)
 	if err != nil {
 		return "", err
