@@ -29,7 +29,7 @@ func lockOut(w *World, r *Record) error {
 		pages.Go(func() { w.reason(w.Origin) })
 	}
 	pages.Wait()
-	r.Check(pin.Tries() == 1 && w.asked() > 1, "40 logins at once, each of whose dialogs the person closes", "%d dialogs, %d PINs sent", w.asked()-1, pin.Tries()-1)
+	r.Check(pin.Tries() == 1 && w.pinDialogs() > 1, "40 logins at once, each of whose dialogs the person closes", "%d dialogs, %d PINs sent", w.pinDialogs()-1, pin.Tries()-1)
 
 	for range 10 { // a page that asks and goes away
 		p, _, err := w.Dial(w.Origin, nil)

@@ -90,8 +90,8 @@ func (s *station) types(typed func() string) {
 	s.typed = typed
 }
 
-// asked is how many PIN dialogs there were.
-func (w *World) asked() (n int) {
+// pinDialogs is how many PIN dialogs there were.
+func (w *World) pinDialogs() (n int) {
 	for _, line := range w.Dialogs() {
 		if line == "GETPIN" {
 			n++
