@@ -17,6 +17,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
@@ -153,7 +154,7 @@ func TestVaried(t *testing.T) {
 				if all := k.stands("") - 32; all != n {
 					t.Errorf("%d of %d", all, n)
 				}
-				if k.size() > 256<<10 || strings.ContainsAny(k.text.String(), "\x1b\u202e\xff") {
+				if k.size() > 256<<10 || strings.ContainsAny(k.text.String(), "\x1b\u202e") || !utf8.ValidString(k.text.String()) {
 					t.Errorf("%d bytes", k.size())
 				}
 				if len(f.kinds) > maxKinds+8 {

@@ -110,8 +110,6 @@ func (r *recorder) stepped(step string) {
 	}
 }
 
-const pagePatience = 40 * time.Second
-
 // page opens a page of an origin; it may be used from another goroutine than the
 // test's.
 func (r *recorder) page(origin string) *page {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/attack"
 )
@@ -27,7 +28,7 @@ func main() {
 }
 
 func run(bin string, lines []string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Sockets have short names, shorter than a folder below another may be.
 	dir, err := os.MkdirTemp("", "cpxa")
