@@ -251,11 +251,11 @@ end:	do
 
 	/* steps: consent */
 attempt:
-	/* It pauses by now, or is asked about. */
+	/* It pauses by now, the person said never, or it is asked about. */
 #if MUTANT != 3 /* 3: a site that was never asked about */
 	if
 	:: allowed(i) -> goto the_card
-	:: !allowed(i) && paused[DOMAIN(i)] -> goto leave
+	:: !allowed(i) -> goto leave
 	:: !allowed(i)
 	fi;
 	atomic { ask(i, consent, consent_asked) };

@@ -28,6 +28,9 @@ type Variant struct {
 	Liveness bool
 	// Quick compiles fast, for a search that ends soon.
 	Quick bool
+	// Wide searches breadth first, which no path is too long for, with more memory: for
+	// three requests. It is for the assertions.
+	Wide bool
 }
 
 // Verifier is a variant, built by spin and gcc.
@@ -47,7 +50,8 @@ type Result struct {
 	Output    string
 }
 
-const mostMB = 1000
+// The memory of a search, and of one that is Wide.
+const mostMB, mostWideMB = 1000, 12000
 
 // Build writes the verifier into dir, which is its own.
 func Build(ctx context.Context, dir string, v Variant) (*Verifier, error) {
@@ -77,7 +81,12 @@ func build(ctx context.Context, dir string, v Variant, program string) (*Verifie
 	if v.Quick {
 		optimise = "-O0"
 	}
-	flags := []string{optimise, "-w", "-o", "pan", "-DCOLLAPSE", "-DVECTORSZ=4096", fmt.Sprint("-DMEMLIM=", mostMB)}
+	flags := []string{optimise, "-w", "-o", "pan", "-DCOLLAPSE", "-DVECTORSZ=4096"}
+	if v.Wide {
+		flags = append(flags, "-DBFS", fmt.Sprint("-DMEMLIM=", mostWideMB))
+	} else {
+		flags = append(flags, fmt.Sprint("-DMEMLIM=", mostMB))
+	}
 	if v.Liveness {
 		flags = append(flags, "-DNFAIR=4") // for so many times eight processes
 	} else {
