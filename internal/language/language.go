@@ -77,7 +77,9 @@ func Accept(header string) string {
 			continue
 		}
 		for i, tag := range tags {
-			all = append(all, weighed{tag, weights[i]})
+			if weights[i] <= 1 { // the library takes more, and no number at all
+				all = append(all, weighed{tag, weights[i]})
+			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b weighed) int { return cmp.Compare(b.weight, a.weight) })

@@ -40,6 +40,8 @@ func TestAccept(t *testing.T) {
 		"de,*;q=0.5":                       "",
 		"?!,fr":                            French, // malformed parts are skipped
 		"fr;q=much,en":                     English,
+		"fr,en;q=2":                        French, // a weight is 1 at most
+		"fr;q=0.5,en;q=inf,en;q=nan":       French,
 		" ,, ,fr-FR ; q=0.3 ,":             French,
 		strings.Repeat("de,", 1000) + "fr": "",
 		strings.Repeat("-", 1<<16) + ",fr": French,
