@@ -70,6 +70,7 @@ func TestDebugger(t *testing.T) {
 		processes[string(r)] = childOf(t, agent.Process.Pid, r)
 	}
 	for name, pid := range processes {
+		pry.Started(pid)
 		open, closed, err := pry.Open(t.Context(), program, testdesktop.Nobody, pid)
 		must(t, err)
 		if len(open) > 0 || len(closed) != pry.Ways() {

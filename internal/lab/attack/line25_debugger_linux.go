@@ -85,6 +85,7 @@ func debuggers(w *World, r *Record) error {
 		}
 	}
 	for name, pid := range processes {
+		pry.Started(pid)
 		open, closed, err := pry.Open(w.Context, program, testdesktop.Nobody, pid)
 		if err != nil {
 			return err

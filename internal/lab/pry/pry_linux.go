@@ -78,6 +78,17 @@ func Open(ctx context.Context, program string, uid uint32, pid int) (open []stri
 	return open, closed, nil
 }
 
+// Started waits until a process that has just been started closes itself, which it does
+// first of all, but not before its libraries are loaded. It gives up on one that does not.
+func Started(pid int) {
+	for end := time.Now().Add(patience / 4); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		// The files of a closed process are root's (proc(5)).
+		if info, err := os.Stat(fmt.Sprintf("/proc/%d/stat", pid)); err != nil || info.Sys().(*syscall.Stat_t).Uid == 0 {
+			return
+		}
+	}
+}
+
 // RunRole never returns where this process was started by Open.
 func RunRole() {
 	args, asked := prying.Asked(1, 1)
