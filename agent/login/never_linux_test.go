@@ -159,7 +159,7 @@ func TestNeverAsksNoMore(t *testing.T) {
 func TestNeverEndsWaiters(t *testing.T) {
 	r := newRefusing(t, askAll+"allow = [\"https://agreed.example.net\"]\n", false)
 	codes := map[string]chan int{}
-	for _, origin := range []string{hostileOrigin, "https://b.pub.example.net", "https://agreed.example.net", otherOrigin} {
+	for _, origin := range []string{hostileOrigin, otherOrigin, "https://agreed.example.net", "https://b.pub.example.net"} {
 		codes[origin] = make(chan int, 1)
 		go func() { codes[origin] <- r.code(origin) }()
 		if origin == hostileOrigin {
