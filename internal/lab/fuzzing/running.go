@@ -35,9 +35,9 @@ var (
 
 // Run runs one target of the module in the folder root for a time, with one worker.
 func Run(ctx context.Context, root string, t Target, lasts time.Duration) Result {
-	// By default the go command spends a minute on making an input shorter, and does not
-	// count what it runs meanwhile.
-	cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+t.Name+"$", "-fuzztime="+lasts.String(), "-fuzzminimizetime=1s", "-parallel=1", "./"+t.Package)
+	// By default the go command spends a minute on making an input shorter, uncounted: where
+	// goroutines reach code now and then, on nearly each.
+	cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+t.Name+"$", "-fuzztime="+lasts.String(), "-fuzzminimizetime=100x", "-parallel=1", "./"+t.Package)
 	cmd.Dir = root
 	// The go command ends its workers when it is interrupted.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
