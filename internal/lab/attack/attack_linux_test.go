@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -91,6 +92,11 @@ func TestLines(t *testing.T) {
 	for i, l := range Lines {
 		if row := fmt.Sprintf("| %d | %s | %s |", i+1, l.Title, l.Outcome); !strings.Contains(string(document), row+"\n") {
 			t.Errorf("docs/attack-surface.md lacks %q", row)
+		}
+	}
+	for i, l := range Lines {
+		if !slices.ContainsFunc(All(), func(a Attack) bool { return a.Line == i+1 }) {
+			t.Errorf("nothing attacks line %d, %s", i+1, l.Title)
 		}
 	}
 	for _, a := range All() {
