@@ -36,6 +36,13 @@ func (k *written) Write(line []byte) (int, error) {
 	return k.text.Write(line)
 }
 
+// all are the lines so far.
+func (k *written) all() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.lines)
+}
+
 var more = regexp.MustCompile(` more=(\d+) first=(\S+) last=(\S+)\n$`)
 
 // stands is how many lines those with a part stand for.
@@ -79,25 +86,25 @@ func TestCount(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		log.With("ms", 7).Info("login signed", "origin", "https://portail.example", audit.Signed)
-		if n := k.stands("connection refused"); len(k.lines) > linesAtOnce+3 || n < linesAtOnce {
-			t.Errorf("%d lines, %d counted at once", len(k.lines), n)
+		if n := k.stands("connection refused"); len(k.all()) > linesAtOnce+3 || n < linesAtOnce {
+			t.Errorf("%d lines, %d counted at once", len(k.all()), n)
 		}
 		time.Sleep(4 * firstSum)
 		synctest.Wait()
 		if n := k.stands("reason=peer_other_user uid=65534 audit=refusal"); n != 1000 {
 			t.Errorf("%d of 1000:\n%s", n, k.text.String())
 		}
-		i := slices.IndexFunc(k.lines, more.MatchString)
+		i := slices.IndexFunc(k.all(), more.MatchString)
 		if i < 0 {
-			t.Fatalf("no count in %q", k.lines)
+			t.Fatalf("no count in %q", k.all())
 		}
-		m := more.FindStringSubmatch(k.lines[i])
+		m := more.FindStringSubmatch(k.all()[i])
 		first, err1 := time.Parse(time.RFC3339, m[2])
 		last, err2 := time.Parse(time.RFC3339, m[3])
 		if err1 != nil || err2 != nil || first.Sub(begun) != linesAtOnce*time.Millisecond || last.Sub(begun) < 990*time.Millisecond || last.Sub(begun) > firstSum+10*time.Millisecond {
 			t.Errorf("from %s to %s", first.Sub(begun), last.Sub(begun))
 		}
-		if i = slices.IndexFunc(k.lines, func(line string) bool { return strings.Contains(line, "login signed") }); i < 0 || strings.Contains(k.lines[i], "more=") {
+		if i = slices.IndexFunc(k.all(), func(line string) bool { return strings.Contains(line, "login signed") }); i < 0 || strings.Contains(k.all()[i], "more=") {
 			t.Errorf("the login has no line of its own:\n%s", k.text.String())
 		}
 		f.close()
@@ -223,8 +230,8 @@ func TestFlush(t *testing.T) {
 				t.Errorf("%d of %d", k.stands(""), total)
 			}
 		}
-		if len(k.lines) > linesAtOnce+flushesAtOnce {
-			t.Errorf("%d lines", len(k.lines))
+		if len(k.all()) > linesAtOnce+flushesAtOnce {
+			t.Errorf("%d lines", len(k.all()))
 		}
 		f.close()
 		if k.stands("") != total {
@@ -315,7 +322,7 @@ func TestBoundedOutput(t *testing.T) {
 		}
 		b.close()
 		lines, said := 0, 0
-		for _, l := range k.lines {
+		for _, l := range k.all() {
 			if strings.HasPrefix(l, "x") {
 				lines++
 			}
@@ -327,7 +334,7 @@ func TestBoundedOutput(t *testing.T) {
 		if k.size() > printedAtOnce+(days+1)*printedADay || lines < printedAtOnce/1024 || lines+said != n {
 			t.Errorf("%d bytes; %d written and %d said to be missing of %d", k.size(), lines, said, n)
 		}
-		if i := slices.IndexFunc(k.lines, func(l string) bool { return strings.Contains(l, "left out here") }); i < printedAtOnce/1024 || i > printedAtOnce/1024+16 {
+		if i := slices.IndexFunc(k.all(), func(l string) bool { return strings.Contains(l, "left out here") }); i < printedAtOnce/1024 || i > printedAtOnce/1024+16 {
 			t.Errorf("that it ends is said in line %d", i)
 		}
 	})
@@ -346,7 +353,7 @@ func TestSame(t *testing.T) {
 	for range 2 * kindAtOnce {
 		log.Info("text", "a", 1)
 	}
-	if n := len(k.lines); n != 1+2*kindAtOnce {
+	if n := len(k.all()); n != 1+2*kindAtOnce {
 		t.Errorf("%d lines; what comes after the end is lost", n)
 	}
 }

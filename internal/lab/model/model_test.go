@@ -146,7 +146,7 @@ func TestThreeRequests(t *testing.T) {
 	}
 	var missing []string
 	for i, define := range variants {
-		unreached := holds(t, Variant{Define: define, Wide: true})
+		unreached := holds(t, Variant{Define: define, Deep: true})
 		if i == 0 {
 			missing = unreached
 		}
