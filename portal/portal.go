@@ -145,6 +145,9 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("GET /", p.page(p.missing))
 
 	crossOrigin := http.NewCrossOriginProtection()
+	if err := crossOrigin.AddTrustedOrigin(p.settings.Origin); err != nil {
+		panic(err) // checked with the settings
+	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, http.StatusForbidden, "cross_origin", errors.New("a form of another site"))
 	}))

@@ -193,7 +193,8 @@ func (s *store) detach(ctx context.Context, by *session, id int64) (ended int, e
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(err, errNotFound)
 		}
-		return nil
+		_, err = q.ExecContext(ctx, `DELETE FROM sessions WHERE pending_account = ?`, by.Account)
+		return err
 	})
 	return ended, err
 }

@@ -34,10 +34,16 @@ func (t *throttle) begin(ctx context.Context, c card) (wait time.Duration, err e
 			return err
 		}
 		since := now.Sub(time.Unix(last, 0))
+		if since < 0 { // the clock was ahead then: the wait counts from now
+			since = 0
+			if _, err := q.ExecContext(ctx, `UPDATE password_tries SET last = ? WHERE card = ?`, now.Unix(), c.everywhere()); err != nil {
+				return err
+			}
+		}
 		if since >= window {
 			failures = 0
 		}
-		if wait = min(delay(failures)-since, maxDelay); wait > 0 {
+		if wait = delay(failures) - since; wait > 0 {
 			return nil
 		}
 		wait = 0

@@ -181,6 +181,9 @@ func (c *Challenges) use(w http.ResponseWriter, r *http.Request, o open) error {
 	if err != nil {
 		return err
 	}
+	if !c.o.Now().Before(o.until) { // the store may have forgotten it by now
+		return &authtoken.Error{Reason: ReasonExpired, Err: errors.New("the challenge ended while its token was verified")}
+	}
 	if !fresh {
 		return &authtoken.Error{Reason: ReasonExpired, Err: errors.New("the nonce was used")}
 	}

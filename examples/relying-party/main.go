@@ -113,7 +113,7 @@ func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (h
 	if err != nil {
 		return nil, err
 	}
-	s := &site{host: at.Host, verifier: verifier, challenges: challenges, people: newPeople(now)}
+	s := &site{host: at.Host, cookie: cookieName(at.Scheme == "https"), verifier: verifier, challenges: challenges, people: newPeople(now)}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/cpx-bridge/", library())
 	mux.HandleFunc("GET /{$}", s.page)
@@ -125,6 +125,7 @@ func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (h
 
 type site struct {
 	host       string
+	cookie     string // the session's name
 	verifier   *authtoken.Verifier
 	challenges *challenge.Challenges
 	people     *people
@@ -175,14 +176,23 @@ func (s *site) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// A new session: whoever planted one before knows its identifier.
-	setCookie(w, s.people.begin(cps.Parse(result.Certificate, cps.DemoRules())))
+	s.setCookie(w, s.people.begin(cps.Parse(result.Certificate, cps.DemoRules())))
 	answer(w, http.StatusOK, map[string]string{"next": "/"})
 }
 
+// cookieName has the prefix that keeps other hosts of the same domain from planting a
+// session (RFC 6265bis, 4.1.3.2), where the browser takes it: on https.
+func cookieName(https bool) string {
+	if https {
+		return "__Host-session"
+	}
+	return "session"
+}
+
 // setCookie sets Secure for localhost too, which browsers consider secure.
-func setCookie(w http.ResponseWriter, session string) {
+func (s *site) setCookie(w http.ResponseWriter, session string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: cookie, Value: session, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+		Name: s.cookie, Value: session, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
 	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
+	"github.com/cpx-bridge/cpx-bridge/cps"
 )
 
 const origin = "http://localhost:8080"
@@ -256,5 +257,25 @@ func TestReadPEM(t *testing.T) {
 	}
 	if _, err := readPEM(path); err == nil {
 		t.Error("a file without certificate is accepted")
+	}
+}
+
+// TestPlantedSession: on https another host of the same domain cannot plant a session,
+// and what a certificate names is shown as it is.
+func TestPlantedSession(t *testing.T) {
+	s := &site{cookie: cookieName(true), people: newPeople(time.Now)}
+	w := httptest.NewRecorder()
+	s.setCookie(w, s.people.begin(cps.Person{Surname: "TEST", Identifier: "8\u202e1"}))
+	own := w.Result().Cookies()[0]
+	if own.Name != "__Host-session" || !own.Secure || own.Path != "/" || own.Domain != "" {
+		t.Errorf("%v", own)
+	}
+	r := httptest.NewRequest(http.MethodGet, "https://portail.example/", nil)
+	r.AddCookie(&http.Cookie{Name: "session", Value: s.people.begin(cps.Person{Surname: "PLANTED"})})
+	r.AddCookie(own)
+	w = httptest.NewRecorder()
+	s.page(w, r)
+	if page := w.Body.String(); strings.Contains(page, "PLANTED") || !strings.Contains(page, "TEST") || strings.Contains(page, "\u202e") {
+		t.Errorf("%s", page)
 	}
 }

@@ -17,7 +17,7 @@ import (
 //go:embed page.html
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"visible": cps.Visible}).Parse(pageText))
 
 // csp permits what card login needs: the site's files, and the agent.
 const csp = "default-src 'none'; script-src 'self'; connect-src 'self' ws://127.0.0.1:* wss://localhost:*; " +
@@ -35,7 +35,7 @@ func library() http.Handler {
 // page shows the button, or who has logged in.
 func (s *site) page(w http.ResponseWriter, r *http.Request) {
 	var person *cps.Person
-	if session, err := r.Cookie(cookie); err == nil {
+	if session, err := r.Cookie(s.cookie); err == nil {
 		person = s.people.in(session.Value)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -47,14 +47,13 @@ func (s *site) page(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) logout(w http.ResponseWriter, r *http.Request) {
-	if session, err := r.Cookie(cookie); err == nil {
+	if session, err := r.Cookie(s.cookie); err == nil {
 		s.people.end(session.Value)
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 const (
-	cookie          = "session"
 	sessionLifetime = 15 * time.Minute
 	maxPeople       = 10_000
 )

@@ -3,6 +3,7 @@ package attack
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
@@ -52,15 +53,16 @@ func wrongPIN(w *World, r *Record, s *station) error {
 		return err
 	}
 	pin := s.Card().PIN()
-	before, entries := pin.Tries(), 0
+	before := pin.Tries()
+	var entries atomic.Int32
 	s.types(func() string {
-		if entries++; entries == 1 {
+		if entries.Add(1) == 1 {
 			return "0000"
 		}
 		return "cancel"
 	})
 	got := w.reason(w.Origin)
-	r.Check(got == "pin_incorrect" && pin.Tries() == before+1 && entries == 2, "one wrong PIN", "%s, %d dialogs, %d PINs sent", got, entries, pin.Tries()-before)
+	r.Check(got == "pin_incorrect" && pin.Tries() == before+1 && entries.Load() == 2, "one wrong PIN", "%s, %d dialogs, %d PINs sent", got, entries.Load(), pin.Tries()-before)
 	s.types(func() string { return "cancel" })
 	got = w.reason(w.Origin)
 	r.Check(pin.Tries() == before+1, "the next login, closed", "%s, %d PINs sent", got, pin.Tries()-before-1)

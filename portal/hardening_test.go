@@ -1,0 +1,92 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+)
+
+// TestDetachEndsConfirmations: a password that was typed before the owner detached the
+// card attaches it no more, at whatever workstation the page was left open.
+func TestDetachEndsConfirmations(t *testing.T) {
+	s := newSite(t)
+	lost := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	left, owner := s.browser(t), s.browser(t)
+	if next, _ := left.login(lost); next != pathFirst {
+		t.Fatal(next)
+	}
+	left.redirected(left.password(testName, testPassword), pathFirst+"/confirmation")
+	owner.attach(lost, testName)
+	owner.attach(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2)), testName)
+	fields := shown(left.get(pathFirst + "/confirmation"))
+	owner.redirected(owner.post("/cartes/"+cardIDs(t, owner.get(pathSpace))[0]+"/detacher"), pathSpace)
+	if a := left.post(pathFirst+"/confirmation", fields...); a.Header.Get("Location") == pathSpace {
+		t.Errorf("%d to %s", a.StatusCode, a.Header.Get("Location"))
+	}
+	if cards := cardIDs(t, owner.get(pathSpace)); len(cards) != 1 {
+		t.Errorf("%d cards are attached", len(cards))
+	}
+}
+
+// TestForgedNumbers: cookies that name keys of no instance have the database asked no
+// more than once a second. A context that has ended shows whether it is asked.
+func TestForgedNumbers(t *testing.T) {
+	s := newSite(t)
+	keys := &challengeStore{store: s.store, now: s.now}
+	if _, err := keys.Key(t.Context(), 1<<31); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for i := range uint32(240) {
+		if _, err := keys.Key(ended, 1<<31+i); err != nil {
+			t.Fatalf("forged number %d asks the database: %v", i, err)
+		}
+	}
+	s.clock.pass(time.Second)
+	if _, err := keys.Key(ended, 1<<31); err == nil {
+		t.Error("a key that another instance made is never looked for")
+	}
+}
+
+// TestProxyWithoutPort: a browser that sends no Sec-Fetch-Site, behind a proxy that
+// passes the host on without its port, is still the site's own.
+func TestProxyWithoutPort(t *testing.T) {
+	s := newSite(t)
+	s.settings.Origin = "https://portail.example.fr:8443"
+	h := s.Handler()
+	for origin, want := range map[string]int{"https://portail.example.fr:8443": http.StatusSeeOther, "https://hostile.test": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodPost, "http://x/langue", strings.NewReader("lang=en"))
+		r.Host = "portail.example.fr"
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("from %s: %d, want %d", origin, w.Code, want)
+		}
+	}
+}
+
+// TestThrottleAfterAClockAhead: a try that was made while the clock was a day ahead does
+// not keep the card out until the day has passed.
+func TestThrottleAfterAClockAhead(t *testing.T) {
+	s := newSite(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	s.clock.pass(24 * time.Hour)
+	b := s.browser(t)
+	b.login(card)
+	b.password(testName, "TEST faux mot de passe")
+	s.clock.pass(-24 * time.Hour)
+	b = s.browser(t)
+	b.login(card)
+	b.password(testName, testPassword) // counts from now on
+	s.clock.pass(2 * maxDelay)
+	b = s.browser(t)
+	b.login(card)
+	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+}
