@@ -38,9 +38,9 @@ func TestSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range files {
-		name, limit := f.Name(), 5000
+		name, limit := f.Name(), 5<<10
 		if strings.HasPrefix(name, "cpx-bridge.") {
-			limit = 6000
+			limit = 6 << 10
 		}
 		text, err := Files.ReadFile("dist/" + name)
 		if err != nil {

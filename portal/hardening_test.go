@@ -16,16 +16,16 @@ import (
 func TestDetachEndsConfirmations(t *testing.T) {
 	s := newSite(t)
 	lost := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
-	left, owner := s.browser(t), s.browser(t)
-	if next, _ := left.login(lost); next != pathFirst {
+	elsewhere, owner := s.browser(t), s.browser(t)
+	if next, _ := elsewhere.login(lost); next != pathFirst {
 		t.Fatal(next)
 	}
-	left.redirected(left.password(testName, testPassword), pathFirst+"/confirmation")
+	elsewhere.redirected(elsewhere.password(testName, testPassword), pathFirst+"/confirmation")
 	owner.attach(lost, testName)
 	owner.attach(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2)), testName)
-	fields := shown(left.get(pathFirst + "/confirmation"))
+	fields := shown(elsewhere.get(pathFirst + "/confirmation"))
 	owner.redirected(owner.post("/cartes/"+cardIDs(t, owner.get(pathSpace))[0]+"/detacher"), pathSpace)
-	if a := left.post(pathFirst+"/confirmation", fields...); a.Header.Get("Location") == pathSpace {
+	if a := elsewhere.post(pathFirst+"/confirmation", fields...); a.Header.Get("Location") == pathSpace {
 		t.Errorf("%d to %s", a.StatusCode, a.Header.Get("Location"))
 	}
 	if cards := cardIDs(t, owner.get(pathSpace)); len(cards) != 1 {

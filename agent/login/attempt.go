@@ -39,7 +39,7 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	defer func() { s.queue.release(); s.Changes.Publish() }()
 	// The person may have forgotten or allowed the site while it waited: it is asked
 	// about, paused and counted as what it is now.
-	asker.allowed = s.Allowed(asker.origin)
+	asker.allowed = s.allowedNow(ctx, asker.origin)
 	if err := s.refusedForGood(asker.origin); err != nil {
 		return nil, "", err
 	}
@@ -57,9 +57,9 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	}
 	if err != nil {
 		switch wire := protocol.FromError(err); {
-		case errors.Is(err, prompt.ErrCancelled):
+		case errors.Is(err, prompt.ErrCancelled), errors.Is(err, pkcs11.ErrCancelled): // on the PIN pad
 			s.queue.refused(asker, wire)
-		case errors.Is(err, protocol.ErrPageCancelled), wire.Code == protocol.CodeTimeout:
+		case errors.Is(err, protocol.ErrPageCancelled), errors.Is(err, prompt.ErrTimeout), wire.Code == protocol.CodeTimeout:
 			s.queue.worn(asker)
 		}
 		return nil, "", err
@@ -114,6 +114,13 @@ type refusedError struct{ wire *protocol.Error }
 func (e refusedError) Error() string      { return e.wire.Error() }
 func (refusedError) Is(target error) bool { return target == prompt.ErrCancelled }
 func (e refusedError) Unwrap() error      { return e.wire }
+
+// unansweredError is a wire error of a dialog that was left without an answer.
+type unansweredError struct{ wire *protocol.Error }
+
+func (e unansweredError) Error() string      { return e.wire.Error() }
+func (unansweredError) Is(target error) bool { return target == prompt.ErrTimeout }
+func (e unansweredError) Unwrap() error      { return e.wire }
 
 // consent asks the person where the origin is not allowed, before anything is read of
 // reader, card or module: an origin that is not allowed learns nothing of them.
@@ -171,7 +178,7 @@ func (a *attempt) card(ctx context.Context) (pkcs11.Snapshot, error) {
 		case err := <-dialog.answer:
 			a.answered(err, "card_ended", "card_denied", "card_ended")
 			if errors.Is(err, prompt.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
-				return snapshot, a.Cards.Absence(snapshot)
+				return snapshot, unansweredError{a.Cards.Absence(snapshot)}
 			}
 			return snapshot, err
 		case <-next:

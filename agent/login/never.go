@@ -21,6 +21,8 @@ type unsaved struct {
 	list []sites.Domain
 	// withdrawn are those that the person took back, whatever the keyring said.
 	withdrawn map[string]bool
+	// emptied are those whose sites are forgotten as soon as the list can be read.
+	emptied map[string]bool
 }
 
 func (u *unsaved) has(name string) bool {
@@ -67,6 +69,10 @@ func (c *siteCache) refuse(name string) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.unsaved.withdrawn, name)
+	if len(c.unsaved.emptied) >= maxOrigins {
+		clear(c.unsaved.emptied)
+	}
+	c.unsaved.emptied[name] = true
 	for _, site := range c.list.Sites {
 		if sites.DomainOf(site.Origin) == name {
 			c.setForgotten(site.Origin)

@@ -41,7 +41,7 @@ type siteCache struct {
 }
 
 func newSiteCache(store *sites.Store, retry time.Duration, log *slog.Logger, changed func()) *siteCache {
-	return &siteCache{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}, unsaved: unsaved{withdrawn: map[string]bool{}}}
+	return &siteCache{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}, unsaved: unsaved{withdrawn: map[string]bool{}, emptied: map[string]bool{}}}
 }
 
 // has reports whether an origin is remembered. Where the copy is not the file's it
@@ -196,6 +196,14 @@ func (c *siteCache) replace(list sites.List, seen sites.Stamp, err error) {
 		list = c.list
 	} else if err == nil {
 		seen = list.Stamp
+	}
+	if err == nil && len(c.unsaved.emptied) > 0 {
+		for _, site := range list.Sites {
+			if c.unsaved.emptied[sites.DomainOf(site.Origin)] {
+				c.setForgotten(site.Origin)
+			}
+		}
+		clear(c.unsaved.emptied)
 	}
 	differs := list.Stamp != c.list.Stamp || sites.Why(err, language.English) != sites.Why(c.err, language.English)
 	c.list, c.seen, c.err, c.tried = list, seen, err, time.Now()

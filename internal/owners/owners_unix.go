@@ -21,13 +21,11 @@ func Check(path string, trust Trust) error {
 	if trust == Person {
 		w.trusted = append(w.trusted, uint32(os.Getuid()))
 	}
-	if err := w.to(path); err != nil {
-		return err
-	}
-	if len(w.faults) > 0 {
+	err := w.to(path)
+	if len(w.faults) > 0 { // also where nothing is there: who may write the way puts it there
 		return &Error{Path: path, Trust: trust, Faults: w.faults}
 	}
-	return nil
+	return err
 }
 
 // CheckProgram is Check for a program, which may be a script: then its interpreter runs.

@@ -75,8 +75,8 @@ func localCertificate(w *World, r *Record) error {
 	keys := strings.Contains(secrets, "PRIVATE") || strings.Contains(secrets, home) || strings.Contains(secrets, "rsa ") || strings.Contains(secrets, "ec ")
 	r.Check(!keys, "a private key in a file or in the browser's store", "found: %v %s", keys, strings.TrimSpace(secrets))
 	r.Check(!strings.Contains(after, "C,,") && !strings.Contains(after, "CPx"), "wss remove", "the store has %q", strings.Join(strings.Fields(after), " "))
-	left := w.certificates(home)
-	r.Check(left == "", "files after the removal", "certificates in %q", left)
+	remaining := w.certificates(home)
+	r.Check(remaining == "", "files after the removal", "certificates in %q", remaining)
 	return nil
 }
 

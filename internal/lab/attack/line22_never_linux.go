@@ -49,11 +49,11 @@ func askAfterNever(w *World, r *Record) error {
 	}
 	r.Check(other == 1002 && w.consents() == asked+1, "a domain that only begins so", "%d after %d more dialogs", other, w.consents()-asked)
 	sites("forget", refusedDomain)
-	again, err := w.Asks("https://f0." + refusedDomain)
+	afterwards, err := w.Asks("https://f0." + refusedDomain)
 	if err != nil {
 		return err
 	}
-	r.Check(again == 1002 && w.consents() == asked+2, "a request after it was taken back", "%d after %d more dialogs", again, w.consents()-asked)
+	r.Check(afterwards == 1002 && w.consents() == asked+2, "a request after it was taken back", "%d after %d more dialogs", afterwards, w.consents()-asked)
 	return nil
 }
 

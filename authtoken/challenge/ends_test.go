@@ -12,11 +12,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
 )
 
-// takesLong is a check of revocation during which time passes.
-type takesLong struct{ pass func() }
+// slowCheck is a check of revocation during which time passes.
+type slowCheck struct{ pass func() }
 
-func (l takesLong) Check(context.Context, []*x509.Certificate, time.Time) error {
-	l.pass()
+func (s slowCheck) Check(context.Context, []*x509.Certificate, time.Time) error {
+	s.pass()
 	return nil
 }
 
@@ -42,7 +42,7 @@ func TestEndsWhileVerified(t *testing.T) {
 	}
 	send := func(pass func()) error {
 		pki := cards().pki
-		v, err := authtoken.NewVerifier(authtoken.Config{Origin: origin, Revocation: takesLong{pass}, Profile: authtoken.Profile{
+		v, err := authtoken.NewVerifier(authtoken.Config{Origin: origin, Revocation: slowCheck{pass}, Profile: authtoken.Profile{
 			AllowTestCards: true, TrustGroups: []authtoken.TrustGroup{{Name: "test", Test: true, Roots: []*x509.Certificate{pki.Root.Cert}, Intermediates: []*x509.Certificate{pki.Intermediate.Cert}}},
 		}})
 		if err != nil {
