@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -28,6 +29,10 @@ func main() {
 }
 
 func run(bin string, lines []string) error {
+	bin, err := filepath.Abs(bin) // some worlds have programs that point there
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// Sockets have short names, shorter than a folder below another may be.
