@@ -3,6 +3,7 @@ package fuzzing
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -57,7 +58,7 @@ func Run(ctx context.Context, root string, t Target, lasts time.Duration) Result
 	case err != nil && r.Found == "" && ownLimit.Match(out) && r.Executions != "0":
 		r.Err = nil
 	case err == nil && r.Executions == "0":
-		r.Err = fmt.Errorf("it ran no input")
+		r.Err = errTooShort
 	}
 	if r.Err != nil {
 		r.Output = string(bytes.TrimSpace(out))
@@ -77,8 +78,14 @@ func (r Result) Line() string {
 	return fmt.Sprintf("%-24s %-20s %6s %12s executions %6s new inputs  %s", r.Package, r.Name, r.Lasted.Round(time.Second), r.Executions, r.New, how)
 }
 
+// errTooShort says that nothing new was tried: no target holds for that.
+var errTooShort = errors.New("it ran no input")
+
 // Advice is what to do about a target that does not hold.
 func (r Result) Advice() string {
+	if errors.Is(r.Err, errTooShort) {
+		return "Its time ended before its seeds had been played: give it more, such as FUZZTIME=60s."
+	}
 	if r.Found == "" {
 		return "The run failed without an input of its own: a seed fails, or the package does not build. Its output is above."
 	}
