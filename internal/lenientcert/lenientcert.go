@@ -50,8 +50,9 @@ func Read(der []byte) (c *x509.Certificate, ok bool) {
 	}
 	c = &x509.Certificate{Raw: der, SerialNumber: new(big.Int)}
 	in := body.content
-	if _, rest, ok := next(in, tagVersion); ok {
-		in = rest
+	extended := false
+	if version, rest, ok := next(in, tagVersion); ok {
+		in, extended = rest, hasExtensions(version.content)
 	}
 	var parts [5]element // serial, algorithm, issuer, validity, subject
 	for i, tag := range [...]byte{tagInteger, tagSequence, tagSequence, tagSequence, tagSequence} {
@@ -67,11 +68,21 @@ func Read(der []byte) (c *x509.Certificate, ok bool) {
 		if e, in, ok = next(in, 0); !ok {
 			break
 		}
-		if e.tag == tagExtensions {
+		if e.tag == tagExtensions && extended {
 			extensions(c, e.content)
 		}
 	}
 	return c, true
+}
+
+// hasExtensions reports whether a certificate of this version may have extensions
+// (RFC 5280, 4.1.2.9): version 3, and whatever the library refuses to take for a version.
+// What stands in earlier ones it passes over, and so a card would be shown as of a kind
+// that no portal sees in it.
+func hasExtensions(version []byte) bool {
+	number, _, ok := next(version, tagInteger)
+	early := ok && len(number.content) == 1 && number.content[0] < 2
+	return !early
 }
 
 const (
