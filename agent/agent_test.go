@@ -76,7 +76,7 @@ func serve(t *testing.T, o setup) *Server {
 	p.PIN.Session = o.session
 	if o.owner == nil {
 		o.owner = func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.NewIdentity(uint32(os.Getuid()), func(context.Context) string { return "/usr/bin/test" }), nil
+			return peer.Self(func(context.Context) string { return "/usr/bin/test" }), nil
 		}
 	}
 	if o.logTo == nil {

@@ -109,15 +109,15 @@ func passing(err error) bool {
 	return errors.As(err, &temporary) && temporary.Temporary() || outOfResources(err)
 }
 
-// owned returns nil, the connection closed, where its owner is another user or
+// owned returns nil, the connection closed, where its owner is not the person or
 // cannot be found for certain.
 func (g *Gate) owned(raw net.Conn) net.Conn {
 	owner, err := g.ownerOf(raw)
 	switch {
 	case err != nil:
 		g.Logger.Warn("connection refused", "reason", "peer_unknown", "error", err, audit.Refusal)
-	case owner.UID != g.uid:
-		g.Logger.Warn("connection refused", "reason", "peer_other_user", "uid", owner.UID, audit.Refusal)
+	case !owner.SamePerson():
+		g.Logger.Warn("connection refused", "reason", "peer_other_user", owner.Account(), owner.Process(), audit.Refusal)
 	default:
 		c := &ownedConn{Conn: raw, owner: owner, all: &g.conns}
 		g.conns.move(c, isPending)

@@ -95,7 +95,7 @@ func FuzzHandshake(f *testing.F) {
 		Page:    func(socket *websocket.Conn, who peer.Caller) Page { return fuzzPage{socket, who.Origin, pages} },
 		Allowed: func(origin string) bool { return settings.Decide(origin) == policy.Allowed },
 		Owner: func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.NewIdentity(uint32(os.Getuid()), func(context.Context) string { return "" }), nil
+			return peer.Self(func(context.Context) string { return "" }), nil
 		},
 	})
 	if err != nil {

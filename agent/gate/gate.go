@@ -16,7 +16,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
@@ -61,7 +60,6 @@ const defaultHeader = 260 * time.Second
 // Gate serves pages on loopback.
 type Gate struct {
 	Options
-	uid       uint32
 	port      int
 	listeners []net.Listener
 	conns     conns
@@ -73,7 +71,7 @@ type Gate struct {
 // fails with the errors of peer.Check where nobody can tell who connects, and with
 // ErrNoPort.
 func New(o Options) (*Gate, error) {
-	g := &Gate{Options: o, uid: uint32(os.Getuid())}
+	g := &Gate{Options: o}
 	if g.Owner == nil {
 		if err := peer.Check(); err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -196,7 +197,10 @@ func TestLimit(t *testing.T) {
 func TestPeers(t *testing.T) {
 	for name, peerCheck := range map[string]func(netip.AddrPort, netip.AddrPort) (peer.Identity, error){
 		"other user": func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.Identity{UID: uint32(os.Getuid()) + 1}, nil
+			return peer.OtherUser(slog.Int("uid", 65534), slog.Attr{}), nil
+		},
+		"nobody": func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
+			return peer.Identity{}, nil
 		},
 		"unknown": func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
 			return peer.Identity{}, errors.New("played")

@@ -70,7 +70,7 @@ func newGate(t *testing.T, o setup) *Gate {
 	p.WSS.First, p.WSS.Count = p.Ports.First+p.Ports.Count, p.Ports.Count
 	if o.owner == nil {
 		o.owner = func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.NewIdentity(uint32(os.Getuid()), func(context.Context) string { return "/usr/bin/test" }), nil
+			return peer.Self(func(context.Context) string { return "/usr/bin/test" }), nil
 		}
 	}
 	if o.logTo == nil {

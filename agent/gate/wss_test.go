@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -193,11 +194,10 @@ func TestWSSOtherUser(t *testing.T) {
 	g := serve(t, setup{settings: wssOn, wss: store, owner: func(local, _ netip.AddrPort) (peer.Identity, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		uid := uint32(os.Getuid())
 		if local.Port() == port {
-			uid++
+			return peer.OtherUser(slog.Attr{}, slog.Attr{}), nil
 		}
-		return peer.Identity{UID: uid}, nil
+		return peer.Self(nil), nil
 	}})
 	p := awaitWSS(t, g)
 	mu.Lock()

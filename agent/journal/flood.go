@@ -37,7 +37,7 @@ const (
 )
 
 // kindKeys are the attributes whose values an outsider cannot choose at will.
-var kindKeys = map[string]bool{audit.Key: true, "reason": true, "code": true, "uid": true, "allowed": true}
+var kindKeys = map[string]bool{audit.Key: true, "reason": true, "code": true, "uid": true, "account": true, "allowed": true}
 
 // flood is the handler that counts. Debug lines, which somebody asked for, and logins
 // for which a person entered a PIN are never counted.

@@ -8,6 +8,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -28,11 +29,27 @@ var (
 	ErrNoLoopback = errors.New("peer: cannot check who connects: no connection on the loopback addresses")
 )
 
-// Identity is the owner of the connecting socket.
+// Identity is the owner of the connecting socket. The zero value is nobody's, and never
+// the person's.
 type Identity struct {
-	UID     uint32
-	program *program // nil: nobody can tell
+	samePerson bool
+	account    slog.Attr
+	process    slog.Attr
+	program    *program // nil: nobody can tell
 }
+
+// SamePerson reports whether the socket belongs to the person this process runs for. On
+// Linux that is the same user; on Windows the same user in the same session, as a person
+// may have several there.
+func (i Identity) SamePerson() bool { return i.samePerson }
+
+// Account names the owner in the log, as the system does: an attribute that nobody can
+// choose at will.
+func (i Identity) Account() slog.Attr { return i.account }
+
+// Process names the owner's process in the log, where it is known; else it is the zero
+// attribute, which no log shows.
+func (i Identity) Process() slog.Attr { return i.process }
 
 // Caller is who sends requests: made once at the gate and carried along.
 type Caller struct {
@@ -40,13 +57,19 @@ type Caller struct {
 	Identity
 }
 
-// NewIdentity is the owner of a socket, with the look-up of the program that holds
-// it; nil: nobody can tell.
-func NewIdentity(uid uint32, holders func(context.Context) string) Identity {
-	if holders == nil {
-		return Identity{UID: uid}
+// Self is the person of this process, with the look-up of the program that holds the
+// socket; nil: nobody can tell.
+func Self(holders func(context.Context) string) Identity {
+	i := Identity{samePerson: true}
+	if holders != nil {
+		i.program = &program{holders: holders, found: make(chan struct{})}
 	}
-	return Identity{UID: uid, program: &program{holders: holders, found: make(chan struct{})}}
+	return i
+}
+
+// OtherUser is anyone else, under the names that the log has for account and process.
+func OtherUser(account, process slog.Attr) Identity {
+	return Identity{account: account, process: process}
 }
 
 // program is the look-up of a program, made once.

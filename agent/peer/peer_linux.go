@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 
@@ -23,9 +24,9 @@ func Owner(local, remote netip.AddrPort) (Identity, error) {
 		return Identity{}, err
 	}
 	if int(uid) != os.Getuid() {
-		return NewIdentity(uid, nil), nil
+		return OtherUser(slog.Uint64("uid", uint64(uid)), slog.Attr{}), nil
 	}
-	return NewIdentity(uid, func(ctx context.Context) string { return holders(ctx, inode) }), nil
+	return Self(func(ctx context.Context) string { return holders(ctx, inode) }), nil
 }
 
 func find(local, remote netip.AddrPort) (uid, inode uint32, err error) {

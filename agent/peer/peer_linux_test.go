@@ -118,7 +118,7 @@ func TestOtherUser(t *testing.T) {
 			t.Fatalf("%s: %q %v", address, line, err)
 		}
 		got, err := owner(accept(t, l))
-		if err != nil || got.UID != 65534 {
+		if err != nil || got.SamePerson() || got.Account().String() != "uid=65534" {
 			t.Errorf("%s: %+v %v, want uid 65534", address, got, err)
 		}
 		stdin.Close()

@@ -77,7 +77,7 @@ func TestProgram(t *testing.T) {
 		l := listener(t, address)
 		cmd := dialler(t, program, l.Addr().String(), "")
 		got, err := owner(accept(t, l))
-		if err != nil || got.UID != uint32(os.Getuid()) {
+		if err != nil || !got.SamePerson() {
 			t.Fatalf("%s: %+v %v", address, got, err)
 		}
 		if seen := got.Seen(); seen != "" {
@@ -144,7 +144,7 @@ func TestProgramClosed(t *testing.T) {
 		l := listener(t, "127.0.0.1:0")
 		dialler(t, self, l.Addr().String(), how)
 		got, err := owner(accept(t, l))
-		if err != nil || got.UID != uint32(os.Getuid()) {
+		if err != nil || !got.SamePerson() {
 			t.Fatalf("%q: %+v %v", how, got, err)
 		}
 		if name := got.Program(t.Context()); name != want {
@@ -158,7 +158,7 @@ func TestProgramClosed(t *testing.T) {
 func TestProgramIsFoundOnce(t *testing.T) {
 	var searches atomic.Int32
 	begun, answer := make(chan struct{}), make(chan string)
-	i := NewIdentity(1, func(context.Context) string {
+	i := Self(func(context.Context) string {
 		searches.Add(1)
 		close(begun)
 		return <-answer
@@ -189,7 +189,7 @@ func TestProgramIsFoundOnce(t *testing.T) {
 
 // TestProgramHasALimit: a look-up that does not end keeps no dialog waiting.
 func TestProgramHasALimit(t *testing.T) {
-	i := NewIdentity(1, func(ctx context.Context) string {
+	i := Self(func(ctx context.Context) string {
 		<-ctx.Done()
 		return "/usr/bin/partly"
 	})
@@ -198,7 +198,7 @@ func TestProgramHasALimit(t *testing.T) {
 	}
 	stuck := make(chan struct{})
 	defer close(stuck)
-	i = NewIdentity(1, func(context.Context) string { <-stuck; return "late" })
+	i = Self(func(context.Context) string { <-stuck; return "late" })
 	if name := i.Program(t.Context()); name != "" {
 		t.Errorf("%q", name)
 	}
@@ -223,7 +223,7 @@ func TestNeverOwnDescriptors(t *testing.T) {
 	}
 	defer dialled.Close()
 	got, err := owner(accept(t, l))
-	if err != nil || got.UID != uint32(os.Getuid()) {
+	if err != nil || !got.SamePerson() {
 		t.Fatalf("%+v %v", got, err)
 	}
 	if name := got.Program(t.Context()); name != "" {
