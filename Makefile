@@ -4,6 +4,7 @@
 #   make demo    the same without a person, in a browser, with pictures
 #   make test    every check and every test
 #   make build   the three programs into build/bin
+#   make windows the agent for Windows, with and without a console, into build/windows
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make attack  attacks agent and portal from outside, a line for each attack
@@ -22,11 +23,15 @@ ROUNDS ?= 20
 FUZZTIME ?= 60s
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain model
+.PHONY: run demo test build windows check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain model
 
 build:
 	@mkdir -p $(BIN)
 	@go build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/... ./internal/lab/autopin
+
+windows:
+	@scripts/setup windows
+	@VERSION="$(VERSION)" scripts/windows build/windows amd64 386
 
 run:
 	@scripts/setup run

@@ -120,7 +120,7 @@ var made = sync.OnceValue(func() map[icon][]byte {
 	all := map[icon][]byte{}
 	for _, i := range icons {
 		if runtime.GOOS == "windows" {
-			all[i] = i.ico()
+			all[i] = i.ico(icoSizes)
 		} else {
 			all[i] = i.png(pngSize)
 		}
@@ -139,20 +139,27 @@ func (i icon) png(size int) []byte {
 	return out.Bytes()
 }
 
-// icoSizes are the sizes that Windows uses at 100 to 300 %.
+// icoSizes are the sizes of an icon in the tray of Windows, at 100 to 300 %.
 var icoSizes = []int{16, 20, 24, 32, 40, 48}
+
+// programSizes are those of a program's icon besides, in folders and on the desktop.
+var programSizes = []int{16, 20, 24, 32, 40, 48, 64, 96, 128, 256}
+
+// ProgramIcon is the icon of the program itself, as an icon file of Windows: the card,
+// without a state.
+func ProgramIcon() []byte { return iconReady.ico(programSizes) }
 
 // ico is an icon file with the picture in all sizes: a header of 6 bytes, an entry of
 // 16 bytes for each, and the pictures.
-func (i icon) ico() []byte {
+func (i icon) ico(sizes []int) []byte {
 	var head, pictures bytes.Buffer
 	le := func(v any) { _ = binary.Write(&head, binary.LittleEndian, v) } // to memory
-	le([]uint16{0, 1, uint16(len(icoSizes))})
-	for _, size := range icoSizes {
+	le([]uint16{0, 1, uint16(len(sizes))})
+	for _, size := range sizes {
 		picture := i.png(size)
-		le([]uint8{uint8(size), uint8(size), 0, 0})
+		le([]uint8{uint8(size), uint8(size), 0, 0}) // of 256 it is 0
 		le([]uint16{1, 32})
-		le([]uint32{uint32(len(picture)), uint32(6 + 16*len(icoSizes) + pictures.Len())})
+		le([]uint32{uint32(len(picture)), uint32(6 + 16*len(sizes) + pictures.Len())})
 		pictures.Write(picture)
 	}
 	return append(head.Bytes(), pictures.Bytes()...)

@@ -359,7 +359,7 @@ func TestIconsDifferInShape(t *testing.T) {
 
 // TestICO: a Windows icon holds each size that its directory lists.
 func TestICO(t *testing.T) {
-	file := iconReady.ico()
+	file := iconReady.ico(icoSizes)
 	le := binary.LittleEndian
 	if n := le.Uint16(file[4:]); le.Uint16(file[2:]) != 1 || int(n) != len(icoSizes) {
 		t.Fatalf("%d pictures", n)

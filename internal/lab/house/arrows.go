@@ -50,6 +50,9 @@ var allowed = map[string][]string{
 	"js":                  nil,
 	"js/build":            {"js/bundle"},
 	"js/bundle":           nil,
+
+	// What makes the Windows programs' icon, version and manifest.
+	"packaging/windows/resources": {"tray"},
 }
 
 // never is what a package must not depend on by any way: an alias or a helper
