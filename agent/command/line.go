@@ -36,7 +36,11 @@ func (l *line) needsNoSettings() bool {
 	if l.help || len(l.args) == 0 {
 		return true // without a command it is a request of the shells' completion
 	}
-	return l.args[0] == "help" || l.args[0] == "version" || l.args[0] == "completion"
+	switch l.args[0] {
+	case "help", "version", "completion", "quit":
+		return true
+	}
+	return false
 }
 
 // topic is the command whose help the person needs, "" for the program's.

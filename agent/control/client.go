@@ -21,9 +21,14 @@ const startPause = 50 * time.Millisecond
 // where it answers badly or not in time, ErrOtherUser where the other side belongs
 // to another user, and the agent's own *Error.
 func Call(ctx context.Context, stateDir, method string, params, result any) error {
+	return callAs(ctx, stateDir, method, params, result, func(int) {})
+}
+
+// callAs is Call that names the agent's process before it is asked, each time anew.
+func callAs(ctx context.Context, stateDir, method string, params, result any, asks func(pid int)) error {
 	var starting error
 	for {
-		err := call(ctx, stateDir, method, params, result)
+		err := call(ctx, stateDir, method, params, result, asks)
 		switch {
 		case errors.Is(err, &Error{Code: CodeStarting}):
 			starting = err
@@ -45,12 +50,13 @@ func timedOut(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-func call(ctx context.Context, stateDir, method string, params, result any) error {
-	c, _, err := dial(ctx, stateDir)
+func call(ctx context.Context, stateDir, method string, params, result any, asks func(pid int)) error {
+	c, pid, err := dial(ctx, stateDir)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	asks(pid)
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	r := request{Version: Version, ID: 1, Method: method}

@@ -114,6 +114,24 @@ func (p instance) acquire() (*lock, error) {
 	}
 }
 
+// running asks for a shared lock, for a moment: an agent that begins just then finds this
+// process for another, and tries once more.
+func (p instance) running() error {
+	f, err := os.OpenFile(filepath.Join(p.dir, "lock"), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	defer f.Close() // which drops the lock
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return &RunningError{PID: readPID(f)}
+	}
+	return err
+}
+
 func sameFile(f *os.File, path string) bool {
 	ours, err1 := f.Stat()
 	there, err2 := os.Lstat(path)

@@ -85,6 +85,25 @@ func (p instance) acquire() (*lock, error) {
 	return &lock{handle}, nil
 }
 
+// running reports whether the mutex exists.
+func (p instance) running() error {
+	name, err := windows.UTF16PtrFromString(p.mutex)
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	handle, err := windows.OpenMutex(windows.SYNCHRONIZE, false, name)
+	switch {
+	case errors.Is(err, windows.ERROR_FILE_NOT_FOUND):
+		return nil
+	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
+		return fmt.Errorf("%w: it holds %s", ErrOtherUser, p.mutex)
+	case err != nil:
+		return fmt.Errorf("control: %s: %w", p.mutex, err)
+	}
+	_ = windows.CloseHandle(handle)
+	return &RunningError{PID: p.serverPID()}
+}
+
 // serverPID is only for people to read; 0 where it is not known.
 func (p instance) serverPID() int {
 	ctx, cancel := context.WithTimeout(context.Background(), lineLimit)

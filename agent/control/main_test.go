@@ -44,12 +44,14 @@ func holdInstance(state string) int {
 	defer listens()()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := NewServer(h, slog.New(slog.DiscardHandler))
-	s.Ready(echo())
+	methods := echo()
+	methods["quit"] = func(context.Context, json.RawMessage) (any, error) { cancel(); return nil, nil }
+	s.Ready(methods)
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()
 	fmt.Println("held", os.Getpid())
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	cancel()
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
+	<-ctx.Done()
 	<-ended
 	if err := h.Release(); err != nil {
 		fmt.Println("release", err)

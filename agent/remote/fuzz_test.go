@@ -16,13 +16,17 @@ import (
 // is usable and on a card, a site is forgotten only under the name that a reader of exact
 // names sees, and what cannot be read changes nothing.
 func FuzzParams(f *testing.F) {
-	names := []string{methodState, methodUse, methodShow, methodSites, methodForget}
+	names := []string{methodState, methodUse, methodShow, methodSites, methodForget, methodQuit}
 	f.Fuzz(func(t *testing.T, which uint8, params []byte) {
 		agent := &fake{list: []sites.Site{{Origin: "https://a.fr"}, {Origin: "https://b.fr"}}}
 		agent.report.Certificates = []state.Certificate{{ID: "usable", Usable: true}, {ID: "not usable"}}
 		name := names[int(which)%len(names)]
-		methods := Methods(t.Context(), agent, func(context.Context) bool { return false }, func(context.Context) bool { return false })
+		quit := false
+		methods := Methods(t.Context(), agent, func(context.Context) bool { return false }, func(context.Context) bool { return false }, func() { quit = true })
 		_, err := methods[name](t.Context(), params)
+		if quit != (name == methodQuit && err == nil) {
+			t.Errorf("%s %q: quits %v, %v", name, params, quit, err)
+		}
 		members, strictErr := strictjson.Object(params)
 		var id, origin string
 		_, _ = json.Unmarshal(members["id"], &id), json.Unmarshal(members["origin"], &origin)

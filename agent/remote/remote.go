@@ -38,6 +38,7 @@ const (
 	methodResume = "resume"
 	methodNever  = "never"
 	methodRefuse = "refuse"
+	methodQuit   = "quit"
 )
 
 type stateParams struct {
@@ -72,8 +73,8 @@ type resumed struct {
 // Methods are the methods of an agent. What outlives a call, the window of show,
 // ends with life. yield is called when a second start runs on a desktop: an agent
 // that can ask nobody ends itself and returns true. display says whether the agent
-// can show a window.
-func Methods(life context.Context, a Agent, yield, display func(context.Context) bool) map[string]control.Method {
+// can show a window. quit ends the agent, and does not wait for its end.
+func Methods(life context.Context, a Agent, yield, display func(context.Context) bool, quit func()) map[string]control.Method {
 	return map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
 			r := a.Report(ctx, p.Refresh)
@@ -111,6 +112,10 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 		}),
 		methodResume: method(func(context.Context, struct{}) (any, error) {
 			return resumed{a.ResumeUnknownSites()}, nil
+		}),
+		methodQuit: method(func(context.Context, struct{}) (any, error) {
+			quit()
+			return struct{}{}, nil
 		}),
 	}
 }
@@ -196,4 +201,10 @@ func ResumeUnknownSites(ctx context.Context, stateDir string) (bool, error) {
 	var r resumed
 	err := control.Call(ctx, stateDir, methodResume, nil, &r)
 	return r.Paused, err
+}
+
+// Quit has the running agent end, and returns once its process has ended. The error is
+// control.ErrNoAgent where none runs, and a *control.GoesOnError where one goes on.
+func Quit(ctx context.Context, stateDir string) error {
+	return control.End(ctx, stateDir, methodQuit)
 }

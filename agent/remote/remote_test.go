@@ -77,7 +77,7 @@ func running(t *testing.T, a Agent) string {
 		t.Fatal(err, h)
 	}
 	s := control.NewServer(h, slog.New(slog.DiscardHandler))
-	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return yields }, func(context.Context) bool { return hasDisplay }))
+	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return yields }, func(context.Context) bool { return hasDisplay }, func() {}))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()

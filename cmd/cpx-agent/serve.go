@@ -63,7 +63,10 @@ func serve(ctx context.Context, s command.Start) error {
 		log.Info("no dialog can be shown here any more: ending for an agent on a desktop", audit.Agent)
 		cancel()
 		return true
-	}, displayAnswers))
+	}, displayAnswers, func() {
+		log.Info("quit by the command line", audit.Agent)
+		cancel()
+	}))
 	if s.Policy.Notifications {
 		notified := notifications(ctx, server, s.StateDir, log)
 		defer func() { cancel(); <-notified }()
