@@ -3,6 +3,18 @@
 // Owner and Check may be called concurrently. They never guess: what they cannot establish
 // with certainty is an error, and callers refuse the connection. Which program connects is
 // for people to read, and is looked up only when somebody wants to read it.
+//
+// What is guaranteed of an identity that is the same person's:
+//
+//   - On Linux the kernel names the user who made the connecting socket (sock_diag(7)).
+//     Whoever holds it later is not known.
+//   - On Windows exactly one established row of the system's table has the connection's two
+//     addresses, and names a process. That process was held while the table was read a
+//     second time with the same row, had not ended, and is not younger than the socket where
+//     the table says since when that is; its token names this process's user and session. A
+//     socket that was handed to another process is still the first one's in that table, as
+//     long as it lives. Where the table gives no time, a process that inherited a socket is
+//     taken for one that has come to have the maker's number.
 package peer
 
 import (
@@ -27,6 +39,12 @@ var (
 	ErrNoModule = errors.New("peer: cannot check who connects: this kernel has no tcp_diag, or cannot load it")
 	// ErrNoLoopback says that no connection to this machine itself could be made.
 	ErrNoLoopback = errors.New("peer: cannot check who connects: no connection on the loopback addresses")
+	// ErrIntercepted says that another process answers, or dials, in this one's stead.
+	ErrIntercepted = errors.New("peer: cannot check who connects: another process stands in the connections to this machine itself")
+	// ErrVirtualLoopback says that this session has a loopback address of its own.
+	ErrVirtualLoopback = errors.New("peer: cannot check who connects: virtual loopback")
+	// ErrLoopbackCut says that something ends or swallows connections to this machine.
+	ErrLoopbackCut = errors.New("peer: cannot check who connects: connections to this machine itself are cut")
 )
 
 // Identity is the owner of the connecting socket. The zero value is nobody's, and never

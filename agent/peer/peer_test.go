@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -28,6 +29,26 @@ func TestIdentity(t *testing.T) {
 		}
 		if program := c.who.Program(t.Context()); program != "" || c.who.Seen() != "" {
 			t.Errorf("%s: program %q", name, program)
+		}
+	}
+}
+
+// TestTexts: each error of Check has its text and what to do about it, in both
+// languages, and what it found stands in it.
+func TestTexts(t *testing.T) {
+	for _, k := range kinds {
+		for _, lang := range []string{"fr", "en"} {
+			err := k.is
+			if slices.Contains([]error{ErrIntercepted, ErrVirtualLoopback, ErrLoopbackCut}, err) {
+				err = &FoundError{Kind: k.is, What: "TEST 100%"}
+			}
+			why := Why(err, lang)
+			if strings.Contains(why, "peer:") || strings.Contains(why, "%!") || strings.Contains(why, "%s") || err != k.is && !strings.Contains(why, "TEST 100%") {
+				t.Errorf("%s in %s: %s", k.reason, lang, why)
+			}
+			if Next(err, lang) == "" || Reason(err) != k.reason {
+				t.Errorf("%s in %s: nothing to do, or another reason: %q", k.reason, lang, Reason(err))
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"runtime"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -16,6 +17,9 @@ var kinds = []struct {
 	{ErrNoSockDiag, "no_sock_diag"},
 	{ErrNoModule, "no_module"},
 	{ErrNoLoopback, "no_loopback"},
+	{ErrIntercepted, "intercepted"},
+	{ErrVirtualLoopback, "virtual_loopback"},
+	{ErrLoopbackCut, "loopback_cut"},
 }
 
 // Reason is the name of an error of Check for programs, "" for nil and for an error
@@ -31,7 +35,11 @@ func Reason(err error) string {
 
 // Why is the text of an error of Check for people, in French or English.
 func Why(err error, lang string) string {
-	if text, ok := texts.In(lang).Code("peer.why", Reason(err)); ok {
+	var values []any
+	if found, ok := errors.AsType[*FoundError](err); ok {
+		values = []any{found.What}
+	}
+	if text, ok := texts.In(lang).Code("peer.why", Reason(err), values...); ok {
 		return text
 	}
 	return texts.In(lang).Text("peer.failed", err)
@@ -39,6 +47,11 @@ func Why(err error, lang string) string {
 
 // Next is what a person does about an error of Check, "" where there is nothing.
 func Next(err error, lang string) string {
+	if runtime.GOOS == "windows" {
+		if text, ok := texts.In(lang).Code("peer.next_windows", Reason(err)); ok {
+			return text
+		}
+	}
 	text, _ := texts.In(lang).Code("peer.next", Reason(err))
 	return text
 }
