@@ -23,6 +23,7 @@ func RunChildRole() {
 		return
 	}
 	_ = nodump.Set() // the PIN passes through here
+	_ = nodump.Libraries(args[0])
 	in, out, err := role.Ends()
 	if err != nil {
 		os.Exit(role.ExitMisused)
@@ -81,7 +82,7 @@ func (c *child) serve() {
 // and the time limit of the call that runs has passed.
 func (c *child) endAnyway() {
 	time.Sleep(time.Duration(c.limit.Load())*time.Millisecond + closeLimit)
-	os.Exit(role.ExitOverdue)
+	role.Exit(role.ExitOverdue)
 }
 
 // closeLimit is the time to log out and end.
@@ -93,7 +94,7 @@ func (c *child) close() {
 	}
 	go func() {
 		time.Sleep(closeLimit)
-		os.Exit(role.ExitOverdue)
+		role.Exit(role.ExitOverdue)
 	}()
 	for session := range c.loggedIn {
 		slot, all := c.describe(c.slots[session])

@@ -7,4 +7,9 @@
 // before: whoever starts the program can do so under a debugger, or have it load a
 // library (LD_PRELOAD). A program that this one starts is open again, and has to close
 // itself.
+//
+// Windows refuses it by the access list of the process, to all but SYSTEM and who may
+// debug every process (SeDebugPrivilege, which administrators have). What is opened
+// before stays open, threads have lists of their own and are not closed, and no list
+// keeps out what is loaded into the process itself.
 package nodump

@@ -1,5 +1,137 @@
 package nodump
 
-// Set does nothing: Windows writes dumps of programs only where an administrator
-// has enabled it.
-func Set() error { return nil }
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Set closes this process, and keeps what it has on its heap out of error reports.
+//
+// Go's runtime has switched Windows Error Reporting off for this process already
+// (SEM_NOGPFAULTERRORBOX), unless GOTRACEBACK=wer, or a library, switches it on again.
+func Set() error { return errors.Join(closeProcess(), withoutHeap()) }
+
+// remaining is what the person's other programs may do to a closed process: ask whose
+// it is and wait for its end, as the far side of a connection or a pipe does, and end
+// it, as the task manager does.
+const remaining = windows.PROCESS_QUERY_LIMITED_INFORMATION | windows.SYNCHRONIZE | windows.PROCESS_TERMINATE | windows.READ_CONTROL
+
+// everything is PROCESS_ALL_ACCESS of winnt.h, with the standard rights.
+const everything = windows.STANDARD_RIGHTS_REQUIRED | windows.SYNCHRONIZE | 0xffff
+
+// descriptor is the security descriptor of a closed process.
+//
+// An administrator's programs have the rights of the person's: one that runs elevated
+// debugs what it wants by its privilege, and without it, where User Account Control is
+// off, every program of the person's is an administrator's. The entry for the owner's
+// rights (S-1-3-4) is there because an owner without one may rewrite the list.
+var descriptor = sync.OnceValues(func() (*windows.SECURITY_DESCRIPTOR, error) {
+	user, err := windows.GetCurrentProcessToken().GetTokenUser()
+	if err != nil {
+		return nil, fmt.Errorf("nodump: %w", err)
+	}
+	list := fmt.Sprintf("D:P(A;;%#x;;;SY)(A;;%#x;;;BA)(A;;%#x;;;%s)(A;;RC;;;OW)", everything, remaining, remaining, user.User.Sid)
+	d, err := windows.SecurityDescriptorFromString(list)
+	if err != nil {
+		return nil, fmt.Errorf("nodump: %s: %w", list, err)
+	}
+	return d, nil
+})
+
+// Attributes are those of a process that is to be closed from its first instruction on.
+func Attributes() (*syscall.SecurityAttributes, error) {
+	d, err := descriptor() // which is kept, as the attributes hold it by its address only
+	if err != nil {
+		return nil, err
+	}
+	a := &syscall.SecurityAttributes{SecurityDescriptor: uintptr(unsafe.Pointer(d))}
+	a.Length = uint32(unsafe.Sizeof(*a))
+	return a, nil
+}
+
+func closeProcess() error {
+	d, err := descriptor()
+	if err != nil {
+		return err
+	}
+	list, _, err := d.DACL()
+	if err != nil {
+		return fmt.Errorf("nodump: %w", err)
+	}
+	if err := windows.SetSecurityInfo(windows.CurrentProcess(), windows.SE_KERNEL_OBJECT,
+		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil); err != nil {
+		return fmt.Errorf("nodump: access list of the process: %w", err)
+	}
+	return nil
+}
+
+var (
+	kernel32            = windows.NewLazySystemDLL("kernel32.dll")
+	werGetFlags         = kernel32.NewProc("WerGetFlags")
+	werSetFlags         = kernel32.NewProc("WerSetFlags")
+	setMitigationPolicy = kernel32.NewProc("SetProcessMitigationPolicy")
+)
+
+// werNoHeap is WER_FAULT_REPORTING_FLAG_NOHEAP of werapi.h.
+const werNoHeap = 1
+
+// withoutHeap keeps the heap out of a report where one is made all the same. It adds to
+// the flags that Go's runtime has set.
+func withoutHeap() error {
+	var flags uint32
+	if result, _, _ := werGetFlags.Call(uintptr(windows.CurrentProcess()), uintptr(unsafe.Pointer(&flags))); failed(result) {
+		flags = 0 // none were set
+	}
+	if result, _, _ := werSetFlags.Call(uintptr(flags | werNoHeap)); failed(result) {
+		return fmt.Errorf("nodump: WerSetFlags: %#x", uint32(result))
+	}
+	return nil
+}
+
+// failed reads an HRESULT.
+func failed(result uintptr) bool { return int32(result) < 0 }
+
+// The policy of processthreadsapi.h (PROCESS_MITIGATION_IMAGE_LOAD_POLICY), and its bits.
+const (
+	imageLoadPolicy = 10 // ProcessImageLoadPolicy
+
+	noRemoteImages = 1 << 0
+	noLowImages    = 1 << 1 // with a low integrity label: what a browser's sandbox may write
+)
+
+// Libraries has Windows load no library that a sandboxed program may have written, and
+// none from a share unless module, the path of the one that this process is for, is on
+// one itself: whoever named it decided that. It cannot be taken back.
+//
+// It does not shut out libraries that other programs have Windows load here
+// (ProcessExtensionPointDisablePolicy): a screen reader comes that way, and so does what
+// redirects card readers in some remote desktops. Nor does it ask for signatures, which
+// vendors' modules need not have.
+func Libraries(module string) error {
+	policy := uint32(noRemoteImages | noLowImages)
+	if onShare(module) {
+		policy = noLowImages
+	}
+	if done, _, err := setMitigationPolicy.Call(imageLoadPolicy, uintptr(unsafe.Pointer(&policy)), unsafe.Sizeof(policy)); done == 0 {
+		return fmt.Errorf("nodump: image load policy: %w", err)
+	}
+	return nil
+}
+
+// onShare reports whether a path is another machine's: \\server\share, or a drive that
+// leads to one.
+func onShare(path string) bool {
+	volume := filepath.VolumeName(path)
+	if strings.HasPrefix(volume, `\\`) {
+		return true
+	}
+	root, err := windows.UTF16PtrFromString(volume + `\`)
+	return err == nil && volume != "" && windows.GetDriveType(root) == windows.DRIVE_REMOTE
+}

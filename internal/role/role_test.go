@@ -9,15 +9,23 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-const echo Role = "test-echo" // writes its arguments, and then echoes each line
+const (
+	echo Role = "test-echo" // writes its arguments, and then echoes each line
+	ends Role = "test-ends" // ends with the status that is its argument
+)
 
 func TestMain(m *testing.M) {
 	if args, asked := echo.Asked(0, 2); asked {
 		os.Exit(echoLines(args))
+	}
+	if args, asked := ends.Asked(1, 1); asked {
+		status, _ := strconv.Atoi(args[0])
+		Exit(status)
 	}
 	if len(os.Args) > 1 && os.Args[1] == string(echo) {
 		fmt.Println("not asked")
@@ -102,6 +110,19 @@ func TestAsked(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	if in, out, err := Start(exec.Command(t.TempDir())); err == nil || in != nil || out != nil {
 		t.Errorf("%v, %v, %v", in, out, err)
+	}
+}
+
+// TestExit: the parent reads the status of a process that ended itself at once.
+func TestExit(t *testing.T) {
+	for _, status := range []int{ExitDone, ExitOverdue, ExitRestart} {
+		cmd, err := ends.Command(t.Context(), strconv.Itoa(status))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != status {
+			t.Errorf("%v, want status %d", err, status)
+		}
 	}
 }
 

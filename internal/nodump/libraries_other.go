@@ -1,0 +1,6 @@
+//go:build !windows
+
+package nodump
+
+// Libraries does nothing: only Windows can be told which libraries not to load.
+func Libraries(string) error { return nil }

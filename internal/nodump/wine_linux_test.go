@@ -1,0 +1,20 @@
+package nodump
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
+)
+
+// TestWindows runs this package's tests for Windows in wine, which enforces the access
+// lists of processes.
+func TestWindows(t *testing.T) {
+	program := winetest.BuildTest(t, ".")
+	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=60s")
+	for _, test := range []string{"TestClosed", "TestDescriptor", "TestLibraries", "TestOnShare"} {
+		if !strings.Contains(out, "--- PASS: "+test+" ") {
+			t.Errorf("%s did not pass:\n%s", test, out)
+		}
+	}
+}
