@@ -48,7 +48,7 @@ func failingGate(t *testing.T, log io.Writer, errs ...error) *Gate {
 // TestAcceptIsWaitedOut: what passes by itself is waited out, said once, and a page
 // gets in afterwards.
 func TestAcceptIsWaitedOut(t *testing.T) {
-	for name, err := range map[string]error{"descriptors": syscall.EMFILE, "the system's descriptors": syscall.ENFILE, "memory": syscall.ENOMEM, "buffers": syscall.ENOBUFS} {
+	for name, err := range lacking {
 		t.Run(name, func(t *testing.T) {
 			log := &lockedBuffer{}
 			g := failingGate(t, log, err, err, err)
@@ -130,7 +130,7 @@ func TestOwnerWithoutDescriptors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lacks := make(chan error, c.lacks)
 			for range c.lacks {
-				lacks <- syscall.EMFILE
+				lacks <- lacking["descriptors"]
 			}
 			g := serve(t, setup{owner: func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
 				select {

@@ -157,14 +157,15 @@ var ErrNoPort = errors.New("gate: no free port in the range")
 // listen takes the first port of the range that is free on both loopback
 // addresses. Where ::1 does not exist, 127.0.0.1 alone; where it exists and is
 // taken, the next port, because a browser that resolves "localhost" dials ::1
-// first and would reach another program there.
+// first and would reach another program there. A port on which connections of a program
+// that has ended still linger may be refused by the system: the next one again.
 func listen(first, count int) ([]net.Listener, int, error) {
 	for port := first; port < first+count; port++ {
-		v4, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+		v4, err := exclusive.Listen(context.Background(), "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
 		}
-		v6, err := net.Listen("tcp6", fmt.Sprintf("[::1]:%d", port))
+		v6, err := exclusive.Listen(context.Background(), "tcp6", fmt.Sprintf("[::1]:%d", port))
 		switch {
 		case err == nil:
 			return []net.Listener{v4, v6}, port, nil
