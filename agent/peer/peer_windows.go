@@ -21,7 +21,7 @@ var system = sync.OnceValues(func() (*lookup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer: this process's own account: %w", err)
 	}
-	return &lookup{&windowsTables{}, windowsProcesses{}, self, time.Sleep}, nil
+	return &lookup{&windowsTables{class: ownerModuleConnections}, windowsProcesses{}, self, time.Sleep}, nil
 })
 
 // Owner finds the process that holds the other end of an accepted connection: local is
@@ -56,10 +56,14 @@ const checkLimit = 2 * time.Second
 var getExtendedTCPTable = windows.NewLazySystemDLL("iphlpapi.dll").NewProc("GetExtendedTcpTable")
 
 // windowsTables reads the tables with GetExtendedTcpTable (iphlpapi.h).
-type windowsTables struct{ size4, size6 atomic.Uint32 } // what was enough the last time
+type windowsTables struct {
+	class        uintptr
+	size4, size6 atomic.Uint32 // what was enough the last time
+}
 
 const (
-	ownerModuleConnections = 7 // TCP_TABLE_OWNER_MODULE_CONNECTIONS (iprtrmib.h): with process and time
+	ownerModuleListeners   = 6 // TCP_TABLE_OWNER_MODULE_LISTENER (iprtrmib.h)
+	ownerModuleConnections = 7 // TCP_TABLE_OWNER_MODULE_CONNECTIONS: with process and time
 	tableSlack             = 16 << 10
 	tableTries             = 6
 )
@@ -79,7 +83,7 @@ func (t *windowsTables) read(v6 bool) ([]byte, error) {
 		// In words of eight bytes, as the rows have times in them.
 		table := make([]uint64, size/8+1)
 		length := uint32(len(table) * 8)
-		status, _, _ := getExtendedTCPTable.Call(uintptr(unsafe.Pointer(&table[0])), uintptr(unsafe.Pointer(&length)), 0, family, ownerModuleConnections, 0)
+		status, _, _ := getExtendedTCPTable.Call(uintptr(unsafe.Pointer(&table[0])), uintptr(unsafe.Pointer(&length)), 0, family, t.class, 0)
 		switch errno := syscall.Errno(status); errno {
 		case 0:
 			last.Store(size)
