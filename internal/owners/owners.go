@@ -4,7 +4,13 @@
 // Who passes the check cannot be fooled between it and the use of the path: none but the
 // trusted may replace anything on the way. It ends there: what a program or library
 // loads of its own is not looked at, but for a script's interpreter, nor are rights that
-// a mode does not show (NFSv4 access lists, capabilities). On Windows nothing is known.
+// a mode does not show (NFSv4 access lists, capabilities).
+//
+// On Windows the machine's are SYSTEM, the group Administrators and TrustedInstaller, and
+// the administrators of its domain; others are those whom an access list grants a right
+// with which the thing, or what is beside a library, is changed. A folder there is none
+// that others may change because they may add to it, unless it holds the file itself.
+// Registry keys are looked at in the same way.
 //
 // All functions may be called concurrently. Nothing is changed.
 package owners
@@ -41,6 +47,9 @@ const (
 	// Group and All: others may write it.
 	Group
 	All
+	// Others and Adds: on Windows an account may change it, or add to a folder.
+	Others
+	Adds
 )
 
 // Fault is one thing on the way that is not as it must be.
@@ -49,8 +58,13 @@ type Fault struct {
 	Kind     Kind
 	Folder   bool
 	Link     bool
-	UID, GID uint32
+	UID, GID uint32 // on Unix
 	Mode     fs.FileMode
+
+	Listed bool   // it was found in an access list, on Windows
+	SID    string // whose it is, or who may change it
+	Writes bool   // the list grants its owner to change it
+	Key    bool   // it is a registry key
 }
 
 // Error says why a path is not trusted.
@@ -69,6 +83,10 @@ func (e *Error) Error() string { return e.Why(texts.In(language.English)) }
 func (e *Error) Why(say texts.Catalogue) string {
 	parts := make([]string, len(e.Faults))
 	for i, f := range e.Faults {
+		if f.Listed {
+			parts[i] = f.whyListed(say)
+			continue
+		}
 		switch f.Kind {
 		case Owner:
 			parts[i] = say.Text("owners.owner", f.Path, name(usersFile, f.UID))
@@ -87,6 +105,9 @@ func (f Fault) mode() string { return fmt.Sprintf("%03o", f.Mode.Perm()) }
 
 // Next says what cures it.
 func (e *Error) Next(say texts.Catalogue) string {
+	if e.Faults[0].Listed {
+		return e.nextListed(say)
+	}
 	var writable, foreign, links []string
 	unknown, folder := false, ""
 	for _, f := range e.Faults {

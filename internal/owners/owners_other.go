@@ -1,4 +1,4 @@
-//go:build !unix
+//go:build !unix && !windows
 
 package owners
 
@@ -11,3 +11,5 @@ func CheckProgram(string, Trust) error { return nil }
 const usersFile, groupsFile = "", ""
 
 func name(string, uint32) string { return "" }
+
+func account(sid string) string { return sid }

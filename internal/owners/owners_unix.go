@@ -183,3 +183,6 @@ func name(file string, id uint32) string {
 	}
 	return number
 }
+
+// account is an account of Windows, which has a name there alone.
+func account(sid string) string { return sid }
