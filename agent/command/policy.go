@@ -28,7 +28,7 @@ func (s *invocation) policyCommand() *cobra.Command {
 func (s *invocation) showPolicy() error {
 	for _, setting := range s.Describe() {
 		s.inForce(&setting)
-		fmt.Fprintf(s.stdout, "%-16s %-40s %s\n", setting.Key, setting.Value, setting.From)
+		fmt.Fprintf(s.stdout, "%-20s %-40s %s\n", setting.Key, setting.Value, setting.From)
 	}
 	for _, w := range s.Warnings {
 		fmt.Fprintf(s.stdout, "not taken: %s:%d: %s: %s\n", w.File, w.Line, w.Key, w.Text)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 
 // another is a value of each key other than its default.
 var another = map[string]string{
-	"modules": `["/opt/other.so"]`, "pinentry": `"/opt/pinentry"`, "lang": `"en"`, "notifications": `false`,
+	"modules": `["/opt/other.so"]`, "modules_from_network": `true`, "pinentry": `"/opt/pinentry"`, "lang": `"en"`, "notifications": `false`,
 	"origins.mode": `"listed"`, "origins.allow": `["https://a.example.fr"]`, "origins.block": `["https://b.example.fr"]`,
 	"ports.first": `30000`, "ports.count": `20`, "pin.session": `"30m"`, "wss.enabled": `true`, "wss.first": `31000`, "wss.count": `20`,
 	"log.level": `"debug"`, "limits.pin_pad": `"151s"`, "limits.card": `"31s"`, "limits.other": `"11s"`,
@@ -35,7 +34,7 @@ func setting(t *testing.T, key string) string {
 // value and the file that sets it.
 func TestEveryKey(t *testing.T) {
 	without := mustLoad(t, "", "")
-	for i, key := range keys {
+	for i, key := range keys() {
 		with := mustLoad(t, setting(t, key), "")
 		if reflect.DeepEqual(with.Settings, without.Settings) {
 			t.Errorf("%s has no effect: see Effective.merge", key)
@@ -55,30 +54,46 @@ func TestEveryKey(t *testing.T) {
 	}
 }
 
-// TestKeys: the listed keys are those that a file may set.
-func TestKeys(t *testing.T) {
-	var accepted []string
-	var walk func(reflect.Type, string)
-	walk = func(kind reflect.Type, before string) {
-		for i := range kind.NumField() {
-			field := kind.Field(i)
-			name := field.Tag.Get("toml")
-			switch {
-			case name == "":
-			case field.Type.Kind() == reflect.Struct:
-				walk(field.Type, name+".")
-			default:
-				accepted = append(accepted, before+name)
-			}
+// TestSettingsAreDefined: each setting has one definition, a bound where its kind needs
+// one, and a default that it would itself take.
+func TestSettingsAreDefined(t *testing.T) {
+	settings := &Settings{}
+	fields := map[any]string{}
+	var walk func(reflect.Value, string)
+	walk = func(v reflect.Value, name string) {
+		if v.Kind() != reflect.Struct {
+			fields[v.Addr().Interface()] = name
+			return
+		}
+		for i := range v.NumField() {
+			walk(v.Field(i), name+"."+v.Type().Field(i).Name)
 		}
 	}
-	walk(reflect.TypeFor[file](), "")
-	if listed := slices.Sorted(slices.Values(keys)); !slices.Equal(slices.Sorted(slices.Values(accepted)), listed) {
-		t.Errorf("a file may set %q, listed are %q", accepted, listed)
+	walk(reflect.ValueOf(settings).Elem(), "Settings")
+	for i := range definitions {
+		d := &definitions[i]
+		where := d.in(settings)
+		if _, free := fields[where]; !free {
+			t.Errorf("%s goes where another key does", d.Key)
+		}
+		delete(fields, where)
+		if defined(d.Key) != d {
+			t.Errorf("%s is defined twice", d.Key)
+		}
+		d.put(settings, d.Default) // panics where it has another type
+		if got := d.get(settings); !reflect.DeepEqual(got, d.Default) {
+			t.Errorf("%s: %v, want %v", d.Key, got, d.Default)
+		}
+		if d.Kind == KindText && len(d.Values) == 0 || (d.Kind == KindNumber || d.Kind == KindDuration) && d.Most <= d.Least || d.Bounds == "" && d.Kind != KindSwitch && d.Kind != KindOrigins {
+			t.Errorf("%s has no bounds", d.Key)
+		}
+	}
+	for _, name := range fields {
+		t.Errorf("%s has no definition", name)
 	}
 }
 
-// TestKeysOfTheDocument: the administrators' table has each key, and the paragraph
+// TestKeysOfTheDocument: the administrators' table is that of the definitions, and the paragraph
 // below it lists those that a person may not set beside a machine's policy.
 func TestKeysOfTheDocument(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "administrators.md"))
@@ -86,24 +101,17 @@ func TestKeysOfTheDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	document := string(text)
-	var documented []string
-	for _, row := range regexp.MustCompile("(?m)^\\| ((?:`[a-z_.]+`(?:, )?)+) \\|").FindAllStringSubmatch(document, -1) {
-		for _, m := range regexp.MustCompile("`([a-z_.]+)`").FindAllStringSubmatch(row[1], -1) {
-			if slices.Contains(keys, m[1]) {
-				documented = append(documented, m[1])
-			}
-		}
-	}
-	slices.Sort(documented) // another table of that document has a `lang` too
-	if want := slices.Sorted(slices.Values(keys)); !slices.Equal(slices.Compact(documented), want) {
-		t.Errorf("the table has %q, the keys are %q", documented, want)
+	if _, after, found := strings.Cut(document, "\n| key | written as | "); !found {
+		t.Fatal("docs/administrators.md has no table of the settings")
+	} else if table, _, _ := strings.Cut("| key | written as | "+after, "\n\n"); table != documentTable() {
+		t.Errorf("the table of docs/administrators.md is to be\n%s", documentTable())
 	}
 	_, rest, found := strings.Cut(document, "\nWhere a machine policy exists, a person's ")
 	paragraph, _, ended := strings.Cut(rest, " are not taken.")
 	if !found || !ended {
 		t.Fatal("docs/administrators.md does not say which of a person's keys are not taken")
 	}
-	for _, key := range keys {
+	for _, key := range keys() {
 		table, _, _ := strings.Cut(key, ".")
 		listed := strings.Contains(paragraph, "`"+table+"`")
 		e := mustLoad(t, "[origins]\nblock = []\n", setting(t, key)) // both files' entries count
@@ -111,4 +119,28 @@ func TestKeysOfTheDocument(t *testing.T) {
 			t.Errorf("%s is refused: %v; the document says so: %v", key, refused, listed)
 		}
 	}
+}
+
+// documentTable is what the administrators read of the settings.
+func documentTable() string {
+	written := map[Kind]string{KindText: "text", KindNumber: "number", KindSwitch: "true or false", KindDuration: "duration", KindPath: "path",
+		KindPaths: "list of paths", KindOrigins: "list of sites"}
+	rows := []string{"| key | written as | meaning | default |", "|---|---|---|---|"}
+	for i := 0; i < len(definitions); {
+		first := &definitions[i]
+		var keys, kinds []string
+		for ; i < len(definitions) && (&definitions[i] == first || definitions[i].Meaning == ""); i++ {
+			keys = append(keys, "`"+definitions[i].Key+"`")
+			kinds = append(kinds, written[definitions[i].Kind])
+		}
+		rows = append(rows, "| "+strings.Join(keys, ", ")+" | "+strings.Join(slices.Compact(kinds), ", ")+" | "+first.Meaning+" | "+first.Otherwise+" |")
+	}
+	return strings.Join(rows, "\n")
+}
+
+func keys() (list []string) {
+	for _, d := range Definitions() {
+		list = append(list, d.Key)
+	}
+	return list
 }

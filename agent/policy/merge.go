@@ -8,14 +8,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
 )
 
-// userMay are the keys that a person may set where a machine policy exists and does
-// not set them. allow, block and mode have rules of their own.
-var userMay = []string{"lang", "log.level", "notifications", "origins.block", "origins.mode"}
-
 // mergeUser applies the person's file on top of the machine's. What the person may
 // not set is only warned of: rolling out a policy must never leave a workstation
 // without an agent.
-func (e *Effective) mergeUser(user, machine *file) {
+func (e *Effective) mergeUser(user, machine *source) {
 	e.merge(user, func(key string) bool {
 		why := e.refusal(key, user, machine)
 		if why != "" {
@@ -23,11 +19,12 @@ func (e *Effective) mergeUser(user, machine *file) {
 		}
 		return why == ""
 	})
-	if user.Origins.Allow == nil {
+	allow, lists := user.values["origins.allow"].([]string)
+	if !lists {
 		return
 	}
-	e.userLists, e.userAllow = true, *user.Origins.Allow
-	if machine == nil || machine.Origins.Allow == nil {
+	e.userLists, e.userAllow = true, allow
+	if machine == nil || !machine.sets("origins.allow") {
 		e.Sources["origins.allow"] = user.path
 		return
 	}
@@ -35,26 +32,21 @@ func (e *Effective) mergeUser(user, machine *file) {
 }
 
 // refusal is why a person's key does not apply, "" where it does.
-func (e *Effective) refusal(key string, user, machine *file) string {
+func (e *Effective) refusal(key string, user, machine *source) string {
 	switch {
 	case machine == nil, key == "origins.block":
 		return ""
 	case key == "origins.mode":
-		if e.Origins.Mode == ModeListed && *user.Origins.Mode == ModeAsk {
+		if e.Origins.Mode == ModeListed && user.values[key] == ModeAsk {
 			return "the machine's policy allows listed origins only"
 		}
 		return ""
 	case machine.sets(key):
 		return "the machine's policy sets this"
-	case !slices.Contains(userMay, key):
+	case defined(key).Person != Free:
 		return "is not taken from a person's settings where a machine policy exists"
 	}
 	return ""
-}
-
-func (f *file) sets(key string) bool {
-	_, set := f.lines[key]
-	return set
 }
 
 // Managed reports whether there is a machine policy.
@@ -102,17 +94,10 @@ type Setting struct{ Key, Value, From string }
 
 // Describe lists every setting and where it comes from.
 func (e *Effective) Describe() []Setting {
-	values := map[string]any{
-		"modules": e.Modules, "pinentry": e.Pinentry, "lang": e.Lang,
-		"origins.mode": e.Origins.Mode, "origins.allow": e.Origins.Allow, "origins.block": e.Origins.Block,
-		"ports.first": e.Ports.First, "ports.count": e.Ports.Count, "pin.session": e.PIN.Session.String(),
-		"wss.enabled": e.WSS.Enabled, "wss.first": e.WSS.First, "wss.count": e.WSS.Count, "log.level": e.Log.Level,
-		"limits.pin_pad": e.Limits.PINPad.String(), "limits.card": e.Limits.Card.String(), "limits.other": e.Limits.Other.String(),
-		"notifications": e.Notifications,
-	}
-	list := make([]Setting, len(keys))
-	for i, key := range keys {
-		list[i] = Setting{key, Show(values[key]), e.Sources[key]}
+	list := make([]Setting, len(definitions))
+	for i := range definitions {
+		d := &definitions[i]
+		list[i] = Setting{d.Key, Show(d.get(&e.Settings)), e.Sources[d.Key]}
 	}
 	return list
 }

@@ -6,10 +6,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
-// absolute refuses relative paths: they would begin in the folder where the agent
-// happens to be started, which someone else may have prepared.
-func absolute(path string) bool { return filepath.IsAbs(path) }
-
 // DefaultPaths are the files of docs/administrators.md, in the folders of each system. One
 // that the system does not have is "".
 func DefaultPaths() Paths {

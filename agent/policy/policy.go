@@ -7,6 +7,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/owners"
@@ -20,15 +21,17 @@ const (
 
 // Settings are the settings in force.
 type Settings struct {
-	Modules  []string // paths; empty: the first known one that exists
-	Pinentry string   // a path; "": one found on PATH
-	Lang     string   // "": the desktop's language
-	Origins  Origins
-	Ports    Ports
-	PIN      PIN
-	WSS      WSS
-	Log      Log
-	Limits   Limits
+	Modules []string // paths; empty: the first known one that exists
+	// ModulesFromNetwork lets a machine's policy name network paths on Windows.
+	ModulesFromNetwork bool
+	Pinentry           string // a path; "": one found on PATH
+	Lang               string // "": the desktop's language
+	Origins            Origins
+	Ports              Ports
+	PIN                PIN
+	WSS                WSS
+	Log                Log
+	Limits             Limits
 	// Notifications switches on package notify's notifications.
 	Notifications bool
 }
@@ -72,7 +75,7 @@ type Effective struct {
 	Sources  map[string]string // key: the file, or "default"
 	Warnings []Warning
 
-	machine, user                       *file
+	machine, user                       *source
 	hasMachine, machineLists, userLists bool
 	machineAllow, userAllow             []string
 }
@@ -93,26 +96,38 @@ func Load(paths Paths) (*Effective, error) {
 	if err := trusted(paths.Machine, paths.Owners); err != nil {
 		return nil, err
 	}
-	machine, err := readChecked(paths.Machine)
+	machine, err := readFile(paths.Machine)
 	if err != nil {
 		return nil, err
 	}
-	user, err := readChecked(paths.User)
+	if machine != nil {
+		if err := machine.checkNetwork(); err != nil {
+			return nil, err
+		}
+	}
+	user, err := readFile(paths.User)
 	if err != nil {
 		return nil, err
 	}
 	if user == nil && paths.UserRequired {
 		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
 	}
-	if user != nil && machine == nil && user.PIN.Session != nil { // beside a policy it makes a warning, like other keys
-		return nil, user.err("pin.session", "is taken from the machine's policy only")
+	if user != nil && machine == nil { // beside a policy it makes a warning, like other keys
+		if err := user.checkPersons(); err != nil {
+			return nil, err
+		}
 	}
+	return merged(machine, user), nil
+}
+
+// merged are the settings of both; either may be nil.
+func merged(machine, user *source) *Effective {
 	e := defaults()
 	if machine != nil {
 		e.hasMachine, e.machine = true, machine
 		e.merge(machine, func(string) bool { return true })
-		if machine.Origins.Allow != nil {
-			e.machineLists, e.machineAllow = true, *machine.Origins.Allow
+		if allow, lists := machine.values["origins.allow"].([]string); lists {
+			e.machineLists, e.machineAllow = true, allow
 			e.Sources["origins.allow"] = machine.path
 		}
 	}
@@ -121,60 +136,36 @@ func Load(paths Paths) (*Effective, error) {
 		e.mergeUser(user, machine)
 	}
 	e.Origins.Allow = e.mergedAllow()
-	return e, nil
+	return e
 }
 
 // Fixed reports whether the machine's policy sets the key, so that nothing that the
 // person chooses elsewhere may override it.
 func (e *Effective) Fixed(key string) bool { return e.machine != nil && e.machine.sets(key) }
 
-func readChecked(path string) (*file, error) {
-	f, err := read(path)
-	if err != nil || f == nil {
-		return nil, err
-	}
-	return f, f.check()
-}
-
 func defaults() *Effective {
-	e := &Effective{Settings: Settings{
-		Origins: Origins{Mode: ModeAsk}, Ports: Ports{First: 27720, Count: defaultPorts}, WSS: WSS{First: 27820, Count: defaultPorts}, Log: Log{Level: "info"}, Notifications: true,
-		Limits: Limits{PINPad: 150 * time.Second, Card: 30 * time.Second, Other: 10 * time.Second},
-	}, Sources: map[string]string{}}
-	for _, key := range keys {
-		e.Sources[key] = "default"
+	e := &Effective{Sources: map[string]string{}}
+	for i := range definitions {
+		d := &definitions[i]
+		d.put(&e.Settings, d.Default)
+		e.Sources[d.Key] = "default"
 	}
 	return e
 }
 
-var keys = []string{
-	"modules", "pinentry", "lang", "origins.mode", "origins.allow", "origins.block",
-	"ports.first", "ports.count", "pin.session", "wss.enabled", "wss.first", "wss.count", "log.level",
-	"limits.pin_pad", "limits.card", "limits.other", "notifications",
-}
-
-// merge applies the settings of the file whose keys may be set.
-func (e *Effective) merge(f *file, may func(key string) bool) {
-	set := func(key string, present bool, apply func()) {
-		if present && may(key) {
-			apply()
-			e.Sources[key] = f.path
+// merge applies the settings of a source whose keys may be set. Of the sites that are
+// allowed both lists count: see Effective.allows.
+func (e *Effective) merge(s *source, may func(key string) bool) {
+	for i := range definitions {
+		d := &definitions[i]
+		value, set := s.values[d.Key]
+		if !set || d.Key == "origins.allow" || !may(d.Key) {
+			continue
 		}
+		if d.Key == "origins.block" {
+			value = slices.Concat(e.Origins.Block, value.([]string))
+		}
+		d.put(&e.Settings, value)
+		e.Sources[d.Key] = s.path
 	}
-	set("modules", f.Modules != nil, func() { e.Modules = *f.Modules })
-	set("pinentry", f.Pinentry != nil, func() { e.Pinentry = *f.Pinentry })
-	set("lang", f.Lang != nil, func() { e.Lang = *f.Lang })
-	set("origins.mode", f.Origins.Mode != nil, func() { e.Origins.Mode = *f.Origins.Mode })
-	set("origins.block", f.Origins.Block != nil, func() { e.Origins.Block = append(e.Origins.Block, *f.Origins.Block...) })
-	set("ports.first", f.Ports.First != nil, func() { e.Ports.First = *f.Ports.First })
-	set("ports.count", f.Ports.Count != nil, func() { e.Ports.Count = *f.Ports.Count })
-	set("pin.session", f.PIN.Session != nil, func() { e.PIN.Session, _ = time.ParseDuration(*f.PIN.Session) }) // checked before
-	set("wss.enabled", f.WSS.Enabled != nil, func() { e.WSS.Enabled = *f.WSS.Enabled })
-	set("wss.first", f.WSS.First != nil, func() { e.WSS.First = *f.WSS.First })
-	set("wss.count", f.WSS.Count != nil, func() { e.WSS.Count = *f.WSS.Count })
-	set("limits.pin_pad", f.Limits.PINPad != nil, func() { e.Limits.PINPad, _ = time.ParseDuration(*f.Limits.PINPad) })
-	set("limits.card", f.Limits.Card != nil, func() { e.Limits.Card, _ = time.ParseDuration(*f.Limits.Card) })
-	set("limits.other", f.Limits.Other != nil, func() { e.Limits.Other, _ = time.ParseDuration(*f.Limits.Other) })
-	set("notifications", f.Notifications != nil, func() { e.Notifications = *f.Notifications })
-	set("log.level", f.Log.Level != nil, func() { e.Log.Level = *f.Log.Level })
 }

@@ -234,8 +234,8 @@ func TestNotifications(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	e := mustLoad(t, "lang = \"fr\"\n", "[log]\nlevel = \"debug\"\n")
-	if n := len(e.Describe()); n != len(keys) {
-		t.Errorf("%d settings are shown, want %d", n, len(keys))
+	if n := len(e.Describe()); n != len(keys()) {
+		t.Errorf("%d settings are shown, want %d", n, len(keys()))
 	}
 	for _, s := range e.Describe() {
 		want := "default"

@@ -1,0 +1,117 @@
+package policy
+
+import (
+	"fmt"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
+)
+
+// SettingsError is an invalid setting, with which the agent does not start. Its File is
+// the full name of the value where the setting stands in the registry.
+type SettingsError = tomlfile.Error
+
+// source is what one file, or the key of the registry, sets.
+type source struct {
+	path   string // of the file; the key's full name
+	system pathSystem
+	// values are as written until check, and then as they are put into Settings.
+	values map[string]any
+	lines  tomlfile.Lines
+	// valueNames are those of the registry's values, of a list one for each entry; nil:
+	// this is a file.
+	valueNames map[string][]string
+}
+
+// err is an error of a key, or of an entry of its list.
+func (s *source) err(key string, entry int, text string) error {
+	if s.valueNames == nil {
+		return &SettingsError{File: s.path, Line: s.lines[key], Key: key, Text: text}
+	}
+	name := s.path
+	if names := s.valueNames[key]; entry < len(names) {
+		name = names[entry]
+	}
+	return &SettingsError{File: name, Text: text}
+}
+
+func (s *source) warning(key, text string) Warning {
+	return Warning{File: s.path, Line: s.lines[key], Key: key, Text: text}
+}
+
+func (s *source) sets(key string) bool {
+	_, set := s.values[key]
+	return set
+}
+
+// check validates the values.
+func (s *source) check() error {
+	for i := range definitions {
+		d := &definitions[i]
+		written, set := s.values[d.Key]
+		if !set {
+			continue
+		}
+		value, entry, wrong := d.value(written, s.system)
+		if wrong != "" {
+			return s.err(d.Key, entry, wrong)
+		}
+		s.values[d.Key] = value
+	}
+	for _, section := range []string{"ports", "wss"} {
+		if err := s.checkRange(section); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *source) checkRange(section string) error {
+	first, set := s.values[section+".first"].(int)
+	if !set {
+		return nil // the default's range ends below with any count
+	}
+	key, n := section+".first", defaultPorts
+	if count, set := s.values[section+".count"].(int); set {
+		key, n = section+".count", count
+	}
+	if first+n-1 > lastPort {
+		return s.err(key, 0, fmt.Sprintf("the range ends past port %d", lastPort))
+	}
+	return nil
+}
+
+// checkNetwork refuses what a machine's policy would have run from the network: who
+// answers there for a server's name would run as each person of the machine.
+func (s *source) checkNetwork() error {
+	if allowed, _ := s.values["modules_from_network"].(bool); allowed {
+		return nil
+	}
+	for i := range definitions {
+		d := &definitions[i]
+		var paths []string
+		switch v := s.values[d.Key].(type) {
+		case string:
+			paths = []string{v}
+		case []string:
+			paths = v
+		}
+		for entry, path := range paths {
+			if (d.Kind == KindPath || d.Kind == KindPaths) && s.system.elsewhere(path) {
+				return s.err(d.Key, entry, fmt.Sprintf("%q lies on the network, and whoever answers for that server would run in each person's session: "+
+					"copy the file to the machine, or set modules_from_network", path))
+			}
+		}
+	}
+	return nil
+}
+
+// checkPersons refuses what a person's own file may not set where there is no machine
+// policy either: it would widen what nobody allowed.
+func (s *source) checkPersons() error {
+	for i := range definitions {
+		if key := definitions[i].Key; definitions[i].Person == Never && s.sets(key) {
+			return s.err(key, 0, "is taken from the machine's policy only")
+		}
+	}
+	return nil
+}
