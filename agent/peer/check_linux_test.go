@@ -10,15 +10,6 @@ import (
 	"testing"
 )
 
-// checkRole makes the test program print what Check finds.
-const checkRole = "PEER_TEST_CHECK"
-
-func TestCheck(t *testing.T) {
-	if err := Check(); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestCheckWithoutLoopback: in a network whose interface lo is down nobody connects,
 // which is told as what it is.
 func TestCheckWithoutLoopback(t *testing.T) {

@@ -1,7 +1,6 @@
 package peer
 
 import (
-	"bufio"
 	"context"
 	"net"
 	"os"
@@ -44,29 +43,6 @@ func TestOwnerReadsNoProcess(t *testing.T) {
 	if after := cost(); after > before+20 || before > 200 {
 		t.Errorf("a look-up makes %v allocations, with 300 files more %v", before, after)
 	}
-}
-
-// dialler is a process of this user that dials the address and holds the connection
-// until the test ends. how is "", "closed" for one whose descriptors are closed to its
-// like, or the program that inherits the socket.
-func dialler(t *testing.T, program, address, how string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command(program)
-	cmd.Dir = "/"
-	cmd.Env = []string{"PEER_TEST_DIAL=" + address, "PEER_TEST_HOW=" + how, "GORACE=atexit_sleep_ms=0"}
-	stdin, err1 := cmd.StdinPipe()
-	stdout, err2 := cmd.StdoutPipe()
-	if err1 != nil || err2 != nil {
-		t.Fatal(err1, err2)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stdin.Close(); _ = cmd.Wait() })
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "dialled\n" {
-		t.Fatalf("%q %v", line, err)
-	}
-	return cmd
 }
 
 // TestProgram: the program is named by its path, once it is asked for, and then stays
@@ -231,7 +207,16 @@ func TestNeverOwnDescriptors(t *testing.T) {
 	}
 }
 
-// hold does what dialler asks of its process, with the connection.
+// dialAs does what dialler asks of its process. how is "", "closed" for one whose
+// descriptors are closed to its like, or the program that inherits the socket.
+func dialAs(address, how string) (release func(), err error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = c.Close() }, hold(c, how)
+}
+
 func hold(c net.Conn, how string) error {
 	switch how {
 	case "":

@@ -42,6 +42,8 @@ type selfCheck struct {
 	limit  time.Duration // a connection may be swallowed
 }
 
+var errNotSelf = errors.New("peer: cannot check who connects: this process's own connection is said to be another's")
+
 func (c *selfCheck) run() error {
 	var missing error
 	checked := false
@@ -115,7 +117,7 @@ func (c *selfCheck) ours(local, remote netip.AddrPort) error {
 	case pid != c.pid:
 		return &FoundError{Kind: ErrIntercepted, What: c.name(pid)}
 	case !who.SamePerson():
-		return fmt.Errorf("peer: cannot check who connects: this process's own connection is said to be of %s", who.Account())
+		return fmt.Errorf("%w: %s", errNotSelf, who.Account())
 	case remote.Addr() != local.Addr():
 		return &FoundError{Kind: ErrVirtualLoopback, What: remote.Addr().String()}
 	}
