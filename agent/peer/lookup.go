@@ -19,6 +19,7 @@ type tables interface {
 // processes opens the processes of this system.
 type processes interface {
 	open(pid uint32) (process, error)
+	name(pid uint32) string // of one that cannot be opened; "" where that is not known either
 }
 
 // process is one that is held: its number cannot come to be another's meanwhile.
@@ -103,7 +104,7 @@ func (l *lookup) owner(local, remote netip.AddrPort) (Identity, uint32, error) {
 	}
 	p, err := l.open(r.pid)
 	if err != nil {
-		return Identity{}, 0, &processError{r.pid, "", err}
+		return Identity{}, 0, &processError{r.pid, l.name(r.pid), err}
 	}
 	defer p.close()
 	who, created, err := l.held(p, r)

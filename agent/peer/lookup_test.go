@@ -182,8 +182,8 @@ func TestLookupNamesTheProcess(t *testing.T) {
 	if _, _, err := p.lookup().owner(agent4, client4); err == nil || !strings.Contains(err.Error(), named) || !strings.Contains(err.Error(), "access is denied") {
 		t.Errorf("a closed token: %v", err)
 	}
-	p.tasks[browserPID].openErr = errAccessDenied
-	if _, _, err := p.lookup().owner(agent4, client4); err == nil || !strings.Contains(err.Error(), "process 4120:") {
+	p.tasks[browserPID].openErr, p.tasks[browserPID].listed = errAccessDenied, "navigateur.exe"
+	if _, _, err := p.lookup().owner(agent4, client4); err == nil || !strings.Contains(err.Error(), "process 4120 (navigateur.exe):") {
 		t.Errorf("a closed process: %v", err)
 	}
 }

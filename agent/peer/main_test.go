@@ -14,6 +14,9 @@ import (
 // checkRole makes the test program print what Check finds.
 const checkRole = "PEER_TEST_CHECK"
 
+// serveRole makes it say of each connection whose it is.
+const serveRole = "PEER_TEST_SERVE"
+
 // TestMain lets the test program be another process: it dials the
 // address in its environment, reports that, and ends when its input does.
 func TestMain(m *testing.M) {
@@ -28,6 +31,10 @@ func TestMain(m *testing.M) {
 		release()
 		os.Exit(0)
 	}
+	if os.Getenv(serveRole) != "" {
+		serve()
+		os.Exit(0)
+	}
 	if os.Getenv(checkRole) != "" {
 		if reason := Reason(Check()); reason != "" {
 			fmt.Println(reason)
@@ -35,6 +42,47 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+// serve prints the addresses where it listens, and then for each connection there "same",
+// "other" or "refused", and why, until its input ends.
+func serve() {
+	lines := make(chan string)
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println(l.Addr())
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() { lines <- outcome(c) }()
+			}
+		}()
+	}
+	go func() {
+		for line := range lines {
+			fmt.Println(line)
+		}
+	}()
+	_, _ = os.Stdin.Read(make([]byte, 1))
+}
+
+func outcome(c net.Conn) string {
+	defer c.Close()
+	got, err := owner(c)
+	switch {
+	case err != nil:
+		return fmt.Sprint("refused ", err)
+	case got.SamePerson():
+		return "same"
+	}
+	return fmt.Sprint("other ", got.Account(), got.Process())
 }
 
 func listener(t *testing.T, address string) net.Listener {

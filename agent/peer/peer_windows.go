@@ -115,6 +115,15 @@ func (windowsProcesses) open(pid uint32) (process, error) {
 	return heldProcess{h, id}, nil
 }
 
+// name is a file's name, which the system lists of all processes.
+func (windowsProcesses) name(pid uint32) string {
+	all, err := windowsEveryone{}.list()
+	if err != nil {
+		return ""
+	}
+	return all[pid].image
+}
+
 // heldProcess is a handle of a process.
 type heldProcess struct {
 	handle windows.Handle

@@ -143,7 +143,7 @@ func TestTableGrows(t *testing.T) {
 	const connections = 100
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
 		l := listener(t, address)
-		tables := &windowsTables{}
+		tables := &windowsTables{class: ownerModuleConnections}
 		l2 := &lookup{tables: tables}
 		v6 := strings.HasPrefix(address, "[")
 		for i := range connections {

@@ -25,6 +25,7 @@ type playedTask struct {
 	since                    int64
 	over                     bool
 	name                     string
+	listed                   string // what everybody may read
 	openErr, whoErr, overErr error
 	sinceErr                 error
 }
@@ -65,6 +66,13 @@ func (p *played) open(pid uint32) (process, error) {
 	}
 	p.held++
 	return &heldTask{task, p, pid &^ 3}, nil
+}
+
+func (p *played) name(pid uint32) string {
+	if task, ok := p.tasks[pid]; ok {
+		return task.listed
+	}
+	return ""
 }
 
 type heldTask struct {

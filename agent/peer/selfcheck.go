@@ -115,7 +115,7 @@ func (c *selfCheck) ours(local, remote netip.AddrPort) error {
 	case err != nil:
 		return fmt.Errorf("peer: cannot check who connects: %w", err)
 	case pid != c.pid:
-		return &FoundError{Kind: ErrIntercepted, What: c.name(pid)}
+		return &FoundError{Kind: ErrIntercepted, What: c.found(pid)}
 	case !who.SamePerson():
 		return fmt.Errorf("%w: %s", errNotSelf, who.Account())
 	case remote.Addr() != local.Addr():
@@ -136,10 +136,10 @@ func (c *selfCheck) elsewhere(local, remote netip.AddrPort, err error) error {
 	return found
 }
 
-func (c *selfCheck) name(pid uint32) string {
+func (c *selfCheck) found(pid uint32) string {
 	p, err := c.open(pid)
 	if err != nil {
-		return processName(pid, "")
+		return processName(pid, c.name(pid))
 	}
 	defer p.close()
 	return processName(pid, p.image())

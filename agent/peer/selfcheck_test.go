@@ -105,7 +105,7 @@ func TestSelfCheck(t *testing.T) {
 			b.tasks[filter] = &playedTask{who: person{"S-1-5-18", 0}, since: born, name: `C:\filter.exe`}
 		}, ofProcess(filter), ErrIntercepted, `640 (C:\filter.exe)`},
 		"a filter of this person": {func(b *between) { b.tasks[filter] = &playedTask{who: me, since: born, name: `C:\filter.exe`} }, ofProcess(filter), ErrIntercepted, `640 (C:\filter.exe)`},
-		"a filter that is closed": {func(b *between) { b.tasks[filter] = &playedTask{openErr: errAccessDenied} }, ofProcess(filter), ErrIntercepted, "640"},
+		"a filter that is closed": {func(b *between) { b.tasks[filter] = &playedTask{openErr: errAccessDenied, listed: "filter.exe"} }, ofProcess(filter), ErrIntercepted, "640 (filter.exe)"},
 		"a proxy that dials in our stead": {func(b *between) {
 			b.tasks[filter] = &playedTask{who: person{"S-1-5-18", 0}, since: born, name: `C:\filter.exe`}
 			b.dial, b.limit = proxied, time.Second
