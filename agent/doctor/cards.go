@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,31 +11,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
-
-func (d *doctor) pcsc(ctx context.Context) []Finding {
-	list, err := d.Readers(ctx)
-	switch {
-	case errors.Is(err, pcsc.ErrNoLibrary):
-		return []Finding{{Code: "no_pcsc_library", Outcome: Problem, Text: d.Text("doctor.no_pcsc_library"), Next: d.Text("doctor.install_pcsc")}}
-	case errors.Is(err, pcsc.ErrRefused):
-		return []Finding{{Code: "pcsc_no_permission", Outcome: Problem, Text: d.Text("doctor.pcsc_no_permission"), Next: d.Text("doctor.pcsc_allow")}}
-	case err != nil:
-		return []Finding{{Code: "no_pcsc_service", Outcome: Problem, Text: d.Text("doctor.no_pcsc"), Next: d.Text("doctor.start_pcsc")}}
-	case len(list) == 0:
-		return []Finding{{Code: "no_reader", Outcome: Problem, Text: d.Text("doctor.no_reader"), Next: d.Text("doctor.plug_reader")}}
-	}
-	found := []Finding{{Code: "pcsc_runs", Outcome: Good, Text: d.Text("doctor.pcsc_runs")}}
-	for _, r := range list {
-		text := texts.Key("doctor.reader_empty")
-		if r.Present {
-			text = "doctor.reader_card"
-		}
-		found = append(found, Finding{Code: "reader", Subject: visible.Text(r.Name), Outcome: Good, Text: d.Text(text, visible.Text(r.Name))})
-	}
-	return found
-}
 
 func (d *doctor) cards(ctx context.Context) []Finding {
 	r, err := d.Cards(ctx)
@@ -191,6 +166,9 @@ func (d *doctor) module(m state.Module) Finding {
 		}
 	case "missing_dependency":
 		f.Text, f.Next = d.Text("doctor.module_dependency", m.Path, said), d.Text("doctor.module_dependency_next")
+		if d.windows() {
+			f.Next = d.Text("doctor.module_dependency_windows", runtime.GOARCH)
+		}
 	case "wrong_architecture":
 		f.Text = d.Text("doctor.module_architecture", m.Path, said)
 		f.Next = d.Text("doctor.module_architecture_next", runtime.GOOS+"/"+runtime.GOARCH, strings.Join(pkcs11.KnownPaths(), ", "))
@@ -200,7 +178,7 @@ func (d *doctor) module(m state.Module) Finding {
 			f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, bad.Why(d.Catalogue)), bad.Next(d.Catalogue)
 		}
 	case "not_loadable":
-		f.Text, f.Next = d.Text("doctor.module_not_loadable", m.Path, said), d.Text("doctor.module_not_loadable_next")
+		f.Text, f.Next = d.Text("doctor.module_not_loadable", m.Path, said), d.Text(d.key("doctor.module_not_loadable_next", "doctor.module_not_loadable_windows"))
 	default:
 		f.Code, f.Text, f.Next = "module_failed", d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_next")
 	}

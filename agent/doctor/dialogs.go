@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -18,7 +17,7 @@ func (d *doctor) dialogs(context.Context) []Finding {
 	if d.Display != nil {
 		found = append(found, d.display(own, agents))
 	}
-	if runtime.GOOS != "linux" {
+	if d.System != "linux" {
 		return found // the system's own dialogs
 	}
 	program, err := prompt.Program(d.Policy.Pinentry)
@@ -59,9 +58,9 @@ func (d *doctor) display(own, agents bool) Finding {
 	case agents:
 		return Finding{Code: "display_answers", Outcome: Good, Text: d.Text("doctor.agents_display")}
 	case !hasDisplay():
-		return Finding{Code: "no_display", Outcome: Unknown, Text: d.Text("doctor.display_unknown"), Next: d.Text("doctor.no_display_next")}
+		return Finding{Code: "no_display", Outcome: Unknown, Text: d.Text("doctor.display_unknown"), Next: d.Text(d.key("doctor.no_display_next", "doctor.no_display_windows"))}
 	}
-	return Finding{Code: "no_display", Outcome: Problem, Text: d.Text("doctor.no_display"), Next: d.Text("doctor.no_display_next")}
+	return Finding{Code: "no_display", Outcome: Problem, Text: d.Text("doctor.no_display"), Next: d.Text(d.key("doctor.no_display_next", "doctor.no_display_windows"))}
 }
 
 func (d *doctor) agentsDisplay() bool {

@@ -84,9 +84,16 @@ type Options struct {
 	// Closed is an agent of the person's whose sockets nobody else can look up, by its
 	// program's path and process; "" for none.
 	Closed func() (program string, pid int)
-	Dial   func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
-	Now    func() time.Time
-	Limit  time.Duration // of each check; 0: the defaults
+	System string // the system whose texts are given, as runtime.GOOS has it, which is the default
+	// Of Windows alone: the virtual loopbacks of a terminal server that are switched on, how
+	// the service for readers is, and whether the session is shown on another computer.
+	VirtualLoopback func() ([]VirtualLoopback, error)
+	PCSCService     func() (Service, error)
+	Remote          func() bool
+
+	Dial  func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
+	Now   func() time.Time
+	Limit time.Duration // of each check; 0: the defaults
 }
 
 const (
@@ -130,6 +137,9 @@ func Run(ctx context.Context, o Options) Report {
 		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"storage", shortLimit, d.storage}, {"callers", shortLimit, d.callers}, {"agent", shortLimit, d.agent},
 		{"browsers", shortLimit, d.browsers}, {"wss", shortLimit, d.wss},
 	}
+	if d.VirtualLoopback != nil {
+		checks = append(checks, check{"loopback", shortLimit, d.loopback})
+	}
 	if o.Autostart != nil {
 		checks = append(checks, check{"autostart", shortLimit, d.autostart})
 	}
@@ -139,7 +149,7 @@ func Run(ctx context.Context, o Options) Report {
 		all.Go(func() { found[i] = d.within(ctx, c) })
 	}
 	all.Wait()
-	r := Report{Version: 1, Agent: o.Agent, System: runtime.GOOS, Lang: d.Lang, Outcome: Good, Findings: []Finding{}}
+	r := Report{Version: 1, Agent: o.Agent, System: d.System, Lang: d.Lang, Outcome: Good, Findings: []Finding{}}
 	for _, list := range found {
 		for _, f := range list {
 			f.Text, f.Next, f.Subject = d.discreet(f.Text), d.discreet(f.Next), d.discreet(f.Subject)
@@ -163,14 +173,14 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 	if bad, is := errors.AsType[*owners.Error](err); is {
 		f.Code, f.Subject = "settings_untrusted", bad.Path
 		f.Text, f.Next = d.discreet(d.Text("doctor.settings_untrusted", bad.Path, bad.Why(d.Catalogue))), d.discreet(bad.Next(d.Catalogue))
-		return Report{Version: 1, Agent: version, System: runtime.GOOS, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
+		return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
 	}
 	var where *policy.SettingsError
 	if errors.As(err, &where) {
 		f.Subject, why = where.Key, where.In(o.Lang)
 	}
 	f.Text = d.discreet(d.Text("doctor.settings_unreadable", why))
-	return Report{Version: 1, Agent: version, System: runtime.GOOS, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
+	return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
 }
 
 func (o Options) withDefaults() Options {
@@ -192,13 +202,26 @@ func (o Options) withDefaults() Options {
 	if o.Closed == nil {
 		o.Closed = closed
 	}
+	if o.System == "" {
+		o.System = runtime.GOOS
+	}
 	if o.Dial == nil {
 		o.Dial = dial
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return o
+	return o.ofSystem()
+}
+
+func (d *doctor) windows() bool { return d.System == "windows" }
+
+// key is that of the text for this system: on Windows other things are to be done.
+func (d *doctor) key(elsewhere, windows texts.Key) texts.Key {
+	if d.windows() {
+		return windows
+	}
+	return elsewhere
 }
 
 // within gives up on a check that is overdue. What the check started goes on, and

@@ -85,7 +85,7 @@ func healthy(t *testing.T) Options {
 			}, nil
 		},
 		Sockets: func([]int) ([]Socket, error) {
-			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}}, nil
+			return []Socket{{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent", PID: 7}}, nil
 		},
 		Closed: func() (string, int) { return "", 0 },
 		Dial:   func(context.Context, string) error { return nil },
@@ -181,7 +181,7 @@ func TestFindings(t *testing.T) {
 	}
 	closed := func(r state.State, err error) func(*Options) { // an agent that others cannot look into
 		return func(o *Options) {
-			o.Sockets = func([]int) ([]Socket, error) { return []Socket{{Port: 27720, UID: os.Getuid()}}, nil }
+			o.Sockets = func([]int) ([]Socket, error) { return []Socket{{Port: 27720, Own: true}}, nil }
 			if errors.Is(err, control.ErrNoAnswer) || errors.Is(err, control.ErrNoAgent) {
 				o.Closed = func() (string, int) { return "/usr/bin/cpx-agent", 7 }
 			}
@@ -197,7 +197,7 @@ func TestFindings(t *testing.T) {
 	withWSS := func(change func(*Options)) func(*Options) {
 		return func(o *Options) { o.Policy.WSS.Enabled = true; change(o) }
 	}
-	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
+	plain := Socket{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent", PID: 7}
 	wss := plain
 	wss.Port = 27820
 	deaf := func(change func(*Options)) func(*Options) {
@@ -213,7 +213,6 @@ func TestFindings(t *testing.T) {
 			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
 		}
 	}
-	me := os.Getuid()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere") // a session, whose keyring the cases simulate
 	for _, c := range []struct {
 		code    string
@@ -305,7 +304,7 @@ func TestFindings(t *testing.T) {
 		{"agent_deaf", Problem, deaf(answers(atWSS, nil))}, {"agent_deaf", Problem, deaf(noSockets(atWSS, nil))},
 		{"sites_paused", Notice, answers(state.State{UnknownSitesPaused: time.Now()}, nil)},
 		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
-		{"agent_replaced", Notice, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/cpx-agent (deleted)"})},
+		{"agent_replaced", Notice, sockets(Socket{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_runs", Good, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27720"}}, nil)},
 		{"agent_replaced", Notice, closed(state.State{Program: "/usr/bin/cpx-agent (deleted)", Addresses: []string{"[::1]:27720"}}, nil)},
 		{"port_taken_unknown", Unknown, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27721"}}, nil)},
@@ -317,17 +316,19 @@ func TestFindings(t *testing.T) {
 			sockets(plain, wss)(o)
 			answers(state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, nil)(o)
 		})},
-		{"port_taken", Problem, sockets(Socket{Port: 27720, UID: me, Program: "/usr/bin/other", PID: 7})},
-		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, UID: me})},
-		{"port_other_user", Unknown, sockets(Socket{Port: 27720, UID: me + 1})},
-		{"no_free_port", Problem, func(o *Options) { o.Policy.Ports.Count = 1; sockets(Socket{Port: 27720, UID: me + 1})(o) }},
+		{"port_taken", Problem, sockets(Socket{Port: 27720, Own: true, Program: "/usr/bin/other", PID: 7})},
+		{"port_taken_unknown", Unknown, sockets(Socket{Port: 27720, Own: true})},
+		{"port_other_user", Unknown, sockets(Socket{Port: 27720, Account: "1001"})},
+		{"port_other_agent", Good, sockets(Socket{Port: 27720, Session: "3", Program: "cpx-agentw.exe", PID: 7})},
+		{"port_other_program", Problem, sockets(Socket{Port: 27720, Session: "0", Program: "System", PID: 4})},
+		{"no_free_port", Problem, func(o *Options) { o.Policy.Ports.Count = 1; sockets(Socket{Port: 27720, Account: "1001"})(o) }},
 		{"no_free_port", Problem, func(o *Options) {
 			o.Policy.Ports.Count, o.Policy.WSS.Enabled = 1, true
-			sockets(Socket{Port: 27720, UID: me + 1})(o)
+			sockets(Socket{Port: 27720, Account: "1001"})(o)
 		}},
 		{"no_agent", Problem, func(o *Options) {
 			o.Policy.Ports.Count, o.Policy.WSS.Enabled = 2, true
-			sockets(Socket{Port: 27720, UID: me + 1}, Socket{Port: 27820, UID: me + 1})(o)
+			sockets(Socket{Port: 27720, Account: "1001"}, Socket{Port: 27820, Account: "1001"})(o)
 		}},
 		{"agent_answers", Good, noSockets(atWSS, nil)}, {"no_agent", Problem, noSockets(state.State{}, control.ErrNoAgent)},
 		{"agent_silent", Problem, noSockets(state.State{}, control.ErrNoAnswer)},

@@ -261,7 +261,7 @@ func TestNoHarm(t *testing.T) {
 		o := healthy(t)
 		o.Lang = lang
 		o.Sockets = func([]int) ([]Socket, error) {
-			return []Socket{{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent (deleted)"}}, nil
+			return []Socket{{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent (deleted)"}}, nil
 		}
 		if harm(o) {
 			t.Errorf("%s: ending an agent that was upgraded is advised", lang)

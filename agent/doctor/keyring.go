@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"runtime"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -19,11 +18,11 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 	if errors.Is(err, keyring.ErrNone) && d.Policy.Origins.Mode != policy.ModeListed { // in that mode the agent uses none
 		if r, agentErr := d.running(); agentErr == nil && r.Desktop != nil {
 			err = keyringOf(r.Desktop.Keyring)
-		} else if noSession() {
-			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.Text("doctor.keyring_unknown"), Next: d.Text("doctor.no_display_next")}}
+		} else if d.noSession() {
+			return []Finding{{Code: "keyring_unknown", Outcome: Unknown, Text: d.Text("doctor.keyring_unknown"), Next: d.Text(d.key("doctor.no_display_next", "doctor.no_display_windows"))}}
 		}
 	}
-	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.Text("doctor.keyring_open")}
+	f := Finding{Code: "keyring_open", Outcome: Good, Text: d.Text(d.key("doctor.keyring_open", "doctor.keyring_windows"))}
 	switch {
 	case err == nil:
 		return []Finding{f}
@@ -36,9 +35,9 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 	case errors.Is(err, keyring.ErrNone):
 		f = Finding{Code: "no_keyring", Text: d.Text("doctor.no_keyring"), Next: d.Text("doctor.install_keyring")}
 	case errors.Is(err, keyring.ErrSlow):
-		f = Finding{Code: "keyring_slow", Text: d.Text("keyring.slow"), Next: d.Text("doctor.restart_keyring")}
+		f = Finding{Code: "keyring_slow", Text: d.Text("keyring.slow"), Next: d.Text(d.key("doctor.restart_keyring", "doctor.restart_keyring_windows"))}
 	default:
-		f = Finding{Code: "keyring_refused", Text: d.Text("keyring.refused"), Next: d.Text("doctor.restart_keyring")}
+		f = Finding{Code: "keyring_refused", Text: d.Text(d.key("keyring.refused", "doctor.keyring_refused_windows")), Next: d.Text(d.key("doctor.restart_keyring", "doctor.restart_keyring_windows"))}
 	}
 	if f.Outcome = Notice; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
 		f.Outcome, f.Next = Good, "" // nothing is stored in it
@@ -57,8 +56,8 @@ func keyringOf(reason string) error {
 
 // noSession reports that this program runs outside any desktop session whose
 // keyring it could reach.
-func noSession() bool {
-	if runtime.GOOS != "linux" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
+func (d *doctor) noSession() bool {
+	if d.System != "linux" || os.Getenv("DBUS_SESSION_BUS_ADDRESS") != "" {
 		return false
 	}
 	return dirs.SessionBus() == ""

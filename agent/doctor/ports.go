@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,8 +22,10 @@ import (
 // Socket is a program that listens on one of our ports.
 type Socket struct {
 	Port    int
-	UID     int    // -1: not known
-	Program string // its path, "" where unknown
+	Own     bool   // the person's own, on Windows in the same session
+	Account string // whose it is, as the system numbers accounts; "": not known
+	Session string // of Windows, by its number; "": not known
+	Program string // its path, or of a closed process its file's name; "" where unknown
 	PID     int
 }
 
@@ -96,15 +97,14 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 	return found
 }
 
-// nameClosed completes the person's own sockets whose program cannot be seen: an agent
-// is closed to other programs of its person (internal/nodump), and has to say itself
-// which sockets are its own. Those of one that does not answer are told by its name.
+// nameClosed completes the sockets whose program cannot be seen: an agent is closed to
+// other programs of its person (internal/nodump), and has to say itself which sockets are
+// its own. Those of one that does not answer are told by its name.
 func (d *doctor) nameClosed(sockets []Socket) {
-	unseen := func(s Socket) bool { return s.UID == os.Getuid() && s.Program == "" }
-	if !slices.ContainsFunc(sockets, unseen) {
+	if !slices.ContainsFunc(sockets, Socket.unseen) {
 		return
 	}
-	own := func(Socket) bool { return true }
+	own := func(s Socket) bool { return s.Own }
 	r, err := d.running()
 	if err == nil {
 		own = func(s Socket) bool {
@@ -117,10 +117,15 @@ func (d *doctor) nameClosed(sockets []Socket) {
 		r.Program, r.PID = d.Closed()
 	}
 	for i, s := range sockets {
-		if unseen(s) && own(s) {
-			sockets[i].Program, sockets[i].PID = r.Program, r.PID
+		if s.unseen() && own(s) {
+			sockets[i].Own, sockets[i].Program, sockets[i].PID = true, r.Program, r.PID
 		}
 	}
+}
+
+// unseen reports a socket of the person's, or of nobody knows whom, without its program.
+func (s Socket) unseen() bool {
+	return s.Program == "" && s.PID == 0 && (s.Own || s.Account == "")
 }
 
 // silent reports an agent that runs and does not answer with its state. Ending it is
@@ -131,7 +136,7 @@ func (d *doctor) silent(err error) Finding {
 		return Finding{Code: "agent_starting", Outcome: Unknown, Text: d.Text("doctor.agent_starting"), Next: d.Text("doctor.ask_again")}
 	}
 	if !errors.Is(err, control.ErrNoAnswer) {
-		return Finding{Code: "agent_not_asked", Outcome: Unknown, Text: d.Text("doctor.agent_not_asked"), Next: d.Text("doctor.ask_in_session")}
+		return Finding{Code: "agent_not_asked", Outcome: Unknown, Text: d.Text(d.key("doctor.agent_not_asked", "doctor.agent_not_asked_windows")), Next: d.Text(d.key("doctor.ask_in_session", "doctor.ask_in_session_windows"))}
 	}
 	return Finding{Code: "agent_silent", Outcome: Problem, Text: d.Text("doctor.agent_silent"), Next: d.Text("doctor.restart_agent")}
 }
@@ -196,8 +201,18 @@ const deleted = " (deleted)"
 func ours(s Socket) bool {
 	name := strings.TrimSuffix(s.Program, deleted)
 	self, err := os.Executable()
-	return s.UID == os.Getuid() && (filepath.Base(name) == "cpx-agent" || err == nil && name == self)
+	return s.Own && (isAgent(name) || err == nil && name == self)
 }
+
+// isAgent reports whether a program bears the agent's name, whose it ever is. Windows has
+// two such programs, with and without a console.
+func isAgent(program string) bool {
+	name := program[strings.LastIndexAny(program, `/\`)+1:]
+	return name == "cpx-agent" || slices.ContainsFunc(agentPrograms, func(a string) bool { return strings.EqualFold(a, name) })
+}
+
+// agentPrograms are the agent's programs on Windows.
+var agentPrograms = []string{"cpx-agent.exe", "cpx-agentw.exe"}
 
 // deaf reports an agent that listens on an address and answers nobody there,
 // whatever its menu shows.
@@ -246,25 +261,43 @@ func (d *doctor) socket(ctx context.Context, s Socket, plain bool) Finding {
 		f.Code, f.Text = "agent_runs", d.Text("doctor.agent_runs", s.Port)
 	case ours(s):
 		f.Code, f.Text = "agent_serves_wss", d.Text("doctor.agent_wss", s.Port)
-	case s.UID == os.Getuid() && s.Program != "":
+	case s.Own && s.Program != "":
 		f.Code, f.Outcome, f.Text, f.Next = "port_taken", Problem, d.Text("doctor.port_held", s.Port, s.Program, s.PID), d.Text("doctor.port_held_next")
-	case s.UID == os.Getuid():
+	case s.Own:
 		f.Code, f.Outcome, f.Text = "port_taken_unknown", Unknown, d.Text("doctor.port_held_unnamed", s.Port)
-	default:
+	case s.Program == "":
 		// On a terminal server each person has an agent; a foreign program looks the same.
-		f.Code, f.Outcome, f.Text = "port_other_user", Unknown, d.Text("doctor.port_of_other_user", s.Port, d.person(s.UID))
+		f.Code, f.Outcome, f.Text = "port_other_user", Unknown, d.Text("doctor.port_of_other_user", s.Port, d.holder(s))
+	case isAgent(s.Program):
+		f.Code, f.Text = "port_other_agent", d.Text("doctor.port_of_other_agent", s.Port, d.holder(s))
+	default:
+		f.Code, f.Outcome = "port_other_program", Problem
+		f.Text, f.Next = d.Text("doctor.port_of_other_program", s.Port, s.Program, s.PID, d.holder(s)), d.Text("doctor.port_of_other_program_next")
 	}
 	return f
 }
 
-func (d *doctor) person(uid int) string {
-	if uid < 0 {
-		return "?"
+// holder is whose a socket is, as far as that can be read: another account's process is
+// closed to this one on Windows, but not its session.
+func (d *doctor) holder(s Socket) string {
+	who := d.Text("doctor.account_closed")
+	if s.Account != "" {
+		who = d.Text("doctor.account", d.account(s.Account))
 	}
-	if d.Identity {
-		if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+	if s.Session == "" {
+		return who
+	}
+	return who + ", " + d.Text("doctor.session", s.Session)
+}
+
+// account is an account by its number, or by its name where that is no person's, as of
+// Windows' own services, or may be shown.
+func (d *doctor) account(number string) string {
+	service := strings.HasPrefix(number, "S-1-5-") && !strings.HasPrefix(number, "S-1-5-21-")
+	if d.Identity || service {
+		if u, err := user.LookupId(number); err == nil {
 			return visible.Text(u.Username)
 		}
 	}
-	return "uid " + strconv.Itoa(uid)
+	return number
 }

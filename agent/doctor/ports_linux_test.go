@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +34,7 @@ func TestSockets(t *testing.T) {
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		list, err := Sockets([]int{port, 1})
-		if err != nil || len(list) != 1 || list[0] != (Socket{port, os.Getuid(), self, os.Getpid()}) {
+		if err != nil || len(list) != 1 || list[0] != (Socket{Port: port, Own: true, Account: strconv.Itoa(os.Getuid()), Program: self, PID: os.Getpid()}) {
 			t.Errorf("%+v %v", list, err)
 		}
 		if dialled, err := net.Dial("tcp", l.Addr().String()); err != nil { // a connection is no listener
@@ -88,8 +89,8 @@ func listenOn(address string) (net.Listener, error) {
 // TestSharedPort: where another user holds one of a port's two addresses, both
 // sockets are reported, and the agent runs.
 func TestSharedPort(t *testing.T) {
-	me := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
-	other := Socket{Port: 27720, UID: os.Getuid() + 1}
+	me := Socket{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent", PID: 7}
+	other := Socket{Port: 27720, Account: "1001"}
 	for _, list := range [][]Socket{{me, me, other}, {other, me, other}} {
 		o := healthy(t)
 		o.Sockets = func([]int) ([]Socket, error) { return list, nil }
@@ -125,7 +126,7 @@ func TestOtherUser(t *testing.T) {
 	o.Sockets = nil
 	o.Policy.Ports.First, o.Policy.Ports.Count = port, 1
 	r := Run(t.Context(), o)
-	if f := find(t, r, "port_other_user"); !strings.Contains(f.Text, "uid 65534") || strings.Contains(f.Text, "nobody") {
+	if f := find(t, r, "port_other_user"); !strings.Contains(f.Text, "65534") || strings.Contains(f.Text, "nobody") {
 		t.Errorf("%+v", f)
 	}
 	find(t, r, "no_free_port")
@@ -138,7 +139,7 @@ func TestOtherUser(t *testing.T) {
 // TestWSSAddress: where wss is enabled, its address is reported, from the socket or
 // by the agent itself; a socket without a certificate does not count as served.
 func TestWSSAddress(t *testing.T) {
-	plain := Socket{Port: 27720, UID: os.Getuid(), Program: "/usr/bin/cpx-agent", PID: 7}
+	plain := Socket{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent", PID: 7}
 	wss := plain
 	wss.Port = 27820
 	served := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820", "[::1]:27820"}}
@@ -154,7 +155,7 @@ func TestWSSAddress(t *testing.T) {
 		"no certificate":            {[]Socket{plain, wss}, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
 		"unknown, not served":       {nil, state.State{WSSFailure: &state.Failure{Reason: "TEST", Detail: "TEST why"}}, false, "TEST why"},
 		"settings newer than agent": {[]Socket{plain}, state.State{}, false, ""},
-		"another program's port":    {[]Socket{plain, {Port: 27820, UID: os.Getuid(), Program: "/usr/bin/other", PID: 8}}, state.State{}, false, ""},
+		"another program's port":    {[]Socket{plain, {Port: 27820, Own: true, Program: "/usr/bin/other", PID: 8}}, state.State{}, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := healthy(t)

@@ -60,11 +60,7 @@ func socketLine(line string) (s Socket, inode string, ok bool) {
 	if !found || err != nil || !conflicts(address) {
 		return Socket{}, "", false
 	}
-	uid, err := strconv.Atoi(fields[7])
-	if err != nil {
-		return Socket{}, "", false
-	}
-	return Socket{Port: int(port), UID: uid}, fields[9], true
+	return Socket{Port: int(port), Own: fields[7] == strconv.Itoa(os.Getuid()), Account: fields[7]}, fields[9], true
 }
 
 // conflicts reports whether a listener on this address is reached where the agent
@@ -102,7 +98,7 @@ func namePrograms(list []Socket, inodes map[string]int) {
 		}
 		for _, f := range files {
 			target, err := os.Readlink(filepath.Join(dir, "fd", f.Name()))
-			if i, known := inodes[target]; err == nil && known {
+			if i, known := inodes[target]; err == nil && known && list[i].Own {
 				list[i].PID = pid
 				list[i].Program, _ = os.Readlink(filepath.Join(dir, "exe"))
 			}
@@ -125,7 +121,7 @@ func closed() (program string, pid int) {
 		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		args := strings.Split(string(line), "\x00")
 		serves := len(args) < 2 || args[1] == "" || args[1][0] == '-' || args[1] == "run" // and is no other command, nor a role
-		if serves && ours(Socket{UID: os.Getuid(), Program: args[0]}) {
+		if serves && ours(Socket{Own: true, Program: args[0]}) {
 			pid, _ := strconv.Atoi(filepath.Base(dir))
 			return args[0], pid
 		}

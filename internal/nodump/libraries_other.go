@@ -3,4 +3,4 @@
 package nodump
 
 // Libraries does nothing: only Windows can be told which libraries not to load.
-func Libraries(string) error { return nil }
+func Libraries(bool) error { return nil }

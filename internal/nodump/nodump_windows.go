@@ -3,8 +3,6 @@ package nodump
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -107,31 +105,19 @@ const (
 )
 
 // Libraries has Windows load no library that a sandboxed program may have written, and
-// none from a share unless module, the path of the one that this process is for, is on
-// one itself: whoever named it decided that. It cannot be taken back.
+// none from another computer unless remote says so. It cannot be taken back.
 //
 // It does not shut out libraries that other programs have Windows load here
 // (ProcessExtensionPointDisablePolicy): a screen reader comes that way, and so does what
 // redirects card readers in some remote desktops. Nor does it ask for signatures, which
 // vendors' modules need not have.
-func Libraries(module string) error {
+func Libraries(remote bool) error {
 	policy := uint32(noRemoteImages | noLowImages)
-	if onShare(module) {
+	if remote {
 		policy = noLowImages
 	}
 	if done, _, err := setMitigationPolicy.Call(imageLoadPolicy, uintptr(unsafe.Pointer(&policy)), unsafe.Sizeof(policy)); done == 0 {
 		return fmt.Errorf("nodump: image load policy: %w", err)
 	}
 	return nil
-}
-
-// onShare reports whether a path is another machine's: \\server\share, or a drive that
-// leads to one.
-func onShare(path string) bool {
-	volume := filepath.VolumeName(path)
-	if strings.HasPrefix(volume, `\\`) {
-		return true
-	}
-	root, err := windows.UTF16PtrFromString(volume + `\`)
-	return err == nil && volume != "" && windows.GetDriveType(root) == windows.DRIVE_REMOTE
 }
