@@ -28,7 +28,7 @@ func (e *Effective) mergeUser(user, machine *source) {
 		e.Sources["origins.allow"] = user.path
 		return
 	}
-	e.Sources["origins.allow"] = machine.path + " and " + user.path
+	e.Sources["origins.allow"] = machine.where("origins.allow") + " and " + user.path
 }
 
 // refusal is why a person's key does not apply, "" where it does.

@@ -6,10 +6,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
-// DefaultPaths are the files of docs/administrators.md, in the folders of each system. One
-// that the system does not have is "".
+// DefaultPaths are the files of docs/administrators.md, in the folders of each system, and
+// Windows's registry. One that the system does not have is "".
 func DefaultPaths() Paths {
-	var p Paths
+	p := Paths{Registry: machineRegistry()}
 	if dir := dirs.Machine(); dir != "" {
 		p.Machine = filepath.Join(dir, "policy.toml")
 	}

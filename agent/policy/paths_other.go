@@ -2,4 +2,4 @@
 
 package policy
 
-func platformPolicy() error { return nil }
+func machineRegistry() *Registry { return nil }

@@ -69,10 +69,10 @@ type Warning struct {
 	Text string
 }
 
-// Effective is the result of both files.
+// Effective is the result of both.
 type Effective struct {
 	Settings
-	Sources  map[string]string // key: the file, or "default"
+	Sources  map[string]string // key: the file, the value of the registry, or "default"
 	Warnings []Warning
 
 	machine, user                       *source
@@ -80,30 +80,21 @@ type Effective struct {
 	machineAllow, userAllow             []string
 }
 
-// Paths are the two files; either may be missing.
+// Paths are the machine's policy and the person's file; either may be missing.
 type Paths struct {
 	Machine, User string
-	UserRequired  bool // the person named it, so it must exist
+	// Registry holds the machine's policy where the system has one: then no file does.
+	Registry     *Registry
+	UserRequired bool // the person named it, so it must exist
 	// Owners are whose the machine's file may be: root's, but in tests.
 	Owners owners.Trust
 }
 
-// Load reads both files. Errors are of type *SettingsError.
+// Load reads both. Errors are of type *SettingsError.
 func Load(paths Paths) (*Effective, error) {
-	if err := platformPolicy(); err != nil {
-		return nil, err
-	}
-	if err := trusted(paths.Machine, paths.Owners); err != nil {
-		return nil, err
-	}
-	machine, err := readFile(paths.Machine)
+	machine, err := readMachine(paths)
 	if err != nil {
 		return nil, err
-	}
-	if machine != nil {
-		if err := machine.checkNetwork(); err != nil {
-			return nil, err
-		}
 	}
 	user, err := readFile(paths.User)
 	if err != nil {
@@ -120,6 +111,19 @@ func Load(paths Paths) (*Effective, error) {
 	return merged(machine, user), nil
 }
 
+// readMachine returns nil where there is no machine policy.
+func readMachine(paths Paths) (machine *source, err error) {
+	if paths.Registry != nil {
+		machine, err = readRegistry(paths.Registry)
+	} else if err = trusted(paths.Machine, paths.Owners); err == nil {
+		machine, err = readFile(paths.Machine)
+	}
+	if err != nil || machine == nil {
+		return nil, err
+	}
+	return machine, machine.checkNetwork()
+}
+
 // merged are the settings of both; either may be nil.
 func merged(machine, user *source) *Effective {
 	e := defaults()
@@ -128,7 +132,7 @@ func merged(machine, user *source) *Effective {
 		e.merge(machine, func(string) bool { return true })
 		if allow, lists := machine.values["origins.allow"].([]string); lists {
 			e.machineLists, e.machineAllow = true, allow
-			e.Sources["origins.allow"] = machine.path
+			e.Sources["origins.allow"] = machine.where("origins.allow")
 		}
 	}
 	if user != nil {
@@ -166,6 +170,6 @@ func (e *Effective) merge(s *source, may func(key string) bool) {
 			value = slices.Concat(e.Origins.Block, value.([]string))
 		}
 		d.put(&e.Settings, value)
-		e.Sources[d.Key] = s.path
+		e.Sources[d.Key] = s.where(d.Key)
 	}
 }

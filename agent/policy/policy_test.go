@@ -27,6 +27,16 @@ func load(t *testing.T, machine, user string) (*Effective, error) {
 	return Load(p)
 }
 
+// personsFile is a person's file with that text, and nothing else.
+func personsFile(t *testing.T, text string) Paths {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Paths{User: path}
+}
+
 func mustLoad(t *testing.T, machine, user string) *Effective {
 	t.Helper()
 	e, err := load(t, machine, user)

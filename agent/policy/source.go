@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
@@ -27,15 +28,20 @@ func (s *source) err(key string, entry int, text string) error {
 	if s.valueNames == nil {
 		return &SettingsError{File: s.path, Line: s.lines[key], Key: key, Text: text}
 	}
-	name := s.path
-	if names := s.valueNames[key]; entry < len(names) {
-		name = names[entry]
-	}
-	return &SettingsError{File: name, Text: text}
+	names := s.valueNames[key]
+	return &SettingsError{File: names[min(entry, len(names)-1)], Text: text}
 }
 
 func (s *source) warning(key, text string) Warning {
 	return Warning{File: s.path, Line: s.lines[key], Key: key, Text: text}
+}
+
+// where is where a key is set: the file, or the value or key of the registry.
+func (s *source) where(key string) string {
+	if s.valueNames == nil {
+		return s.path
+	}
+	return s.path + `\` + strings.ReplaceAll(key, ".", `\`)
 }
 
 func (s *source) sets(key string) bool {
