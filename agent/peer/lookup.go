@@ -53,7 +53,7 @@ type lookup struct {
 // Why an owner is not found.
 var (
 	errNotTCP    = errors.New("peer: not a TCP connection")
-	errNoRow     = errors.New("peer: no such connection is established any more")
+	errNoRow     = errors.New("no such connection is established any more")
 	errSeveral   = errors.New("peer: several sockets fit one connection, as where one was handed to another process")
 	errNoPID     = errors.New("peer: the system does not say whose the connection is")
 	errChanged   = errors.New("the connection changed meanwhile")
@@ -128,7 +128,10 @@ func (l *lookup) held(p process, r row) (who person, created int64, err error) {
 	if err != nil {
 		return person{}, 0, err
 	}
-	if len(same) != 1 || same[0] != r {
+	switch {
+	case len(same) == 0:
+		return person{}, 0, errNoRow
+	case len(same) > 1 || same[0] != r:
 		return person{}, 0, errChanged
 	}
 	// After the table: a process that runs now has run all the time that it was held.
@@ -164,7 +167,7 @@ func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 		case len(found) > 1:
 			return row{}, errSeveral
 		case try == len(lookupPauses):
-			return row{}, errNoRow
+			return row{}, fmt.Errorf("peer: %w", errNoRow)
 		}
 		l.pause(lookupPauses[try])
 	}

@@ -111,7 +111,7 @@ func TestLookup(t *testing.T) {
 		"a socket handed to another process":  {func(p *played) { p.handOn(9000) }, errSeveral, "", ""},
 		"a socket handed to its like":         {func(p *played) { p.handOn(browserPID) }, errSeveral, "", ""},
 		"handed on while the process is held": {atRead(2, func(p *played) { p.handOn(9000) }), errChanged, "", ""},
-		"closed while the process is held":    {atRead(2, func(p *played) { p.drop() }), errChanged, "", ""},
+		"closed while the process is held":    {atRead(2, func(p *played) { p.drop() }), errNoRow, "", ""},
 		"another's while the process is held": {atRead(2, rows(func(r *row) { r.pid = 7000 })), errChanged, "", ""},
 		"another socket meanwhile":            {atRead(2, rows(func(r *row) { r.created++ })), errChanged, "", ""},
 		"an error while the process is held":  {atRead(2, func(p *played) { p.readErr = map[bool]error{false: errPlayed, true: errPlayed} }), errPlayed, "", ""},
