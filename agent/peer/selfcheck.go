@@ -80,9 +80,6 @@ func (c *selfCheck) family(l net.Listener, ip netip.Addr) error {
 		return &FoundError{ErrLoopbackCut, ip.String(), err}
 	}
 	defer dialled.Close()
-	if from := connAddress(dialled.LocalAddr()); from.Addr() != ip {
-		return &FoundError{Kind: ErrVirtualLoopback, What: from.Addr().String()}
-	}
 	between := error(&FoundError{Kind: ErrLoopbackCut, What: ip.String()})
 	for {
 		accepted, err := l.Accept()
@@ -90,7 +87,7 @@ func (c *selfCheck) family(l net.Listener, ip netip.Addr) error {
 			return between
 		}
 		local, remote := connAddress(accepted.LocalAddr()), connAddress(accepted.RemoteAddr())
-		found := c.ours(local, remote)
+		found := c.ours(ip, local, remote)
 		_ = accepted.Close()
 		if remote == connAddress(dialled.LocalAddr()) {
 			return found
@@ -103,8 +100,9 @@ func (c *selfCheck) family(l net.Listener, ip netip.Addr) error {
 	}
 }
 
-// ours reports why a connection that was accepted is not found to be this process's.
-func (c *selfCheck) ours(local, remote netip.AddrPort) error {
+// ours reports why a connection that was accepted is not found to be this process's, on
+// the address that it dialled.
+func (c *selfCheck) ours(ip netip.Addr, local, remote netip.AddrPort) error {
 	who, pid, err := c.owner(local, remote)
 	var other *processError
 	switch {
@@ -118,7 +116,7 @@ func (c *selfCheck) ours(local, remote netip.AddrPort) error {
 		return &FoundError{Kind: ErrIntercepted, What: c.found(pid)}
 	case !who.SamePerson():
 		return fmt.Errorf("%w: %s", errNotSelf, who.Account())
-	case remote.Addr() != local.Addr():
+	case remote.Addr() != ip:
 		return &FoundError{Kind: ErrVirtualLoopback, What: remote.Addr().String()}
 	}
 	return nil
