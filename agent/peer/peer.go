@@ -11,10 +11,9 @@
 //   - On Windows exactly one established row of the system's table has the connection's two
 //     addresses, and names a process. That process was held while the table was read a
 //     second time with the same row, had not ended, and is not younger than the socket where
-//     the table says since when that is; its token names this process's user and session. A
-//     socket that was handed to another process is still the first one's in that table, as
-//     long as it lives. Where the table gives no time, a process that inherited a socket is
-//     taken for one that has come to have the maker's number.
+//     the table says since when that is; its token names this process's user and session. The
+//     table names who made a socket: whoever holds it later is not known. Where it gives no
+//     time, a process that has come to have the number of an ended one passes for that one.
 package peer
 
 import (
