@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/gate"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/login"
@@ -45,8 +46,11 @@ type Options struct {
 	Owner func(local, remote netip.AddrPort) (peer.Identity, error)
 	// Watch follows the readers; default pcsc.Watch.
 	Watch func(ctx context.Context, changed func(pcsc.Event))
-	// Desktop reports when the person leaves; default desktop.Watch.
-	Desktop func(ctx context.Context, ended func(reason string)) error
+	// Desktop reports what becomes of the desktop session; default desktop.Watch.
+	Desktop func(ctx context.Context, on func(desktop.Event)) error
+	// SessionEnds is called when the desktop session ends, or the system wants this program
+	// to end, which it may do by force as soon as SessionEnds returns; nil: nobody cares.
+	SessionEnds func(why string)
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 	// Limits are the time limits; the zero value is the protocol's.
@@ -85,6 +89,12 @@ func New(o Options) (*Server, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Desktop == nil {
+		o.Desktop = desktop.Watch
+	}
+	if o.SessionEnds == nil {
+		o.SessionEnds = func(string) {}
+	}
 	if o.Limits.Shutdown == 0 {
 		o.Limits.Shutdown = defaultShutdown
 	}
@@ -97,7 +107,7 @@ func New(o Options) (*Server, error) {
 	})
 	s.login = login.New(login.Options{
 		Policy: o.Policy, Cards: s.cards, Signer: o.Pool, Prompter: o.Prompter, Sites: o.Sites, Logger: o.Logger,
-		Limits: o.Limits.Login, Now: o.Now, AppVersion: appVersion(o.Version), Changes: &s.changes, Desktop: o.Desktop,
+		Limits: o.Limits.Login, Now: o.Now, AppVersion: appVersion(o.Version), Changes: &s.changes,
 	})
 	var err error
 	s.gate, err = gate.New(gate.Options{
@@ -126,7 +136,7 @@ func (s *Server) WSSPort() int { return s.gate.WSSPort() }
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.login.Start(ctx)
+	s.login.Start(ctx, s.watchDesktop(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { s.cards.Run(ctx) })
 	running.Go(func() { s.login.Run(ctx) })

@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/gate"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -41,10 +42,11 @@ type setup struct {
 	owner    func(local, remote netip.AddrPort) (peer.Identity, error)
 	choice   *cards.Choice
 	language *language.Choice
-	policy   *policy.Effective // in place of settings, where not nil
-	over     Pool              // in place of pool, where not nil
-	session  time.Duration     // pin.session of the machine's policy
-	desktop  func(ctx context.Context, ended func(reason string)) error
+	policy   *policy.Effective                                       // in place of settings, where not nil
+	over     Pool                                                    // in place of pool, where not nil
+	session  time.Duration                                           // pin.session of the machine's policy
+	desktop  func(ctx context.Context, on func(desktop.Event)) error // nil: nothing reports
+	ends     func(why string)
 	events   chan pcsc.Event                                     // what PC/SC reports; nil: no service
 	watch    func(ctx context.Context, changed func(pcsc.Event)) // in place of events, where not nil
 	now      func() time.Time
@@ -101,11 +103,14 @@ func serve(t *testing.T, o setup) *Server {
 	if o.over == nil {
 		o.over = o.pool
 	}
+	if o.desktop == nil {
+		o.desktop = func(context.Context, func(desktop.Event)) error { return desktop.ErrUnavailable }
+	}
 	if o.prompter == nil {
 		o.prompter = o.person
 	}
 	s, err := New(Options{
-		Watch: watch, Desktop: o.desktop, Language: o.language,
+		Watch: watch, Desktop: o.desktop, SessionEnds: o.ends, Language: o.language,
 		Policy: p, Pool: o.over, Prompter: o.prompter, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
 		Owner: o.owner, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, Certificate: o.wss,
 	})

@@ -49,14 +49,14 @@ func withSession(t *testing.T) (pool *fakes.Pool, person fakes.Person, asked map
 }
 
 // listening is a desktop on which a test makes the person leaving.
-func listening() (func(context.Context, func(string)) error, chan string) {
-	leaving := make(chan string)
-	return func(ctx context.Context, ended func(string)) error {
+func listening() (func(context.Context, func(desktop.Event)) error, chan desktop.Event) {
+	leaving := make(chan desktop.Event)
+	return func(ctx context.Context, on func(desktop.Event)) error {
 		go func() {
 			for {
 				select {
-				case reason := <-leaving:
-					ended(reason)
+				case e := <-leaving:
+					on(e)
 				case <-ctx.Done():
 					return
 				}
@@ -88,7 +88,7 @@ func TestPINSession(t *testing.T) {
 	if asked["PIN"] != 1 || asked["consent"] != 2 {
 		t.Errorf("asked %v", asked)
 	}
-	leaving <- "locked"
+	leaving <- desktop.Event{Kind: desktop.Away, Reason: "locked"}
 	<-pool.Locked
 	logIn(t, p)
 	if asked["PIN"] != 2 || asked["consent"] != 2 {
@@ -134,7 +134,7 @@ func TestPINSessionRefused(t *testing.T) {
 // asked each time.
 func TestNoPINSession(t *testing.T) {
 	watch, _ := listening()
-	deaf := func(context.Context, func(string)) error { return desktop.ErrUnavailable }
+	deaf := func(context.Context, func(desktop.Event)) error { return desktop.ErrUnavailable }
 	for name, o := range map[string]setup{"no setting": {desktop: watch}, "a desktop that does not tell": {desktop: deaf, session: time.Hour}} {
 		t.Run(name, func(t *testing.T) {
 			pool, person, asked := withSession(t)

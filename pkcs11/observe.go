@@ -16,6 +16,11 @@ import (
 // never waits for a module.
 func (p *Pool) Observe(e pcsc.Event) { p.observed.note(e) }
 
+// Expire ends every reading: a card may have been changed without an event, as while the
+// machine slept or the session was disconnected. A login reads the cards anew. It never
+// waits for a module.
+func (p *Pool) Expire() { p.observed.expire() }
+
 // observed is what PC/SC said last.
 type observed struct {
 	mu      sync.Mutex
@@ -53,6 +58,20 @@ func (o *observed) note(e pcsc.Event) {
 		}
 		o.readers = append(o.readers, now)
 	}
+}
+
+// expire leaves what PC/SC said, but for the numbers: the readers are those that they were
+// only as far as a new reading says.
+func (o *observed) expire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.epoch++
+	renewed := make([]readerPhase, len(o.readers))
+	for i, r := range o.readers {
+		o.last++
+		renewed[i] = readerPhase{r.Reader, o.last}
+	}
+	o.readers = renewed // readings hold the slice of before
 }
 
 // basis is what a reading stands on: what PC/SC had said before it began, and how

@@ -172,6 +172,11 @@ func TestReadingHolds(t *testing.T) {
 		}, false},
 		"the service is away":       {func(_ *testing.T, p *Pool, _ *faulty, _ *service) { p.Observe(pcsc.Event{Err: pcsc.ErrNoService}) }, false},
 		"the service was restarted": {func(_ *testing.T, _ *Pool, _ *faulty, pc *service) { pc.restart() }, false},
+		"every reading was ended":   {func(_ *testing.T, p *Pool, _ *faulty, _ *service) { p.Expire() }, false},
+		"every reading was ended, and the same event came": {func(_ *testing.T, p *Pool, _ *faulty, pc *service) {
+			p.Expire()
+			pc.publish()
+		}, false},
 		"the computer slept": {func(_ *testing.T, p *Pool, _ *faulty, _ *service) {
 			slept := p.slept
 			p.slept = func() time.Duration { return slept() + time.Minute }
@@ -456,5 +461,35 @@ func TestProcessEndsWhileThePersonTypes(t *testing.T) {
 	verify(t, s)
 	if asked != 1 || strings.Count(f.record(), "login1") != 1 {
 		t.Errorf("asked %d times, calls %s", asked, f.record())
+	}
+}
+
+// TestCardsReadAnewWhileThePersonTypes: where the session was locked, disconnected or asleep
+// while the person is asked, and the modules are started anew for it, the login goes on with
+// the same card, and the PIN goes to no other.
+func TestCardsReadAnewWhileThePersonTypes(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		p, f, _ := observing(t)
+		r := request(authenticationIn(t, current(t, p), "cps"), "", nil)
+		r.PIN = func(ctx context.Context, _ PINRequest) ([]byte, error) {
+			p.Expire()
+			if other {
+				anotherCard(f)
+				return []byte(democard.PIN), nil // before anything is read
+			}
+			if err := p.Restart(ctx); err != nil {
+				t.Error(err)
+			}
+			if _, err := p.List(ctx); err != nil {
+				t.Error(err)
+			}
+			return []byte(democard.PIN), nil
+		}
+		switch _, err := p.Sign(t.Context(), r); {
+		case !other && err != nil:
+			t.Errorf("the same card: %v", err)
+		case other && !errors.Is(err, ErrCardChanged) || other && f.record() != "":
+			t.Errorf("another card: %v, sent to it: %q", err, f.record())
+		}
 	}
 }

@@ -89,6 +89,7 @@ func (d *driven) Snapshot() (pkcs11.Snapshot, bool) {
 
 func (d *driven) List(context.Context) (pkcs11.Snapshot, error)        { s, _ := d.Snapshot(); return s, nil }
 func (d *driven) Observe(pcsc.Event)                                   {}
+func (d *driven) Expire()                                              {}
 func (d *driven) Current(ctx context.Context) (pkcs11.Snapshot, error) { return d.List(ctx) }
 func (d *driven) Modules() []pkcs11.ModuleState                        { return nil }
 func (d *driven) Restart(context.Context) error                        { return nil }

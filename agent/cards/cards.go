@@ -21,6 +21,7 @@ import (
 // Pool is what is needed of the modules; *pkcs11.Pool is one.
 type Pool interface {
 	Observe(e pcsc.Event)
+	Expire()
 	Current(ctx context.Context) (pkcs11.Snapshot, error)
 	List(ctx context.Context) (pkcs11.Snapshot, error)
 	Snapshot() (pkcs11.Snapshot, bool)
@@ -116,22 +117,47 @@ func (c *Cards) Wait(limit time.Duration) { c.readings.wait(limit) }
 // event follows one event of PC/SC.
 func (c *Cards) event(ctx context.Context, e pcsc.Event) {
 	c.Pool.Observe(e) // first: no login may go by a reading that this ends
+	ended := e.Err != nil && c.readers.serves()
 	emptied, differs := c.readers.observe(e)
 	c.logService(e)
 	for _, name := range emptied {
 		c.readerEmptied(name)
 	}
 	c.Changed() // a card that has left is gone from the menu before any reading
-	if e.Restarted {
-		// The vendor's module finds no reader after the service came back
-		// until it is initialised again.
-		if err := c.Pool.Restart(ctx); err != nil && ctx.Err() == nil {
-			c.Logger.Warn("the modules could not be restarted", "error", err)
-		}
+	if e.Restarted || ended {
+		// The vendor's module finds no reader after the service came back until it is
+		// initialised again, and without the service may go on showing the card that was
+		// read with it.
+		c.restartModules(ctx)
 	}
 	if differs {
 		c.readings.refresh(ctx)
 		c.Changed() // one that came is being read
+	}
+}
+
+// Expire ends what is known of the cards for logins, which read them anew: they may be
+// changed from now on without an event.
+func (c *Cards) Expire() { c.Pool.Expire() }
+
+// ReadAnew is called when the cards may have been changed without an event, as while the
+// screen was locked or the session disconnected: until they have been read nothing that was
+// known of them is shown. With reopen the modules are initialised anew first: what they keep
+// of readers and cards may be another session's, or of before.
+func (c *Cards) ReadAnew(ctx context.Context, reopen bool) {
+	c.Pool.Expire()
+	c.readers.expire()
+	c.Changed()
+	if reopen {
+		c.restartModules(ctx)
+	}
+	c.readings.refresh(ctx)
+	c.Changed()
+}
+
+func (c *Cards) restartModules(ctx context.Context) {
+	if err := c.Pool.Restart(ctx); err != nil && ctx.Err() == nil {
+		c.Logger.Warn("the modules could not be restarted", "error", err)
 	}
 }
 
@@ -235,7 +261,11 @@ func (c *Cards) Update(ctx context.Context, now bool, busy func() bool) (outdate
 // state.CardAbsent, or state.CardUnknown before the first reading has ended.
 func (c *Cards) Summary() (readers int, card string) {
 	read, _ := c.Pool.Snapshot()
-	return c.readers.count(read), c.stateOf(read)
+	now, arriving := c.readers.without(read)
+	if card = c.stateOf(now); arriving && card == state.CardAbsent {
+		card = state.CardPresent
+	}
+	return c.readers.count(read), card
 }
 
 func (c *Cards) stateOf(s pkcs11.Snapshot) string {

@@ -23,6 +23,7 @@ type readers struct {
 	list    []pcsc.Reader
 	past    map[string]bool // names of readers that were there: their slots are readers too
 	gone    map[string]bool // readers whose card left and that were not read since
+	expired bool            // no card was read since it may have been changed without an event
 	tries   int             // readings since the last event that missed a card
 	changes int             // events so far that call for a reading
 }
@@ -61,6 +62,23 @@ func (r *readers) observe(e pcsc.Event) (emptied []string, differs bool) {
 	}
 	r.ever = r.ever || r.known
 	return emptied, differs
+}
+
+// serves reports whether the service answered last.
+func (r *readers) serves() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known
+}
+
+// expire makes every card one that may have been changed, until it is read anew. A reading
+// that runs says nothing.
+func (r *readers) expire() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expired = true
+	r.tries = 0
+	r.changes++
 }
 
 func findReader(list []pcsc.Reader, name string) (pcsc.Reader, bool) {
@@ -109,19 +127,17 @@ func (r *readers) present(names []string) (now []pcsc.Reader) {
 const maxPast = 64
 
 // without is what was read, without the cards that have left since by what PC/SC
-// reports; arriving reports a card in a reader that was not read yet.
+// reports, or may have been changed; arriving reports a card that was not read yet.
 func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.known {
-		return read, false
-	}
 	var seen [][]string
 	removed := map[slotKey]bool{}
 	for i, matched := range r.match(read) {
 		slot := read.Slots[i]
 		switch {
-		case r.removed(matched):
+		case r.expired || r.removed(matched):
+			arriving = arriving || r.expired && (slot.Token != nil || slot.Unrecognized)
 			removed[keyOf(slot)] = true
 			slot.Token, slot.Unrecognized, slot.Mute, slot.Contactless = nil, false, false, false
 		case slot.Token != nil || slot.Unrecognized:
@@ -134,7 +150,7 @@ func (r *readers) without(read pkcs11.Snapshot) (now pkcs11.Snapshot, arriving b
 			now.Certificates = append(now.Certificates, c)
 		}
 	}
-	return now, r.arriving(seen)
+	return now, arriving || r.arriving(seen)
 }
 
 // slotKey is which slot it is.
@@ -186,6 +202,7 @@ func (r *readers) settled(mark int, read pkcs11.Snapshot, first time.Duration) (
 	outdated := mark != r.changes
 	if !outdated {
 		clear(r.gone)
+		r.expired = false
 	}
 	r.mu.Unlock()
 	if outdated {
@@ -216,9 +233,15 @@ func (r *readers) searching() bool {
 // removed reports that the card that was read in a slot has left, or the reader
 // itself. Of readers that nothing tells apart, all: else the reading that follows
 // tells whose card has left. The lock is held.
+//
+// Without the service that is known of the readers whose card it took with it, until
+// they are read: a module may have another way to them.
 func (r *readers) removed(matched []string) bool {
 	if len(matched) == 0 {
 		return false
+	}
+	if !r.known {
+		return !slices.ContainsFunc(matched, func(name string) bool { return !r.gone[name] })
 	}
 	return !slices.ContainsFunc(r.present(matched), func(reader pcsc.Reader) bool { return reader.Present && !r.gone[reader.Name] })
 }

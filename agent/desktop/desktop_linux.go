@@ -23,14 +23,15 @@ var screenSavers = []string{
 	"org.freedesktop.ScreenSaver", "org.gnome.ScreenSaver", "org.mate.ScreenSaver", "org.cinnamon.ScreenSaver", "org.xfce.ScreenSaver",
 }
 
-// Watch calls onEnd with a reason each time the person leaves, until ctx ends.
-// It returns once it listens, and fails with ErrUnavailable where it can listen
-// neither to the system's session manager nor to the desktop's screen saver.
-func Watch(ctx context.Context, onEnd func(reason string)) error {
+// Watch calls on for each event, until ctx ends. It returns once it listens, and fails
+// with ErrUnavailable where it can listen neither to the system's session manager nor to
+// the desktop's screen saver. It never reports Ends: a session of Linux ends its programs
+// by signals.
+func Watch(ctx context.Context, on func(Event)) error {
 	var errs []error
 	listening := 0
-	for _, listen := range []func(context.Context, func(string)) error{watchSystem, watchSession} {
-		if err := listen(ctx, onEnd); err != nil {
+	for _, listen := range []func(context.Context, func(Event)) error{watchSystem, watchSession} {
+		if err := listen(ctx, on); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -43,8 +44,8 @@ func Watch(ctx context.Context, onEnd func(reason string)) error {
 }
 
 // watchSystem listens to logind: sleep, and this session locked or no longer in
-// front.
-func watchSystem(ctx context.Context, onEnd func(string)) error {
+// front, and the end of each.
+func watchSystem(ctx context.Context, on func(Event)) error {
 	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("system bus: %w", err)
@@ -54,6 +55,7 @@ func watchSystem(ctx context.Context, onEnd func(string)) error {
 		err = errors.Join(
 			conn.AddMatchSignal(dbus.WithMatchInterface(login1Manager), dbus.WithMatchMember("PrepareForSleep")),
 			conn.AddMatchSignal(dbus.WithMatchInterface(login1Session), dbus.WithMatchMember("Lock"), dbus.WithMatchObjectPath(session)),
+			conn.AddMatchSignal(dbus.WithMatchInterface(login1Session), dbus.WithMatchMember("Unlock"), dbus.WithMatchObjectPath(session)),
 			conn.AddMatchSignal(dbus.WithMatchInterface(properties), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchObjectPath(session)),
 		)
 	}
@@ -63,16 +65,37 @@ func watchSystem(ctx context.Context, onEnd func(string)) error {
 	follow(ctx, conn, func(s *dbus.Signal) {
 		switch {
 		case s.Name == login1Manager+".PrepareForSleep" && first(s, true):
-			onEnd("sleep")
+			on(Event{Away, "sleep"})
+		case s.Name == login1Manager+".PrepareForSleep" && first(s, false):
+			on(Event{Resumed, "woken up"})
 		case s.Name == login1Session+".Lock":
-			onEnd("locked")
-		case s.Name == properties+".PropertiesChanged" && changed(s, "LockedHint", true):
-			onEnd("locked")
-		case s.Name == properties+".PropertiesChanged" && changed(s, "Active", false):
-			onEnd("another session in front")
+			on(Event{Away, "locked"})
+		case s.Name == login1Session+".Unlock":
+			on(Event{Back, "unlocked"})
+		case s.Name == properties+".PropertiesChanged":
+			propertiesChanged(s, on)
 		}
-	}, onEnd)
+	}, on)
 	return nil
+}
+
+// propertiesChanged reports what changed of this session's properties, in the order in which
+// nothing is missed: that the person leaves comes first.
+func propertiesChanged(s *dbus.Signal, on func(Event)) {
+	for _, c := range []struct {
+		property string
+		value    bool
+		event    Event
+	}{
+		{"LockedHint", true, Event{Away, "locked"}},
+		{"Active", false, Event{Away, "another session in front"}},
+		{"LockedHint", false, Event{Back, "unlocked"}},
+		{"Active", true, Event{Resumed, "this session in front"}},
+	} {
+		if changed(s, c.property, c.value) {
+			on(c.event)
+		}
+	}
 }
 
 func ownSession(conn *dbus.Conn) (dbus.ObjectPath, error) {
@@ -88,7 +111,7 @@ func ownSession(conn *dbus.Conn) (dbus.ObjectPath, error) {
 }
 
 // watchSession listens to the desktop's screen saver, whichever it is.
-func watchSession(ctx context.Context, onEnd func(string)) error {
+func watchSession(ctx context.Context, on func(Event)) error {
 	if os.Getenv("DBUS_SESSION_BUS_ADDRESS") == "" {
 		return errors.New("session bus: there is none") // and one that we started would carry no signals
 	}
@@ -111,10 +134,13 @@ func watchSession(ctx context.Context, onEnd func(string)) error {
 	// Listen in any case: at the desktop's start the agent may come before the
 	// screen saver. But a bus without one does not count as watched.
 	follow(ctx, conn, func(s *dbus.Signal) {
-		if first(s, true) {
-			onEnd("locked")
+		switch {
+		case first(s, true):
+			on(Event{Away, "locked"})
+		case first(s, false):
+			on(Event{Back, "unlocked"})
 		}
-	}, onEnd)
+	}, on)
 	if !running {
 		return errors.New("session bus: no screen saver is on it")
 	}
@@ -122,8 +148,8 @@ func watchSession(ctx context.Context, onEnd func(string)) error {
 }
 
 // follow passes signals on until ctx ends. A lost bus can report nothing any
-// more, which counts as the person leaving.
-func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), onEnd func(string)) {
+// more.
+func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), on func(Event)) {
 	signals := make(chan *dbus.Signal, 16)
 	conn.Signal(signals)
 	var once sync.Once
@@ -135,7 +161,7 @@ func follow(ctx context.Context, conn *dbus.Conn, do func(*dbus.Signal), onEnd f
 			do(s)
 		}
 		if ctx.Err() == nil {
-			onEnd("the bus is gone")
+			on(Event{Lost, "the bus is gone"})
 		}
 	}()
 }

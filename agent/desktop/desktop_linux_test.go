@@ -40,20 +40,20 @@ func connect(t *testing.T, address, name string) *dbus.Conn {
 	return conn
 }
 
-func ends() (chan string, func(string)) {
-	reasons := make(chan string, 10)
-	return reasons, func(reason string) { reasons <- reason }
+func watched() (chan Event, func(Event)) {
+	events := make(chan Event, 10)
+	return events, func(e Event) { events <- e }
 }
 
-func expect(t *testing.T, reasons chan string, want string) {
+func expect(t *testing.T, events chan Event, want Event) {
 	t.Helper()
 	select {
-	case got := <-reasons:
+	case got := <-events:
 		if got != want {
-			t.Errorf("ended because of %q, want %q", got, want)
+			t.Errorf("%v %q, want %v %q", got.Kind, got.Reason, want.Kind, want.Reason)
 		}
 	case <-time.After(testdesktop.Patience):
-		t.Fatalf("nothing reported, want %q", want)
+		t.Fatalf("nothing reported, want %v %q", want.Kind, want.Reason)
 	}
 }
 
@@ -65,22 +65,36 @@ func TestSystem(t *testing.T) {
 	if err := l.conn.Export(l, "/org/freedesktop/login1", login1Manager); err != nil {
 		t.Fatal(err)
 	}
-	reasons, f := ends()
+	events, f := watched()
 	if err := Watch(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	// First what does not concern this session, and is not reported.
-	l.emit(t, "/org/freedesktop/login1", login1Manager+".PrepareForSleep", false)
 	l.emit(t, sessionPath+"2", login1Session+".Lock")
-	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false), "Active": dbus.MakeVariant(true)}, []string{})
+	l.emit(t, sessionPath+"2", login1Session+".Unlock")
+	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"IdleHint": dbus.MakeVariant(true)}, []string{})
 	l.emit(t, "/org/freedesktop/login1", login1Manager+".PrepareForSleep", true)
-	expect(t, reasons, "sleep")
+	expect(t, events, Event{Away, "sleep"})
+	l.emit(t, "/org/freedesktop/login1", login1Manager+".PrepareForSleep", false)
+	expect(t, events, Event{Resumed, "woken up"})
 	l.emit(t, sessionPath, login1Session+".Lock")
-	expect(t, reasons, "locked")
-	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true)}, []string{})
-	expect(t, reasons, "locked")
-	l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, map[string]dbus.Variant{"Active": dbus.MakeVariant(false)}, []string{})
-	expect(t, reasons, "another session in front")
+	expect(t, events, Event{Away, "locked"})
+	l.emit(t, sessionPath, login1Session+".Unlock")
+	expect(t, events, Event{Back, "unlocked"})
+	for _, c := range []struct {
+		values map[string]dbus.Variant
+		want   []Event
+	}{
+		{map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true)}, []Event{{Away, "locked"}}},
+		{map[string]dbus.Variant{"Active": dbus.MakeVariant(false)}, []Event{{Away, "another session in front"}}},
+		{map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(false), "Active": dbus.MakeVariant(true)}, []Event{{Back, "unlocked"}, {Resumed, "this session in front"}}},
+		{map[string]dbus.Variant{"LockedHint": dbus.MakeVariant(true), "Active": dbus.MakeVariant(true)}, []Event{{Away, "locked"}, {Resumed, "this session in front"}}},
+	} {
+		l.emit(t, sessionPath, properties+".PropertiesChanged", login1Session, c.values, []string{})
+		for _, want := range c.want {
+			expect(t, events, want)
+		}
+	}
 }
 
 func TestScreenSaver(t *testing.T) {
@@ -90,13 +104,14 @@ func TestScreenSaver(t *testing.T) {
 			t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
 			t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
 			l := logind{connect(t, address, saver)}
-			reasons, f := ends()
+			events, f := watched()
 			if err := Watch(t.Context(), f); err != nil {
 				t.Fatal(err)
 			}
-			l.emit(t, "/", saver+".ActiveChanged", false)
 			l.emit(t, "/", saver+".ActiveChanged", true)
-			expect(t, reasons, "locked")
+			expect(t, events, Event{Away, "locked"})
+			l.emit(t, "/", saver+".ActiveChanged", false)
+			expect(t, events, Event{Back, "unlocked"})
 		})
 	}
 }
@@ -110,13 +125,13 @@ func TestScreenSaverComesLater(t *testing.T) {
 	if err := l.conn.Export(l, "/org/freedesktop/login1", login1Manager); err != nil {
 		t.Fatal(err)
 	}
-	reasons, f := ends()
+	events, f := watched()
 	if err := Watch(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	saver := logind{connect(t, session, screenSavers[0])}
 	saver.emit(t, "/", screenSavers[0]+".ActiveChanged", true)
-	expect(t, reasons, "locked")
+	expect(t, events, Event{Away, "locked"})
 }
 
 // Watch fails rather than listen in vain: without any bus, and on a bus without a
@@ -125,17 +140,17 @@ func TestUnavailable(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
 	for name, address := range map[string]string{"no bus": "", "no screen saver": testdesktop.Bus(t)} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
-		if err := Watch(t.Context(), func(string) {}); !errors.Is(err, ErrUnavailable) {
+		if err := Watch(t.Context(), func(Event) {}); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// A lost bus can report nothing any more: that counts as leaving. The end of the
-// context does not.
+// A lost bus can report nothing any more: that is reported. The end of the
+// context is not.
 func TestBusGoes(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
-	reasons, f := ends()
+	events, f := watched()
 	t.Run("bus", func(t *testing.T) {
 		address := testdesktop.Bus(t)
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", address)
@@ -144,5 +159,5 @@ func TestBusGoes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}) // the bus ends here
-	expect(t, reasons, "the bus is gone")
+	expect(t, events, Event{Lost, "the bus is gone"})
 }

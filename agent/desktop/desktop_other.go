@@ -1,8 +1,8 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package desktop
 
 import "context"
 
 // Watch fails: there is none for this system yet.
-func Watch(context.Context, func(reason string)) error { return ErrUnavailable }
+func Watch(context.Context, func(Event)) error { return ErrUnavailable }

@@ -14,30 +14,39 @@ import (
 // person leaves.
 type cardSession struct {
 	mu      sync.Mutex
-	allowed bool
+	watched bool // the desktop reports when the person leaves
 	end     *time.Timer
 }
 
-// watchDesktop listens to the desktop, where the policy wants it.
-func (s *Service) watchDesktop(ctx context.Context) {
-	if s.Policy.PIN.Session <= 0 {
-		return
-	}
-	err := s.Desktop(ctx, func(reason string) { _ = s.Lock(ctx, reason) })
-	if err != nil {
+// desktopWatched notes whether anything reports when the person leaves: err is why not, or
+// nil.
+func (s *Service) desktopWatched(err error) {
+	if err != nil && s.Policy.PIN.Session > 0 {
 		s.Logger.Warn("pin.session is not used: the PIN is asked each time", "why", err, audit.Setting)
-		return
 	}
 	s.session.mu.Lock()
-	s.session.allowed = true
-	s.session.mu.Unlock()
+	defer s.session.mu.Unlock()
+	s.session.watched = err == nil
+}
+
+// PersonLeaves ends the card sessions where the policy lets cards stay logged in.
+func (s *Service) PersonLeaves(ctx context.Context, why string) {
+	if s.Policy.PIN.Session > 0 {
+		_ = s.Lock(ctx, why)
+	}
+}
+
+// DesktopLost is PersonLeaves, and no card stays logged in any more.
+func (s *Service) DesktopLost(ctx context.Context, why error) {
+	s.desktopWatched(why)
+	s.PersonLeaves(ctx, why.Error())
 }
 
 // mayOpenSession reports whether a card may stay logged in.
 func (s *Service) mayOpenSession() bool {
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()
-	return s.session.allowed
+	return s.session.watched && s.Policy.PIN.Session > 0
 }
 
 // sessionOpened begins the time of a session that a PIN has just opened.

@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -104,8 +103,6 @@ type Options struct {
 	// Changes is published when what the Service says of itself has changed, and
 	// listened to for a choice of certificate made elsewhere.
 	Changes *broadcast.Signal
-	// Desktop reports when the person leaves; default desktop.Watch.
-	Desktop func(ctx context.Context, ended func(reason string)) error
 }
 
 // Service does logins.
@@ -124,9 +121,6 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Desktop == nil {
-		o.Desktop = desktop.Watch
-	}
 	if o.Policy.Origins.Mode == policy.ModeListed {
 		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
 	}
@@ -140,10 +134,10 @@ func New(o Options) *Service {
 	return s
 }
 
-// Start listens to the desktop and reads what is remembered, both until ctx ends.
-// Logins may begin when it has returned.
-func (s *Service) Start(ctx context.Context) {
-	s.watchDesktop(ctx)
+// Start reads what is remembered, until ctx ends. desktop is why nothing reports when the
+// person leaves, or nil: see [Service.PersonLeaves]. Logins may begin when it has returned.
+func (s *Service) Start(ctx context.Context, desktop error) {
+	s.desktopWatched(desktop)
 	s.siteCache.start(ctx)
 }
 

@@ -54,7 +54,7 @@ func serve(t *testing.T, o setup) *Service {
 		Sites: o.sites, Logger: log, Limits: o.limits, Now: o.now, AppVersion: "https://cpx-bridge.invalid/cpx-agent/test", Changes: &broadcast.Signal{},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
-	s.Start(ctx)
+	s.Start(ctx, nil)
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })

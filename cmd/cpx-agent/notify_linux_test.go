@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -65,7 +67,12 @@ func TestRunNotifies(t *testing.T) {
 	run("", func(stop context.CancelFunc) {
 		defer stop()
 		select {
-		case got = <-n.titles:
+		case got = <-n.titles: // and until it is recorded that the desktop answered
+			for end := time.Now().Add(testdesktop.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				if _, err := os.Stat(filepath.Join(os.Getenv("XDG_STATE_HOME"), "cpx-bridge", "notified.json")); err == nil {
+					break
+				}
+			}
 		case <-time.After(testdesktop.Patience):
 		}
 	})

@@ -41,6 +41,11 @@ func serve(ctx context.Context, s command.Start) error {
 	server, err := agent.New(agent.Options{
 		Policy: s.Policy, Pool: pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
 		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), Journal: s.Journal,
+		SessionEnds: func(why string) {
+			log.Info("the desktop session ends", "why", why, audit.Agent)
+			cancel()
+			select {} // the system ends this process once it is answered; it ends by itself before
+		},
 		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log, Refuse: s.Policy.Refuse("pinentry", log)}),
 	})
 	if err != nil {

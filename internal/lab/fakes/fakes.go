@@ -54,6 +54,9 @@ func (p *Pool) Current(ctx context.Context) (pkcs11.Snapshot, error) { return p.
 // Observe ignores the event.
 func (p *Pool) Observe(pcsc.Event) {}
 
+// Expire does nothing: each reading is a new one.
+func (p *Pool) Expire() {}
+
 // Snapshot returns the cards set, and whether they have been read.
 func (p *Pool) Snapshot() (pkcs11.Snapshot, bool) {
 	p.Mu.Lock()

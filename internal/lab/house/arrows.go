@@ -5,10 +5,10 @@ package house
 // that would let one go up is a reason to talk about the drawing first.
 var allowed = map[string][]string{
 	// The agent, from its wiring down.
-	"agent": {"agent/cards", "agent/gate", "agent/journal", "agent/localcert", "agent/login", "agent/peer", "agent/policy", "agent/prompt",
+	"agent": {"agent/cards", "agent/desktop", "agent/gate", "agent/journal", "agent/localcert", "agent/login", "agent/peer", "agent/policy", "agent/prompt",
 		"agent/protocol", "agent/sites", "agent/state", "agent/statewindow", "pkcs11/pcsc"},
 	"agent/gate": {"agent/localcert", "agent/peer", "agent/policy"},
-	"agent/login": {"agent/cards", "agent/desktop", "agent/peer", "agent/policy", "agent/prompt", "agent/protocol",
+	"agent/login": {"agent/cards", "agent/peer", "agent/policy", "agent/prompt", "agent/protocol",
 		"agent/sites", "agent/state", "authtoken", "cps", "pkcs11"},
 	"agent/cards":       {"agent/protocol", "agent/state", "cps", "pkcs11", "pkcs11/pcsc"},
 	"agent/protocol":    {"agent/prompt", "authtoken", "pkcs11"},

@@ -1,0 +1,20 @@
+package desktop
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
+)
+
+// TestOnWindows runs the tests of the window under wine.
+func TestOnWindows(t *testing.T) {
+	program := winetest.BuildTest(t, ".")
+	out := winetest.New(t, "DISPLAY="+testdesktop.Display(t)).Run(program, "-test.v", "-test.timeout=5m")
+	for _, name := range []string{"TestMessages", "TestAnsweredOnceDone", "TestSlowEnd", "TestLost", "TestNoSessionEvents", "TestServicesLater"} {
+		if !strings.Contains(out, "--- PASS: "+name+" ") {
+			t.Errorf("%s:\n%s", name, out)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
+)
+
+// counting is a pool that counts how often what was read was ended.
+type counting struct {
+	*fakes.Pool
+	mu    sync.Mutex
+	times int
+}
+
+func (c *counting) Expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.times++
+}
+
+func (c *counting) expired() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.times
+}
+
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(testdesktop.Patience); !so(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(what)
+		}
+	}
+}
+
+// TestDesktopEvents: who leaves ends the card session; after whatever may have brought
+// another card or reader the cards are read anew, and where the readers may be another
+// session's the modules are started anew first.
+func TestDesktopEvents(t *testing.T) {
+	for _, c := range []struct {
+		kind            desktop.Kind
+		locks           bool
+		reads, restarts int
+	}{
+		{desktop.Away, true, 0, 0}, {desktop.Back, false, 1, 0}, {desktop.Resumed, false, 1, 1},
+	} {
+		t.Run(c.kind.String(), func(t *testing.T) {
+			pool, person, _ := withSession(t)
+			over := &counting{Pool: pool}
+			watch, happens := listening()
+			events := make(chan pcsc.Event)
+			s := serve(t, setup{pool: pool, over: over, person: person, session: time.Hour, desktop: watch, events: events})
+			events <- fakes.Present(1)
+			logIn(t, openPage(t, s, listedOrigin))
+			eventually(t, "no card session", func() bool { return s.State().CardSession })
+			reads, restarts := pool.Reads(), pool.Restarts()
+			happens <- desktop.Event{Kind: c.kind, Reason: "TEST"}
+			if c.locks {
+				<-pool.Locked
+			}
+			eventually(t, "what was read still counts", func() bool { return over.expired() == 1 })
+			eventually(t, "not read anew", func() bool { return pool.Reads() == reads+c.reads && pool.Restarts() == restarts+c.restarts })
+			eventually(t, "the same card is not shown", func() bool { return len(s.State().Certificates) == 1 && !s.State().Arriving })
+			if got := s.State().CardSession; got != !c.locks {
+				t.Errorf("card session: %v", got)
+			}
+			// Another card came meanwhile, and PC/SC said nothing.
+			pool.Set(pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}})
+			happens <- desktop.Event{Kind: desktop.Resumed, Reason: "TEST"}
+			eventually(t, "the card of before is shown", func() bool { return s.State().Card == state.CardAbsent && len(s.State().Certificates) == 0 })
+		})
+	}
+}
+
+// TestDesktopLost: where nothing reports any more that the person leaves, the card session
+// ends and there is none any more.
+func TestDesktopLost(t *testing.T) {
+	pool, person, asked := withSession(t)
+	watch, happens := listening()
+	log := &lockedBuffer{}
+	p := openPage(t, serve(t, setup{pool: pool, person: person, session: time.Hour, desktop: watch, logTo: log}), listedOrigin)
+	logIn(t, p)
+	happens <- desktop.Event{Kind: desktop.Lost, Reason: "TEST is gone"}
+	<-pool.Locked
+	happens <- desktop.Event{Kind: desktop.Back, Reason: "TEST"} // the event before it has been dealt with
+	logIn(t, p)
+	logIn(t, p)
+	if asked["PIN"] != 3 || asked["consent"] != 0 {
+		t.Errorf("asked %v", asked)
+	}
+	if !strings.Contains(log.String(), "pin.session is not used") || !strings.Contains(log.String(), "TEST is gone") {
+		t.Error(log.String())
+	}
+}
+
+// TestSessionEnds: the program is notified of the session's end before the desktop is
+// answered.
+func TestSessionEnds(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	began, goOn, answered := make(chan string), make(chan struct{}), make(chan struct{})
+	watch := func(_ context.Context, on func(desktop.Event)) error {
+		go func() { defer close(answered); on(desktop.Event{Kind: desktop.Ends, Reason: "TEST"}) }()
+		return nil
+	}
+	serve(t, setup{pool: pool, person: person, desktop: watch, ends: func(why string) { began <- why; <-goOn }})
+	if why := <-began; why != "TEST" {
+		t.Error(why)
+	}
+	select {
+	case <-answered:
+		t.Error("answered before its work is done")
+	default:
+	}
+	close(goOn)
+	<-answered
+}
