@@ -11,8 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // shim is the source of a DLL that Go's runtime loads and wine 8 lacks. It is never
@@ -83,27 +81,7 @@ func (t tools) template() (string, error) {
 		return "", err
 	}
 	ready := filepath.Join(build, strings.Map(plain, strings.TrimSpace(string(version))))
-	lock, err := os.OpenFile(ready+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close() // which releases the lock
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(ready); err == nil {
-		return ready, nil
-	}
-	unfinished, err := os.MkdirTemp(build, "unfinished-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(unfinished)
-	prefix := filepath.Join(unfinished, "windows")
-	if err := t.make(prefix); err != nil {
-		return "", err
-	}
-	return ready, os.Rename(prefix, ready)
+	return ready, once(ready, t.make)
 }
 
 func plain(r rune) rune {
@@ -113,19 +91,28 @@ func plain(r rune) rune {
 	return '_'
 }
 
-// buildFolder is build/winetest in the repository.
-func buildFolder() (string, error) {
+// repository is the folder of go.mod.
+func repository() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			build := filepath.Join(dir, "build", "winetest")
-			return build, os.MkdirAll(build, 0o700)
+			return dir, nil
 		}
 	}
 	return "", errors.New("winetest: not in a Go module")
+}
+
+// buildFolder is build/winetest in the repository.
+func buildFolder() (string, error) {
+	dir, err := repository()
+	if err != nil {
+		return "", err
+	}
+	build := filepath.Join(dir, "build", "winetest")
+	return build, errors.Join(os.MkdirAll(build, 0o755), os.Chmod(build, 0o755)) // apt's own user passes through
 }
 
 // make makes a Windows and the DLL that it lacks.
@@ -159,18 +146,22 @@ func (t tools) make(prefix string) error {
 
 // libraries are the folders where wine's own DLLs may be, of which a new Windows
 // holds copies.
-var libraries = []string{"/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", "/usr/lib/wine/x86_64-windows", "/usr/lib64/wine/x86_64-windows"}
+var libraries = []string{"/usr/lib/x86_64-linux-gnu/wine/x86_64-windows", "/usr/lib/wine/x86_64-windows", "/usr/lib64/wine/x86_64-windows", "/usr/lib/i386-linux-gnu/wine/i386-windows"}
 
 // shrink replaces those copies by links, which saves 680 MB of 700 for each test.
 // Where wine is in another folder, nothing changes, and all works.
-func shrink(drive string) error {
+func shrink(drive string) error { return shrinkFrom(drive, "/") }
+
+// shrinkFrom is shrink for a wine in a root of its own, where alone the links lead to
+// something.
+func shrinkFrom(drive, root string) error {
 	return filepath.WalkDir(drive, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		for _, library := range libraries {
 			own := filepath.Join(library, entry.Name())
-			if !same(path, own) {
+			if !same(path, filepath.Join(root, own)) {
 				continue
 			}
 			if err := os.Remove(path); err != nil {

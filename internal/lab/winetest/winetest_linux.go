@@ -96,13 +96,19 @@ func (w *Wine) Path(name string) string {
 // Build builds a package's program for Windows, without cgo, and returns its path.
 func Build(t *testing.T, pkg string) string {
 	t.Helper()
-	return build(t, withoutC, "build", pkg)
+	return BuildFor(t, "amd64", pkg)
+}
+
+// BuildFor is Build for an architecture: amd64 or 386.
+func BuildFor(t *testing.T, arch, pkg string) string {
+	t.Helper()
+	return build(t, arch, withoutC, "build", pkg)
 }
 
 // BuildWithC is Build with cgo and the compiler of Packages.
 func BuildWithC(t *testing.T, pkg string) string {
 	t.Helper()
-	return build(t, withC, "build", pkg)
+	return build(t, "amd64", withC, "build", pkg)
 }
 
 // The settings of cgo.
@@ -114,16 +120,16 @@ var (
 // BuildTest builds a package's tests for Windows, without cgo.
 func BuildTest(t *testing.T, pkg string) string {
 	t.Helper()
-	return build(t, withoutC, "test", "-c", pkg)
+	return build(t, "amd64", withoutC, "test", "-c", pkg)
 }
 
-func build(t *testing.T, c []string, command string, args ...string) string {
+func build(t *testing.T, arch string, c []string, command string, args ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program.exe")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", append([]string{command, "-o", program}, args...)...)
-	cmd.Env = append(append(os.Environ(), "GOOS=windows", "GOARCH=amd64", "GOFLAGS="), c...)
+	cmd.Env = append(append(os.Environ(), "GOOS=windows", "GOARCH="+arch, "GOFLAGS="), c...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build for Windows: %v\n%s", err, out)
 	}

@@ -3,7 +3,6 @@ package winetest
 import (
 	"bufio"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,16 +53,8 @@ func TestWindows(t *testing.T) {
 // using are the processes of a Windows.
 func using(t *testing.T, prefix string) (commands []string) {
 	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		env, _ := os.ReadFile(file) // fails for other users' processes and ended ones
-		if strings.Contains(string(env), "WINEPREFIX="+prefix+"\x00") {
-			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-			commands = append(commands, strings.ReplaceAll(string(command), "\x00", " "))
-		}
+	for _, command := range processes(t, prefix) {
+		commands = append(commands, command)
 	}
 	return commands
 }
