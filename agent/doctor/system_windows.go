@@ -53,7 +53,17 @@ func remote() bool {
 	return shown != 0
 }
 
+// onDesktop reports whether this process is in a person's session: services, SSH and
+// scheduled tasks are in session 0, which shows nothing.
+func onDesktop() bool {
+	var session uint32
+	return windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &session) != nil || session != 0
+}
+
 func (o Options) ofSystem() Options {
+	if display := o.Display; display != nil {
+		o.Display = func() bool { return onDesktop() && display() }
+	}
 	if o.PCSCService == nil {
 		o.PCSCService = pcscService
 	}
