@@ -31,7 +31,9 @@ func Ends() (in, out *os.File, err error) {
 }
 
 // attach gives the process its ends, and closes it to the person's other programs before
-// its first instruction.
+// its first instruction. Its console is one of its own that is never shown: neither keys
+// nor the closing of the parent's console end it, and a program that a library starts in
+// it shows none either.
 func attach(cmd *exec.Cmd, in, out *os.File) error {
 	closed, err := nodump.Attributes()
 	if err != nil {
@@ -39,7 +41,7 @@ func attach(cmd *exec.Cmd, in, out *os.File) error {
 	}
 	cmd.Stdin, cmd.Stdout = in, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		HideWindow: true, CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, ProcessAttributes: closed,
+		HideWindow: true, CreationFlags: windows.CREATE_NO_WINDOW | windows.CREATE_NEW_PROCESS_GROUP, ProcessAttributes: closed,
 	}
 	return nil
 }

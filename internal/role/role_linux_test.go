@@ -38,8 +38,8 @@ func TestOwnGroup(t *testing.T) {
 // TestWindows runs these tests under wine.
 func TestWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
-	out := winetest.New(t).Run(program, "-test.v", "-test.run=^(TestStart|TestAsked|TestCommandLine|TestContext|TestExit|TestEndWithParent)$", "-test.timeout=60s")
-	for _, test := range []string{"TestStart", "TestAsked", "TestCommandLine", "TestContext", "TestExit", "TestEndWithParent"} {
+	out := winetest.New(t).Run(program, "-test.v", "-test.run=^(TestStart|TestAsked|TestCommandLine|TestContext|TestExit|TestEndWithParent|TestConsole)$", "-test.timeout=60s")
+	for _, test := range []string{"TestStart", "TestAsked", "TestCommandLine", "TestContext", "TestExit", "TestEndWithParent", "TestConsole"} {
 		if !strings.Contains(out, "--- PASS: "+test+" ") {
 			t.Errorf("%s did not pass:\n%s", test, out)
 		}
