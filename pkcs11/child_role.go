@@ -22,8 +22,8 @@ func RunChildRole() {
 	if !asked {
 		return
 	}
-	_ = nodump.Set()                         // the PIN passes through here
-	_ = nodump.Libraries(OnNetwork(args[0])) // whoever named such a module has decided that
+	_ = nodump.Set()                                  // the PIN passes through here
+	_ = nodump.Libraries(args[0], OnNetwork(args[0])) // whoever named such a module has decided that
 	in, out, err := role.Ends()
 	if err != nil {
 		os.Exit(role.ExitMisused)

@@ -70,10 +70,11 @@ func openDriver(path, initString string) (driver, error) {
 func load(path, initString string) (*library, error) {
 	// The binding throws away why the system does not load a library, and whether
 	// C_GetFunctionList gave a list.
-	if err := loads(path); err != nil {
+	name, err := loads(path)
+	if err != nil {
 		return nil, err
 	}
-	ctx := p11.New(path)
+	ctx := p11.New(name)
 	if ctx == nil {
 		return nil, &Error{Op: "load", Path: path, Kind: ErrNotLoadable}
 	}
@@ -84,7 +85,7 @@ func load(path, initString string) (*library, error) {
 		text := append([]byte(initString), 0)
 		options = append(options, p11.InitializeWithReserved(unsafe.Pointer(&text[0])))
 	}
-	err := ctx.Initialize(options...)
+	err = ctx.Initialize(options...)
 	if errors.Is(err, p11.Error(p11.CKR_CANT_LOCK)) {
 		// It need not: our calls in its process come one at a time.
 		err = ctx.Initialize(append(options, p11.InitializeWithFlags(0))...)

@@ -48,6 +48,9 @@ func checkFile(path string) error {
 	if !filepath.IsAbs(path) {
 		return &Error{Op: "the path of a module must be absolute", Path: path, Kind: ErrNotPKCS11}
 	}
+	if what := noFileName(path); what != "" {
+		return &Error{Op: "open: " + what + ", not a file", Path: path, Kind: ErrNotPKCS11}
+	}
 	file, err := os.Stat(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENOTDIR):

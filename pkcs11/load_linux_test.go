@@ -193,6 +193,7 @@ func TestArchitectures(t *testing.T) {
 		"damaged PE":        {"MZ" + strings.Repeat("\x00", 62), "windows", "amd64", nil}, // the loader says what is wrong
 		"PE of 32 bits":     {peHeader("\x4c\x01"), "windows", "amd64", ErrWrongArchitecture},
 		"PE of 64 bits":     {peHeader("\x64\x86"), "windows", "amd64", nil},
+		"PE, 64 in 32 bits": {peHeader("\x64\x86"), "windows", "386", ErrWrongArchitecture},
 		"PE of ARM":         {peHeader("\x64\xaa"), "windows", "arm64", nil},
 		"Mach-O, damaged":   {fat, "darwin", "amd64", nil},
 		"ELF on macOS":      {"\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 60), "darwin", "arm64", ErrWrongArchitecture},

@@ -11,9 +11,9 @@ import (
 	p11 "github.com/miekg/pkcs11"
 )
 
-// loads has the system load the library, as the binding will, and has it give its
-// list of functions. It stays loaded.
-func loads(path string) error {
+// loads has the system load the library, as the binding will by that name, and has it
+// give its list of functions. It stays loaded.
+func loads(path string) (name string, err error) {
 	// The loader keeps its reason for the thread that failed.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -22,13 +22,13 @@ func loads(path string) error {
 	handle, err := purego.Dlopen(path, purego.RTLD_LAZY)
 	if err != nil {
 		said := err.Error()
-		return notLoaded(path, loaderKind(path, said), strings.TrimPrefix(said, path+": "))
+		return "", notLoaded(path, loaderKind(path, said), strings.TrimPrefix(said, path+": "))
 	}
 	get, err := purego.Dlsym(handle, "C_GetFunctionList")
 	if err != nil {
-		return notLoaded(path, ErrNotPKCS11, "a library without C_GetFunctionList")
+		return "", notLoaded(path, ErrNotPKCS11, "a library without C_GetFunctionList")
 	}
-	return checkList(path, get)
+	return path, checkList(path, get)
 }
 
 // checkList calls C_GetFunctionList, whose answer the binding does not look at.

@@ -12,10 +12,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
-// TestOnNetwork: a path to another computer is known in each of its spellings, and
+// testNetworkOnWindows: a path to another computer is known in each of its spellings, and
 // nothing is asked of that computer.
-func TestOnNetwork(t *testing.T) {
-	w := winetest.New(t)
+func testNetworkOnWindows(t *testing.T, w *winetest.Wine, states string) {
 	// A drive that stands for a share, as wine has it: its kind is set in the registry.
 	w.Run("reg", "add", `HKLM\Software\Wine\Drives`, "/v", "n:", "/d", "network")
 	if err := os.Symlink("../drive_c/windows", filepath.Join(w.Path(""), "..", "dosdevices", "n:")); err != nil {
@@ -31,7 +30,7 @@ func TestOnNetwork(t *testing.T) {
 		`N:\m.dll`:               true, `n:/m.dll`: true, `\\?\N:\m.dll`: true, `N:m.dll`: true,
 	}
 	paths := slices.Sorted(maps.Keys(rows))
-	lines := strings.Fields(w.Run(winetest.BuildWithC(t, "./testdata/states"), append([]string{"-network"}, paths...)...))
+	lines := strings.Fields(w.Run(states, append([]string{"-network"}, paths...)...))
 	if len(lines) != len(paths) {
 		t.Fatalf("%q", lines)
 	}

@@ -1,25 +1,48 @@
 package pkcs11
 
 import (
-	"os"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sys/windows"
 )
 
-// KnownPaths are where the module usually stands. The system folder is asked
-// of Windows itself, never of the environment, which a person can set.
+// The vendor's module, by the bits of the programs that load it, and OpenSC's.
+const (
+	vendor64 = "cps3_pkcs11_w64.dll"
+	vendor32 = "cps3_pkcs11_w32.dll"
+	openSC   = `OpenSC Project\OpenSC\pkcs11\opensc-pkcs11.dll`
+)
+
+// KnownPaths are where the module usually stands: the vendor's first, then OpenSC. The
+// folders are asked of Windows itself, never of the environment, which a person can set.
 func KnownPaths() []string {
-	var paths []string
-	if system, err := windows.GetSystemDirectory(); err == nil {
-		name := "cps3_pkcs11_w64.dll"
-		if os.Getenv("PROCESSOR_ARCHITECTURE") == "x86" {
-			name = "cps3_pkcs11_w32.dll"
-		}
-		paths = append(paths, filepath.Join(system, name))
+	if runtime.GOARCH == "386" {
+		// SystemX86 is the folder that a 32-bit program sees as System32, by its own name.
+		return known(knownFile{windows.FOLDERID_SystemX86, vendor32}, knownFile{windows.FOLDERID_ProgramFilesX86, openSC})
 	}
-	if programs, err := windows.KnownFolderPath(windows.FOLDERID_ProgramFiles, 0); err == nil {
-		paths = append(paths, filepath.Join(programs, "OpenSC Project", "OpenSC", "pkcs11", "opensc-pkcs11.dll"))
+	return known(knownFile{windows.FOLDERID_System, vendor64}, knownFile{windows.FOLDERID_ProgramFiles, openSC})
+}
+
+// foreignPaths are those of the other architecture, which this program cannot load: where
+// there is nothing else, that is what has to be said.
+func foreignPaths() []string {
+	if runtime.GOARCH == "386" {
+		return known(knownFile{windows.FOLDERID_Windows, `Sysnative\` + vendor64})
+	}
+	return known(knownFile{windows.FOLDERID_SystemX86, vendor32}, knownFile{windows.FOLDERID_ProgramFilesX86, openSC})
+}
+
+type knownFile struct {
+	folder *windows.KNOWNFOLDERID
+	name   string
+}
+
+func known(files ...knownFile) (paths []string) {
+	for _, f := range files {
+		if path := below(f.folder, f.name); path != "" {
+			paths = append(paths, path)
+		}
 	}
 	return paths
 }

@@ -165,9 +165,9 @@ func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf
 }
 
 // DefaultModules are the modules where the settings name none: the first of
-// KnownPaths that exists.
+// KnownPaths that exists, else one for another architecture, which says so.
 func DefaultModules() []string {
-	for _, path := range KnownPaths() {
+	for _, path := range append(KnownPaths(), foreignPaths()...) {
 		if _, err := os.Stat(path); err == nil {
 			return []string{path}
 		}

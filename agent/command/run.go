@@ -60,7 +60,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if err := nodump.Set(); err != nil {
 		log.Warn("a core dump of this process, or a debugger, may read a PIN", "error", err, audit.Setting)
 	}
-	if err := nodump.Libraries(false); err != nil {
+	if err := nodump.Libraries("", false); err != nil {
 		log.Warn("libraries of other computers, or that sandboxed programs wrote, may be loaded", "error", err, audit.Setting)
 	}
 	defer func() {

@@ -23,7 +23,7 @@ func main() {
 	// inherit it. What fails here is logged where an agent begins to serve.
 	_ = nodump.Set()
 	pkcs11.RunChildRole()
-	_ = nodump.Libraries(false)
+	_ = nodump.Libraries("", false)
 	tray.RunChildRole()
 	window.RunChildRole()
 	runDisplayRole()

@@ -3,4 +3,4 @@
 package nodump
 
 // Libraries does nothing: only Windows can be told which libraries not to load.
-func Libraries(bool) error { return nil }
+func Libraries(string, bool) error { return nil }

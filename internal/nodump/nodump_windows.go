@@ -3,6 +3,8 @@ package nodump
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -111,7 +113,39 @@ const (
 // (ProcessExtensionPointDisablePolicy): a screen reader comes that way, and so does what
 // redirects card readers in some remote desktops. Nor does it ask for signatures, which
 // vendors' modules need not have.
-func Libraries(remote bool) error {
+//
+// A library that is named without a folder is searched in the program's folder, in
+// Windows' own and in that of module, a path or "", and no longer in the current folder nor on PATH, which
+// others can often write (SetDefaultDllDirectories).
+func Libraries(module string, remote bool) error {
+	return errors.Join(images(remote), search(module))
+}
+
+// search sets where libraries are searched, also for what the module loads itself.
+func search(module string) error {
+	if err := windows.SetDefaultDllDirectories(windows.LOAD_LIBRARY_SEARCH_DEFAULT_DIRS); err != nil {
+		return fmt.Errorf("nodump: SetDefaultDllDirectories: %w", err)
+	}
+	// Who loads with LOAD_WITH_ALTERED_SEARCH_PATH has the old order, which this takes the
+	// current folder out of.
+	if err := windows.SetDllDirectory(""); err != nil {
+		return fmt.Errorf("nodump: SetDllDirectory: %w", err)
+	}
+	module = strings.TrimPrefix(filepath.Clean(module), `\\?\`)
+	if len(filepath.VolumeName(module)) != len("C:") || !filepath.IsAbs(module) {
+		return nil // the agent itself, or on a share, where no more than the module is loaded from
+	}
+	folder, err := windows.UTF16PtrFromString(filepath.Dir(module))
+	if err != nil {
+		return fmt.Errorf("nodump: %w", err)
+	}
+	if _, err := windows.AddDllDirectory(folder); err != nil {
+		return fmt.Errorf("nodump: AddDllDirectory: %w", err)
+	}
+	return nil
+}
+
+func images(remote bool) error {
 	policy := uint32(noRemoteImages | noLowImages)
 	if remote {
 		policy = noLowImages

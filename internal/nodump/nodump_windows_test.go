@@ -118,10 +118,15 @@ func TestDescriptor(t *testing.T) {
 	}
 }
 
-// TestLibraries: the policy is taken, with and without another computer's libraries.
+// TestLibraries: the policy is taken, with and without another computer's libraries, of
+// which no folder is asked for.
 func TestLibraries(t *testing.T) {
 	for _, remote := range []bool{true, false} { // in this order: what is refused stays so
-		if err := Libraries(remote); err != nil {
+		module := `C:\windows\system32\test.dll`
+		if remote {
+			module = `\\server\share\test.dll`
+		}
+		if err := Libraries(module, remote); err != nil {
 			t.Error(remote, err)
 		}
 	}

@@ -1,4 +1,4 @@
-// Command states prints how each module named does, or with -network which are on
+// Command states prints how each module named does and what it says of itself, or with -network which are on
 // another computer.
 package main
 
@@ -24,7 +24,7 @@ func main() {
 		os.Exit(1)
 	}
 	for _, m := range pool.Modules() {
-		fmt.Println(m.Err)
+		fmt.Println(m.Err, m.Info)
 	}
 	_ = pool.Close()
 }
