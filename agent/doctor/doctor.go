@@ -76,6 +76,7 @@ type Options struct {
 	Display   func() bool // nil: not checked
 	Autostart func() (enabled bool, where, missing string, err error)
 	Keyring   func(ctx context.Context) error
+	Watch     func(ctx context.Context) error // whether anything tells when the person leaves
 	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
 	Cards     func(ctx context.Context) (state.Cards, error) // required: reads the cards, as the command certs does
 	Answers   func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
@@ -134,7 +135,7 @@ func Run(ctx context.Context, o Options) Report {
 	d.callersErr = sync.OnceValue(d.Callers)
 	checks := []check{
 		{"settings", shortLimit, d.settings}, {"pcsc", shortLimit, d.pcsc}, {"cards", cardsLimit, d.cards},
-		{"dialogs", shortLimit, d.dialogs}, {"keyring", shortLimit, d.keyring}, {"storage", shortLimit, d.storage}, {"callers", shortLimit, d.callers}, {"agent", shortLimit, d.agent},
+		{"dialogs", shortLimit, d.dialogs}, {"session", shortLimit, d.session}, {"keyring", shortLimit, d.keyring}, {"storage", shortLimit, d.storage}, {"callers", shortLimit, d.callers}, {"agent", shortLimit, d.agent},
 		{"browsers", shortLimit, d.browsers}, {"wss", shortLimit, d.wss},
 	}
 	if d.VirtualLoopback != nil {
@@ -178,6 +179,9 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 	var where *policy.SettingsError
 	if errors.As(err, &where) {
 		f.Subject, why = where.Key, where.In(o.Lang)
+		if where.Key == "" && strings.HasPrefix(where.File, `HKLM\`) { // a value of the registry, by its full name
+			f.Subject, f.Next = where.File, d.Text("doctor.mend_registry")
+		}
 	}
 	f.Text = d.discreet(d.Text("doctor.settings_unreadable", why))
 	return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
@@ -189,6 +193,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Keyring == nil {
 		o.Keyring = keyring.Ring{}.Check
+	}
+	if o.Watch == nil {
+		o.Watch = watch
 	}
 	if o.Readers == nil {
 		o.Readers = pcsc.Readers

@@ -336,6 +336,10 @@ func TestFindings(t *testing.T) {
 		{"agent_starting", Unknown, answers(state.State{}, &control.Error{Code: control.CodeStarting})},
 		{"agent_serves_wss", Good, withWSS(noSockets(atWSS, nil))}, {"agent_no_wss", Problem, withWSS(noSockets(state.State{}, nil))},
 		{"ports_unknown", Unknown, func(o *Options) { o.Sockets = func([]int) ([]Socket, error) { return nil, ErrNoSockets } }},
+		{"pin_session_unwatched", Notice, func(o *Options) {
+			o.Policy.PIN.Session = time.Minute
+			o.Watch = func(context.Context) error { return errors.New("TEST") }
+		}},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("TEST"))},
 		{"no_portal_named", Good, nil}, {"wss_off", Good, nil},

@@ -7,9 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -59,10 +62,23 @@ func TestOnWindows(t *testing.T) {
 		"it refuses":               {"pcsc_no_permission", Problem, "Local Resources", readers(pcsc.ErrRefused, ServiceRuns, nil, false)},
 		"a dependency":             {"module_missing_dependency", Problem, "Visual C++", module("missing_dependency")},
 		"not loaded":               {"module_not_loadable", Problem, "AppLocker", module("not_loadable")},
-		"credentials":              {"keyring_open", Good, "", ring(nil)},
-		"no credentials":           {"keyring_refused", Notice, "VaultSvc", ring(keyring.ErrRefused)},
-		"credentials hang":         {"keyring_slow", Notice, "VaultSvc", ring(keyring.ErrSlow)},
-		"no desktop":               {"no_display", Unknown, "scheduled task", func(o *Options) { o.Display = func() bool { return false } }},
+		"pin.session": {"pin_session_watched", Good, "", func(o *Options) {
+			o.Policy.PIN.Session = time.Minute
+			o.Watch = func(context.Context) error { return nil }
+		}},
+		"pin.session, nothing tells": {"pin_session_unwatched", Notice, "TermService", func(o *Options) {
+			o.Policy.PIN.Session = time.Minute
+			o.Watch = func(context.Context) error { return desktop.ErrUnavailable }
+		}},
+		"pin.session, from afar": {"pin_session_unknown", Unknown, "scheduled task", func(o *Options) {
+			o.Policy.PIN.Session = time.Minute
+			o.Watch = func(context.Context) error { return desktop.ErrUnavailable }
+			o.Display = func() bool { return false }
+		}},
+		"credentials":      {"keyring_open", Good, "", ring(nil)},
+		"no credentials":   {"keyring_refused", Notice, "VaultSvc", ring(keyring.ErrRefused)},
+		"credentials hang": {"keyring_slow", Notice, "VaultSvc", ring(keyring.ErrSlow)},
+		"no desktop":       {"no_display", Unknown, "scheduled task", func(o *Options) { o.Display = func() bool { return false } }},
 		"another session's agent": {"agent_not_asked", Unknown, "under their account", func(o *Options) {
 			o.Answers = func(context.Context) (state.State, error) { return state.State{}, control.ErrOtherUser }
 		}},
@@ -121,6 +137,23 @@ func TestHolders(t *testing.T) {
 		i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Subject == "27721" })
 		if i < 0 || !strings.Contains(r.Findings[i].Text, want) {
 			t.Errorf("%+v: %+v, want %q", s, r.Findings, want)
+		}
+	}
+}
+
+// TestBadRegistry: a value of the registry that stops the agent is named, and is not
+// called a file.
+func TestBadRegistry(t *testing.T) {
+	name := `HKLM\SOFTWARE\Policies\CPxBridge\ports\first`
+	for _, lang := range []string{"fr", "en"} {
+		r := BadSettings(&policy.SettingsError{File: name, Text: "TEST"}, lang, "dev", false)
+		f := find(t, r, "settings_bad")
+		if f.Subject != name || !strings.Contains(f.Text, name) || strings.Contains(f.Next, "fichier") || strings.Contains(f.Next, "file") || f.Next == "" {
+			t.Errorf("%+v", f)
+		}
+		f = find(t, BadSettings(&policy.SettingsError{File: "/etc/cpx-bridge/policy.toml", Line: 3, Key: "ports.first", Text: "TEST"}, lang, "dev", false), "settings_bad")
+		if f.Subject != "ports.first" || !strings.Contains(f.Next, "fi") {
+			t.Errorf("%+v", f)
 		}
 	}
 }

@@ -16,7 +16,7 @@ var allowed = map[string][]string{
 
 	// Clients of the agent's state.
 	"agent/state": {"agent/prompt", "cps"},
-	"agent/doctor": {"agent/browsers", "agent/control", "agent/journal", "agent/keyring", "agent/localcert", "agent/peer", "agent/policy",
+	"agent/doctor": {"agent/browsers", "agent/control", "agent/desktop", "agent/journal", "agent/keyring", "agent/localcert", "agent/peer", "agent/policy",
 		"agent/prompt", "agent/state", "pkcs11", "pkcs11/pcsc"},
 	"agent/remote": {"agent/control", "agent/sites", "agent/state"},
 	"agent/command": {"agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
