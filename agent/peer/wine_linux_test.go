@@ -40,9 +40,42 @@ func TestWindows(t *testing.T) {
 		t.Errorf("a program of the same Windows: %s", outcome)
 	}
 	elsewhere := winetest.New(t)
+	s.refuses(t, func() *exec.Cmd { return exec.Command(os.Args[0]) }, func() *exec.Cmd { return elsewhere.Command(program) })
+}
+
+// TestWindows10 is the same over both families, in wine 10, which tells owners over each.
+func TestWindows10(t *testing.T) {
+	if testing.Short() {
+		t.Skip("wine 10 is downloaded: make test-windows")
+	}
+	program := winetest.BuildTest(t, ".")
+	w := winetest.New10(t)
+	s := newServer(t, w.Command(program))
 	for _, address := range []string{s.v4, s.v6} {
-		for name, cmd := range map[string]*exec.Cmd{"a process of Linux": exec.Command(os.Args[0]), "another Windows": elsewhere.Command(program)} {
-			if outcome := s.from(t, address, cmd); !strings.HasPrefix(outcome, "refused ") {
+		for range 20 {
+			if outcome := s.from(t, address, w.Command(program)); outcome != "same" {
+				t.Errorf("a program of the same Windows, %s: %s", address, outcome)
+			}
+		}
+	}
+	elsewhere, err := w.Another(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := elsewhere.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s.refuses(t, func() *exec.Cmd { return w.Inside(os.Args[0]) }, func() *exec.Cmd { return elsewhere.Command(program) })
+}
+
+// refuses lets two dial of whom the server's Windows knows no process, over each family.
+func (s *server) refuses(t *testing.T, linux, elsewhere func() *exec.Cmd) {
+	t.Helper()
+	for _, address := range []string{s.v4, s.v6} {
+		for name, other := range map[string]func() *exec.Cmd{"a process of Linux": linux, "another Windows": elsewhere} {
+			if outcome := s.from(t, address, other()); !strings.HasPrefix(outcome, "refused ") {
 				t.Errorf("%s, %s: %s", name, address, outcome)
 			}
 		}
