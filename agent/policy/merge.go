@@ -34,6 +34,8 @@ func (e *Effective) mergeUser(user, machine *source) {
 // refusal is why a person's key does not apply, "" where it does.
 func (e *Effective) refusal(key string, user, machine *source) string {
 	switch {
+	case machine == nil && defined(key).Person == Never: // the policy went while the agent runs
+		return machineOnly
 	case machine == nil, key == "origins.block":
 		return ""
 	case key == "origins.mode":

@@ -96,17 +96,9 @@ func Load(paths Paths) (*Effective, error) {
 	if err != nil {
 		return nil, err
 	}
-	user, err := readFile(paths.User)
+	user, err := readUser(paths, machine)
 	if err != nil {
 		return nil, err
-	}
-	if user == nil && paths.UserRequired {
-		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
-	}
-	if user != nil && machine == nil { // beside a policy it makes a warning, like other keys
-		if err := user.checkPersons(); err != nil {
-			return nil, err
-		}
 	}
 	return merged(machine, user), nil
 }
@@ -122,6 +114,23 @@ func readMachine(paths Paths) (machine *source, err error) {
 		return nil, err
 	}
 	return machine, machine.checkNetwork()
+}
+
+// readUser returns nil where there is no file of the person's.
+func readUser(paths Paths, machine *source) (*source, error) {
+	user, err := readFile(paths.User)
+	if err != nil {
+		return nil, err
+	}
+	if user == nil && paths.UserRequired {
+		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
+	}
+	if user != nil && machine == nil { // beside a policy it makes a warning, like other keys
+		if err := user.checkPersons(); err != nil {
+			return nil, err
+		}
+	}
+	return user, nil
 }
 
 // merged are the settings of both; either may be nil.

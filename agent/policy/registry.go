@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ type Registry struct {
 	Trusted func() error
 	// Expand is what a variable stands for in a REG_EXPAND_SZ, false for an unknown one.
 	Expand func(variable string) (string, bool)
+	// Watch calls changed once the key is watched, and after each change of it or of what
+	// is below it, also where it is missing at first, until ctx ends; nil: it is not
+	// watched.
+	Watch func(ctx context.Context, changed func()) error
 }
 
 // Key is an open key of a registry.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"strings"
@@ -23,6 +24,9 @@ func machineRegistry() *Registry {
 		Name:   name,
 		Open:   func() (Key, error) { return openKey(registry.LOCAL_MACHINE, policyKey) },
 		Expand: knownFolder,
+		Watch: func(ctx context.Context, changed func()) error {
+			return watchKey(ctx, registry.LOCAL_MACHINE, policyKey, changed)
+		},
 		Trusted: func() error {
 			bad, is := errors.AsType[*owners.Error](owners.CheckKey(registry.LOCAL_MACHINE, policyKey, owners.Root))
 			if !is {

@@ -116,8 +116,10 @@ func (s *source) checkNetwork() error {
 func (s *source) checkPersons() error {
 	for i := range definitions {
 		if key := definitions[i].Key; definitions[i].Person == Never && s.sets(key) {
-			return s.err(key, 0, "is taken from the machine's policy only")
+			return s.err(key, 0, machineOnly)
 		}
 	}
 	return nil
 }
+
+const machineOnly = "is taken from the machine's policy only"

@@ -1,0 +1,198 @@
+package policy
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
+)
+
+// Change is a setting that is another than it was, or comes from elsewhere.
+type Change struct {
+	Old, New Setting // of one key
+}
+
+// Changes are the settings in which two differ.
+func Changes(before, now *Effective) (list []Change) {
+	is := now.Describe()
+	for i, was := range before.Describe() {
+		if was != is[i] {
+			list = append(list, Change{was, is[i]})
+		}
+	}
+	return list
+}
+
+// Watch follows the settings while an agent runs. Paths, Now, Logger and Changed are
+// required.
+type Watch struct {
+	Paths  Paths
+	Now    *Effective // what is in force when it begins
+	Logger *slog.Logger
+	// Changed is called with settings that are in force from now on.
+	Changed func(*Effective)
+	// Refused is called with why what stands there now is not taken, or not all of it,
+	// and with nil once it is; nil: nobody wants it.
+	Refused func(error)
+	// Settle is how long nothing may change before anything is read: group policy and
+	// editors write in several steps; default 300 ms. Unasked is after how long it is read
+	// unasked, for what no system reports; default a minute.
+	Settle, Unasked time.Duration
+}
+
+const (
+	defaultSettle  = 300 * time.Millisecond
+	longestSettle  = 5 // of them, where changes never cease
+	defaultUnasked = time.Minute
+)
+
+// Run reads the settings anew after each change, until ctx ends. What is bad is not taken:
+// the machine's policy, or the person's file, stays as it was last good, and neither keeps
+// the other from being taken.
+func (w Watch) Run(ctx context.Context) {
+	if w.Settle == 0 {
+		w.Settle = defaultSettle
+	}
+	if w.Unasked == 0 {
+		w.Unasked = defaultUnasked
+	}
+	if w.Refused == nil {
+		w.Refused = func(error) {}
+	}
+	changed := make(chan struct{}, 1)
+	notify := func() {
+		select {
+		case changed <- struct{}{}:
+		default: // the one that is there serves for both
+		}
+	}
+	var running sync.WaitGroup
+	defer running.Wait()
+	follow := func(what string, watch func(context.Context, func()) error) {
+		running.Go(func() {
+			if err := watch(ctx, notify); err != nil && ctx.Err() == nil {
+				w.Logger.Warn("settings are not watched, but read again after a while", "what", what, "error", err, audit.Setting)
+			}
+		})
+	}
+	for _, path := range w.files() {
+		follow(path, func(ctx context.Context, changed func()) error { return filewatch.Follow(ctx, []string{path}, changed) })
+	}
+	if r := w.Paths.Registry; r != nil && r.Watch != nil {
+		follow(r.Name, r.Watch)
+	}
+	unasked := time.NewTicker(w.Unasked)
+	defer unasked.Stop()
+	refused := ""
+	for {
+		select {
+		case <-changed:
+			w.settle(ctx, changed)
+		case <-unasked.C:
+		case <-ctx.Done():
+			return
+		}
+		if ctx.Err() == nil {
+			refused = w.read(refused)
+		}
+	}
+}
+
+// files are those that are read.
+func (w Watch) files() (list []string) {
+	paths := []string{w.Paths.User}
+	if w.Paths.Registry == nil {
+		paths = append(paths, w.Paths.Machine)
+	}
+	for _, path := range paths {
+		if path != "" {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+// settle returns once nothing changes for a while.
+func (w Watch) settle(ctx context.Context, changed <-chan struct{}) {
+	longest := time.After(longestSettle * w.Settle)
+	for {
+		select {
+		case <-changed:
+		case <-time.After(w.Settle):
+			return
+		case <-longest:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// read takes what is good. refused is why something was not, the last time, and what it
+// returns why it is not now.
+func (w *Watch) read(refused string) string {
+	machine, user, err := reread(w.Paths, w.Now)
+	now := merged(machine, user)
+	if !reflect.DeepEqual(now, w.Now) {
+		w.report(now)
+		w.Now = now
+		w.Changed(now)
+	}
+	why := ""
+	if err != nil {
+		why = err.Error()
+	}
+	if why == refused {
+		return why
+	}
+	if err != nil {
+		w.Logger.Error("settings are not taken: those from before stay in force", "error", err, audit.Setting)
+	} else {
+		w.Logger.Info("the settings are good again", audit.Setting)
+	}
+	w.Refused(err)
+	return why
+}
+
+// report writes into the log what changes.
+func (w *Watch) report(now *Effective) {
+	for _, c := range Changes(w.Now, now) {
+		w.Logger.Info("setting changed", "key", c.New.Key, "old", c.Old.Value, "new", c.New.Value, "was_from", c.Old.From, "from", c.New.From, audit.Setting)
+	}
+	known := map[Warning]bool{}
+	for _, warning := range w.Now.Warnings {
+		known[warning] = true
+	}
+	for _, warning := range now.Warnings {
+		if !known[warning] {
+			warning.Log(w.Logger)
+		}
+	}
+}
+
+// Log writes the warning into the log.
+func (w Warning) Log(log *slog.Logger) {
+	log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text, audit.Setting)
+}
+
+// reread reads both. Of what is bad it returns what was good before: a person whose own
+// file is bad does not escape a policy that changes, and a bad policy does not end at what
+// nobody wrote.
+func reread(paths Paths, before *Effective) (machine, user *source, err error) {
+	machine, err = readMachine(paths)
+	if err != nil {
+		machine = before.machine
+	}
+	user, wrong := readUser(paths, machine)
+	if wrong != nil {
+		user = before.user
+		if err == nil {
+			err = wrong
+		}
+	}
+	return machine, user, err
+}
