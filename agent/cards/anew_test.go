@@ -143,3 +143,51 @@ func TestServiceGoes(t *testing.T) {
 		t.Errorf("once it is back: %d certificates, card %s, %d restarts", len(s.Certificates), s.Card, pool.Restarts())
 	}
 }
+
+// TestWatchBegunAnew: where the readers may be another session's the watch of them begins
+// anew; one that waits for ever in a service that is gone is no obstacle, and what it reports
+// later is not taken.
+func TestWatchBegunAnew(t *testing.T) {
+	pool, _ := fakes.OneCard(t)
+	begun, hangs, gone := make(chan func(pcsc.Event)), make(chan struct{}), make(chan struct{})
+	first := true
+	x := New(Options{Pool: pool, Logger: slog.New(slog.DiscardHandler), Limits: Limits{Unwatch: time.Millisecond}, Watch: func(ctx context.Context, changed func(pcsc.Event)) {
+		until := ctx.Done()
+		if first {
+			first, until = false, hangs
+			defer close(gone)
+		}
+		begun <- changed
+		<-until
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); x.Run(ctx) }()
+	before := <-begun
+	before(fakes.Present(1))
+	x.ReadAnew(t.Context(), false)
+	x.ReadAnew(t.Context(), true)
+	after := <-begun
+	before(pcsc.Event{Readers: []pcsc.Reader{{Name: "of before", Present: true}}})
+	if got := x.readers.names(); len(got) != 1 || got[0] != fakes.ReaderName {
+		t.Errorf("readers %v", got)
+	}
+	after(pcsc.Event{Readers: []pcsc.Reader{{Name: "of now"}}})
+	if got := x.readers.names(); len(got) != 1 || got[0] != "of now" {
+		t.Errorf("readers %v", got)
+	}
+	cancel()
+	<-ended
+	close(hangs)
+	<-gone
+	x.Wait(time.Minute)
+}
+
+func (r *readers) names() (names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, reader := range r.list {
+		names = append(names, reader.Name)
+	}
+	return names
+}

@@ -35,6 +35,7 @@ type Limits struct {
 	Poll     time.Duration // between two readings while a person waits, where no event reports a change
 	Unshown  time.Duration // before the first reading for a card that a reading did not show
 	Outdated time.Duration // the age of a reading that status renews, where no event reports a change
+	Unwatch  time.Duration // for a watch of the readers to end, before another begins beside it
 }
 
 func (l Limits) withDefaults() Limits {
@@ -46,6 +47,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Outdated == 0 {
 		l.Outdated = 2 * time.Second
+	}
+	if l.Unwatch == 0 {
+		l.Unwatch = 2 * time.Second
 	}
 	return l
 }
@@ -75,6 +79,7 @@ type Cards struct {
 	readers  readers
 	readings *readings
 	waiters  waiters
+	watch    watchEnd
 }
 
 // New makes Cards. They know nothing until Run.
@@ -108,7 +113,9 @@ func New(o Options) *Cards {
 func (c *Cards) Run(ctx context.Context) {
 	c.readings.onIdle(c.readers.mark, func(mark int) { c.settle(ctx, mark) })
 	c.readings.refresh(ctx)
-	c.Watch(ctx, func(e pcsc.Event) { c.event(ctx, e) })
+	for ctx.Err() == nil {
+		c.follow(ctx)
+	}
 }
 
 // Wait lets a reading in the background end, at most for limit.
@@ -142,13 +149,14 @@ func (c *Cards) Expire() { c.Pool.Expire() }
 
 // ReadAnew is called when the cards may have been changed without an event, as while the
 // screen was locked or the session disconnected: until they have been read nothing that was
-// known of them is shown. With reopen the modules are initialised anew first: what they keep
-// of readers and cards may be another session's, or of before.
+// known of them is shown. With reopen the readers are asked for anew and the modules are
+// initialised anew first: what both keep of readers and cards may be of a connection of before.
 func (c *Cards) ReadAnew(ctx context.Context, reopen bool) {
 	c.Pool.Expire()
 	c.readers.expire()
 	c.Changed()
 	if reopen {
+		c.watch.ask()
 		c.restartModules(ctx)
 	}
 	c.readings.refresh(ctx)

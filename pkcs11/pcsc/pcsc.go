@@ -32,6 +32,9 @@ const (
 	codeRemoved        Code = 0x80100069
 	codeNoAccess       Code = 0x80100027
 	codeSecurity       Code = 0x8010006A
+	codeInvalidHandle  Code = 0x80100003
+	codeSystemCancel   Code = 0x80100012
+	codeShutdown       Code = 0x80100018
 )
 
 // ErrNoLibrary says that the system has no PC/SC library.
@@ -53,7 +56,10 @@ func check(c Code) error {
 	switch c {
 	case 0:
 		return nil
-	case codeNoService, codeServiceStopped:
+	case codeNoService, codeServiceStopped,
+		// What Windows gives for a context that ended with the service, the desktop session or
+		// the remote desktop that it was made in: a new one is to be made.
+		codeSystemCancel, codeShutdown, codeInvalidHandle:
 		return fmt.Errorf("%w: %w", ErrNoService, c)
 	case codeSecurity, codeNoAccess:
 		return fmt.Errorf("%w: %w", ErrRefused, c)
@@ -103,7 +109,8 @@ const (
 
 // Watch calls changed for the state at the beginning and after each change,
 // until ctx ends. It blocks in the service meanwhile and costs nothing; where
-// there is no service it tries again with growing pauses.
+// there is no service it tries again with growing pauses, and on Windows at once when
+// the service begins.
 func Watch(ctx context.Context, changed func(Event)) {
 	pause := firstPause
 	away := false
@@ -119,11 +126,15 @@ func Watch(ctx context.Context, changed func(Event)) {
 			changed(Event{Err: err})
 		}
 		away = true
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		awaitService(ctx, pause)
 		pause = min(2*pause, longPause)
+	}
+}
+
+func sleep(ctx context.Context, pause time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
 	}
 }
 

@@ -2,9 +2,11 @@ package pcsc
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -141,3 +143,6 @@ func (l *library) reset(handle uintptr, reader string) error {
 	}
 	return check(Code(uint32(l.disconnect(card, resetCard))))
 }
+
+// awaitService only pauses: nothing tells when the service begins.
+func awaitService(ctx context.Context, pause time.Duration) { sleep(ctx, pause) }

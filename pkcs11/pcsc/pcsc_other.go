@@ -2,6 +2,11 @@
 
 package pcsc
 
+import (
+	"context"
+	"time"
+)
+
 // library is missing: this system's has a layout of its own and is not bound yet.
 type library struct{}
 
@@ -13,3 +18,5 @@ func (*library) cancel(uintptr)                            {}
 func (*library) readers(uintptr) ([]string, error)         { return nil, ErrNoLibrary }
 func (*library) statusChange(uintptr, []readerState) error { return ErrNoLibrary }
 func (*library) reset(uintptr, string) error               { return ErrNoLibrary }
+
+func awaitService(ctx context.Context, pause time.Duration) { sleep(ctx, pause) }
