@@ -38,6 +38,12 @@ var (
 	byOursIPv6 = client{"our client, IPv6", func(w *World, origin, nonce string) *exec.Cmd {
 		return w.windows.Command(clientProgram, agentPort, origin, nonce, "::1")
 	}}
+	byWSS = client{"our client, wss", func(w *World, origin, nonce string) *exec.Cmd {
+		return w.windows.Command(clientProgram, "27820", origin, nonce, "wss://localhost")
+	}}
+	byOther = client{"a client of another Windows", func(w *World, origin, nonce string) *exec.Cmd {
+		return w.other.Command(clientProgram, agentPort, origin, nonce)
+	}}
 	byLinux = client{"a Linux process", func(w *World, origin, nonce string) *exec.Cmd {
 		return w.windows.Inside(w.linux, agentPort, origin, nonce)
 	}}
@@ -66,6 +72,8 @@ type page struct {
 	nonce   string
 	origin  string
 	mark    int
+	// algorithm is of the token that it got.
+	algorithm string
 }
 
 // open starts a client. Its output is a file, which Node needs in wine.
@@ -115,6 +123,7 @@ func (p *page) end(at map[string]func()) string {
 		case m.Event == "refused" && m.Status != 0:
 			return fmt.Sprint("refused ", m.Status)
 		case m.Event == "refused" || m.Event == "closed":
+			p.w.t.Logf("the client: %s %s", m.Event, m.Text)
 			return m.Event
 		case m.Method == "progress":
 			if do := at[m.Params.State]; do != nil {
@@ -154,6 +163,11 @@ func (p *page) verify(token []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	result, err := v.Verify(ctx, token, p.nonce)
+	var signed struct{ Algorithm string }
+	if err == nil {
+		err = json.Unmarshal(token, &signed)
+	}
+	p.algorithm = signed.Algorithm
 	if err == nil && !result.Test {
 		err = fmt.Errorf("the certificate of %s is no demonstration's", result.Certificate.Subject)
 	}

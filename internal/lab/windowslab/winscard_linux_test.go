@@ -39,7 +39,7 @@ func TestWinscard(t *testing.T) {
 	port := freePort(t)
 	relay(t, func(program string, args ...string) *exec.Cmd { return exec.Command(program, args...) }, port, station.Socket())
 
-	wine := winetest.New(t, "CPX_TEST_PCSC="+port, "WINEDLLOVERRIDES=winemenubuilder.exe=d;mscoree=d;mshtml=d;"+Overrides)
+	wine := winetest.New(t, "CPX_TEST_PCSC="+port, overrides)
 	install(t, winscard(t, "amd64"), wine.Path("windows/system32/winscard.dll"))
 	cmd := wine.Command(winetest.Build(t, "./testdata/readers"), virtual.ReaderName)
 	in, err := cmd.StdinPipe()

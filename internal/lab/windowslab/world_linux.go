@@ -43,6 +43,7 @@ const (
 	clientProgram = `C:\cpx\client.exe`
 	nodeProgram   = `C:\cpx\node.exe`
 	nodeScript    = `C:\cpx\client.mjs`
+	configPath    = `C:\cpx\config.toml`
 	agentPort     = "27720"
 )
 
@@ -50,14 +51,16 @@ const (
 type World struct {
 	t       *testing.T
 	windows Windows
+	other   Windows // another Windows in the same network, nil for none
 	screen  *testdesktop.Screen
 	pki     *demopki.PKI
 	station *virtual.Station
 	marker  string // in the environment of every program of this world
 	linux   string // our client, built for this system
 
-	agent *agent
-	heard int // the mark in the agent's log after the last line that a row waited for
+	policy bool // whether there is a machine's policy
+	agent  *agent
+	heard  int // the mark in the agent's log after the last line that a row waited for
 }
 
 // agent is a running agent.
@@ -71,6 +74,8 @@ type agent struct {
 type Options struct {
 	Arch string // of agent and module: amd64 by default, or 386
 	Node bool   // whether Node is there
+	// Other is another Windows in the same network, with programs of its own.
+	Other Windows
 }
 
 // Environment is what every program of a world needs, made before its Windows: the
@@ -95,11 +100,11 @@ func NewEnvironment(t *testing.T) Environment {
 
 // Variables are for every program of the Windows.
 func (e Environment) Variables() []string {
-	return []string{"DISPLAY=" + e.Screen.Display, "CPX_TEST_PCSC=" + readerPort, e.marker}
+	return []string{"DISPLAY=" + e.Screen.Display, "CPX_TEST_PCSC=" + readerPort, e.marker, overrides}
 }
 
-// Overrides are wine's: the double stands for its own winscard.
-const Overrides = "winscard=n"
+// overrides are wine's, as winetest has them, and the double for its own winscard.
+const overrides = "WINEDLLOVERRIDES=winemenubuilder.exe=d;mscoree=d;mshtml=d;winscard=n"
 
 // Open puts programs, reader and card into a Windows.
 func Open(t *testing.T, e Environment, windows Windows, o Options) *World {
@@ -127,7 +132,11 @@ func Open(t *testing.T, e Environment, windows Windows, o Options) *World {
 	})
 	relay(t, windows.Inside, readerPort, w.station.Socket())
 	install(t, buildAgent(t, o.Arch), w.file(agentProgram))
-	install(t, buildGo(t, "windows", "amd64", "./internal/lab/windowslab/client"), w.file(clientProgram))
+	ours := buildGo(t, "windows", "amd64", "./internal/lab/windowslab/client")
+	install(t, ours, w.file(clientProgram))
+	if w.other = o.Other; w.other != nil {
+		install(t, ours, w.other.Path("cpx/client.exe"))
+	}
 	if o.Node {
 		install(t, node(t), w.file(nodeProgram))
 		if err := write(w.file(nodeScript), source(t, "node/client.mjs")); err != nil {
@@ -189,9 +198,13 @@ func (w *World) newCard(o virtual.CardOptions) vcard.Card {
 
 // reset makes the workstation new for a row: no agent, no state, no settings but these,
 // the card in the reader.
-func (w *World) reset(card vcard.Card, settings string) {
+func (w *World) reset(card vcard.Card, settings string, policy []string) {
 	w.t.Helper()
 	w.killAgent()
+	w.dropPolicy()
+	if len(policy) > 0 {
+		w.setPolicy(policy...)
+	}
 	for _, dir := range []string{"Local", "Roaming"} {
 		found, err := filepath.Glob(w.windows.Path("users/*/AppData/" + dir + "/CPxBridge"))
 		if err != nil {
@@ -219,7 +232,7 @@ const listening = "msg=listening address=[::1]:"
 // start starts the agent, and waits until it serves.
 func (w *World) start(args ...string) error {
 	a := &agent{log: newOutput(), ended: make(chan struct{})}
-	a.cmd = w.windows.Command(agentProgram, append([]string{"run", "--no-tray", "--config", `C:\cpx\config.toml`}, args...)...)
+	a.cmd = w.windows.Command(agentProgram, append([]string{"run", "--no-tray", "--config", configPath}, args...)...)
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	if err := a.cmd.Start(); err != nil {
 		return err

@@ -2,17 +2,21 @@
 // dials the agent, asks for a token, and prints what comes, a JSON text a line, as
 // testdata/node/client.mjs does.
 //
-//	client PORT ORIGIN NONCE [HOST]    one request
+//	client PORT ORIGIN NONCE [HOST]    one request; HOST may be wss://HOST
 //	client -hundreds N PORT            N connections that are closed at once
+//	client -message CLASS NUMBER W     sends a window of that class a message, as Windows does
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -31,23 +35,43 @@ func main() {
 		hundreds(n, net.JoinHostPort("127.0.0.1", args[2]))
 		return
 	}
+	if len(args) == 4 && args[0] == "-message" {
+		message, err1 := strconv.ParseUint(args[2], 0, 32)
+		parameter, err2 := strconv.ParseUint(args[3], 0, 32)
+		err := errors.Join(err1, err2)
+		if err == nil {
+			err = send(args[1], uint32(message), uintptr(parameter))
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "client:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(args) < 3 || len(args) > 4 {
-		fmt.Fprintln(os.Stderr, "usage: client PORT ORIGIN NONCE [HOST] | client -hundreds N PORT")
+		fmt.Fprintln(os.Stderr, "usage: client PORT ORIGIN NONCE [HOST] | client -hundreds N PORT | client -message CLASS NUMBER W")
 		os.Exit(2)
 	}
 	host := "127.0.0.1"
 	if len(args) == 4 {
 		host = args[3]
 	}
-	request(net.JoinHostPort(host, args[0]), args[1], args[2])
+	scheme := "ws://"
+	if name, encrypted := strings.CutPrefix(host, "wss://"); encrypted {
+		scheme, host = "wss://", name
+	}
+	request(scheme+net.JoinHostPort(host, args[0]), args[1], args[2])
 }
 
 func say(values map[string]any) { _ = json.NewEncoder(os.Stdout).Encode(values) }
 
 // request asks for a token and prints all that comes until the answer.
-func request(address, origin, nonce string) {
-	d := websocket.Dialer{Subprotocols: []string{"cpx.v1"}, HandshakeTimeout: patience}
-	socket, response, err := d.Dial("ws://"+address+"/v1", http.Header{"Origin": {origin}})
+func request(server, origin, nonce string) {
+	d := websocket.Dialer{Subprotocols: []string{"cpx.v1"}, HandshakeTimeout: patience, NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		// As browsers do (RFC 6761): wine's root has no hosts file.
+		return new(net.Dialer).DialContext(ctx, network, strings.Replace(address, "localhost:", "127.0.0.1:", 1))
+	}}
+	socket, response, err := d.Dial(server+"/v1", http.Header{"Origin": {origin}})
 	if err != nil {
 		status := 0
 		if response != nil {
