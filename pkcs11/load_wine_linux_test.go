@@ -13,30 +13,69 @@ import (
 // TestWindows: what is loaded on Windows, and from where; wine's loader stands for it.
 func TestWindows(t *testing.T) {
 	w := winetest.New(t)
-	states := winetest.BuildWithC(t, "./testdata/states")
-	t.Run("why not", func(t *testing.T) { testWhyNotOnWindows(t, w, states) })
-	t.Run("paths", func(t *testing.T) { testPathsOnWindows(t, w, states) })
-	t.Run("search", func(t *testing.T) { testSearchOnWindows(t, w, states) })
-	t.Run("network", func(t *testing.T) { testNetworkOnWindows(t, w, states) })
+	states := statesFor(t, "amd64")
+	t.Run("why not", func(t *testing.T) { testWhyNotOnWindows(t, w, states, "amd64") })
+	t.Run("paths", func(t *testing.T) { testPathsOnWindows(t, w, states, "amd64") })
+	t.Run("search", func(t *testing.T) {
+		testSearchOnWindows(t, func(dir string, args ...string) *exec.Cmd {
+			cmd := w.Command(states, args...)
+			cmd.Dir = dir
+			return cmd
+		}, "amd64")
+	})
+}
+
+// TestWindows10 is TestWindows in wine 10, for programs of 64 and of 32 bits.
+func TestWindows10(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make test-windows plays it")
+	}
+	w := winetest.New10(t)
+	for _, arch := range []string{"amd64", "386"} {
+		t.Run(arch, func(t *testing.T) {
+			states := statesFor(t, arch)
+			t.Run("why not", func(t *testing.T) { testWhyNotOnWindows(t, w, states, arch) })
+			t.Run("paths", func(t *testing.T) { testPathsOnWindows(t, w, states, arch) })
+			t.Run("search", func(t *testing.T) {
+				testSearchOnWindows(t, func(dir string, args ...string) *exec.Cmd { return w.CommandIn(dir, states, args...) }, arch)
+			})
+		})
+	}
+}
+
+// aWindows is what wine 8 and wine 10 have in common.
+type aWindows interface {
+	Command(program string, args ...string) *exec.Cmd
+	Path(name string) string
+}
+
+// compilers are those for Windows, by the names of Go.
+var compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
+
+// statesFor builds the program that prints how modules do.
+func statesFor(t *testing.T, arch string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "states.exe")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./testdata/states")
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH="+arch, "GOFLAGS=", "CGO_ENABLED=1", "CC="+compilers[arch])
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build for windows/%s: %v\n%s", arch, err, out)
+	}
+	return program
 }
 
 // windowsPath is a file of this system as a program in wine names it.
 func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
 
 // dllOf compiles a library for Windows.
-func dllOf(t *testing.T, compiler, path, source string, more ...string) string {
+func dllOf(t *testing.T, arch, path, source string, more ...string) string {
 	t.Helper()
 	args := append([]string{"-shared", "-o", path, source}, more...)
-	if out, err := exec.CommandContext(t.Context(), compiler, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", compiler, err, out)
+	if out, err := exec.CommandContext(t.Context(), compilers[arch], args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", compilers[arch], err, out)
 	}
 	return path
 }
-
-const (
-	compiler64 = "x86_64-w64-mingw32-gcc"
-	compiler32 = "i686-w64-mingw32-gcc"
-)
 
 // statesOf are the lines that the program prints, one for each module.
 func statesOf(t *testing.T, cmd *exec.Cmd, modules int) []string {
@@ -51,7 +90,7 @@ func statesOf(t *testing.T, cmd *exec.Cmd, modules int) []string {
 
 // testWhyNotOnWindows: Windows' loader names no library that is missing, so the agent
 // does.
-func testWhyNotOnWindows(t *testing.T, w *winetest.Wine, states string) {
+func testWhyNotOnWindows(t *testing.T, w aWindows, states, arch string) {
 	dir := t.TempDir()
 	dll := func(name, source string, more ...string) string {
 		t.Helper()
@@ -59,7 +98,7 @@ func testWhyNotOnWindows(t *testing.T, w *winetest.Wine, states string) {
 		if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return dllOf(t, compiler64, filepath.Join(dir, name+".dll"), file, more...)
+		return dllOf(t, arch, filepath.Join(dir, name+".dll"), file, more...)
 	}
 	changed := func(name string, change func([]byte) []byte) string {
 		t.Helper()
@@ -74,8 +113,9 @@ func testWhyNotOnWindows(t *testing.T, w *winetest.Wine, states string) {
 		return path
 	}
 	gone := dll("gone", "int gone(void) { return 1; }")
-	other := filepath.Join(dir, "other32.c")
-	if err := os.WriteFile(other, []byte("int other(void) { return 1; }"), 0o600); err != nil {
+	other := map[string]string{"amd64": "386", "386": "amd64"}[arch]
+	whole := filepath.Join(dir, "whole.c")
+	if err := os.WriteFile(whole, []byte("int other(void) { return 1; }"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var args, want []string
@@ -88,15 +128,15 @@ func testWhyNotOnWindows(t *testing.T, w *winetest.Wine, states string) {
 		// By way of another, which is there.
 		{dll("needing", "int between(void); __declspec(dllexport) unsigned long C_GetFunctionList(void **l) { return between(); }",
 			dll("between", "int gone(void); int between(void) { return gone(); }", gone)), ErrMissingDependency, "gone.dll"},
-		{dllOf(t, compiler32, filepath.Join(dir, "whole32.dll"), other), ErrWrongArchitecture, "the file is for 386, and this program is windows/amd64"},
+		{dllOf(t, other, filepath.Join(dir, "whole.dll"), whole), ErrWrongArchitecture, "the file is for " + other + ", and this program is windows/" + arch},
 		{dll("refusing", "#include <windows.h>\nBOOL WINAPI DllMain(HINSTANCE i, DWORD why, LPVOID r) { return FALSE; }"), ErrModuleFailed, "load: "},
 		{dll("other", "__declspec(dllexport) int other(void) { return 1; }"), ErrNotPKCS11, "C_GetFunctionList"},
 		{dll("failing", "__declspec(dllexport) unsigned long C_GetFunctionList(void **l) { return 5; }"), ErrModuleFailed, "CKR_GENERAL_ERROR"},
-		{changed("x86", func(b []byte) []byte {
+		{changed("arm", func(b []byte) []byte {
 			at := strings.Index(string(b), "PE\x00\x00")
-			b[at+4], b[at+5] = 0x4c, 0x01
+			b[at+4], b[at+5] = 0x64, 0xaa
 			return b
-		}), ErrWrongArchitecture, "386"},
+		}), ErrWrongArchitecture, "arm64"},
 		{changed("cut", func(b []byte) []byte { return b[:1000] }), ErrNotLoadable, ""},
 		{changed("empty", func([]byte) []byte { return nil }), ErrNotLoadable, "empty"},
 		{changed("text", func([]byte) []byte { return []byte("no library") }), ErrNotPKCS11, "no library"},
@@ -116,18 +156,18 @@ func testWhyNotOnWindows(t *testing.T, w *winetest.Wine, states string) {
 
 // testPathsOnWindows: the module that is named is the one that answers, whatever its path,
 // and what names no file is none.
-func testPathsOnWindows(t *testing.T, w *winetest.Wine, states string) {
-	dir := w.Path("modules")
+func testPathsOnWindows(t *testing.T, w aWindows, states, arch string) {
+	dir := w.Path("modules " + arch)
 	named := func(name string, more ...string) string {
 		t.Helper()
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		return dllOf(t, compiler64, path, "testdata/dll/module.c", append([]string{`-DNAME="` + strings.ToUpper(strings.TrimSuffix(filepath.Base(name), ".dll")) + `"`}, more...)...)
+		return dllOf(t, arch, path, "testdata/dll/module.c", append([]string{`-DNAME="` + strings.ToUpper(strings.TrimSuffix(filepath.Base(name), ".dll")) + `"`}, more...)...)
 	}
 	in := func(path string) string {
-		return `C:\modules` + strings.ReplaceAll(strings.TrimPrefix(path, dir), "/", `\`)
+		return `C:\modules ` + arch + strings.ReplaceAll(strings.TrimPrefix(path, dir), "/", `\`)
 	}
 	var deep strings.Builder
 	for range 8 {
@@ -143,6 +183,11 @@ func testPathsOnWindows(t *testing.T, w *winetest.Wine, states string) {
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// By name alone it would be Windows' own. Wine 10 has that loaded, whatever the path.
+	instead := "<nil> BCRYPTPRIMITIVES"
+	if _, ten := w.(*winetest.Wine10); ten {
+		instead = ErrNotLoadable.Error() + ": load: Windows loads another file in its stead: C:\\windows\\system32\\bcryptprimitives.dll"
+	}
 	var args, want []string
 	for _, c := range []struct{ path, says string }{
 		{in(plain), "<nil> PLAIN"},
@@ -150,23 +195,23 @@ func testPathsOnWindows(t *testing.T, w *winetest.Wine, states string) {
 		{in(named("accent/modulé.dll", `-UNAME`, `-DNAME="BASE"`)), "<nil> BASE"},
 		{in(named("日本/модуль/outside.dll")), "<nil> OUTSIDE"},
 		{in(named("wide/модуль.dll", `-UNAME`, `-DNAME="WIDE"`)), "<nil> WIDE"},
-		{in(named("日本/bcryptprimitives.dll")), "<nil> BCRYPTPRIMITIVES"}, // by name alone it would be Windows’ own
+		{in(named("日本/bcryptprimitives.dll")), instead},
 		{in(named(deep.String() + "deep.dll")), "<nil> DEEP"},
 		{in(filepath.Join(dir, "noext")), "<nil> NOEXT2"}, // and not noext.dll
-		{`C:/modules/./folder.dll/../plain.dll`, "<nil> PLAIN"},
-		{`\\?\C:\modules\plain.dll`, "<nil> PLAIN"},
-		{`c:\MODULES\PLAIN.DLL`, "<nil> PLAIN"},
+		{`C:/modules ` + arch + `/./folder.dll/../plain.dll`, "<nil> PLAIN"},
+		{`\\?\C:\modules ` + arch + `\plain.dll`, "<nil> PLAIN"},
+		{`c:\MODULES ` + strings.ToUpper(arch) + `\PLAIN.DLL`, "<nil> PLAIN"},
 		{in(folder), ErrNotPKCS11.Error() + ": open: not a file"},
-		{`C:\modules\missing.dll`, ErrNoModule.Error()},
-		{`C:\modules\plain.dll\below.dll`, ErrNoModule.Error()},
+		{`C:\modules ` + arch + `\missing.dll`, ErrNoModule.Error()},
+		{`C:\modules ` + arch + `\plain.dll\below.dll`, ErrNoModule.Error()},
 		{`plain.dll`, ErrNotPKCS11.Error() + ": the path of a module must be absolute"},
 		{`C:plain.dll`, ErrNotPKCS11.Error() + ": the path of a module must be absolute"},
 		{`\modules\plain.dll`, ErrNotPKCS11.Error() + ": the path of a module must be absolute"},
-		{`C:\modules\plain.dll:stream`, ErrNotPKCS11.Error() + ": open: it names a stream"},
+		{`C:\modules ` + arch + `\plain.dll:stream`, ErrNotPKCS11.Error() + ": open: it names a stream"},
 		{`C:\NUL`, ErrNotPKCS11.Error() + ": open: it names a device"},
-		{`C:\modules\con.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
-		{`C:\modules\COM1\plain.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
-		{`\\.\C:\modules\plain.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
+		{`C:\modules ` + arch + `\con.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
+		{`C:\modules ` + arch + `\COM1\plain.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
+		{`\\.\C:\modules ` + arch + `\plain.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
 		{`\\.\pipe\plain.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
 		{`\\?\GLOBALROOT\Device\plain.dll`, ErrNotPKCS11.Error() + ": open: it names a device"},
 	} {
@@ -181,7 +226,7 @@ func testPathsOnWindows(t *testing.T, w *winetest.Wine, states string) {
 
 // testSearchOnWindows: a library that the module needs is found beside it, and neither in
 // the current folder nor on PATH, where others may have put it.
-func testSearchOnWindows(t *testing.T, w *winetest.Wine, states string) {
+func testSearchOnWindows(t *testing.T, in func(dir string, args ...string) *exec.Cmd, arch string) {
 	dir, planted := t.TempDir(), t.TempDir()
 	source, mark := filepath.Join(dir, "planted.c"), filepath.Join(dir, "mark")
 	if err := os.WriteFile(source, []byte(`#include <windows.h>
@@ -193,19 +238,18 @@ BOOL WINAPI DllMain(HINSTANCE i, DWORD why, LPVOID r) {
 		t.Fatal(err)
 	}
 	marks := `-DMARK="` + strings.ReplaceAll(windowsPath(mark), `\`, `\\`) + `"`
-	library := dllOf(t, compiler64, filepath.Join(planted, "gone.dll"), source, marks)
+	library := dllOf(t, arch, filepath.Join(planted, "gone.dll"), source, marks)
 	dependent := filepath.Join(dir, "dependent.c")
 	if err := os.WriteFile(dependent, []byte("int gone(void); __declspec(dllexport) unsigned long C_GetFunctionList(void **l) { return 6 + gone(); }"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	modules := []string{
-		dllOf(t, compiler64, filepath.Join(dir, "early.dll"), dependent, library),
-		dllOf(t, compiler64, filepath.Join(dir, "late.dll"), "testdata/dll/module.c", `-DNAME="LATE"`, `-DNEEDS="gone.dll"`),
+		dllOf(t, arch, filepath.Join(dir, "early.dll"), dependent, library),
+		dllOf(t, arch, filepath.Join(dir, "late.dll"), "testdata/dll/module.c", `-DNAME="LATE"`, `-DNEEDS="gone.dll"`),
 	}
 	run := func() []string {
 		t.Helper()
-		cmd := w.Command(states, windowsPath(modules[0]), windowsPath(modules[1]))
-		cmd.Dir = planted
+		cmd := in(planted, windowsPath(modules[0]), windowsPath(modules[1]))
 		cmd.Env = append(cmd.Env, "WINEPATH="+windowsPath(planted))
 		return statesOf(t, cmd, len(modules))
 	}

@@ -1,5 +1,4 @@
-// Command states prints how each module named does and what it says of itself, or with -network which are on
-// another computer.
+// Command states prints how each module named does, and what it says of itself.
 package main
 
 import (
@@ -12,12 +11,6 @@ import (
 
 func main() {
 	pkcs11.RunChildRole()
-	if len(os.Args) > 1 && os.Args[1] == "-network" {
-		for _, path := range os.Args[2:] {
-			fmt.Println(pkcs11.OnNetwork(path))
-		}
-		return
-	}
 	pool, err := pkcs11.Open(context.Background(), pkcs11.Options{Modules: os.Args[1:]})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -74,6 +74,9 @@ func TestPrograms(t *testing.T) {
 		for name, subsystem := range map[string]uint16{"cpx-agent.exe": console, "cpx-agentw.exe": graphical} {
 			t.Run(arch+" "+name, func(t *testing.T) { checkProgram(t, filepath.Join(out, name), machine, subsystem) })
 		}
+		if !testing.Short() {
+			runs(t, out, arch)
+		}
 		if arch == "amd64" {
 			refusesSigned(t, filepath.Join(out, "cpx-agent.exe"))
 		}
