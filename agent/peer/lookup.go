@@ -124,7 +124,7 @@ func (l *lookup) held(p process, r row) (who person, created int64, err error) {
 	if p.id() != r.pid {
 		return person{}, 0, errNumber // Windows passes over the lowest two bits of a number
 	}
-	same, err := l.established(r.remote, r.local)
+	same, _, err := l.established(r.remote, r.local)
 	if err != nil {
 		return person{}, 0, err
 	}
@@ -154,11 +154,13 @@ func (l *lookup) held(p process, r row) (who person, created int64, err error) {
 	return who, created, err
 }
 
-// find returns the one row of the connection. A connection that was accepted a moment
-// ago may not be in the table yet, so it is looked for three times within 50 ms.
+// find returns the one row of the connection. The other end of one that was accepted a
+// moment ago may not be in the table yet, so it is looked for three times within 50 ms,
+// but not where our own end is established no more: clients that close at once, by
+// thousands, would else keep the person's own in the queue.
 func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 	for try := 0; ; try++ {
-		found, err := l.established(local, remote)
+		found, open, err := l.established(local, remote)
 		switch {
 		case err != nil:
 			return row{}, err
@@ -166,7 +168,7 @@ func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 			return found[0], nil
 		case len(found) > 1:
 			return row{}, errSeveral
-		case try == len(lookupPauses):
+		case !open, try == len(lookupPauses):
 			return row{}, fmt.Errorf("peer: %w", errNoRow)
 		}
 		l.pause(lookupPauses[try])
@@ -175,24 +177,28 @@ func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 
 // established are the rows of the connection's other end: the exact pair, as another
 // address may have the same ports. A socket of both families may stand in the table of
-// IPv6 with a connection over IPv4.
-func (l *lookup) established(local, remote netip.AddrPort) (found []row, err error) {
+// IPv6 with a connection over IPv4. open says that our own end is established.
+func (l *lookup) established(local, remote netip.AddrPort) (found []row, open bool, err error) {
 	local = netip.AddrPortFrom(local.Addr().Unmap(), local.Port())
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
 	match := func(r row) {
-		if r.local == remote && r.remote == local && r.state == rowEstablished {
+		switch {
+		case r.state != rowEstablished:
+		case r.local == remote && r.remote == local:
 			found = append(found, r)
+		case r.local == local && r.remote == remote:
+			open = true
 		}
 	}
 	if !remote.Addr().Is4() {
 		err = l.rows(true, match)
-		return found, err
+		return found, open, err
 	}
-	if err = l.rows(false, match); err != nil || len(found) > 0 {
-		return found, err
+	if err = l.rows(false, match); err != nil || len(found) > 0 || !open {
+		return found, open, err
 	}
 	_ = l.rows(true, match) // without IPv6 there may be no such table, and no such socket
-	return found, nil
+	return found, open, nil
 }
 
 // rows calls do with each row of a family's table.

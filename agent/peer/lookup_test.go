@@ -188,8 +188,8 @@ func TestLookupNamesTheProcess(t *testing.T) {
 	}
 }
 
-// TestLookupTries: a connection that is not there is looked for three times within 50 ms;
-// any other doubt refuses at once.
+// TestLookupTries: the other end of a connection that is open is looked for three times
+// within 50 ms; any other doubt refuses at once.
 func TestLookupTries(t *testing.T) {
 	p := connected()
 	p.drop()
@@ -202,6 +202,14 @@ func TestLookupTries(t *testing.T) {
 	}
 	if len(p.pauses) != 2 || p.reads != 3 || sum > 50*time.Millisecond {
 		t.Errorf("%d readings, pauses %v", p.reads, p.pauses)
+	}
+	for name, play := range map[string]func(*row){"closing": func(r *row) { r.state = 8 }, "gone": func(r *row) { r.local = agent4 }} {
+		p = connected()
+		p.drop()
+		play(&p.rows[true][0])
+		if _, _, err := p.lookup().owner(agent6, client6); !errors.Is(err, errNoRow) || p.reads != 1 || len(p.pauses) > 0 {
+			t.Errorf("our own end %s: %v after %d readings, %v", name, err, p.reads, p.pauses)
+		}
 	}
 	p = connected()
 	p.handOn(9000)

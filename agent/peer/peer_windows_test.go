@@ -156,7 +156,7 @@ func TestTableGrows(t *testing.T) {
 			if i%20 > 0 {
 				continue
 			}
-			found, err := l2.established(connAddress(accepted.LocalAddr()), connAddress(accepted.RemoteAddr()))
+			found, _, err := l2.established(connAddress(accepted.LocalAddr()), connAddress(accepted.RemoteAddr()))
 			if err != nil || len(found) != 1 || found[0].pid != uint32(os.Getpid()) {
 				t.Fatalf("%s, connection %d: %v %v", address, i, found, err)
 			}
