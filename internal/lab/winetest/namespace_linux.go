@@ -15,14 +15,14 @@ import (
 // namespace is a network, mounts and processes of its own. All of it ends with its first
 // process, which ends with us: it reads what only we write.
 type namespace struct {
-	root   *Root
+	root   *Root // nil where the programs are this system's
 	holder *exec.Cmd
 	in     io.Closer // nil once it has ended
 }
 
-// hold is that first process. The root can be read only, but for the folders named: the
+// isolated prepares a root, which can only be read, but for the folders named: the
 // person's files are not there.
-const hold = `
+const isolated = `
 ip link set lo up
 system=$1
 shift
@@ -33,15 +33,22 @@ for dir in "$@"; do
 	[ -d "$system$dir" ] || mkdir -p "$system$dir"
 	mount --bind "$dir" "$system$dir"
 done
-mount -o remount,bind,ro "$system"
+mount -o remount,bind,ro "$system"`
+
+// hold is what the first process does after that, until we close its input or have ended.
+const hold = `
 echo ready
-read -r _ || : # until we close it, or have ended
+read -r _ || :
 `
 
 // isolate makes a namespace in which the folders for temporary files and these are as here.
 func (r *Root) isolate(folders ...string) (*namespace, error) {
-	folders = append([]string{"/tmp", os.TempDir()}, folders...)
-	args := append([]string{"--net", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", hold, "winetest", r.system}, folders...)
+	return start(r, isolated, append([]string{r.system, "/tmp", os.TempDir()}, folders...)...)
+}
+
+// start starts the first process, and waits until what it prepares is there.
+func start(root *Root, prepares string, args ...string) (*namespace, error) {
+	args = append([]string{"--net", "--mount", "--pid", "--fork", "--kill-child", "bash", "-ec", prepares + hold, "winetest"}, args...)
 	holder := exec.Command("unshare", args...)
 	holder.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
 	var errs strings.Builder
@@ -61,14 +68,14 @@ func (r *Root) isolate(folders ...string) (*namespace, error) {
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {
 		_ = in.Close()
 		err := holder.Wait()
-		return nil, fmt.Errorf("a namespace for wine 10: %w: %s", errors.Join(err, errors.New("not ready")), strings.TrimSpace(errs.String()))
+		return nil, fmt.Errorf("a namespace for wine: %w: %s", errors.Join(err, errors.New("not ready")), strings.TrimSpace(errs.String()))
 	}
-	return &namespace{root: r, holder: holder, in: in}, nil
+	return &namespace{root: root, holder: holder, in: in}, nil
 }
 
 // end ends every process of the namespace, and with it mounts and network.
 func (n *namespace) end() error {
-	if n.in == nil {
+	if n == nil || n.in == nil {
 		return nil
 	}
 	_ = n.in.Close()
@@ -89,8 +96,12 @@ func (n *namespace) inside(ctx context.Context, env []string, options []string, 
 	return cmd
 }
 
-// command is that of a program of the root.
+// command is that of a program that sees the namespace's mounts: of the root, where
+// there is one.
 func (n *namespace) command(ctx context.Context, env []string, args ...string) *exec.Cmd {
 	mounts := []string{fmt.Sprintf("--mount=/proc/%d/ns/mnt", n.holder.Process.Pid)}
-	return n.inside(ctx, env, mounts, append([]string{"chroot", n.root.system}, args...)...)
+	if n.root != nil {
+		args = append([]string{"chroot", n.root.system}, args...)
+	}
+	return n.inside(ctx, env, mounts, args...)
 }

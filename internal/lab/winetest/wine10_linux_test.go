@@ -164,6 +164,12 @@ func needsRoot(t *testing.T) {
 func listen(t *testing.T, w *Wine10, hello string) (*exec.Cmd, string) {
 	t.Helper()
 	cmd := w.Command(hello, "listen")
+	return cmd, started(t, cmd)
+}
+
+// started starts it, and waits for the address.
+func started(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -175,11 +181,11 @@ func listen(t *testing.T, w *Wine10, hello string) (*exec.Cmd, string) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "127.") {
-			return cmd, strings.TrimSpace(lines.Text())
+			return strings.TrimSpace(lines.Text())
 		}
 	}
 	t.Fatal("no address: ", lines.Err())
-	return nil, ""
+	return ""
 }
 
 func port(t *testing.T, address string) string {

@@ -18,40 +18,50 @@ const Packages = "wine wine64 gcc-mingw-w64-x86-64-win32"
 
 // Wine is a Windows for one test.
 type Wine struct {
-	t      *testing.T
-	tools  tools
-	prefix string
-	env    []string
+	t       *testing.T
+	tools   tools
+	prefix  string
+	env     []string
+	network *namespace // nil where it is this system's
 }
 
 // New makes a Windows. env are variables for every program in it, such as DISPLAY,
 // without which it has no screen.
 func New(t *testing.T, env ...string) *Wine {
 	t.Helper()
+	w := prepare(t, env)
+	w.begin()
+	return w
+}
+
+func prepare(t *testing.T, env []string) *Wine {
+	t.Helper()
 	tools, err := findTools()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := tools.template()
+	return &Wine{t: t, tools: tools, prefix: filepath.Join(t.TempDir(), "windows"), env: env}
+}
+
+// begin makes it, and has it end with the test.
+func (w *Wine) begin() {
+	w.t.Helper()
+	template, err := w.tools.template()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	w := &Wine{t: t, tools: tools, prefix: filepath.Join(t.TempDir(), "windows"), env: env}
 	// Registered after TempDir, so that it runs before the folder is removed.
-	t.Cleanup(w.end)
+	w.t.Cleanup(w.end)
 	if out, err := exec.Command("cp", "-a", "--reflink=auto", template, w.prefix).CombinedOutput(); err != nil {
-		t.Fatalf("copy %s: %v\n%s", template, err, out)
+		w.t.Fatalf("copy %s: %v\n%s", template, err, out)
 	}
-	return w
 }
 
 // end ends all programs and the server.
 func (w *Wine) end() {
 	for _, flag := range []string{"-k", "-w"} { // kill all, and wait until they have ended
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		cmd := exec.CommandContext(ctx, w.tools.server, flag)
-		cmd.Env = w.environment()
-		out, err := cmd.CombinedOutput()
+		out, err := w.command(ctx, w.tools.server, flag).CombinedOutput()
 		cancel()
 		var none *exec.ExitError // -k exits with 1 where no server runs
 		if err != nil && !(flag == "-k" && errors.As(err, &none)) {
@@ -60,16 +70,23 @@ func (w *Wine) end() {
 	}
 }
 
+// command is that of one of wine's own programs.
+func (w *Wine) command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	if w.network != nil {
+		return w.network.command(ctx, w.environment(), append([]string{program}, args...)...)
+	}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = w.environment()
+	cmd.WaitDelay = 5 * time.Second // programs that it started may hold its output open
+	return cmd
+}
+
 func (w *Wine) environment() []string { return append(environment(w.prefix), w.env...) }
 
 // Command returns a Windows program's command, for the caller to start. Of the
 // test's variables it has HOME, PATH and USER only.
 func (w *Wine) Command(program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(w.t.Context(), w.tools.wine, append([]string{program}, args...)...)
-	cmd.Env = w.environment()
-	cmd.Cancel = func() error { return cmd.Process.Kill() }
-	cmd.WaitDelay = 5 * time.Second // programs that it started may hold its output open
-	return cmd
+	return w.command(w.t.Context(), w.tools.wine, append([]string{program}, args...)...)
 }
 
 // Run runs a Windows program to its end and returns what it printed.
@@ -77,10 +94,7 @@ func (w *Wine) Run(program string, args ...string) string {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, w.tools.wine, append([]string{program}, args...)...)
-	cmd.Env = w.environment()
-	cmd.WaitDelay = 5 * time.Second
-	out, err := cmd.CombinedOutput()
+	out, err := w.command(ctx, w.tools.wine, append([]string{program}, args...)...).CombinedOutput()
 	if err != nil {
 		w.t.Fatalf("%s in wine: %v\n%s", filepath.Base(program), err, out)
 	}
