@@ -26,6 +26,8 @@ func (n *native) px(size int32) int32 { return size * n.dpi / 96 }
 // of a screen reader: the text before an entry or a list is its name.
 func (n *native) build() {
 	r := n.request
+	n.area = workArea()
+	moveTo(n.window, n.area)
 	n.dpi = dpiOf(n.window)
 	n.plain, n.strong, n.large = font(n.px(textHeight), false), font(n.px(textHeight), true), font(n.px(textHeight*5/4), true)
 	n.colours = map[uintptr]uint32{}
@@ -75,6 +77,7 @@ func (n *native) buildInput(y int32) int32 {
 		height := n.px(entryHeight)
 		n.edit = n.control("EDIT", "", wsTabStop|wsBorder|esPassword|esAutoHScroll, idEntry, n.plain, x, y, width/2, height)
 		send(n.edit, emLimitText, uintptr(n.most), 0)
+		n.guardEntry()
 		n.focus = n.edit
 		return y + height + n.px(gap)
 	case r.Body != "":
@@ -113,7 +116,7 @@ func (n *native) buildButtons(y int32) {
 			send(n.window, dmSetDefault, uintptr(idButton)+uintptr(i), 0)
 		}
 	}
-	centre(n.window, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin))
+	centre(n.window, n.area, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin))
 }
 
 func (n *native) control(class, text string, style, id uint32, font uintptr, x, y, width, height int32) uintptr {
@@ -133,15 +136,14 @@ func (n *native) show() {
 	n.awaitQuiet()
 }
 
-// close destroys the dialog. It overwrites what was typed in the entry first; copies
-// that the system may have made are out of reach.
+// close destroys the dialog, after what was typed in its entry.
 func (n *native) close() {
 	if n.closed {
 		return
 	}
 	n.closed = true
 	if n.edit != 0 {
-		setText(n.edit, strings.Repeat(" ", n.most))
+		n.wipeEntry()
 	}
 	destroy(n.window)
 }

@@ -7,13 +7,27 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// autopinBuilt is the path of the scripted pinentry, built once for all tests.
-var autopinBuilt string
+// autopin is the scripted pinentry's program. It is built once, for tests that need it:
+// where the tests run in wine there is no compiler.
+var autopin = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "prompt")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	built := filepath.Join(dir, autopinName)
+	if out, err := exec.Command("go", "build", "-o", built, "../../internal/lab/autopin").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("autopin: %w\n%s", err, out)
+	}
+	return os.ReadFile(built)
+})
+
+const autopinName = "autopin.exe" // Windows starts nothing without that ending
 
 func TestMain(m *testing.M) {
 	if os.Getenv(terminalHelper) != "" {
@@ -30,20 +44,6 @@ func run(m *testing.M) int {
 		return 1
 	}
 	os.Stdin = null
-	dir, err := os.MkdirTemp("", "prompt")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	autopinBuilt = filepath.Join(dir, "autopin")
-	if runtime.GOOS == "windows" {
-		autopinBuilt += ".exe"
-	}
-	if out, err := exec.Command("go", "build", "-o", autopinBuilt, "../../internal/lab/autopin").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "autopin: %v\n%s", err, out)
-		return 1
-	}
 	return m.Run()
 }
 
@@ -52,8 +52,8 @@ func run(m *testing.M) int {
 func answering(t *testing.T, script map[string]any) (*Pinentry, func() string) {
 	t.Helper()
 	dir := t.TempDir()
-	program, log := filepath.Join(dir, filepath.Base(autopinBuilt)), filepath.Join(dir, "log")
-	binary, err := os.ReadFile(autopinBuilt)
+	program, log := filepath.Join(dir, autopinName), filepath.Join(dir, "log")
+	binary, err := autopin()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,11 +22,14 @@ type native struct {
 	list, edit, body     uintptr
 	plain, strong, large uintptr // fonts
 	dpi                  int32
+	area                 rect               // of the screen, for the dialog
 	colours              map[uintptr]uint32 // of texts in another colour than usual
 	buttons              []uintptr
 	focus                uintptr
 	shown                bool
 	ready, done, closed  bool
+	system               uintptr // the entry's procedure before ours
+	own                  bool    // we ourselves read or write the entry
 	log                  *slog.Logger
 	answer               string
 	row                  int
@@ -203,7 +206,7 @@ func (n *native) finish(answer string) {
 		}
 	}
 	if n.edit != 0 {
-		n.pin = readText(n.edit, n.most)
+		n.pin = n.readEntry()
 	}
 }
 

@@ -68,16 +68,41 @@ func lineWidth(window, font uintptr, texts ...string) (widest int32) {
 	return widest
 }
 
-// centre gives a window that size inside, and moves it to the middle of the screen.
-func centre(window uintptr, width, height int32) {
+// workArea is the part of a screen that the task bar does not cover: of the screen with
+// the window in front, where the person looks, else of the first one.
+func workArea() rect {
+	front, _, _ := procForeground.Call()
+	const orFirst = 1
+	monitor, _, _ := procMonitor.Call(front, orFirst)
+	info := struct {
+		Size         uint32
+		Screen, Work rect
+		Flags        uint32
+	}{}
+	info.Size = uint32(unsafe.Sizeof(info))
+	if ok, _, _ := procMonitorInfo.Call(monitor, uintptr(unsafe.Pointer(&info))); ok == 0 {
+		width, _, _ := procMetrics.Call(0)
+		height, _, _ := procMetrics.Call(1)
+		return rect{Right: int32(width), Bottom: int32(height)}
+	}
+	return info.Work
+}
+
+// moveTo moves a window that is not shown yet into an area, so that its scale is that of
+// the area's screen.
+func moveTo(window uintptr, area rect) {
+	_, _, _ = procSetPos.Call(window, 0, uintptr(area.Left), uintptr(area.Top), 0, 0, swpNoZOrder|swpNoSize)
+}
+
+// centre gives a window that size inside, and moves it to the middle of the area.
+func centre(window uintptr, area rect, width, height int32) {
 	var outer, inner rect
 	_, _, _ = procGetRect.Call(window, uintptr(unsafe.Pointer(&outer)))
 	_, _, _ = procGetClient.Call(window, uintptr(unsafe.Pointer(&inner)))
 	width += outer.Right - outer.Left - inner.Right
 	height += outer.Bottom - outer.Top - inner.Bottom
-	screenWidth, _, _ := procMetrics.Call(0)
-	screenHeight, _, _ := procMetrics.Call(1)
-	x, y := max(0, (int32(screenWidth)-width)/2), max(0, (int32(screenHeight)-height)/2)
+	x := area.Left + max(0, (area.Right-area.Left-width)/2)
+	y := area.Top + max(0, (area.Bottom-area.Top-height)/2)
 	_, _, _ = procSetPos.Call(window, 0, uintptr(x), uintptr(y), uintptr(width), uintptr(height), swpNoZOrder)
 }
 

@@ -40,6 +40,7 @@ const (
 	colourHighlight, colourHighlightText               = 13, 14
 	odsSelected, odsFocus                              = 1, 0x10
 	swpNoZOrder, swShow, flashAll, untilInFront        = 4, 5, 3, 12
+	swpNoSize                                          = 1
 	alertColour                                 uint32 = 0x1c1cc0 // red, as 0x00bbggrr
 )
 
@@ -70,6 +71,8 @@ var (
 	procGetRect         = user32.NewProc("GetWindowRect")
 	procGetClient       = user32.NewProc("GetClientRect")
 	procMetrics         = user32.NewProc("GetSystemMetrics")
+	procMonitor         = user32.NewProc("MonitorFromWindow")
+	procMonitorInfo     = user32.NewProc("GetMonitorInfoW")
 	procForeground      = user32.NewProc("GetForegroundWindow")
 	procSetForeground   = user32.NewProc("SetForegroundWindow")
 	procThreadOf        = user32.NewProc("GetWindowThreadProcessId")

@@ -93,8 +93,19 @@ func TestWindows(t *testing.T) {
 	s := testdesktop.NewScreen(t)
 	s.Manage()
 	w := &windows{s, winetest.New(t, "DISPLAY="+s.Display), winetest.Build(t, "../../internal/lab/ask/program")}
+	messages := winetest.BuildTest(t, ".")
 	third := prompt.Holder{Name: "TEST <b>Alix</b> & \u202eESSAI " + strings.Repeat("très long ", 500), Identifier: "810000000021"}
 	q := ask.Question{Lang: "fr", Caller: site, Holders: []prompt.Holder{gp, nurse, third}, Title: "CPx Bridge", Text: "Carte : présente"}
+	// It also leaves something in the clipboard, for the keys below.
+	t.Run("messages", func(t *testing.T) {
+		s.T = t
+		out := w.wine.Run(messages, "-test.run=^TestEntry(Refuses|Edits|Wiped)$", "-test.v", "-test.timeout=100s")
+		for _, name := range []string{"Refuses", "Edits", "Wiped"} {
+			if !strings.Contains(out, "--- PASS: TestEntry"+name+" ") {
+				t.Errorf("%s:\n%s", name, out)
+			}
+		}
+	})
 	for _, c := range []struct {
 		kind string
 		pin  prompt.PIN
@@ -114,6 +125,12 @@ func TestWindows(t *testing.T) {
 		{"choose", prompt.PIN{}, "Down Escape", ask.Answer{Error: "cancelled"}},
 		{"pin", prompt.PIN{MaxLength: 4}, "1 2 percent 4 5 Return", ask.Answer{PIN: "12%4"}},
 		{"pin", prompt.PIN{WrongPIN: true, FinalTry: true}, "9 space 8 exclam Return", ask.Answer{PIN: "9 8!"}},
+		{"pin", prompt.PIN{}, "1 2 ctrl+v shift+Insert Menu 3 4 Return", ask.Answer{PIN: "1234"}}, // nothing is pasted
+		{"pin", prompt.PIN{}, "1 2 Tab Return", ask.Answer{Error: "cancelled"}},
+		{"pin", prompt.PIN{}, "1 2 Tab Tab Return", ask.Answer{PIN: "12"}},
+		{"pin", prompt.PIN{}, "1 2 Tab Tab Tab End 3 4 Return", ask.Answer{PIN: "1234"}},
+		{"pin", prompt.PIN{}, "1 2 alt+v", ask.Answer{PIN: "12"}},
+		{"pin", prompt.PIN{}, "1 2 alt+a", ask.Answer{Error: "cancelled"}},
 		{"pin", prompt.PIN{}, "1 2 Escape", ask.Answer{Error: "cancelled"}},
 		{"pin", prompt.PIN{PINPad: true}, "Escape", ask.Answer{Error: "cancelled"}},
 		{"insert", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}},
@@ -153,6 +170,24 @@ func TestWindows(t *testing.T) {
 		q := q
 		q.Kind, q.Seconds = "pin", 0.8
 		if got := w.ask(q).answer(); got != (ask.Answer{Error: "timeout"}) {
+			t.Errorf("got %+v", got)
+		}
+		s.Gone(dialogTitle)
+	})
+	// What is typed as the dialog opens was meant for the browser: it reaches nobody.
+	t.Run("typed too early", func(t *testing.T) {
+		s.T = t
+		q := q
+		q.Kind = "pin"
+		a := w.ask(q)
+		s.Window(dialogTitle)
+		s.Do("key", "9", "9", "Return")
+		if len(a.ready) > 0 {
+			t.Fatal("the dialog accepted keys before these were typed: this shows nothing")
+		}
+		a.window()
+		s.Do("key", "1", "2", "3", "4", "Return")
+		if got := a.answer(); got != (ask.Answer{PIN: "1234"}) {
 			t.Errorf("got %+v", got)
 		}
 		s.Gone(dialogTitle)
