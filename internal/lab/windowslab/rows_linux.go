@@ -42,7 +42,9 @@ func at(state string, do func()) map[string]func() { return map[string]func(){st
 const work = 20 * time.Millisecond
 
 // Rows are all rows, in the order of the table.
-func Rows() []Row { return slices.Concat(logins(), faults(), others(), settings(), sessions()) }
+func Rows() []Row {
+	return slices.Concat(logins(), faults(), others(), closed(), settings(), sessions())
+}
 
 // logins are the rows about logins, as people have them.
 func logins() []Row {
