@@ -106,8 +106,14 @@ func awaitWSS(t *testing.T, g *Gate) int {
 	}
 }
 
+// asBrowsers asks nobody for the address of localhost (RFC 6761), which is not known
+// everywhere.
+func asBrowsers(ctx context.Context, network, address string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, strings.Replace(address, "localhost:", "127.0.0.1:", 1))
+}
+
 func dialWSS(roots *x509.CertPool, host string, port int, header http.Header) (*websocket.Conn, *http.Response, error) {
-	d := websocket.Dialer{Subprotocols: []string{subprotocol}, TLSClientConfig: &tls.Config{RootCAs: roots}}
+	d := websocket.Dialer{Subprotocols: []string{subprotocol}, TLSClientConfig: &tls.Config{RootCAs: roots}, NetDialContext: asBrowsers}
 	return d.Dial(fmt.Sprintf("wss://%s:%d/v1", host, port), header)
 }
 
@@ -332,7 +338,7 @@ func TestWSSPlainHTTP(t *testing.T) {
 	roots := install(t, store)
 	g := serve(t, setup{settings: wssOn, wss: store})
 	port := awaitWSS(t, g)
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DialContext: asBrowsers}}
 	defer client.CloseIdleConnections()
 	for dest, want := range map[string]int{"document": http.StatusOK, "image": http.StatusNotFound} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("https://localhost:%d/", port), nil)
