@@ -53,7 +53,7 @@ var lists = []struct {
 	{"another service", "O:BAD:(A;;0x2;;;S-1-5-80-1-2-3-4-5)", leaf, []string{"others S-1-5-80-1-2-3-4-5"}},
 	{"a denial does not help", "O:BAD:(D;;FA;;;AU)(A;;FA;;;AU)", leaf, []string{"others " + signedIn}},
 	{"a denial alone", "O:BAD:(D;;FA;;;WD)(A;;0x1200a9;;;WD)", leaf, nil},
-	{"in two entries", "O:BAD:(A;;0x1;;;AU)(A;;0x40;;;AU)", passed, []string{"others " + signedIn}},
+	{"in two entries", "O:BAD:(A;;0x40;;;AU)(A;;0x1;;;AU)", passed, []string{"others " + signedIn}},
 	{"creator now", "O:BAD:(A;;FA;;;CO)(A;;FA;;;CG)(A;;FA;;;OW)", leaf, nil},
 	{"a key that all may write", "O:BAD:(A;CI;KA;;;BA)(A;CI;KW;;;BU)", key, []string{"others " + users}},
 	{"a key below which all may add", "O:BAD:(A;CI;KA;;;BA)(A;CI;0x4;;;BU)", key, []string{"others " + users}},
