@@ -87,10 +87,12 @@ type Options struct {
 	Closed func() (program string, pid int)
 	System string // the system whose texts are given, as runtime.GOOS has it, which is the default
 	// Of Windows alone: the virtual loopbacks of a terminal server that are switched on, how
-	// the service for readers is, and whether the session is shown on another computer.
+	// the service for readers is, whether the session is shown on another computer, and
+	// whether Windows keeps a port back from all programs.
 	VirtualLoopback func() ([]VirtualLoopback, error)
 	PCSCService     func() (Service, error)
 	Remote          func() bool
+	Reserved        func(port int) bool
 
 	Dial  func(ctx context.Context, address string) error // the agent's own port, as a person's browser does
 	Now   func() time.Time

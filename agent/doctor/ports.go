@@ -91,10 +91,20 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 	case running:
 	case len(used) == len(plain):
 		found = append(found, Finding{Code: "no_free_port", Outcome: Problem, Text: d.Text("doctor.no_free_port", plain[0], plain[len(plain)-1]), Next: d.Text("doctor.more_ports")})
+	case d.allReserved(plain, used):
+		found = append(found, Finding{Code: "ports_reserved", Outcome: Problem, Text: d.Text("doctor.ports_reserved", d.portNames()),
+			Next: d.Text("doctor.ports_reserved_next", plain[0], len(plain))})
 	default:
 		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")})
 	}
 	return found
+}
+
+// allReserved reports that the system gives no port that nobody holds: Windows keeps
+// whole ranges back, which no list of sockets shows. It holds each for a moment, so that it is
+// asked only where no agent runs.
+func (d *doctor) allReserved(plain []int, used map[int]bool) bool {
+	return d.Reserved != nil && !slices.ContainsFunc(plain, func(p int) bool { return !used[p] && !d.Reserved(p) })
 }
 
 // nameClosed completes the sockets whose program cannot be seen: an agent is closed to

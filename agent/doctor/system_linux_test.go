@@ -62,6 +62,14 @@ func TestOnWindows(t *testing.T) {
 		"it refuses":               {"pcsc_no_permission", Problem, "Local Resources", readers(pcsc.ErrRefused, ServiceRuns, nil, false)},
 		"a dependency":             {"module_missing_dependency", Problem, "Visual C++", module("missing_dependency")},
 		"not loaded":               {"module_not_loadable", Problem, "AppLocker", module("not_loadable")},
+		"all ports kept back": {"ports_reserved", Problem, "startport=27720 numberofports=10", func(o *Options) {
+			sockets(Socket{Port: 27720, Session: "0", Program: "System", PID: 4})(o)
+			o.Reserved = func(port int) bool { return port > 27720 }
+		}},
+		"one port is free": {"no_agent", Problem, "cpx-agent", func(o *Options) {
+			sockets()(o)
+			o.Reserved = func(port int) bool { return port != 27729 }
+		}},
 		"pin.session": {"pin_session_watched", Good, "", func(o *Options) {
 			o.Policy.PIN.Session = time.Minute
 			o.Watch = func(context.Context) error { return nil }

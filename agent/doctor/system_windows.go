@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"fmt"
+	"net"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -53,6 +54,16 @@ func remote() bool {
 	return shown != 0
 }
 
+// reserved reports whether Windows keeps a port back from all programs, as it does with
+// ranges for Hyper-V (WSAEACCES; “netsh interface ipv4 show excludedportrange”).
+func reserved(port int) bool {
+	l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		_ = l.Close()
+	}
+	return errors.Is(err, windows.WSAEACCES)
+}
+
 // onDesktop reports whether this process is in a person's session: services, SSH and
 // scheduled tasks are in session 0, which shows nothing.
 func onDesktop() bool {
@@ -69,6 +80,9 @@ func (o Options) ofSystem() Options {
 	}
 	if o.Remote == nil {
 		o.Remote = remote
+	}
+	if o.Reserved == nil {
+		o.Reserved = reserved
 	}
 	if o.VirtualLoopback == nil {
 		o.VirtualLoopback = func() ([]VirtualLoopback, error) { return virtualLoopbacks(machineRegistry{}) }
