@@ -36,8 +36,12 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if os.Getenv(checkRole) != "" {
-		if reason := Reason(Check()); reason != "" {
+		err := Check()
+		switch reason := Reason(err); {
+		case reason != "":
 			fmt.Println(reason)
+		case err != nil:
+			fmt.Println(err)
 		}
 		os.Exit(0)
 	}

@@ -44,6 +44,12 @@ func Check() error {
 	if err != nil {
 		return err
 	}
+	created, err := (heldProcess{windows.CurrentProcess(), 0}).created()
+	if err != nil {
+		return fmt.Errorf("peer: this process's own start: %w", err)
+	}
+	now := windows.NsecToFiletime(time.Now().UnixNano())
+	time.Sleep(untilOlder(created, filetime(now)))
 	var d net.Dialer
 	c := selfCheck{l, uint32(os.Getpid()), net.Listen, d.DialContext, checkLimit}
 	return c.run()
@@ -151,7 +157,11 @@ func (p heldProcess) created() (int64, error) {
 	if err := windows.GetProcessTimes(p.handle, &created, &exit, &kernel, &user); err != nil {
 		return 0, os.NewSyscallError("GetProcessTimes", err)
 	}
-	return int64(created.HighDateTime)<<32 | int64(created.LowDateTime), nil
+	return filetime(created), nil
+}
+
+func filetime(t windows.Filetime) int64 {
+	return int64(t.HighDateTime)<<32 | int64(t.LowDateTime)
 }
 
 // person reads the process's token, session included: ProcessIdToSessionId wants more

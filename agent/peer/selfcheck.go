@@ -44,6 +44,19 @@ type selfCheck struct {
 
 var errNotSelf = errors.New("peer: cannot check who connects: this process's own connection is said to be another's")
 
+// clockTick is the longest time, in a FILETIME's units, for which a clock of Windows
+// stands still: a process that began at its end may seem younger than its first socket.
+const clockTick = 160_000
+
+// untilOlder is how long a process that began at created is so young.
+func untilOlder(created, now int64) time.Duration {
+	age := now - created
+	if age < 0 || age > clockTick {
+		return 0
+	}
+	return time.Duration(clockTick-age+1) * 100 // nanoseconds
+}
+
 func (c *selfCheck) run() error {
 	var missing error
 	checked := false

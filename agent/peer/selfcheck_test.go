@@ -162,6 +162,17 @@ func TestSelfCheck(t *testing.T) {
 	}
 }
 
+// TestSelfCheckOfAYoungProcess: a process that has hardly begun waits for the clock, and no
+// other does.
+func TestSelfCheckOfAYoungProcess(t *testing.T) {
+	const began = 133_000_000_000_000_000
+	for age, want := range map[int64]time.Duration{-1: 0, 0: 16*time.Millisecond + 100, 150_000: time.Millisecond + 100, clockTick: 100, clockTick + 1: 0, 1 << 40: 0} {
+		if got := untilOlder(began, began+age); got != want {
+			t.Errorf("of age %d: %v, want %v", age, got, want)
+		}
+	}
+}
+
 // proxied dials as a filter has it: the connection ends there, and another is made.
 func proxied(ctx context.Context, address string) (net.Conn, error) {
 	filter, err := net.Listen("tcp", "127.0.0.1:0")

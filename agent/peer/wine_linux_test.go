@@ -27,6 +27,12 @@ func TestWindows(t *testing.T) {
 			t.Errorf("%s did not pass:\n%s", test, out)
 		}
 	}
+	// wine 8 names nobody over IPv6: an agent does not serve there.
+	check := w.Command(program)
+	check.Env = append(check.Env, checkRole+"=1")
+	if said := next(t, started(t, check)); !strings.Contains(said, errNoPID.Error()) {
+		t.Errorf("an agent that would refuse everybody over IPv6 serves: %q", said)
+	}
 	s := newServer(t, w.Command(program))
 	// Now and then wine 8 says of a program that nobody's is its own.
 	ours := func() string { return s.from(t, s.v4, w.Command(program)) }
