@@ -5,6 +5,7 @@
 #   make test    every check and every test
 #   make build   the three programs into build/bin
 #   make windows the agent for Windows, with and without a console, into build/windows
+#   make test-windows   the tests of Windows' files, and logins, in wine 10: a table
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make attack  attacks agent and portal from outside, a line for each attack
@@ -23,7 +24,7 @@ ROUNDS ?= 20
 FUZZTIME ?= 60s
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build windows check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain model
+.PHONY: run demo test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain model
 
 build:
 	@mkdir -p $(BIN)
@@ -32,6 +33,11 @@ build:
 windows:
 	@scripts/setup windows
 	@VERSION="$(VERSION)" scripts/windows build/windows amd64 386
+
+test-windows:
+	@scripts/setup test-windows
+	@go build -o $(BIN)/test-windows ./internal/lab/wintable/table
+	@$(BIN)/test-windows $(CASES)
 
 run:
 	@scripts/setup run

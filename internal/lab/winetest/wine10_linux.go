@@ -136,9 +136,13 @@ func (w *Wine10) Path(name string) string {
 	return filepath.Join(w.prefix, "drive_c", filepath.FromSlash(name))
 }
 
-// New10 makes a Windows in wine 10 for one test, which skips where the user is not root.
+// New10 makes a Windows in wine 10 for one test. It is skipped where the user is not root,
+// and with -short.
 func New10(t *testing.T, env ...string) *Wine10 {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("wine 10's root is downloaded, and made in a minute: make test-windows plays this")
+	}
 	root, err := OpenRoot(t.Context())
 	if errors.Is(err, ErrNotRoot) {
 		t.Skip(err)

@@ -1,0 +1,179 @@
+package wintable
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
+)
+
+// limit is how long one package's tests may take, and building them.
+const limit = 10 * time.Minute
+
+// compilers are cgo's, of packages gcc-mingw-w64-*-win32.
+var compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
+
+// RunUnits runs the tests of the units whose package contains only in Windows, each in
+// one of its own, and reports each package when it has ended. self is this program, which
+// go test runs with [InWine].
+func RunUnits(ctx context.Context, self string, units []Unit, report func(Result)) error {
+	if _, err := winetest.OpenRoot(ctx); err != nil { // before, not within the tests' time
+		return err
+	}
+	module, err := modulePath(ctx)
+	if err != nil {
+		return err
+	}
+	for _, arch := range Architectures {
+		var packages []string
+		for _, u := range units {
+			if slices.Contains(u.Archs(), arch) {
+				packages = append(packages, module+"/"+u.Package)
+			}
+		}
+		env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + compilers[arch], "GOFLAGS="}
+		args := append([]string{"-p", "2", "-exec", self + " " + InWine}, packages...)
+		err := goTest(ctx, env, args, func(p Tested) {
+			name := strings.TrimPrefix(p.Package, module+"/")
+			i := slices.IndexFunc(units, func(u Unit) bool { return u.Package == name })
+			for _, r := range units[i].results(p, arch) {
+				report(r)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RunPlayed runs tests on this system, one package after the other: each has a screen.
+func RunPlayed(ctx context.Context, all []Played, report func(Result)) error {
+	for _, p := range all {
+		args := []string{"-timeout", "60m", "./" + p.Package}
+		if p.Run != "" {
+			args = append([]string{"-run", p.Run}, args...)
+		}
+		err := goTest(ctx, nil, args, func(tested Tested) {
+			for _, r := range p.results(tested) {
+				report(r)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func modulePath(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-m").Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+// goTest runs go test -json in the repository.
+func goTest(ctx context.Context, env, args []string, report func(Tested)) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-timeout", limit.String()}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	// Its tests end with it: see the namespaces of winetest.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	reported := 0
+	err = readEvents(out, func(p Tested) {
+		reported++
+		report(p)
+	})
+	ended := cmd.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// A failing test's status is 1: the table says which.
+	if reported == 0 {
+		return errors.Join(err, ended, fmt.Errorf("go test %s reported nothing", strings.Join(args, " ")))
+	}
+	return err
+}
+
+// InWine is the word with which [Exec] runs a program.
+const InWine = "in-wine"
+
+// Exec runs a program with its arguments in a fresh Windows, in the working folder, and
+// returns its exit status.
+func Exec(ctx context.Context, program string, args []string) (status int, err error) {
+	root, err := winetest.OpenRoot(ctx)
+	if err != nil {
+		return 1, err
+	}
+	dir, err := os.MkdirTemp("", "cpx-wintable-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	w, err := root.Open(ctx, dir)
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	display, err := screen(w)
+	if err != nil {
+		return 1, err
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		return 1, err
+	}
+	if program, err = filepath.Abs(program); err != nil {
+		return 1, err
+	}
+	cmd := w.CommandIn(folder, program, append(args, flagsIn(folder)...)...)
+	cmd.Env = append(cmd.Env, "DISPLAY="+display)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	err = cmd.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return ended.ExitCode(), nil
+	}
+	return 0, err
+}
+
+// screen starts one, which ends with the Windows: there is none without windows.
+func screen(w *winetest.Wine10) (display string, err error) {
+	cmd := w.Inside("Xvfb", "-displayfd", "1", "-screen", "0", "1280x1024x24", "-nolisten", "tcp")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	number, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("Xvfb: %w", err)
+	}
+	return ":" + strings.TrimSpace(number), nil
+}
+
+// flagsIn are those of the unit whose folder it is.
+func flagsIn(folder string) []string {
+	i := slices.IndexFunc(Units, func(u Unit) bool { return strings.HasSuffix(folder, "/"+u.Package) })
+	if i < 0 {
+		return nil
+	}
+	return Units[i].flags()
+}

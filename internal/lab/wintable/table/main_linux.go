@@ -1,0 +1,62 @@
+// Command table runs the tests of every package with files for Windows, and the logins,
+// in wine 10, and prints one table. It exits 0 only if every cell was tried and passed;
+// ALLOW_MISSING names cases that need not be tried.
+//
+//	table [PART-OF-A-PACKAGE ...]
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/wintable"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) > 2 && os.Args[1] == wintable.InWine {
+		status, err := wintable.Exec(ctx, os.Args[2], os.Args[3:])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "wine 10:", err)
+			status = max(status, 1)
+		}
+		os.Exit(status)
+	}
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "test-windows:", strings.ReplaceAll(err.Error(), "\n", "\ntest-windows: "))
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, only []string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var results []wintable.Result
+	report := func(r wintable.Result) {
+		results = append(results, r)
+		fmt.Fprintln(os.Stderr, r)
+	}
+	units := slices.DeleteFunc(slices.Clone(wintable.Units), func(u wintable.Unit) bool { return !chosen(u.Package, only) })
+	if len(units) > 0 {
+		if err := wintable.RunUnits(ctx, self, units, report); err != nil {
+			return err
+		}
+	}
+	played := slices.DeleteFunc(slices.Clone(wintable.AllPlayed), func(p wintable.Played) bool { return !chosen(p.Package, only) })
+	if err := wintable.RunPlayed(ctx, played, report); err != nil {
+		return err
+	}
+	return wintable.Table(os.Stdout, results, wintable.Allowed())
+}
+
+func chosen(name string, only []string) bool {
+	return len(only) == 0 || slices.ContainsFunc(only, func(part string) bool { return strings.Contains(name, part) })
+}

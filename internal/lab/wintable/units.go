@@ -1,0 +1,111 @@
+package wintable
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Unit is a package whose tests are run on Windows.
+type Unit struct {
+	Package string
+	// With32 says that they are run for 386, too: what is about the layout of structs.
+	With32 bool
+	// Not are its tests that say nothing about Windows, with commas between them, by the
+	// reason why.
+	Not map[string]string
+}
+
+// Reasons that several have.
+const (
+	linuxBrowsers = "they are about the files of Linux's browsers"
+	posixModes    = "they are about modes as POSIX has them: on Windows access lists say who may read, and the folder is the person's own"
+)
+
+// Units are all. TestUnits says which package with files for Windows is missing.
+var Units = []Unit{
+	{Package: "agent/autostart"},
+	{Package: "agent/browsers", Not: map[string]string{
+		linuxBrowsers: "TestLinuxFiles,TestOthersEntries,TestBackupGone,TestEmptyBefore,TestLaterPolicy,TestRefused,TestWithoutRecord,TestLinkAndMode,TestInForce",
+	}},
+	{Package: "agent/cards"},
+	{Package: "agent/control"},
+	{Package: "agent/desktop"},
+	{Package: "agent/doctor"},
+	{Package: "agent/gate"},
+	{Package: "agent/journal"},
+	{Package: "agent/keyring"},
+	{Package: "agent/localcert", Not: map[string]string{"it needs openssl": "TestConstraints"}},
+	{Package: "agent/login"},
+	{Package: "agent/notify"},
+	{Package: "agent/peer", With32: true},
+	{Package: "agent/policy"},
+	{Package: "agent/prompt", With32: true},
+	{Package: "agent/remote"},
+	{Package: "agent/sites"},
+	{Package: "agent/state"},
+	{Package: "internal/atomicfile"},
+	{Package: "internal/dirs"},
+	{Package: "internal/filewatch"},
+	{Package: "internal/nodump", With32: true},
+	{Package: "internal/owners", With32: true},
+	{Package: "internal/remembered"},
+	{Package: "internal/role", With32: true},
+	{Package: "internal/sharepath"},
+	{Package: "internal/textfile"},
+	{Package: "internal/tomlfile"},
+	{Package: "pkcs11/pcsc", With32: true},
+	{Package: "tray"},
+}
+
+// Archs are the architectures that it is run for.
+func (u Unit) Archs() []string {
+	if u.With32 {
+		return Architectures
+	}
+	return Architectures[:1]
+}
+
+// not are the names of its tests that are not run.
+func (u Unit) not() (tests []string) {
+	for _, names := range u.Not {
+		tests = append(tests, strings.Split(names, ",")...)
+	}
+	slices.Sort(tests)
+	return tests
+}
+
+// flags are those of its tests' program.
+func (u Unit) flags() []string {
+	if len(u.Not) == 0 {
+		return nil
+	}
+	return []string{"-test.skip=^(" + strings.Join(u.not(), "|") + ")$"}
+}
+
+// results are the package's cell, and one for each of its tests that skipped itself: that
+// was not tried.
+func (u Unit) results(p Tested, arch string) []Result {
+	r := Result{Case: u.Package, Arch: arch, State: p.State}
+	for _, t := range p.Tests {
+		if t.State == Passed && !strings.Contains(t.Name, "/") {
+			r.Tests++
+		}
+	}
+	switch p.State {
+	case Failed:
+		r.Why = p.failure()
+	case NotTried:
+		r.Why = "none of its tests runs on Windows"
+	}
+	all := []Result{r}
+	skipped := p.skipped()
+	for _, name := range slices.Sorted(maps.Keys(skipped)) {
+		all = append(all, Result{Case: u.Package + " " + name, Arch: arch, Why: skipped[name]})
+	}
+	return all
+}
+
+// forWindows is how a file's name says that it is for Windows alone.
+var forWindows = regexp.MustCompile(`_windows(_386|_amd64)?(_test)?\.go$`)
