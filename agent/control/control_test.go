@@ -117,7 +117,7 @@ func TestStarting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listens()()
+	defer listens(state)()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := NewServer(h, nil)
 	ended := make(chan struct{})
@@ -290,7 +290,7 @@ func TestLastAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listens()()
+	defer listens(state)()
 	ctx, end := context.WithCancel(t.Context())
 	s := NewServer(h, slog.New(slog.DiscardHandler))
 	s.Ready(map[string]Method{"end": func(ctx context.Context, _ json.RawMessage) (any, error) {

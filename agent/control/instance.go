@@ -31,7 +31,7 @@ func Acquire(stateDir string) (*Held, error) {
 		return nil, err
 	}
 	h := &Held{instance: instance, lock: l}
-	h.listener, h.err = instance.listen()
+	h.listener, h.err = instance.listen(l)
 	return h, nil
 }
 

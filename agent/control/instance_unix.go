@@ -182,7 +182,7 @@ func (p instance) socket() (path string, done func(), err error) {
 
 // listen replaces an existing socket: this process holds the lock, so nobody
 // listens on that one any more.
-func (p instance) listen() (net.Listener, error) {
+func (p instance) listen(*lock) (net.Listener, error) {
 	path, done, err := p.socket()
 	if err != nil {
 		return nil, err

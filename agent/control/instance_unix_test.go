@@ -18,4 +18,4 @@ func ownInstance(t *testing.T) (state string) {
 	return t.TempDir()
 }
 
-func listens() func() { return func() {} }
+func listens(string) func() { return func() {} }

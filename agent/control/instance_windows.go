@@ -2,45 +2,66 @@ package control
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
+	"regexp"
 	"unsafe"
 
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
 )
 
-// instance is one agent for a person's desktop session: the names of a mutex and a
-// pipe, both open to the person's SID and logon only.
+// instance is one agent for a person's desktop session: a file in the person's own folder,
+// held open, in which stands the name of its pipe. That name is another one each time: names
+// that can be known beforehand, of pipes as of mutexes, any program in the session or on the
+// machine can take first.
 type instance struct {
-	user     *windows.SID
-	security string // SDDL
-	mutex    string
-	pipe     string
+	self
+	file string
 }
 
-// find needs no folder: on Windows the state folder plays no part.
-func find(string) (instance, error) {
+// self is who this process is.
+type self struct {
+	user     *windows.SID
+	session  uint32
+	security string // SDDL of the pipe: open to the person's logon only
+}
+
+func find(stateDir string) (instance, error) {
+	who, err := whoAmI()
+	if err != nil {
+		return instance{}, err
+	}
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return instance{}, fmt.Errorf("control: %w", err)
+	}
+	return instance{who, filepath.Join(stateDir, fmt.Sprintf("agent-%d.lock", who.session))}, nil
+}
+
+func whoAmI() (self, error) {
 	token := windows.GetCurrentProcessToken()
 	user, err := token.GetTokenUser()
 	if err != nil {
-		return instance{}, fmt.Errorf("control: %w", err)
+		return self{}, fmt.Errorf("control: %w", err)
 	}
-	var session uint32
-	if err := windows.ProcessIdToSessionId(windows.GetCurrentProcessId(), &session); err != nil {
-		return instance{}, fmt.Errorf("control: %w", err)
+	session, err := sessionOf(token)
+	if err != nil {
+		return self{}, fmt.Errorf("control: %w", err)
 	}
 	sid := user.User.Sid.String()
-	p := instance{
-		user:  user.User.Sid,
-		mutex: `Local\cpx-bridge-` + sid,
-		pipe:  fmt.Sprintf(`\\.\pipe\cpx-bridge-%s-%d`, sid, session),
-		// Nobody over the network, not even the person.
-		security: "O:" + sid + "D:P(D;;GA;;;NU)(A;;GA;;;" + logon(token, sid) + ")",
-	}
-	return p, nil
+	// Nobody over the network, not even the person.
+	return self{user.User.Sid, session, "O:" + sid + "D:P(D;;GA;;;NU)(A;;GA;;;" + logon(token, sid) + ")"}, nil
+}
+
+// sessionOf is the desktop session of a token (TokenSessionId).
+func sessionOf(token windows.Token) (uint32, error) {
+	var session, length uint32
+	err := windows.GetTokenInformation(token, windows.TokenSessionId, (*byte)(unsafe.Pointer(&session)), uint32(unsafe.Sizeof(session)), &length)
+	return session, err
 }
 
 // logon is the SID of this logon, which the user's other sessions do not have;
@@ -58,86 +79,114 @@ func logon(token windows.Token, user string) string {
 	return user
 }
 
-// lock is a mutex that exists as long as a process holds it open.
-type lock struct{ handle windows.Handle }
+// lock is the file, which the system frees with the process, however that ends.
+type lock struct {
+	file *os.File
+	name string
+}
 
 func (p instance) acquire() (*lock, error) {
-	sd, err := windows.SecurityDescriptorFromString(p.security)
-	if err != nil {
-		return nil, fmt.Errorf("control: %w", err)
-	}
-	name, err := windows.UTF16PtrFromString(p.mutex)
-	if err != nil {
-		return nil, fmt.Errorf("control: %w", err)
-	}
-	attributes := &windows.SecurityAttributes{SecurityDescriptor: sd}
-	attributes.Length = uint32(unsafe.Sizeof(*attributes))
-	handle, err := windows.CreateMutex(attributes, false, name)
+	f, err := p.open(windows.GENERIC_READ|windows.GENERIC_WRITE, windows.FILE_SHARE_READ, windows.OPEN_ALWAYS)
 	switch {
-	case errors.Is(err, windows.ERROR_ALREADY_EXISTS):
-		_ = windows.CloseHandle(handle)
-		return nil, &RunningError{PID: p.serverPID()}
-	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
-		return nil, fmt.Errorf("%w: it holds %s", ErrOtherUser, p.mutex)
+	case errors.Is(err, windows.ERROR_SHARING_VIOLATION):
+		pid, _ := p.read()
+		return nil, &RunningError{PID: pid}
 	case err != nil:
-		return nil, fmt.Errorf("control: %s: %w", p.mutex, err)
+		return nil, fmt.Errorf("control: %s: %w", p.file, err)
 	}
-	return &lock{handle}, nil
+	// What an agent of before wrote names nobody. Where there is no room, nothing reaches this
+	// agent, which runs all the same.
+	_ = f.Truncate(0)
+	return &lock{f, p.file}, nil
 }
 
-// running reports whether the mutex exists.
+// open opens the file; os.OpenFile would share it with whoever writes.
+func (p instance) open(access, share, how uint32) (*os.File, error) {
+	name, err := windows.UTF16PtrFromString(p.file)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := windows.CreateFile(name, access, share, nil, how, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(handle), p.file), nil
+}
+
+// running reports whether somebody has the file open for writing, as the agent has.
 func (p instance) running() error {
-	name, err := windows.UTF16PtrFromString(p.mutex)
-	if err != nil {
-		return fmt.Errorf("control: %w", err)
-	}
-	handle, err := windows.OpenMutex(windows.SYNCHRONIZE, false, name)
+	f, err := p.open(windows.GENERIC_READ, windows.FILE_SHARE_READ, windows.OPEN_EXISTING)
 	switch {
-	case errors.Is(err, windows.ERROR_FILE_NOT_FOUND):
+	case errors.Is(err, windows.ERROR_FILE_NOT_FOUND), errors.Is(err, windows.ERROR_PATH_NOT_FOUND):
 		return nil
-	case errors.Is(err, windows.ERROR_ACCESS_DENIED):
-		return fmt.Errorf("%w: it holds %s", ErrOtherUser, p.mutex)
+	case errors.Is(err, windows.ERROR_SHARING_VIOLATION):
+		pid, _ := p.read()
+		return &RunningError{PID: pid}
 	case err != nil:
-		return fmt.Errorf("control: %s: %w", p.mutex, err)
+		return fmt.Errorf("control: %s: %w", p.file, err)
 	}
-	_ = windows.CloseHandle(handle)
-	return &RunningError{PID: p.serverPID()}
+	return f.Close()
 }
 
-// serverPID is only for people to read; 0 where it is not known.
-func (p instance) serverPID() int {
-	ctx, cancel := context.WithTimeout(context.Background(), lineLimit)
-	defer cancel()
-	c, err := winio.DialPipeContext(ctx, p.pipe)
+// pipePrefix begins the name of each pipe.
+const pipePrefix = `\\.\pipe\cpx-bridge-`
+
+// written is what stands in the file: the agent's process, which is only for people to read,
+// and its pipe. A name of another machine's, which Windows would log in at, is none.
+var written = regexp.MustCompile(`^([0-9]{1,10})\n(\\\\\.\\pipe\\cpx-bridge-[A-Z0-9]{26})\n$`)
+
+// read is the agent's process and pipe, 0 and "" where they are not known.
+func (p instance) read() (pid int, pipe string) {
+	f, err := p.open(windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, windows.OPEN_EXISTING)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
-	defer c.Close()
-	pid, _ := otherEnd(c, windows.GetNamedPipeServerProcessId)
-	return int(pid)
+	defer f.Close()
+	text := make([]byte, 200)
+	n, _ := f.Read(text)
+	found := written.FindSubmatch(text[:n])
+	if found == nil {
+		return 0, ""
+	}
+	_, _ = fmt.Sscan(string(found[1]), &pid)
+	return pid, string(found[2])
 }
 
-func (l *lock) release() error { return windows.CloseHandle(l.handle) }
+func (l *lock) release() error {
+	err := l.file.Close()
+	_ = os.Remove(l.name) // fails where another agent has it by now
+	return err
+}
 
-// listen fails where another process listens on the name already: go-winio
-// insists on the pipe's first instance, and rejects clients from the network.
-func (p instance) listen() (net.Listener, error) {
-	l, err := winio.ListenPipe(p.pipe, &winio.PipeConfig{SecurityDescriptor: p.security})
+// listen makes the pipe and says in the file where it is. go-winio insists on the pipe's
+// first instance, and rejects clients from the network.
+func (p instance) listen(l *lock) (net.Listener, error) {
+	name := pipePrefix + rand.Text()
+	listener, err := winio.ListenPipe(name, &winio.PipeConfig{SecurityDescriptor: p.security})
 	if err != nil {
-		return nil, fmt.Errorf("control: %s: %w", p.pipe, err)
+		return nil, fmt.Errorf("control: %s: %w", name, err)
 	}
-	return l, nil
+	if _, err := fmt.Fprintf(l.file, "%d\n%s\n", os.Getpid(), name); err != nil {
+		return nil, errors.Join(fmt.Errorf("control: %w", err), listener.Close())
+	}
+	return listener, nil
 }
 
 func (p instance) tidy() error { return nil } // the pipe ends with its last handle
 
-// dial connects to the agent and returns its process.
+// dial connects to the agent and returns its process. Nothing is sent before that is checked,
+// and the other end learns nothing of this process's rights: go-winio lets it act as nobody
+// (SECURITY_ANONYMOUS).
 func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	p, err := find(stateDir)
 	if err != nil {
 		return nil, 0, err
 	}
-	c, err := winio.DialPipeContext(ctx, p.pipe)
+	_, name := p.read()
+	if name == "" {
+		return nil, 0, ErrNoAgent
+	}
+	c, err := winio.DialPipeContext(ctx, name)
 	switch {
 	case errors.Is(err, windows.ERROR_FILE_NOT_FOUND):
 		return nil, 0, ErrNoAgent
@@ -153,18 +202,19 @@ func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	return c, pid, nil
 }
 
-// sameUser returns the client's process, and an error where it is another user's.
-// The pipe's security descriptor has let only that user in already.
+// sameUser returns the client's process, and an error where it is another user's, or in
+// another desktop session. The pipe's security descriptor has let only this logon in already.
 func sameUser(c net.Conn) (pid int, err error) {
-	p, err := find("")
+	who, err := whoAmI()
 	if err != nil {
 		return 0, err
 	}
-	return p.check(c, windows.GetNamedPipeClientProcessId)
+	return who.check(c, windows.GetNamedPipeClientProcessId)
 }
 
-// check returns the process at the other end, and an error where its user is another.
-func (p instance) check(c net.Conn, end func(windows.Handle, *uint32) error) (int, error) {
+// check returns the process at the other end, and an error where its user or its session is
+// another.
+func (who self) check(c net.Conn, end func(windows.Handle, *uint32) error) (int, error) {
 	pid, err := otherEnd(c, end)
 	if err != nil {
 		return 0, fmt.Errorf("control: who is at the other end: %w", err)
@@ -179,12 +229,13 @@ func (p instance) check(c net.Conn, end func(windows.Handle, *uint32) error) (in
 		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
 	defer token.Close()
-	user, err := token.GetTokenUser()
-	if err != nil {
+	user, userErr := token.GetTokenUser()
+	session, sessionErr := sessionOf(token)
+	if err := errors.Join(userErr, sessionErr); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
-	if !user.User.Sid.Equals(p.user) {
-		return 0, fmt.Errorf("%w: %s", ErrOtherUser, user.User.Sid)
+	if !user.User.Sid.Equals(who.user) || session != who.session {
+		return 0, fmt.Errorf("%w: %s in session %d", ErrOtherUser, user.User.Sid, session)
 	}
 	return int(pid), nil
 }

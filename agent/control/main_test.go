@@ -41,7 +41,7 @@ func holdInstance(state string) int {
 		fmt.Println("failed", err, h)
 		return 1
 	}
-	defer listens()()
+	defer listens(state)()
 	ctx, cancel := context.WithCancel(context.Background())
 	s := NewServer(h, slog.New(slog.DiscardHandler))
 	methods := echo()
@@ -108,7 +108,7 @@ func serving(t *testing.T, state string, methods map[string]Method) *Server {
 	if err != nil || h.Err() != nil {
 		t.Fatal(err, h)
 	}
-	t.Cleanup(listens())
+	t.Cleanup(listens(state))
 	s := NewServer(h, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if methods != nil {
 		s.Ready(methods)
