@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/windows/registry"
@@ -33,8 +34,24 @@ var system = roots{root{registry.LOCAL_MACHINE, "", "HKLM"}, root{registry.CURRE
 // the agent, the person's cannot prevent that.
 func Get() (State, error) { return system.get() }
 
-// Enable starts the program at each login.
-func Enable(program string) error { return system.enable(program) }
+// Enable starts the program at each login, or the one beside it that has no console.
+func Enable(program string) error { return system.enable(withoutConsole(program)) }
+
+// withoutConsole is the program that stands beside one of a console and opens none: a
+// black window at each login is nobody's wish.
+func withoutConsole(program string) string {
+	if folder, name := filepath.Split(program); strings.EqualFold(name, "cpx-agent.exe") {
+		if other := folder + "cpx-agentw.exe"; isFile(other) {
+			return other
+		}
+	}
+	return program
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
 
 // Disable fails with ErrMachine where the administrator's value starts it.
 func Disable() error { return system.disable() }

@@ -3,6 +3,7 @@ package autostart
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,6 +99,30 @@ func TestRunKey(t *testing.T) {
 	}
 	if err := r.enable(`C:\a" & calc`); err == nil {
 		t.Error("a quote in a path was accepted")
+	}
+}
+
+// TestWithoutConsole: what starts at a login is the program without a console, where it
+// stands beside the one that a person called.
+func TestWithoutConsole(t *testing.T) {
+	dir, err := os.MkdirTemp("", "autostart") // not the test's own, which wine 8 cannot remove
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	console, other, without := filepath.Join(dir, "CPX-Agent.exe"), filepath.Join(dir, "other.exe"), filepath.Join(dir, "cpx-agentw.exe")
+	for _, program := range []string{console, other, without} {
+		if got := withoutConsole(program); got != program {
+			t.Errorf("alone: %s for %s", got, program)
+		}
+	}
+	if err := os.WriteFile(without, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for program, want := range map[string]string{console: without, other: other, without: without} {
+		if got := withoutConsole(program); got != want {
+			t.Errorf("beside it: %s for %s, want %s", got, program, want)
+		}
 	}
 }
 
