@@ -29,17 +29,12 @@ func Needs(t testing.TB, program string) string {
 	return path
 }
 
-// Display starts an X server and returns its name, for DISPLAY.
+// Display starts an X server and returns its name, for DISPLAY. The name is no low one: a
+// server in another network namespace takes the lowest that it sees nobody have there, and
+// with it the socket in /tmp.
 func Display(t testing.TB) string {
 	t.Helper()
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	daemon(t, w, "Xvfb", "-displayfd", "3", "-screen", "0", "900x600x24", "-nolisten", "tcp", "-noreset")
-	_ = w.Close()
-	return ":" + firstLine(t, r)
+	return NewXServer(t).Display
 }
 
 // Bus starts a session bus and returns its address.

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-//go:embed testdata/winscard.c testdata/winscard.def testdata/node
+//go:embed testdata/winscard.c testdata/winscard.def testdata/token.c testdata/node
 var sources embed.FS
 
 // patience bounds every wait, and building bounds what is built once.
@@ -68,18 +68,28 @@ func openSC(t testing.TB, arch string) string {
 // winscard builds the double of winscard.dll.
 func winscard(t testing.TB, arch string) string {
 	t.Helper()
+	return compile(t, arch, []string{"winscard.c", "winscard.def"}, "-Wl,--enable-stdcall-fixup", "-lws2_32")
+}
+
+// smallModule builds a PKCS#11 module of ours, for a PIV card.
+func smallModule(t testing.TB, arch string) string {
+	t.Helper()
+	headers := run(t, repository(t), nil, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/miekg/pkcs11")
+	return compile(t, arch, []string{"token.c"}, "-I", headers, "-lwinscard")
+}
+
+// compile makes a DLL of sources in testdata.
+func compile(t testing.TB, arch string, files []string, options ...string) string {
+	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"winscard.c", "winscard.def"} {
-		text, err := sources.ReadFile("testdata/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+	for _, name := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), source(t, name), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	run(t, dir, nil, compilers[arch], "-O2", "-shared", "-static-libgcc", "-Wl,--enable-stdcall-fixup", "-o", "winscard.dll", "winscard.c", "winscard.def", "-lws2_32")
-	return filepath.Join(dir, "winscard.dll")
+	args := append([]string{"-O2", "-shared", "-static-libgcc", "-o", "compiled.dll"}, files...)
+	run(t, dir, nil, compilers[arch], append(args, options...)...)
+	return filepath.Join(dir, "compiled.dll")
 }
 
 // buildGo builds a program of the repository for a system.

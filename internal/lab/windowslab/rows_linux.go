@@ -46,6 +46,20 @@ func Rows() []Row {
 	return slices.Concat(logins(), faults(), others(), closed(), settings(), sessions())
 }
 
+// Rows32 are those for 32 bits.
+func Rows32() []Row {
+	var list []Row
+	for _, r := range Rows() {
+		switch r.Name {
+		case "RSA on CPS3, by Node", "P-256 on PIV, by Node", "card pulled while it signs", "module's process killed while the PIN is asked for",
+			"second start shows the first's state", "certs, doctor and version, in French and English":
+			r.Name = "32 bits: " + r.Name
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // logins are the rows about logins, as people have them.
 func logins() []Row {
 	pin := func(w *World, c client, pins ...string) string {

@@ -74,6 +74,8 @@ type agent struct {
 type Options struct {
 	Arch string // of agent and module: amd64 by default, or 386
 	Node bool   // whether Node is there
+	// Small has a small module of ours (testdata/token.c) in the place of OpenSC's.
+	Small bool
 	// Other is another Windows in the same network, with programs of its own.
 	Other Windows
 }
@@ -143,7 +145,11 @@ func Open(t *testing.T, e Environment, windows Windows, o Options) *World {
 			t.Fatal(err)
 		}
 	}
-	w.installModule(o.Arch)
+	module := openSC
+	if o.Small {
+		module = smallModule
+	}
+	w.installModule(o.Arch, module(t, o.Arch))
 	t.Cleanup(func() {
 		w.t = t
 		w.killAgent()
@@ -151,16 +157,16 @@ func Open(t *testing.T, e Environment, windows Windows, o Options) *World {
 	return w
 }
 
-// installModule puts the module in its known place, and the double in the folder of
+// installModule puts the module in OpenSC's known place, and the double in the folder of
 // the system's DLLs.
-func (w *World) installModule(arch string) {
+func (w *World) installModule(arch, module string) {
 	w.t.Helper()
 	system, programs := "windows/system32", "Program Files"
 	if arch == "386" {
 		system, programs = "windows/syswow64", "Program Files (x86)"
 	}
 	install(w.t, winscard(w.t, arch), w.windows.Path(system+"/winscard.dll"))
-	install(w.t, openSC(w.t, arch), w.windows.Path(programs+"/OpenSC Project/OpenSC/pkcs11/opensc-pkcs11.dll"))
+	install(w.t, module, w.windows.Path(programs+"/OpenSC Project/OpenSC/pkcs11/opensc-pkcs11.dll"))
 }
 
 // file is this system's path of one of the programs' paths.
