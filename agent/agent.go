@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
@@ -70,13 +71,16 @@ const defaultShutdown = 2 * time.Second
 
 // Server serves pages on loopback.
 type Server struct {
-	options  Options
-	language *currentLanguage
-	gate     *gate.Gate
-	cards    *cards.Cards
-	login    *login.Service
-	window   *statewindow.Window
-	changes  broadcast.Signal
+	options Options
+	inForce atomic.Pointer[policy.Effective] // Options.Policy is what it begins with
+	// settingsErr is why what the settings say now is not taken.
+	settingsErr atomic.Pointer[error]
+	language    *currentLanguage
+	gate        *gate.Gate
+	cards       *cards.Cards
+	login       *login.Service
+	window      *statewindow.Window
+	changes     broadcast.Signal
 
 	pages         pages
 	authenticated authenticated
@@ -99,6 +103,7 @@ func New(o Options) (*Server, error) {
 		o.Limits.Shutdown = defaultShutdown
 	}
 	s := &Server{options: o}
+	s.inForce.Store(o.Policy)
 	s.language = newLanguage(o)
 	s.window = statewindow.New(s.showState, o.Now)
 	s.cards = cards.New(cards.Options{

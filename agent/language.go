@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"log/slog"
 	"sync/atomic"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
@@ -11,15 +13,21 @@ import (
 // none.
 type currentLanguage struct {
 	lang   atomic.Pointer[string]
-	fixed  bool // the machine's policy sets it
+	fixed  atomic.Bool // the machine's policy sets it
 	choice *language.Choice
 }
 
 func newLanguage(o Options) *currentLanguage {
-	l := &currentLanguage{fixed: o.Policy.Fixed("lang"), choice: o.Language}
-	lang := language.OfPerson(l.fixed, o.Policy.Lang, o.Language, o.Logger)
-	l.lang.Store(&lang)
+	l := &currentLanguage{choice: o.Language}
+	l.set(o.Policy, o.Logger)
 	return l
+}
+
+func (l *currentLanguage) set(settings *policy.Effective, log *slog.Logger) {
+	fixed := settings.Fixed("lang")
+	lang := language.OfPerson(fixed, settings.Lang, l.choice, log)
+	l.fixed.Store(fixed)
+	l.lang.Store(&lang)
 }
 
 func (l *currentLanguage) current() string { return *l.lang.Load() }
@@ -35,7 +43,7 @@ func (l *currentLanguage) of(asked string) string {
 // SetLanguage changes the language at once, and remembers it.
 // state.ErrLanguageFixed where the machine's policy sets it.
 func (s *Server) SetLanguage(lang string) error {
-	if s.language.fixed {
+	if s.language.fixed.Load() {
 		return state.ErrLanguageFixed
 	}
 	if err := language.Check(lang); err != nil {

@@ -14,8 +14,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/gate"
 	"github.com/cpx-bridge/cpx-bridge/agent/login"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 const writeLimit = 10 * time.Second
@@ -33,7 +35,7 @@ type page struct {
 	answering int             // authenticates that have ended and whose answer is not sent
 	watched   map[string]bool // certificates of whose removal this page is notified
 	since     time.Time       // since when it has been of no more use than now
-	displaced bool            // it makes room: nothing is begun any more
+	displaced bool            // its socket closes: nothing is begun any more
 }
 
 func (s *Server) newPage(socket *websocket.Conn, who peer.Caller) gate.Page {
@@ -118,12 +120,33 @@ func (p *page) Displace(greatest gate.Use) bool {
 	if p.displaced || p.use() > greatest {
 		return p.displaced
 	}
+	p.end(websocket.CloseTryAgainLater, "room is wanted")
+	return true
+}
+
+// end closes the socket, on which nothing is begun any more; p.mu is held.
+func (p *page) end(code int, text string) {
 	p.displaced = true
 	go func() {
-		p.close(websocket.CloseTryAgainLater, "room is wanted")
+		p.close(code, text)
 		_ = p.socket.SetReadDeadline(time.Now().Add(closeLimit)) // a close that is not answered ends too
 	}()
-	return true
+}
+
+// closeRefused closes the socket of a site that the settings refuse, as they may since it
+// connected. A login that runs comes to its end first.
+func (p *page) closeRefused() {
+	switch p.server.settings().Decide(p.who.Origin) {
+	case policy.Allowed, policy.Ask:
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.displaced || p.use() == gate.Running {
+		return
+	}
+	p.server.options.Logger.Info("socket closed: the settings refuse its site now", "origin", p.who.Origin, audit.Refusal)
+	p.end(websocket.ClosePolicyViolation, "this site may not use the agent any more")
 }
 
 func (p *page) displacedNow() bool {
@@ -133,6 +156,7 @@ func (p *page) displacedNow() bool {
 }
 
 func (p *page) handle(ctx context.Context, message []byte) {
+	p.closeRefused()
 	if p.displacedNow() {
 		return
 	}
@@ -198,6 +222,7 @@ func (p *page) authenticate(ctx context.Context, r protocol.Request) {
 		if p.answer(r.ID, running, result, err) {
 			p.server.login.OfferAlways(p.who, lang)
 		}
+		p.closeRefused()
 	}()
 }
 
@@ -319,6 +344,15 @@ func (s *pages) remove(p *page) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.all, p)
+}
+
+// closeRefused closes those of sites that the settings refuse.
+func (s *pages) closeRefused() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.all {
+		p.closeRefused()
+	}
 }
 
 // cardsRemoved notifies the pages that authenticated with a card that is gone, or

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
@@ -14,11 +15,11 @@ import (
 
 // State is how the agent is now: it never waits for a module, nor for the keyring.
 func (s *Server) State() state.State {
-	o := s.options
+	o, settings := s.options, s.settings()
 	x := state.State{
 		Version: o.Version, PID: os.Getpid(), Program: program(), Addresses: s.gate.Addresses(),
-		Lang: s.language.current(), LangFixed: s.language.fixed,
-		Configured: o.Policy.Modules, Listed: o.Policy.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
+		Lang: s.language.current(), LangFixed: s.language.fixed.Load(),
+		Configured: settings.Modules, Listed: settings.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
 	}
 	if o.Journal != nil {
 		x.Log = o.Journal.File()
@@ -26,8 +27,11 @@ func (s *Server) State() state.State {
 			x.Log, x.LogFailure = file, &state.Failure{Reason: journal.Reason(err), Detail: err.Error()}
 		}
 	}
-	for _, w := range o.Policy.Warnings {
+	for _, w := range settings.Warnings {
 		x.Ignored = append(x.Ignored, state.Setting{File: w.File, Line: w.Line, Key: w.Key})
+	}
+	if err := s.settingsErr.Load(); err != nil {
+		x.SettingsFailure = &state.Failure{Reason: policy.Reason, Detail: policy.Text(*err, x.Lang)}
 	}
 	wss := s.gate.WSS()
 	x.WSS, x.WSSRenew = wss.Addresses, wss.Renew
@@ -107,7 +111,7 @@ func (s *Server) watchState(ctx context.Context) {
 	if file := s.login.SitesFile(); file != "" {
 		files = append(files, file)
 	}
-	if s.options.Certificate != nil && s.options.Policy.WSS.Enabled {
+	if s.options.Certificate != nil {
 		files = append(files, s.options.Certificate.File())
 	}
 	if len(files) == 0 {

@@ -57,7 +57,7 @@ const (
 func viewOf(s state.State, notice string) view {
 	say := texts.In(s.Lang)
 	v := view{
-		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: slices.Concat(warnings(s, say), pauseWarning(s, say), wssWarning(s, say), logWarning(s, say)),
+		Icon: iconOf(s), Line: line(s, say), Notice: prompt.Safe(notice, 2*maxLine), Warnings: slices.Concat(warnings(s, say), settingsWarning(s, say), pauseWarning(s, say), wssWarning(s, say), logWarning(s, say)),
 		Certificates: certificates(s, say), Sites: allowed(s, say), Never: refused(s, say), Settings: ignoredSettings(s, say),
 		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
 		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
@@ -148,6 +148,15 @@ func warnings(s state.State, say texts.Catalogue) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// settingsWarning says that the settings were changed for the worse, and how. The icon does
+// not show it: what was good before is in force.
+func settingsWarning(s state.State, say texts.Catalogue) []string {
+	if s.SettingsFailure == nil {
+		return nil
+	}
+	return []string{"⚠ " + say.Text("tray.settings_refused"), "   " + prompt.Safe(s.SettingsFailure.Detail, 2*maxLine)}
 }
 
 // pauseWarning says that nobody is asked about sites that are not allowed. The icon

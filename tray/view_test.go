@@ -152,6 +152,16 @@ func TestLogWarning(t *testing.T) {
 	}
 }
 
+// TestSettingsWarning: new settings that are not taken make a warning with the reason, in one
+// line, and leave the icon unchanged.
+func TestSettingsWarning(t *testing.T) {
+	s := withCards(held("x"))
+	s.Lang, s.SettingsFailure = language.English, &state.Failure{Reason: "settings_refused", Detail: "/etc/cpx-bridge/policy.toml:2: pin.session: \"9h\"\nTEST"}
+	if v := viewOf(s, ""); v.Icon != iconReady || len(v.Warnings) != 2 || !strings.Contains(v.Warnings[1], "policy.toml:2: pin.session: \"9h\"") || strings.Contains(v.Warnings[1], "\n") {
+		t.Errorf("%+v", v)
+	}
+}
+
 // TestCertificates: the next login's certificate is marked; an unusable one is greyed,
 // and comes last with the reason.
 func TestCertificates(t *testing.T) {

@@ -47,10 +47,12 @@ type Program struct {
 // Start holds what an agent starts with.
 type Start struct {
 	Policy   *policy.Effective
+	Settings policy.Paths // where Policy is from, to be followed
 	StateDir string
 	Tray     bool
 	Held     *control.Held
 	Logger   *slog.Logger
+	Level    *slog.LevelVar // of the log
 	Journal  *journal.Log
 }
 

@@ -22,6 +22,8 @@ type invocation struct {
 	*policy.Effective
 	texts.Catalogue
 	settingsErr error // why there are no settings
+	paths       policy.Paths
+	level       slog.LevelVar // of the log
 
 	line           line
 	lang           string
@@ -45,9 +47,11 @@ func (s *invocation) load() {
 			paths.User, paths.UserRequired = "", false
 		}
 	}
+	s.paths = paths
 	if s.Effective, s.settingsErr = policy.Load(paths); s.settingsErr != nil {
 		s.Effective = &policy.Effective{}
 	}
+	s.level.Set(s.LogLevel())
 	s.lang = s.line.lang
 	if !language.Known(s.lang) {
 		s.lang = s.personsLanguage(log(s.stderr))
@@ -75,9 +79,7 @@ func isSmallFile(path string) bool {
 
 // logger is the log that the settings ask for.
 func (s *invocation) logger(w io.Writer) *slog.Logger {
-	level := slog.LevelInfo
-	_ = level.UnmarshalText([]byte(s.Log.Level)) // valid in checked settings
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: &s.level}))
 }
 
 // say prints a line of the command's answer.

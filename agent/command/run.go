@@ -52,7 +52,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	defer whole.Close()
 	log := whole.Logger()
 	for _, w := range s.Warnings {
-		log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text, audit.Setting)
+		w.Log(log)
 	}
 	if err := s.OwnFile(); err != nil {
 		log.Warn("others may change the person's settings", "file", err.Path, "why", err, audit.Setting)
@@ -71,7 +71,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	err = s.Serve(ctx, Start{s.Effective, dir, tray, held, log, whole})
+	err = s.Serve(ctx, Start{Policy: s.Effective, Settings: s.paths, StateDir: dir, Tray: tray, Held: held, Logger: log, Level: &s.level, Journal: whole})
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -175,7 +175,7 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 	why := err.Error()
 	if bad, is := errors.AsType[*owners.Error](err); is {
 		f.Code, f.Subject = "settings_untrusted", bad.Path
-		f.Text, f.Next = d.discreet(d.Text("doctor.settings_untrusted", bad.Path, bad.Why(d.Catalogue))), d.discreet(bad.Next(d.Catalogue))
+		f.Text, f.Next = d.discreet(d.Text("doctor.settings_untrusted", bad.Path, bad.Why(d.Catalogue)))+" "+d.Text("doctor.settings_running"), d.discreet(bad.Next(d.Catalogue))
 		return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
 	}
 	var where *policy.SettingsError
@@ -185,7 +185,7 @@ func BadSettings(err error, lang, version string, identity bool) Report {
 			f.Subject, f.Next = where.File, d.Text("doctor.mend_registry")
 		}
 	}
-	f.Text = d.discreet(d.Text("doctor.settings_unreadable", why))
+	f.Text = d.discreet(d.Text("doctor.settings_unreadable", why)) + ". " + d.Text("doctor.settings_running")
 	return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
 }
 

@@ -41,7 +41,7 @@ func failingGate(t *testing.T, log io.Writer, errs ...error) *Gate {
 	for _, err := range errs {
 		queue <- err
 	}
-	g.listeners[0] = &failing{g.listeners[0], queue}
+	g.pages.listeners[0] = &failing{g.pages.listeners[0], queue}
 	return g
 }
 
@@ -109,7 +109,7 @@ func TestAcceptFailsWithPages(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- g.Serve(t.Context()) }()
 	open(t, g, listedOrigin)
-	if err := g.listeners[0].Close(); err != nil {
+	if err := g.pages.listeners[0].Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-ended; !errors.Is(err, errListener) {

@@ -76,7 +76,7 @@ func (c *counting) WriteHeader(int) { c.n = c.all.count(isClosing) }
 // TestAnsweredIsCounted: a connection counts from its request on.
 func TestAnsweredIsCounted(t *testing.T) {
 	g := newGate(t, setup{})
-	for _, l := range g.listeners {
+	for _, l := range g.pages.listeners {
 		defer l.Close()
 	}
 	here, there := net.Pipe()

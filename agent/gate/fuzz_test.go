@@ -107,7 +107,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Cleanup(func() {
 		close(listener.conns)
 		_ = web.Close()
-		for _, l := range g.listeners {
+		for _, l := range g.pages.listeners {
 			_ = l.Close()
 		}
 	})

@@ -17,13 +17,13 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
-	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // Options make a Gate. Policy, Logger, Page and Allowed are required.
@@ -60,18 +60,21 @@ const defaultHeader = 260 * time.Second
 // Gate serves pages on loopback.
 type Gate struct {
 	Options
-	port      int
-	listeners []net.Listener
-	conns     conns
-	sockets   sockets
-	wss       *wss
+	policy  atomic.Pointer[policy.Effective] // Options.Policy is what it begins with
+	pages   ports
+	conns   conns
+	sockets sockets
+	wss     *wss // nil: there is no certificate to serve it with
+
+	portsWanted, wssWanted chan struct{} // receive when the settings are others
 }
 
 // New takes a port, so that a second agent on the machine takes the next. It
 // fails with the errors of peer.Check where nobody can tell who connects, and with
 // ErrNoPort.
 func New(o Options) (*Gate, error) {
-	g := &Gate{Options: o}
+	g := &Gate{Options: o, portsWanted: make(chan struct{}, 1), wssWanted: make(chan struct{}, 1)}
+	g.policy.Store(o.Policy)
 	if g.Owner == nil {
 		if err := peer.Check(); err != nil {
 			return nil, err
@@ -87,26 +90,19 @@ func New(o Options) (*Gate, error) {
 	if g.Changed == nil {
 		g.Changed = func() {}
 	}
-	if o.Policy.WSS.Enabled && o.Certificate != nil {
+	if o.Certificate != nil {
 		g.wss = &wss{source: o.Certificate}
 	}
-	var err error
-	g.listeners, g.port, err = listen(o.Policy.Ports.First, o.Policy.Ports.Count)
+	listeners, port, err := listen(o.Policy.Ports.First, o.Policy.Ports.Count)
+	g.pages.replace(listeners, port, nil)
 	return g, err
 }
 
 // Port is the port on 127.0.0.1 and ::1.
-func (g *Gate) Port() int { return g.port }
+func (g *Gate) Port() int { port, _ := g.pages.at(); return port }
 
 // Addresses are those that the gate listens on, without the encrypted ones.
-func (g *Gate) Addresses() []string { return addresses(g.listeners) }
-
-func addresses(listeners []net.Listener) (list []string) {
-	for _, l := range listeners {
-		list = append(list, l.Addr().String())
-	}
-	return list
-}
+func (g *Gate) Addresses() []string { _, list := g.pages.at(); return list }
 
 // Serve hands on sockets until ctx ends, and then returns nil. It returns an
 // error where a listener failed for good: an agent that hears nobody must not go
@@ -119,11 +115,12 @@ func (g *Gate) Serve(ctx context.Context) error {
 	defer end()
 	web := g.server(pages)
 	var running sync.WaitGroup
-	for _, l := range g.listeners {
-		g.Logger.Info("listening", "address", l.Addr().String(), audit.Agent)
-		running.Go(func() { cancel(web.Serve(g.accepting(ctx, l))) })
-	}
-	running.Go(func() { g.serveWSS(ctx, web, &running, cancel) })
+	serving := &serving{Gate: g, ctx: ctx, web: web, running: &running, end: cancel}
+	g.pages.mu.Lock()
+	g.pages.stop = serving.serve(g.pages.listeners, asIs)
+	g.pages.mu.Unlock()
+	running.Go(serving.followPorts)
+	running.Go(serving.followWSS)
 	<-ctx.Done()
 	end()
 	err := context.Cause(ctx)

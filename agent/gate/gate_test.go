@@ -176,7 +176,7 @@ func (l *limited) SetWriteDeadline(t time.Time) error { l.write = t; return nil 
 // person first has the time for it.
 func TestLimit(t *testing.T) {
 	g := newGate(t, setup{})
-	for _, l := range g.listeners {
+	for _, l := range g.pages.listeners {
 		defer l.Close()
 	}
 	w := &limited{ResponseRecorder: httptest.NewRecorder()}

@@ -124,7 +124,7 @@ func (g *Gate) authorize(r *http.Request, owner peer.Identity) (peer.Caller, str
 		return peer.Caller{}, "origin_count"
 	}
 	who := peer.Caller{Origin: origins[0], Identity: owner}
-	switch g.Policy.Decide(who.Origin) {
+	switch g.policy.Load().Decide(who.Origin) {
 	case policy.Allowed, policy.Ask:
 	case policy.Blocked:
 		return peer.Caller{}, "origin_blocked"

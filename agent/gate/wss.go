@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"net/http"
+	"net"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
-	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 )
 
 // LocalCertificate is what the encrypted socket serves with; *localcert.Store is
@@ -26,12 +24,11 @@ type LocalCertificate interface {
 // says why. A Gate without one has it switched off.
 type wss struct {
 	source LocalCertificate
+	ports  ports
 
 	mu      sync.Mutex
 	cert    *tls.Certificate
-	port    int
-	at      []string // its addresses
-	why     error    // why it is not served
+	why     error // why it is not served
 	changed time.Time
 }
 
@@ -41,49 +38,58 @@ const (
 	longKeyPause  = 10 * time.Minute
 )
 
-// serveWSS serves until ctx ends, from when there is a certificate, and takes a
-// new one that was installed meanwhile. A listener that fails for good ends the
-// gate.
-func (g *Gate) serveWSS(ctx context.Context, web *http.Server, running *sync.WaitGroup, end context.CancelCauseFunc) {
-	if g.wss == nil {
+// followWSS serves until the gate ends, where the settings switch it on and from when there
+// is a certificate, and takes a new one that was installed meanwhile.
+func (s *serving) followWSS() {
+	if s.wss == nil {
 		return
 	}
-	changes := g.Changes(ctx)
+	changes := s.Changes(s.ctx)
 	pause := firstKeyPause
-	for ctx.Err() == nil {
-		err := g.wss.load(ctx)
-		if err == nil && g.WSSPort() == 0 {
-			err = g.listenWSS(ctx, web, running, end)
-		}
-		g.outcome(err)
+	for s.ctx.Err() == nil {
 		var retry <-chan time.Time
-		switch until := g.wss.untilRenewal(g.Now()); {
-		case err == nil && until > 0:
-			retry = time.After(until)
-		case err != nil && !errors.Is(err, localcert.ErrNotInstalled):
-			retry = time.After(pause)
-			pause = min(2*pause, longKeyPause)
+		if want := s.policy.Load().WSS; want.Enabled {
+			err := s.wss.load(s.ctx)
+			if err == nil && !s.wss.ports.within(want.First, want.Count) {
+				err = s.listenWSS(want.First, want.Count)
+			}
+			s.outcome(err)
+			switch until := s.wss.untilRenewal(s.Now()); {
+			case err == nil && until > 0:
+				retry = time.After(until)
+			case err != nil && !errors.Is(err, localcert.ErrNotInstalled):
+				retry = time.After(pause)
+				pause = min(2*pause, longKeyPause)
+			}
+		} else if s.wss.off() {
+			s.Changed()
 		}
-		g.wss.await(ctx, changes, retry)
+		s.wss.await(s.ctx, changes, retry, s.wssWanted)
 	}
 }
 
-// listenWSS counts what it starts in running.
-func (g *Gate) listenWSS(ctx context.Context, web *http.Server, running *sync.WaitGroup, end context.CancelCauseFunc) error {
-	listeners, port, err := listen(g.Policy.WSS.First, g.Policy.WSS.Count)
+// listenWSS opens a port of the range, and then closes one that was open.
+func (s *serving) listenWSS(first, count int) error {
+	listeners, port, err := listen(first, count)
 	if err != nil {
 		return err
 	}
-	g.wss.mu.Lock()
-	g.wss.port, g.wss.at = port, addresses(listeners)
-	g.wss.mu.Unlock()
-	settings := &tls.Config{GetCertificate: g.wss.get, NextProtos: []string{"http/1.1"}} // WebSocket needs 1.1
-	for _, l := range listeners {
-		g.Logger.Info("listening", "address", l.Addr().String(), "wss", true, audit.Agent)
-		// The owner is looked up before a byte of TLS is read.
-		running.Go(func() { end(web.Serve(tls.NewListener(g.accepting(ctx, l), settings))) })
-	}
+	settings := &tls.Config{GetCertificate: s.wss.get, NextProtos: []string{"http/1.1"}} // WebSocket needs 1.1
+	// The owner is looked up before a byte of TLS is read.
+	stop := s.serve(listeners, func(l net.Listener) net.Listener { return tls.NewListener(l, settings) }, "wss", true)
+	s.wss.ports.replace(listeners, port, stop)()
 	return nil
+}
+
+// off closes the port and forgets the certificate, and reports whether there was any.
+func (w *wss) off() bool {
+	port, _ := w.ports.at()
+	w.ports.replace(nil, 0, nil)()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := port != 0 || w.why != nil
+	w.cert, w.why, w.changed = nil, nil, time.Time{}
+	return was
 }
 
 // outcome says once why there is no wss, and notifies who shows the state.
@@ -123,9 +129,9 @@ func (w *wss) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return w.cert, nil
 }
 
-// await returns when the certificate's file has changed, or it is time to try
-// again.
-func (w *wss) await(ctx context.Context, changes <-chan struct{}, retry <-chan time.Time) {
+// await returns when the certificate's file has changed, the settings have, or it is time
+// to try again.
+func (w *wss) await(ctx context.Context, changes <-chan struct{}, retry <-chan time.Time, wanted <-chan struct{}) {
 	for {
 		select {
 		case <-changes:
@@ -136,6 +142,8 @@ func (w *wss) await(ctx context.Context, changes <-chan struct{}, retry <-chan t
 				return
 			}
 		case <-retry:
+			return
+		case <-wanted:
 			return
 		case <-ctx.Done():
 			return
@@ -156,9 +164,8 @@ func (g *Gate) WSSPort() int {
 	if g.wss == nil {
 		return 0
 	}
-	g.wss.mu.Lock()
-	defer g.wss.mu.Unlock()
-	return g.wss.port
+	port, _ := g.wss.ports.at()
+	return port
 }
 
 // WSS is how the encrypted socket does.
@@ -175,10 +182,11 @@ func (g *Gate) WSS() WSS {
 		return WSS{}
 	}
 	state := WSS{Renew: g.wss.renew(g.Now())}
+	_, at := g.wss.ports.at()
 	g.wss.mu.Lock()
 	defer g.wss.mu.Unlock()
-	if g.wss.cert != nil && len(g.wss.at) > 0 {
-		state.Addresses = slices.Clone(g.wss.at)
+	if g.wss.cert != nil && len(at) > 0 {
+		state.Addresses = at
 	} else {
 		state.Err = g.wss.why
 	}

@@ -167,14 +167,15 @@ func TestWSSIsWaitedFor(t *testing.T) {
 	store, _ := newLocalCert(t)
 	install(t, store)
 	g := newGate(t, setup{settings: wssOn, wss: store})
-	for _, l := range g.listeners {
+	for _, l := range g.pages.listeners {
 		defer l.Close()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	web := g.server(ctx)
 	var running sync.WaitGroup
 	served, goOn := make(chan struct{}, 2), make(chan struct{})
-	if err := g.listenWSS(ctx, web, &running, func(error) { served <- struct{}{}; <-goOn }); err != nil {
+	serving := &serving{Gate: g, ctx: ctx, web: web, running: &running, end: func(error) { served <- struct{}{}; <-goOn }}
+	if err := serving.listenWSS(g.Policy.WSS.First, g.Policy.WSS.Count); err != nil {
 		t.Fatal(err)
 	}
 	waited := make(chan struct{})

@@ -34,7 +34,7 @@ func (s *Service) OfferAlways(caller peer.Caller, lang string) {
 }
 
 func (s *Service) mayOffer(origin string) bool {
-	if s.siteCache.store == nil || s.Policy.Decide(origin) != policy.Ask || s.siteCache.has(origin) || s.siteCache.never(origin) {
+	if s.siteCache.store() == nil || s.settings().Decide(origin) != policy.Ask || s.siteCache.has(origin) || s.siteCache.never(origin) {
 		return false
 	}
 	s.siteCache.mu.Lock()
@@ -80,7 +80,7 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 	switch {
 	case err == nil:
 		s.siteCache.dropUnsaved(sites.DomainOf(origin)) // this is the later word
-		if err := s.siteCache.change(ctx, s.siteCache.store.Add, origin); err != nil {
+		if err := s.siteCache.change(ctx, s.siteCache.file.Add, origin); err != nil {
 			s.Logger.Warn("the site cannot be remembered", "origin", origin, "error", err)
 			s.siteCache.notice(err)
 			return

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
@@ -19,7 +20,8 @@ import (
 type attempt struct {
 	*Service
 	Request
-	reset atomic.Bool // a card was reset for it
+	under *policy.Effective // those in force when it got the lease
+	reset atomic.Bool       // a card was reset for it
 }
 
 // mayReset allows one reset of a card in a login: it shuts out the program that has the
@@ -27,9 +29,10 @@ type attempt struct {
 func (a *attempt) mayReset() bool { return a.reset.CompareAndSwap(false, true) }
 
 func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token, string, error) {
-	asker := newAsker(r.Caller.Origin, s.allowedNow(ctx, r.Caller.Origin))
+	settings := s.settings()
+	asker := newAsker(r.Caller.Origin, s.allowedNow(ctx, settings, r.Caller.Origin))
 	asker.request = r.Running.number
-	if err := s.refusedForGood(asker.origin); err != nil { // it takes nobody's place, and wears nobody down
+	if err := s.refusedForGood(settings, asker.origin); err != nil { // it takes nobody's place, and wears nobody down
 		return nil, "", err
 	}
 	if err := s.queue.acquire(ctx, asker); err != nil {
@@ -37,10 +40,11 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	}
 	s.Changes.Publish()
 	defer func() { s.queue.release(); s.Changes.Publish() }()
-	// The person may have forgotten or allowed the site while it waited: it is asked
-	// about, paused and counted as what it is now.
-	asker.allowed = s.allowedNow(ctx, asker.origin)
-	if err := s.refusedForGood(asker.origin); err != nil {
+	// The person may have forgotten or allowed the site while it waited, or the settings
+	// changed: it is asked about, paused and counted as what it is now.
+	settings = s.settings()
+	asker.allowed = s.allowedNow(ctx, settings, asker.origin)
+	if err := s.refusedForGood(settings, asker.origin); err != nil {
 		return nil, "", err
 	}
 	if err := s.queue.pausedFor(asker); err != nil {
@@ -49,7 +53,7 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
 	defer cancel()
 
-	token, id, err := (&attempt{Service: s, Request: r}).steps(ctx)
+	token, id, err := (&attempt{Service: s, Request: r, under: settings}).steps(ctx)
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		// The page cancelled or the time is up: whatever a dialog or the card
 		// said because of it comes second.
@@ -125,7 +129,7 @@ func (e unansweredError) Unwrap() error      { return e.wire }
 // consent asks the person where the origin is not allowed, before anything is read of
 // reader, card or module: an origin that is not allowed learns nothing of them.
 func (a *attempt) consent(ctx context.Context) error {
-	if a.allowedNow(ctx, a.Caller.Origin) {
+	if a.allowedNow(ctx, a.under, a.Caller.Origin) {
 		return nil
 	}
 	a.Progress(protocol.AskingConsent)
@@ -145,12 +149,12 @@ func (a *attempt) consent(ctx context.Context) error {
 
 // allowedNow is Allowed once the list of sites is the file's, for which it waits a
 // little: what is remembered must not be asked about because the keyring is slow.
-func (s *Service) allowedNow(ctx context.Context, origin string) bool {
-	if s.Allowed(origin) {
+func (s *Service) allowedNow(ctx context.Context, settings *policy.Effective, origin string) bool {
+	if s.allowedBy(settings, origin) {
 		return true
 	}
 	s.siteCache.refresh(ctx, s.Limits.Sites)
-	return s.Allowed(origin)
+	return s.allowedBy(settings, origin)
 }
 
 // card is the reading that the login goes by; where there is no card the person

@@ -21,7 +21,7 @@ type cardSession struct {
 // desktopWatched notes whether anything reports when the person leaves: err is why not, or
 // nil.
 func (s *Service) desktopWatched(err error) {
-	if err != nil && s.Policy.PIN.Session > 0 {
+	if err != nil && s.settings().PIN.Session > 0 {
 		s.Logger.Warn("pin.session is not used: the PIN is asked each time", "why", err, audit.Setting)
 	}
 	s.session.mu.Lock()
@@ -31,7 +31,7 @@ func (s *Service) desktopWatched(err error) {
 
 // PersonLeaves ends the card sessions where the policy lets cards stay logged in.
 func (s *Service) PersonLeaves(ctx context.Context, why string) {
-	if s.Policy.PIN.Session > 0 {
+	if s.settings().PIN.Session > 0 {
 		_ = s.Lock(ctx, why)
 	}
 }
@@ -46,17 +46,21 @@ func (s *Service) DesktopLost(ctx context.Context, why error) {
 func (s *Service) mayOpenSession() bool {
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()
-	return s.session.watched && s.Policy.PIN.Session > 0
+	return s.session.watched && s.settings().PIN.Session > 0
 }
 
 // sessionOpened begins the time of a session that a PIN has just opened.
 func (s *Service) sessionOpened(ctx context.Context) {
+	if !s.mayOpenSession() { // it was taken back while the card signed
+		_ = s.Lock(ctx, "the settings do not let a card stay unlocked any more")
+		return
+	}
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()
 	if s.session.end != nil {
 		s.session.end.Stop()
 	}
-	s.session.end = time.AfterFunc(s.Policy.PIN.Session, func() { _ = s.Lock(ctx, "the time is up") })
+	s.session.end = time.AfterFunc(s.settings().PIN.Session, func() { _ = s.Lock(ctx, "the time is up") })
 	s.Changes.Publish()
 }
 

@@ -108,6 +108,7 @@ type Options struct {
 // Service does logins.
 type Service struct {
 	Options
+	inForce   atomic.Pointer[policy.Effective] // Options.Policy is what it begins with
 	queue     *queue
 	siteCache *siteCache
 	offers    chan offer
@@ -121,9 +122,6 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.Policy.Origins.Mode == policy.ModeListed {
-		o.Sites = nil // what is remembered does not count there, so the keyring is left alone
-	}
 	o.Limits = o.Limits.withDefaults()
 	s := &Service{
 		Options: o, offers: make(chan offer, 1), trace: &trace{log: o.Logger},
@@ -131,6 +129,8 @@ func New(o Options) *Service {
 	}
 	s.queue = newQueue(o.Now, o.Limits, s.pauseChanged)
 	s.queue.step = s.trace.step
+	s.inForce.Store(o.Policy)
+	s.siteCache.setOff(o.Policy.Origins.Mode == policy.ModeListed) // what is remembered does not count there
 	return s
 }
 
@@ -149,6 +149,32 @@ func (s *Service) Run(ctx context.Context) {
 	s.makeOffers(ctx)
 	watching.Wait()
 	s.siteCache.wait()
+}
+
+// settings are those in force now.
+func (s *Service) settings() *policy.Effective { return s.inForce.Load() }
+
+// SetPolicy makes other settings count for logins that begin from now on. One that has
+// the lease goes on under those that it began with, but for pin.session: a card does not
+// stay unlocked by settings that are gone. It does not wait for the module, which may be
+// at work.
+func (s *Service) SetPolicy(ctx context.Context, e *policy.Effective) {
+	before := s.inForce.Swap(e)
+	s.siteCache.setOff(e.Origins.Mode == policy.ModeListed)
+	if before.PIN.Session > 0 && before.PIN.Session != e.PIN.Session {
+		go func() { _ = s.Lock(ctx, "pin.session was changed") }()
+	}
+	s.Changes.Publish()
+}
+
+// Between calls do while no login runs, and none begins before it returns.
+func (s *Service) Between(ctx context.Context, do func()) error {
+	if err := s.queue.acquireAlone(ctx); err != nil {
+		return err
+	}
+	defer s.queue.release()
+	do()
+	return nil
 }
 
 // InUse reports whether the person is being asked, or a card used, for a login.

@@ -37,20 +37,12 @@ type setup struct {
 // serve makes logins possible, with cards that no event reports.
 func serve(t *testing.T, o setup) *Service {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "config.toml")
-	if err := os.WriteFile(file, []byte(o.settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p, err := policy.Load(policy.Paths{User: file})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if o.logTo == nil {
 		o.logTo = io.Discard
 	}
 	log := slog.New(slog.NewTextHandler(o.logTo, nil))
 	s := New(Options{
-		Policy: p, Cards: cards.New(cards.Options{Pool: o.pool, Logger: log}), Signer: o.pool, Prompter: o.person,
+		Policy: settings(t, o.settings), Cards: cards.New(cards.Options{Pool: o.pool, Logger: log}), Signer: o.pool, Prompter: o.person,
 		Sites: o.sites, Logger: log, Limits: o.limits, Now: o.now, AppVersion: "https://cpx-bridge.invalid/cpx-agent/test", Changes: &broadcast.Signal{},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -59,6 +51,20 @@ func serve(t *testing.T, o setup) *Service {
 	go func() { defer close(ended); s.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	return s
+}
+
+// settings are those of a person's file.
+func settings(t *testing.T, text string) *policy.Effective {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := policy.Load(policy.Paths{User: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // lockedBuffer is a log that a login writes while the test reads.

@@ -39,8 +39,9 @@ func (u *unsaved) remove(name string) bool {
 func (c *siteCache) never(origin string) bool {
 	name := sites.DomainOf(origin)
 	var stamp sites.Stamp
-	if c.store != nil {
-		stamp, _ = c.store.Stamp() // where it cannot be read, what is unsaved counts
+	store := c.store()
+	if store != nil {
+		stamp, _ = store.Stamp() // where it cannot be read, what is unsaved counts
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,7 +49,7 @@ func (c *siteCache) never(origin string) bool {
 		c.retrySaving()
 		return true
 	}
-	if c.store == nil || stamp == (sites.Stamp{}) || stamp != c.list.Stamp || c.unsaved.withdrawn[name] {
+	if store == nil || stamp == (sites.Stamp{}) || stamp != c.list.Stamp || c.unsaved.withdrawn[name] {
 		return false
 	}
 	return slices.ContainsFunc(c.list.Never, func(d sites.Domain) bool { return d.Name == name })
@@ -56,7 +57,7 @@ func (c *siteCache) never(origin string) bool {
 
 // retrySaving asks a keyring that gave no answer again, now and then; c.mu is held.
 func (c *siteCache) retrySaving() {
-	if c.store != nil && time.Since(c.tried) >= c.retry {
+	if c.store() != nil && time.Since(c.tried) >= c.retry {
 		c.load()
 	}
 }
@@ -84,7 +85,7 @@ func (c *siteCache) refuse(name string) <-chan struct{} {
 		}
 		c.unsaved.list = append(c.unsaved.list, sites.Domain{Name: name, Since: time.Now().UTC().Truncate(time.Second)})
 	}
-	if c.store == nil {
+	if c.store() == nil {
 		done := make(chan struct{})
 		close(done)
 		return done
@@ -121,7 +122,7 @@ func (c *siteCache) saveOne(ctx context.Context, name string) error {
 	if !still { // it was taken back meanwhile
 		return nil
 	}
-	list, err := c.store.AddNever(ctx, name)
+	list, err := c.file.AddNever(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -169,9 +170,17 @@ func (c *siteCache) setForgotten(origin string) {
 }
 
 // refusedForGood fails where the person refused an origin's domain from now on. What
-// the settings allow is not theirs to refuse.
-func (s *Service) refusedForGood(origin string) error {
-	if s.Policy.Decide(origin) != policy.Ask || !s.siteCache.never(origin) {
+// the settings allow is not theirs to refuse. It fails too where the settings refuse the
+// origin, as they may since its page connected.
+func (s *Service) refusedForGood(settings *policy.Effective, origin string) error {
+	switch settings.Decide(origin) {
+	case policy.Allowed:
+		return nil
+	case policy.Ask:
+	default:
+		return fmt.Errorf("the settings refuse %s since its page connected: %w", origin, protocol.Fail(protocol.CodeConsentDenied))
+	}
+	if !s.siteCache.never(origin) {
 		return nil
 	}
 	return fmt.Errorf("never for %s: %w", sites.DomainOf(origin), protocol.Fail(protocol.CodeConsentDenied))
@@ -193,7 +202,7 @@ func (s *Service) endWaiters(name string) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
 	s.queue.end(protocol.Fail(protocol.CodeConsentDenied), func(a asker) bool {
-		return a.domain == name && s.Policy.Decide(a.origin) == policy.Ask
+		return a.domain == name && s.settings().Decide(a.origin) == policy.Ask
 	})
 }
 
@@ -204,7 +213,7 @@ func (s *Service) Refuse(name string) error {
 	if err := sites.CheckDomain(name); err != nil {
 		return err
 	}
-	if s.Policy.Origins.Mode == policy.ModeListed {
+	if s.settings().Origins.Mode == policy.ModeListed {
 		return errNothingAsked
 	}
 	tried := s.siteCache.refuse(name)
@@ -217,7 +226,7 @@ func (s *Service) Refuse(name string) error {
 	switch {
 	case !c.unsaved.has(name):
 		return nil
-	case c.store == nil:
+	case c.store() == nil:
 		return sites.ErrNoKeyring
 	case c.err != nil:
 		return c.err
@@ -234,8 +243,8 @@ func (s *Service) Never() (list []state.Domain) {
 	c := s.siteCache
 	var stamp sites.Stamp
 	var err error
-	if c.store != nil {
-		stamp, err = c.store.Stamp()
+	if store := c.store(); store != nil {
+		stamp, err = store.Stamp()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -260,9 +269,9 @@ func (s *Service) Forget(what string) error {
 	all := c.withdraw(what)
 	s.Changes.Publish()
 	err := sites.ErrNotRemembered
-	if c.store != nil {
+	if store := c.store(); store != nil {
 		c.writing.Lock()
-		err = c.change(context.Background(), c.store.Forget, what) // the store's own limits bound it
+		err = c.change(context.Background(), store.Forget, what) // the store's own limits bound it
 		c.writing.Unlock()
 	}
 	if all && (errors.Is(err, sites.ErrNotRemembered) || c.nothingWritten()) {
@@ -280,9 +289,10 @@ func (s *Service) Forget(what string) error {
 
 // nothingWritten reports whether there is no list from which something could return.
 func (c *siteCache) nothingWritten() bool {
-	if c.store == nil {
+	store := c.store()
+	if store == nil {
 		return true
 	}
-	stamp, err := c.store.Stamp()
+	stamp, err := store.Stamp()
 	return err == nil && stamp == sites.Stamp{}
 }

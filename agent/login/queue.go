@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -133,6 +134,9 @@ func (q *queue) enlist(ctx context.Context, a asker) (*waiter, error) {
 
 // stepOf says more of the request than its number; the caller holds the lock.
 func (q *queue) stepOf(a asker, step string) {
+	if a.request == noRequest {
+		return
+	}
 	q.step(a.request, step, "allowed", a.allowed, "domain", a.domain)
 }
 
@@ -182,6 +186,32 @@ func (q *queue) acquireRevocable(ctx context.Context) (context.Context, bool) {
 	return ctx, true
 }
 
+// noRequest stands for who has the lease so that no login has it, and leaves no trace.
+const noRequest = math.MaxUint64
+
+// acquireAlone waits for the lease, before all who wait for it, for something that must not
+// happen during a login. The caller must call release where it returned nil.
+func (q *queue) acquireAlone(ctx context.Context) error {
+	q.mu.Lock()
+	if !q.leased {
+		q.leased, q.holder = true, noRequest
+		q.mu.Unlock()
+		return nil
+	}
+	if q.revoke != nil {
+		q.revoke(errLeaseWanted)
+	}
+	w := &waiter{asker: asker{allowed: true, request: noRequest}, granted: make(chan error, 1)}
+	q.waiters = slices.Insert(q.waiters, 0, w)
+	q.mu.Unlock()
+	select {
+	case err := <-w.granted:
+		return err
+	case <-ctx.Done():
+		return q.withdraw(w, context.Cause(ctx))
+	}
+}
+
 // withdraw takes w off the queue. A lease granted at the same moment is passed on.
 func (q *queue) withdraw(w *waiter, reason error) error {
 	q.mu.Lock()
@@ -223,7 +253,9 @@ func (q *queue) release() {
 		q.revoke(nil)
 		q.revoke = nil
 	}
-	q.step(q.holder, "released")
+	if q.holder != noRequest {
+		q.step(q.holder, "released")
+	}
 	if len(q.waiters) == 0 {
 		q.leased = false
 		return

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -18,13 +19,15 @@ import (
 // which is compared at each decision: the command line may have changed it.
 // The keyring is asked in the background, and never by whom a page waits for.
 type siteCache struct {
-	store   *sites.Store  // nil: nothing is ever remembered
+	file    *sites.Store  // nil: nothing is ever remembered
+	off     atomic.Bool   // only the settings count, so the keyring is not asked
 	retry   time.Duration // before a keyring that gave no answer is asked again
 	log     *slog.Logger
 	changed func()
 
 	mu        sync.Mutex
 	life      context.Context // of reading in the background
+	started   bool
 	list      sites.List
 	seen      sites.Stamp // of the file when it was last read, well or not
 	err       error       // why nothing can be remembered, or nil
@@ -41,16 +44,38 @@ type siteCache struct {
 }
 
 func newSiteCache(store *sites.Store, retry time.Duration, log *slog.Logger, changed func()) *siteCache {
-	return &siteCache{store: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}, unsaved: unsaved{withdrawn: map[string]bool{}, emptied: map[string]bool{}}}
+	return &siteCache{file: store, retry: retry, log: log, changed: changed, life: context.Background(), forgotten: map[string]bool{}, declined: map[string]bool{}, unsaved: unsaved{withdrawn: map[string]bool{}, emptied: map[string]bool{}}}
+}
+
+// store is the list's file, nil where nothing is remembered now.
+func (c *siteCache) store() *sites.Store {
+	if c.off.Load() {
+		return nil
+	}
+	return c.file
+}
+
+// setOff says whether only the settings count. What the person refused in this run is
+// kept for when it does not.
+func (c *siteCache) setOff(off bool) {
+	if c.off.Swap(off) == off || off || c.file == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.started {
+		c.load()
+	}
 }
 
 // has reports whether an origin is remembered. Where the copy is not the file's it
 // is no, and the file is read in the background.
 func (c *siteCache) has(origin string) bool {
-	if c.store == nil {
+	store := c.store()
+	if store == nil {
 		return false
 	}
-	stamp, err := c.store.Stamp()
+	stamp, err := store.Stamp()
 	if err != nil || stamp == (sites.Stamp{}) {
 		return false
 	}
@@ -74,10 +99,11 @@ func (c *siteCache) update(stamp sites.Stamp) {
 
 // refresh makes sure that the copy is the file's, for so long at most.
 func (c *siteCache) refresh(ctx context.Context, limit time.Duration) {
-	if c.store == nil {
+	store := c.store()
+	if store == nil {
 		return
 	}
-	stamp, err := c.store.Stamp()
+	stamp, err := store.Stamp()
 	if err != nil || stamp == (sites.Stamp{}) {
 		return // there is nothing to wait for
 	}
@@ -99,7 +125,7 @@ func (c *siteCache) refresh(ctx context.Context, limit time.Duration) {
 
 // ready reads the list anew and says why nothing can be remembered.
 func (c *siteCache) ready(ctx context.Context) error {
-	if c.store == nil {
+	if c.store() == nil {
 		return sites.ErrNoKeyring
 	}
 	c.mu.Lock()
@@ -124,13 +150,15 @@ func (c *siteCache) ready(ctx context.Context) error {
 // start reads the list at the agent's start, also where there is none yet: it
 // shows whether one can be remembered. Reading in the background ends with ctx.
 func (c *siteCache) start(ctx context.Context) {
-	if c.store == nil {
+	if c.file == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.life = ctx
-	c.load()
+	c.life, c.started = ctx, true
+	if !c.off.Load() {
+		c.load()
+	}
 }
 
 // wait lets the background end, once start's context has.
@@ -164,13 +192,13 @@ func (c *siteCache) load() <-chan struct{} {
 
 func (c *siteCache) read(ctx context.Context) {
 	for range 3 { // once more where it was changed meanwhile
-		before, _ := c.store.Stamp()
-		list, err := c.store.List(ctx)
+		before, _ := c.file.Stamp()
+		list, err := c.file.List(ctx)
 		if ctx.Err() != nil {
 			return // given up on, says nothing about the keyring
 		}
 		c.replace(list, before, err)
-		if now, _ := c.store.Stamp(); now == before || now == list.Stamp {
+		if now, _ := c.file.Stamp(); now == before || now == list.Stamp {
 			return
 		}
 	}
@@ -244,7 +272,12 @@ func (c *siteCache) change(ctx context.Context, do func(context.Context, string)
 // Allowed reports whether an origin may do without a consent dialog, at this
 // moment: a site that was just forgotten may not, whatever it was when it came.
 func (s *Service) Allowed(origin string) bool {
-	switch s.Policy.Decide(origin) {
+	return s.allowedBy(s.settings(), origin)
+}
+
+// allowedBy is Allowed under those settings.
+func (s *Service) allowedBy(settings *policy.Effective, origin string) bool {
+	switch settings.Decide(origin) {
 	case policy.Allowed:
 		return true
 	case policy.Ask:
@@ -254,24 +287,25 @@ func (s *Service) Allowed(origin string) bool {
 }
 
 // Remembers reports whether sites can be remembered here at all.
-func (s *Service) Remembers() bool { return s.siteCache.store != nil }
+func (s *Service) Remembers() bool { return s.siteCache.store() != nil }
 
 // SitesFile is the file with the remembered sites, "" where there is none.
 func (s *Service) SitesFile() string {
-	if s.siteCache.store == nil {
+	if s.siteCache.file == nil {
 		return ""
 	}
-	return s.siteCache.store.File()
+	return s.siteCache.file.File()
 }
 
 // Sites are the sites that the person always allows. The error is why nothing
 // can be remembered, of package sites. It never waits for the keyring.
 func (s *Service) Sites() ([]sites.Site, error) {
 	c := s.siteCache
-	if c.store == nil {
+	store := c.store()
+	if store == nil {
 		return nil, nil
 	}
-	stamp, err := c.store.Stamp()
+	stamp, err := store.Stamp()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {

@@ -378,10 +378,9 @@ func TestAllowedSite(t *testing.T) {
 // what it has become; one that is allowed meanwhile goes on without a question.
 func TestChangesInTheQueue(t *testing.T) {
 	w := newWorn(t, Limits{})
-	block := &w.Policy.Origins.Block // stands in for a list of sites that changes
 	standing := w.stands(unknown(0))
 	forgotten := w.queued(listedOrigin)
-	*block = []string{"https://a.hopital.example"}
+	w.SetPolicy(t.Context(), settings(t, "[origins]\nallow = [\""+listedOrigin+"\"]\n"))
 	allowed := w.queued("https://a.hopital.example")
 	w.answer <- nil
 	w.want(standing, 0)
@@ -392,7 +391,7 @@ func TestChangesInTheQueue(t *testing.T) {
 
 	standing = w.stands(unknown(0))
 	allowed = w.queued("https://a.hopital.example")
-	*block = nil
+	w.SetPolicy(t.Context(), settings(t, portalSettings))
 	w.answer <- nil
 	w.want(standing, 0)
 	w.want(allowed, 0) // nobody was asked
@@ -404,12 +403,34 @@ func TestChangesInTheQueue(t *testing.T) {
 		r.withdraw(protocol.ErrPageCancelled)
 		w.want(r, protocol.CodeCancelled)
 	}
-	*block = []string{listedOrigin}
+	w.SetPolicy(t.Context(), settings(t, "[origins]\nallow = [\"https://*.hopital.example\"]\n"))
 	w.answer <- nil
 	w.want(standing, 0)
 	if err := w.want(forgotten, protocol.CodeBusy); err.Data.RetryAfter < 299 {
 		t.Errorf("%+v", err)
 	}
+}
+
+// TestSettingsChangeInTheQueue: a login goes on under the settings that it began with, also
+// where they refuse its site now; one that waits is refused by those that count when its
+// turn comes, and so is one that comes.
+func TestSettingsChangeInTheQueue(t *testing.T) {
+	w := newWorn(t, Limits{})
+	standing := w.stands(unknown(0))
+	later, listed := w.queued(unknown(1)), w.queued(listedOrigin)
+	w.SetPolicy(t.Context(), settings(t, "[origins]\nmode = \"listed\"\nallow = [\""+listedOrigin+"\"]\n"))
+	w.answer <- nil
+	w.want(standing, 0)
+	w.want(listed, 0)
+	w.want(later, protocol.CodeConsentDenied)
+	w.want(w.asks(unknown(2)), protocol.CodeConsentDenied)
+	if w.Remembers() || w.Allowed(unknown(0)) {
+		t.Error("what is remembered counts in mode listed")
+	}
+	w.SetPolicy(t.Context(), settings(t, portalSettings))
+	standing = w.stands(unknown(0))
+	w.answer <- nil
+	w.want(standing, 0)
 }
 
 // TestWithdrawnAtOnce: a request that was taken back before it came to the queue counts.

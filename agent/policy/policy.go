@@ -7,6 +7,7 @@
 package policy
 
 import (
+	"log/slog"
 	"slices"
 	"time"
 
@@ -150,6 +151,13 @@ func merged(machine, user *source) *Effective {
 	}
 	e.Origins.Allow = e.mergedAllow()
 	return e
+}
+
+// LogLevel is log.level as the log wants it.
+func (e *Effective) LogLevel() slog.Level {
+	level := slog.LevelInfo
+	_ = level.UnmarshalText([]byte(e.Log.Level)) // valid in checked settings
+	return level
 }
 
 // Fixed reports whether the machine's policy sets the key, so that nothing that the

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,17 @@ import (
 // SettingsError is an invalid setting, with which the agent does not start. Its File is
 // the full name of the value where the setting stands in the registry.
 type SettingsError = tomlfile.Error
+
+// Reason names a SettingsError where failures have reasons.
+const Reason = "settings_refused"
+
+// Text is the error in a person's language, as far as there is a text of it.
+func Text(err error, lang string) string {
+	if bad, is := errors.AsType[*SettingsError](err); is {
+		return bad.In(lang)
+	}
+	return err.Error()
+}
 
 // source is what one file, or the key of the registry, sets.
 type source struct {

@@ -36,7 +36,10 @@ type State struct {
 
 	Configured []string  `json:"settings"` // the modules that the settings name
 	Ignored    []Setting `json:"notTaken,omitempty"`
-	Listed     []string  `json:"listed,omitempty"` // origins that the settings allow
+	// SettingsFailure is why what the settings say now is not in force: those from before
+	// are.
+	SettingsFailure *Failure `json:"settingsFailure,omitempty"`
+	Listed          []string `json:"listed,omitempty"` // origins that the settings allow
 
 	Cards
 	Card        string   `json:"cardState"`             // CardPresent, CardAbsent or CardUnknown

@@ -53,6 +53,9 @@ func (s State) Text(lang string) string {
 		l.add(text, l.Text("state.sites_paused_next"))
 	}
 	l.modules(s.Cards)
+	if s.SettingsFailure != nil {
+		l.add(l.Text("state.settings_refused", s.SettingsFailure.Detail))
+	}
 	if len(s.Ignored) > 0 {
 		l.add(l.Text("state.not_taken"))
 	}

@@ -8,13 +8,10 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/command"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
-	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
@@ -28,25 +25,28 @@ func serve(ctx context.Context, s command.Start) error {
 	defer func() { cancel(); <-socketEnded }()
 
 	opened := make(chan struct{}, 1)
-	pool, err := pkcs11.Open(ctx, pkcs11.Options{Modules: s.Policy.Modules, Limits: pkcs11.Limits(s.Policy.Limits), Logger: log, Refuse: s.Policy.Refuse("modules", log), Opened: func() {
+	l := &live{log: log, inForce: s.Policy, level: s.Level, wanted: make(chan struct{}, 1), opened: func() {
 		select {
 		case opened <- struct{}{}:
 		default: // the one that waits serves for both
 		}
-	}})
+	}}
+	pool, err := l.openPool(ctx, s.Policy)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	l.pool.replace(pool)
+	defer l.pool.Close()
+	l.prompter.replace(l.newPrompter(s.Policy))
 	server, err := agent.New(agent.Options{
-		Policy: s.Policy, Pool: pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
+		Policy: s.Policy, Pool: &l.pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
 		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), Journal: s.Journal,
 		SessionEnds: func(why string) {
 			log.Info("the desktop session ends", "why", why, audit.Agent)
 			cancel()
 			select {} // the system ends this process once it is answered; it ends by itself before
 		},
-		Prompter: prompt.New(prompt.Options{Program: s.Policy.Pinentry, Window: window.Command(), Logger: log, Refuse: s.Policy.Refuse("pinentry", log)}),
+		Prompter: &l.prompter,
 	})
 	if err != nil {
 		return err
@@ -72,10 +72,9 @@ func serve(ctx context.Context, s command.Start) error {
 		log.Info("quit by the command line", audit.Agent)
 		cancel()
 	}))
-	if s.Policy.Notifications {
-		notified := notifications(ctx, server, s.StateDir, log)
-		defer func() { cancel(); <-notified }()
-	}
+	l.server, l.notifications = server, switchable{start: func(ctx context.Context) <-chan struct{} { return notifications(ctx, server, s.StateDir, log) }}
+	followed := l.follow(ctx, s.Settings)
+	defer func() { cancel(); <-followed }()
 	served := make(chan error, 1)
 	go func() {
 		served <- server.Serve(ctx)
