@@ -218,6 +218,8 @@ func (d *doctor) virtualLoopback(v VirtualLoopback) Finding {
 	agents, browsers := among(v.Programs, agentPrograms), among(v.Programs, browserPrograms)
 	f := Finding{Subject: v.Product, Outcome: Problem, Next: next}
 	switch listed := slices.Concat(agents, browsers); {
+	case v.All && d.callersErr() == nil: // this process has none: administrators' sessions are left as they are
+		f.Code, f.Outcome, f.Text = "virtual_loopback_elsewhere", Unknown, d.Text("doctor.virtual_loopback_elsewhere", name)
 	case v.All:
 		f.Code, f.Text = "virtual_loopback_all", d.Text("doctor.virtual_loopback_all", name)
 	case v.Programs == nil:

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 )
 
 // keys is a registry by the paths of its keys.
@@ -61,6 +63,7 @@ func TestVirtualLoopback(t *testing.T) {
 		"all closed":                       {keys{`SOFTWARE\Citrix`: {"unreadable": 1}}, "virtual_loopback_unknown", Unknown, "TEST access denied"},
 		"Remote Desktop, not the loopback": {keys{rdsOwn: {"EnableVirtualIP": uint64(1), "VirtualMode": uint64(0)}}, "no_virtual_loopback", Good, ""},
 		"each session":                     {keys{rdsOwn: {"EnableVirtualIP": uint64(1), "VirtualMode": uint64(0), "VirtualizeLoopbackAdresses": uint64(1)}}, "virtual_loopback_all", Problem, "Remote Desktop"},
+		"each session but this":            {keys{rdsOwn: {"EnableVirtualIP": uint64(1), "VirtualMode": uint64(0), "VirtualizeLoopbackAdresses": uint64(1)}}, "virtual_loopback_elsewhere", Unknown, "Remote Desktop"},
 		"by its policy":                    {keys{rdsPolicy: {"EnableVirtualIP": uint64(0)}, rdsOwn: {"EnableVirtualIP": uint64(1), "VirtualMode": uint64(0), "VirtualizeLoopbackAdresses": uint64(1)}}, "no_virtual_loopback", Good, ""},
 		"each program":                     {keys{rdsPolicy: {"EnableVirtualIP": uint64(1), "VirtualMode": uint64(1), "PerApp": []string{`C:\Program Files\Google\Chrome\chrome.exe`}}, rdsOwn: {"VirtualizeLoopbackAdresses": uint64(1)}}, "virtual_loopback", Problem, "chrome.exe"},
 		"list unknown":                     {keys{rdsOwn: {"EnableVirtualIP": uint64(1), "VirtualizeLoopbackAddresses": uint64(1)}}, "virtual_loopback_on", Unknown, "Remote Desktop"},
@@ -70,6 +73,11 @@ func TestVirtualLoopback(t *testing.T) {
 			o := healthy(t)
 			o.Lang = lang
 			o.VirtualLoopback = func() ([]VirtualLoopback, error) { return virtualLoopbacks(c.registry) }
+			if c.code == "virtual_loopback_all" {
+				o.Callers = func() error {
+					return &peer.FoundError{Kind: peer.ErrVirtualLoopback, What: "127.1.2.3"}
+				}
+			}
 			f := find(t, Run(t.Context(), o), c.code)
 			if f.Outcome != c.outcome || lang == "en" && !strings.Contains(f.Text, c.has) || strings.Contains(f.Text+f.Next, "%!") || texts[f.Text] {
 				t.Errorf("%s: %+v", name, f)

@@ -118,6 +118,15 @@ func TestDescriptor(t *testing.T) {
 	}
 }
 
+// TestErrorMode: Go's runtime has switched error reporting off, on which Set relies.
+func TestErrorMode(t *testing.T) {
+	const off = windows.SEM_FAILCRITICALERRORS | windows.SEM_NOGPFAULTERRORBOX | windows.SEM_NOOPENFILEERRORBOX
+	mode, _, _ := kernel32.NewProc("GetErrorMode").Call()
+	if mode&off != off {
+		t.Errorf("%#x", mode)
+	}
+}
+
 // TestLibraries: the policy is taken, with and without another computer's libraries, of
 // which no folder is asked for.
 func TestLibraries(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 func TestWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=60s")
-	for _, test := range []string{"TestClosed", "TestDescriptor", "TestLibraries"} {
+	for _, test := range []string{"TestClosed", "TestDescriptor", "TestErrorMode", "TestLibraries"} {
 		if !strings.Contains(out, "--- PASS: "+test+" ") {
 			t.Errorf("%s did not pass:\n%s", test, out)
 		}

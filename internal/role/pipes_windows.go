@@ -48,14 +48,14 @@ func attach(cmd *exec.Cmd, in, out *os.File) error {
 
 // job is what the processes in a role belong to. Its only handle is this process's, and
 // Windows closes that whatever ends this process: all of them are ended then
-// (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE).
+// (JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE), but not what they start in their turn.
 var job = sync.OnceValues(func() (windows.Handle, error) {
 	j, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
 		return 0, err
 	}
 	var limits windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
-	limits.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+	limits.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE | windows.JOB_OBJECT_LIMIT_SILENT_BREAKAWAY_OK
 	_, err = windows.SetInformationJobObject(j, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&limits)), uint32(unsafe.Sizeof(limits)))
 	return j, err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +17,8 @@ import (
 
 const (
 	parent   Role = "test-parent"   // starts two processes in roles, and writes their numbers
-	stubborn Role = "test-stubborn" // says that it runs, and never ends by itself
+	stubborn Role = "test-stubborn" // starts an editor, writes its number, and never ends by itself
+	editor   Role = "test-editor"   // never ends by itself
 )
 
 func init() {
@@ -26,7 +26,14 @@ func init() {
 		logOut(args[0])
 	}
 	if _, asked := stubborn.Asked(0, 0); asked {
-		fmt.Println("runs")
+		cmd, err := editor.Command(context.Background())
+		if err := errors.Join(err, cmd.Start()); err != nil {
+			panic(err)
+		}
+		fmt.Println(cmd.Process.Pid)
+		hang()
+	}
+	if _, asked := editor.Asked(0, 0); asked {
 		hang()
 	}
 	if args, asked := parent.Asked(1, 1); asked {
@@ -41,7 +48,7 @@ func logOut(file string) {
 	if err != nil {
 		os.Exit(ExitMisused)
 	}
-	fmt.Fprintln(out, "runs")
+	fmt.Fprintln(out, 0)
 	_, _ = io.Copy(io.Discard, in)
 	if err := os.WriteFile(file, []byte("logged out"), 0o600); err != nil {
 		os.Exit(ExitMisused)
@@ -62,10 +69,11 @@ func startBoth(file string) {
 		if err != nil {
 			panic(err)
 		}
-		if line, err := bufio.NewReader(in).ReadString('\n'); line != "runs\n" {
-			panic(fmt.Sprint(line, err))
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil {
+			panic(err)
 		}
-		fmt.Println(cmd.Process.Pid)
+		fmt.Println(cmd.Process.Pid, strings.TrimSpace(line))
 	}
 	hang()
 }
@@ -74,7 +82,8 @@ func startBoth(file string) {
 func hang() { <-time.After(24 * time.Hour) }
 
 // TestEndWithParent: where the agent is killed the processes in a role end too, one that
-// hangs because Windows ends it, and a module's once it has logged the card out.
+// hangs because Windows ends it, and a module's once it has logged the card out. What a
+// process in a role has started for the person, as an editor with the log, goes on.
 func TestEndWithParent(t *testing.T) {
 	file := filepath.Join(os.TempDir(), fmt.Sprint("role-test-card-", os.Getpid()))
 	defer os.Remove(file) // not in a folder of the test's, which wine 8 cannot remove
@@ -88,11 +97,18 @@ func TestEndWithParent(t *testing.T) {
 	}
 	lines := bufio.NewReader(out)
 	children := map[string]windows.Handle{}
+	var started *os.Process
 	for _, name := range []string{"one that hangs", "a module's"} {
 		line, err := lines.ReadString('\n')
-		pid, numberErr := strconv.Atoi(strings.TrimSpace(line))
-		if err := errors.Join(err, numberErr); err != nil {
-			t.Fatalf("%q %v", line, err)
+		var pid, other int
+		if n, scanErr := fmt.Sscan(line, &pid, &other); n != 2 {
+			t.Fatalf("%q %v %v", line, err, scanErr)
+		}
+		if other != 0 {
+			if started, err = os.FindProcess(other); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = started.Kill(); _, _ = started.Wait() }()
 		}
 		// What a closed process is still open to: to wait for it.
 		child, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
@@ -115,6 +131,11 @@ func TestEndWithParent(t *testing.T) {
 			t.Errorf("%s goes on without its parent: %#x %v", name, event, err)
 		}
 	}
+	_ = started.WithHandle(func(editor uintptr) {
+		if event, err := windows.WaitForSingleObject(windows.Handle(editor), 0); event != uint32(windows.WAIT_TIMEOUT) {
+			t.Errorf("what the person has open was ended: %#x %v", event, err)
+		}
+	})
 	if text, err := os.ReadFile(file); string(text) != "logged out" {
 		t.Errorf("the module's process did not log out: %q %v", text, err)
 	}
