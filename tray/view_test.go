@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -259,7 +260,11 @@ func TestLabelsAreSafe(t *testing.T) {
 	if got := v.Never.Entries[1]; got.Label != "Ne plus refuser "+strings.Repeat("a", 63)+".example · refusé le 12/03/2026" {
 		t.Errorf("%+v", got)
 	}
-	if got := label("a_b&c"); got != "a__b&c" {
+	want := "a__b&c"
+	if runtime.GOOS == "windows" { // which has another character for that
+		want = "a_b&&c"
+	}
+	if got := label("a_b&c"); got != want {
 		t.Errorf("%q", got)
 	}
 }

@@ -265,7 +265,7 @@ func TestLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(filepath.Join(dir, name))
-		if err != nil || info.Mode().Perm() != 0o600 {
+		if err != nil || !private(info.Mode(), 0o600) {
 			t.Errorf("%s: %v %v", name, info.Mode(), err)
 		}
 		all[name] = string(text)

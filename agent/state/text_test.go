@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,7 @@ func TestTextOfTheLog(t *testing.T) {
 	s := everything()
 	for reason, want := range map[string]string{"log_full": "is full: no log is kept in /home/test, ", "log_refused": "No log is kept in /home/test, and nothing is remembered there: TEST detail.", "audit_log_refused": "The log is kept in /home/test, but not audit.log, where refusals and logins by card stay longer: TEST detail."} {
 		s.LogFailure = &Failure{Reason: reason, Detail: "TEST detail"}
+		want = strings.ReplaceAll(want, "/home/test", filepath.FromSlash("/home/test"))
 		if text := s.Text(language.English); !strings.Contains(text, want) || strings.Contains(text, "Log: ") {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}

@@ -19,6 +19,7 @@ type Unit struct {
 
 // Reasons that several have.
 const (
+	linuxPaths    = "they name files as Linux does"
 	linuxBrowsers = "they are about the files of Linux's browsers"
 	posixModes    = "they are about modes as POSIX has them: on Windows access lists say who may read, and the folder is the person's own"
 )
@@ -40,14 +41,15 @@ var Units = []Unit{
 	{Package: "agent/login"},
 	{Package: "agent/notify"},
 	{Package: "agent/peer", With32: true},
-	{Package: "agent/policy"},
+	{Package: "agent/policy", Not: map[string]string{
+		linuxPaths + "; the registry's values have tests of their own": "TestEveryKey,TestKeysOfTheDocument,TestMachinePolicy",
+	}},
 	{Package: "agent/prompt", With32: true},
-	{Package: "agent/remote"},
 	{Package: "agent/sites"},
 	{Package: "agent/state"},
-	{Package: "internal/atomicfile"},
+	{Package: "internal/atomicfile", Not: map[string]string{posixModes: "TestMode"}},
 	{Package: "internal/dirs"},
-	{Package: "internal/filewatch"},
+	{Package: "internal/filewatch", Not: map[string]string{"it is about links, which only administrators make on Windows": "TestFollowLinks"}},
 	{Package: "internal/nodump", With32: true},
 	{Package: "internal/owners", With32: true},
 	{Package: "internal/remembered"},
