@@ -58,7 +58,7 @@ func TestWindows10(t *testing.T) {
 	w := winetest.New10(t)
 	s := newServer(t, w.Command(program))
 	for _, address := range []string{s.v4, s.v6} {
-		for range 20 {
+		for range 5 {
 			if outcome := s.from(t, address, w.Command(program)); outcome != "same" {
 				t.Errorf("a program of the same Windows, %s: %s", address, outcome)
 			}
