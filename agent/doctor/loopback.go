@@ -174,9 +174,13 @@ func list(value any) (entries []string) {
 	return list
 }
 
-// ports reads ports and ranges of them.
+// maxEntries bounds what is read of a list of ports.
+const maxEntries = 1000
+
+// ports reads ports and ranges of them, each port once.
 func ports(entries []string) (list []int) {
-	for _, e := range entries {
+	seen := map[uint64]bool{}
+	for _, e := range entries[:min(len(entries), maxEntries)] {
 		first, last, isRange := strings.Cut(e, "-")
 		if !isRange {
 			last = first
@@ -184,7 +188,10 @@ func ports(entries []string) (list []int) {
 		from, err1 := strconv.ParseUint(strings.TrimSpace(first), 10, 16)
 		to, err2 := strconv.ParseUint(strings.TrimSpace(last), 10, 16)
 		for p := from; err1 == nil && err2 == nil && p <= to; p++ {
-			list = append(list, int(p))
+			if !seen[p] {
+				seen[p] = true
+				list = append(list, int(p))
+			}
 		}
 	}
 	return list

@@ -111,3 +111,15 @@ type endless struct{}
 func (endless) key(path string) (map[string]any, []string, error) {
 	return nil, []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, nil
 }
+
+// TestPortLists: ranges are read once each, whatever is said how often.
+func TestPortLists(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "80": 1, "80-80,80": 1, "1-3; 2-4": 4, "0-65535": 65536, strings.Repeat("0-65535,", 50): 65536,
+		"3-1": 0, "-5": 0, "65536": 0, "1-99999": 0, "a-b": 0, "80-": 0, "1-2-3": 0,
+	} {
+		if got := ports(list(text)); len(got) != want {
+			t.Errorf("%.40q: %d ports, want %d", text, len(got), want)
+		}
+	}
+}
