@@ -3,6 +3,7 @@ package prompt
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -163,7 +164,10 @@ func TestEntryRefuses(t *testing.T) {
 			}
 		},
 		"read": func(a asked) {
-			var signs [16]uint16
+			signs := new([16]uint16)
+			var pinned runtime.Pinner // on the heap, where it is not moved while Windows writes
+			pinned.Pin(signs)
+			defer pinned.Unpin()
 			signs[0] = uint16(len(signs)) // for EM_GETLINE
 			to := uintptr(unsafe.Pointer(&signs[0]))
 			for message, w := range map[uint32]uintptr{wmGetText: 16, emGetLine: 0, wmGetTextLength: 0, emGetHandle: 0} {
@@ -172,7 +176,7 @@ func TestEntryRefuses(t *testing.T) {
 				}
 			}
 			if signs[1] != 0 {
-				a.t.Errorf("read %v", signs)
+				a.t.Errorf("read %v", *signs)
 			}
 		},
 		"dots gone": func(a asked) {
@@ -247,14 +251,23 @@ var scrambled = [...]byte{0xcf, 0xc2, 0xc9, 0xc3, 0xc8, 0xcd, 0xcb, 0xcc}
 
 func digit(i int) byte { return scrambled[i] ^ 0xfa }
 
+// memoryRegion is MEMORY_BASIC_INFORMATION (winnt.h). That of x/sys has PartitionId for 386
+// too, where there is none, so that what follows it is read wrong.
+type memoryRegion struct {
+	BaseAddress, AllocationBase uintptr
+	AllocationProtect           uint32
+	RegionSize                  uintptr
+	State, Protect, Type        uint32
+}
+
 // inMemory counts the PIN in the writable memory of this process.
 func inMemory(t *testing.T) (wideForms, bytes int) {
 	t.Helper()
 	buffer := make([]byte, 1<<20)
 	defer clear(buffer)
 	own := uintptr(unsafe.Pointer(&buffer[0]))
-	var region windows.MemoryBasicInformation
-	for at := uintptr(0x10000); windows.VirtualQuery(at, &region, unsafe.Sizeof(region)) == nil; at = region.BaseAddress + region.RegionSize {
+	var region memoryRegion
+	for at := uintptr(0x10000); windows.VirtualQuery(at, (*windows.MemoryBasicInformation)(unsafe.Pointer(&region)), unsafe.Sizeof(region)) == nil; at = region.BaseAddress + region.RegionSize {
 		writable := region.Protect == windows.PAGE_READWRITE || region.Protect == windows.PAGE_EXECUTE_READWRITE
 		if region.State != windows.MEM_COMMIT || !writable {
 			continue

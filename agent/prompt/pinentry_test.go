@@ -353,7 +353,7 @@ func TestEnvironment(t *testing.T) {
 // A program that is refused is not started, and no other one in its place.
 func TestRefusedProgram(t *testing.T) {
 	started := filepath.Join(t.TempDir(), "started")
-	program := filepath.Join(t.TempDir(), "pinentry")
+	program := filepath.Join(t.TempDir(), autopinName)
 	if err := os.WriteFile(program, []byte("#!/bin/sh\n: >"+started+"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,8 @@ func TestUnits(t *testing.T) {
 			t.Errorf("%s has no test", u.Package)
 		}
 		for _, name := range u.not() {
-			if !slices.Contains(tests, name) {
+			function, _, _ := strings.Cut(name, "/")
+			if !slices.Contains(tests, function) {
 				t.Errorf("%s: there is no %s to be left out", u.Package, name)
 			}
 		}

@@ -40,8 +40,13 @@ func RunUnits(ctx context.Context, self string, units []Unit, report func(Result
 			}
 		}
 		env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + compilers[arch], "GOFLAGS="}
+		helper, err := buildAutopin(ctx, env, arch)
+		if err != nil {
+			return err
+		}
+		env = append(env, autopinVariable+"="+helper)
 		args := append([]string{"-p", "2", "-exec", self + " " + InWine}, packages...)
-		err := goTest(ctx, env, args, func(p Tested) {
+		err = goTest(ctx, env, args, func(p Tested) {
 			name := strings.TrimPrefix(p.Package, module+"/")
 			i := slices.IndexFunc(units, func(u Unit) bool { return u.Package == name })
 			for _, r := range units[i].results(p, arch) {
@@ -53,6 +58,23 @@ func RunUnits(ctx context.Context, self string, units []Unit, report func(Result
 		}
 	}
 	return nil
+}
+
+// autopinVariable names the scripted pinentry's program to agent/prompt's tests, which have
+// no compiler there.
+const autopinVariable = "CPX_TEST_AUTOPIN"
+
+func buildAutopin(ctx context.Context, env []string, arch string) (string, error) {
+	program, err := filepath.Abs(filepath.Join("build", "wintable", "autopin-"+arch+".exe"))
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./internal/lab/autopin")
+	cmd.Env = append(append(os.Environ(), env...), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build autopin for %s: %w\n%s", arch, err, out)
+	}
+	return program, nil
 }
 
 // RunPlayed runs tests on this system, one package after the other: each has a screen.
@@ -142,7 +164,7 @@ func Exec(ctx context.Context, program string, args []string) (status int, err e
 		return 1, err
 	}
 	cmd := w.CommandIn(folder, program, append(args, flagsIn(folder)...)...)
-	cmd.Env = append(cmd.Env, "DISPLAY="+display)
+	cmd.Env = append(cmd.Env, "DISPLAY="+display, autopinVariable+"="+os.Getenv(autopinVariable))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	err = cmd.Run()
 	var ended *exec.ExitError
