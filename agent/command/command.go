@@ -30,7 +30,7 @@ const (
 	exitUsage   = 2
 )
 
-// Program is what the program provides to its command line. All fields are
+// Program is what the program provides to its command line. All fields but Failed are
 // required.
 type Program struct {
 	Version string
@@ -42,6 +42,10 @@ type Program struct {
 	DisplayAnswers func(ctx context.Context) bool
 	// Serve runs the agent until ctx ends or the person quits.
 	Serve func(ctx context.Context, s Start) error
+	// Failed shows a text to the person, who does not see what the program prints: on
+	// Windows one that was started at a login has no console. It returns once the person
+	// has read it. nil: what is printed is seen.
+	Failed func(ctx context.Context, lang, text string)
 }
 
 // Start holds what an agent starts with.
@@ -62,7 +66,7 @@ func (program Program) Run(ctx context.Context, args []string, stdout, stderr io
 	s := &invocation{Program: program, stdout: stdout, stderr: stderr}
 	root := s.commands()
 	if isCompletion(args) {
-		return s.exit(s.completes(ctx, root, args), root)
+		return s.exit(ctx, s.completes(ctx, root, args), root)
 	}
 	err := s.line.parse(root, args)
 	s.load()
@@ -73,7 +77,7 @@ func (program Program) Run(ctx context.Context, args []string, stdout, stderr io
 	if err == nil {
 		err = s.run(ctx, root)
 	}
-	return s.exit(err, root)
+	return s.exit(ctx, err, root)
 }
 
 // run runs a command line that has been checked.
@@ -98,7 +102,7 @@ const (
 )
 
 // exit prints what has not been printed yet of err, and returns its status.
-func (s *invocation) exit(err error, root *cobra.Command) int {
+func (s *invocation) exit(ctx context.Context, err error, root *cobra.Command) int {
 	var (
 		known status
 		wrong *misuse
@@ -110,10 +114,14 @@ func (s *invocation) exit(err error, root *cobra.Command) int {
 		return int(known)
 	case errors.As(err, &wrong):
 		s.complain(wrong.text(s.Catalogue))
+		s.report(ctx, wrong.text(s.Catalogue))
 		fmt.Fprintln(s.stderr, s.Text("command.misuse.help", strings.TrimSpace("cpx-agent "+s.line.topic(root))+" --help"))
 		return exitUsage
 	}
 	s.complain(s.errorText(err))
+	if s.line.serves() {
+		s.report(ctx, s.errorText(err))
+	}
 	if errors.Is(err, s.settingsErr) {
 		return exitUsage
 	}

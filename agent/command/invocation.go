@@ -29,6 +29,7 @@ type invocation struct {
 	lang           string
 	json           bool // --json
 	stdout, stderr io.Writer
+	logged         bool // why the agent ends is in the log
 }
 
 // load reads the settings and chooses the language of the output. Where the

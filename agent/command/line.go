@@ -31,6 +31,9 @@ func (l *line) parse(root *cobra.Command, args []string) error {
 	return optionMisuse(err)
 }
 
+// serves reports whether the command line asks for the agent itself.
+func (l *line) serves() bool { return len(l.args) > 0 && l.args[0] == defaultCommand }
+
 // needsNoSettings reports whether the command line asks only about the program.
 func (l *line) needsNoSettings() bool {
 	if l.help || len(l.args) == 0 {

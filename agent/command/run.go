@@ -46,7 +46,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	}
 	held, first, err := s.hold(ctx, dir)
 	if held == nil {
-		return s.second(first, err)
+		return s.second(ctx, first, err)
 	}
 	whole := journal.NewLog(dir, s.stderr, func(w io.Writer) slog.Handler { return s.logger(w).Handler() })
 	defer whole.Close()
@@ -76,6 +76,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 		return nil
 	}
 	log.Error("the agent ends", "error", err, audit.Agent) // on a desktop nobody reads what it prints
+	s.logged = true
 	return err
 }
 
@@ -113,7 +114,7 @@ func (s *invocation) hold(ctx context.Context, dir string) (*control.Held, state
 }
 
 // second ends a start that found another agent.
-func (s *invocation) second(first state.State, err error) error {
+func (s *invocation) second(ctx context.Context, first state.State, err error) error {
 	var running *control.RunningError
 	switch {
 	case err == nil:
@@ -126,6 +127,8 @@ func (s *invocation) second(first state.State, err error) error {
 		return nil
 	}
 	s.logger(s.stderr).Error("second start", "error", err)
-	fmt.Fprintln(s.stderr, s.Text("command.run.hangs", running.PID))
+	hangs := s.Text("command.run.hangs", running.PID)
+	fmt.Fprintln(s.stderr, hangs)
+	s.report(ctx, hangs)
 	return errProblem
 }

@@ -61,5 +61,8 @@ func Send(ctx context.Context, n Note) error {
 	return nil
 }
 
+// withdraw has nothing to do: a note is the server's once it is sent.
+func withdraw() {}
+
 // escape is for servers that parse markup in a body; a title is always plain.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package notify
 
@@ -6,3 +6,6 @@ import "context"
 
 // Send fails: there are no notifications on this system yet.
 func Send(context.Context, Note) error { return ErrUnsupported }
+
+// withdraw has nothing to do: nothing is shown.
+func withdraw() {}

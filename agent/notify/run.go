@@ -37,8 +37,10 @@ const (
 	retry = time.Hour
 )
 
-// Run sends notifications until ctx ends.
+// Run sends notifications until ctx ends, and then takes back what only this process
+// shows.
 func Run(ctx context.Context, o Options) {
+	defer withdraw()
 	if o.Send == nil {
 		o.Send = Send
 	}

@@ -13,7 +13,8 @@ const (
 	gap          = 10
 	buttonHeight = 28
 	buttonLeast  = 88
-	entryHeight  = 26
+	entryHeight  = 23
+	signSize     = 32 // of the warning beside alerts
 	rowPadding   = 6
 	listRows     = 4 // visible at once
 	bodyHeight   = 280
@@ -32,13 +33,16 @@ func (n *native) build() {
 	n.plain, n.strong, n.large = font(n.px(textHeight), false), font(n.px(textHeight), true), font(n.px(textHeight*5/4), true)
 	n.colours = map[uintptr]uint32{}
 	setText(n.window, r.Title)
+	setIcons(n.window)
 	y := n.px(margin)
+	indent := int32(0)
 	put := func(text string, font uintptr, space int32) uintptr {
 		if text == "" {
 			return 0
 		}
-		height := textSize(n.window, font, text, n.px(textWidth))
-		control := n.control("STATIC", text, ssNoPrefix|ssEditControl, 0, font, n.px(margin), y, n.px(textWidth), height)
+		width := n.px(textWidth - indent)
+		height := textSize(n.window, font, text, width)
+		control := n.control("STATIC", text, ssNoPrefix|ssEditControl, 0, font, n.px(margin+indent), y, width, height)
 		y += height + n.px(space)
 		return control
 	}
@@ -49,8 +53,15 @@ func (n *native) build() {
 		put(r.Holder[0], n.strong, 2)
 		put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
 	}
-	for _, alert := range r.Alerts {
-		n.colours[put(alert, n.strong, gap)] = alertText()
+	// That a try is the last one must be the first thing that a person sees.
+	if len(r.Alerts) > 0 {
+		n.warningSign(n.px(margin), y)
+		bottom := y + n.px(signSize+gap)
+		indent = signSize + gap
+		for _, alert := range r.Alerts {
+			n.colours[put(alert, n.large, gap)] = alertText()
+		}
+		y, indent = max(y, bottom), 0
 	}
 	put(r.Text, n.plain, gap)
 	put(r.Hint, n.plain, gap)
@@ -65,8 +76,11 @@ func (n *native) buildInput(y int32) int32 {
 	x, width := n.px(margin), n.px(textWidth)
 	switch {
 	case len(r.Rows) > 0:
-		height := n.rowHeight()*int32(min(len(r.Rows), listRows)) + n.px(4)
-		n.list = n.control("LISTBOX", "", wsTabStop|wsBorder|wsVScroll|lbsNotify|lbsOwnerDrawFixed|lbsHasStrings|lbsNoIntegralHeight, idList, n.plain, x, y, width, height)
+		height := n.px(4)
+		for _, row := range r.Rows[:min(len(r.Rows), listRows)] {
+			height += n.rowHeight(row)
+		}
+		n.list = n.control("LISTBOX", "", wsTabStop|wsBorder|wsVScroll|lbsNotify|lbsOwnerDrawVariable|lbsHasStrings|lbsNoIntegralHeight, idList, n.plain, x, y, width, height)
 		for _, row := range r.Rows {
 			sendText(n.list, lbAddString, row.Spoken)
 		}
@@ -162,27 +176,49 @@ func (n *native) colourOf(dc, control uintptr) uintptr {
 	return paintText(dc, colour)
 }
 
-// rowLines are the lines of a row.
-func rowLines(row dialog.Row) []string {
-	lines := []string{row.Name}
-	for _, line := range []string{row.Detail, row.Note} {
-		if line != "" {
-			lines = append(lines, line)
+// rowParts are the parts of a row, each on lines of its own.
+func (n *native) rowParts(row dialog.Row) []part {
+	parts := []part{{n.strong, row.Name}}
+	for _, text := range []string{row.Detail, row.Note} {
+		if text != "" {
+			parts = append(parts, part{n.plain, text})
 		}
 	}
-	return lines
+	return parts
 }
 
-func (n *native) rowHeight() int32 {
-	most := 1
-	for _, row := range n.request.Rows {
-		most = max(most, len(rowLines(row)))
+type part struct {
+	font uintptr
+	text string
+}
+
+const (
+	partLines  = 2   // of a part of a row at most: what is longer is shortened
+	highestRow = 255 // in pixels: Windows has one byte for it
+)
+
+// rowWidth is for the texts of a row, beside a scroll bar where there is one.
+func (n *native) rowWidth() int32 {
+	scroll, _, _ := procMetrics.Call(scrollWidth)
+	return n.px(textWidth-2*rowPadding) - int32(scroll) - n.px(2)
+}
+
+func (n *native) partHeight(p part) int32 {
+	return min(textSize(n.window, p.font, p.text, n.rowWidth()), partLines*textSize(n.window, p.font, "X", n.rowWidth()))
+}
+
+func (n *native) rowHeight(row dialog.Row) int32 {
+	height := 2 * n.px(rowPadding)
+	for _, p := range n.rowParts(row) {
+		height += n.partHeight(p)
 	}
-	return int32(most)*textSize(n.window, n.strong, "X", n.px(textWidth)) + 2*n.px(rowPadding)
+	return min(height, highestRow)
 }
 
 func (n *native) measureRow(l uintptr) uintptr {
-	setRowHeight(l, uint32(n.rowHeight()))
+	if i := measuredRow(l); i < len(n.request.Rows) {
+		setRowHeight(l, uint32(n.rowHeight(n.request.Rows[i])))
+	}
 	return 1
 }
 
@@ -193,13 +229,12 @@ func (n *native) drawRow(l uintptr) uintptr {
 	}
 	item.background()
 	box := item.Box
-	box.Left, box.Right, box.Top = box.Left+n.px(rowPadding), box.Right-n.px(rowPadding), box.Top+n.px(rowPadding)
-	for i, line := range rowLines(n.request.Rows[item.Item]) {
-		font := n.plain
-		if i == 0 {
-			font = n.strong
-		}
-		box.Top += item.line(font, line, box)
+	box.Left, box.Top = box.Left+n.px(rowPadding), box.Top+n.px(rowPadding)
+	box.Right = box.Left + n.rowWidth()
+	for _, p := range n.rowParts(n.request.Rows[item.Item]) {
+		box.Bottom = box.Top + n.partHeight(p)
+		item.text(p.font, p.text, box)
+		box.Top = box.Bottom
 	}
 	item.focus()
 	return 1

@@ -195,9 +195,6 @@ func (q questions) wrong(p PIN) string {
 
 // warnings are what the person should know before the next entry.
 func (q questions) warnings(p PIN) (list []string) {
-	if p.Holder.Renew {
-		list = append(list, q.Text("dialog.renew_card", safe(p.Holder.NotAfter, maxShort)))
-	}
 	if p.Unsure {
 		list = append(list, q.Text("dialog.no_answer"))
 	}
@@ -206,6 +203,9 @@ func (q questions) warnings(p PIN) (list []string) {
 		list = append(list, q.Text("card.pin.final_try"))
 	case p.CountLow:
 		list = append(list, q.Text("card.pin.count_low"))
+	}
+	if p.Holder.Renew { // last: it can wait until tomorrow
+		list = append(list, q.Text("dialog.renew_card", safe(p.Holder.NotAfter, maxShort)))
 	}
 	return list
 }

@@ -138,6 +138,35 @@ func showInFront(window uintptr) {
 	}
 }
 
+// Of LoadImageW and WM_SETICON (winuser.h). ownIcon is the number of the program's icon
+// in its resources.
+const (
+	ownIcon, warningIcon, typeIcon, sharedImage = 1, 32515, 1, 0x8000
+	wmSetIcon, smallIcon, bigIcon               = 0x80, 0, 1
+	smallIconWidth, bigIconWidth                = 49, 11
+	ssIcon, stmSetIcon                          = 3, 0x170
+)
+
+// setIcons shows whose dialog it is in the task bar. A program without resources has no
+// icon there.
+func setIcons(window uintptr) {
+	module, _, _ := procModule.Call(0)
+	for which, metric := range map[uintptr]uintptr{smallIcon: smallIconWidth, bigIcon: bigIconWidth} {
+		size, _, _ := procMetrics.Call(metric)
+		if icon, _, _ := procLoadImage.Call(module, ownIcon, typeIcon, size, size, sharedImage); icon != 0 {
+			send(window, wmSetIcon, which, icon)
+		}
+	}
+}
+
+// warningSign shows the system's warning.
+func (n *native) warningSign(x, y int32) {
+	size := n.px(signSize)
+	icon, _, _ := procLoadImage.Call(0, warningIcon, typeIcon, uintptr(size), uintptr(size), sharedImage)
+	sign := n.control("STATIC", "", ssIcon, 0, n.plain, x, y, size, size)
+	send(sign, stmSetIcon, icon, 0)
+}
+
 const transparent = 1
 
 // alertText is red where that is legible: not on a dark background, such as that of a
@@ -172,6 +201,13 @@ func drawnItem(l uintptr) (i item) {
 	return i
 }
 
+// measuredRow is itemID, the third number of a MEASUREITEMSTRUCT.
+func measuredRow(l uintptr) int {
+	var i uint32
+	_, _, _ = procMove.Call(uintptr(unsafe.Pointer(&i)), l+2*4, unsafe.Sizeof(i))
+	return int(i)
+}
+
 // setRowHeight sets itemHeight, the fifth number of a MEASUREITEMSTRUCT.
 func setRowHeight(l uintptr, height uint32) {
 	_, _, _ = procMove.Call(l+4*4, uintptr(unsafe.Pointer(&height)), unsafe.Sizeof(height))
@@ -189,9 +225,9 @@ func (i item) background() {
 	_, _, _ = procBkMode.Call(i.DC, transparent)
 }
 
-// line draws one line, shortened to the box, and returns its height.
-func (i item) line(font uintptr, text string, box rect) int32 {
-	return drawText(i.DC, font, text, &box, dtSingleLine|dtNoPrefix|dtEndEllipsis)
+// text draws a text into the box, and shortens it where the box ends.
+func (i item) text(font uintptr, text string, box rect) {
+	drawText(i.DC, font, text, &box, dtWordBreak|dtNoPrefix|dtEditControl|dtEndEllipsis)
 }
 
 func (i item) focus() {

@@ -28,7 +28,7 @@ const (
 	ssNoPrefix, ssEditControl, bsDefault           = 0x80, 0x2000, 1
 	esMultiline, esPassword, esAutoHScroll         = 4, 0x20, 0x80
 	esReadOnly                                     = 0x800
-	lbsNotify, lbsOwnerDrawFixed, lbsHasStrings    = 1, 0x10, 0x40
+	lbsNotify, lbsOwnerDrawVariable, lbsHasStrings = 1, 0x20, 0x40
 	lbsNoIntegralHeight                            = 0x100
 
 	dtCalcRect, dtWordBreak, dtNoPrefix, dtEditControl, dtEndEllipsis, dtSingleLine = 0x400, 0x10, 0x800, 0x2000, 0x8000, 0x20
@@ -40,6 +40,7 @@ const (
 	colourHighlight, colourHighlightText               = 13, 14
 	odsSelected, odsFocus                              = 1, 0x10
 	swpNoZOrder, swShow, flashAll, untilInFront        = 4, 5, 3, 12
+	scrollWidth                                        = 2 // SM_CXVSCROLL
 	swpNoSize                                          = 1
 	alertColour                                 uint32 = 0x1c1cc0 // red, as 0x00bbggrr
 )
@@ -71,6 +72,7 @@ var (
 	procGetRect         = user32.NewProc("GetWindowRect")
 	procGetClient       = user32.NewProc("GetClientRect")
 	procMetrics         = user32.NewProc("GetSystemMetrics")
+	procLoadImage       = user32.NewProc("LoadImageW")
 	procMonitor         = user32.NewProc("MonitorFromWindow")
 	procMonitorInfo     = user32.NewProc("GetMonitorInfoW")
 	procForeground      = user32.NewProc("GetForegroundWindow")
@@ -94,6 +96,7 @@ var (
 	procTextColour      = gdi32.NewProc("SetTextColor")
 	procBkMode          = gdi32.NewProc("SetBkMode")
 	procThread          = kernel32.NewProc("GetCurrentThreadId")
+	procModule          = kernel32.NewProc("GetModuleHandleW")
 	procMove            = kernel32.NewProc("RtlMoveMemory")
 
 	dialogProcedure = windows.NewCallback(dialogProc)

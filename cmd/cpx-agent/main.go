@@ -33,5 +33,5 @@ func main() {
 }
 
 func program() command.Program {
-	return command.Program{Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve}
+	return command.Program{Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed()}
 }

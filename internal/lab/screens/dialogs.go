@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"runtime"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
@@ -16,9 +17,17 @@ type dialog struct {
 }
 
 var (
-	site      = prompt.Caller{Origin: "https://portail.example.fr", Program: "/usr/lib/firefox-esr/firefox-esr"}
+	site      = prompt.Caller{Origin: "https://portail.example.fr", Program: browser()}
 	errClosed = errors.New("the dialog closed by itself")
 )
+
+// browser is the program of a browser on this system.
+func browser() string {
+	if runtime.GOOS == "windows" {
+		return `C:\Program Files\Mozilla Firefox\firefox.exe`
+	}
+	return "/usr/lib/firefox-esr/firefox-esr"
+}
 
 // longLabel is as long as a part of a name may be.
 const longLabel = "groupement-hospitalier-de-territoire-test-du-centre-et-du-nord2"
@@ -29,6 +38,25 @@ func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard
 var stateTexts = map[string]string{
 	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
 	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacist, 30 June 2029)",
+}
+
+// A holder with long names, as people have them, and with accents.
+const (
+	longName       = "MARIE-HÉLÈNE-FRANÇOISE D’AUBIGNÉ-LŒUVRE DE LA TOUR-TEST-CPS0001"
+	longProfession = "Interne en chirurgie orthopédique, traumatologique et réparatrice de l’appareil locomoteur"
+)
+
+// crowd is more certificates than a window can show, the first with long names.
+func crowd(lang string) (list []prompt.Holder) {
+	for n := range 300 {
+		h := person(lang)
+		h.Identifier = fmt.Sprint(899700000000 + n)
+		if n == 0 {
+			h.Name, h.Profession = longName, longProfession
+		}
+		list = append(list, h)
+	}
+	return list
 }
 
 // pin is the PIN dialog in one of its forms.
@@ -57,6 +85,10 @@ var dialogs = []dialog{
 		_, err := p.Choose(ctx, lang, site, []prompt.Holder{person(lang), holder("CPE", 1, lang, endOfCard), holder("CPF", 1, lang, endOfCard)})
 		return err
 	}},
+	{"choice-long", func(ctx context.Context, p prompt.Prompter, lang string) error {
+		_, err := p.Choose(ctx, lang, site, crowd(lang))
+		return err
+	}},
 	{"insert", func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.InsertCard(ctx, lang, site, true)
 	}},
@@ -67,6 +99,12 @@ var dialogs = []dialog{
 	{"pin-wrong", pin(func(d *prompt.PIN) { d.WrongPIN, d.CountLow = true, true })},
 	{"pin-last", pin(func(d *prompt.PIN) { d.FinalTry = true })},
 	{"pin-length", pin(func(d *prompt.PIN) { d.LengthHint = true })},
+	{"pin-wrong-last", pin(func(d *prompt.PIN) { d.WrongPIN, d.FinalTry = true, true })},
+	{"pin-long", pin(func(d *prompt.PIN) {
+		d.Caller.Origin = "https://portail.securise." + longLabel + ".example-de-groupement-hospitalier.fr:8443"
+		d.Holder.Name, d.Holder.Profession = longName, longProfession
+		d.WrongPIN, d.FinalTry, d.Holder.Renew = true, true, true
+	})},
 	{"pin-renew", pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
 	{"pin-pad", pin(func(d *prompt.PIN) { d.PINPad = true })},
 	{"tell", func(ctx context.Context, p prompt.Prompter, lang string) error {

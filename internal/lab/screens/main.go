@@ -45,6 +45,10 @@ func (p asked) PIN(ctx context.Context, lang string, d prompt.PIN) ([]byte, erro
 func main() {
 	tray.RunChildRole()
 	window.RunChildRole()
+	if len(os.Args) == 2 && os.Args[1] == playerArgument {
+		play(os.Stdin, os.Stdout)
+		return
+	}
 	folder := flag.String("dir", filepath.Join("build", "screens"), "where the pictures go")
 	docs := flag.String("docs", "", "where those of docs/desktop.md go as well")
 	flag.Parse()

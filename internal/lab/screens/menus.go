@@ -33,7 +33,7 @@ func captureMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
 	if dark {
 		theme = "dark"
 	}
-	if icons, err = d.captureIcons(a, folder, theme); err != nil {
+	if icons, err = d.captureIcons(func(s scene) { a.show(s.state) }, folder, theme); err != nil {
 		return nil, err
 	}
 	for _, lang := range []string{"fr", "en"} {
@@ -52,10 +52,10 @@ func iconFrame(screen image.Rectangle) image.Rectangle {
 	return image.Rect(screen.Max.X-40, screen.Max.Y-30, screen.Max.X, screen.Max.Y)
 }
 
-func (d *desktop) captureIcons(a *actor, folder, theme string) (icons []*image.RGBA, err error) {
+func (d *desktop) captureIcons(show func(scene), folder, theme string) (icons []*image.RGBA, err error) {
 	var before *image.RGBA
 	for _, s := range scenes("fr") {
-		a.show(s.state)
+		show(s)
 		picture, err := d.settled(func(now *image.RGBA) bool {
 			frame := iconFrame(now.Rect)
 			other := before

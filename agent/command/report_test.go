@@ -1,0 +1,88 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
+)
+
+// TestFailedStart: who does not see what the agent prints is shown why there is none, and
+// the log has it once. A command that is not the agent shows nothing.
+func TestFailedStart(t *testing.T) {
+	for name, c := range map[string]struct {
+		settings string
+		args     []string
+		serve    error
+		status   int
+		shown    string // "": nothing
+		logged   string
+	}{
+		"bad settings":              {"lang = 3\n", []string{"run"}, nil, exitUsage, "lang", "lang"},
+		"bad settings, no command":  {"lang = 3\n", nil, nil, exitUsage, "lang", "lang"},
+		"the agent ends":            {"", []string{"run"}, errors.New("TEST broke"), exitProblem, "TEST broke", "TEST broke"},
+		"the agent ends as it must": {"", []string{"run"}, context.Canceled, exitGood, "", "TEST broke"},
+		"a wrong option":            {"", []string{"run", "--wrong"}, nil, exitUsage, "--wrong", "--wrong"},
+		"another command":           {"lang = 3\n", []string{"certs"}, nil, exitUsage, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("LC_ALL", "fr_FR.UTF-8")
+			t.Setenv("XDG_STATE_HOME", filepath.Join(dir, "état"))
+			config := filepath.Join(dir, "config.toml")
+			if err := os.WriteFile(config, []byte(c.settings), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var shown []string
+			p := program
+			p.Serve = func(context.Context, Start) error { return c.serve }
+			p.Failed = func(_ context.Context, lang, text string) { shown = append(shown, lang+": "+text) }
+			var out, errs bytes.Buffer
+			if got := p.Run(t.Context(), append([]string{"--config", config}, c.args...), &out, &errs); got != c.status {
+				t.Fatalf("status %d, want %d: %s", got, c.status, errs.String())
+			}
+			log, err := os.ReadFile(filepath.Join(dir, "état", "cpx-bridge", journal.Name))
+			if err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+			if c.shown == "" {
+				if len(shown) != 0 || strings.Contains(string(log), "level=ERROR") {
+					t.Errorf("shown %q, logged %s", shown, log)
+				}
+				return
+			}
+			if len(shown) != 1 || !strings.HasPrefix(shown[0], "fr: CPx Bridge ne fonctionne pas") || !strings.Contains(shown[0], c.shown) || !strings.Contains(shown[0], journal.Name) {
+				t.Errorf("shown %q", shown)
+			}
+			if strings.Count(string(log), "level=ERROR") != 1 || !strings.Contains(string(log), c.logged) {
+				t.Errorf("logged %s", log)
+			}
+		})
+	}
+}
+
+// TestFailedStartWithoutLog: the text names no log that could not be written.
+func TestFailedStartWithoutLog(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LC_ALL", "en_GB.UTF-8")
+	t.Setenv("XDG_STATE_HOME", file) // no folder can be made in it
+	shown := ""
+	p := program
+	p.Failed = func(_ context.Context, _, text string) { shown += text }
+	var out, errs bytes.Buffer
+	if got := p.Run(t.Context(), []string{"--config", filepath.Join(dir, "missing")}, &out, &errs); got != exitUsage {
+		t.Errorf("status %d", got)
+	}
+	if !strings.HasPrefix(shown, "CPx Bridge does not work") || strings.Contains(shown, journal.Name) {
+		t.Errorf("shown %q", shown)
+	}
+}

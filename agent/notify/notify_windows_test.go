@@ -1,0 +1,118 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+var (
+	procFindWindow = user32.NewProc("FindWindowExW")
+	procVisible    = user32.NewProc("IsWindowVisible")
+	procText       = user32.NewProc("SendMessageW")
+)
+
+// patience is how long the test waits for the task bar.
+const patience = 20 * time.Second
+
+// balloons are the texts of the balloons on the screen: in wine they are tips of the task
+// bar's process.
+func balloons(t *testing.T) (texts []string) {
+	t.Helper()
+	class, err := windows.UTF16PtrFromString("tooltips_class32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const getText = 0xd
+	for window := uintptr(0); ; {
+		if window, _, _ = procFindWindow.Call(0, window, uintptr(unsafe.Pointer(class)), 0); window == 0 {
+			return texts
+		}
+		var text [maxBody + 1]uint16
+		_, _, _ = procText.Call(window, getText, uintptr(len(text)), uintptr(unsafe.Pointer(&text[0])))
+		if visible, _, _ := procVisible.Call(window); visible != 0 && text[0] != 0 {
+			texts = append(texts, windows.UTF16ToString(text[:]))
+		}
+	}
+}
+
+// awaitBalloon waits until a balloon with that text is there, or until there is none.
+func awaitBalloon(t *testing.T, text string, there bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; {
+		all := strings.Join(balloons(t), "\n")
+		if there && strings.Contains(all, text) || !there && all == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("a balloon %q is to be there: %v; there are:\n%s", text, there, all)
+		}
+	}
+}
+
+// TestBalloon: the task bar shows a note, whole where it is short enough, and the note is
+// gone with who sent it.
+func TestBalloon(t *testing.T) {
+	for _, n := range []Note{
+		{"Votre carte expire bientôt", "La carte d’Hélène TEST expire le 31/12/2027 : pensez à la faire renouveler."},
+		{strings.Repeat("é", 200), strings.Repeat("œ", 1000)},
+		{"\u202e", strings.Repeat("😀", 300)},
+	} {
+		if err := Send(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		want := n.Body
+		if len([]rune(want)) > maxBody {
+			want = string([]rune(want)[:100])
+		}
+		awaitBalloon(t, want, true)
+		withdraw()
+		awaitBalloon(t, "", false)
+	}
+}
+
+// TestSeveralBalloons: those of one agent are all withdrawn at its end.
+func TestSeveralBalloons(t *testing.T) {
+	for range 5 {
+		if err := Send(t.Context(), Note{"TEST", "TEST"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	withdraw()
+	awaitBalloon(t, "", false)
+	shown.mu.Lock()
+	defer shown.mu.Unlock()
+	if len(shown.windows) != 0 {
+		t.Errorf("%d notes are still shown", len(shown.windows))
+	}
+}
+
+// TestSendEnds: a caller whose time is up does not wait for the task bar.
+func TestSendEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		if err := Send(ctx, Note{"TEST", "TEST"}); err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		withdraw() // also what is not open yet
+	}
+	awaitBalloon(t, "", false)
+}
+
+// TestFill: a text ends with a zero, and no half of a character is at its end.
+func TestFill(t *testing.T) {
+	for text, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc", "ab😀": "ab", "a😀": "a😀"} {
+		to := [4]uint16{9, 9, 9, 0}
+		clear(to[:])
+		fill(to[:], text)
+		if got := windows.UTF16ToString(to[:]); got != want || to[3] != 0 {
+			t.Errorf("%q: %q %v", text, got, to)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"image"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
+)
+
+var windowsFolder = flag.String("windows", "", "where `make screens-windows` has its pictures; \"\": a few are made, and none is retained")
+
+// windowsScreen is a Windows of the test's own, on a screen of its own, with a player.
+type windowsScreen struct {
+	*desktop
+	t      *testing.T
+	wine   *winetest.Wine
+	folder string
+	in     io.WriteCloser
+	out    *bufio.Scanner
+}
+
+// newWindowsScreen starts it: with 96 dots an inch, or as many as a person has set.
+func newWindowsScreen(t *testing.T, size string, dots int) *windowsScreen {
+	t.Helper()
+	d, err := newDesktop(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.close)
+	w := &windowsScreen{desktop: d, t: t, folder: *windowsFolder}
+	if w.folder == "" {
+		w.folder = t.TempDir()
+	}
+	if w.folder, err = filepath.Abs(w.folder); err != nil {
+		t.Fatal(err)
+	}
+	w.wine = winetest.New(t, "DISPLAY="+d.display)
+	// A caret that blinks would leave the screen never the same.
+	w.wine.Run("reg", "add", `HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
+	if dots != 96 {
+		w.wine.Run("reg", "add", `HKCU\Control Panel\Desktop`, "/v", "LogPixels", "/t", "REG_DWORD", "/d", strconv.Itoa(dots), "/f")
+		w.wine.Run("reg", "add", `HKCC\Software\Fonts`, "/v", "LogPixels", "/t", "REG_DWORD", "/d", strconv.Itoa(dots), "/f")
+	}
+	return w
+}
+
+// player starts the player.
+func (w *windowsScreen) player() {
+	w.t.Helper()
+	program := winetest.Build(w.t, ".")
+	// With the agent's icon, which it shows in its windows' corners.
+	stamp := exec.Command("go", "run", "../../../packaging/windows/resources", "-version", "dev", program)
+	if out, err := stamp.CombinedOutput(); err != nil {
+		w.t.Fatalf("resources: %v\n%s", err, out)
+	}
+	cmd := w.wine.Command(program, playerArgument)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = in.Close(); _ = cmd.Wait() })
+	w.in, w.out = in, bufio.NewScanner(out)
+}
+
+// has the player obey.
+func (w *windowsScreen) order(o order) {
+	w.t.Helper()
+	if err := json.NewEncoder(w.in).Encode(o); err != nil {
+		w.t.Fatal(err)
+	}
+	if !w.out.Scan() {
+		w.t.Fatalf("%+v: the player has ended: %v", o, w.out.Err())
+	}
+	if got := w.out.Text(); got != "done" {
+		w.t.Fatalf("%+v: %s", o, got)
+	}
+}
+
+func (w *windowsScreen) must(picture *image.RGBA, err error) *image.RGBA {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return picture
+}
+
+func anything(*image.RGBA) bool { return true }
+
+// shows waits until the screen above the panel differs from before, and makes a picture of
+// what differs.
+func (w *windowsScreen) shows(before *image.RGBA, name string) *image.RGBA {
+	w.t.Helper()
+	now := w.must(w.settled(func(now *image.RGBA) bool { return !bounds(now, before, work(now)).Empty() }))
+	frame := bounds(now, before, now.Rect)
+	if frame.Min.X < 1 || frame.Min.Y < 1 {
+		w.t.Errorf("%s: %v is not whole on a screen of %v", name, frame, now.Rect)
+	}
+	if err := save(cut(now, frame.Inset(-margin).Intersect(now.Rect)), w.folder, name); err != nil {
+		w.t.Fatal(err)
+	}
+	return now
+}
+
+// gone waits until the screen is as it was.
+func (w *windowsScreen) gone(before *image.RGBA) {
+	w.t.Helper()
+	w.must(w.settled(func(now *image.RGBA) bool { return equal(now, before) }))
+}
+
+// shortDialogs are those that `make test` makes pictures of.
+var shortDialogs = []string{"consent", "pin-long", "choice-long"}
+
+// TestWindowsDialogs: every dialog fits on a screen, and closes when the agent says so.
+func TestWindowsDialogs(t *testing.T) {
+	for _, scale := range []struct {
+		dots int
+		size string
+	}{{96, "1366x728"}, {192, "1920x1040"}} { // small laptops, at 100 and 200 %
+		dots := scale.dots
+		if *windowsFolder == "" && dots != 96 {
+			continue
+		}
+		t.Run(strconv.Itoa(dots), func(t *testing.T) {
+			w := newWindowsScreen(t, scale.size, dots)
+			w.player()
+			for _, lang := range []string{"fr", "en"} {
+				for _, d := range dialogs {
+					if *windowsFolder == "" && (lang != "fr" || !slices.Contains(shortDialogs, d.name)) {
+						continue
+					}
+					name := "dialog-" + d.name + "-" + lang
+					// A caret that blinks would leave the screen never the same.
+					w.wine.Run("reg", "add", `HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
+					if dots != 96 {
+						name += "-" + strconv.Itoa(dots)
+					}
+					before := w.must(w.settled(anything))
+					w.order(order{Dialog: d.name, Lang: lang})
+					w.shows(before, name)
+					w.order(order{Close: true})
+					w.gone(before)
+				}
+			}
+		})
+	}
+}
+
+// submenus are the entries of the menu with all that it can show that open another, by how
+// far they are above its lower edge. In wine keys do not reach a menu of the tray.
+var submenus = map[string]int{"menu-sites": 148, "menu-settings": 114, "menu-language": 54}
+
+// journalEntry is how far "Journal" is above that edge.
+const journalEntry = 71
+
+// point moves the pointer, and clicks a button where it is not "".
+func (w *windowsScreen) point(x, y int, button string) {
+	w.t.Helper()
+	args := []string{"mousemove", strconv.Itoa(x), strconv.Itoa(y)}
+	if button != "" {
+		args = append(args, "click", button)
+	}
+	if _, err := w.tool("xdotool", args...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// openMenu opens the menu with the mouse, and returns its frame.
+func (w *windowsScreen) openMenu(closed *image.RGBA) image.Rectangle {
+	w.t.Helper()
+	at := iconFrame(closed.Rect)
+	w.point(at.Min.X+20, at.Min.Y+15, "3")
+	w.point(5, 5, "") // where it shows no tip
+	open := w.must(w.settled(func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Dy() > 100 }))
+	return bounds(open, closed, work(open))
+}
+
+// TestWindowsMenu: the icon in each state, the menu, and what it opens, in the panel's
+// tray, where wine has its icons.
+func TestWindowsMenu(t *testing.T) {
+	w := newWindowsScreen(t, "1280x560", 96)
+	if err := w.panel(false, 22); err != nil {
+		t.Fatal(err)
+	}
+	text := "time=2026-03-12T12:00:00.000Z level=INFO msg=\"TEST: prêt\"\n"
+	if err := os.WriteFile(w.wine.Path("windows/temp/agent.log"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.player()
+	icons, err := w.captureIcons(func(s scene) {
+		w.order(order{Scene: s.name, Lang: "fr", LogFile: `C:\windows\temp\agent.log`})
+	}, w.folder, "windows")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := save(beside(icons), w.folder, "icons-windows"); err != nil {
+		t.Fatal(err)
+	}
+	var menu image.Rectangle
+	for _, lang := range []string{"fr", "en"} {
+		w.order(order{Menu: true, Lang: lang})
+		w.point(5, 5, "")
+		closed := w.must(w.settled(anything))
+		menu = w.openMenu(closed)
+		w.shows(closed, "menu-"+lang)
+		for _, name := range slices.Sorted(maps.Keys(submenus)) {
+			w.point(menu.Min.X+60, menu.Max.Y-submenus[name], "")
+			w.must(w.settled(func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Dx() > menu.Dx()+20 }))
+			w.shows(closed, name+"-"+lang)
+			w.point(menu.Min.X+60, menu.Max.Y-10, "") // "Quitter" closes the submenu
+			w.must(w.settled(func(now *image.RGBA) bool { return bounds(now, closed, work(now)).Dx() <= menu.Dx() }))
+		}
+		w.point(5, 5, "1")
+		w.gone(closed)
+	}
+	closed := w.must(w.settled(anything))
+	menu = w.openMenu(closed)
+	w.point(menu.Min.X+60, menu.Max.Y-journalEntry, "1")
+	if _, err := w.tool("xdotool", "search", "--sync", "--onlyvisible", "--name", `^agent.log`); err != nil {
+		t.Fatalf("the log does not open: %v", err)
+	}
+	w.shows(closed, "log")
+}
+
+// TestWindowsNotes: a notification is shown, and goes with who has shown it.
+func TestWindowsNotes(t *testing.T) {
+	w := newWindowsScreen(t, "1280x560", 96)
+	if err := w.panel(false, 22); err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range []string{"fr", "en"} {
+		for _, name := range []string{"ready", "expires", "keyring", "paused"} {
+			w.player()
+			before := w.must(w.settled(anything))
+			w.order(order{Note: name, Lang: lang})
+			w.shows(before, "note-"+name+"-"+lang)
+			_ = w.in.Close()
+			w.gone(before)
+		}
+	}
+}
