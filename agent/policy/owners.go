@@ -2,10 +2,12 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/owners"
+	"github.com/cpx-bridge/cpx-bridge/internal/sharepath"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
@@ -48,6 +50,11 @@ func (e *Effective) Owners(key, path string) (refused bool, err *owners.Error) {
 // be used, and a warning in the log for the rest.
 func (e *Effective) Refuse(key string, log *slog.Logger) func(path string) error {
 	return func(path string) error {
+		// The form of the path was looked at before; a drive and a link show now where
+		// they lead.
+		if e.Fixed(key) && !e.ModulesFromNetwork && sharepath.Leads(path) {
+			return fmt.Errorf("%s leads to another computer, which the machine's policy does not let be without modules_from_network", path)
+		}
 		switch refused, err := e.Owners(key, path); {
 		case err == nil:
 			return nil

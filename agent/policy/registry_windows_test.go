@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -133,6 +134,31 @@ func TestRealRegistryOfOthers(t *testing.T) {
 		if good && err != nil || !good && (!errors.As(err, &bad) || bad.File != `HKLM\`+policyKey || bad.In("fr") == bad.In("en")) {
 			t.Errorf("%s: %v", list, err)
 		}
+	}
+}
+
+// TestRefusesNetwork: what the machine's policy names is not loaded from another computer,
+// also where only Windows knows that it leads there, unless the policy says so; what a
+// person names is theirs.
+func TestRefusesNetwork(t *testing.T) {
+	const path = `\\server\share\a.dll`
+	machine := func(more map[string]any) *source {
+		s := &source{path: testKey, values: map[string]any{"modules": []string{path}}, valueNames: map[string][]string{}}
+		for key, value := range more {
+			s.values[key] = value
+		}
+		return s
+	}
+	log := slog.New(slog.DiscardHandler)
+	leads := func(err error) bool { return err != nil && strings.Contains(err.Error(), "another computer") }
+	if err := merged(machine(nil), nil).Refuse("modules", log)(path); !leads(err) {
+		t.Errorf("the policy's: %v", err)
+	}
+	if err := merged(machine(map[string]any{"modules_from_network": true}), nil).Refuse("modules", log)(path); leads(err) {
+		t.Errorf("where the policy lets it be: %v", err)
+	}
+	if err := merged(nil, machine(nil)).Refuse("modules", log)(path); leads(err) {
+		t.Errorf("a person's: %v", err)
 	}
 }
 
