@@ -207,6 +207,9 @@ func others() []Row {
 	}
 }
 
+// settingChanged is said of each setting that changes while the agent runs.
+const settingChanged = "msg=\"setting changed\""
+
 // settings are the rows about the machine's policy in the registry.
 func settings() []Row {
 	listing := []string{key("origins", `"mode"="listed"`), key(`origins\allow`, `"1"="`+Site+`"`)}
@@ -216,6 +219,44 @@ func settings() []Row {
 		}},
 		{Name: "registry: another site gets 403", settings: debug, policy: listing, want: []string{"refused 403"}, play: func(w *World) string {
 			return w.open(byOurs, "https://autre.example.fr").end(nil)
+		}},
+		{Name: "registry: a site is added while the agent runs", settings: debug, policy: listing, want: []string{"refused 403, then ok"}, tries: 1, play: func(w *World) string {
+			const added = "https://autre.example.fr"
+			before := w.open(byOurs, added).end(nil)
+			w.setPolicy(key(`origins\allow`, `"2"="`+added+`"`))
+			if !w.hears(settingChanged) {
+				return "the log does not say that the policy changed"
+			}
+			return before + ", then " + w.open(byOurs, added).end(at(awaitingPIN, w.types(virtual.PIN)))
+		}},
+		{Name: "registry: a site is blocked while its PIN is asked for", settings: debug, policy: listing, want: []string{"ok, then refused 403"}, tries: 1, play: func(w *World) string {
+			got := w.login(byNode, at(awaitingPIN, func() {
+				w.dialog()
+				w.setPolicy(key(`origins\block`, `"1"="`+Site+`"`))
+				if !w.hears(settingChanged) {
+					w.t.Error("the log does not say that the policy changed")
+				}
+				w.screen.Do("key", "1", "2", "3", "4", "Return")
+			}))
+			return got + ", then " + w.login(byOurs, nil) // what runs ends under what it began with
+		}},
+		{Name: "registry: the policy is removed while the agent runs", settings: debug, policy: listing, want: []string{"refused 403, then ok"}, tries: 1, play: func(w *World) string {
+			const other = "https://autre.example.fr"
+			before := w.open(byOurs, other).end(nil)
+			w.dropPolicy()
+			if !w.hears(settingChanged) {
+				return "the log does not say that the policy changed"
+			}
+			return before + ", then " + w.open(byOurs, other).end(map[string]func(){
+				awaitingConsent: func() { w.presses("Tab", "Return") }, awaitingPIN: w.types(virtual.PIN),
+			})
+		}},
+		{Name: "registry: a bad value while the agent runs leaves what was", settings: debug, policy: listing, want: []string{"ok"}, tries: 1, play: func(w *World) string {
+			w.setPolicy(key("origins", `"mode"="open"`))
+			if !w.hears("those from before stay in force") {
+				return "the log does not say it"
+			}
+			return w.login(byNode, at(awaitingPIN, w.types(virtual.PIN)))
 		}},
 		{Name: "registry: a value of another type ends the start, by its name", settings: debug, want: []string{"status 2"}, play: func(w *World) string {
 			w.killAgent()
