@@ -36,7 +36,7 @@ func (d *doctor) pcsc(ctx context.Context) []Finding {
 
 // noReader advises what brings a reader: over a remote desktop that is not its cable.
 func (d *doctor) noReader(text texts.Key) Finding {
-	f := Finding{Code: "no_reader", Outcome: Problem, Text: d.Text(text), Next: d.Text("doctor.plug_reader")}
+	f := Finding{Code: "no_reader", Outcome: Problem, Text: d.Text(text), Next: d.Text(d.key("doctor.plug_reader", "doctor.plug_reader_windows"))}
 	if d.Remote != nil && d.Remote() {
 		f.Next = d.Text("doctor.redirect_reader")
 	}
