@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
@@ -106,8 +107,9 @@ func goTest(ctx context.Context, env, args []string, report func(Tested)) error 
 	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-timeout", limit.String()}, args...)...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stderr = os.Stderr
-	// Its tests end with it: see the namespaces of winetest.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	// With all that it started: go test itself would wait for programs that wait.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = time.Minute
 	out, err := cmd.StdoutPipe()
 	if err != nil {
