@@ -13,14 +13,14 @@ import (
 
 // runs starts both programs of an architecture in wine 10: each says its version, looks
 // for modules in the folders of its own architecture, and where there is one of the other
-// alone says that.
+// alone says that; both read the machine's policy.
 func runs(t *testing.T, dir, arch string) {
 	w := winetest.New10(t)
 	install(t, filepath.Join(dir, "cpx-agent.exe"), w.Path("cpx/cpx-agent.exe"))
 	install(t, filepath.Join(dir, "cpx-agentw.exe"), w.Path("cpx/cpx-agentw.exe"))
 	says := func(program string, status int, wanted []string, args ...string) {
 		t.Helper()
-		out, err := w.Command(`C:\cpx\`+program, append(args, "--lang", "en")...).CombinedOutput()
+		out, err := w.Command(`C:\cpx\`+program, args...).CombinedOutput()
 		var ended *exec.ExitError
 		if errors.As(err, &ended) && ended.ExitCode() == status || err == nil && status == 0 {
 			err = nil
@@ -39,8 +39,8 @@ func runs(t *testing.T, dir, arch string) {
 	}
 	for _, program := range []string{"cpx-agent.exe", "cpx-agentw.exe"} {
 		says(program, 0, []string{"cpx-agent v1.2.3-4-gabcdef0"}, "version")
-		says(program, 1, []string{"no module is configured"}, "certs")
-		says(program, 1, append(known[arch], "No card module is installed"), "doctor")
+		says(program, 1, []string{"no module is configured"}, "certs", "--lang", "en")
+		says(program, 1, append(known[arch], "No card module is installed"), "doctor", "--lang", "en")
 	}
 	compiler, where := "i686-w64-mingw32-gcc", "windows/syswow64/cps3_pkcs11_w32.dll"
 	refusal := "the file is for 386, and this program is windows/amd64"
@@ -52,7 +52,17 @@ func runs(t *testing.T, dir, arch string) {
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", compiler, err, out)
 	}
-	says("cpx-agent.exe", 1, []string{refusal, "there is CPx Bridge in 64 and in 32 bits"}, "doctor")
+	bad := `SOFTWARE\Policies\CPxBridge`
+	if out, err := w.Command("reg", "add", `HKLM\`+bad, "/v", "colour", "/d", "red").CombinedOutput(); err != nil {
+		t.Fatalf("reg: %v\n%s", err, out)
+	}
+	for _, program := range []string{"cpx-agent.exe", "cpx-agentw.exe"} {
+		says(program, 2, []string{bad + `\colour`}, "run", "--no-tray")
+	}
+	if out, err := w.Command("reg", "delete", `HKLM\`+bad, "/f").CombinedOutput(); err != nil {
+		t.Fatalf("reg: %v\n%s", err, out)
+	}
+	says("cpx-agent.exe", 1, []string{refusal, "there is CPx Bridge in 64 and in 32 bits"}, "doctor", "--lang", "en")
 }
 
 func install(t *testing.T, from, to string) {
