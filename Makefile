@@ -14,6 +14,8 @@
 #   make situations   what each person reads in each situation, for a reader
 #   make fuzz    the fuzz targets, FUZZTIME each (60s)
 #   make screens pictures of icon, menu and dialogs on a real panel
+#   make screens-windows   the same of the Windows program, in wine, with notifications,
+#                log, console and a start that fails
 #
 # `make module MODULE=example.org/new/path` changes the module path at publication.
 
@@ -24,7 +26,7 @@ ROUNDS ?= 20
 FUZZTIME ?= 60s
 LDFLAGS := -X main.version=$(VERSION)
 
-.PHONY: run demo test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens situations attack supply fuzz fuzz-retain model
+.PHONY: run demo test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
 	@mkdir -p $(BIN)
@@ -119,6 +121,12 @@ bench:
 screens:
 	@scripts/setup screens
 	@go run ./internal/lab/screens
+
+screens-windows:
+	@scripts/setup screens-windows
+	@rm -rf build/screens-windows
+	@go test -count=1 -timeout 30m -run TestWindows ./internal/lab/screens -windows "$(CURDIR)/build/screens-windows"
+	@echo "pictures: build/screens-windows"
 
 js:
 	@go run ./js/build

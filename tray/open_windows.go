@@ -1,16 +1,38 @@
 package tray
 
-import "golang.org/x/sys/windows"
+import (
+	"os"
+	"path/filepath"
 
-// openFile opens a file with the program that the desktop has for it.
+	"golang.org/x/sys/windows"
+)
+
+// openFile opens a file with the program that the desktop has for it, and with Windows' own
+// editor where there is none: a workstation may have no program for a log.
 func openFile(path string) error {
+	if shellOpen(path, "") == nil {
+		return nil
+	}
+	// By its whole path: no other program of that name is started.
+	editor := filepath.Join(os.Getenv("SystemRoot"), "System32", "notepad.exe")
+	return shellOpen(editor, `"`+path+`"`)
+}
+
+// shellOpen is ShellExecuteW with the verb "open".
+func shellOpen(file, arguments string) error {
 	verb, err := windows.UTF16PtrFromString("open")
 	if err != nil {
 		return err
 	}
-	file, err := windows.UTF16PtrFromString(path)
+	name, err := windows.UTF16PtrFromString(file)
 	if err != nil {
 		return err
 	}
-	return windows.ShellExecute(0, verb, file, nil, nil, windows.SW_SHOWNORMAL)
+	var with *uint16
+	if arguments != "" {
+		if with, err = windows.UTF16PtrFromString(arguments); err != nil {
+			return err
+		}
+	}
+	return windows.ShellExecute(0, verb, name, with, nil, windows.SW_SHOWNORMAL)
 }

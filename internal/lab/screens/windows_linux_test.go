@@ -3,18 +3,23 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"flag"
 	"image"
 	"io"
 	"maps"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
 )
 
 var windowsFolder = flag.String("windows", "", "where `make screens-windows` has its pictures; \"\": a few are made, and none is retained")
@@ -58,7 +63,7 @@ func newWindowsScreen(t *testing.T, size string, dots int) *windowsScreen {
 func (w *windowsScreen) player() {
 	w.t.Helper()
 	program := winetest.Build(w.t, ".")
-	// With the agent's icon, which it shows in its windows' corners.
+	// With the agent's icon, which it shows in its windows' corners, and the controls of today.
 	stamp := exec.Command("go", "run", "../../../packaging/windows/resources", "-version", "dev", program)
 	if out, err := stamp.CombinedOutput(); err != nil {
 		w.t.Fatalf("resources: %v\n%s", err, out)
@@ -125,10 +130,22 @@ func (w *windowsScreen) gone(before *image.RGBA) {
 }
 
 // shortDialogs are those that `make test` makes pictures of.
-var shortDialogs = []string{"consent", "pin-long", "choice-long"}
+var shortDialogs = []string{"pin-long", "choice-long"}
 
-// TestWindowsDialogs: every dialog fits on a screen, and closes when the agent says so.
-func TestWindowsDialogs(t *testing.T) {
+// TestWindows makes pictures of what Windows' program shows, in wine. Without a folder for
+// them it shows a few dialogs only, with the longest texts: the others take minutes.
+func TestWindows(t *testing.T) {
+	t.Run("dialogs", windowsDialogs)
+	if *windowsFolder == "" {
+		return
+	}
+	t.Run("menu", windowsMenu)
+	t.Run("notifications", windowsNotes)
+	t.Run("start", windowsStart)
+}
+
+// windowsDialogs: every dialog fits on a screen, and closes when the agent says so.
+func windowsDialogs(t *testing.T) {
 	for _, scale := range []struct {
 		dots int
 		size string
@@ -191,9 +208,9 @@ func (w *windowsScreen) openMenu(closed *image.RGBA) image.Rectangle {
 	return bounds(open, closed, work(open))
 }
 
-// TestWindowsMenu: the icon in each state, the menu, and what it opens, in the panel's
+// windowsMenu: the icon in each state, the menu, and what it opens, in the panel's
 // tray, where wine has its icons.
-func TestWindowsMenu(t *testing.T) {
+func windowsMenu(t *testing.T) {
 	w := newWindowsScreen(t, "1280x560", 96)
 	if err := w.panel(false, 22); err != nil {
 		t.Fatal(err)
@@ -238,8 +255,84 @@ func TestWindowsMenu(t *testing.T) {
 	w.shows(closed, "log")
 }
 
-// TestWindowsNotes: a notification is shown, and goes with who has shown it.
-func TestWindowsNotes(t *testing.T) {
+// agents builds both programs of the agent, as scripts/windows does, into a folder of this
+// Windows with an accent and a space in its name, and returns the folder there.
+func (w *windowsScreen) agents() string {
+	w.t.Helper()
+	folder := w.wine.Path("Program Files/Médecins TEST")
+	cmd := exec.Command("../../../scripts/windows", folder, "amd64")
+	cmd.Env = append(os.Environ(), "VERSION=dev", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		w.t.Fatalf("scripts/windows: %v\n%s", err, out)
+	}
+	return `C:\Program Files\Médecins TEST`
+}
+
+// commands are those of which a person reads the output in a console.
+var commands = map[string][]string{"doctor": {"doctor"}, "certs": {"certs"}, "policy": {"policy"}, "autostart": {"autostart"}, "help": {"help"}}
+
+// windowsStart: what Windows starts at a login is the program without a console. Where
+// the settings are bad it says so in a window, in the person's language, and in the log;
+// and what the program with a console prints is in that language, with its accents.
+func windowsStart(t *testing.T) {
+	w := newWindowsScreen(t, "1366x728", 96)
+	folder := w.agents()
+	who, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	person := "users/" + who.Username + "/AppData/"
+	settings, state := w.wine.Path(person+"Roaming/CPxBridge"), w.wine.Path(person+"Local/CPxBridge")
+	if err := errors.Join(os.MkdirAll(settings, 0o700), os.MkdirAll(state, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(settings, "config.toml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for lang, word := range map[string]string{"fr": "démarre", "en": "starts"} {
+		// As chosen in the menu: bad settings say no language.
+		if err := language.NewChoice(state).Set(lang); err != nil {
+			t.Fatal(err)
+		}
+		write("")
+		if out := w.wine.Run(folder+`\cpx-agent.exe`, "autostart", "enable"); !strings.Contains(out, word) {
+			t.Errorf("%s: %q", lang, out)
+		}
+		for name, args := range commands {
+			out, err := w.wine.Command(folder+`\cpx-agent.exe`, args...).CombinedOutput()
+			if len(out) == 0 || !utf8.Valid(out) {
+				t.Errorf("%s, %s: %v, %q", name, lang, err, out)
+			}
+			if err := os.WriteFile(filepath.Join(w.folder, "console-"+name+"-"+lang+".txt"), out, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("module = [3]\n")
+		before := w.must(w.settled(anything))
+		// As the shell starts it at a login: without anything to print to.
+		if run := w.wine.Run("reg", "query", `HKCU\Software\Microsoft\Windows\CurrentVersion\Run`); !strings.Contains(run, `\cpx-agentw.exe" run`) {
+			t.Errorf("the Run key: %s", run)
+		}
+		if err := w.wine.Command("cmd", "/c", "start", "", folder+`\cpx-agentw.exe`, "run").Run(); err != nil {
+			t.Fatal(err)
+		}
+		w.shows(before, "start-failed-"+lang)
+		if _, err := w.tool("xdotool", "key", "Escape"); err != nil {
+			t.Fatal(err)
+		}
+		w.gone(before)
+		log, err := os.ReadFile(filepath.Join(state, "agent.log"))
+		if err != nil || !strings.Contains(string(log), "the agent does not start") || !strings.Contains(string(log), "config.toml:1: module") {
+			t.Errorf("%v: %s", err, log)
+		}
+	}
+}
+
+// windowsNotes: a notification is shown, and goes with who has shown it.
+func windowsNotes(t *testing.T) {
 	w := newWindowsScreen(t, "1280x560", 96)
 	if err := w.panel(false, 22); err != nil {
 		t.Fatal(err)
