@@ -14,6 +14,7 @@ const repository = "../../.."
 
 // notUnits are packages with files for Windows whose own tests do not run there.
 var notUnits = map[string]string{
+	"cmd/cpx-agent":                  "its own tests run the program of Linux: that of Windows is played by the logins",
 	"internal/lab/windowslab/client": "a program of the logins' rows",
 	"internal/lab/windowslab/prying": "a program of the logins' rows",
 	"pkcs11":                         "its own tests need SoftHSM: it is played from outside (AllPlayed), and its module in the logins",
