@@ -120,18 +120,24 @@ func readMachine(paths Paths) (machine *source, err error) {
 // readUser returns nil where there is no file of the person's.
 func readUser(paths Paths, machine *source) (*source, error) {
 	user, err := readFile(paths.User)
+	if err == nil {
+		err = paths.checkUser(user, machine)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if user == nil && paths.UserRequired {
-		return nil, &SettingsError{File: paths.User, Text: "this file does not exist"}
+	return user, nil
+}
+
+// checkUser refuses what only both together show.
+func (p Paths) checkUser(user, machine *source) error {
+	if user == nil && p.UserRequired {
+		return &SettingsError{File: p.User, Text: "this file does not exist"}
 	}
 	if user != nil && machine == nil { // beside a policy it makes a warning, like other keys
-		if err := user.checkPersons(); err != nil {
-			return nil, err
-		}
+		return user.checkPersons()
 	}
-	return user, nil
+	return nil
 }
 
 // merged are the settings of both; either may be nil.

@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"log/slog"
+	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -42,12 +43,27 @@ type Watch struct {
 	// editors write in several steps; default 300 ms. Unasked is after how long it is read
 	// unasked, for what no system reports; default a minute.
 	Settle, Unasked time.Duration
+	// Patience is how long the person's file may take to be read; default 5 s.
+	Patience time.Duration
+
+	// once is set where the person's file is a pipe, as `--config <(…)` makes one: there is
+	// no more to read.
+	once    bool
+	pending chan userRead // what a reading that took longer will give; nil: none runs
+}
+
+// userRead is what a reading of the person's file gives.
+type userRead struct {
+	source *source
+	err    error
 }
 
 const (
 	defaultSettle  = 300 * time.Millisecond
 	longestSettle  = 5 // of them, where changes never cease
 	defaultUnasked = time.Minute
+
+	defaultPatience = 5 * time.Second
 )
 
 // Run reads the settings anew after each change, until ctx ends. What is bad is not taken:
@@ -60,9 +76,13 @@ func (w Watch) Run(ctx context.Context) {
 	if w.Unasked == 0 {
 		w.Unasked = defaultUnasked
 	}
+	if w.Patience == 0 {
+		w.Patience = defaultPatience
+	}
 	if w.Refused == nil {
 		w.Refused = func(error) {}
 	}
+	w.once = irregular(w.Paths.User)
 	changed := make(chan struct{}, 1)
 	notify := func() {
 		select {
@@ -97,14 +117,17 @@ func (w Watch) Run(ctx context.Context) {
 			return
 		}
 		if ctx.Err() == nil {
-			refused = w.read(refused)
+			refused = w.read(ctx, refused)
 		}
 	}
 }
 
 // files are those that are read.
 func (w Watch) files() (list []string) {
-	paths := []string{w.Paths.User}
+	var paths []string
+	if !w.once {
+		paths = append(paths, w.Paths.User)
+	}
 	if w.Paths.Registry == nil {
 		paths = append(paths, w.Paths.Machine)
 	}
@@ -134,8 +157,11 @@ func (w Watch) settle(ctx context.Context, changed <-chan struct{}) {
 
 // read takes what is good. refused is why something was not, the last time, and what it
 // returns why it is not now.
-func (w *Watch) read(refused string) string {
-	machine, user, err := reread(w.Paths, w.Now)
+func (w *Watch) read(ctx context.Context, refused string) string {
+	machine, user, err := w.reread(ctx)
+	if ctx.Err() != nil {
+		return refused
+	}
 	now := merged(machine, user)
 	if !reflect.DeepEqual(now, w.Now) {
 		w.report(now)
@@ -182,17 +208,61 @@ func (w Warning) Log(log *slog.Logger) {
 // reread reads both. Of what is bad it returns what was good before: a person whose own
 // file is bad does not escape a policy that changes, and a bad policy does not end at what
 // nobody wrote.
-func reread(paths Paths, before *Effective) (machine, user *source, err error) {
-	machine, err = readMachine(paths)
+func (w *Watch) reread(ctx context.Context) (machine, user *source, err error) {
+	machine, err = readMachine(w.Paths)
 	if err != nil {
-		machine = before.machine
+		machine = w.Now.machine
 	}
-	user, wrong := readUser(paths, machine)
+	user, wrong := w.rereadUser(ctx)
+	if wrong == nil {
+		wrong = w.Paths.checkUser(user, machine)
+	}
 	if wrong != nil {
-		user = before.user
+		user = w.Now.user
 		if err == nil {
 			err = wrong
 		}
 	}
 	return machine, user, err
+}
+
+// rereadUser reads the person's file, and waits no longer than its patience: a pipe in its
+// place, or a network that is away, would else keep a policy that changes from being taken.
+func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
+	if w.once {
+		return w.Now.user, nil
+	}
+	select {
+	case <-w.pending: // it is older than what made this reading
+		w.pending = nil
+	default:
+	}
+	if w.pending == nil {
+		pending := make(chan userRead, 1)
+		path := w.Paths.User
+		go func() {
+			if irregular(path) {
+				pending <- userRead{nil, &SettingsError{File: path, Text: "is no regular file"}}
+				return
+			}
+			s, err := readFile(path)
+			pending <- userRead{s, err}
+		}()
+		w.pending = pending
+	}
+	select {
+	case read := <-w.pending:
+		w.pending = nil
+		return read.source, read.err
+	case <-time.After(w.Patience):
+		return nil, &SettingsError{File: w.Paths.User, Text: "cannot be read: it gives no answer"}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// irregular reports whether a path is there and no file that can be read to its end.
+func irregular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular()
 }
