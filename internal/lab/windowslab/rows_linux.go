@@ -311,7 +311,6 @@ func (w *World) twoPages() string {
 // quits ends the agent by its command: its process has ended when the command has, and
 // the port is free.
 func (w *World) quits() string {
-	w.firstCall()
 	text, status := w.command("quit")
 	if status != 0 {
 		return text
@@ -323,13 +322,6 @@ func (w *World) quits() string {
 		return err.Error()
 	}
 	return w.login(byNode, at(awaitingPIN, w.types(virtual.PIN)))
-}
-
-// firstCall is the client that nobody serves: in wine go-winio's first instance of the pipe is
-// open to one, which Windows has disconnected.
-func (w *World) firstCall() {
-	w.t.Helper()
-	_, _ = w.command("certs", "--config", configPath)
 }
 
 // commands are those that print: what they say of this workstation.

@@ -103,7 +103,6 @@ func readAnew(name string, message, parameter int, event string, reopened bool) 
 // otherCard has the service for readers go, with a reader, and come back with another card in
 // the reader.
 func (w *World) otherCard() string {
-	w.firstCall()
 	before := w.usable()
 	if err := w.station.Stop(); err != nil {
 		return err.Error()

@@ -254,6 +254,26 @@ func (w *World) start(args ...string) error {
 		return fmt.Errorf("the agent does not serve:\n%s", a.log.tail(20))
 	}
 	w.heard = after
+	return w.firstClient()
+}
+
+// firstClient is the first client of the agent's pipe, and goes. Of a pipe's instances
+// go-winio reserves the first, which on Windows accepts nobody; wine gives it to the first
+// client, who would wait for ever.
+func (w *World) firstClient() error {
+	files, err := filepath.Glob(w.windows.Path("users/*/AppData/Local/CPxBridge/agent-*.lock"))
+	if err != nil || len(files) != 1 {
+		return fmt.Errorf("the agent's lock: %q, %w", files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		return err
+	}
+	_, name, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	out, err := w.windows.Command(clientProgram, "-pipe", name).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("the agent's pipe %q: %w\n%s", name, err, out)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@
 //
 //	client PORT ORIGIN NONCE [HOST]    one request; HOST may be wss://HOST
 //	client -hundreds N PORT            N connections that are closed at once
+//	client -pipe NAME                  opens a pipe and closes it
 //	client -message CLASS NUMBER W     sends a window of that class a message, as Windows does
 package main
 
@@ -35,6 +36,17 @@ func main() {
 		hundreds(n, net.JoinHostPort("127.0.0.1", args[2]))
 		return
 	}
+	if len(args) == 2 && args[0] == "-pipe" {
+		pipe, err := os.OpenFile(args[1], os.O_RDWR, 0)
+		if err == nil {
+			err = pipe.Close()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "client:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(args) == 4 && args[0] == "-message" {
 		message, err1 := strconv.ParseUint(args[2], 0, 32)
 		parameter, err2 := strconv.ParseUint(args[3], 0, 32)
@@ -49,7 +61,7 @@ func main() {
 		return
 	}
 	if len(args) < 3 || len(args) > 4 {
-		fmt.Fprintln(os.Stderr, "usage: client PORT ORIGIN NONCE [HOST] | client -hundreds N PORT | client -message CLASS NUMBER W")
+		fmt.Fprintln(os.Stderr, "usage: client PORT ORIGIN NONCE [HOST] | client -hundreds N PORT | client -pipe NAME | client -message CLASS NUMBER W")
 		os.Exit(2)
 	}
 	host := "127.0.0.1"
