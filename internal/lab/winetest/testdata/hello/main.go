@@ -38,7 +38,13 @@ func run(args []string) error {
 			return err
 		}
 		fmt.Println(listener.Addr())
-		select {}
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return err
+			}
+			_ = c.Close()
+		}
 	}
 	return nil
 }
