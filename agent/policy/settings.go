@@ -124,7 +124,7 @@ var definitions = []Definition{
 		Key: "notifications", Kind: KindSwitch, Default: true,
 		in: func(s *Settings) any { return &s.Notifications },
 		Meaning: "whether the desktop tells what is good to know and is not security: once that the agent is ready, once a week that a card expires soon, " +
-			"that no site can be remembered. A person may change it unless the policy sets it. Linux only so far",
+			"that no site can be remembered. A person may change it unless the policy sets it. On Linux and Windows",
 		Otherwise: "`true`",
 	},
 }

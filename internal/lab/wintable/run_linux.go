@@ -40,6 +40,9 @@ func RunUnits(ctx context.Context, self string, units []Unit, report func(Result
 				packages = append(packages, module+"/"+u.Package)
 			}
 		}
+		if len(packages) == 0 { // go test would test the folder that it is started in
+			continue
+		}
 		env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + compilers[arch], "GOFLAGS="}
 		helper, err := buildAutopin(ctx, env, arch)
 		if err != nil {
