@@ -122,13 +122,10 @@ func (windowsProcesses) open(pid uint32) (process, error) {
 }
 
 // name is a file's name, which the system lists of all processes.
-func (windowsProcesses) name(pid uint32) string {
-	all, err := windowsEveryone{}.list()
-	if err != nil {
-		return ""
-	}
-	return all[pid].image
-}
+func (windowsProcesses) name(pid uint32) string { return names.of(pid, windowsEveryone{}.list) }
+
+// names are those of a moment ago.
+var names = recentNames{now: time.Now}
 
 // heldProcess is a handle of a process.
 type heldProcess struct {

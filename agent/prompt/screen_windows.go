@@ -122,6 +122,10 @@ func showInFront(window uintptr) {
 			}
 		}
 	}
+	// Twice: of a program's first call Windows takes no order, where whoever started the
+	// program asked for its window to be hidden or small (ShowWindow, STARTUPINFO), as
+	// scripts that install silently do.
+	_, _, _ = procShow.Call(window, swShow)
 	_, _, _ = procShow.Call(window, swShow)
 	_, _, _ = procSetForeground.Call(window)
 	if joined != 0 {

@@ -188,6 +188,9 @@ func (s *Stack) makeAutoPIN(script map[string]any) error {
 
 // Person replaces the script of the answering pinentry.
 func (s *Stack) Person(script map[string]any) error {
+	if s.pinentry == "" {
+		return errors.New("stack: no pinentry answers here: see Options.AutoPIN")
+	}
 	script = maps.Clone(script)
 	script["log"] = s.Path(DialogLog)
 	text, err := json.Marshal(script)

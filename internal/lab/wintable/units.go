@@ -1,6 +1,8 @@
 package wintable
 
 import (
+	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -32,14 +34,14 @@ var Units = []Unit{
 	}},
 	{Package: "agent/cards"},
 	{Package: "agent/control"},
-	{Package: "agent/desktop"},
+	{Package: "agent/desktop", With32: true},
 	{Package: "agent/doctor"},
 	{Package: "agent/gate"},
 	{Package: "agent/journal"},
 	{Package: "agent/keyring"},
 	{Package: "agent/localcert", Not: map[string]string{"it needs openssl": "TestConstraints"}},
 	{Package: "agent/login"},
-	{Package: "agent/notify"},
+	{Package: "agent/notify", With32: true},
 	{Package: "agent/peer", With32: true},
 	{Package: "agent/policy", Not: map[string]string{
 		linuxPaths + "; the registry's values have tests of their own": "TestEveryKey,TestKeysOfTheDocument,TestMachinePolicy",
@@ -78,6 +80,15 @@ func (u Unit) not() (tests []string) {
 	}
 	slices.Sort(tests)
 	return tests
+}
+
+// Omitted prints which tests of the packages are not run on Windows, and why.
+func Omitted(out io.Writer, units []Unit) {
+	for _, u := range units {
+		for _, why := range slices.Sorted(maps.Keys(u.Not)) {
+			fmt.Fprintf(out, "omitted of %s: %s: %s\n", u.Package, strings.ReplaceAll(u.Not[why], ",", ", "), why)
+		}
+	}
 }
 
 // flags are those of its tests' program.

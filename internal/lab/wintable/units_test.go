@@ -39,6 +39,10 @@ func TestResults(t *testing.T) {
 	if got := (Unit{Package: "x"}).flags(); got != nil {
 		t.Errorf("%q", got)
 	}
+	var printed strings.Builder
+	if Omitted(&printed, []Unit{u, {Package: "x"}}); printed.String() != "omitted of agent/peer: TestMode, TestFile/mode: modes are those of POSIX\n" {
+		t.Errorf("%q", printed.String())
+	}
 }
 
 // TestPlayedResults: a package that failed without a test that says so, and one without

@@ -54,7 +54,9 @@ func run(ctx context.Context, only []string) error {
 	if err := wintable.RunPlayed(ctx, played, report); err != nil {
 		return err
 	}
-	return wintable.Table(os.Stdout, results, wintable.Allowed())
+	err = wintable.Table(os.Stdout, results, wintable.Allowed())
+	wintable.Omitted(os.Stdout, units)
+	return err
 }
 
 func chosen(name string, only []string) bool {
