@@ -51,12 +51,21 @@ func newWindowsScreen(t *testing.T, size string, dots int) *windowsScreen {
 	}
 	w.wine = winetest.New(t, "DISPLAY="+d.display)
 	// A caret that blinks would leave the screen never the same.
-	w.wine.Run("reg", "add", `HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
+	w.set(`HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
 	if dots != 96 {
-		w.wine.Run("reg", "add", `HKCU\Control Panel\Desktop`, "/v", "LogPixels", "/t", "REG_DWORD", "/d", strconv.Itoa(dots), "/f")
-		w.wine.Run("reg", "add", `HKCC\Software\Fonts`, "/v", "LogPixels", "/t", "REG_DWORD", "/d", strconv.Itoa(dots), "/f")
+		w.set(`HKCU\Control Panel\Desktop`, "/v", "LogPixels", "/t", "REG_DWORD", "/d", strconv.Itoa(dots), "/f")
+		w.set(`HKCC\Software\Fonts`, "/v", "LogPixels", "/t", "REG_DWORD", "/d", strconv.Itoa(dots), "/f")
 	}
 	return w
+}
+
+// set writes a value of the registry. Its output goes nowhere: what wine starts beside the
+// first program of a Windows would hold it open.
+func (w *windowsScreen) set(key string, args ...string) {
+	w.t.Helper()
+	if err := w.wine.Command("reg", append([]string{"add", key}, args...)...).Run(); err != nil {
+		w.t.Fatalf("reg add %s: %v", key, err)
+	}
 }
 
 // player starts the player.
@@ -164,7 +173,7 @@ func windowsDialogs(t *testing.T) {
 					}
 					name := "dialog-" + d.name + "-" + lang
 					// A caret that blinks would leave the screen never the same.
-					w.wine.Run("reg", "add", `HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
+					w.set(`HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
 					if dots != 96 {
 						name += "-" + strconv.Itoa(dots)
 					}
