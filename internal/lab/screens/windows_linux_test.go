@@ -172,8 +172,6 @@ func windowsDialogs(t *testing.T) {
 						continue
 					}
 					name := "dialog-" + d.name + "-" + lang
-					// A caret that blinks would leave the screen never the same.
-					w.set(`HKCU\Control Panel\Desktop`, "/v", "CursorBlinkRate", "/d", "-1", "/f")
 					if dots != 96 {
 						name += "-" + strconv.Itoa(dots)
 					}
