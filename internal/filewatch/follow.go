@@ -4,12 +4,21 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
 
 // mostLinks is how many links lead on from one another, as systems bound them.
 const mostLinks = 40
+
+// mostRounds is how often folders are looked at that come and go meanwhile, and pause after
+// how long they are then looked at again.
+const (
+	mostRounds = 100
+	pause      = time.Second
+)
 
 // Follow calls changed once the files are watched, and after each change of one of them or
 // of what leads to it, until ctx ends: a file that is written, replaced, removed or given
@@ -24,67 +33,78 @@ func Follow(ctx context.Context, files []string, changed func()) error {
 	}
 	defer w.Close()
 	watched := map[string]bool{}
-	for {
-		if err := follow(w, files, watched); err != nil {
+	for ctx.Err() == nil {
+		complete, err := follow(w, files, watched)
+		if err != nil {
 			return err
 		}
 		changed()
+		var retry <-chan time.Time // never
+		if !complete {
+			retry = time.After(pause)
+		}
 		for relevant := false; !relevant; {
 			select {
 			case e := <-w.Events:
 				relevant = leadsTo(e.Name, files, watched)
 			case <-w.Errors: // some may have been lost
 				relevant = true
+			case <-retry:
+				relevant = true
 			case <-ctx.Done():
 				return nil
 			}
 		}
 	}
+	return nil
+}
+
+// watcher is what follow needs of fsnotify.Watcher.
+type watcher interface {
+	Add(folder string) error
+	Remove(folder string) error
+	WatchList() []string
 }
 
 // follow watches what the files need, and nothing else. A folder that came while it looked
-// is looked at again.
-func follow(w *fsnotify.Watcher, files []string, watched map[string]bool) error {
-	for {
+// is looked at again; where that does not end it is not complete. A folder that has been
+// watched here is not asked for again, whatever the watcher lists: of a folder that stands
+// in two places it lists one.
+func follow(w watcher, files []string, watched map[string]bool) (complete bool, err error) {
+	added := map[string]bool{}
+	for range mostRounds {
 		wanted := folders(files)
-		news := false
-		for folder := range wanted {
-			if watched[folder] && contains(w.WatchList(), folder) {
-				continue
-			}
-			if err := w.Add(folder); err != nil {
-				if _, gone := os.Stat(folder); gone != nil {
-					news = true // another is the nearest now
-					continue
-				}
-				return err
-			}
-			watched[folder], news = true, true
-		}
 		for folder := range watched {
 			if !wanted[folder] {
 				_ = w.Remove(folder) // which it may be already
 				delete(watched, folder)
+				clear(added) // one of them may be the same folder, watched no longer
 			}
 		}
+		news := false
+		for folder := range wanted {
+			if added[folder] || watched[folder] && slices.Contains(w.WatchList(), folder) {
+				continue
+			}
+			news = true
+			if err := w.Add(folder); err != nil {
+				if _, gone := os.Stat(folder); gone != nil {
+					continue // another is the nearest now
+				}
+				return false, err
+			}
+			watched[folder], added[folder] = true, true
+		}
 		if !news {
-			return nil
+			return true, nil
 		}
 	}
-}
-
-func contains(list []string, path string) bool {
-	for _, x := range list {
-		if x == path {
-			return true
-		}
-	}
-	return false
+	return false, nil
 }
 
 // folders are those in which a change may make a file another: the nearest one that is
-// there, and that of each link on the way. None is reached through a link: the system knows
-// each folder under one name.
+// there, and that of each link on the way. None is reached through a link; one that is mounted
+// in two places stands here twice all the same.
 func folders(files []string) map[string]bool {
 	wanted := map[string]bool{}
 	for _, file := range files {
@@ -145,17 +165,47 @@ func leadsTo(changed string, files []string, watched map[string]bool) bool {
 	if watched[changed] {
 		return true
 	}
-	for _, file := range files {
-		for range mostLinks {
-			if onTheWay(changed, file) {
+	for _, name := range names(changed, watched) {
+		for _, file := range files {
+			if passes(file, name) {
 				return true
 			}
-			link, next := firstLink(file)
-			if link == "" {
-				break
-			}
-			file = next
 		}
+	}
+	return false
+}
+
+// names are those that the files may have for what changed: a folder that is mounted in two
+// places is notified of under one name alone.
+func names(changed string, watched map[string]bool) []string {
+	list := []string{changed}
+	folder := filepath.Dir(changed)
+	here, err := os.Stat(folder)
+	if err != nil {
+		return list
+	}
+	for other := range watched {
+		if other == folder {
+			continue
+		}
+		if there, err := os.Stat(other); err == nil && os.SameFile(here, there) {
+			list = append(list, filepath.Join(other, filepath.Base(changed)))
+		}
+	}
+	return list
+}
+
+// passes reports whether what changed is the file, or on the way to it.
+func passes(file, changed string) bool {
+	for range mostLinks {
+		if onTheWay(changed, file) {
+			return true
+		}
+		link, next := firstLink(file)
+		if link == "" {
+			return false
+		}
+		file = next
 	}
 	return false
 }
