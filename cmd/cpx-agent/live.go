@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
@@ -19,17 +20,61 @@ import (
 type live struct {
 	log           *slog.Logger
 	level         *slog.LevelVar
-	server        *agent.Server
+	server        liveServer
 	pool          livePool
 	prompter      livePrompter
 	notifications switchable
 	opened        func() // of pkcs11.Options
+	// open opens the modules of settings; in tests they fail when they shall.
+	open func(context.Context, *policy.Effective) (*pkcs11.Pool, error)
+	// pause is after how long modules and dialogs that could not be replaced are tried once
+	// more.
+	pause time.Duration
+	// refusals are why settings do not count, by what of them.
+	refusals refusals
 
 	inForce *policy.Effective // of the log and the notifications
 	// latest are the settings for modules and dialogs, which wait for a login's end; wanted
 	// receives when they are others.
 	latest atomic.Pointer[policy.Effective]
 	wanted chan struct{}
+}
+
+// liveServer is what live needs of agent.Server.
+type liveServer interface {
+	SetPolicy(context.Context, *policy.Effective)
+	SettingsRefused(error)
+	BetweenLogins(ctx context.Context, do func()) error
+	Refresh(context.Context)
+}
+
+const defaultPause = 5 * time.Second
+
+// refusals keep two failures apart of which the state has room for one.
+type refusals struct {
+	mu                sync.Mutex
+	settings, modules error
+}
+
+// refused says why the settings that stand there are not taken, and unopened why those that
+// are taken do not count for modules and dialogs; nil ends either.
+func (l *live) refused(err error) {
+	l.refuse(func(r *refusals) { r.settings = err })
+}
+
+func (l *live) unopened(err error) {
+	l.refuse(func(r *refusals) { r.modules = err })
+}
+
+func (l *live) refuse(change func(*refusals)) {
+	l.refusals.mu.Lock()
+	defer l.refusals.mu.Unlock()
+	change(&l.refusals)
+	first := l.refusals.settings
+	if first == nil {
+		first = l.refusals.modules
+	}
+	l.server.SettingsRefused(first)
 }
 
 // follow follows the settings until ctx ends, and then closes the channel.
@@ -40,7 +85,7 @@ func (l *live) follow(ctx context.Context, paths policy.Paths) <-chan struct{} {
 	running.Go(func() { l.replaceBetweenLogins(ctx, l.inForce) })
 	running.Go(func() {
 		policy.Watch{
-			Paths: paths, Now: l.inForce, Logger: l.log, Refused: l.server.SettingsRefused,
+			Paths: paths, Now: l.inForce, Logger: l.log, Refused: l.refused,
 			Changed: func(e *policy.Effective) { l.set(ctx, e) },
 		}.Run(ctx)
 		l.notifications.set(ctx, false)
@@ -61,56 +106,89 @@ func (l *live) set(ctx context.Context, e *policy.Effective) {
 	}
 }
 
-// replaceBetweenLogins keeps modules and dialogs as the settings say, until ctx ends. The
-// new modules are open before the old ones end.
+// replaceBetweenLogins keeps modules and dialogs as the settings say, until ctx ends.
 func (l *live) replaceBetweenLogins(ctx context.Context, now *policy.Effective) {
+	failed := false
 	for {
+		var retry <-chan time.Time // never
+		if failed {
+			retry = time.After(l.pause)
+		}
 		select {
 		case <-l.wanted:
+		case <-retry:
 		case <-ctx.Done():
 			return
 		}
 		next := l.latest.Load()
-		if sameDialogs(now, next) && sameModules(now, next) {
-			continue
-		}
-		pool := (*pkcs11.Pool)(nil)
-		if !sameModules(now, next) {
-			var err error
-			if pool, err = l.openPool(ctx, next); err != nil {
-				l.log.Error("the modules of the new settings are not opened", "error", err, audit.Setting)
-				continue
-			}
-		}
-		before := pool // ends where no login's end comes
-		if err := l.server.BetweenLogins(ctx, func() {
-			l.prompter.replace(l.newPrompter(next))
-			if pool != nil {
-				before = l.pool.replace(pool)
-			}
+		err := l.replace(ctx, now, next)
+		switch {
+		case err == nil:
 			now = next
-		}); err != nil {
-			l.log.Debug("modules and dialogs stay as they are", "error", err)
+		case ctx.Err() != nil:
+			return
+		default:
+			l.log.Error("modules and dialogs of the new settings do not count yet: those from before stay", "error", err, audit.Setting)
 		}
-		if pool != nil && before != pool {
-			l.log.Info("modules of the new settings", "modules", next.Modules, "limits", next.Limits, audit.Setting)
+		if failed || err != nil {
+			l.unopened(err)
 		}
-		if before != nil {
-			l.server.Refresh(ctx)
-			_ = before.Close() // it waits for what runs there
-			l.server.Refresh(ctx)
-		}
+		failed = err != nil
 	}
 }
 
-// sameModules and sameDialogs compare also who chose them: what a policy names must be
-// the machine's own.
+// replace has the modules and dialogs of next take the place of those of now, as soon as no
+// login runs. The new modules are open before the old ones end; where it fails, the old ones
+// stay and nothing of the new ones.
+func (l *live) replace(ctx context.Context, now, next *policy.Effective) error {
+	if sameDialogs(now, next) && sameModules(now, next) {
+		return nil
+	}
+	var pool, ends *pkcs11.Pool
+	if !sameModules(now, next) {
+		var err error
+		if pool, err = l.open(ctx, next); err != nil {
+			return errors.Join(err, closed(pool))
+		}
+	}
+	if err := l.server.BetweenLogins(ctx, func() {
+		l.prompter.replace(l.newPrompter(next))
+		if pool != nil {
+			ends = l.pool.replace(pool)
+		}
+	}); err != nil {
+		return errors.Join(err, closed(pool))
+	}
+	if pool == nil {
+		return nil
+	}
+	l.log.Info("modules of the new settings", "modules", next.Modules, "limits", next.Limits, audit.Setting)
+	l.server.Refresh(ctx)
+	_ = closed(ends) // it waits for what runs there
+	l.server.Refresh(ctx)
+	return nil
+}
+
+// closed closes a pool, where there is one.
+func closed(pool *pkcs11.Pool) error {
+	if pool == nil {
+		return nil
+	}
+	return pool.Close()
+}
+
+// sameModules and sameDialogs compare also by what Refuse decides: who chose them, because
+// what a policy names must be the machine's own, and whether it may come from the network.
 func sameModules(a, b *policy.Effective) bool {
-	return reflect.DeepEqual(a.Modules, b.Modules) && a.Limits == b.Limits && a.Fixed("modules") == b.Fixed("modules")
+	return reflect.DeepEqual(a.Modules, b.Modules) && a.Limits == b.Limits && sameRefuse("modules", a, b)
 }
 
 func sameDialogs(a, b *policy.Effective) bool {
-	return a.Pinentry == b.Pinentry && a.Fixed("pinentry") == b.Fixed("pinentry")
+	return a.Pinentry == b.Pinentry && sameRefuse("pinentry", a, b)
+}
+
+func sameRefuse(key string, a, b *policy.Effective) bool {
+	return a.Fixed(key) == b.Fixed(key) && a.ModulesFromNetwork == b.ModulesFromNetwork
 }
 
 func (l *live) openPool(ctx context.Context, e *policy.Effective) (*pkcs11.Pool, error) {

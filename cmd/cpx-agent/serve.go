@@ -25,13 +25,14 @@ func serve(ctx context.Context, s command.Start) error {
 	defer func() { cancel(); <-socketEnded }()
 
 	opened := make(chan struct{}, 1)
-	l := &live{log: log, inForce: s.Policy, level: s.Level, wanted: make(chan struct{}, 1), opened: func() {
+	l := &live{log: log, inForce: s.Policy, level: s.Level, wanted: make(chan struct{}, 1), pause: defaultPause, opened: func() {
 		select {
 		case opened <- struct{}{}:
 		default: // the one that waits serves for both
 		}
 	}}
-	pool, err := l.openPool(ctx, s.Policy)
+	l.open = l.openPool
+	pool, err := l.open(ctx, s.Policy)
 	if err != nil {
 		return err
 	}
