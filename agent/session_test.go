@@ -103,6 +103,22 @@ func TestDesktopLost(t *testing.T) {
 	}
 }
 
+// TestDesktopLostAtOnce: a desktop that is lost before its watch has returned stays lost.
+func TestDesktopLostAtOnce(t *testing.T) {
+	pool, person, asked := withSession(t)
+	lost := func(_ context.Context, on func(desktop.Event)) error {
+		on(desktop.Event{Kind: desktop.Lost, Reason: "TEST is gone"})
+		return nil
+	}
+	p := openPage(t, serve(t, setup{pool: pool, person: person, session: time.Hour, desktop: lost}), listedOrigin)
+	for range 3 {
+		logIn(t, p)
+	}
+	if asked["PIN"] != 3 || asked["consent"] != 0 {
+		t.Errorf("asked %v", asked)
+	}
+}
+
 // TestSessionEnds: the program is notified of the session's end before the desktop is
 // answered.
 func TestSessionEnds(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 type cardSession struct {
 	mu      sync.Mutex
 	watched bool // the desktop reports when the person leaves
+	lost    bool // it did, and never does any more, whatever is said of it after that
 	end     *time.Timer
 }
 
@@ -29,6 +30,14 @@ func (s *Service) desktopWatched(err error) {
 	s.session.watched = err == nil
 }
 
+// desktopLost is kept apart from what Start says, which may come later: a desktop can be lost
+// while its watch still begins.
+func (s *Service) desktopLost() {
+	s.session.mu.Lock()
+	defer s.session.mu.Unlock()
+	s.session.lost = true
+}
+
 // PersonLeaves ends the card sessions where the policy lets cards stay logged in.
 func (s *Service) PersonLeaves(ctx context.Context, why string) {
 	if s.settings().PIN.Session > 0 {
@@ -38,6 +47,7 @@ func (s *Service) PersonLeaves(ctx context.Context, why string) {
 
 // DesktopLost is PersonLeaves, and no card stays logged in any more.
 func (s *Service) DesktopLost(ctx context.Context, why error) {
+	s.desktopLost()
 	s.desktopWatched(why)
 	s.PersonLeaves(ctx, why.Error())
 }
@@ -46,7 +56,7 @@ func (s *Service) DesktopLost(ctx context.Context, why error) {
 func (s *Service) mayOpenSession() bool {
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()
-	return s.session.watched && s.settings().PIN.Session > 0
+	return s.session.watched && !s.session.lost && s.settings().PIN.Session > 0
 }
 
 // sessionOpened begins the time of a session that a PIN has just opened.
