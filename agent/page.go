@@ -46,6 +46,7 @@ func (s *Server) newPage(socket *websocket.Conn, who peer.Caller) gate.Page {
 func (p *page) Serve(ctx context.Context) {
 	s, socket := p.server, p.socket
 	s.pages.add(p)
+	p.closeRefused() // the settings may have changed since it was let in, when it was not among the pages
 	stop := context.AfterFunc(ctx, func() {
 		p.close(websocket.CloseGoingAway, "the agent ends")
 		_ = socket.Close()

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
@@ -59,6 +62,34 @@ func TestSettingsRefuseASite(t *testing.T) {
 	listed.lives()
 	if state := s.State(); len(state.Listed) != 1 {
 		t.Errorf("listed: %q", state.Listed)
+	}
+}
+
+// TestSettingsRefuseASiteThatConnects: a site that was let in just before the settings came to
+// refuse it does not keep its socket, although it was not among those to close.
+func TestSettingsRefuseASiteThatConnects(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	s := serve(t, setup{settings: "[origins]\nmode = \"ask\"\n", pool: pool, person: person})
+	let := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		socket, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		p := s.newPage(socket, peer.Caller{Origin: "https://idle.example.fr"})
+		s.SetPolicy(t.Context(), policyOf(t, s, "[origins]\nmode = \"listed\"\nallow = [\""+listedOrigin+"\"]\n"))
+		p.Serve(t.Context())
+	}))
+	defer let.Close()
+	socket, response, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(let.URL, "http"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	defer socket.Close()
+	_ = socket.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, _, err := socket.ReadMessage(); !websocket.IsCloseError(err, websocket.ClosePolicyViolation) {
+		t.Errorf("%v, want its end", err)
 	}
 }
 
