@@ -11,8 +11,8 @@ type endWatch struct {
 	open   bool
 }
 
-// watchProcess needs nothing of the process but SYNCHRONIZE. Where even that is refused, the
-// mutex has to do.
+// watchProcess needs nothing of the process but SYNCHRONIZE. Where even that is refused,
+// whether the lock is held has to do.
 func watchProcess(pid int) *endWatch {
 	p := &endWatch{pid: pid}
 	handle, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))

@@ -249,12 +249,12 @@ func TestLeftoverFiles(t *testing.T) {
 	}
 }
 
-// TestOnWindows runs this package's tests under wine: the mutex, the pipe, the
+// TestOnWindows runs this package's tests under wine: the lock, the pipe, the
 // check of both ends.
 func TestOnWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=5m")
-	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastAnswer", "TestEnd", "TestEndGoesOn", "TestEndOfOneThatEnds", "TestNamesOfOthers", "TestFileOfAnother", "TestOtherEnd"} {
+	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastAnswer", "TestEnd", "TestEndGoesOn", "TestEndOfOneThatEnds", "TestNamesOfOthers", "TestFileOfAnother", "TestFileHeldOpen", "TestOtherEnd"} {
 		if !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass", name)
 		}

@@ -82,7 +82,6 @@ func logon(token windows.Token, user string) string {
 // lock is the file, which the system frees with the process, however that ends.
 type lock struct {
 	file *os.File
-	name string
 }
 
 func (p instance) acquire() (*lock, error) {
@@ -97,7 +96,7 @@ func (p instance) acquire() (*lock, error) {
 	// What an agent of before wrote names nobody. Where there is no room, nothing reaches this
 	// agent, which runs all the same.
 	_ = f.Truncate(0)
-	return &lock{f, p.file}, nil
+	return &lock{f}, nil
 }
 
 // open opens the file; os.OpenFile would share it with whoever writes.
@@ -152,10 +151,11 @@ func (p instance) read() (pid int, pipe string) {
 	return pid, string(found[2])
 }
 
+// release empties the file and leaves it in its place: NTFS refuses one that is deleted while
+// another program has it open, as scanners do, and so would the next agent be.
 func (l *lock) release() error {
-	err := l.file.Close()
-	_ = os.Remove(l.name) // fails where another agent has it by now
-	return err
+	_ = l.file.Truncate(0) // else it names a pipe that is gone, as after a crash
+	return l.file.Close()
 }
 
 // listen makes the pipe and says in the file where it is. go-winio insists on the pipe's

@@ -105,6 +105,38 @@ func TestFileOfAnother(t *testing.T) {
 	}
 }
 
+// TestFileHeldOpen: where another program has the file open at the agent's end, the next agent
+// starts at once. NTFS refuses a file that is being deleted for as long as it is open, which wine
+// does not; so the file's content shows that it was emptied and stays.
+func TestFileHeldOpen(t *testing.T) {
+	state := ownInstance(t)
+	h, err := Acquire(state)
+	if err != nil || h.Err() != nil {
+		t.Fatal(err, h)
+	}
+	held, err := h.instance.open(windows.GENERIC_READ, windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, windows.OPEN_EXISTING)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := h.Release(); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(h.instance.file); err != nil || len(text) > 0 {
+		t.Errorf("after the agent's end: %q, %v; want the file, which names nobody", text, err)
+	}
+	if err := Running(state); err != nil {
+		t.Error(err)
+	}
+	next, err := Acquire(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := next.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOtherEnd: each side refuses another user, and another session of the same one. wine has
 // one user and one session, so this process is made to be another.
 func TestOtherEnd(t *testing.T) {
