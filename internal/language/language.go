@@ -92,8 +92,9 @@ func Accept(header string) string {
 }
 
 // Desktop returns the language of the person's desktop (POSIX, environment
-// variables, 8.2): French where it names none, because most of the product's users
-// read French, and English where it names one that is not ours.
+// variables, 8.2; on Windows else the one that it speaks to the person): French where it
+// names none, because most of the product's users read French, and English where it names
+// one that is not ours.
 func Desktop() string {
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		value := os.Getenv(name)
@@ -101,6 +102,9 @@ func Desktop() string {
 			continue
 		}
 		return cmp.Or(Match(value), English)
+	}
+	if names := systemLanguages(); len(names) > 0 {
+		return cmp.Or(Match(names[0]), English)
 	}
 	return French
 }

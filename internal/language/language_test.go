@@ -52,7 +52,37 @@ func TestAccept(t *testing.T) {
 	}
 }
 
+// TestDesktopOfSystem: what the environment names goes before what the system speaks.
+func TestDesktopOfSystem(t *testing.T) {
+	before := systemLanguages
+	t.Cleanup(func() { systemLanguages = before })
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES"} {
+		t.Setenv(name, "")
+	}
+	for _, c := range []struct {
+		lang  string
+		names []string
+		want  string
+	}{
+		{"", []string{"en-US", "fr-FR"}, English},
+		{"", []string{"fr-BE"}, French},
+		{"", []string{"es-ES"}, English},
+		{"", nil, French},
+		{"C.UTF-8", []string{"en-GB"}, English},
+		{"fr_FR.UTF-8", []string{"en-GB"}, French},
+	} {
+		t.Setenv("LANG", c.lang)
+		systemLanguages = func() []string { return c.names }
+		if got := Desktop(); got != c.want {
+			t.Errorf("LANG %q, system %q: %q, want %q", c.lang, c.names, got, c.want)
+		}
+	}
+}
+
 func TestDesktop(t *testing.T) {
+	before := systemLanguages
+	t.Cleanup(func() { systemLanguages = before })
+	systemLanguages = func() []string { return nil }
 	for name, c := range map[string]struct{ all, messages, lang, want string }{
 		"none":            {"", "", "", French},
 		"C":               {"", "", "C", French},

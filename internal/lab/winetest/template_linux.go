@@ -58,7 +58,10 @@ func findTools() (tools, error) {
 func environment(prefix string) []string {
 	env := []string{
 		"WINEPREFIX=" + prefix, "WINEARCH=win64", "WINEDEBUG=-all",
-		"WINEDLLOVERRIDES=winemenubuilder.exe=d;mscoree=d;mshtml=d", "LC_ALL=C.UTF-8",
+		"WINEDLLOVERRIDES=winemenubuilder.exe=d;mscoree=d;mshtml=d",
+		// LC_ALL is for wine, whose files have names in UTF-8; LANG for our programs, which
+		// pass over it and else speak as this Windows does, in English.
+		"LC_ALL=C.UTF-8", "LANG=fr_FR.UTF-8",
 	}
 	for _, name := range []string{"HOME", "PATH", "USER"} {
 		if value, ok := os.LookupEnv(name); ok {

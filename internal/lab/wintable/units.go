@@ -54,6 +54,7 @@ var Units = []Unit{
 	{Package: "internal/atomicfile", Not: map[string]string{posixModes: "TestMode"}},
 	{Package: "internal/dirs"},
 	{Package: "internal/filewatch", Not: map[string]string{"it is about links, which only administrators make on Windows": "TestFollowLinks"}},
+	{Package: "internal/language"},
 	{Package: "internal/nodump", With32: true},
 	{Package: "internal/owners", With32: true},
 	{Package: "internal/remembered"},
