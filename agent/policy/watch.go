@@ -43,6 +43,9 @@ type Watch struct {
 	// editors write in several steps; default 300 ms. Unasked is after how long it is read
 	// unasked, for what no system reports; default a minute.
 	Settle, Unasked time.Duration
+	// Doubt is after how long a policy, or something of it, that is gone must be found gone a
+	// second time before that counts; default 5 s.
+	Doubt time.Duration
 	// Patience is how long the person's file may take to be read; default 5 s.
 	Patience time.Duration
 
@@ -50,6 +53,7 @@ type Watch struct {
 	// no more to read.
 	once    bool
 	pending chan userRead // what a reading that took longer will give; nil: none runs
+	doubt   *doubt        // nil: there is none
 }
 
 // userRead is what a reading of the person's file gives.
@@ -62,6 +66,7 @@ const (
 	defaultSettle  = 300 * time.Millisecond
 	longestSettle  = 5 // of them, where changes never cease
 	defaultUnasked = time.Minute
+	defaultDoubt   = 5 * time.Second
 
 	defaultPatience = 5 * time.Second
 )
@@ -76,6 +81,9 @@ func (w Watch) Run(ctx context.Context) {
 	if w.Unasked == 0 {
 		w.Unasked = defaultUnasked
 	}
+	if w.Doubt == 0 {
+		w.Doubt = defaultDoubt
+	}
 	if w.Patience == 0 {
 		w.Patience = defaultPatience
 	}
@@ -83,82 +91,67 @@ func (w Watch) Run(ctx context.Context) {
 		w.Refused = func(error) {}
 	}
 	w.once = irregular(w.Paths.User)
-	changed := make(chan struct{}, 1)
-	notify := func() {
-		select {
-		case changed <- struct{}{}:
-		default: // the one that is there serves for both
-		}
-	}
+	machine, user := newNotices(), newNotices()
 	var running sync.WaitGroup
 	defer running.Wait()
-	follow := func(what string, watch func(context.Context, func()) error) {
+	follow := func(what string, changed notices, watch func(context.Context, func()) error) {
 		running.Go(func() {
-			if err := watch(ctx, notify); err != nil && ctx.Err() == nil {
+			if err := watch(ctx, changed.notify); err != nil && ctx.Err() == nil {
 				w.Logger.Warn("settings are not watched, but read again after a while", "what", what, "error", err, audit.Setting)
 			}
 		})
 	}
-	for _, path := range w.files() {
-		follow(path, func(ctx context.Context, changed func()) error { return filewatch.Follow(ctx, []string{path}, changed) })
+	followFile := func(path string, changed notices) {
+		if path != "" {
+			follow(path, changed, func(ctx context.Context, changed func()) error { return filewatch.Follow(ctx, []string{path}, changed) })
+		}
 	}
-	if r := w.Paths.Registry; r != nil && r.Watch != nil {
-		follow(r.Name, r.Watch)
+	if !w.once {
+		followFile(w.Paths.User, user)
+	}
+	if r := w.Paths.Registry; r == nil {
+		followFile(w.Paths.Machine, machine)
+	} else if r.Watch != nil {
+		follow(r.Name, machine, r.Watch)
 	}
 	unasked := time.NewTicker(w.Unasked)
 	defer unasked.Stop()
 	refused := ""
 	for {
 		select {
-		case <-changed:
-			w.settle(ctx, changed)
+		case <-machine:
+		case <-user:
+		case <-w.confirms():
 		case <-unasked.C:
 		case <-ctx.Done():
 			return
 		}
+		settled := w.settle(ctx, machine, user)
 		if ctx.Err() == nil {
-			refused = w.read(ctx, refused)
+			refused = w.read(ctx, settled, refused)
+		}
+		if !settled {
+			machine.notify() // it is looked at until it rests
 		}
 	}
 }
 
-// files are those that are read.
-func (w Watch) files() (list []string) {
-	var paths []string
-	if !w.once {
-		paths = append(paths, w.Paths.User)
-	}
-	if w.Paths.Registry == nil {
-		paths = append(paths, w.Paths.Machine)
-	}
-	for _, path := range paths {
-		if path != "" {
-			list = append(list, path)
-		}
-	}
-	return list
-}
+// notices receives when something changed.
+type notices chan struct{}
 
-// settle returns once nothing changes for a while.
-func (w Watch) settle(ctx context.Context, changed <-chan struct{}) {
-	longest := time.After(longestSettle * w.Settle)
-	for {
-		select {
-		case <-changed:
-		case <-time.After(w.Settle):
-			return
-		case <-longest:
-			return
-		case <-ctx.Done():
-			return
-		}
+func newNotices() notices { return make(notices, 1) }
+
+func (n notices) notify() {
+	select {
+	case n <- struct{}{}:
+	default: // the one that is there serves for both
 	}
 }
 
-// read takes what is good. refused is why something was not, the last time, and what it
+// read takes what is good, nothing of a machine's policy that does not rest. refused is why something was not, the last time, and what it
 // returns why it is not now.
-func (w *Watch) read(ctx context.Context, refused string) string {
-	machine, user, err := w.reread(ctx)
+func (w *Watch) read(ctx context.Context, settled bool, refused string) string {
+	machine, user, err := w.reread(ctx, settled)
 	if ctx.Err() != nil {
 		return refused
 	}
@@ -208,10 +201,16 @@ func (w Warning) Log(log *slog.Logger) {
 // reread reads both. Of what is bad it returns what was good before: a person whose own
 // file is bad does not escape a policy that changes, and a bad policy does not end at what
 // nobody wrote.
-func (w *Watch) reread(ctx context.Context) (machine, user *source, err error) {
-	machine, err = readMachine(w.Paths)
-	if err != nil {
-		machine = w.Now.machine
+func (w *Watch) reread(ctx context.Context, settled bool) (machine, user *source, err error) {
+	if settled {
+		machine, err = readMachine(w.Paths)
+	} else {
+		err = w.Paths.restless()
+	}
+	if err == nil {
+		machine = w.believed(machine)
+	} else {
+		machine, w.doubt = w.Now.machine, nil
 	}
 	user, wrong := w.rereadUser(ctx)
 	if wrong == nil {

@@ -44,12 +44,12 @@ func TestWatchSilent(t *testing.T) {
 	}
 	silent := make(chan userRead, 1)
 	w := &Watch{Paths: Paths{User: pipe}, Now: mustLoad(t, "", "lang = \"en\"\n"), Patience: 10 * time.Millisecond, pending: silent}
-	_, user, err := w.reread(t.Context())
+	_, user, err := w.reread(t.Context(), true)
 	if err == nil || user != w.Now.user {
 		t.Errorf("%+v, %v", user, err)
 	}
 	silent <- userRead{}
-	if _, _, err := w.reread(t.Context()); err == nil || !strings.Contains(err.Error(), "regular") {
+	if _, _, err := w.reread(t.Context(), true); err == nil || !strings.Contains(err.Error(), "regular") {
 		t.Errorf("what was read long ago is taken: %v", err)
 	}
 }

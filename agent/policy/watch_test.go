@@ -51,7 +51,7 @@ func watch(t *testing.T, paths Paths, unasked time.Duration) *watched {
 	go func() {
 		defer close(ended)
 		Watch{
-			Paths: paths, Now: now, Logger: slog.New(slog.NewTextHandler(w, nil)), Settle: 10 * time.Millisecond, Unasked: unasked, Patience: 200 * time.Millisecond,
+			Paths: paths, Now: now, Logger: slog.New(slog.NewTextHandler(w, nil)), Settle: 10 * time.Millisecond, Unasked: unasked, Patience: 200 * time.Millisecond, Doubt: 20 * time.Millisecond,
 			Changed: func(e *Effective) { w.news <- e }, Refused: func(err error) { w.refused <- err },
 		}.Run(ctx)
 	}()
