@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -57,6 +58,43 @@ func (s *Service) makeOffers(ctx context.Context) {
 // errLeaseWanted ends a dialog that makes way for a login.
 var errLeaseWanted = errors.New("login: a login wants the lease")
 
+// errNotOffered ends a dialog that the settings, or what was decided elsewhere, make needless.
+var errNotOffered = errors.New("login: whether to remember the site is no question any more")
+
+// offered is the dialog that stands.
+type offered struct {
+	mu     sync.Mutex
+	origin string
+	end    context.CancelCauseFunc // nil: none stands
+}
+
+// whileOffered ends the dialog's context as soon as the settings do not let the site be
+// remembered any more.
+func (s *Service) whileOffered(ctx context.Context, origin string) (dialog context.Context, end func()) {
+	dialog, cancel := context.WithCancelCause(ctx)
+	s.offered.set(origin, cancel)
+	s.endOffer() // they may have changed since the offer was made
+	return dialog, func() {
+		s.offered.set("", nil)
+		cancel(nil)
+	}
+}
+
+func (o *offered) set(origin string, end context.CancelCauseFunc) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.origin, o.end = origin, end
+}
+
+// endOffer ends the dialog that stands where it may not be asked any more.
+func (s *Service) endOffer() {
+	s.offered.mu.Lock()
+	defer s.offered.mu.Unlock()
+	if s.offered.end != nil && !s.mayOffer(s.offered.origin) {
+		s.offered.end(errNotOffered)
+	}
+}
+
 func (s *Service) makeOffer(ctx context.Context, o offer) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -78,6 +116,8 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 	}
 	err := s.askAlways(ctx, o)
 	switch {
+	case err == nil && !s.mayOffer(origin): // since it was asked
+		s.Logger.Info("the site is not remembered", "origin", origin, "why", errNotOffered, audit.Site)
 	case err == nil:
 		s.siteCache.dropUnsaved(sites.DomainOf(origin)) // this is the later word
 		if err := s.siteCache.change(ctx, s.siteCache.file.Add, origin); err != nil {
@@ -93,7 +133,8 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 			clear(s.siteCache.declined) // a flood of origins must not grow this
 		}
 		s.siteCache.declined[origin] = true
-	case !errors.Is(err, errLeaseWanted) && ctx.Err() == nil:
+	case errors.Is(err, errLeaseWanted), errors.Is(err, errNotOffered): // it may be asked another time
+	case ctx.Err() == nil:
 		s.Logger.Warn("always cannot be asked", "error", err)
 	}
 }
@@ -105,13 +146,16 @@ func (s *Service) askAlways(ctx context.Context, o offer) error {
 		return errLeaseWanted
 	}
 	defer s.queue.release()
-	dialog, cancel := context.WithTimeout(ctx, s.Limits.Always)
+	dialog, end := s.whileOffered(ctx, o.caller.Origin)
+	defer end()
+	dialog, cancel := context.WithTimeout(dialog, s.Limits.Always)
 	defer cancel()
 	s.trace.step(offerNumber, "always_asked")
 	err := s.Prompter.Always(dialog, o.lang, prompt.Caller{Origin: o.caller.Origin, Program: o.caller.Program(dialog)})
 	s.trace.step(offerNumber, "always_ended")
-	if err != nil && !errors.Is(err, prompt.ErrCancelled) && errors.Is(context.Cause(dialog), errLeaseWanted) {
-		return errLeaseWanted
+	why := context.Cause(dialog)
+	if err != nil && !errors.Is(err, prompt.ErrCancelled) && (errors.Is(why, errLeaseWanted) || errors.Is(why, errNotOffered)) {
+		return why
 	}
 	return err
 }

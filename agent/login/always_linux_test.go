@@ -25,6 +25,7 @@ type answers struct {
 	mu     sync.Mutex
 	asked  []string
 	always chan error // nil: a person who does nothing
+	yes    func()     // called as the person says yes, instead of always; nil: always
 	seen   chan string
 }
 
@@ -48,6 +49,11 @@ func (a *answers) person(p fakes.Person) fakes.Person {
 	}
 	p.OnAlways = func(ctx context.Context, c prompt.Caller) error {
 		a.note("always " + c.Origin)
+		if a.yes != nil {
+			a.yes()
+			a.seen <- "yes to " + c.Origin
+			return nil
+		}
 		select {
 		case err := <-a.always:
 			a.seen <- "answered " + c.Origin
@@ -150,6 +156,16 @@ func (a *asking) remembers(origins ...string) {
 	}
 }
 
+// logs waits until the agent has dealt with an answer, and says that it has so.
+func (a *asking) logs(want string) {
+	a.t.Helper()
+	for end := time.Now().Add(testdesktop.Patience); !strings.Contains(a.log.String(), want); time.Sleep(time.Millisecond) {
+		if strings.Contains(a.log.String(), "site remembered") || time.Now().After(end) {
+			a.t.Fatalf("no %q:\n%s", want, a.log)
+		}
+	}
+}
+
 const askAll = "[origins]\nmode = \"ask\"\n"
 
 // TestAlways: asked after the token, remembered, and taken back on a socket that
@@ -235,6 +251,47 @@ func TestAlwaysMakesWay(t *testing.T) {
 	a.until(t, "always "+otherOrigin)
 	a.always <- nil
 	a.remembers("https://deux.example.fr", otherOrigin)
+}
+
+// refusals are policies that refuse a site which was asked about.
+var refusals = map[string]string{
+	"listed":  "[origins]\nmode = \"listed\"\nallow = [\"" + listedOrigin + "\"]\n",
+	"blocked": askAll + "block = [\"" + otherOrigin + "\"]\n",
+}
+
+// TestAlwaysEndsWithThePolicy: where the policy comes to refuse the site the dialog is closed,
+// and counts as asked no more than one that makes way; a policy that lets it be asked closes nothing.
+func TestAlwaysEndsWithThePolicy(t *testing.T) {
+	a := newAsking(t, askAll)
+	for _, text := range refusals {
+		a.logIn(otherOrigin)
+		a.until(t, "always "+otherOrigin)
+		a.SetPolicy(t.Context(), settings(t, askAll+"allow = [\""+listedOrigin+"\"]\n"))
+		a.SetPolicy(t.Context(), settings(t, text))
+		a.until(t, "closed "+otherOrigin)
+		a.SetPolicy(t.Context(), settings(t, askAll))
+	}
+	a.logIn(otherOrigin)
+	a.until(t, "always "+otherOrigin)
+	a.SetPolicy(t.Context(), settings(t, askAll+"allow = [\""+listedOrigin+"\"]\n"))
+	a.always <- nil
+	a.remembers(otherOrigin)
+}
+
+// TestAlwaysAgainstThePolicy: a yes of the moment in which the policy comes to refuse the site
+// is not written.
+func TestAlwaysAgainstThePolicy(t *testing.T) {
+	for name, text := range refusals {
+		t.Run(name, func(t *testing.T) {
+			a := newAsking(t, askAll)
+			a.yes = func() { a.SetPolicy(t.Context(), settings(t, text)) }
+			a.logIn(otherOrigin)
+			a.until(t, "yes to "+otherOrigin)
+			a.logs("the site is not remembered")
+			a.SetPolicy(t.Context(), settings(t, askAll))
+			a.remembers()
+		})
+	}
 }
 
 // TestAlwaysTimeLimit: the dialog ends by itself, and counts as declined.

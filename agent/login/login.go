@@ -112,6 +112,7 @@ type Service struct {
 	queue     *queue
 	siteCache *siteCache
 	offers    chan offer
+	offered   offered
 	session   cardSession
 	trace     *trace
 	requests  atomic.Uint64
@@ -161,6 +162,7 @@ func (s *Service) settings() *policy.Effective { return s.inForce.Load() }
 func (s *Service) SetPolicy(ctx context.Context, e *policy.Effective) {
 	before := s.inForce.Swap(e)
 	s.siteCache.setOff(e.Origins.Mode == policy.ModeListed)
+	s.endOffer()
 	if before.PIN.Session > 0 && before.PIN.Session != e.PIN.Session {
 		go func() { _ = s.Lock(ctx, "pin.session was changed") }()
 	}
