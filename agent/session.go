@@ -34,6 +34,8 @@ func (s *Server) desktopEvent(ctx context.Context, e desktop.Event) {
 		go s.cards.ReadAnew(ctx, true) // which waits for a module that is at work
 	case desktop.Lost:
 		s.login.DesktopLost(ctx, errors.New(e.Reason))
+	case desktop.Heard:
+		s.login.DesktopHeard()
 	case desktop.Ends:
 		s.options.SessionEnds(e.Reason)
 	}

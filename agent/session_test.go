@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -116,6 +117,31 @@ func TestDesktopLostAtOnce(t *testing.T) {
 	}
 	if asked["PIN"] != 3 || asked["consent"] != 0 {
 		t.Errorf("asked %v", asked)
+	}
+}
+
+// TestDesktopHeardLater: where it is too early at the agent's start to be notified of the person's
+// leaving, pages are served, and cards stay unlocked once it is not.
+func TestDesktopHeardLater(t *testing.T) {
+	pool, person, asked := withSession(t)
+	watch, happens := listening()
+	early := func(ctx context.Context, on func(desktop.Event)) error {
+		return errors.Join(watch(ctx, on), desktop.ErrUnavailable)
+	}
+	p := openPage(t, serve(t, setup{pool: pool, person: person, session: time.Hour, desktop: early}), listedOrigin)
+	for range 2 {
+		logIn(t, p)
+	}
+	if asked["PIN"] != 2 || asked["consent"] != 0 {
+		t.Errorf("asked %v", asked)
+	}
+	happens <- desktop.Event{Kind: desktop.Heard, Reason: "TEST"}
+	happens <- desktop.Event{Kind: desktop.Back, Reason: "TEST"} // the event before it has been dealt with
+	for range 2 {
+		logIn(t, p)
+	}
+	if asked["PIN"] != 3 || asked["consent"] != 1 {
+		t.Errorf("once it is reported: asked %v", asked)
 	}
 }
 

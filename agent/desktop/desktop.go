@@ -32,10 +32,12 @@ const (
 	Ends
 	// Lost: nothing reports any more whether the person leaves.
 	Lost
+	// Heard: it is reported from now on whether the person leaves, although Watch failed.
+	Heard
 )
 
 func (k Kind) String() string {
-	names := [...]string{"away", "back", "resumed", "ends", "lost"}
+	names := [...]string{"away", "back", "resumed", "ends", "lost", "heard"}
 	if k < 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", int(k))
 	}

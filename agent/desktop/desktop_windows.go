@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -44,9 +45,10 @@ var powerEvents = map[uintptr]Event{
 // Watch calls on for each event, until ctx ends. It returns once it listens. The events come
 // to a window that nobody sees, on a thread of its own (WM_WTSSESSION_CHANGE,
 // WM_POWERBROADCAST, WM_ENDSESSION). Where Windows does not report what becomes of the session
-// the error is ErrUnavailable, and the others are reported nevertheless.
+// the error is ErrUnavailable, and the others are reported nevertheless. Where it is only too early
+// for that, Heard follows.
 func Watch(ctx context.Context, on func(Event)) error {
-	return start(&watch{ctx: ctx, on: on, register: registerSession})
+	return start(&watch{ctx: ctx, on: on, register: registerSession, ready: servicesReady})
 }
 
 // watch is one caller's window.
@@ -54,6 +56,8 @@ type watch struct {
 	ctx      context.Context
 	on       func(Event)
 	register func(windows.HWND) error
+	ready    func(context.Context) error // waits for Remote Desktop Services
+	awaited  atomic.Bool                 // they were waited for, and are there: register once more
 }
 
 // start returns once the window hears of the session, or cannot.
@@ -73,7 +77,10 @@ func (w *watch) run(opened chan<- error) {
 	}
 	stop := context.AfterFunc(w.ctx, func() { post(window, wmStop) })
 	defer stop()
-	err = awaitServices(w.ctx, func() error { return w.register(window) })
+	err = w.register(window)
+	if errors.Is(err, windows.RPC_S_INVALID_BINDING) {
+		go w.awaitServices(window) // not here: the window would answer nothing meanwhile
+	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -91,6 +98,11 @@ func (w *watch) received(window windows.HWND, m uint32, wParam uintptr) (answer 
 	case wmStop:
 		if w.ctx.Err() != nil { // else another program sent it
 			destroy(window)
+		}
+		return 0, true
+	case wmServices:
+		if w.awaited.Swap(false) && w.register(window) == nil {
+			w.report(Event{Heard, "Remote Desktop Services are ready"}, 0)
 		}
 		return 0, true
 	case wmQueryEndSession:
@@ -162,30 +174,36 @@ func forget(window windows.HWND) {
 	delete(watches.of, window)
 }
 
-// servicesLimit is how long an agent's start waits for Remote Desktop Services.
+// servicesLimit is how long Remote Desktop Services are waited for.
 const servicesLimit = 10 * time.Second
 
-// awaitServices registers at WTSRegisterSessionNotification. Early after the system's start
-// that fails with RPC_S_INVALID_BINDING until the event Global\TermSrvReadyEvent is set, as
-// Microsoft documents.
-func awaitServices(ctx context.Context, register func() error) error {
-	err := register()
-	if !errors.Is(err, windows.RPC_S_INVALID_BINDING) {
+// awaitServices has the window registered once more. WTSRegisterSessionNotification fails
+// early after the system's start with RPC_S_INVALID_BINDING, until the event
+// Global\TermSrvReadyEvent is set, as Microsoft documents.
+func (w *watch) awaitServices(window windows.HWND) {
+	ctx, cancel := context.WithTimeout(w.ctx, servicesLimit)
+	defer cancel()
+	if w.ready(ctx) == nil {
+		w.awaited.Store(true)
+		post(window, wmServices)
+	}
+}
+
+// servicesReady returns once the event is set.
+func servicesReady(ctx context.Context) error {
+	ready, err := openReadyEvent()
+	if err != nil {
 		return err
 	}
-	ready, openErr := openReadyEvent()
-	if openErr != nil {
-		return errors.Join(err, openErr)
-	}
 	defer windows.CloseHandle(ready)
-	for end := time.Now().Add(servicesLimit); ctx.Err() == nil && time.Now().Before(end); {
-		event, waitErr := windows.WaitForSingleObject(ready, 100)
-		if waitErr != nil {
-			return errors.Join(err, waitErr)
+	for ctx.Err() == nil {
+		event, err := windows.WaitForSingleObject(ready, 100)
+		if err != nil {
+			return err
 		}
 		if event == windows.WAIT_OBJECT_0 {
-			return register()
+			return nil
 		}
 	}
-	return err
+	return ctx.Err()
 }

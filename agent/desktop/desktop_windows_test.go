@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -199,8 +200,17 @@ func TestNoSessionEvents(t *testing.T) {
 	}
 }
 
-// TestServicesLater: where Remote Desktop Services are not ready, their event is waited for.
+// TestServicesLater: where Remote Desktop Services are not ready, their event is waited for,
+// while the window answers as ever and the agent's start goes on.
 func TestServicesLater(t *testing.T) {
+	events := make(chan Event, 10)
+	var tries atomic.Int32
+	register := func(windows.HWND) error {
+		if tries.Add(1) == 1 {
+			return windows.RPC_S_INVALID_BINDING
+		}
+		return nil
+	}
 	name, err := windows.UTF16PtrFromString(`Global\TermSrvReadyEvent`)
 	if err != nil {
 		t.Fatal(err)
@@ -208,35 +218,37 @@ func TestServicesLater(t *testing.T) {
 	if ready, err := openReadyEvent(); err == nil {
 		t.Fatalf("the event is there: %v", windows.CloseHandle(ready))
 	}
-	tries := 0
-	register := func() error {
-		if tries++; tries == 1 {
-			return windows.RPC_S_INVALID_BINDING
-		}
-		return nil
-	}
-	if err := awaitServices(t.Context(), register); !errors.Is(err, windows.RPC_S_INVALID_BINDING) || tries != 1 {
-		t.Errorf("without the event: %v, %d tries", err, tries)
+	if err := servicesReady(t.Context()); !errors.Is(err, windows.ERROR_FILE_NOT_FOUND) {
+		t.Errorf("without the event: %v", err)
 	}
 	event, err := windows.CreateEvent(nil, 1, 0, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer windows.CloseHandle(event)
-	tries = 0
-	ctx, cancel := context.WithCancel(t.Context())
-	registered := make(chan error, 1)
-	go func() { registered <- awaitServices(ctx, register) }()
-	cancel()
-	if err := <-registered; !errors.Is(err, windows.RPC_S_INVALID_BINDING) || tries != 1 {
-		t.Errorf("given up: %v, %d tries", err, tries)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := servicesReady(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
 	}
-	tries = 0
-	go func() { registered <- awaitServices(t.Context(), register) }()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer func() { cancel(); awaitGone(t) }()
+	if err := start(&watch{ctx: ctx, on: func(e Event) { events <- e }, register: register, ready: servicesReady}); !errors.Is(err, ErrUnavailable) || !errors.Is(err, windows.RPC_S_INVALID_BINDING) {
+		t.Errorf("before they are ready: %v", err)
+	}
+	window := own(t)
+	send(window, wmServices, 0) // of another program
+	if send(window, wmQueryEndSession, 0) != 1 || tries.Load() != 1 {
+		t.Errorf("%d tries", tries.Load())
+	}
+	send(window, wmClose, 0)
+	if e := next(t, events); e.Kind != Ends {
+		t.Errorf("while they are awaited: %v %q", e.Kind, e.Reason)
+	}
 	if err := windows.SetEvent(event); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-registered; err != nil || tries != 2 {
-		t.Errorf("once they are ready: %v, %d tries", err, tries)
+	if e := next(t, events); e.Kind != Heard || tries.Load() != 2 {
+		t.Errorf("once they are ready: %v %q, %d tries", e.Kind, e.Reason, tries.Load())
 	}
 }

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Messages (winuser.h); wmStop is ours, WM_APP.
+// Messages (winuser.h); wmStop and wmServices are ours, from WM_APP on.
 const (
 	wmClose                         = 0x10
 	wmQueryEndSession, wmEndSession = 0x11, 0x16
 	wmPowerBroadcast                = 0x218
 	wmSessionChange                 = 0x2b1
-	wmStop                          = 0x8000
+	wmStop, wmServices              = 0x8000, 0x8001
 )
 
 const forThisSession = 0 // NOTIFY_FOR_THIS_SESSION

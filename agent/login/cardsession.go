@@ -20,18 +20,24 @@ type cardSession struct {
 }
 
 // desktopWatched notes whether anything reports when the person leaves: err is why not, or
-// nil.
+// nil. What events say of it wins, whenever they come: the watch may report them before its
+// own beginning is known here.
 func (s *Service) desktopWatched(err error) {
-	if err != nil && s.settings().PIN.Session > 0 {
+	if err == nil {
+		s.DesktopHeard()
+	} else if s.settings().PIN.Session > 0 {
 		s.Logger.Warn("pin.session is not used: the PIN is asked each time", "why", err, audit.Setting)
 	}
-	s.session.mu.Lock()
-	defer s.session.mu.Unlock()
-	s.session.watched = err == nil
 }
 
-// desktopLost is kept apart from what Start says, which may come later: a desktop can be lost
-// while its watch still begins.
+// DesktopHeard lets cards stay logged in: it is reported from now on when the person leaves.
+func (s *Service) DesktopHeard() {
+	s.session.mu.Lock()
+	defer s.session.mu.Unlock()
+	s.session.watched = true
+}
+
+// desktopLost is for good.
 func (s *Service) desktopLost() {
 	s.session.mu.Lock()
 	defer s.session.mu.Unlock()
