@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -27,8 +28,8 @@ type Options struct {
 	Logger      *slog.Logger
 	Now         func() time.Time // for the certificates' validity; default time.Now
 	Limits      Limits           // zero: DefaultLimits
-	// Refuse is asked each time before a module is loaded, and says why it must not be;
-	// nil: none is refused.
+	// Refuse is asked each time before a module is loaded, and says why it must not be,
+	// fs.ErrNotExist where it is missing; nil: none is refused.
 	Refuse func(path string) error
 	// TriesAfter is how long the person has been asked for a PIN when the token is
 	// read again, to show how many tries there are now; default 300 ms.
@@ -147,7 +148,10 @@ func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf
 	}
 	if o.Refuse != nil {
 		p.open = func(ctx context.Context, path string) (driver, error) {
-			if why := o.Refuse(path); why != nil {
+			switch why := o.Refuse(path); {
+			case errors.Is(why, fs.ErrNotExist):
+				return nil, notLoaded(path, ErrNoModule, systemsWord(why))
+			case why != nil:
 				return nil, notLoaded(path, ErrUntrusted, why.Error())
 			}
 			return driverOf(ctx, path)

@@ -33,7 +33,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
-		if refused, bad := d.Policy.Owners("modules", m.Path); bad != nil && !refused {
+		if refused, bad := d.Policy.Owners("modules", m.Path); bad != nil && !refused && !bad.Missing {
 			found = append(found, d.writable("module_writable", "doctor.module_writable", bad))
 		}
 		if m.Error == "" && failsWithCPS(m.Info) {
@@ -174,9 +174,15 @@ func (d *doctor) module(m state.Module) Finding {
 		f.Next = d.Text("doctor.module_architecture_next", runtime.GOOS+"/"+runtime.GOARCH, strings.Join(pkcs11.KnownPaths(), ", "))
 	case "untrusted_owner":
 		f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, said), d.Text("doctor.module_untrusted_next")
-		if _, bad := d.Policy.Owners("modules", m.Path); bad != nil {
+		switch _, bad := d.Policy.Owners("modules", m.Path); {
+		case bad == nil:
+		case bad.Missing: // by now
+			f.Code, f.Text, f.Next = "module_failed", d.Text("doctor.module_missing", m.Path), d.Text("doctor.module_next")
+		default:
 			f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, bad.Why(d.Catalogue)), bad.Next(d.Catalogue)
 		}
+	case "no_module":
+		f.Code, f.Text, f.Next = "module_failed", d.Text("doctor.module_missing", m.Path), d.Text("doctor.module_next")
 	case "not_loadable":
 		f.Text, f.Next = d.Text("doctor.module_not_loadable", m.Path, said), d.Text(d.key("doctor.module_not_loadable_next", "doctor.module_not_loadable_windows"))
 	default:

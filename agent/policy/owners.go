@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
@@ -43,11 +44,13 @@ func (e *Effective) Owners(key, path string) (refused bool, err *owners.Error) {
 	if !is {
 		return false, nil
 	}
+	bad.Missing = bad.Missing && bad.Path == path // and no script's interpreter
 	return trust == owners.Root, bad
 }
 
 // Refuse is Owners for those who start what a setting names: an error for what must not
-// be used, and a warning in the log for the rest.
+// be used, and a warning in the log for the rest. It is fs.ErrNotExist of what is missing
+// where others may put it there: theirs will be refused.
 func (e *Effective) Refuse(key string, log *slog.Logger) func(path string) error {
 	return func(path string) error {
 		// The form of the path was looked at before; a drive and a link show now where
@@ -58,6 +61,11 @@ func (e *Effective) Refuse(key string, log *slog.Logger) func(path string) error
 		switch refused, err := e.Owners(key, path); {
 		case err == nil:
 			return nil
+		case refused && err.Missing:
+			// Refused all the same: it may be there by the time that it would be loaded.
+			return &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		case err.Missing:
+			return nil // who starts it says so
 		case refused:
 			return err
 		default:

@@ -4,6 +4,8 @@ package policy
 
 import (
 	"errors"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,5 +80,35 @@ func TestPolicyThatOthersWrite(t *testing.T) {
 				t.Error(bad.In("en"))
 			}
 		})
+	}
+}
+
+// TestMissingModule: a module that is missing where others may put one is said to be
+// missing; the one that they put there is refused as theirs.
+func TestMissingModule(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a policy of root's can be made by root alone")
+	}
+	folder, etc := filepath.Join(t.TempDir(), "open"), filepath.Join(t.TempDir(), "policy")
+	file, module := filepath.Join(etc, "policy.toml"), filepath.Join(folder, "module.so")
+	if err := errors.Join(os.Mkdir(folder, 0o755), os.Mkdir(etc, 0o755), os.WriteFile(file, []byte("modules = [\""+module+"\"]\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	mode(t, folder, 0o777)
+	mode(t, etc, 0o755)
+	mode(t, file, 0o644)
+	p, err := Load(Paths{Machine: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuse := p.Refuse("modules", slog.New(slog.DiscardHandler))
+	if err := refuse(module); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "may be written") {
+		t.Errorf("missing: %v", err)
+	}
+	if err := os.WriteFile(module, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := refuse(module); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "may be written by everyone") {
+		t.Errorf("there: %v", err)
 	}
 }

@@ -169,6 +169,42 @@ func TestModuleOfOthers(t *testing.T) {
 	await("msg=\"module opened\".*" + bad)
 }
 
+// A module that the policy names and that does not exist is said to be missing, also
+// where others may put one there: to mend who may would cure nothing. What they put there
+// is refused as theirs.
+func TestMissingModuleOfOthers(t *testing.T) {
+	m := newManaged(t)
+	bad := opened(t, m.Module)
+	away := filepath.Join(t.TempDir(), "away.so")
+	if err := os.Rename(bad, away); err != nil {
+		t.Fatal(err)
+	}
+	m.policy("modules = [\"" + bad + "\"]\n")
+	for lang, said := range map[string]string{"fr": "n’existe pas", "en": "does not exist"} {
+		found := m.findings(1, "--lang", lang)
+		f := found["module_failed"]
+		if f.Subject != bad || !strings.Contains(f.Text, said) || strings.Contains(f.Text+f.Next, "chmod") || found["module_untrusted_owner"].Code != "" {
+			t.Errorf("%s: %+v", lang, found)
+		}
+	}
+	if said := m.runs(1, "certs", "--lang", "fr"); !strings.Contains(said, "n’existe pas") || strings.Contains(said, "protégé") {
+		t.Error(said)
+	}
+	if err := os.Rename(away, bad); err != nil {
+		t.Fatal(err)
+	}
+	if found := m.findings(1); found["module_untrusted_owner"].Subject != bad {
+		t.Errorf("when it is there: %+v", found)
+	}
+	if err := errors.Join(os.Rename(bad, away), os.Remove(m.policy(""))); err != nil {
+		t.Fatal(err)
+	}
+	m.Settings(t, "modules = [%q]\n", bad)
+	if found := m.findings(1); found["module_failed"].Subject != bad || found["module_writable"].Code != "" {
+		t.Errorf("a person's: %+v", found)
+	}
+}
+
 // The same with the program that asks for the PIN.
 func TestPinentryOfOthers(t *testing.T) {
 	m := newManaged(t)

@@ -22,8 +22,13 @@ func TestMissingBelowWritable(t *testing.T) {
 	}
 	for _, path := range []string{filepath.Join(dir, "module.so"), dangling} {
 		var refused *Error
-		if err := Check(path, Person); !errors.As(err, &refused) {
+		if err := Check(path, Person); !errors.As(err, &refused) || !refused.Missing {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	there := filepath.Join(dir, "there.so")
+	var refused *Error
+	if err := errors.Join(os.WriteFile(there, nil, 0o600), Check(there, Person)); !errors.As(err, &refused) || refused.Missing {
+		t.Errorf("there: %v", err)
 	}
 }

@@ -74,6 +74,9 @@ type Error struct {
 	Faults []Fault // from the root down, at least one
 	// Fixed says that the path cannot be another one: what is on it is to be mended.
 	Fixed bool
+	// Missing says that nothing is there, and that others may put something there: to mend
+	// who may is no use until something is.
+	Missing bool
 }
 
 // Error is Why in English.

@@ -4,6 +4,7 @@ package owners
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -23,7 +24,7 @@ func Check(path string, trust Trust) error {
 	}
 	err := w.to(path)
 	if len(w.faults) > 0 { // also where nothing is there: who may write the way puts it there
-		return &Error{Path: path, Trust: trust, Faults: w.faults}
+		return &Error{Path: path, Trust: trust, Faults: w.faults, Missing: errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)}
 	}
 	return err
 }

@@ -17,7 +17,7 @@ func Check(path string, trust Trust) error {
 	w := walk{trusted: trusted(trust), system: files{}}
 	err := w.to(path)
 	if len(w.faults) > 0 { // also where nothing is there: who may write the way puts it there
-		return &Error{Path: path, Trust: trust, Faults: w.faults}
+		return &Error{Path: path, Trust: trust, Faults: w.faults, Missing: errors.Is(err, fs.ErrNotExist)}
 	}
 	return err
 }
