@@ -154,6 +154,7 @@ func TestSettingsRefused(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	s := serve(t, setup{pool: pool, person: person})
 	woken := s.Changes(t.Context())
+	s.changes.Publish() // those of the server's start may have been before
 	<-woken
 	s.SettingsRefused(&policy.SettingsError{File: "/etc/cpx-bridge/policy.toml", Line: 3, Key: "lang", Text: "TEST"})
 	<-woken
