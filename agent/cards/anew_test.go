@@ -42,8 +42,7 @@ func newSlow(t *testing.T, event pcsc.Event) (*slow, *Cards, *[]string) {
 	pool, _ := fakes.OneCard(t)
 	s := &slow{Pool: pool, reading: make(chan struct{}), goOn: make(chan struct{})}
 	gone := &[]string{}
-	var x *Cards
-	x = New(Options{Pool: s, Logger: slog.New(slog.DiscardHandler), Removed: func(is func(string) bool) {
+	x := New(Options{Pool: s, Logger: slog.New(slog.DiscardHandler), Removed: func(is func(string) bool) {
 		for _, c := range pool.Cards.Certificates {
 			if is(c.ID) {
 				*gone = append(*gone, c.ID)

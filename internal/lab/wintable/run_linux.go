@@ -191,7 +191,7 @@ func screen(w *winetest.Wine10) (display string, err error) {
 	}
 	number, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return "", fmt.Errorf("Xvfb: %w", err)
+		return "", fmt.Errorf("the screen (Xvfb): %w", err)
 	}
 	return ":" + strings.TrimSpace(number), nil
 }
