@@ -208,17 +208,17 @@ func TestListedTexts(t *testing.T) {
 		e         Error
 		why, next []string
 	}{
-		"machine's": {Error{Faults: []Fault{folder, file}}, []string{"ajoutés par " + account(users), "modifié par " + account(signedIn)}, []string{
+		"machine's": {Error{Path: file.Path, Faults: []Fault{folder, file}}, []string{"ajoutés par " + account(users), "modifié par " + account(signedIn)}, []string{
 			`C:\Program Files`, `icacls "C:\CPx é" /inheritance:d /grant:r "*S-1-5-32-545:(OI)(CI)RX"`, `icacls "C:\CPx é\m.dll" /inheritance:d /grant:r "*S-1-5-11:RX"`}},
-		"a drive": {Error{Faults: []Fault{drive}}, []string{"tous les utilisateurs du domaine (S-1-5-21-1-2-3-513)"}, []string{`icacls C:\ /inheritance:d`}},
-		"another owner": {Error{Faults: []Fault{{Path: "f", Kind: Owner, Listed: true, SID: person, Writes: true}}},
+		"a drive": {Error{Faults: []Fault{drive}}, []string{"tous les utilisateurs du domaine (S-1-5-21-1-2-3-513)"}, []string{"droits que Windows y met"}},
+		"another owner": {Error{Path: "f", Faults: []Fault{{Path: "f", Kind: Owner, Listed: true, SID: person, Writes: true}}},
 			[]string{"appartient à " + person}, []string{`icacls "f" /setowner *S-1-5-32-544`, `"*` + person + `:RX"`}},
-		"a person's":        {Error{Trust: Person, Faults: []Fault{file}}, nil, []string{"Lancez : icacls"}},
+		"a person's":        {Error{Path: file.Path, Trust: Person, Faults: []Fault{file}}, nil, []string{"Lancez : icacls"}},
 		"another's":         {Error{Path: "f", Trust: Person, Faults: []Fault{{Path: "f", Kind: Owner, Listed: true, SID: other}}}, nil, []string{"Remplacez f par une copie"}},
 		"without a list":    {Error{Faults: []Fault{{Path: `E:\m.dll`, Kind: All, Listed: true}}}, []string{"tout le monde"}, []string{`C:\Program Files`}},
 		"not to be told":    {Error{Faults: []Fault{{Path: `E:\m.dll`, Kind: Unknown, Listed: true}}}, []string{"on ne peut pas savoir"}, []string{`C:\Program Files`}},
 		"a registry key":    {Error{Fixed: true, Faults: []Fault{{Path: `HKLM\S`, Kind: Others, Listed: true, Key: true, SID: users}}}, []string{`HKLM\S peut`}, []string{"regedit", `HKLM\S`}},
-		"cannot be another": {Error{Fixed: true, Faults: []Fault{file}}, nil, []string{"En administrateur, lancez : icacls"}},
+		"cannot be another": {Error{Path: file.Path, Fixed: true, Faults: []Fault{file}}, nil, []string{"En administrateur, lancez : icacls"}},
 	} {
 		say := texts.In("fr")
 		for _, want := range c.why {
