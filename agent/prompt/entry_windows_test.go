@@ -160,7 +160,8 @@ func TestEntryRefuses(t *testing.T) {
 			send(a.edit, wmCut, 0, 0)
 			send(a.edit, wmCopy, 0, 0)
 			a.types("\x03\x18")
-			if got := clipboard(a.t, a.window); got != "8765" {
+			// wine may have put the screen's own selection, which is empty, into the clipboard.
+			if got := clipboard(a.t, a.window); got != "8765" && got != "" {
 				a.t.Errorf("the clipboard has %q", got)
 			}
 		},

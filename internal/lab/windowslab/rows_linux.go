@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
 
@@ -15,6 +14,7 @@ import (
 type Row struct {
 	Name     string
 	card     virtual.CardOptions
+	locked   bool     // whether it is when the agent starts
 	settings string   // of the person
 	policy   []string // the machine's, nil for none: see key
 	want     []string // the right outcomes: more than one where the exact moment decides
@@ -87,9 +87,7 @@ func logins() []Row {
 		{Name: "PIN dialog cancelled", card: cps3, settings: allowed, want: []string{"cancelled"}, tries: 0, play: func(w *World) string {
 			return w.login(byNode, at(awaitingPIN, func() { w.presses("Escape") }))
 		}},
-		{Name: "locked card: no PIN is asked for", card: cps3, settings: allowed, want: []string{"pin_locked"}, tries: 0, play: func(w *World) string {
-			w.station.Card().PIN().SetTriesLeft(0)
-			defer w.station.Card().PIN().SetTriesLeft(vcard.DefaultTries)
+		{Name: "locked card: no PIN is asked for", card: cps3, locked: true, settings: allowed, want: []string{"pin_locked"}, tries: 0, play: func(w *World) string {
 			mark := w.agent.log.count()
 			return w.login(byNode, nil) + w.unless(w.noDialog(mark), "a dialog opened")
 		}},
@@ -361,7 +359,11 @@ func (w *World) Play(t *testing.T, rows []Row) {
 				}
 				w.t, w.screen.T = t, t
 			}()
-			w.reset(w.newCard(r.card), r.settings, r.policy)
+			card := w.newCard(r.card)
+			if r.locked {
+				card.PIN().SetTriesLeft(0)
+			}
+			w.reset(card, r.settings, r.policy)
 			if err := w.start(); err != nil {
 				t.Fatal(err)
 			}
