@@ -68,7 +68,7 @@ func TestDoctor(t *testing.T) {
 	workstation.Contains(t, p.Runs(1, "doctor", "--identity"), holders[0])
 	workstation.Contains(t, p.Runs(1, "doctor"), "✓ CPx Bridge fonctionne sur le port", "✗ wss ne peut être servi", "✓ Le trousseau de clés est ouvert.")
 	p.Settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = %d\n", filepath.Join(p.Dir, "missing.so"), first+2*count, count) // where nothing listens
-	workstation.Contains(t, p.Runs(1, "doctor"), "✗ Module ", "does not work", "    → Install this module again", "CPx Bridge does not run")
+	workstation.Contains(t, p.Runs(1, "doctor"), "✗ Module ", "this file does not exist", "    → Install this module again", "CPx Bridge does not run")
 	p.Settings(t, "colour = 1\n")
 	workstation.Contains(t, p.Runs(2, "doctor"), "colour")
 	p.Settings(t, "lang = \"en\"\n")
