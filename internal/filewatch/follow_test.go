@@ -45,7 +45,8 @@ func now(file string) string {
 	if err != nil {
 		return "nothing"
 	}
-	text, _ := os.ReadFile(file)
+	var text []byte
+	_ = steadily(func() error { text, err = os.ReadFile(file); return err })
 	return modeless(fmt.Sprintf("%s %03o", text, info.Mode().Perm()))
 }
 
@@ -64,7 +65,24 @@ func do(t *testing.T, errs ...error) {
 	}
 }
 
-func write(path, text string) error { return os.WriteFile(path, []byte(text), 0o600) }
+func write(path, text string) error {
+	return steadily(func() error { return os.WriteFile(path, []byte(text), 0o600) })
+}
+
+func rename(from, to string) error { return steadily(func() error { return os.Rename(from, to) }) }
+
+func remove(path string) error { return steadily(func() error { return os.RemoveAll(path) }) }
+
+// steadily does on Windows what fails only as long as the other side, here the test's own
+// reader or writer, has the file open: as programs there do.
+func steadily(do func() error) error {
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := do()
+		if err == nil || runtime.GOOS != "windows" || errors.Is(err, os.ErrNotExist) || time.Now().After(end) {
+			return err
+		}
+	}
+}
 
 // TestFollow: a folder that is not there yet, its file written, replaced, removed, made
 // again, given to others; the folder removed, made again, exchanged for another.
@@ -81,23 +99,23 @@ func TestFollow(t *testing.T) {
 	noticed("1 600")
 	do(t, write(file, "2"))
 	noticed("2 600")
-	do(t, write(file+".new", "3"), os.Rename(file+".new", file))
+	do(t, write(file+".new", "3"), rename(file+".new", file))
 	noticed("3 600")
 	if runtime.GOOS != "windows" {
 		do(t, os.Chmod(file, 0o666))
 		noticed("3 666")
 	}
-	do(t, os.Remove(file))
+	do(t, remove(file))
 	noticed("nothing")
 	do(t, write(file, "4"))
 	noticed("4 600")
-	do(t, os.Rename(folder, folder+".old"))
+	do(t, rename(folder, folder+".old"))
 	noticed("nothing")
 	do(t, os.Mkdir(folder, 0o700), write(file, "5"))
 	noticed("5 600")
 	do(t, write(file, "6"))
 	noticed("6 600")
-	do(t, os.RemoveAll(above))
+	do(t, remove(above))
 	noticed("nothing")
 	do(t, os.MkdirAll(folder, 0o700), write(file, "7"))
 	noticed("7 600")
