@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -111,14 +112,23 @@ func folders(files []string) map[string]bool {
 		for range mostLinks {
 			link, next := firstLink(file)
 			if link == "" {
-				wanted[nearest(filepath.Dir(file))] = true
+				want(wanted, nearest(filepath.Dir(file)))
 				break
 			}
-			wanted[filepath.Dir(link)] = true
+			want(wanted, filepath.Dir(link))
 			file = next
 		}
 	}
 	return wanted
+}
+
+// want adds a folder; on Windows also the one above it, as a watched folder does not tell there
+// that it is itself renamed (ReadDirectoryChangesW).
+func want(wanted map[string]bool, folder string) {
+	wanted[folder] = true
+	if runtime.GOOS == "windows" {
+		wanted[filepath.Dir(folder)] = true
+	}
 }
 
 // nearest is the folder, or the nearest one above it that is there.
