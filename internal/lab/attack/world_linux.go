@@ -145,12 +145,18 @@ func (w *World) Dial(origin string, header http.Header) (*Page, *http.Response, 
 	return &Page{Socket: socket}, response, nil
 }
 
+// errNoSocket says that the page's connection ended before it was a socket.
+var errNoSocket = errors.New("the portal's page cannot connect")
+
+// mostTries is how often a person clicks then.
+const mostTries = 5
+
 // Login logs in as the stack's own portal's page does, on a socket of its own. The
 // error says what came instead of a token.
 func (w *World) Login() error {
 	p, _, err := w.Dial(w.Origin, nil)
 	if err != nil {
-		return fmt.Errorf("the portal's page cannot connect: %w", err)
+		return fmt.Errorf("%w: %w", errNoSocket, err)
 	}
 	defer p.Socket.Close()
 	a, err := p.Call("authenticate", map[string]any{"challengeNonce": Nonce(), "lang": "fr"})
