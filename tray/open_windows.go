@@ -1,7 +1,6 @@
 package tray
 
 import (
-	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
@@ -14,8 +13,11 @@ func openFile(path string) error {
 		return nil
 	}
 	// By its whole path: no other program of that name is started.
-	editor := filepath.Join(os.Getenv("SystemRoot"), "System32", "notepad.exe")
-	return shellOpen(editor, `"`+path+`"`)
+	folder, err := windows.GetSystemDirectory()
+	if err != nil {
+		return err
+	}
+	return shellOpen(filepath.Join(folder, "notepad.exe"), `"`+path+`"`)
 }
 
 // shellOpen is ShellExecuteW with the verb "open".

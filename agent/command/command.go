@@ -114,7 +114,9 @@ func (s *invocation) exit(ctx context.Context, err error, root *cobra.Command) i
 		return int(known)
 	case errors.As(err, &wrong):
 		s.complain(wrong.text(s.Catalogue))
-		s.report(ctx, wrong.text(s.Catalogue))
+		if topic := s.line.topic(root); topic == "" || topic == defaultCommand {
+			s.report(ctx, wrong.text(s.Catalogue))
+		}
 		fmt.Fprintln(s.stderr, s.Text("command.misuse.help", strings.TrimSpace("cpx-agent "+s.line.topic(root))+" --help"))
 		return exitUsage
 	}

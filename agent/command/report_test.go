@@ -29,6 +29,8 @@ func TestFailedStart(t *testing.T) {
 		"the agent ends as it must": {"", []string{"run"}, context.Canceled, exitGood, "", "TEST broke"},
 		"a wrong option":            {"", []string{"run", "--wrong"}, nil, exitUsage, "--wrong", "--wrong"},
 		"another command":           {"lang = 3\n", []string{"certs"}, nil, exitUsage, "", ""},
+		"another command, wrong":    {"", []string{"quit", "now"}, nil, exitUsage, "", ""},
+		"no such command":           {"", []string{"rnu"}, nil, exitUsage, "rnu", "rnu"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

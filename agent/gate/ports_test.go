@@ -74,7 +74,11 @@ func TestPortsLive(t *testing.T) {
 	g := serve(t, setup{settings: "[origins]\nmode = \"ask\"\n", logTo: log})
 	before := g.Port()
 	socket := open(t, g, "https://a.example.fr")
-	g.SetPolicy(changed(g, func(e *policy.Effective) { e.Ports.Count-- }))
+	shrunk := changed(g, func(e *policy.Effective) { e.Ports.Count-- })
+	g.SetPolicy(shrunk)
+	for range 2 { // the channel holds one: the second goes in once what came before was followed
+		g.portsWanted <- struct{}{}
+	}
 	other, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -83,9 +87,15 @@ func TestPortsLive(t *testing.T) {
 	inUse := other.Addr().(*net.TCPAddr).Port
 	g.SetPolicy(changed(g, func(e *policy.Effective) { e.Ports = policy.Ports{First: inUse, Count: 1} }))
 	until(t, g, "a range without a port", func() bool { return strings.Contains(log.String(), "stays on its port") })
-	if g.Port() != before || !listens(before) {
+	if g.Port() != before || !listens(before) || strings.Contains(log.String(), "no longer listening") {
 		t.Error("the agent moved to where there is no port")
 	}
+	g.SetPolicy(shrunk)
+	for range 2 {
+		g.portsWanted <- struct{}{}
+	}
+	g.SetPolicy(changed(g, func(e *policy.Effective) { e.Ports = policy.Ports{First: inUse, Count: 1} }))
+	until(t, g, "a range without a port, once more", func() bool { return strings.Count(log.String(), "stays on its port") == 2 })
 	free := before + 1000
 	g.SetPolicy(changed(g, func(e *policy.Effective) { e.Ports = policy.Ports{First: free, Count: 100} }))
 	until(t, g, "another range", func() bool { return g.Port() >= free })

@@ -145,6 +145,7 @@ func (l *live) replace(ctx context.Context, now, next *policy.Effective) error {
 		return nil
 	}
 	var pool, ends *pkcs11.Pool
+	restarts := l.pool.restarts.Load()
 	if !sameModules(now, next) {
 		var err error
 		if pool, err = l.open(ctx, next); err != nil {
@@ -155,6 +156,10 @@ func (l *live) replace(ctx context.Context, now, next *policy.Effective) error {
 		l.prompter.replace(l.newPrompter(next))
 		if pool != nil {
 			ends = l.pool.replace(pool)
+			_ = ends.Lock(ctx)                      // no card stays unlocked in modules that nothing reaches any more
+			if l.pool.restarts.Load() != restarts { // meanwhile: the new ones were open before it
+				_ = pool.Restart(ctx)
+			}
 		}
 	}); err != nil {
 		return errors.Join(err, closed(pool))

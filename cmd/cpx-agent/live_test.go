@@ -20,6 +20,7 @@ type served struct {
 	refused chan error
 	between chan error // what the next BetweenLogins gives; nothing there: nil
 	done    chan struct{}
+	at      func() // nil, or called while no login may begin yet, after what was to be done
 }
 
 func (s *served) SetPolicy(context.Context, *policy.Effective) {}
@@ -32,6 +33,9 @@ func (s *served) BetweenLogins(_ context.Context, do func()) error {
 		return err
 	default:
 		do()
+		if s.at != nil {
+			s.at()
+		}
 		s.done <- struct{}{}
 		return nil
 	}

@@ -12,7 +12,8 @@ import (
 
 // livePool is the pool of the settings in force. It must have got one before it is used.
 type livePool struct {
-	pool atomic.Pointer[pkcs11.Pool]
+	pool     atomic.Pointer[pkcs11.Pool]
+	restarts atomic.Uint64 // how many began
 
 	mu   sync.Mutex
 	last *pcsc.Event // the last of PC/SC, which a new pool has to know
@@ -42,7 +43,10 @@ func (p *livePool) Observe(e pcsc.Event) {
 func (p *livePool) Expire()                           { p.pool.Load().Expire() }
 func (p *livePool) Snapshot() (pkcs11.Snapshot, bool) { return p.pool.Load().Snapshot() }
 func (p *livePool) Modules() []pkcs11.ModuleState     { return p.pool.Load().Modules() }
-func (p *livePool) Restart(ctx context.Context) error { return p.pool.Load().Restart(ctx) }
+func (p *livePool) Restart(ctx context.Context) error {
+	p.restarts.Add(1)
+	return p.pool.Load().Restart(ctx)
+}
 func (p *livePool) HasCardSession(certificateID string) bool {
 	return p.pool.Load().HasCardSession(certificateID)
 }

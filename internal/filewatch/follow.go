@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -33,6 +34,12 @@ func Follow(ctx context.Context, files []string, changed func()) error {
 		return err
 	}
 	defer w.Close()
+	files = slices.Clone(files)
+	for i := range files {
+		if files[i], err = filepath.Abs(files[i]); err != nil {
+			return err
+		}
+	}
 	watched := map[string]bool{}
 	for ctx.Err() == nil {
 		complete, err := follow(w, files, watched)
@@ -147,7 +154,7 @@ func firstLink(path string) (link, without string) {
 	at := volume + string(filepath.Separator)
 	rest := path[min(len(at), len(path)):]
 	for rest != "" {
-		name, after, _ := cut(rest)
+		name, after, _ := strings.Cut(rest, string(filepath.Separator))
 		here := filepath.Join(at, name)
 		if target, err := os.Readlink(here); err == nil {
 			if !filepath.IsAbs(target) {
@@ -158,15 +165,6 @@ func firstLink(path string) (link, without string) {
 		at, rest = here, after
 	}
 	return "", ""
-}
-
-func cut(path string) (first, rest string, more bool) {
-	for i := range path {
-		if os.IsPathSeparator(path[i]) {
-			return path[:i], path[i+1:], true
-		}
-	}
-	return path, "", false
 }
 
 // leadsTo reports whether what changed is a file, on the way to one, or a folder that is

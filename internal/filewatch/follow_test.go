@@ -144,6 +144,19 @@ func TestFollowLinks(t *testing.T) {
 	noticed("6 600")
 }
 
+// TestFollowNames: a file is followed under whatever name of it is given, as a person types it.
+func TestFollowNames(t *testing.T) {
+	top := t.TempDir()
+	t.Chdir(top)
+	do(t, os.Mkdir("sub", 0o700))
+	for i, file := range []string{"a.toml", filepath.FromSlash("sub/b.toml"), top + "//sub/c.toml", top + "/sub/../d.toml", filepath.ToSlash(top) + "/e.toml"} {
+		noticed := following(t, file)
+		text := fmt.Sprint(i + 1)
+		do(t, write(file+".new", text), rename(file+".new", file))
+		noticed(text + " 600")
+	}
+}
+
 // TestFollowOthers: what happens beside the file notifies of nothing.
 func TestFollowOthers(t *testing.T) {
 	top := t.TempDir()
