@@ -84,18 +84,19 @@ func TestWebEidSetsTheAction(t *testing.T) {
 }
 
 func TestWebEidStatus(t *testing.T) {
-	for name, c := range map[string]struct{ status, native string }{
-		"allowed":     {`{"jsonrpc":"2.0","id":%d,"result":{"protocol":1,"agent":{"name":"CPx Bridge","version":"1.2.3"},"readers":1,"card":"present"}}`, "1.2.3"},
-		"not allowed": {goodStatus, "2.1.0"},
-		"no version":  {`{"jsonrpc":"2.0","id":%d,"result":{"protocol":1,"agent":{"name":"CPx Bridge","version":"dev"}}}`, "2.1.0"},
+	// web-eid.js fails where a version is lower than its own, so that ours are not told.
+	for name, status := range map[string]string{
+		"allowed":     `{"jsonrpc":"2.0","id":%d,"result":{"protocol":1,"agent":{"name":"CPx Bridge","version":"0.1.0"},"readers":1,"card":"present"}}`,
+		"not allowed": goodStatus,
+		"no version":  `{"jsonrpc":"2.0","id":%d,"result":{"protocol":1,"agent":{"name":"CPx Bridge","version":"dev"}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEvents()
 			port, l := freePorts(t, 1)
-			agentOn(t, l[0], "agent", e, c.status, none)
+			agentOn(t, l[0], "agent", e, status, none)
 			webEidPage(t, e, port)
 			answer := asWebEid(t, "status", `{}`)
-			if answer["library"] != "2.1.0" || answer["extension"] != "2.1.0" || answer["nativeApp"] != c.native {
+			if answer["library"] != "2.1.0" || answer["extension"] != "2.1.0" || answer["nativeApp"] != "2.1.0" {
 				t.Errorf("%v", answer)
 			}
 		})

@@ -70,6 +70,8 @@ func twoHyphens(options *pflag.FlagSet, args []string) []string {
 			return append(all, args[i:]...)
 		case arg == "--":
 			continue
+		case !hasCommand && (arg == "--version" || arg == "-version"):
+			arg = "version" // as most programs have it
 		case isLong(options, arg):
 			arg = "-" + arg
 		}

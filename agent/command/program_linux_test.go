@@ -3,6 +3,7 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -22,9 +23,10 @@ func TestSettingsThatHang(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(state, "language.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"version"}, {"help"}, {"--help"}, {"certs", "--help"}, {"completion", "bash"}} {
-		if _, errs := w.cpxAgent(t, exitGood, args...); errs != "" {
-			t.Errorf("%v: %s", args, errs)
+	for _, args := range [][]string{{"version"}, {"--version"}, {"-version"}, {"help"}, {"--help"}, {"certs", "--help"}, {"completion", "bash"}} {
+		out, errs := w.cpxAgent(t, exitGood, args...)
+		if errs != "" || out == "" || strings.HasSuffix(args[0], "version") && out != "cpx-agent test\n" {
+			t.Errorf("%v: %q %s", args, out, errs)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	command := args[0]
 	switch command {
-	case "version":
+	case "version", "--version":
 		fmt.Fprintln(stdout, "cpx-card", version)
 		return 0
 	case "help", "--help", "-h":

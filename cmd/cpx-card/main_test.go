@@ -184,7 +184,11 @@ func TestMisuse(t *testing.T) {
 		t.Errorf("a refused command made cards: %v", err)
 	}
 	cpxCard(t, 1, "list", "--dir", filepath.Join(dir, "nowhere"))
-	cpxCard(t, 0, "version")
+	for _, asked := range []string{"version", "--version"} {
+		if out, _ := cpxCard(t, 0, asked); out != "cpx-card dev\n" {
+			t.Errorf("%s: %q", asked, out)
+		}
+	}
 	cpxCard(t, 0, "help")
 }
 

@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case set.NArg() > 0:
 		return misused(fmt.Sprintf("unexpected %q", set.Arg(0)))
-	case command == "version":
+	case command == "version" || command == "--version":
 		fmt.Fprintln(stdout, "cpx-portal", version)
 		return 0
 	case command == "help" || command == "--help" || command == "-h":

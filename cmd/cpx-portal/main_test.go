@@ -98,10 +98,20 @@ func TestMisuse(t *testing.T) {
 		{2, []string{"serve", "--config", settings(t, "colour = 1")}, "portal.toml:1: colour"},
 		{2, []string{"serve", "--config", settings(t, "name = 1")}, "portal.toml:1: name"},
 		{0, []string{"version"}, ""},
+		{0, []string{"--version"}, ""},
 		{0, []string{"help"}, ""},
 	} {
 		if says := cpxPortal(t, c.exit, "", c.args...); !strings.Contains(says, c.says) {
 			t.Errorf("%v: %s", c.args, says)
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	for _, asked := range []string{"version", "--version"} {
+		var said bytes.Buffer
+		if got := run(t.Context(), []string{asked}, strings.NewReader(""), &said, &said); got != 0 || said.String() != "cpx-portal dev\n" {
+			t.Errorf("%s: exit %d, %q", asked, got, said.String())
 		}
 	}
 }

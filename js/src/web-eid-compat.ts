@@ -69,16 +69,14 @@ async function act(r: Request): Promise<object> {
   throw { code: "UNKNOWN_ERROR", message: "CPx Bridge logs in by card; it does not sign documents", unsupported: true } as Failure;
 }
 
-/** Claims the extension's version that the page asks for. */
+/**
+ * Claims the versions that the page asks for. web-eid.js compares them with its own and
+ * fails where one is older, which our agent's would be: they count something else.
+ */
 async function versions({ libraryVersion = "0.0.0" }: Request): Promise<object> {
   const { status } = await load();
-  const version = (await status({ ports })).agent?.version ?? "";
-  return {
-    library: libraryVersion,
-    extension: libraryVersion,
-    // The agent does not tell its version to an origin that is not allowed yet.
-    nativeApp: /^\d+\.\d+\.\d+/.test(version) ? version : libraryVersion,
-  };
+  await status({ ports });
+  return { library: libraryVersion, extension: libraryVersion, nativeApp: libraryVersion };
 }
 
 async function authenticate({ challengeNonce, options }: Request): Promise<object> {

@@ -268,7 +268,7 @@ func (w *windowsScreen) agents() string {
 	w.t.Helper()
 	folder := w.wine.Path("Program Files/Médecins TEST")
 	cmd := exec.Command("../../../scripts/windows", folder, "amd64")
-	cmd.Env = append(os.Environ(), "VERSION=dev", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CPX_VERSION=0.0.0-dev", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.t.Fatalf("scripts/windows: %v\n%s", err, out)
 	}

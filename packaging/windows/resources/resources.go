@@ -69,21 +69,19 @@ func versionInfo(file, built string) (version.Info, error) {
 	return info, nil
 }
 
-// described is a version as git describe has it: the last tag, and the number of commits
-// since.
-var described = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)(?:-(\d+)-g[0-9a-f]+)?`)
+// released is the version of a release (scripts/version): what comes before one has a
+// pre-release behind its numbers, by Semantic Versioning.
+var released = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)(?:\+[0-9A-Za-z.-]+)?$`)
 
 // numbers are the four numbers by which Windows, and what distributes programs, tell an
-// older file from a newer one: 0.0.0.0 where the version has none, or one beyond 65535.
+// older file from a newer one. What is no release has 0.0.0.0, so that every release
+// replaces it: their form has no way to say "before 1.2.3".
 func numbers(built string) (four [4]uint16) {
-	match := described.FindStringSubmatch(built)
+	match := released.FindStringSubmatch(built)
 	if match == nil {
 		return four
 	}
 	for i, digits := range match[1:] {
-		if digits == "" {
-			continue
-		}
 		n, err := strconv.ParseUint(digits, 10, 16)
 		if err != nil {
 			return [4]uint16{}

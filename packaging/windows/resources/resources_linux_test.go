@@ -39,9 +39,8 @@ func TestObjects(t *testing.T) {
 // Windows compares versions as four numbers of 16 bits.
 func TestNumbers(t *testing.T) {
 	for built, want := range map[string][4]uint16{
-		"v1.2.3": {1, 2, 3, 0}, "1.2.3": {1, 2, 3, 0}, "v1.2.3-45-gcc5b7d4": {1, 2, 3, 45}, "v1.2.3-45-gcc5b7d4-dirty": {1, 2, 3, 45},
-		"v1.2.3-rc1": {1, 2, 3, 0}, "v10.20.65535": {10, 20, 65535, 0}, "v1.2.65536": {}, "v1.2.3-70000-gcc5b7d4": {},
-		"cc5b7d4": {}, "dev": {}, "": {}, "v1.2": {},
+		"1.2.3": {1, 2, 3, 0}, "1.2.3+4": {1, 2, 3, 0}, "10.20.65535": {10, 20, 65535, 0}, "1.2.65536": {},
+		"1.2.3-rc.1": {}, "1.2.3-dev+cc5b7d4": {}, "1.2.3-dev": {}, "dev": {}, "": {}, "1.2": {},
 	} {
 		if got := numbers(built); got != want {
 			t.Errorf("%q: %v, want %v", built, got, want)
@@ -64,7 +63,7 @@ func TestPrograms(t *testing.T) {
 	for arch, machine := range architectures {
 		out := t.TempDir()
 		cmd := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "windows"), out, arch)
-		cmd.Env = append(os.Environ(), "VERSION=v1.2.3-4-gabcdef0")
+		cmd.Env = append(os.Environ(), "CPX_VERSION=1.2.3")
 		if text, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("scripts/windows: %v\n%s", err, text)
 		}
@@ -122,14 +121,14 @@ func checkVersion(t *testing.T, set *winres.ResourceSet, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := [4]uint16{1, 2, 3, 4}; info.FileVersion != want || info.ProductVersion != want {
+	if want := [4]uint16{1, 2, 3, 0}; info.FileVersion != want || info.ProductVersion != want {
 		t.Errorf("versions %v and %v, want %v", info.FileVersion, info.ProductVersion, want)
 	}
 	texts, err := info.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"ProductVersion":"v1.2.3-4-gabcdef0"`, `"FileVersion":"1.2.3.4"`, `"OriginalFilename":"` + name + `"`, `"FileDescription":"CPx Bridge"`} {
+	for _, want := range []string{`"ProductVersion":"1.2.3"`, `"FileVersion":"1.2.3.0"`, `"OriginalFilename":"` + name + `"`, `"FileDescription":"CPx Bridge"`} {
 		if !bytes.Contains(texts, []byte(want)) {
 			t.Errorf("no %s in %s", want, texts)
 		}
@@ -197,7 +196,7 @@ func refusesSigned(t *testing.T, path string) {
 	if err := os.WriteFile(signed, append(text, make([]byte, 8)...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run("v9.9.9", []string{signed}); !errors.Is(err, winres.ErrSignedPE) {
+	if err := run("9.9.9", []string{signed}); !errors.Is(err, winres.ErrSignedPE) {
 		t.Errorf("signed: %v", err)
 	}
 }
@@ -209,7 +208,7 @@ func TestStampRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{text, filepath.Join(t.TempDir(), "missing.exe")} {
-		if err := run("v1.0.0", []string{path}); err == nil || !strings.Contains(err.Error(), path) {
+		if err := run("1.0.0", []string{path}); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
