@@ -66,7 +66,10 @@ type Request struct {
 	System    string   // Linux, Windows or MacOS
 	Browsers  []Browser
 	OlderEdge bool   // also write the policy that Edge 140 to 145 knows
-	Root      string // a folder to use as the system's root; "": the system itself
+	Shared    Shared // what becomes of the policies of shared workstations
+	// OnlyShared leaves the portals' lists as they are: Origins and OlderEdge do not count.
+	OnlyShared bool
+	Root       string // a folder to use as the system's root; "": the system itself
 }
 
 // The errors of a request or of one browser's change.

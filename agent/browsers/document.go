@@ -15,17 +15,23 @@ import (
 const (
 	regFile     = "cpx-bridge-browsers.reg"
 	profileFile = "cpx-bridge-browsers.mobileconfig"
+	// sharedProfileFile is a profile of its own, beside that of the portals: a new one
+	// of the same name would replace the portals' lists by none.
+	sharedProfileFile = "cpx-bridge-shared.mobileconfig"
 )
 
 // planDocument plans a document that an administrator imports: a registry file, or
 // a configuration profile. It does not know the existing entries.
 func planDocument(r Request, entries []entry) []Change {
-	if len(entries) == 0 {
+	if len(entries) == 0 && r.Shared != SharedSet {
 		return nil // a profile is removed as a whole, and a registry file only adds
 	}
 	text, name := regText(r, entries), regFile
 	if r.System == MacOS {
 		text, name = profileText(r, entries), profileFile
+		if r.OnlyShared {
+			name = sharedProfileFile
+		}
 	}
 	c := Change{Where: name, Text: text, Changed: true}
 	if r.Root != "" {
@@ -58,6 +64,12 @@ func regText(r Request, entries []entry) string {
 				fmt.Fprintf(&b, "\"%d\"=\"%s\"\r\n", first+i, v)
 			}
 		}
+		if r.Shared == SharedSet {
+			fmt.Fprintf(&b, "\r\n[HKEY_LOCAL_MACHINE\\%s]\r\n", policyKeys[browser])
+			for _, s := range sharedPolicies(browser) {
+				fmt.Fprintf(&b, "\"%s\"=dword:%08x\r\n", s.name(), s.digit())
+			}
+		}
 	}
 	return b.String()
 }
@@ -71,11 +83,16 @@ var domainOf = map[Browser]string{
 // Reference"). The same names and UUIDs each time make a new profile replace the
 // old one.
 func profileText(r Request, entries []entry) string {
+	id, title := "cpx-bridge.browsers", "CPx Bridge: portals"
+	if r.OnlyShared {
+		id, title = "cpx-bridge.shared", "CPx Bridge: shared workstations"
+	}
 	var payloads strings.Builder
 	for _, b := range r.Browsers {
-		fmt.Fprintf(&payloads, payloadForm, profileSettings(r, b, entries), profileID(domainOf[b]), domainOf[b], profileUUID(domainOf[b]))
+		name := domainOf[b]
+		fmt.Fprintf(&payloads, payloadForm, profileSettings(r, b, entries), id+"."+name, name, profileUUID(id, name))
 	}
-	return fmt.Sprintf(profileForm, payloads.String(), profileUUID("profile"))
+	return fmt.Sprintf(profileForm, payloads.String(), title, id, profileUUID(id, "profile"))
 }
 
 const payloadForm = `    <dict>
@@ -98,9 +115,9 @@ const profileForm = `<?xml version="1.0" encoding="UTF-8"?>
   <array>
 %s  </array>
   <key>PayloadDisplayName</key>
-  <string>CPx Bridge: portals</string>
+  <string>%s</string>
   <key>PayloadIdentifier</key>
-  <string>cpx-bridge.browsers</string>
+  <string>%s</string>
   <key>PayloadScope</key>
   <string>System</string>
   <key>PayloadType</key>
@@ -113,24 +130,30 @@ const profileForm = `<?xml version="1.0" encoding="UTF-8"?>
 </plist>
 `
 
-func profileID(name string) string { return "cpx-bridge.browsers." + name }
-
-func profileUUID(name string) string {
-	sum := sha256.Sum256([]byte(profileID(name)))
+func profileUUID(id, name string) string {
+	sum := sha256.Sum256([]byte(id + "." + name))
 	return strings.ToUpper(uuid.NewSHA1(uuid.UUID(sum[:16]), []byte(name)).String())
 }
 
 func profileSettings(r Request, b Browser, entries []entry) string {
 	var text strings.Builder
 	if b == Firefox {
-		text.WriteString("      <key>EnterprisePoliciesEnabled</key>\n      <true/>\n      <key>LocalNetworkAccess</key>\n      <dict>\n")
-		plistArray(&text, "        ", "SkipDomains", domains(entries))
-		text.WriteString("      </dict>\n")
-		return text.String()
+		text.WriteString("      <key>EnterprisePoliciesEnabled</key>\n      <true/>\n")
+		if len(entries) > 0 {
+			text.WriteString("      <key>LocalNetworkAccess</key>\n      <dict>\n")
+			plistArray(&text, "        ", "SkipDomains", domains(entries))
+			text.WriteString("      </dict>\n")
+		}
+	} else {
+		for _, l := range lists(r, b, entries) {
+			if len(l.values) > 0 {
+				plistArray(&text, "      ", l.policy, l.values)
+			}
+		}
 	}
-	for _, l := range lists(r, b, entries) {
-		if len(l.values) > 0 {
-			plistArray(&text, "      ", l.policy, l.values)
+	if r.Shared == SharedSet {
+		for _, s := range sharedPolicies(b) {
+			fmt.Fprintf(&text, "      <key>%s</key>\n      <%s/>\n", s.name(), s.literal())
 		}
 	}
 	return text.String()

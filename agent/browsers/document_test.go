@@ -3,6 +3,7 @@ package browsers
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,9 +49,7 @@ func TestProfile(t *testing.T) {
 			LocalNetworkAccess            struct{ SkipDomains []string }
 		}
 	}
-	if err := plist.NewDecoder(bytes.NewReader([]byte(text))).Decode(&profile); err != nil {
-		t.Fatal(err)
-	}
+	decode(t, text, &profile)
 	if profile.PayloadType != "Configuration" || len(profile.PayloadContent) != 4 {
 		t.Fatalf("%+v", profile)
 	}
@@ -77,6 +76,13 @@ func TestProfile(t *testing.T) {
 	}
 }
 
+func decode(t *testing.T, text string, to any) {
+	t.Helper()
+	if err := plist.NewDecoder(bytes.NewReader([]byte(text))).Decode(to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // fakeHive replaces the registry where there is none; the real one is tested in
 // registry_windows_test.go.
 type fakeHive map[string]map[string]string
@@ -88,6 +94,13 @@ func (h fakeHive) set(key, name, value string) error {
 	}
 	h[key][name] = value
 	return nil
+}
+func (h fakeHive) number(key, name string) (string, bool, error) {
+	value, exists := h[key][name]
+	return value, exists, nil
+}
+func (h fakeHive) setNumber(key, name string, value uint32) error {
+	return h.set(key, name, fmt.Sprint(value))
 }
 func (h fakeHive) remove(key, name string) error { delete(h[key], name); return nil }
 func (h fakeHive) drop(key string) error {

@@ -45,9 +45,10 @@ func managed(root string, b Browser) []string {
 
 // files is the state of a system's files while a request is planned.
 type files struct {
-	root    string
-	record  record
-	changes []*fileChange
+	root      string
+	record    record
+	changes   []*fileChange
+	conflicts []Change
 }
 
 // fileChange is what a request does to one file.
@@ -57,7 +58,8 @@ type fileChange struct {
 	before  []byte // nil: no such file
 	doc     *document
 	shared  bool
-	ours    []ours // afterwards
+	ours    []ours     // afterwards
+	planned [][]string // the lists and policies that the request is about
 	err     error
 }
 
@@ -69,11 +71,17 @@ func planFiles(r Request, entries []entry) ([]Change, error) {
 	}
 	for _, b := range r.Browsers {
 		if b == Firefox {
-			f.planFirefox(domains(entries))
+			f.planFirefox(r, domains(entries))
 			continue
 		}
 		for _, dir := range managed(r.Root, b) {
-			f.planManaged(b, dir, lists(r, b, entries))
+			own := filepath.Join(dir, ownFile)
+			if !r.OnlyShared {
+				f.planManaged(b, dir, own, lists(r, b, entries))
+			}
+			if r.Shared != SharedUnchanged {
+				f.planSharedManaged(b, dir, own, r.Shared == SharedSet)
+			}
 		}
 	}
 	return f.done(), nil
@@ -100,9 +108,9 @@ func (f *files) change(b Browser, path string, strict bool) *fileChange {
 	return c
 }
 
-func (f *files) planFirefox(values []string) {
+func (f *files) planFirefox(r Request, values []string) {
 	c := f.change(Firefox, firefoxFile, true)
-	if c.before == nil && len(values) > 0 {
+	if c.before == nil && (len(values) > 0 || r.Shared == SharedSet) {
 		for _, other := range firefoxElsewhere {
 			if _, err := os.Stat(f.in(other)); err == nil {
 				c.err = &ShadowedError{Other: f.in(other), By: f.in(firefoxFile)}
@@ -110,14 +118,20 @@ func (f *files) planFirefox(values []string) {
 			}
 		}
 	}
-	f.planList(c, firefoxList, values)
+	if !r.OnlyShared {
+		f.planList(c, firefoxList, values)
+	}
+	if r.Shared != SharedUnchanged {
+		for _, s := range sharedPolicies(Firefox) {
+			f.planFlag(c, s, r.Shared == SharedSet)
+		}
+	}
 }
 
 // planManaged plans a Chromium-based browser's folder. Of several files that set
 // one policy the browser uses only the last by name. So our entries go into the
 // file that sets the policy already, and into one of our own where none does.
-func (f *files) planManaged(b Browser, dir string, lists []list) {
-	own := filepath.Join(dir, ownFile)
+func (f *files) planManaged(b Browser, dir, own string, lists []list) {
 	for _, l := range lists {
 		path := []string{l.policy}
 		target, err := f.setter(dir, l.policy)
@@ -140,15 +154,27 @@ func (f *files) planManaged(b Browser, dir string, lists []list) {
 }
 
 // setter is the file of others that sets the policy, the last where several do.
-func (f *files) setter(dir, policy string) (string, error) {
+func (f *files) setter(dir, policy string) (found string, err error) {
+	err = f.others(dir, policy, func(path string, doc *document) error {
+		_, exists, err := doc.strings([]string{policy})
+		if err == nil && exists && !f.record.made(path, []string{policy}) {
+			found = path
+		}
+		return err
+	})
+	return found, err
+}
+
+// others calls do with each file of others in the folder, in the browser's order. A
+// malformed one that names the policy is an error.
+func (f *files) others(dir, policy string, do func(path string, doc *document) error) error {
 	names, err := os.ReadDir(f.in(dir))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return nil
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	found := ""
 	for _, n := range names { // sorted, as the browser reads them, whatever their extension
 		path := filepath.Join(dir, n.Name())
 		text, err := os.ReadFile(f.in(path))
@@ -156,19 +182,17 @@ func (f *files) setter(dir, policy string) (string, error) {
 			continue
 		}
 		doc, err := parseDocument(text, false)
-		if err != nil {
-			if bytes.Contains(text, []byte(policy)) {
-				return "", fmt.Errorf("%s: %w", f.in(path), err)
-			}
+		if err != nil && !bytes.Contains(text, []byte(policy)) {
 			continue // the browser ignores it too
 		}
-		if _, exists, err := doc.strings([]string{policy}); err != nil {
-			return "", fmt.Errorf("%s: %w", f.in(path), err)
-		} else if exists && !f.record.made(path, []string{policy}) {
-			found = path
+		if err == nil {
+			err = do(path, doc)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.in(path), err)
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // involved are the files of the folder in which the list has entries of ours, or
@@ -196,6 +220,7 @@ func (f *files) planList(c *fileChange, path, values []string) {
 		c.err = err
 		return
 	}
+	c.planned = append(c.planned, path)
 	o := f.mine(c, path, now)
 	theirs := without(now, o.Values)
 	wanted := without(values, theirs)
@@ -207,7 +232,7 @@ func (f *files) planList(c *fileChange, path, values []string) {
 			return
 		}
 		if !exists {
-			o.Made = made
+			o.Made = f.made(c, path, made)
 		}
 	}
 	if c.err = c.doc.remove(path, without(o.Values, wanted), o.Made); c.err != nil {
@@ -223,15 +248,14 @@ func (f *files) planList(c *fileChange, path, values []string) {
 // mine is our part of the list so far. Without a record our own file is recognised
 // by its name, and elsewhere nothing counts as ours.
 func (f *files) mine(c *fileChange, path, now []string) ours {
-	own := filepath.Base(c.path) == ownFile
 	o, known := f.record.find(c.path, path)
 	if !known {
-		o = ours{File: c.path, List: path, NewFile: c.before == nil}
-		if own {
+		o = f.newOurs(c, path)
+		if isOwn(c.path) {
 			o.Values, o.Made = now, len(path)
 		}
 	}
-	o.NewFile = o.NewFile || own
+	o.NewFile = o.NewFile || f.newFile(c)
 	return o
 }
 
@@ -243,6 +267,11 @@ func without(list, other []string) []string {
 func (f *files) done() []Change {
 	var out []Change
 	for _, c := range f.changes {
+		for _, o := range f.record.of(c.path) { // what the request is not about stays ours
+			if holds(o) && !slices.ContainsFunc(c.planned, func(path []string) bool { return slices.Equal(path, o.List) }) {
+				c.ours = append(c.ours, o)
+			}
+		}
 		if c.err == nil && c.before == nil && empty(&c.doc.root) {
 			continue // no file before, and none afterwards
 		}
@@ -255,7 +284,7 @@ func (f *files) done() []Change {
 		}
 		out = append(out, change)
 	}
-	return out
+	return append(out, f.conflicts...)
 }
 
 // text is the file's content afterwards, nil where the file is removed.
@@ -282,6 +311,8 @@ func (f *files) backup(c *fileChange) (string, error) {
 	}
 	return name, nil
 }
+
+func isOwn(path string) bool { return filepath.Base(path) == ownFile }
 
 func holds(o ours) bool { return len(o.Values) > 0 }
 

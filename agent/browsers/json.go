@@ -90,6 +90,16 @@ func (d *document) strings(path []string) (values []string, exists bool, err err
 	return values, true, nil
 }
 
+// literal returns the text of the value at path.
+func (d *document) literal(path []string) (text string, exists bool, err error) {
+	at, depth, err := d.find(path)
+	if err != nil || depth < len(path) {
+		return "", false, err
+	}
+	value := hujson.Value{Value: at.Value}
+	return string(value.Pack()), true, nil
+}
+
 // add appends values to the list at path, and makes the parts of the path that are
 // missing. It returns how many, counted from the end.
 func (d *document) add(path, values []string) (made int, err error) {
@@ -104,11 +114,24 @@ func (d *document) add(path, values []string) (made int, err error) {
 		}
 		return 0, nil
 	}
+	return grow(at, path, depth, values)
+}
+
+// set makes the member at path, which does not exist, and the parts of the path that
+// are missing. It returns how many, counted from the end.
+func (d *document) set(path []string, value bool) (made int, err error) {
+	at, depth, err := d.find(path)
+	if err != nil {
+		return 0, err
+	}
+	return grow(at, path, depth, value)
+}
+
+func grow(at *hujson.Value, path []string, depth int, value any) (made int, err error) {
 	o, ok := at.Value.(*hujson.Object)
 	if !ok {
 		return 0, fmt.Errorf("%w: %q is not an object", ErrMalformed, strings.Join(path[:depth], "."))
 	}
-	var value any = values
 	for _, name := range slices.Backward(path[depth+1:]) {
 		value = map[string]any{name: value}
 	}
@@ -197,18 +220,35 @@ func (d *document) prune(path []string, made int) error {
 		if err != nil || depth < len(path) || !empty(at) {
 			return err
 		}
-		parent, _, err := d.find(path[:len(path)-1])
-		if err != nil {
+		if err := d.cut(path); err != nil {
 			return err
 		}
-		o := parent.Value.(*hujson.Object)
-		i := slices.IndexFunc(o.Members, func(m hujson.ObjectMember) bool { return m.Name.Value.(hujson.Literal).String() == path[len(path)-1] })
-		if i == 0 && len(o.Members) > 1 && o.Members[1].Name.BeforeExtra.IsStandard() {
-			o.Members[1].Name.BeforeExtra = o.Members[0].Name.BeforeExtra
-		}
-		o.Members = slices.Delete(o.Members, i, i+1)
 		path = path[:len(path)-1]
 	}
+	return nil
+}
+
+// drop removes the member at path, and up to made-1 parts of the path above it that
+// are empty then.
+func (d *document) drop(path []string, made int) error {
+	if err := d.cut(path); err != nil {
+		return err
+	}
+	return d.prune(path[:len(path)-1], made-1)
+}
+
+// cut removes the member at path, which exists.
+func (d *document) cut(path []string) error {
+	parent, _, err := d.find(path[:len(path)-1])
+	if err != nil {
+		return err
+	}
+	o := parent.Value.(*hujson.Object)
+	i := slices.IndexFunc(o.Members, func(m hujson.ObjectMember) bool { return m.Name.Value.(hujson.Literal).String() == path[len(path)-1] })
+	if i == 0 && len(o.Members) > 1 && o.Members[1].Name.BeforeExtra.IsStandard() {
+		o.Members[1].Name.BeforeExtra = o.Members[0].Name.BeforeExtra
+	}
+	o.Members = slices.Delete(o.Members, i, i+1)
 	return nil
 }
 

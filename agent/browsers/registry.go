@@ -14,6 +14,9 @@ type hive interface {
 	// values returns a key's values by name; "" is one that is no text.
 	values(key string) (map[string]string, error)
 	set(key, name, value string) error
+	// number returns a value that is a number, in digits, or the text of one that is none.
+	number(key, name string) (value string, exists bool, err error)
+	setNumber(key, name string, value uint32) error
 	remove(key, name string) error
 	// drop removes a key that is empty.
 	drop(key string) error
@@ -45,8 +48,20 @@ func planRegistry(r Request, entries []entry) ([]Change, error) {
 	var out []Change
 	for _, b := range r.Browsers {
 		for _, l := range registryLists(r, b, entries) {
+			if r.OnlyShared {
+				break
+			}
 			c := planKey(h, b, l)
 			if c.Changed || c.Err != nil || len(l.values) > 0 {
+				out = append(out, c)
+			}
+		}
+		if r.Shared == SharedUnchanged {
+			continue
+		}
+		for _, s := range sharedPolicies(b) {
+			c := planValue(h, b, s, r.Shared == SharedSet)
+			if c.Changed || c.Err != nil || r.Shared == SharedSet {
 				out = append(out, c)
 			}
 		}

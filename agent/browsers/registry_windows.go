@@ -51,6 +51,40 @@ func (machine) set(key, name, value string) error {
 	return k.SetStringValue(name, value)
 }
 
+func (machine) number(key, name string) (string, bool, error) {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	defer k.Close()
+	value, kind, err := k.GetIntegerValue(name)
+	switch {
+	case errors.Is(err, registry.ErrNotExist):
+		return "", false, nil
+	case errors.Is(err, registry.ErrUnexpectedType):
+		text, _, textErr := k.GetStringValue(name)
+		if textErr != nil {
+			text = fmt.Sprintf("of type %d", kind)
+		}
+		return fmt.Sprintf("%q", text), true, nil
+	case err != nil:
+		return "", false, fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	return fmt.Sprint(value), true, nil
+}
+
+func (machine) setNumber(key, name string, value uint32) error {
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	if err != nil {
+		return fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	defer k.Close()
+	return k.SetDWordValue(name, value)
+}
+
 func (machine) remove(key, name string) error {
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
 	if err != nil {

@@ -81,6 +81,69 @@ func TestRegistry(t *testing.T) {
 	}
 }
 
+// TestRegistryShared: the policies of shared workstations are numbers, as the browsers
+// want them, and others' values stay.
+func TestRegistryShared(t *testing.T) {
+	const edge, firefox = `SOFTWARE\Policies\Microsoft\Edge`, `SOFTWARE\Policies\Mozilla\Firefox`
+	number := func(key, name string) any {
+		t.Helper()
+		k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE)
+		if errors.Is(err, registry.ErrNotExist) {
+			return nil
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		value, kind, err := k.GetIntegerValue(name)
+		if errors.Is(err, registry.ErrNotExist) {
+			return nil
+		} else if err != nil || kind != registry.DWORD {
+			return err
+		}
+		return value
+	}
+	h := openHive()
+	if err := errors.Join(h.setNumber(edge, "PasswordManagerEnabled", 1), h.set(firefox, "OfferToSaveLogins", "no")); err != nil { // others'
+		t.Fatal(err)
+	}
+	r := Request{System: Windows, Shared: SharedSet, OnlyShared: true}
+	refused := 0
+	for _, c := range plan(t, r) {
+		if err := c.Apply(); errors.Is(err, ErrConflict) {
+			refused++
+		} else if err != nil {
+			t.Errorf("%s: %v", c.Where, err)
+		}
+	}
+	if refused != 2 || number(edge, "PasswordManagerEnabled") != uint64(1) || number(edge, "AutofillAddressEnabled") != uint64(0) ||
+		number(firefox, "PasswordManagerEnabled") != uint64(0) || number(firefox, "DisableFormHistory") != uint64(1) {
+		t.Errorf("%d refused", refused)
+	}
+	if got := keysNow(t, firefox)["OfferToSaveLogins"]; got != "no" {
+		t.Errorf("%q", got)
+	}
+	for _, b := range []string{`Google\Chrome`, "Chromium"} {
+		if key := `SOFTWARE\Policies\` + b; number(key, "PasswordManagerEnabled") != uint64(0) || number(key, "AutofillAddressEnabled") != uint64(0) {
+			t.Error(b)
+		}
+	}
+	apply(t, Request{System: Windows}) // the portals' lists alone
+	if number(firefox, "DisableFormHistory") != uint64(1) {
+		t.Error("gone with the portals' lists")
+	}
+	if n := apply(t, Request{System: Windows, Shared: SharedRemoved}); n != 7 {
+		t.Errorf("%d values go", n)
+	}
+	if number(edge, "PasswordManagerEnabled") != uint64(1) || keysNow(t, firefox)["OfferToSaveLogins"] != "no" ||
+		number(firefox, "DisableFormHistory") != nil || number(edge, "AutofillAddressEnabled") != nil {
+		t.Error("others' values are gone, or ours stay")
+	}
+	if k, err := registry.OpenKey(registry.LOCAL_MACHINE, `SOFTWARE\CPxBridge`, registry.QUERY_VALUE); err == nil {
+		_ = k.Close()
+		t.Error("the record stays behind")
+	}
+}
+
 func keysNow(t *testing.T, key string) map[string]string {
 	t.Helper()
 	values, err := openHive().values(key)

@@ -26,7 +26,9 @@ func (b *browsersRun) impossible(err error) string {
 // written.
 func (b *browsersRun) notes(changes []browsers.Change) []string {
 	var (
-		adding   = !b.remove
+		adding   = !b.remove && !b.OnlyShared
+		sharing  = !b.remove && b.shared
+		windows  = b.System == browsers.Windows
 		firefox  = slices.Contains(b.Browsers, browsers.Firefox)
 		edge     = slices.Contains(b.Browsers, browsers.Edge)
 		imported = b.System != runtime.GOOS && b.System != browsers.Linux || b.Root != ""
@@ -42,11 +44,14 @@ func (b *browsersRun) notes(changes []browsers.Change) []string {
 		{adding && wildcard, "command.browsers.wildcard"},
 		{adding && firefox, "command.browsers.firefox_wide"},
 		{adding && b.OlderEdge && edge, "command.browsers.older_edge"},
-		{adding && firefox && imported && b.System == browsers.Windows, "command.browsers.number_on"},
-		{adding && b.System == browsers.Windows && imported, "command.browsers.import_keys"},
-		{adding && b.System == browsers.MacOS && imported, "command.browsers.import_mac"},
+		{sharing, "command.browsers.shared_before"},
+		{adding && firefox && imported && windows, "command.browsers.number_on"},
+		{sharing && imported && windows, "command.browsers.import_shared"},
+		{!b.remove && imported && windows, "command.browsers.import_keys"},
+		{!b.remove && imported && b.System == browsers.MacOS, "command.browsers.import_mac"},
 		{!b.write && changed && !imported, "command.browsers.not_written"},
-		{b.write && changed && !imported, "command.browsers.reload"},
+		{b.write && changed && !imported && b.OnlyShared, "command.browsers.reload_shared"},
+		{b.write && changed && !imported && !b.OnlyShared, "command.browsers.reload"},
 	} {
 		if note.when {
 			notes = append(notes, b.Text(note.text))

@@ -18,8 +18,8 @@ import (
 type browsersRun struct {
 	*invocation
 	browsers.Request
-	names         []string
-	write, remove bool
+	names                 []string
+	write, remove, shared bool
 }
 
 // list is the value of an option that may be repeated, or hold several with commas.
@@ -43,6 +43,7 @@ func (s *invocation) browsersCommand() *cobra.Command {
 	c := s.command("browsers", about{short: "command.browsers.short", use: "command.browsers.use"}, func(context.Context, []string) error { return b.run() })
 	f := c.Flags()
 	f.Var((*list)(&b.Origins), "origin", "command.browsers.option_origin")
+	f.BoolVar(&b.shared, "shared", false, "command.browsers.option_shared")
 	f.BoolVar(&b.write, "write", false, "command.browsers.option_write")
 	f.BoolVar(&b.remove, "remove", false, "command.browsers.option_remove")
 	f.Var((*list)(&b.names), "browser", "command.browsers.option_browser")
@@ -102,10 +103,17 @@ func (b *browsersRun) prepare() error {
 	for _, name := range b.names {
 		b.Browsers = append(b.Browsers, browsers.Browser(name))
 	}
+	b.OnlyShared = b.shared && len(b.Origins) == 0
+	switch {
+	case b.remove:
+		b.Shared = browsers.SharedRemoved
+	case b.shared:
+		b.Shared = browsers.SharedSet
+	}
 	switch {
 	case b.remove && len(b.Origins) > 0:
 		return misused("command.browsers.remove_all")
-	case !b.remove && len(b.Origins) == 0:
+	case !b.remove && !b.shared && len(b.Origins) == 0:
 		return misused("command.browsers.no_origin")
 	case b.remove && b.System != browsers.Linux && (b.System != runtime.GOOS || b.Root != ""):
 		return misused("command.browsers.remove_here")
@@ -158,6 +166,7 @@ func (b *browsersRun) report(c browsers.Change) {
 // refusal says why a change could not be made.
 func (b *browsersRun) refusal(c browsers.Change, err error) string {
 	var shadowed *browsers.ShadowedError
+	var conflict *browsers.ConflictError
 	switch {
 	case errors.Is(err, browsers.ErrPrintOnly):
 		return b.Text("command.browsers.only_imported", b.System)
@@ -165,6 +174,8 @@ func (b *browsersRun) refusal(c browsers.Change, err error) string {
 		return b.Text("command.browsers.no_right", c.Where)
 	case errors.Is(err, browsers.ErrMalformed):
 		return b.Text("command.browsers.malformed", c.Where, because(err, browsers.ErrMalformed))
+	case errors.As(err, &conflict):
+		return b.Text("command.browsers.conflict", conflict.Where, conflict.Policy, visible.Text(conflict.Value), conflict.Wanted)
 	case errors.As(err, &shadowed):
 		return b.Text("command.browsers.shadowed", c.Where, shadowed.Other)
 	}

@@ -58,6 +58,64 @@ func TestPolicyBrowsers(t *testing.T) {
 	workstation.Contains(t, errs, "no entry of CPx Bridge")
 }
 
+// TestPolicyBrowsersShared: what has browsers of a shared workstation save no
+// passwords comes and goes by itself, and never in the place of another's value.
+func TestPolicyBrowsersShared(t *testing.T) {
+	w := newStation(t)
+	root := filepath.Join(w.Dir, "root")
+	dir := filepath.Join(root, "/etc/chromium/policies/managed")
+	own, firefox := filepath.Join(dir, "cpx-bridge.json"), filepath.Join(root, "/etc/firefox/policies/policies.json")
+	run := func(exit int, args ...string) (string, string) {
+		t.Helper()
+		return w.cpxAgent(t, exit, append([]string{"policy", "browsers", "--os", "linux", "--dir", root}, args...)...)
+	}
+	out, errs := run(exitGood, "--shared")
+	workstation.Contains(t, out, "à écrire\u00a0: "+own, `"PasswordManagerEnabled": false`, `"AutofillAddressEnabled": false`, `"OfferToSaveLogins": false`, `"DisableFormHistory": true`)
+	workstation.Contains(t, errs, "partez de profils neufs")
+	if strings.Contains(out+errs, "Loopback") || strings.Contains(errs, "tous les ports") {
+		t.Error(out, errs)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "site.json"), []byte(`{"PasswordManagerEnabled": true}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, errs = run(exitProblem, "--shared", "--write", "--origin", "https://portail.example.fr")
+	workstation.Contains(t, out, "écrit\u00a0: "+own, "écrit\u00a0: "+firefox)
+	workstation.Contains(t, errs, filepath.Join(dir, "site.json")+" : PasswordManagerEnabled y vaut true", "mettez-y false")
+	w.Settings(t, "modules = [%q]\nlang = \"en\"\n", w.Module)
+	_, errs = run(exitProblem, "--shared", "--write")
+	workstation.Contains(t, errs, "PasswordManagerEnabled is true there", "set it to false there", "begin with new profiles")
+	if err := os.Remove(filepath.Join(dir, "site.json")); err != nil {
+		t.Fatal(err)
+	}
+	run(exitGood, "--shared", "--write")
+	holds := func(path, part string, want bool) {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil || strings.Contains(string(text), part) != want {
+			t.Errorf("%q in %s: %v, %v", part, text, !want, err)
+		}
+	}
+	run(exitGood, "--write", "--origin", "https://autre.example.fr") // as doctor advises
+	holds(own, "PasswordManagerEnabled", true)
+	holds(own, "autre.example.fr", true)
+	run(exitGood, "--remove", "--shared", "--write")
+	holds(own, "PasswordManagerEnabled", false)
+	holds(firefox, "DisableFormHistory", false)
+	holds(firefox, "autre.example.fr", true)
+	run(exitGood, "--shared", "--write")
+	run(exitGood, "--remove", "--write")
+	if entries, err := os.ReadDir(root); err != nil || len(entries) > 0 {
+		t.Errorf("%v stay behind, %v", entries, err)
+	}
+	_, errs = w.cpxAgent(t, exitGood, "policy", "browsers", "--shared", "--os", "windows")
+	workstation.Contains(t, errs, "replaces values of the same names", "reg import")
+	_, errs = w.cpxAgent(t, exitGood, "policy", "browsers", "--shared", "--os", "macos")
+	workstation.Contains(t, errs, "MDM")
+}
+
 // TestPolicyBrowsersRecord: a damaged record is a problem of the machine, not a
 // misuse, and the remedy that the message names works.
 func TestPolicyBrowsersRecord(t *testing.T) {
