@@ -68,7 +68,7 @@ func (s *serving) serve(listeners []net.Listener, wrap func(net.Listener) net.Li
 		s.Logger.Info("listening", said(l)...)
 		s.running.Go(func() {
 			err := s.web.Serve(wrap(s.accepting(ctx, l)))
-			if ctx.Err() == nil {
+			if ctx.Err() == nil || s.ctx.Err() != nil {
 				s.end(err)
 			}
 		})
