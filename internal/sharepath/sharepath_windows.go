@@ -3,6 +3,7 @@ package sharepath
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/windows"
@@ -10,7 +11,8 @@ import (
 
 // Leads reports whether a path leads to another computer: \\server\share, in
 // any of its spellings, a drive that stands for one, or by way of a link on this computer
-// that leads there. The other computer is not asked.
+// that leads there. A path to a device that is neither a drive nor a volume is taken to lead
+// there too. The other computer is not asked.
 func Leads(path string) bool { return leads(path, os.Readlink) }
 
 // maxLinks is how many links Windows follows in a path.
@@ -68,8 +70,14 @@ func names(path string) bool {
 		for _, alias := range []string{`GLOBALROOT\`, `GLOBAL\`, `??\`, `GLOBAL??\`} {
 			rest = strings.TrimPrefix(rest, alias)
 		}
-		if strings.HasPrefix(rest, `UNC\`) || strings.HasPrefix(rest, `DEVICE\MUP\`) {
+		// Windows takes .. out of such a path up to its devices, not up to the drive.
+		if slices.Contains(strings.Split(rest, `\`), "..") {
 			return true
+		}
+		// Redirectors have many names, and others may be installed: what is no drive leads
+		// elsewhere, but for a volume without a letter, which a mount point leads to.
+		if len(filepath.VolumeName(rest)) != len("C:") {
+			return !strings.HasPrefix(rest, "VOLUME{")
 		}
 		return remoteDrive(rest)
 	}

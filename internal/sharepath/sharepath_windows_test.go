@@ -16,6 +16,10 @@ func TestLeads(t *testing.T) {
 		`\\?\UNC\server\share\m.dll`: true, `\\.\UNC\server\share\m.dll`: true, `//?/unc/server/share/m.dll`: true,
 		`\??\UNC\server\share\m.dll`: true, `\\?\GLOBALROOT\Device\Mup\server\share\m.dll`: true, `\\?\GLOBALROOT\??\UNC\server\share\m.dll`: true,
 		`\\.\Global\UNC\server\share\m.dll`: true, `\\server@SSL\DavWWWRoot\m.dll`: true,
+		`\\?\Global\GLOBALROOT\Device\Mup\server\share\m.dll`: true, `\\?\GLOBALROOT\Device\LanmanRedirector\server\share\m.dll`: true,
+		`\\.\GLOBALROOT\Device\WebDavRedirector\server\share\m.dll`: true, `\\?\GLOBALROOT\DosDevices\UNC\server\share\m.dll`: true,
+		`\\.\C:\..\UNC\server\share\m.dll`: true, `\\?\Volume{1}\x\..\..\UNC\server\share\m.dll`: true, `\\?\\\server\share\m.dll`: true,
+		`\\?\Volume{1}\m.dll`: false, `\\?\GLOBALROOT\??\C:\m.dll`: false, `\\?\C:\m..dll`: false,
 		`C:\m.dll`: false, `\\?\C:\m.dll`: false, `\\.\C:\m.dll`: false, `C:m.dll`: false, `m.dll`: false, `\m.dll`: false, ``: false,
 		`C:\\server\share\m.dll`: false, `C:\windows\system32\kernel32.dll`: false,
 	} {
