@@ -9,10 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"unsafe"
 
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 // instance is one agent for a person's desktop session: a file in the person's own folder,
@@ -26,8 +27,7 @@ type instance struct {
 
 // self is who this process is.
 type self struct {
-	user     *windows.SID
-	session  uint32
+	account.Account
 	security string // SDDL of the pipe: open to the person's logon only
 }
 
@@ -39,35 +39,22 @@ func find(stateDir string) (instance, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return instance{}, fmt.Errorf("control: %w", err)
 	}
-	return instance{who, filepath.Join(stateDir, fmt.Sprintf("agent-%d.lock", who.session))}, nil
+	return instance{who, filepath.Join(stateDir, fmt.Sprintf("agent-%d.lock", who.Session))}, nil
 }
 
 func whoAmI() (self, error) {
-	token := windows.GetCurrentProcessToken()
-	user, err := token.GetTokenUser()
+	who, err := account.Of(windows.CurrentProcess())
 	if err != nil {
 		return self{}, fmt.Errorf("control: %w", err)
 	}
-	session, err := sessionOf(token)
-	if err != nil {
-		return self{}, fmt.Errorf("control: %w", err)
-	}
-	sid := user.User.Sid.String()
 	// Nobody over the network, not even the person.
-	return self{user.User.Sid, session, "O:" + sid + "D:P(D;;GA;;;NU)(A;;GA;;;" + logon(token, sid) + ")"}, nil
-}
-
-// sessionOf is the desktop session of a token (TokenSessionId).
-func sessionOf(token windows.Token) (uint32, error) {
-	var session, length uint32
-	err := windows.GetTokenInformation(token, windows.TokenSessionId, (*byte)(unsafe.Pointer(&session)), uint32(unsafe.Sizeof(session)), &length)
-	return session, err
+	return self{who, "O:" + who.SID + "D:P(D;;GA;;;NU)(A;;GA;;;" + logon(who.SID) + ")"}, nil
 }
 
 // logon is the SID of this logon, which the user's other sessions do not have;
 // where the token names none, the user's own.
-func logon(token windows.Token, user string) string {
-	groups, err := token.GetTokenGroups()
+func logon(user string) string {
+	groups, err := windows.GetCurrentProcessToken().GetTokenGroups()
 	if err != nil {
 		return user
 	}
@@ -224,18 +211,12 @@ func (who self) check(c net.Conn, end func(windows.Handle, *uint32) error) (int,
 		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
 	defer windows.CloseHandle(process)
-	var token windows.Token
-	if err := windows.OpenProcessToken(process, windows.TOKEN_QUERY, &token); err != nil {
+	other, err := account.Of(process)
+	if err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
 	}
-	defer token.Close()
-	user, userErr := token.GetTokenUser()
-	session, sessionErr := sessionOf(token)
-	if err := errors.Join(userErr, sessionErr); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrOtherUser, err)
-	}
-	if !user.User.Sid.Equals(who.user) || session != who.session {
-		return 0, fmt.Errorf("%w: %s in session %d", ErrOtherUser, user.User.Sid, session)
+	if !other.Same(who.Account) {
+		return 0, fmt.Errorf("%w: %v", ErrOtherUser, other)
 	}
 	return int(pid), nil
 }

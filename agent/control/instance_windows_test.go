@@ -50,12 +50,12 @@ func TestNamesOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	squatted, err := winio.ListenPipe(fmt.Sprintf(`\\.\pipe\cpx-bridge-%s-%d`, who.user, who.session), nil)
+	squatted, err := winio.ListenPipe(fmt.Sprintf(`\\.\pipe\cpx-bridge-%s-%d`, who.SID, who.Session), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer squatted.Close()
-	mutex, err := windows.UTF16PtrFromString(`Local\cpx-bridge-` + who.user.String())
+	mutex, err := windows.UTF16PtrFromString(`Local\cpx-bridge-` + who.SID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,13 +180,9 @@ func TestOtherEnd(t *testing.T) {
 		client, server = second, <-accepted
 	}
 	defer server.Close()
-	nobody, err := windows.StringToSid("S-1-5-21-1-2-3-1000")
-	if err != nil {
-		t.Fatal(err)
-	}
-	otherUser, otherSession := who, who
-	otherUser.user = nobody
-	otherSession.session++
+	otherUser, otherSession, nobody := who, who, self{}
+	otherUser.SID = "S-1-5-21-1-2-3-1000"
+	otherSession.Session++
 	for side, check := range map[string]func(self) (int, error){
 		"client": func(s self) (int, error) { return s.check(client, windows.GetNamedPipeServerProcessId) },
 		"server": func(s self) (int, error) { return s.check(server, windows.GetNamedPipeClientProcessId) },
@@ -194,9 +190,9 @@ func TestOtherEnd(t *testing.T) {
 		if pid, err := check(who); err != nil || pid != os.Getpid() {
 			t.Errorf("%s: %d, %v", side, pid, err)
 		}
-		for _, other := range []self{otherUser, otherSession} {
+		for _, other := range []self{otherUser, otherSession, nobody} {
 			if _, err := check(other); !errors.Is(err, ErrOtherUser) {
-				t.Errorf("%s of %s in session %d: %v", side, other.user, other.session, err)
+				t.Errorf("%s of %v: %v", side, other.Account, err)
 			}
 		}
 	}

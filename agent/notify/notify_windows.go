@@ -55,7 +55,7 @@ const (
 	hasMessage, hasIcon, hasTip, hasInfo              = 1, 2, 4, 0x10
 	infoOfIcon                                        = 4 // the icon of the balloon is icon
 	balloonHidden, balloonTimeout, balloonClicked     = 0x403, 0x404, 0x405
-	wmDestroy, wmClose, wmTimer, wmNote               = 2, 0x10, 0x113, 0x8001 // wmNote is ours
+	wmClose, wmTimer, wmNote                          = 0x10, 0x113, 0x8001 // wmNote is ours
 	ownIcon, systemIcon, typeIcon, sharedIcon, noSize = 1, 32516, 1, 0x8000, 0x40
 )
 
@@ -159,8 +159,9 @@ func withdraw() {
 // often notes had been taken back when it was sent: one that is not open yet by then is
 // taken back too.
 func show(n Note, withdrawn int, added chan<- error) {
-	runtime.LockOSThread() // a window belongs to its thread
-	defer runtime.UnlockOSThread()
+	// A window belongs to its thread. It is never unlocked, and ends with the note: messages
+	// may be in its queue still, such as the WM_QUIT of a balloon hidden at the very end.
+	runtime.LockOSThread()
 	window, err := open(withdrawn)
 	if err != nil {
 		added <- fmt.Errorf("%w: %w", ErrUnsupported, err)
@@ -180,11 +181,11 @@ func show(n Note, withdrawn int, added chan<- error) {
 	fill(data.tip[:], "CPx Bridge")
 	fill(data.title[:], visible.Short(n.Title, maxTitle))
 	fill(data.info[:], visible.Short(n.Body, maxBody))
-	if ok, _, err := procNotify.Call(iconAdd, uintptr(unsafe.Pointer(&data))); ok == 0 {
+	if err := taskBar(iconAdd, &data); err != nil {
 		added <- fmt.Errorf("%w: Shell_NotifyIcon: %w", ErrUnsupported, err) // no task bar yet, or any more
 		return
 	}
-	defer func() { _, _, _ = procNotify.Call(iconDelete, uintptr(unsafe.Pointer(&data))) }()
+	defer func() { _ = taskBar(iconDelete, &data) }()
 	added <- nil
 	_, _, _ = procTimer.Call(window, 1, uintptr(longest.Milliseconds()), 0)
 	var m struct {
@@ -201,6 +202,15 @@ func show(n Note, withdrawn int, added chan<- error) {
 		}
 		_, _, _ = procDispatch.Call(uintptr(unsafe.Pointer(&m)))
 	}
+}
+
+// taskBar asks the task bar for something about an icon (Shell_NotifyIconW). A test plays one
+// that does not answer.
+var taskBar = func(what uintptr, icon *notifyIconData) error {
+	if ok, _, err := procNotify.Call(what, uintptr(unsafe.Pointer(icon))); ok == 0 {
+		return err
+	}
+	return nil
 }
 
 // open makes the window behind a note's icon, which is never shown.

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,12 @@ import (
 var (
 	procFindWindow = user32.NewProc("FindWindowExW")
 	procVisible    = user32.NewProc("IsWindowVisible")
-	procText       = user32.NewProc("SendMessageW")
+	procSend       = user32.NewProc("SendMessageW")
 )
+
+// The program's first thread stays with its first goroutine: Go does not end that one, and no
+// note is to be on it when a test awaits the end of a note's thread.
+func init() { runtime.LockOSThread() }
 
 // patience is how long the test waits for the task bar.
 const patience = 20 * time.Second
@@ -34,7 +39,7 @@ func balloons(t *testing.T) (texts []string) {
 			return texts
 		}
 		var text [maxBody + 1]uint16
-		_, _, _ = procText.Call(window, getText, uintptr(len(text)), uintptr(unsafe.Pointer(&text[0])))
+		_, _, _ = procSend.Call(window, getText, uintptr(len(text)), uintptr(unsafe.Pointer(&text[0])))
 		if visible, _, _ := procVisible.Call(window); visible != 0 && text[0] != 0 {
 			texts = append(texts, windows.UTF16ToString(text[:]))
 		}
@@ -92,17 +97,82 @@ func TestSeveralBalloons(t *testing.T) {
 	}
 }
 
-// TestSendEnds: a caller whose time is up does not wait for the task bar.
+// onTaskBar has something done before each request to the task bar, for the test's time.
+func onTaskBar(t *testing.T, before func(what uintptr, icon *notifyIconData)) {
+	real := taskBar
+	t.Cleanup(func() { withdraw(); taskBar = real })
+	taskBar = func(what uintptr, icon *notifyIconData) error {
+		before(what, icon)
+		return real(what, icon)
+	}
+}
+
+// TestSendEnds: a caller whose time is up does not wait for the task bar, and what is shown
+// of the note thereafter is withdrawn.
 func TestSendEnds(t *testing.T) {
+	asked, release := make(chan struct{}), make(chan struct{})
+	onTaskBar(t, func(what uintptr, _ *notifyIconData) {
+		if what == iconAdd {
+			close(asked)
+			<-release
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	sent := make(chan error, 1)
+	go func() { sent <- Send(ctx, Note{"TEST", "TEST"}) }()
+	<-asked
+	cancel()
+	select {
+	case err := <-sent:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(patience):
+		t.Error("the caller waits for the task bar")
+	}
+	close(release)
+	withdraw()
+	awaitBalloon(t, "", false)
+}
+
+// TestNotOpenYet: a note that is not open yet when all are withdrawn is not shown.
+func TestNotOpenYet(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 {
 		if err := Send(ctx, Note{"TEST", "TEST"}); err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-		withdraw() // also what is not open yet
+		withdraw()
 	}
 	awaitBalloon(t, "", false)
+}
+
+// TestThreadEnds: a note's thread ends with it, whatever is in its queue by then. As Windows
+// deletes the icon it sends that the balloon is hidden, after the note's last message: the
+// WM_QUIT of that would end the window of whoever has the thread next.
+func TestThreadEnds(t *testing.T) {
+	threads := make(chan windows.Handle, 1)
+	onTaskBar(t, func(what uintptr, icon *notifyIconData) {
+		if what != iconDelete {
+			return
+		}
+		thread, err := windows.OpenThread(windows.SYNCHRONIZE, false, windows.GetCurrentThreadId())
+		if err != nil {
+			t.Error(err)
+		}
+		_, _, _ = procSend.Call(icon.window, wmNote, 0, balloonHidden)
+		threads <- thread
+	})
+	if err := Send(t.Context(), Note{"TEST", "TEST"}); err != nil {
+		t.Fatal(err)
+	}
+	withdraw()
+	thread := <-threads
+	defer windows.CloseHandle(thread)
+	if event, err := windows.WaitForSingleObject(thread, uint32(patience.Milliseconds())); err != nil || event != windows.WAIT_OBJECT_0 {
+		t.Errorf("the thread goes on: %d, %v", event, err)
+	}
 }
 
 // TestFill: a text ends with a zero, and no half of a character is at its end.

@@ -66,7 +66,7 @@ func (l *lookup) listener(r row, name listed) Listener {
 		found.Image = image
 	}
 	if who, err := p.person(); err == nil && p.id() == r.pid {
-		found.Account, found.Session, found.Own = who.sid, sessionName(who.session), who == l.self && who.sid != ""
+		found.Account, found.Session, found.Own = who.SID, sessionName(who.Session), who.Same(l.self)
 	}
 	return found
 }

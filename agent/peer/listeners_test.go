@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 type playedEveryone struct {
@@ -19,8 +21,8 @@ func (p playedEveryone) list() (map[uint32]listed, error) { return p.names, p.er
 // the person's own process, in the same session, is said to be theirs.
 func TestListeners(t *testing.T) {
 	at := netip.MustParseAddrPort
-	elsewhere := person{me.sid, me.session + 1}
-	other := person{"S-1-5-21-1-2-3-1002", 7}
+	elsewhere := account.Account{SID: me.SID, Session: me.Session + 1}
+	other := account.Account{SID: "S-1-5-21-1-2-3-1002", Session: 7}
 	listening := func(address string, pid uint32) row {
 		return row{local: at(address), state: rowListens, pid: pid}
 	}
@@ -43,13 +45,13 @@ func TestListeners(t *testing.T) {
 	}
 	names := map[uint32]listed{100: {"cpx-agent.exe", "2"}, 112: {"service.exe", "0"}, 4: {"System", "0"}, 116: {"half.exe", "3"}}
 	want := []Listener{
-		{at("127.0.0.1:27720"), 100, true, me.sid, sessionName(me.session), `C:\Program Files\CPxBridge\cpx-agent.exe`},
-		{at("127.0.0.1:27721"), 104, false, me.sid, sessionName(elsewhere.session), `C:\Program Files\CPxBridge\cpx-agent.exe`},
-		{at("127.0.0.1:27722"), 108, false, other.sid, "7", `C:\other.exe`},
+		{at("127.0.0.1:27720"), 100, true, me.SID, sessionName(me.Session), `C:\Program Files\CPxBridge\cpx-agent.exe`},
+		{at("127.0.0.1:27721"), 104, false, me.SID, sessionName(elsewhere.Session), `C:\Program Files\CPxBridge\cpx-agent.exe`},
+		{at("127.0.0.1:27722"), 108, false, other.SID, "7", `C:\other.exe`},
 		{at("127.0.0.1:27723"), 112, false, "", "0", "service.exe"},
 		{at("0.0.0.0:27724"), 4, false, "", "0", "System"},
 		{at("127.0.0.1:27725"), 116, false, "", "3", "half.exe"},
-		{at("[::1]:27720"), 100, true, me.sid, sessionName(me.session), `C:\Program Files\CPxBridge\cpx-agent.exe`},
+		{at("[::1]:27720"), 100, true, me.SID, sessionName(me.Session), `C:\Program Files\CPxBridge\cpx-agent.exe`},
 		{Address: at("[::1]:27726")},
 	}
 	got, err := p.lookup().listeners(playedEveryone{names: names})

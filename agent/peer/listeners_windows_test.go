@@ -46,7 +46,7 @@ func TestEveryProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := list[uint32(os.Getpid())]; !strings.EqualFold(got.image, filepath.Base(os.Args[0])) || got.session != sessionName(self.self.session) {
-		t.Errorf("%+v in %v, want %s in session %d", got, list, os.Args[0], self.self.session)
+	if got := list[uint32(os.Getpid())]; !strings.EqualFold(got.image, filepath.Base(os.Args[0])) || got.session != sessionName(self.self.Session) {
+		t.Errorf("%+v in %v, want %s in session %d", got, list, os.Args[0], self.self.Session)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 // tables reads the system's tables of connections, as bytes that layout knows.
@@ -26,17 +28,10 @@ type processes interface {
 type process interface {
 	id() uint32 // which the system opened, by its own word
 	ended() (bool, error)
-	person() (person, error)
+	person() (account.Account, error)
 	created() (int64, error) // as a FILETIME
 	image() string           // "" where it cannot be read
 	close()
-}
-
-// person is who a process runs for: a user in one session, as the process's own token
-// says.
-type person struct {
-	sid     string
-	session uint32
 }
 
 // lookup finds owners where the system has a table of connections with the numbers of
@@ -46,7 +41,7 @@ type person struct {
 type lookup struct {
 	tables
 	processes
-	self  person
+	self  account.Account
 	pause func(time.Duration)
 }
 
@@ -92,7 +87,7 @@ func (l *lookup) owner(local, remote netip.AddrPort) (Identity, uint32, error) {
 	if !local.IsValid() || !remote.IsValid() {
 		return Identity{}, 0, errNotTCP
 	}
-	if l.self.sid == "" {
+	if l.self.SID == "" {
 		return Identity{}, 0, errNoSelf
 	}
 	r, err := l.find(local, remote)
@@ -111,8 +106,8 @@ func (l *lookup) owner(local, remote netip.AddrPort) (Identity, uint32, error) {
 	if err != nil {
 		return Identity{}, 0, &processError{r.pid, p.image(), err}
 	}
-	if who != l.self {
-		return OtherUser(slog.String("account", fmt.Sprintf("%s in session %d", who.sid, who.session)),
+	if !who.Same(l.self) {
+		return OtherUser(slog.String("account", who.String()),
 			slog.String("process", processName(r.pid, p.image()))), r.pid, nil
 	}
 	return Self(func(context.Context) string { return l.program(r.pid, created) }), r.pid, nil
@@ -120,35 +115,35 @@ func (l *lookup) owner(local, remote netip.AddrPort) (Identity, uint32, error) {
 
 // held reads who a process runs for, and since when it does, once it is certain that it
 // is the one that the row names.
-func (l *lookup) held(p process, r row) (who person, created int64, err error) {
+func (l *lookup) held(p process, r row) (who account.Account, created int64, err error) {
 	if p.id() != r.pid {
-		return person{}, 0, errNumber // Windows passes over the lowest two bits of a number
+		return account.Account{}, 0, errNumber // Windows passes over the lowest two bits of a number
 	}
 	same, _, err := l.established(r.remote, r.local)
 	if err != nil {
-		return person{}, 0, err
+		return account.Account{}, 0, err
 	}
 	switch {
 	case len(same) == 0:
-		return person{}, 0, errNoRow
+		return account.Account{}, 0, errNoRow
 	case len(same) > 1 || same[0] != r:
-		return person{}, 0, errChanged
+		return account.Account{}, 0, errChanged
 	}
 	// After the table: a process that runs now has run all the time that it was held.
 	ended, err := p.ended()
 	switch {
 	case err != nil:
-		return person{}, 0, err
+		return account.Account{}, 0, err
 	case ended:
-		return person{}, 0, errEnded
+		return account.Account{}, 0, errEnded
 	}
 	if created, err = p.created(); err != nil {
-		return person{}, 0, err
+		return account.Account{}, 0, err
 	}
 	if r.created != 0 && r.created < created {
-		return person{}, 0, errOlder
+		return account.Account{}, 0, errOlder
 	}
-	if who, err = p.person(); err == nil && who.sid == "" {
+	if who, err = p.person(); err == nil && who.SID == "" {
 		err = errNobody
 	}
 	return who, created, err

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 // me is the person of the played agent.
-var me = person{"S-1-5-21-1-2-3-1001", 2}
+var me = account.Account{SID: "S-1-5-21-1-2-3-1001", Session: 2}
 
 // The two ends of the played connections, over IPv4 and over IPv6.
 var (
@@ -90,14 +92,14 @@ func TestLookup(t *testing.T) {
 		over  string // "4" or "6" alone
 	}{
 		"this person's browser":               {func(*played) {}, nil, "", ""},
-		"another user":                        {browser(func(b *playedTask) { b.who.sid = "S-1-5-21-1-2-3-1002" }), nil, `account="S-1-5-21-1-2-3-1002 in session 2"`, ""},
-		"another session of this user":        {browser(func(b *playedTask) { b.who.session = 3 }), nil, `account="S-1-5-21-1-2-3-1001 in session 3"`, ""},
-		"a service of this user":              {browser(func(b *playedTask) { b.who.session = 0 }), nil, `account="S-1-5-21-1-2-3-1001 in session 0"`, ""},
-		"the system itself":                   {browser(func(b *playedTask) { b.who = person{"S-1-5-18", 0} }), nil, `account="S-1-5-18 in session 0"`, ""},
+		"another user":                        {browser(func(b *playedTask) { b.who.SID = "S-1-5-21-1-2-3-1002" }), nil, `account="S-1-5-21-1-2-3-1002 in session 2"`, ""},
+		"another session of this user":        {browser(func(b *playedTask) { b.who.Session = 3 }), nil, `account="S-1-5-21-1-2-3-1001 in session 3"`, ""},
+		"a service of this user":              {browser(func(b *playedTask) { b.who.Session = 0 }), nil, `account="S-1-5-21-1-2-3-1001 in session 0"`, ""},
+		"the system itself":                   {browser(func(b *playedTask) { b.who = account.Account{SID: "S-1-5-18", Session: 0} }), nil, `account="S-1-5-18 in session 0"`, ""},
 		"this user elevated, readable":        {browser(func(b *playedTask) { b.name = "" }), nil, "", ""},
 		"this user elevated, token closed":    {browser(func(b *playedTask) { b.whoErr = errAccessDenied }), errAccessDenied, "", ""},
 		"a protected process":                 {browser(func(b *playedTask) { b.openErr = errAccessDenied }), errAccessDenied, "", ""},
-		"a token of nobody":                   {browser(func(b *playedTask) { b.who = person{} }), errNobody, "", ""},
+		"a token of nobody":                   {browser(func(b *playedTask) { b.who = account.Account{} }), errNobody, "", ""},
 		"a process that ended, handle held":   {browser(func(b *playedTask) { b.over = true }), errEnded, "", ""},
 		"a process that cannot be waited for": {browser(func(b *playedTask) { b.overErr = errPlayed }), errPlayed, "", ""},
 		"a process without times":             {browser(func(b *playedTask) { b.sinceErr = errPlayed }), errPlayed, "", ""},
@@ -174,7 +176,7 @@ func TestLookup(t *testing.T) {
 func TestLookupNamesTheProcess(t *testing.T) {
 	const named = `4120 (C:\Program Files\Navigateur\navigateur.exe)`
 	p := connected()
-	p.tasks[browserPID].who.session = 3
+	p.tasks[browserPID].who.Session = 3
 	if who, _, err := p.lookup().owner(agent4, client4); err != nil || who.Process().String() != "process="+named {
 		t.Errorf("another session: %s %v", who.Process(), err)
 	}
@@ -227,14 +229,14 @@ func TestLookupRefusesNothing(t *testing.T) {
 			t.Errorf("%v: %v", c, err)
 		}
 	}
-	l.self = person{}
+	l.self = account.Account{}
 	if who, _, err := l.owner(agent4, client4); err == nil || who.SamePerson() {
 		t.Errorf("nobody's agent lets in: %v", err)
 	}
 	p := connected()
-	p.tasks[browserPID].who = person{}
+	p.tasks[browserPID].who = account.Account{}
 	l = p.lookup()
-	l.self = person{}
+	l.self = account.Account{}
 	if who, _, err := l.owner(agent4, client4); err == nil || who.SamePerson() {
 		t.Errorf("nobody's agent lets nobody in: %v", err)
 	}

@@ -13,11 +13,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 // system is this Windows; lookups are made once, for this process's own account.
 var system = sync.OnceValues(func() (*lookup, error) {
-	self, err := (heldProcess{windows.CurrentProcess(), 0}).person()
+	self, err := account.Of(windows.CurrentProcess())
 	if err != nil {
 		return nil, fmt.Errorf("peer: this process's own account: %w", err)
 	}
@@ -161,24 +163,7 @@ func filetime(t windows.Filetime) int64 {
 	return int64(t.HighDateTime)<<32 | int64(t.LowDateTime)
 }
 
-// person reads the process's token, session included: ProcessIdToSessionId wants more
-// rights, and the console's session is not the person's over Remote Desktop.
-func (p heldProcess) person() (person, error) {
-	var token windows.Token
-	if err := windows.OpenProcessToken(p.handle, windows.TOKEN_QUERY, &token); err != nil {
-		return person{}, os.NewSyscallError("OpenProcessToken", err)
-	}
-	defer token.Close()
-	user, err := token.GetTokenUser()
-	if err != nil {
-		return person{}, os.NewSyscallError("GetTokenInformation", err)
-	}
-	var session, length uint32
-	if err := windows.GetTokenInformation(token, windows.TokenSessionId, (*byte)(unsafe.Pointer(&session)), uint32(unsafe.Sizeof(session)), &length); err != nil {
-		return person{}, os.NewSyscallError("GetTokenInformation", err)
-	}
-	return person{user.User.Sid.String(), session}, nil
-}
+func (p heldProcess) person() (account.Account, error) { return account.Of(p.handle) }
 
 func (p heldProcess) image() string {
 	name := make([]uint16, windows.MAX_LONG_PATH)

@@ -108,7 +108,7 @@ func TestHeldProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	who, err := p.person()
-	if err != nil || who != real.self || who.sid == "" || who.session != session {
+	if err != nil || who != real.self || who.SID == "" || who.Session != session {
 		t.Errorf("it runs for %+v, want %+v in session %d: %v", who, real.self, session, err)
 	}
 	if ended, err := p.ended(); ended || err != nil || p.id() != pid {

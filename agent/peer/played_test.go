@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 // played is a system as the test says. Its tables are bytes as Windows writes them.
@@ -21,7 +23,7 @@ type played struct {
 
 // playedTask is a process of a played system.
 type playedTask struct {
-	who                      person
+	who                      account.Account
 	since                    int64
 	over                     bool
 	name                     string
@@ -81,12 +83,12 @@ type heldTask struct {
 	number uint32
 }
 
-func (t *heldTask) id() uint32              { return t.number }
-func (t *heldTask) ended() (bool, error)    { return t.over, t.overErr }
-func (t *heldTask) person() (person, error) { return t.who, t.whoErr }
-func (t *heldTask) created() (int64, error) { return t.since, t.sinceErr }
-func (t *heldTask) image() string           { return t.name }
-func (t *heldTask) close()                  { t.system.held-- }
+func (t *heldTask) id() uint32                       { return t.number }
+func (t *heldTask) ended() (bool, error)             { return t.over, t.overErr }
+func (t *heldTask) person() (account.Account, error) { return t.who, t.whoErr }
+func (t *heldTask) created() (int64, error)          { return t.since, t.sinceErr }
+func (t *heldTask) image() string                    { return t.name }
+func (t *heldTask) close()                           { t.system.held-- }
 
 // table writes rows as Windows does, with what services they belong to, and with unused
 // bytes behind them.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/account"
 )
 
 // between plays what may stand between this process and itself, with real connections:
@@ -102,12 +104,12 @@ func TestSelfCheck(t *testing.T) {
 		"no IPv6":            {func(b *between) { b.missing = []string{"[::1]"} }, own, nil, ""},
 		"no loopback at all": {func(b *between) { b.missing = []string{"[::1]", "127.0.0.1"} }, own, ErrNoLoopback, ""},
 		"a filter that is said to dial": {func(b *between) {
-			b.tasks[filter] = &playedTask{who: person{"S-1-5-18", 0}, since: born, name: `C:\filter.exe`}
+			b.tasks[filter] = &playedTask{who: account.Account{SID: "S-1-5-18", Session: 0}, since: born, name: `C:\filter.exe`}
 		}, ofProcess(filter), ErrIntercepted, `640 (C:\filter.exe)`},
 		"a filter of this person": {func(b *between) { b.tasks[filter] = &playedTask{who: me, since: born, name: `C:\filter.exe`} }, ofProcess(filter), ErrIntercepted, `640 (C:\filter.exe)`},
 		"a filter that is closed": {func(b *between) { b.tasks[filter] = &playedTask{openErr: errAccessDenied, listed: "filter.exe"} }, ofProcess(filter), ErrIntercepted, "640 (filter.exe)"},
 		"a proxy that dials in our stead": {func(b *between) {
-			b.tasks[filter] = &playedTask{who: person{"S-1-5-18", 0}, since: born, name: `C:\filter.exe`}
+			b.tasks[filter] = &playedTask{who: account.Account{SID: "S-1-5-18", Session: 0}, since: born, name: `C:\filter.exe`}
 			b.dial, b.limit = proxied, time.Second
 		}, ofProcess(filter), ErrIntercepted, `640 (C:\filter.exe)`},
 		"a connection that is cut":      {func(b *between) { b.dial = cut }, own, ErrLoopbackCut, "127.0.0.1"},
@@ -139,7 +141,7 @@ func TestSelfCheck(t *testing.T) {
 		"a system that names nobody":        {func(*between) {}, ofProcess(0), errNoPID, ""},
 		"a table that cannot be read":       {func(b *between) { b.readErr = map[bool]error{false: errPlayed} }, own, errPlayed, ""},
 		"a process closed to itself":        {func(b *between) { b.tasks[selfPID].openErr = errAccessDenied }, own, errAccessDenied, ""},
-		"another's process by its own name": {func(b *between) { b.tasks[selfPID].who.session = 9 }, own, errNotSelf, ""},
+		"another's process by its own name": {func(b *between) { b.tasks[selfPID].who.Session = 9 }, own, errNotSelf, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &between{played: connected(), limit: 30 * time.Second}

@@ -36,7 +36,7 @@ const maxKeys = 8
 
 // below looks at the keys below one.
 func (w *walk) below(root registry.Key, path string, depth int) error {
-	key, err := registry.OpenKey(root, path, registry.READ)
+	key, err := registry.OpenKey(root, path, registry.READ|registry.WOW64_64KEY)
 	if err != nil {
 		return w.unseenKey(root, path, err)
 	}
@@ -58,7 +58,7 @@ func (w *walk) below(root registry.Key, path string, depth int) error {
 // key notes what is wrong with one key.
 func (w *walk) key(root registry.Key, path string) error {
 	// Nothing but the right to ask who may change it.
-	opened, err := registry.OpenKey(root, path, windows.READ_CONTROL)
+	opened, err := registry.OpenKey(root, path, windows.READ_CONTROL|registry.WOW64_64KEY)
 	if err != nil {
 		return w.unseenKey(root, path, err)
 	}
