@@ -21,17 +21,13 @@
 
 SHELL := /bin/bash
 BIN   := build/bin
-# The version comes from scripts/version. What git says of the clone is not built in: the
-# same source gives the same bytes, and a clone that git distrusts is built too.
-GOBUILD := -trimpath -buildvcs=false
 ROUNDS ?= 20
 FUZZTIME ?= 60s
 
 .PHONY: run demo test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
-	@mkdir -p $(BIN)
-	@version=$$(scripts/version) && go build $(GOBUILD) -ldflags "-X main.version=$$version" -o $(BIN)/ ./cmd/... ./internal/lab/autopin
+	@scripts/build
 
 windows:
 	@scripts/setup windows
@@ -43,10 +39,7 @@ test-windows:
 	@$(BIN)/test-windows $(CASES)
 
 run:
-	@scripts/setup run
-	@$(MAKE) -s build
-	@go build -o $(BIN)/run ./internal/lab/stack/run
-	@exec $(BIN)/run # go run makes an error of Ctrl-C
+	@exec scripts/run
 
 demo:
 	@scripts/setup demo

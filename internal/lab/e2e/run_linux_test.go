@@ -30,7 +30,7 @@ func makeRun(t *testing.T, env ...string) (*exec.Cmd, string) {
 	}
 	cmd := exec.Command(filepath.Join(bin, "run"))
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(dir, "home"), "WAYLAND_DISPLAY=", "LANG=C.UTF-8")
+	cmd.Env = append(os.Environ(), "HOME="+filepath.Join(dir, "home"), "XDG_CACHE_HOME=", "WAYLAND_DISPLAY=", "LANG=C.UTF-8")
 	cmd.Env = append(cmd.Env, env...)
 	t.Cleanup(func() {
 		if !t.Failed() {

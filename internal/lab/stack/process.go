@@ -48,6 +48,9 @@ func (s *Stack) startWith(ctx context.Context, name string, first func(string), 
 	} else {
 		cmd.SysProcAttr = apart() // Ctrl-C is for the caller, which ends it in order
 	}
+	if s.bound {
+		cmd.SysProcAttr = bound(cmd.SysProcAttr)
+	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, errors.Join(err, logFile.Close())
@@ -85,14 +88,19 @@ func (p *Process) Wait() error {
 // Done is closed when the program has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Failure returns an error that says how the program ended, with the end of its log.
+// Failure returns an error that says how the program ended, also where that was
+// without an error of its own, with the end of its log.
 func (p *Process) Failure() error {
 	text, _ := os.ReadFile(p.log)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	if len(lines) > 8 {
 		lines = lines[len(lines)-8:]
 	}
-	return fmt.Errorf("%s ended: %v\n%s\n(the whole log: %s)", p.name, p.err, strings.Join(lines, "\n"), p.log)
+	how := "without an error"
+	if p.err != nil {
+		how = p.err.Error()
+	}
+	return fmt.Errorf("%s ended, %s:\n%s\n(the whole log: %s)", p.name, how, strings.Join(lines, "\n"), p.log)
 }
 
 // connects returns nil where the address accepts a connection.
@@ -166,14 +174,4 @@ func (s *Stack) run(ctx context.Context, stdin string, name string, args ...stri
 		return string(out), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return string(out), nil
-}
-
-// freePort finds a port that is now free on 127.0.0.1.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

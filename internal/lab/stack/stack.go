@@ -54,6 +54,12 @@ type Options struct {
 	Proxied []string
 	// AgentPorts is the first of the agents' ports; 0 chooses free ones.
 	AgentPorts int
+	// Port is the portal's where it is free, else one of the next or any; 0 chooses a
+	// free one.
+	Port int
+	// Bound makes the kernel end the programs with the thread that started them, where
+	// it can: the caller locks its goroutine to a thread that lasts.
+	Bound bool
 }
 
 // Card is one demonstration card as cpx-card describes it.
@@ -78,6 +84,7 @@ type Stack struct {
 	extra       map[string]string
 	pinentry    string
 	softhsmConf string
+	bound       bool
 }
 
 // agentPortCount is the size of the demonstration agent's port range.
@@ -97,14 +104,14 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{dir: dir, bin: bin, host: o.Host, extra: o.Extra}
+	s := &Stack{dir: dir, bin: bin, host: o.Host, extra: o.Extra, bound: o.Bound}
 	for _, sub := range []string{"", "config", "state", "card", runtimeDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return nil, err
 		}
 	}
 	s.softhsmConf = filepath.Join(dir, "card", "softhsm2.conf")
-	if s.port, err = freePort(); err != nil {
+	if s.port, err = portalPort(o.Port); err != nil {
 		return nil, err
 	}
 	if s.agentPorts = o.AgentPorts; s.agentPorts == 0 {
