@@ -20,7 +20,21 @@ type State struct {
 	Where string
 	// Missing is the program to start where it does not exist, else "".
 	Missing string
+	// Program is the program to start, "" where that is not known.
+	Program string
+	// Supervised says that the agent is started anew after a crash.
+	Supervised bool
 }
+
+// supervise is the option of `cpx-agent run` that starts the agent anew after a crash.
+const supervise = "--supervise"
+
+// What the desktop has cpx-agent do at a login, where no person asked for anything, and at a
+// click on its entry in the applications' menu.
+var (
+	AtLogin = []string{"run", supervise, "--quiet"}
+	AtClick = []string{"run", supervise, "--show"}
+)
 
 // The entry's name: a file's name on Linux, a launchd label on macOS.
 const (

@@ -49,14 +49,23 @@ func Get() (State, error) {
 	if err != nil || path == "" {
 		return State{}, err
 	}
-	e := parseEntry(text)
+	return parseEntry(text).state(path), nil
+}
+
+// state is what the desktop makes of an entry: it skips one whose program is missing.
+func (e entry) state(path string) State {
 	s := State{Enabled: e.enabled, Where: path}
-	if e.tryExec != "" {
-		if _, err := exec.LookPath(e.tryExec); err != nil {
-			s.Missing, s.Enabled = e.tryExec, false // the desktop skips such an entry
+	if !e.enabled {
+		return s
+	}
+	s.Program, s.Supervised = e.started()
+	for _, program := range []string{e.tryExec, s.Program} {
+		if _, err := exec.LookPath(program); program != "" && err != nil {
+			s.Missing, s.Enabled = program, false
+			break
 		}
 	}
-	return s, nil
+	return s
 }
 
 // Enable starts the program at each login. Where the machine's own entry does

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -22,8 +23,8 @@ func TestPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		"../../packaging/linux/cpx-bridge.desktop":  entry,
-		"../../packaging/macos/" + label + ".plist": list,
+		"../../packaging/linux/autostart/cpx-bridge.desktop": entry,
+		"../../packaging/macos/" + label + ".plist":          list,
 	} {
 		if *update {
 			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
@@ -38,16 +39,32 @@ func TestPackages(t *testing.T) {
 
 func TestParseEntry(t *testing.T) {
 	for text, want := range map[string]entry{
-		"[Desktop Entry]\nTryExec=/a\\sb\\\\c\n":                           {true, `/a b\c`},
+		"[Desktop Entry]\nTryExec=/a\\sb\\\\c\n":                           {enabled: true, tryExec: `/a b\c`},
 		"[Desktop Entry]\nHidden=true\n":                                   {},
 		"[Desktop Entry]\n Hidden = true \nX-GNOME-Autostart-enabled=true": {},
 		"[Desktop Entry]\nX-GNOME-Autostart-enabled=false\n":               {},
 		"[Desktop Entry]\nHidden=false\n[Desktop Action x]\nHidden=true\n": {enabled: true},
-		"":             {},
-		"Hidden=false": {},
+		"":                                    {},
+		"Hidden=false":                        {},
+		"[Desktop Entry]\nExec=cpx-agent run": {enabled: true, exec: []string{"cpx-agent", "run"}},
+		"[Desktop Entry]\nExec=\"/a b/\\\\\\\\c\\\\\"\\\\$d/cpx-agent\"  run --supervise ": {enabled: true, exec: []string{`/a b/\c"$d/cpx-agent`, "run", "--supervise"}},
 	} {
-		if got := parseEntry([]byte(text)); got != want {
+		if got := parseEntry([]byte(text)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, want %+v", text, got, want)
+		}
+	}
+}
+
+// TestProgramOfAnEntry: whatever the path, the entry that is written names the program that is
+// read from it.
+func TestProgramOfAnEntry(t *testing.T) {
+	for _, program := range []string{"/usr/bin/cpx-agent", "/a b/c", `/q"q/$HOME/\`, "/`id`/s\\s", "/é’"} {
+		text, err := DesktopEntry(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, supervised := parseEntry([]byte(text)).started(); got != program || !supervised {
+			t.Errorf("%q %v, want %q in\n%s", got, supervised, program, text)
 		}
 	}
 }
@@ -84,7 +101,7 @@ func TestPropertyList(t *testing.T) {
 			texts = append(texts, string(text))
 		}
 	}
-	want := []string{"Label", label, "ProgramArguments", program, "run", "RunAtLoad", "LimitLoadToSessionType", "Aqua", "ProcessType", "Interactive"}
+	want := []string{"Label", label, "ProgramArguments", program, "run", "--supervise", "--quiet", "RunAtLoad", "KeepAlive", "Crashed", "LimitLoadToSessionType", "Aqua", "ProcessType", "Interactive"}
 	if strings.Join(texts, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q, want %q", texts, want)
 	}

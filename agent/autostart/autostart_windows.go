@@ -78,8 +78,8 @@ func (r root) get() (State, error) {
 	if err != nil || command == "" {
 		return State{}, err
 	}
-	s := State{Enabled: !r.switchedOff(), Where: r.name + `\` + runKey}
 	program := program(command)
+	s := State{Enabled: !r.switchedOff(), Where: r.name + `\` + runKey, Program: program, Supervised: strings.Contains(command, supervise)}
 	if _, err := os.Stat(program); err != nil {
 		s.Missing, s.Enabled = program, false
 	}
@@ -135,7 +135,7 @@ func (r roots) enable(program string) error {
 		return err
 	}
 	defer key.Close()
-	return errors.Join(key.SetStringValue(value, `"`+program+`" run`), r.person.approve())
+	return errors.Join(key.SetStringValue(value, `"`+program+`" `+strings.Join(AtLogin, " ")), r.person.approve())
 }
 
 // approve undoes what was switched off in Settings.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -25,7 +26,7 @@ Name=CPx Bridge
 Comment=` + texts.In(language.English).Text("autostart.comment") + `
 Comment[fr]=` + texts.In(language.French).Text("autostart.comment") + `
 TryExec=` + escape(program) + `
-Exec=` + escape(quoted) + ` run
+Exec=` + escape(quoted) + ` ` + strings.Join(AtLogin, " ") + `
 Icon=cpx-bridge
 Terminal=false
 NoDisplay=true
@@ -62,6 +63,47 @@ func unescape(value string) string {
 type entry struct {
 	enabled bool
 	tryExec string
+	exec    []string // the program and its arguments
+}
+
+// started is the program that the desktop starts, and whether it restarts the agent after
+// a crash.
+func (e entry) started() (program string, supervised bool) {
+	if len(e.exec) == 0 {
+		return e.tryExec, false
+	}
+	return e.exec[0], slices.Contains(e.exec, supervise)
+}
+
+// splitExec is the reverse of quoteExec: the arguments of an Exec key, without the escapes
+// of a string.
+func splitExec(value string) (args []string) {
+	var arg strings.Builder
+	quoted, begun, escaped := false, false, false
+	for _, r := range value {
+		switch {
+		case escaped:
+			arg.WriteRune(r)
+			escaped = false
+		case quoted && r == '\\':
+			escaped = true
+		case r == '"':
+			quoted, begun = !quoted, true
+		case r == ' ' && !quoted:
+			if begun {
+				args = append(args, arg.String())
+			}
+			arg.Reset()
+			begun = false
+		default:
+			begun = true
+			arg.WriteRune(r)
+		}
+	}
+	if begun {
+		args = append(args, arg.String())
+	}
+	return args
 }
 
 // parseEntry reads the group Desktop Entry. Hidden means that the entry counts as
@@ -87,6 +129,8 @@ func parseEntry(text []byte) entry {
 			e.enabled = e.enabled && value != "false"
 		case "TryExec":
 			e.tryExec = unescape(value)
+		case "Exec":
+			e.exec = splitExec(unescape(value))
 		}
 	}
 	e.enabled = e.enabled && found
@@ -112,10 +156,15 @@ func PropertyList(program string) (string, error) {
 	<key>ProgramArguments</key>
 	<array>
 		<string>` + escaped.String() + `</string>
-		<string>run</string>
+		<string>` + strings.Join(AtLogin, "</string>\n\t\t<string>") + `</string>
 	</array>
 	<key>RunAtLoad</key>
 	<true/>
+	<key>KeepAlive</key>
+	<dict>
+		<key>Crashed</key>
+		<true/>
+	</dict>
 	<key>LimitLoadToSessionType</key>
 	<string>Aqua</string>
 	<key>ProcessType</key>

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,8 +31,8 @@ const (
 	exitUsage   = 2
 )
 
-// Program is what the program provides to its command line. All fields but Failed are
-// required.
+// Program is what the program provides to its command line. All fields but Failed,
+// Desktop and Standard are required.
 type Program struct {
 	Version string
 	// Display reports whether a display answers; it may be asked only once in a
@@ -42,10 +43,16 @@ type Program struct {
 	DisplayAnswers func(ctx context.Context) bool
 	// Serve runs the agent until ctx ends or the person quits.
 	Serve func(ctx context.Context, s Start) error
-	// Failed shows a text to the person, who does not see what the program prints: on
-	// Windows one that was started at a login has no console. It returns once the person
-	// has read it. nil: what is printed is seen.
+	// Failed shows a text to the person, who does not see what the program prints: one
+	// that was started at a login or from a menu has no console. It returns once the
+	// person has read it. nil: what is printed is seen.
 	Failed func(ctx context.Context, lang, text string)
+	// Desktop reports whether the desktop session goes on, on which an agent after a
+	// crash would ask the person; nil: there is none, and none is needed.
+	Desktop func(ctx context.Context) bool
+	// Standard are the program's own input, output and errors, which an agent beside its
+	// supervisor shares.
+	Standard [3]*os.File
 }
 
 // Start holds what an agent starts with.
@@ -54,6 +61,7 @@ type Start struct {
 	Settings policy.Paths // where Policy is from, to be followed
 	StateDir string
 	Tray     bool
+	Show     bool // a person asked for it, who is shown the state
 	Held     *control.Held
 	Logger   *slog.Logger
 	Level    *slog.LevelVar // of the log

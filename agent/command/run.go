@@ -28,23 +28,36 @@ const (
 	firstPause = 50 * time.Millisecond
 )
 
+// runOptions are the options of run.
+type runOptions struct{ noTray, supervise, show, quiet bool }
+
 func (s *invocation) runCommand() *cobra.Command {
-	var noTray bool
-	c := s.command("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "command.run.use"}, func(ctx context.Context, _ []string) error {
-		return s.serve(ctx, !noTray)
+	var o runOptions
+	// Settings that are bad are for the agent to refuse, which says so once.
+	c := plainCommand("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "command.run.use"}, func(ctx context.Context, _ []string) error {
+		switch {
+		case o.supervise:
+			return s.supervise(ctx, o)
+		case s.settingsErr != nil:
+			return s.settingsErr
+		}
+		return s.serve(ctx, o)
 	})
-	c.Flags().BoolVar(&noTray, "no-tray", false, "command.run.no_tray")
+	c.Flags().BoolVar(&o.noTray, "no-tray", false, "command.run.no_tray")
+	c.Flags().BoolVar(&o.supervise, "supervise", false, "command.run.supervise")
+	c.Flags().BoolVar(&o.show, "show", false, "command.run.show")
+	c.Flags().BoolVar(&o.quiet, "quiet", false, "command.run.quiet")
 	return c
 }
 
 // serve makes this process the person's agent, or makes the one that already runs
 // show its state.
-func (s *invocation) serve(ctx context.Context, tray bool) error {
+func (s *invocation) serve(ctx context.Context, o runOptions) error {
 	dir, err := dirs.State()
 	if err != nil {
 		return err
 	}
-	held, first, err := s.hold(ctx, dir)
+	held, first, err := s.hold(ctx, dir, o.quiet)
 	if held == nil {
 		return s.second(ctx, first, err)
 	}
@@ -71,7 +84,7 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	err = s.Serve(ctx, Start{Policy: s.Effective, Settings: s.paths, StateDir: dir, Tray: tray, Held: held, Logger: log, Level: &s.level, Journal: whole})
+	err = s.Serve(ctx, Start{Policy: s.Effective, Settings: s.paths, StateDir: dir, Tray: !o.noTray, Show: o.show && !o.quiet, Held: held, Logger: log, Level: &s.level, Journal: whole})
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -81,12 +94,12 @@ func (s *invocation) serve(ctx context.Context, tray bool) error {
 }
 
 // hold makes this process the agent. An agent that already runs shows its state on
-// the desktop, and that state is returned; for an agent that is stopping it waits,
-// and takes over.
+// the desktop, unless this start is quiet, and that state is returned; for an agent that is
+// stopping it waits, and takes over.
 //
 // An agent that can ask nobody, because its desktop session has ended, stops in
 // favour of one with a desktop.
-func (s *invocation) hold(ctx context.Context, dir string) (*control.Held, state.State, error) {
+func (s *invocation) hold(ctx context.Context, dir string, quiet bool) (*control.Held, state.State, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := time.AfterFunc(firstLimit, func() { cancel(context.DeadlineExceeded) })
@@ -98,7 +111,7 @@ func (s *invocation) hold(ctx context.Context, dir string) (*control.Held, state
 		if !errors.As(err, &running) {
 			return held, state.State{}, err
 		}
-		first, showErr := remote.Show(ctx, dir, s.lang, desktop())
+		first, showErr := remote.Show(ctx, dir, remote.Start{Lang: s.lang, Desktop: desktop(), Quiet: quiet})
 		if showErr == nil {
 			return nil, first, nil
 		}

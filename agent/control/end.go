@@ -22,8 +22,14 @@ func (e *GoesOnError) Error() string {
 
 func (e *GoesOnError) Unwrap() error { return e.Cause }
 
+// EndAnswer is what an agent answers at such a call.
+type EndAnswer struct {
+	// With is a process that ends with the agent's, as its supervisor; 0: none.
+	With int `json:"with,omitempty"`
+}
+
 // End calls a method at which the running agent ends, and returns once its process has
-// ended. The error is ErrNoAgent where none runs, and a *GoesOnError where one goes on: for
+// ended, and the one that its [EndAnswer] names. The error is ErrNoAgent where none runs, and a *GoesOnError where one goes on: for
 // its answer, or because ctx ended first.
 //
 // An agent that is ending already, or that has no control socket, is waited for too.
@@ -31,12 +37,18 @@ func End(ctx context.Context, stateDir, method string) error {
 	var asked *endWatch // the agent's process, held from before the call: its number may be another's later
 	defer func() { asked.close() }()
 	for {
-		err := callAs(ctx, stateDir, method, nil, nil, func(pid int) {
+		var answer EndAnswer
+		err := callAs(ctx, stateDir, method, nil, &answer, func(pid int) {
 			asked.close()
 			asked = watchProcess(pid)
 		})
 		if err == nil {
-			return awaitEnd(ctx, stateDir, asked)
+			with := watchProcess(answer.With) // before the agent's end, after which it ends
+			defer with.close()
+			if err := awaitEnd(ctx, stateDir, asked); err != nil || !with.known() {
+				return err
+			}
+			return awaitEnd(ctx, stateDir, with)
 		}
 		var running *RunningError
 		now := Running(stateDir)

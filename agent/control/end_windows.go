@@ -15,6 +15,9 @@ type endWatch struct {
 // whether the lock is held has to do.
 func watchProcess(pid int) *endWatch {
 	p := &endWatch{pid: pid}
+	if pid <= 0 {
+		return p
+	}
 	handle, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(pid))
 	p.handle, p.open = handle, err == nil
 	return p

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 const listening = "0A" // TCP_LISTEN in /proc/net/tcp
@@ -120,7 +122,8 @@ func closed() (program string, pid int) {
 		}
 		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
 		args := strings.Split(string(line), "\x00")
-		serves := len(args) < 2 || args[1] == "" || args[1][0] == '-' || args[1] == "run" // and is no other command, nor a role
+		serves := len(args) < 2 || args[1] == "" || args[1][0] == '-' || args[1] == "run" || args[1] == string(role.SupervisedAgent) // and is no other command, nor role
+		serves = serves && !slices.Contains(args, "--supervise")
 		if serves && ours(Socket{Own: true, Program: args[0]}) {
 			pid, _ := strconv.Atoi(filepath.Base(dir))
 			return args[0], pid

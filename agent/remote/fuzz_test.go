@@ -22,7 +22,7 @@ func FuzzParams(f *testing.F) {
 		agent.report.Certificates = []state.Certificate{{ID: "usable", Usable: true}, {ID: "not usable"}}
 		name := names[int(which)%len(names)]
 		quit := false
-		methods := Methods(t.Context(), agent, func(context.Context) bool { return false }, func(context.Context) bool { return false }, func() { quit = true })
+		methods := Methods(t.Context(), agent, func(context.Context) bool { return false }, func(context.Context) bool { return false }, func() int { quit = true; return 0 })
 		_, err := methods[name](t.Context(), params)
 		if quit != (name == methodQuit && err == nil) {
 			t.Errorf("%s %q: quits %v, %v", name, params, quit, err)

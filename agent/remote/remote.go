@@ -46,11 +46,11 @@ type stateParams struct {
 	Desktop bool `json:"desktop,omitempty"`
 }
 
-// showParams describe a second start: its language, and whether it runs on a
-// desktop.
-type showParams struct {
+// Start describes a second start.
+type Start struct {
 	Lang    string `json:"lang,omitempty"`
-	Desktop bool   `json:"desktop,omitempty"`
+	Desktop bool   `json:"desktop,omitempty"` // it runs on one
+	Quiet   bool   `json:"quiet,omitempty"`   // no person asked for it, as at a login: nothing is shown
 }
 
 type useParams struct {
@@ -73,8 +73,9 @@ type resumed struct {
 // Methods are the methods of an agent. What outlives a call, the window of show,
 // ends with life. yield is called when a second start runs on a desktop: an agent
 // that can ask nobody ends itself and returns true. display says whether the agent
-// can show a window. quit ends the agent, and does not wait for its end.
-func Methods(life context.Context, a Agent, yield, display func(context.Context) bool, quit func()) map[string]control.Method {
+// can show a window. quit ends the agent, and does not wait for its end; it returns a
+// process that ends with it, 0 for none.
+func Methods(life context.Context, a Agent, yield, display func(context.Context) bool, quit func() (with int)) map[string]control.Method {
 	return map[string]control.Method{
 		methodState: method(func(ctx context.Context, p stateParams) (any, error) {
 			r := a.Report(ctx, p.Refresh)
@@ -87,11 +88,13 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 		methodUse: method(func(ctx context.Context, p useParams) (any, error) {
 			return struct{}{}, use(ctx, a, p.ID)
 		}),
-		methodShow: method(func(ctx context.Context, p showParams) (any, error) {
+		methodShow: method(func(ctx context.Context, p Start) (any, error) {
 			if p.Desktop && yield(ctx) {
 				return nil, &control.Error{Code: control.CodeStopping, Message: "this agent can ask nobody"}
 			}
-			a.ShowState(life)
+			if !p.Quiet {
+				a.ShowState(life)
+			}
 			return a.FullReport(ctx), nil
 		}),
 		methodSites: method(func(context.Context, struct{}) (any, error) {
@@ -114,8 +117,7 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 			return resumed{a.ResumeUnknownSites()}, nil
 		}),
 		methodQuit: method(func(context.Context, struct{}) (any, error) {
-			quit()
-			return struct{}{}, nil
+			return control.EndAnswer{With: quit()}, nil
 		}),
 	}
 }
@@ -157,12 +159,12 @@ func Desktop(ctx context.Context, stateDir string) (state.State, error) {
 	return r, err
 }
 
-// Show has the running agent show its state to the person, and returns it.
-// desktop says that the caller runs on one. The error has control.CodeStopping
-// where the running agent ends, so that the caller may start.
-func Show(ctx context.Context, stateDir, lang string, desktop bool) (state.State, error) {
+// Show has the running agent show its state to the person, unless s is quiet, and returns
+// it. The error has control.CodeStopping where the running agent ends, so that the caller
+// may start.
+func Show(ctx context.Context, stateDir string, s Start) (state.State, error) {
 	var r state.State
-	err := control.Call(ctx, stateDir, methodShow, showParams{lang, desktop}, &r)
+	err := control.Call(ctx, stateDir, methodShow, s, &r)
 	return r, err
 }
 

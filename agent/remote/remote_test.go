@@ -77,7 +77,7 @@ func running(t *testing.T, a Agent) string {
 		t.Fatal(err, h)
 	}
 	s := control.NewServer(h, slog.New(slog.DiscardHandler))
-	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return yields }, func(context.Context) bool { return hasDisplay }, func() {}))
+	s.Ready(Methods(t.Context(), a, func(context.Context) bool { return yields }, func(context.Context) bool { return hasDisplay }, func() int { return 0 }))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Serve(ctx) }()
@@ -118,16 +118,19 @@ func TestMethods(t *testing.T) {
 	if r, err := State(ctx, dir, true); err != nil || r.Version != "fresh" {
 		t.Errorf("%+v %v", r, err)
 	}
-	if r, err := Show(ctx, dir, "fr", true); err != nil || r.Version != "1.0" || r.Log != "full" || f.shown != 1 {
+	if r, err := Show(ctx, dir, Start{Lang: "fr", Desktop: true}); err != nil || r.Version != "1.0" || r.Log != "full" || f.shown != 1 {
 		t.Errorf("%+v %v, shown %d times", r, err, f.shown)
 	}
 	yields = true
 	defer func() { yields = false }()
-	if _, err := Show(ctx, dir, "fr", true); !errors.Is(err, &control.Error{Code: control.CodeStopping}) || f.shown != 1 {
+	if _, err := Show(ctx, dir, Start{Lang: "fr", Desktop: true}); !errors.Is(err, &control.Error{Code: control.CodeStopping}) || f.shown != 1 {
 		t.Errorf("%v: shown %d times", err, f.shown)
 	}
-	if _, err := Show(ctx, dir, "fr", false); err != nil || f.shown != 2 {
+	if _, err := Show(ctx, dir, Start{Lang: "fr"}); err != nil || f.shown != 2 {
 		t.Errorf("without a desktop: %v, shown %d times", err, f.shown)
+	}
+	if r, err := Show(ctx, dir, Start{Lang: "fr", Quiet: true}); err != nil || r.Log != "full" || f.shown != 2 {
+		t.Errorf("quiet: %+v %v, shown %d times", r, err, f.shown)
 	}
 	if err := Use(ctx, dir, id); err != nil || f.used != id {
 		t.Errorf("%q %v", f.used, err)

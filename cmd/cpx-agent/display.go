@@ -26,9 +26,23 @@ func runDisplayRole() {
 	os.Exit(role.ExitDone)
 }
 
+// displayNamed reports whether the environment names a display, where it has to.
+func displayNamed() bool {
+	return runtime.GOOS != "linux" || os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
+}
+
+// desktop is how a supervisor finds whether the desktop session goes on that it was
+// started in; nil where it was started in none.
+func desktop() func(ctx context.Context) bool {
+	if !displayNamed() {
+		return nil
+	}
+	return func(ctx context.Context) bool { return !sessionEnds() && displayAnswers(ctx) }
+}
+
 // displayAnswers reports whether there is a desktop on which to ask a person now.
 func displayAnswers(ctx context.Context) bool {
-	if runtime.GOOS == "linux" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+	if !displayNamed() {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, displayLimit)

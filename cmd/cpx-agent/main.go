@@ -11,6 +11,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/command"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -29,9 +30,19 @@ func main() {
 	runDisplayRole()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	args, supervised := role.SupervisedAgent.Asked(1, mostArguments)
+	if supervised {
+		os.Exit(role.ExitOnPurpose(program().Run(ctx, args, os.Stdout, os.Stderr)))
+	}
 	os.Exit(program().Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
+// mostArguments are more than a supervisor gives its agent.
+const mostArguments = 8
+
 func program() command.Program {
-	return command.Program{Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed()}
+	return command.Program{
+		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Desktop: desktop(),
+		Standard: [3]*os.File{os.Stdin, os.Stdout, os.Stderr},
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/supervisor"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/tray"
@@ -18,6 +19,8 @@ import (
 // serve serves until ctx ends or the person quits in the tray.
 func serve(ctx context.Context, s command.Start) error {
 	log := s.Logger
+	supervised := supervisor.Parent()
+	defer supervised.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	socket := control.NewServer(s.Held, log)
 	socketEnded := make(chan struct{})
@@ -69,10 +72,14 @@ func serve(ctx context.Context, s command.Start) error {
 		log.Info("no dialog can be shown here any more: ending for an agent on a desktop", audit.Agent)
 		cancel()
 		return true
-	}, displayAnswers, func() {
+	}, displayAnswers, func() int {
 		log.Info("quit by the command line", audit.Agent)
 		cancel()
+		return supervised.PID()
 	}))
+	if s.Show {
+		server.ShowState(ctx)
+	}
 	l.server, l.notifications = server, switchable{start: func(ctx context.Context) <-chan struct{} { return notifications(ctx, server, s.StateDir, log) }}
 	followed := l.follow(ctx, s.Settings)
 	defer func() { cancel(); <-followed }()

@@ -24,6 +24,8 @@ const (
 	TrayMenu       Role = "tray-menu"       // shows the menu
 	DialogWindow   Role = "dialog-window"   // shows one question, which comes on standard input
 	DisplayAnswers Role = "display-answers" // says whether a display answers
+	// SupervisedAgent is the agent itself, beside a supervisor; its own command line follows.
+	SupervisedAgent Role = "supervised-agent"
 )
 
 // The exit statuses of a process in a role.
@@ -35,16 +37,35 @@ const (
 	ExitRestart   = 4 // its toolkit failed in a way that a restart settles
 )
 
+// exitMeant is added to the exit status of a supervised agent that ended on purpose. A crash
+// has none of these: the runtime of Go ends with 2 after a panic, as a program does that
+// was misused, and a library may end the process with any status.
+const exitMeant = 80
+
+// ExitOnPurpose is the exit status of a supervised agent whose command line ended with
+// status.
+func ExitOnPurpose(status int) int { return exitMeant + status }
+
+// Meant returns the status with which a supervised agent's command line ended, and false
+// where the agent did not mean to end.
+func Meant(exit int) (status int, meant bool) {
+	status = exit - exitMeant
+	return status, status >= 0 && status <= ExitMisused
+}
+
 // Asked reports whether this program is to play the role, and with which
 // arguments: at least least and at most most of them. With another number it is
 // not: a person wrote them, and gets the usual answer.
 func (r Role) Asked(least, most int) (args []string, asked bool) {
-	if len(os.Args) < 2 || os.Args[1] != string(r) {
+	if !r.Is() {
 		return nil, false
 	}
 	args = os.Args[2:]
 	return args, len(args) >= least && len(args) <= most
 }
+
+// Is reports whether this process plays the role.
+func (r Role) Is() bool { return len(os.Args) > 1 && os.Args[1] == string(r) }
 
 // CommandLine is this program and the role, for callers that start it their own way.
 func (r Role) CommandLine() ([]string, error) {

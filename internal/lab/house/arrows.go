@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 		"agent/prompt", "agent/state", "pkcs11", "pkcs11/pcsc"},
 	"agent/remote": {"agent/control", "agent/sites", "agent/state"},
 	"agent/command": {"agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
-		"agent/localcert", "agent/peer", "agent/policy", "agent/prompt", "agent/remote", "agent/sites", "agent/state", "pkcs11", "pkcs11/pcsc"},
+		"agent/localcert", "agent/peer", "agent/policy", "agent/prompt", "agent/remote", "agent/sites", "agent/state", "agent/supervisor", "pkcs11", "pkcs11/pcsc"},
 	"tray": {"agent/prompt", "agent/state", "cps"},
 
 	"agent/autostart":     nil,
@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"agent/prompt/dialog": nil,
 	"agent/prompt/window": {"agent/prompt/dialog"},
 	"agent/sites":         {"agent/keyring", "agent/policy"},
+	"agent/supervisor":    nil,
 
 	// Cards.
 	"pkcs11":      {"pkcs11/pcsc"},

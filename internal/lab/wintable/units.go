@@ -52,6 +52,7 @@ var Units = []Unit{
 	{Package: "agent/sites"},
 	{Package: "agent/state"},
 	{Package: "internal/account", With32: true},
+	{Package: "agent/supervisor"},
 	{Package: "internal/atomicfile", Not: map[string]string{posixModes: "TestMode"}},
 	{Package: "internal/dirs"},
 	{Package: "internal/filewatch", Not: map[string]string{"it is about links, which only administrators make on Windows": "TestFollowLinks"}},

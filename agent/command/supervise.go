@@ -1,0 +1,76 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/exec"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
+	"github.com/cpx-bridge/cpx-bridge/agent/supervisor"
+	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
+)
+
+// supervise starts the agent beside this process, and anew after a crash. What the agent
+// itself has to say, it says.
+func (s *invocation) supervise(ctx context.Context, o runOptions) error {
+	ended, err := supervisor.Run(ctx, supervisor.Options{
+		Agent: func(ctx context.Context, anew bool) (*exec.Cmd, error) {
+			return s.supervised(ctx, o, anew)
+		},
+		Desktop: s.Desktop, Crashed: s.crashed,
+	})
+	switch {
+	case errors.Is(err, supervisor.ErrDesktopEnded), err == nil && ended == exitGood:
+		return nil
+	case err == nil:
+		return status(ended)
+	}
+	text := s.Text("command.supervise.given_up", supervisor.Most)
+	s.complain(text + s.detail(err.Error()))
+	s.report(ctx, text)
+	return errProblem
+}
+
+// supervised is the command of an agent. One that comes after a crash shows no window: the
+// person did not ask for one.
+func (s *invocation) supervised(ctx context.Context, o runOptions, anew bool) (*exec.Cmd, error) {
+	var args []string
+	if s.line.config != "" {
+		args = append(args, "--config", s.line.config)
+	}
+	args = append(args, defaultCommand)
+	for _, flag := range []struct {
+		name string
+		is   bool
+	}{{"--no-tray", o.noTray}, {"--show", o.show && !anew}, {"--quiet", o.quiet || anew}} {
+		if flag.is {
+			args = append(args, flag.name)
+		}
+	}
+	cmd, err := role.SupervisedAgent.Command(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.Standard[0], s.Standard[1], s.Standard[2]
+	return cmd, nil
+}
+
+// crashed writes a crash into the log, of which the agent that crashed could write nothing.
+func (s *invocation) crashed(c supervisor.Crash) {
+	dir, err := dirs.State()
+	if err != nil {
+		return
+	}
+	log := journal.NewLog(dir, s.stderr, func(w io.Writer) slog.Handler { return s.logger(w).Handler() })
+	defer func() { _ = log.Close() }()
+	what := "the agent crashed, and is started anew"
+	if !c.Restart {
+		what = fmt.Sprintf("the agent crashed, and is not started anew a %dth time within %v", supervisor.Most+1, supervisor.Within)
+	}
+	log.Logger().Error(what, "error", c.How, "pause", c.Pause, audit.Agent)
+}
