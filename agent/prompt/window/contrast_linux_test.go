@@ -1,33 +1,10 @@
 package window
 
 import (
-	"bytes"
-	"image"
 	"image/color"
-	"image/png"
 	"math"
-	"os"
-	"os/exec"
 	"testing"
-
-	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
-
-// picture is what is visible of a window.
-func picture(s *testdesktop.Screen, window string) image.Image {
-	s.T.Helper()
-	cmd := exec.Command(testdesktop.Needs(s.T, "import"), "-window", window, "-silent", "png:-")
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
-	out, err := cmd.Output()
-	if err != nil {
-		s.T.Fatal(err)
-	}
-	p, err := png.Decode(bytes.NewReader(out))
-	if err != nil {
-		s.T.Fatal(err)
-	}
-	return p
-}
 
 // light is a colour's relative luminance, and contrast that of two (WCAG 2.1).
 func light(c color.Color) float64 {
@@ -62,7 +39,7 @@ func TestContrastOfAlerts(t *testing.T) {
 			window := s.Ready(dialogTitle)
 			best := 0.0
 			s.Await("something red", func() bool { // it may not be drawn yet
-				p := picture(s, window)
+				p := s.Picture(window)
 				ground := p.At(3, 3)
 				for y := range p.Bounds().Dy() {
 					for x := range p.Bounds().Dx() {

@@ -4,6 +4,7 @@
 
 #include <gtk/gtk.h>
 
+void cpx_report(GtkWidget *window, const char *state);
 GdkPixbuf *cpx_picture(int size);
 GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWrapMode mode);
 GtkWidget *cpx_one_line(const char *text, gboolean strong);

@@ -1,5 +1,13 @@
 #include "parts.h"
 
+/* How far the window has come. Tests wait for it: its role, which X11 alone has, and the
+   identifier that accessible objects have for tests (ATK 2.34). */
+void cpx_report(GtkWidget *window, const char *state)
+{
+	gtk_window_set_role(GTK_WINDOW(window), state);
+	atk_object_set_accessible_id(gtk_widget_get_accessible(window), state);
+}
+
 /* A card with its chip, like the icon in the tray. */
 GdkPixbuf *cpx_picture(int size)
 {

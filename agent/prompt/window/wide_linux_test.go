@@ -30,7 +30,7 @@ func TestLongTextIsWide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := png.Encode(f, picture(s, window)); err != nil {
+		if err := png.Encode(f, s.Picture(window)); err != nil {
 			t.Error(err)
 		}
 		_ = f.Close()

@@ -43,7 +43,7 @@ static void ready(void)
 	}
 	gtk_window_set_focus_visible(GTK_WINDOW(w.window), TRUE); /* mapping clears it */
 	gtk_widget_queue_draw(w.window);
-	gtk_window_set_role(GTK_WINDOW(w.window), "cpx-ready"); /* tests wait for it */
+	cpx_report(w.window, "cpx-ready");
 }
 
 /* Where a window manager decides which window has the keyboard, a window without it
@@ -86,8 +86,8 @@ static void await_quiet(void)
 	if (w.quiet_ms == 0 || !w.mapped)
 		return;
 	w.accepts = FALSE;
-	role = g_strdup_printf("cpx-quiet-%d", w.quiet_starts++); /* tests wait for it too */
-	gtk_window_set_role(GTK_WINDOW(w.window), role);
+	role = g_strdup_printf("cpx-quiet-%d", w.quiet_starts++);
+	cpx_report(w.window, role);
 	g_free(role);
 	if (w.quiet != 0)
 		g_source_remove(w.quiet);
@@ -176,8 +176,11 @@ static gboolean on_delete(GtkWidget *widget, GdkEvent *event, gpointer unused)
 	return TRUE;
 }
 
+/* A desktop knows a window's program, with its name and icon, by the file name of its
+   desktop entry: on Wayland that is the application's identifier, on X11 the class. */
 int cpx_display(void)
 {
+	g_set_prgname("cpx-bridge");
 	return gtk_init_check(NULL, NULL);
 }
 
@@ -200,7 +203,7 @@ void cpx_begin(const char *title, const char *spoken, int quiet_ms, int passes)
 	gtk_window_set_default_size(GTK_WINDOW(w.window), WIDTH, -1);
 	gtk_window_set_resizable(GTK_WINDOW(w.window), FALSE);
 	gtk_widget_set_size_request(w.window, WIDTH, -1);
-	gtk_window_set_role(GTK_WINDOW(w.window), "cpx-quiet");
+	cpx_report(w.window, "cpx-quiet");
 	gtk_container_set_border_width(GTK_CONTAINER(w.window), 16);
 	a = gtk_widget_get_accessible(w.window);
 	atk_object_set_role(a, ATK_ROLE_DIALOG);
@@ -404,7 +407,7 @@ static void copy_body(GtkButton *button)
 	gtk_clipboard_set_can_store(clipboard, NULL, 0);
 	g_free(text);
 	gtk_button_set_label(button, g_object_get_data(G_OBJECT(button), "done"));
-	gtk_window_set_role(GTK_WINDOW(w.window), "cpx-copied"); /* tests wait for it */
+	cpx_report(w.window, "cpx-copied");
 }
 
 static void on_button(GtkButton *button, gpointer answer)

@@ -113,6 +113,31 @@ func (r *Reader) Window(wanted func(Thing) bool) Thing {
 	}
 }
 
+// Reports waits until a window with that title has an identifier that wanted accepts, by
+// which our windows report how far they have come. It is the only way on Wayland, and the
+// window need not be seen for it.
+func (r *Reader) Reports(title string, wanted func(id string) bool) {
+	r.T.Helper()
+	var seen []string
+	for end := time.Now().Add(Patience); ; seen = nil {
+		for _, app := range r.children(reference{registryName, rootPath}) {
+			for _, window := range r.children(app) {
+				if r.text(window, "Name") != title {
+					continue
+				}
+				id := r.text(window, "AccessibleId")
+				if wanted(id) {
+					return
+				}
+				seen = append(seen, id)
+			}
+		}
+		if time.Now().After(end) {
+			r.T.Fatalf("%s reports none of what is awaited, but %q", title, seen)
+		}
+	}
+}
+
 // ScreenReader announces to all programs that a screen reader runs, without which
 // some describe nothing.
 func ScreenReader(t *testing.T, session string) {

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"os/exec"
@@ -109,6 +111,22 @@ func (s *Screen) Window(title string) string {
 	id := s.Find(title)
 	s.Do("windowfocus", "--sync", id)
 	return id
+}
+
+// Picture returns what is visible of a window, or of "root".
+func (s *Screen) Picture(window string) image.Image {
+	s.T.Helper()
+	cmd := exec.Command(Needs(s.T, "import"), "-window", window, "-silent", "png:-")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	out, err := cmd.Output()
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	p, err := png.Decode(bytes.NewReader(out))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return p
 }
 
 // Gone waits until there is no window with that title.
