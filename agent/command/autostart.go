@@ -11,18 +11,20 @@ import (
 )
 
 func (s *invocation) autostartCommand() *cobra.Command {
+	// It needs no settings: who mends bad ones may want the agent to start afterwards, or
+	// not to start meanwhile.
 	status := func(context.Context, []string) error { return s.autostart() }
-	c := s.command("autostart", about{short: "command.autostart.short", long: "command.autostart.long", exits: "command.autostart.exits", use: "[status|enable|disable]"}, status)
+	c := plainCommand("autostart", about{short: "command.autostart.short", long: "command.autostart.long", exits: "command.autostart.exits", use: "[status|enable|disable]"}, status)
 	c.AddCommand(
-		s.command("status", about{short: "command.autostart.status"}, status),
-		s.command("enable", about{short: "command.autostart.enable"}, func(context.Context, []string) error {
+		plainCommand("status", about{short: "command.autostart.status"}, status),
+		plainCommand("enable", about{short: "command.autostart.enable"}, func(context.Context, []string) error {
 			program, err := os.Executable()
 			if err == nil {
 				err = autostart.Enable(program)
 			}
 			return s.autostartAfter(err)
 		}),
-		s.command("disable", about{short: "command.autostart.disable"}, func(context.Context, []string) error {
+		plainCommand("disable", about{short: "command.autostart.disable"}, func(context.Context, []string) error {
 			return s.autostartAfter(autostart.Disable())
 		}),
 	)

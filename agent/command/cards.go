@@ -42,7 +42,7 @@ func (s *invocation) readCards(ctx context.Context, refresh bool, w io.Writer) (
 		return reading{}, err
 	}
 	c := reading{dir: dir}
-	answered, err := c.ask(ctx, s.Modules, refresh)
+	answered, err := c.ask(ctx, refresh, s.reads)
 	if answered {
 		return c, err
 	}
@@ -53,9 +53,15 @@ func (s *invocation) readCards(ctx context.Context, refresh bool, w io.Writer) (
 	return c, err
 }
 
-// ask asks the running agent, and returns false where none reads these modules. An
-// error beside false says that an agent runs and does not answer.
-func (c *reading) ask(ctx context.Context, modules []string, refresh bool) (bool, error) {
+// reads reports whether an agent with these modules reads what is wanted: one that was
+// started with other settings does not. Settings that are bad by now say nothing of those.
+func (s *invocation) reads(modules []string) bool {
+	return s.settingsErr != nil || slices.Equal(modules, s.Modules)
+}
+
+// ask asks the running agent, and returns false where none reads what is
+// wanted. An error beside false says that an agent runs and does not answer.
+func (c *reading) ask(ctx context.Context, refresh bool, wanted func(modules []string) bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	r, err := remote.State(ctx, c.dir, refresh)
@@ -64,7 +70,7 @@ func (c *reading) ask(ctx context.Context, modules []string, refresh bool) (bool
 		return false, nil
 	case err != nil:
 		return false, err
-	case !slices.Equal(r.Configured, modules):
+	case !wanted(r.Configured):
 		return false, nil // started with other settings
 	}
 	c.Cards, c.running = r.Cards, true

@@ -44,7 +44,7 @@ func (s *invocation) certs(ctx context.Context) error {
 func (s *invocation) certsUse(ctx context.Context, prefix string) error {
 	c, err := s.readCards(ctx, false, s.stderr)
 	if c.running && !c.names(prefix) {
-		_, err = c.ask(ctx, s.Modules, true)
+		_, err = c.ask(ctx, true, s.reads)
 	}
 	if err != nil && !c.names(prefix) {
 		s.complain(s.unread(err))

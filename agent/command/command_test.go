@@ -202,7 +202,7 @@ func TestPolicyInForce(t *testing.T) {
 		return ""
 	}
 	workstation.Contains(t, line("pinentry"), pinentry, "found on PATH")
-	workstation.Contains(t, line("lang"), `"en"`, "the desktop's")
+	workstation.Contains(t, line("lang"), `"en"`, "the desktop’s")
 	if found := pkcs11.DefaultModules(); len(found) > 0 {
 		workstation.Contains(t, line("modules"), found[0], "default")
 	}
@@ -213,7 +213,7 @@ func TestPolicyInForce(t *testing.T) {
 	if err := language.NewChoice(dir).Set("fr"); err != nil {
 		t.Fatal(err)
 	}
-	workstation.Contains(t, line("lang"), `"fr"`, "chosen in the menu")
+	workstation.Contains(t, line("lang"), `"fr"`, "choisie dans le menu")
 	w.Settings(t, "lang = \"en\"\npinentry = \"/opt/x/pinentry\"\nmodules = [\"/opt/x.so\"]\n")
 	workstation.Contains(t, line("pinentry"), "/opt/x/pinentry", w.Config)
 	workstation.Contains(t, line("modules"), "/opt/x.so", w.Config)

@@ -18,37 +18,22 @@ import (
 func (s *invocation) doctorCommand() *cobra.Command {
 	var identity bool
 	c := plainCommand("doctor", about{short: "command.doctor.short", long: "command.doctor.long", exits: "command.doctor.exits", use: "[--json] [--identity]"}, func(ctx context.Context, _ []string) error {
-		switch {
-		case s.settingsErr == nil:
-			return s.doctor(ctx, identity)
-		case s.json:
-			return s.badSettings(identity)
-		}
-		return s.settingsErr
+		return s.doctor(ctx, identity)
 	})
 	c.Flags().BoolVar(&s.json, "json", false, "command.doctor.json")
 	c.Flags().BoolVar(&identity, "identity", false, "command.doctor.identity")
 	return c
 }
 
-// badSettings prints the report where bad settings prevent all other checks:
-// a collector of reports gets one from every workstation.
-func (s *invocation) badSettings(identity bool) error {
-	s.complain(s.errorText(s.settingsErr))
-	if err := s.printJSON(doctor.BadSettings(s.settingsErr, s.lang, s.Version, identity)); err != nil {
-		return err
-	}
-	return errUsage
-}
-
-// doctor examines the workstation. It changes nothing in a running agent.
+// doctor examines the workstation, also where its settings are bad: what else is wrong
+// there must not come out one by one. It changes nothing in a running agent.
 func (s *invocation) doctor(ctx context.Context, identity bool) error {
 	dir, err := dirs.State()
 	if err != nil {
 		return err
 	}
 	r := doctor.Run(ctx, doctor.Options{
-		Policy: s.Effective, Lang: s.lang, Agent: s.Version, StateDir: dir, Identity: identity, Display: s.Display,
+		Policy: s.Effective, SettingsErr: s.settingsErr, Lang: s.lang, Agent: s.Version, StateDir: dir, Identity: identity, Display: s.Display,
 		Cards: func(ctx context.Context) (state.Cards, error) {
 			c, err := s.readCards(ctx, true, io.Discard)
 			return c.Cards, err
@@ -68,7 +53,10 @@ func (s *invocation) doctor(ctx context.Context, identity bool) error {
 	} else if err := s.printJSON(r); err != nil {
 		return err
 	}
-	if r.Outcome == doctor.Problem {
+	switch {
+	case s.settingsErr != nil:
+		return errUsage
+	case r.Outcome == doctor.Problem:
 		return errProblem
 	}
 	return nil

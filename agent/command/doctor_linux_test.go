@@ -11,24 +11,26 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestDoctorOfBadSettings: a collector gets JSON, and the exit status of bad
-// settings.
+// TestDoctorOfBadSettings: a collector gets JSON, the exit status of bad settings, and all
+// that is wrong beside them.
 func TestDoctorOfBadSettings(t *testing.T) {
 	w := newStation(t)
 	w.Settings(t, "lang = \"fr\"\n[wss]\nenabled = 3\n")
 	out, _ := w.cpxAgent(t, exitUsage, "doctor", "--json")
 	var r doctor.Report
-	if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) != 1 {
+	if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) < 8 {
 		t.Fatalf("%v in %s", err, out)
 	}
 	f := r.Findings[0]
 	if f.Code != "settings_bad" || f.Check != "settings" || f.Outcome != doctor.Problem || f.Subject != "wss.enabled" {
 		t.Errorf("%+v", f)
 	}
-	workstation.Contains(t, f.Text, "config.toml:3: wss.enabled: must be true or false")
-	if out, errs := w.cpxAgent(t, exitUsage, "doctor"); strings.Contains(out+errs, "struct") {
+	workstation.Contains(t, f.Text, "config.toml:3: wss.enabled: il faut true ou false")
+	out, errs := w.cpxAgent(t, exitUsage, "doctor")
+	if strings.Contains(out+errs, "struct") || errs != "" {
 		t.Error(out, errs)
 	}
+	workstation.Contains(t, out, "✗ Les réglages ne peuvent être lus", "✓ Ce système dit qui se connecte")
 }
 
 // TestDoctorNeverLogsIn checks the calls of the module, as OpenSC's spy traced

@@ -35,7 +35,7 @@ func TestSettingsAsEditorsSaveThem(t *testing.T) {
 	} {
 		write(text)
 		for lang, want := range says {
-			for _, command := range []string{"policy", "doctor", "certs"} {
+			for _, command := range []string{"policy", "certs"} {
 				out, errs := w.cpxAgent(t, exitUsage, command, "--lang", lang)
 				workstation.Contains(t, errs, want, "UTF-8")
 				if out != "" {
@@ -44,7 +44,7 @@ func TestSettingsAsEditorsSaveThem(t *testing.T) {
 			}
 			out, _ := w.cpxAgent(t, exitUsage, "doctor", "--json", "--lang", lang)
 			var r doctor.Report
-			if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) != 1 {
+			if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) == 0 {
 				t.Fatalf("%v in %s", err, out)
 			}
 			workstation.Contains(t, r.Findings[0].Text, strings.TrimPrefix(want, "config.toml"))

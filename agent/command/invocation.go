@@ -50,7 +50,7 @@ func (s *invocation) load() {
 	}
 	s.paths = paths
 	if s.Effective, s.settingsErr = policy.Load(paths); s.settingsErr != nil {
-		s.Effective = &policy.Effective{}
+		s.Effective = policy.Rest(paths)
 	}
 	s.level.Set(s.LogLevel())
 	s.lang = s.line.lang

@@ -27,11 +27,14 @@ func (s *invocation) policyCommand() *cobra.Command {
 // default means on this machine now.
 func (s *invocation) showPolicy() error {
 	for _, setting := range s.Describe() {
+		if setting.From == policy.Default {
+			setting.From = s.Text("command.policy.default")
+		}
 		s.inForce(&setting)
 		fmt.Fprintf(s.stdout, "%-20s %-40s %s\n", setting.Key, setting.Value, setting.From)
 	}
 	for _, w := range s.Warnings {
-		fmt.Fprintf(s.stdout, "not taken: %s:%d: %s: %s\n", w.File, w.Line, w.Key, w.Text)
+		s.say(s.Text("command.policy.not_taken", fmt.Sprintf("%s:%d: %s", w.File, w.Line, w.Key), w.In(s.lang)))
 	}
 	if len(s.Warnings) > 0 {
 		return errProblem
@@ -44,14 +47,14 @@ func (s *invocation) inForce(setting *policy.Setting) {
 	switch setting.Key {
 	case "modules":
 		if found := pkcs11.DefaultModules(); len(s.Modules) == 0 && len(found) > 0 {
-			setting.Value, setting.From = policy.Show(found), setting.From+", the first known place that exists"
+			setting.Value, setting.From = policy.Show(found), s.Text("command.policy.first_place")
 		}
 	case "pinentry":
 		if runtime.GOOS != "linux" || s.Pinentry != "" {
 			return // elsewhere the dialogs are the system's own
 		}
 		if program, err := prompt.Installed(""); err == nil && program != "" {
-			setting.Value, setting.From = policy.Show(program), setting.From+", found on PATH"
+			setting.Value, setting.From = policy.Show(program), s.Text("command.policy.on_path")
 		}
 	case "lang":
 		s.languageInForce(setting)
@@ -65,8 +68,8 @@ func (s *invocation) languageInForce(setting *policy.Setting) {
 		return
 	}
 	if chosen, _ := language.NewChoice(dir).Get(); chosen != "" && !s.Fixed("lang") {
-		setting.From = "chosen in the menu"
+		setting.From = s.Text("command.policy.chosen")
 	} else if s.Lang == "" {
-		setting.From += ", the desktop's"
+		setting.From = s.Text("command.policy.desktop")
 	}
 }

@@ -11,6 +11,9 @@ import (
 // browsers reports on the browsers' policies. Without one the browser asks the
 // person, which is a problem only where an administrator names the portals.
 func (d *doctor) browsers(context.Context) []Finding {
+	if d.SettingsErr != nil {
+		return nil // which portals they name is not known
+	}
 	origins := d.Policy.Origins.Allow
 	if len(origins) == 0 {
 		return []Finding{{Code: "no_portal_named", Outcome: Good, Text: d.Text("doctor.no_portals")}}

@@ -23,14 +23,18 @@ func (d *doctor) callers(context.Context) []Finding {
 }
 
 // withoutStart takes back the advice to start or to restart an agent that would end
-// at once, because nobody tells who connects or its lock has no room.
+// at once, because nobody tells who connects, its lock has no room, or its settings are bad.
 func (d *doctor) withoutStart(found []Finding) []Finding {
+	next := ""
 	if d.callersErr() == nil && !d.runtimeFull() {
-		return found
+		if d.SettingsErr == nil {
+			return found
+		}
+		next = d.Text("doctor.settings_first")
 	}
 	for i := range found {
 		if found[i].Code == "no_agent" || found[i].Code == "agent_deaf" {
-			found[i].Next = ""
+			found[i].Next = next
 		}
 	}
 	return found

@@ -26,6 +26,9 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		return append(found, overdue)
 	}
 	if len(r.Modules) == 0 {
+		if d.SettingsErr != nil {
+			return []Finding{{Code: "no_module", Outcome: Unknown, Text: d.Text("doctor.no_module_known"), Next: d.Text("doctor.settings_first")}}
+		}
 		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPaths(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.Text("doctor.no_module"), Next: next}}
 	}

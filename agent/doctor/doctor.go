@@ -10,7 +10,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"os"
 	"runtime"
 	"strings"
@@ -23,7 +22,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
-	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -66,12 +64,15 @@ type Report struct {
 // Options say what is checked. Policy and Cards are required. The functions default
 // to those of this workstation.
 type Options struct {
-	Policy   *policy.Effective
-	Lang     string
-	Agent    string // version
-	StateDir string
-	Identity bool // name holders, other people, personal folders and sites
-	Root     string
+	Policy *policy.Effective
+	// SettingsErr is why the settings are not taken, nil where they are. Policy is what is
+	// known without them, and no check then says what only they could tell.
+	SettingsErr error
+	Lang        string
+	Agent       string // version
+	StateDir    string
+	Identity    bool // name holders, other people, personal folders and sites
+	Root        string
 
 	Display   func() bool // nil: not checked
 	Autostart func() (enabled bool, where, missing string, err error)
@@ -165,30 +166,6 @@ func Run(ctx context.Context, o Options) Report {
 	return r
 }
 
-// BadSettings is the report of a workstation whose settings cannot be read: it says
-// nothing else, because every other check depends on them.
-func BadSettings(err error, lang, version string, identity bool) Report {
-	o := Options{Lang: lang, Agent: version, Identity: identity}.withDefaults()
-	d := &doctor{Options: o, Catalogue: texts.In(o.Lang)}
-	d.home, _ = os.UserHomeDir()
-	f := Finding{Check: "settings", Code: "settings_bad", Outcome: Problem, Next: d.Text("doctor.mend_settings")}
-	why := err.Error()
-	if bad, is := errors.AsType[*owners.Error](err); is {
-		f.Code, f.Subject = "settings_untrusted", bad.Path
-		f.Text, f.Next = d.discreet(d.Text("doctor.settings_untrusted", bad.Path, bad.Why(d.Catalogue)))+" "+d.Text("doctor.settings_running"), d.discreet(bad.Next(d.Catalogue))
-		return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
-	}
-	var where *policy.SettingsError
-	if errors.As(err, &where) {
-		f.Subject, why = where.Key, where.In(o.Lang)
-		if where.Key == "" && strings.HasPrefix(where.File, `HKLM\`) { // a value of the registry, by its full name
-			f.Subject, f.Next = where.File, d.Text("doctor.mend_registry")
-		}
-	}
-	f.Text = d.discreet(d.Text("doctor.settings_unreadable", why)) + ". " + d.Text("doctor.settings_running")
-	return Report{Version: 1, Agent: version, System: o.System, Lang: o.Lang, Outcome: Problem, Findings: []Finding{f}}
-}
-
 func (o Options) withDefaults() Options {
 	if !language.Known(o.Lang) {
 		o.Lang = language.French
@@ -279,27 +256,4 @@ func (d *doctor) discreet(text string) string {
 		return text
 	}
 	return strings.ReplaceAll(text, d.home, "~")
-}
-
-func (d *doctor) settings(context.Context) []Finding {
-	var list []Finding
-	if bad := d.Policy.OwnFile(); bad != nil {
-		list = append(list, d.writable("settings_writable", "doctor.settings_writable", bad))
-	}
-	if len(d.Policy.Warnings) == 0 {
-		return append(list, Finding{Code: "settings_taken", Outcome: Good, Text: d.Text("doctor.settings_applied")})
-	}
-	for _, w := range d.Policy.Warnings {
-		list = append(list, Finding{
-			Code: "setting_not_taken", Subject: w.Key, Outcome: Problem,
-			Text: d.Text("doctor.setting_not_applied", w.File, w.Line, w.Key, w.Text), Next: d.Text("doctor.setting_next"),
-		})
-	}
-	return list
-}
-
-// writable reports on what is the person's own and others may change: it is used all the
-// same.
-func (d *doctor) writable(code string, text texts.Key, bad *owners.Error) Finding {
-	return Finding{Code: code, Subject: bad.Path, Outcome: Notice, Text: d.Text(text, bad.Path, bad.Why(d.Catalogue)), Next: bad.Next(d.Catalogue)}
 }

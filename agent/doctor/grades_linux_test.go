@@ -13,7 +13,6 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -265,28 +264,6 @@ func TestNoHarm(t *testing.T) {
 		}
 		if harm(o) {
 			t.Errorf("%s: ending an agent that was upgraded is advised", lang)
-		}
-	}
-}
-
-// TestBadSettings: bad settings make a report too, with file, line and key but
-// without a personal folder.
-func TestBadSettings(t *testing.T) {
-	home := t.TempDir()
-	t.Setenv("HOME", home)
-	file := filepath.Join(home, "config.toml")
-	if err := os.WriteFile(file, []byte("\n[wss]\nenabled = 3\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := policy.Load(policy.Paths{User: file})
-	for _, lang := range []string{"fr", "en"} {
-		r := BadSettings(err, lang, "1.2", false)
-		if len(r.Findings) != 1 || r.Outcome != Problem || r.Agent != "1.2" || r.Lang != lang || r.Version != 1 {
-			t.Fatalf("%+v", r)
-		}
-		f := r.Findings[0]
-		if f.Check != "settings" || f.Code != "settings_bad" || f.Subject != "wss.enabled" || f.Next == "" || !strings.Contains(f.Text, "~/config.toml:3") {
-			t.Errorf("%+v", f)
 		}
 	}
 }

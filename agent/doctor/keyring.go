@@ -14,8 +14,9 @@ import (
 // nothing is remembered. Where this program reaches none, the running agent's report
 // counts.
 func (d *doctor) keyring(ctx context.Context) []Finding {
+	listed := d.SettingsErr == nil && d.Policy.Origins.Mode == policy.ModeListed
 	err := d.Keyring(ctx)
-	if errors.Is(err, keyring.ErrNone) && d.Policy.Origins.Mode != policy.ModeListed { // in that mode the agent uses none
+	if errors.Is(err, keyring.ErrNone) && !listed { // in that mode the agent uses none
 		if r, agentErr := d.running(); agentErr == nil && r.Desktop != nil {
 			err = keyringOf(r.Desktop.Keyring)
 		} else if d.noSession() {
@@ -39,8 +40,8 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 	default:
 		f = Finding{Code: "keyring_refused", Text: d.Text(d.key("keyring.refused", "doctor.keyring_refused_windows")), Next: d.Text(d.key("doctor.restart_keyring", "doctor.restart_keyring_windows"))}
 	}
-	if f.Outcome = Notice; d.Policy.Origins.Mode == policy.ModeListed && !d.Policy.WSS.Enabled {
-		f.Outcome, f.Next = Good, "" // nothing is stored in it
+	if f.Outcome = Notice; listed && !d.Policy.WSS.Enabled {
+		f.Outcome, f.Text, f.Next = Good, d.Text("doctor.keyring_not_needed"), "" // nothing is stored in it
 	}
 	return []Finding{f}
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,16 +48,13 @@ func (d *doctor) pausedSites() []Finding {
 }
 
 func (d *doctor) agents(ctx context.Context) []Finding {
-	plain := portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
-	ports := plain
-	if d.Policy.WSS.Enabled {
-		ports = slices.Concat(plain, portRange(d.Policy.WSS.First, d.Policy.WSS.Count))
-	}
-	sockets, err := d.Sockets(ports)
+	plain, wss := d.ports()
+	sockets, err := d.Sockets(slices.Concat(plain, wss))
 	if err != nil {
 		return append(d.withoutPorts(ctx), Finding{Code: "ports_unknown", Outcome: Unknown, Text: d.portsUnknown(err)})
 	}
 	d.nameClosed(sockets)
+	slices.SortStableFunc(sockets, func(a, b Socket) int { return cmp.Compare(a.Port, b.Port) })
 	running := slices.ContainsFunc(sockets, func(s Socket) bool { return ours(s) && slices.Contains(plain, s.Port) })
 	var report state.State
 	if running && d.Answers != nil {
@@ -98,6 +96,31 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")})
 	}
 	return found
+}
+
+// ports are those on which the agent may serve. Where the settings are bad they are the
+// usual ones and those of a running agent, which started with others.
+func (d *doctor) ports() (plain, wss []int) {
+	plain = portRange(d.Policy.Ports.First, d.Policy.Ports.Count)
+	if d.Policy.WSS.Enabled {
+		wss = portRange(d.Policy.WSS.First, d.Policy.WSS.Count)
+	}
+	if r, err := d.running(); d.SettingsErr != nil && err == nil {
+		plain, wss = union(plain, r.Addresses), union(wss, r.WSS)
+	}
+	return plain, wss
+}
+
+// union adds the ports of addresses.
+func union(ports []int, addresses []string) []int {
+	for _, address := range addresses {
+		if _, port, err := net.SplitHostPort(address); err == nil {
+			if n, err := strconv.Atoi(port); err == nil && !slices.Contains(ports, n) {
+				ports = append(ports, n)
+			}
+		}
+	}
+	return ports
 }
 
 // allReserved reports that the system gives no port that nobody holds: Windows keeps

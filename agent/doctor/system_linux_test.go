@@ -12,7 +12,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
-	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -145,23 +144,6 @@ func TestHolders(t *testing.T) {
 		i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Subject == "27721" })
 		if i < 0 || !strings.Contains(r.Findings[i].Text, want) {
 			t.Errorf("%+v: %+v, want %q", s, r.Findings, want)
-		}
-	}
-}
-
-// TestBadRegistry: a value of the registry that stops the agent is named, and is not
-// called a file.
-func TestBadRegistry(t *testing.T) {
-	name := `HKLM\SOFTWARE\Policies\CPxBridge\ports\first`
-	for _, lang := range []string{"fr", "en"} {
-		r := BadSettings(&policy.SettingsError{File: name, Text: "TEST"}, lang, "dev", false)
-		f := find(t, r, "settings_bad")
-		if f.Subject != name || !strings.Contains(f.Text, name) || strings.Contains(f.Next, "fichier") || strings.Contains(f.Next, "file") || f.Next == "" {
-			t.Errorf("%+v", f)
-		}
-		f = find(t, BadSettings(&policy.SettingsError{File: "/etc/cpx-bridge/policy.toml", Line: 3, Key: "ports.first", Text: "TEST"}, lang, "dev", false), "settings_bad")
-		if f.Subject != "ports.first" || !strings.Contains(f.Next, "fi") {
-			t.Errorf("%+v", f)
 		}
 	}
 }

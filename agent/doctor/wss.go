@@ -9,6 +9,9 @@ import (
 )
 
 func (d *doctor) wss(ctx context.Context) []Finding {
+	if d.SettingsErr != nil {
+		return nil // whether it is wanted is not known
+	}
 	store := d.localCertificate()
 	st, err := store.Status(ctx)
 	if err != nil {

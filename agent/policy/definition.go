@@ -1,10 +1,12 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 // Kind is what a setting's value is.
@@ -50,8 +52,8 @@ type Definition struct {
 	Least, Most int64
 	// Default is a string, []string, int, bool or time.Duration, as Kind wants.
 	Default any
-	// Bounds says in a sentence what a value has to be.
-	Bounds string
+	// Bounds is the text of what a value has to be.
+	Bounds texts.Key
 	// Meaning and Otherwise are what docs/administrators.md says of it, and of its
 	// default. Keys without them share the row above.
 	Meaning, Otherwise string
@@ -86,55 +88,60 @@ func defined(key string) *Definition {
 
 // value is a value as written, of the type that the kind has in a file, as it is put
 // into Settings; or what is wrong with it, with the number of a list's entry.
-func (d *Definition) value(written any, system pathSystem) (value any, entry int, wrong string) {
+func (d *Definition) value(written any, system pathSystem) (value any, entry int, wrong tomlfile.Message) {
 	switch v := written.(type) {
 	case []string:
 		for i, text := range v {
-			if wrong := d.wrongText(text, system); wrong != "" {
+			if wrong := d.wrongText(text, system); wrong != nil {
 				return nil, i, wrong
 			}
 		}
-		return v, 0, ""
+		return v, 0, nil
 	case int:
 		if int64(v) < d.Least || int64(v) > d.Most {
-			return nil, 0, fmt.Sprintf("%d: %s", v, d.Bounds)
+			return nil, 0, tomlfile.Say("settings.number", v, tomlfile.Say(d.Bounds))
 		}
-		return v, 0, ""
+		return v, 0, nil
 	case string:
 		if d.Kind == KindDuration {
 			span, err := time.ParseDuration(v)
 			if err != nil || int64(span) < d.Least || int64(span) > d.Most {
-				return nil, 0, fmt.Sprintf("%q: %s", v, d.Bounds)
+				return nil, 0, d.wrong(v)
 			}
-			return span, 0, ""
+			return span, 0, nil
 		}
 		if v == d.Default { // which may be written too
-			return v, 0, ""
+			return v, 0, nil
 		}
 		return v, 0, d.wrongText(v, system)
 	}
-	return written, 0, ""
+	return written, 0, nil
 }
 
-// wrongText is what is wrong with a text or an entry of a list, "" for nothing.
-func (d *Definition) wrongText(text string, system pathSystem) string {
+// wrong says that a value is out of its bounds.
+func (d *Definition) wrong(value string) tomlfile.Message {
+	return tomlfile.Say("settings.value", value, tomlfile.Say(d.Bounds))
+}
+
+// wrongText is what is wrong with a text or an entry of a list, nil for nothing.
+func (d *Definition) wrongText(text string, system pathSystem) tomlfile.Message {
 	switch d.Kind {
 	case KindText:
 		if !slices.Contains(d.Values, text) {
-			return fmt.Sprintf("%q: %s", text, d.Bounds)
+			return d.wrong(text)
 		}
 	case KindPath, KindPaths:
 		// A relative path would begin in the folder where the agent happens to be
 		// started, which someone else may have prepared.
 		if !system.absolute(text) {
-			return fmt.Sprintf("%q %s", text, d.Bounds)
+			return d.wrong(text)
 		}
 	case KindOrigins:
 		if _, err := parsePattern(text); err != nil {
-			return err.Error()
+			return wrongOrigin(text, err)
 		}
 	}
-	return ""
+	return nil
 }
 
 func (d *Definition) get(s *Settings) any {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 // doubt is a reading of the machine's policy in which something of the one in force is gone.
@@ -100,5 +101,5 @@ func (p Paths) restless() error {
 	if p.Registry != nil {
 		file = p.Registry.Name
 	}
-	return &SettingsError{File: file, Text: "is changed again and again"}
+	return tomlfile.New(file, 0, "", tomlfile.Say("settings.restless"))
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // mergeUser applies the person's file on top of the machine's. What the person may
@@ -28,11 +29,11 @@ func (e *Effective) mergeUser(user, machine *source) {
 		e.Sources["origins.allow"] = user.path
 		return
 	}
-	e.Sources["origins.allow"] = machine.where("origins.allow") + " and " + user.path
+	e.Sources["origins.allow"] = machine.where("origins.allow") + " + " + user.path
 }
 
 // refusal is why a person's key does not apply, "" where it does.
-func (e *Effective) refusal(key string, user, machine *source) string {
+func (e *Effective) refusal(key string, user, machine *source) texts.Key {
 	switch {
 	case machine == nil && defined(key).Person == Never: // the policy went while the agent runs
 		return machineOnly
@@ -40,13 +41,13 @@ func (e *Effective) refusal(key string, user, machine *source) string {
 		return ""
 	case key == "origins.mode":
 		if e.Origins.Mode == ModeListed && user.values[key] == ModeAsk {
-			return "the machine's policy allows listed origins only"
+			return "settings.listed_only"
 		}
 		return ""
 	case machine.sets(key):
-		return "the machine's policy sets this"
+		return "settings.fixed"
 	case defined(key).Person != Free:
-		return "is not taken from a person's settings where a machine policy exists"
+		return "settings.managed"
 	}
 	return ""
 }

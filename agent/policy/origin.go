@@ -1,11 +1,14 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/domain"
 	"github.com/cpx-bridge/cpx-bridge/internal/origin"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 // pattern is an entry of allow or block.
@@ -23,12 +26,36 @@ func parsePattern(text string) (pattern, error) {
 	}
 	o, err := origin.Parse("https://" + rest)
 	if err != nil || o.HasPort() || o.IsIP() {
-		return pattern{}, fmt.Errorf("%q: after *. stands a domain, without a port", text)
+		return pattern{}, fmt.Errorf("%q: %w", text, errWildcard)
 	}
 	if domain.IsPublicSuffix(o) {
-		return pattern{}, fmt.Errorf("%q: %s is a public suffix, under which anyone can have a site", text, o.Host())
+		return pattern{}, fmt.Errorf("%q: %w", text, &publicSuffixError{o.Host()})
 	}
 	return pattern{suffix: "." + o.Host()}, nil
+}
+
+var errWildcard = errors.New("after *. stands a domain, without a port")
+
+// publicSuffixError refuses a wildcard under which anyone can have a site.
+type publicSuffixError struct{ suffix string }
+
+func (e *publicSuffixError) Error() string {
+	return e.suffix + " is a public suffix, under which anyone can have a site"
+}
+
+// wrongOrigin is the message of an error of parsePattern.
+func wrongOrigin(text string, err error) tomlfile.Message {
+	what := tomlfile.Say("settings.origin")
+	suffix, is := errors.AsType[*publicSuffixError](err)
+	switch {
+	case is:
+		what = tomlfile.Say("settings.public_suffix", suffix.suffix)
+	case errors.Is(err, errWildcard):
+		what = tomlfile.Say("settings.wildcard")
+	case errors.Is(err, origin.ErrPlainHTTP):
+		what = tomlfile.Say("settings.plain_http")
+	}
+	return tomlfile.Say("settings.value", visible.Short(text, origin.MaxLength), what)
 }
 
 // Entry is an entry of allow or block in its parts, for callers that write it in

@@ -7,11 +7,14 @@
 package policy
 
 import (
+	"io/fs"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/owners"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 // The modes of origins.mode.
@@ -67,19 +70,27 @@ type Warning struct {
 	File string
 	Line int
 	Key  string
-	Text string
+	Text string // in English
+
+	why texts.Key
 }
+
+// In is why the setting was ignored, in a person's language.
+func (w Warning) In(lang string) string { return texts.In(lang).Text(w.why) }
 
 // Effective is the result of both.
 type Effective struct {
 	Settings
-	Sources  map[string]string // key: the file, the value of the registry, or "default"
+	Sources  map[string]string // key: the file, the value of the registry, or Default
 	Warnings []Warning
 
 	machine, user                       *source
 	hasMachine, machineLists, userLists bool
 	machineAllow, userAllow             []string
 }
+
+// Default is the source of a setting that no file sets.
+const Default = "default"
 
 // Paths are the machine's policy and the person's file; either may be missing.
 type Paths struct {
@@ -102,6 +113,19 @@ func Load(paths Paths) (*Effective, error) {
 		return nil, err
 	}
 	return merged(machine, user), nil
+}
+
+// Rest are the settings without what Load refuses of them, for those who have to go on
+// all the same, as an examination of the workstation does: no agent starts with them. Of a
+// machine's policy that is bad nothing is known but that there is one, so that nobody is
+// allowed and nothing of the person's is taken. It reads no file of the person's.
+func Rest(paths Paths) *Effective {
+	machine, err := readMachine(paths)
+	e := merged(machine, nil)
+	if err != nil {
+		e.hasMachine, e.machineLists, e.Origins.Mode = true, true, ModeListed
+	}
+	return e
 }
 
 // readMachine returns nil where there is no machine policy.
@@ -132,7 +156,7 @@ func readUser(paths Paths, machine *source) (*source, error) {
 // checkUser refuses what only both together show.
 func (p Paths) checkUser(user, machine *source) error {
 	if user == nil && p.UserRequired {
-		return &SettingsError{File: p.User, Text: "this file does not exist"}
+		return tomlfile.Refused(p.User, fs.ErrNotExist, tomlfile.Say("settings.missing"))
 	}
 	if user != nil && machine == nil { // beside a policy it makes a warning, like other keys
 		return user.checkPersons()
@@ -175,7 +199,7 @@ func defaults() *Effective {
 	for i := range definitions {
 		d := &definitions[i]
 		d.put(&e.Settings, d.Default)
-		e.Sources[d.Key] = "default"
+		e.Sources[d.Key] = Default
 	}
 	return e
 }

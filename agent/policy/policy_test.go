@@ -143,6 +143,9 @@ first = 30000
 		if w.Line == 0 || !strings.HasSuffix(w.File, "config.toml") {
 			t.Errorf("%+v names no file or line", w)
 		}
+		if w.In("en") != w.Text || w.In("fr") == w.Text || w.Text == "" {
+			t.Errorf("%+v in French: %s", w, w.In("fr"))
+		}
 	}
 	slices.Sort(warned)
 	if !slices.Equal(warned, []string{"modules", "origins.mode", "pinentry", "ports.first"}) {
@@ -199,6 +202,9 @@ func TestMalformed(t *testing.T) {
 			}
 			if bad.Line != c.line || bad.Key != c.key || bad.File == "" || bad.Text == "" {
 				t.Errorf("%+v, want line %d, key %q", bad, c.line, c.key)
+			}
+			if fr := bad.In("fr"); fr == bad.Error() || bad.Error() != bad.In("en") {
+				t.Errorf("in French: %s", fr)
 			}
 		})
 	}

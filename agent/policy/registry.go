@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf16"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
@@ -65,7 +66,7 @@ func readRegistry(registry *Registry) (*source, error) {
 			return s, err
 		}
 	}
-	return nil, &SettingsError{File: registry.Name, Text: "is changed again and again while it is read"}
+	return nil, wrong(registry.Name, "settings.restless")
 }
 
 // registryReader is one reading. Whatever it does not know ends it: an agent that passed
@@ -103,11 +104,11 @@ func unreadable(name string, err error) error {
 	if errors.Is(err, errChanging) {
 		return err
 	}
-	return &SettingsError{File: name, Text: "cannot be read: " + visible.Short(err.Error(), mostName)}
+	return wrong(name, "settings.unreadable_key", visible.Short(err.Error(), mostName))
 }
 
-func wrong(name, format string, args ...any) error {
-	return &SettingsError{File: name, Text: fmt.Sprintf(format, args...)}
+func wrong(name string, key texts.Key, values ...any) error {
+	return tomlfile.New(name, 0, "", tomlfile.Say(key, values...))
 }
 
 // below is the full name of a value or key in a key.
@@ -127,7 +128,7 @@ func content(key Key, name string) (values []Value, keys []string, err error) {
 		return nil, nil, unreadable(name, err)
 	}
 	if len(values) > maxNames || len(keys) > maxNames {
-		return nil, nil, wrong(name, "holds more than %d values or keys", maxNames)
+		return nil, nil, wrong(name, "settings.too_many", maxNames)
 	}
 	slices.SortFunc(values, func(a, b Value) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(keys)
@@ -145,9 +146,9 @@ func (r *registryReader) section(key Key, name, section string) error {
 		d := find(section, v.Name)
 		switch {
 		case d == nil && section == "" && isSection(v.Name):
-			return wrong(full, "must be a key with values in it, not a value")
+			return wrong(full, "settings.must_be_key")
 		case d == nil:
-			return wrong(full, "unknown value")
+			return wrong(full, "settings.unknown_value")
 		}
 		if err := r.value(d, full, v); err != nil {
 			return err
@@ -166,9 +167,9 @@ func (r *registryReader) subkey(parent Key, full, section, name string) error {
 	isSection := section == "" && isSection(name)
 	switch {
 	case d == nil && !isSection:
-		return wrong(full, "unknown key")
+		return wrong(full, "settings.unknown_key")
 	case d != nil && !d.Kind.List():
-		return wrong(full, "must be a value (%s), not a key", d.Kind.inRegistry())
+		return wrong(full, "settings.must_be_value", d.Kind.inRegistry())
 	}
 	key, err := parent.Open(name)
 	if errors.Is(err, fs.ErrNotExist) { // it was there a moment ago
@@ -204,7 +205,7 @@ func ascii(text string) bool {
 // set takes a value that was read. The names are those of its entries.
 func (r *registryReader) set(d *Definition, value any, names ...string) error {
 	if r.source.sets(d.Key) {
-		return wrong(names[0], "is given twice: as a key of numbered values, and as a value")
+		return wrong(names[0], "settings.given_twice")
 	}
 	r.source.values[d.Key], r.source.valueNames[d.Key] = value, names
 	return nil
@@ -221,11 +222,11 @@ func (r *registryReader) list(d *Definition, key Key, name string) error {
 		return err
 	}
 	if len(keys) > 0 {
-		return wrong(below(name, keys[0]), "unknown key")
+		return wrong(below(name, keys[0]), "settings.unknown_key")
 	}
 	for _, v := range values {
 		if !number.MatchString(v.Name) {
-			return wrong(below(name, v.Name), "the values of a list are named 1, 2, 3 and so on")
+			return wrong(below(name, v.Name), "settings.list_names")
 		}
 	}
 	slices.SortFunc(values, func(a, b Value) int {
@@ -265,21 +266,21 @@ func typeName(kind uint32) string {
 }
 
 // inRegistry says how a value of the kind is written there.
-func (k Kind) inRegistry() string {
+func (k Kind) inRegistry() any {
 	switch k {
 	case KindNumber, KindSwitch:
 		return "REG_DWORD"
 	case KindPath:
-		return "REG_SZ or REG_EXPAND_SZ"
+		return tomlfile.Say("settings.type_path")
 	case KindPaths, KindOrigins:
-		return "a key of values 1, 2, 3, or REG_MULTI_SZ"
+		return tomlfile.Say("settings.type_list")
 	}
 	return "REG_SZ"
 }
 
 // value reads a setting that is one value.
 func (r *registryReader) value(d *Definition, name string, v Value) error {
-	mistyped := func() error { return wrong(name, "must be %s, not %s", d.Kind.inRegistry(), typeName(v.Type)) }
+	mistyped := func() error { return wrong(name, "settings.value_type", d.Kind.inRegistry(), typeName(v.Type)) }
 	switch {
 	case d.Kind.List():
 		if v.Type != regMultiSZ {
@@ -299,14 +300,14 @@ func (r *registryReader) value(d *Definition, name string, v Value) error {
 	case v.Type != regDWORD:
 		return mistyped()
 	case len(v.Data) != 4:
-		return wrong(name, "is damaged: a REG_DWORD of %d bytes", len(v.Data))
+		return wrong(name, "settings.damaged_number", len(v.Data))
 	}
 	n := binary.LittleEndian.Uint32(v.Data)
 	if d.Kind == KindNumber {
 		return r.set(d, int(min(n, 1<<31-1)), name) // all bounds are far below
 	}
 	if n > 1 {
-		return wrong(name, "%d: 1 for yes, 0 for no", n)
+		return wrong(name, "settings.yes_or_no", n)
 	}
 	return r.set(d, n == 1, name)
 }
@@ -315,11 +316,11 @@ func (r *registryReader) value(d *Definition, name string, v Value) error {
 func (r *registryReader) text(d *Definition, name string, v Value) (string, error) {
 	isPath := d.Kind == KindPath || d.Kind == KindPaths
 	if v.Type != regSZ && (v.Type != regExpandSZ || !isPath) {
-		want := "REG_SZ"
+		var want any = "REG_SZ"
 		if isPath {
 			want = KindPath.inRegistry()
 		}
-		return "", wrong(name, "must be %s, not %s", want, typeName(v.Type))
+		return "", wrong(name, "settings.value_type", want, typeName(v.Type))
 	}
 	text, err := decoded(name, v.Data)
 	if err == nil && v.Type == regExpandSZ {
@@ -356,7 +357,7 @@ func multiple(name string, data []byte) ([]string, error) {
 		rest := units[min(end+1, len(units)):]
 		if end == 0 {
 			if len(rest) > 0 {
-				return nil, wrong(name, "holds an empty text, after which the list ends")
+				return nil, wrong(name, "settings.empty_entry")
 			}
 			break
 		}
@@ -371,10 +372,10 @@ func multiple(name string, data []byte) ([]string, error) {
 
 func utf16Units(name string, data []byte) ([]uint16, error) {
 	if len(data) > MaxValue {
-		return nil, wrong(name, "is longer than %d bytes", MaxValue)
+		return nil, wrong(name, "settings.too_long", MaxValue)
 	}
 	if len(data)%2 != 0 {
-		return nil, wrong(name, "is damaged: a text of %d bytes", len(data))
+		return nil, wrong(name, "settings.damaged_text", len(data))
 	}
 	units := make([]uint16, len(data)/2)
 	for i := range units {
@@ -388,10 +389,10 @@ func utf16Units(name string, data []byte) ([]uint16, error) {
 func plainText(name string, units []uint16) (string, error) {
 	text := string(utf16.Decode(units))
 	if !slices.Equal(utf16.Encode([]rune(text)), units) {
-		return "", wrong(name, "is damaged: no UTF-16")
+		return "", wrong(name, "settings.damaged_letters")
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", wrong(name, "holds a character that is not seen, such as a zero or a line's end")
+		return "", wrong(name, "settings.unseen")
 	}
 	return text, nil
 }
@@ -414,7 +415,7 @@ func (r *registryReader) expanded(name, text string) (string, error) {
 		return value
 	})
 	if unknown != "" {
-		return "", wrong(name, "%s is not expanded here: write the path, or one of %%ProgramFiles%%, %%ProgramFiles(x86)%%, %%ProgramData%%, %%SystemRoot%%", visible.Short(unknown, mostName))
+		return "", wrong(name, "settings.variable", visible.Short(unknown, mostName), "%ProgramFiles%, %ProgramFiles(x86)%, %ProgramData%, %SystemRoot%")
 	}
 	return text, nil
 }

@@ -227,6 +227,9 @@ func TestRegistryRefused(t *testing.T) {
 			if bad.File != full || bad.Line != 0 || bad.Text == "" || len(err.Error()) > 500 || strings.ContainsAny(err.Error(), "\x00\x1b\n\u202e") {
 				t.Errorf("%s, %s: %q", value, typeName(v.Type), err)
 			}
+			if bad.In("fr") == bad.In("en") || bad.In("en") != bad.Error() {
+				t.Errorf("%s, %s in French: %s", value, typeName(v.Type), bad.In("fr"))
+			}
 		}
 	}
 	for name, c := range map[string]struct {

@@ -3,6 +3,8 @@ package policy
 import (
 	"math"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // The bounds of durations. A limit below a second would end modules that work; one
@@ -13,10 +15,10 @@ const (
 )
 
 const (
-	absoluteBounds = "must be an absolute path"
-	portBounds     = "a port from 1024 to 65535"
-	countBounds    = "from 1 to 100"
-	limitBounds    = "a duration from 1s to 10m, such as 30s"
+	absoluteBounds texts.Key = "settings.bound_path"
+	portBounds     texts.Key = "settings.bound_port"
+	countBounds    texts.Key = "settings.bound_count"
+	limitBounds    texts.Key = "settings.bound_limit"
 )
 
 // Ports.
@@ -48,14 +50,14 @@ var definitions = []Definition{
 		Otherwise: "the first found on PATH for the PIN, windows of the agent's own for the rest",
 	},
 	{
-		Key: "lang", Kind: KindText, Default: "", Values: []string{"fr", "en"}, Bounds: "the languages are fr and en",
+		Key: "lang", Kind: KindText, Default: "", Values: []string{"fr", "en"}, Bounds: "settings.bound_lang",
 		in:      func(s *Settings) any { return &s.Lang },
 		Meaning: "`fr` or `en`; set by the machine's policy it cannot be changed in the menu",
 		Otherwise: "the desktop's: `LC_ALL`, `LC_MESSAGES`, `LANG`; French where those are unset, `C` or `POSIX` as in a script, English for other languages. " +
 			"`--lang fr` or `en` of any command but `run` goes before all of it",
 	},
 	{
-		Key: "origins.mode", Kind: KindText, Default: ModeAsk, Values: []string{ModeAsk, ModeListed}, Bounds: "the modes are ask and listed",
+		Key: "origins.mode", Kind: KindText, Default: ModeAsk, Values: []string{ModeAsk, ModeListed}, Bounds: "settings.bound_mode",
 		in: func(s *Settings) any { return &s.Origins.Mode },
 		Meaning: "`ask`: any https site may ask, the person answers each time, or once with \"always\" (below); " +
 			"`listed`: only `allow`, all others get 403",
@@ -83,7 +85,7 @@ var definitions = []Definition{
 		in: func(s *Settings) any { return &s.Ports.Count },
 	},
 	{
-		Key: "pin.session", Kind: KindDuration, Person: Never, Default: time.Duration(0), Most: int64(maxSession), Bounds: "a duration such as 30m, 4h at most",
+		Key: "pin.session", Kind: KindDuration, Person: Never, Default: time.Duration(0), Most: int64(maxSession), Bounds: "settings.bound_session",
 		in:      func(s *Settings) any { return &s.PIN.Session },
 		Meaning: "how long a card stays unlocked after a PIN, 4 h at most; accepted from the machine's policy only. See below", Otherwise: "`0s`: the PIN each time",
 	},
@@ -101,7 +103,7 @@ var definitions = []Definition{
 		in: func(s *Settings) any { return &s.WSS.Count },
 	},
 	{
-		Key: "log.level", Kind: KindText, Default: "info", Values: []string{"debug", "info", "warn", "error"}, Bounds: "the levels are debug, info, warn and error",
+		Key: "log.level", Kind: KindText, Default: "info", Values: []string{"debug", "info", "warn", "error"}, Bounds: "settings.bound_level",
 		in:      func(s *Settings) any { return &s.Log.Level },
 		Meaning: "`debug`, `info`, `warn`, `error`", Otherwise: "`info`",
 	},

@@ -2,9 +2,10 @@ package policy
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
@@ -36,16 +37,16 @@ type source struct {
 }
 
 // err is an error of a key, or of an entry of its list.
-func (s *source) err(key string, entry int, text string) error {
+func (s *source) err(key string, entry int, say tomlfile.Message) error {
 	if s.valueNames == nil {
-		return &SettingsError{File: s.path, Line: s.lines[key], Key: key, Text: text}
+		return tomlfile.New(s.path, s.lines[key], key, say)
 	}
 	names := s.valueNames[key]
-	return &SettingsError{File: names[min(entry, len(names)-1)], Text: text}
+	return tomlfile.New(names[min(entry, len(names)-1)], 0, "", say)
 }
 
-func (s *source) warning(key, text string) Warning {
-	return Warning{File: s.path, Line: s.lines[key], Key: key, Text: text}
+func (s *source) warning(key string, why texts.Key) Warning {
+	return Warning{File: s.path, Line: s.lines[key], Key: key, Text: texts.In(language.English).Text(why), why: why}
 }
 
 // where is where a key is set: the file, or the value or key of the registry.
@@ -70,7 +71,7 @@ func (s *source) check() error {
 			continue
 		}
 		value, entry, wrong := d.value(written, s.system)
-		if wrong != "" {
+		if wrong != nil {
 			return s.err(d.Key, entry, wrong)
 		}
 		s.values[d.Key] = value
@@ -93,7 +94,7 @@ func (s *source) checkRange(section string) error {
 		key, n = section+".count", count
 	}
 	if first+n-1 > lastPort {
-		return s.err(key, 0, fmt.Sprintf("the range ends past port %d", lastPort))
+		return s.err(key, 0, tomlfile.Say("settings.range", lastPort))
 	}
 	return nil
 }
@@ -115,8 +116,7 @@ func (s *source) checkNetwork() error {
 		}
 		for entry, path := range paths {
 			if (d.Kind == KindPath || d.Kind == KindPaths) && s.system.elsewhere(path) {
-				return s.err(d.Key, entry, fmt.Sprintf("%q lies on the network, and whoever answers for that server would run in each person's session: "+
-					"copy the file to the machine, or set modules_from_network", path))
+				return s.err(d.Key, entry, tomlfile.Say("settings.network", path))
 			}
 		}
 	}
@@ -128,10 +128,10 @@ func (s *source) checkNetwork() error {
 func (s *source) checkPersons() error {
 	for i := range definitions {
 		if key := definitions[i].Key; definitions[i].Person == Never && s.sets(key) {
-			return s.err(key, 0, machineOnly)
+			return s.err(key, 0, tomlfile.Say(machineOnly))
 		}
 	}
 	return nil
 }
 
-const machineOnly = "is taken from the machine's policy only"
+const machineOnly texts.Key = "settings.machine_only"

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"reflect"
 	"strings"
@@ -56,7 +57,7 @@ func readFile(path string) (*source, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
+		return nil, tomlfile.Refused(path, err, tomlfile.Say("settings.unreadable", reason(err)))
 	}
 	file := reflect.New(fileType)
 	lines, err := tomlfile.Decode(path, text, file.Interface())
@@ -66,6 +67,14 @@ func readFile(path string) (*source, error) {
 	s := &source{path: path, system: thisSystem, values: map[string]any{}, lines: lines}
 	s.collect(file.Elem(), "")
 	return s, s.check()
+}
+
+// reason is why a file cannot be read, without the path that the message names already.
+func reason(err error) error {
+	if bad, is := errors.AsType[*fs.PathError](err); is {
+		return bad.Err
+	}
+	return err
 }
 
 // collect takes what a structure sets.

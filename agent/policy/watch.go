@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
+	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
 // Change is a setting that is another than it was, or comes from elsewhere.
@@ -241,7 +242,7 @@ func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 		path := w.Paths.User
 		go func() {
 			if irregular(path) {
-				pending <- userRead{nil, &SettingsError{File: path, Text: "is no regular file"}}
+				pending <- userRead{nil, tomlfile.New(path, 0, "", tomlfile.Say("settings.irregular"))}
 				return
 			}
 			s, err := readFile(path)
@@ -254,7 +255,7 @@ func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 		w.pending = nil
 		return read.source, read.err
 	case <-time.After(w.Patience):
-		return nil, &SettingsError{File: w.Paths.User, Text: "cannot be read: it gives no answer"}
+		return nil, tomlfile.New(w.Paths.User, 0, "", tomlfile.Say("settings.no_answer"))
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

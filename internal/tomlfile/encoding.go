@@ -7,30 +7,23 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/textfile"
-	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
-
-// said is a message in both languages, by the key of its text.
-func said(path string, line int, say func(texts.Catalogue) string) *Error {
-	return &Error{File: path, Line: line, Text: say(texts.In(language.English)), say: say}
-}
 
 // decoded returns the text of a file without a byte order mark. What is not UTF-8 is
 // an error that says how to save the file: the library's would name a byte.
 func decoded(path string, file []byte) ([]byte, *Error) {
 	text, is := textfile.Read(file)
 	if is != textfile.UTF8 {
-		return nil, said(path, 0, func(c texts.Catalogue) string { return c.Text("settings.encoding", is) })
+		return nil, New(path, 0, "", Say("settings.encoding", is))
 	}
 	if i := bytes.IndexByte(text, 0); i >= 0 {
-		return nil, said(path, lineAt(text, i), func(c texts.Catalogue) string { return c.Text("settings.nul") })
+		return nil, New(path, lineAt(text, i), "", Say("settings.nul"))
 	}
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && size == 1 {
-			return nil, said(path, lineAt(text, i), func(c texts.Catalogue) string { return c.Text("settings.not_utf8") })
+			return nil, New(path, lineAt(text, i), "", Say("settings.not_utf8"))
 		}
 		i += size
 	}
@@ -43,7 +36,7 @@ func lineAt(text []byte, offset int) int { return 1 + bytes.Count(text[:offset],
 // where that is not why.
 func unseen(path string, text []byte, row int, message string) *Error {
 	if i := loneReturn(text); i >= 0 && lineAt(text, i) <= row {
-		return said(path, lineAt(text, i), func(c texts.Catalogue) string { return c.Text("settings.carriage_return") })
+		return New(path, lineAt(text, i), "", Say("settings.carriage_return"))
 	}
 	lines := bytes.Split(text, []byte("\n"))
 	if row < 1 || row > len(lines) {
@@ -53,13 +46,13 @@ func unseen(path string, text []byte, row int, message string) *Error {
 		switch {
 		case r > unicode.MaxASCII && (unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)):
 			code := fmt.Sprintf("%U", r)
-			return said(path, row, func(c texts.Catalogue) string { return c.Text("settings.invisible", code) })
+			return New(path, row, "", Say("settings.invisible", code))
 		case unicode.Is(unicode.Pi, r), unicode.Is(unicode.Pf, r), unicode.Is(unicode.Ps, r) && r > unicode.MaxASCII:
-			return said(path, row, func(c texts.Catalogue) string { return c.Text("settings.quotes", string(r)) })
+			return New(path, row, "", Say("settings.quotes", string(r)))
 		}
 	}
 	if strings.Contains(message, "escape") {
-		return said(path, row, func(c texts.Catalogue) string { return c.Text("settings.backslash") })
+		return New(path, row, "", Say("settings.backslash"))
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func exactLines(path string, text []byte, v any) (Lines, error) {
 }
 
 func unknownKey(path string, line int, key []string) *Error {
-	return &Error{File: path, Line: line, Key: dotted(key), Text: "unknown key"}
+	return New(path, line, dotted(key), Say("settings.unknown_key"))
 }
 
 // isKey reports whether a value of the type has the key, letter by letter.

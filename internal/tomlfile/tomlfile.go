@@ -7,12 +7,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -23,14 +21,16 @@ type Error struct {
 	Key  string // dotted; "" where the file is not TOML
 	Text string // in English
 
-	say func(texts.Catalogue) string // the text in each language; nil where there is only Text
-	err error                        // the cause, or nil
+	say Message // the text in each language; nil where there is only Text
+	err error   // the cause, or nil
 }
 
 // Refused is the error of a file that is not taken at all. say is the text in each
 // language.
-func Refused(file string, cause error, say func(texts.Catalogue) string) *Error {
-	return &Error{File: file, Text: say(texts.In(language.English)), say: say, err: cause}
+func Refused(file string, cause error, say Message) *Error {
+	e := New(file, 0, "", say)
+	e.err = cause
+	return e
 }
 
 // Unwrap returns the cause, which may be nil.
@@ -80,48 +80,7 @@ func Decode(path string, content []byte, v any) (Lines, error) {
 		if e := unseen(path, text, row, bad.Error()); e != nil && !mistyped.MatchString(strings.TrimPrefix(bad.Error(), "toml: ")) {
 			return nil, e
 		}
-		return nil, &Error{File: path, Line: row, Key: dotted(bad.Key()), Text: printable(plain(strings.TrimPrefix(bad.Error(), "toml: ")), mostText)}
+		return nil, New(path, row, dotted(bad.Key()), reworded(strings.TrimPrefix(bad.Error(), "toml: ")))
 	}
-	return nil, &Error{File: path, Text: printable(err.Error(), mostText)}
-}
-
-// mistyped is the library's message for a value of the wrong type, which names
-// our own structures.
-var mistyped = regexp.MustCompile(`(?s)^cannot decode TOML (.+?) into .* of type (.+)$`)
-
-// plain rewords the library's message for people who write settings.
-func plain(text string) string {
-	if m := mistyped.FindStringSubmatch(text); m != nil {
-		got := map[string]string{"string": "text in quotes", "integer": "a number", "float": "a number", "boolean": "true or false", "array": "a list", "inline table": "a table in { }"}[m[1]]
-		if got == "" {
-			got = "a " + m[1]
-		}
-		return "must be " + wanted(m[2]) + ", not " + got
-	}
-	switch {
-	case strings.HasPrefix(text, "cannot store a table in "):
-		return "must be a value, not a table in [ ]"
-	case strings.HasPrefix(text, "cannot store an array table in "):
-		return "must be a table in [ ], not in [[ ]]"
-	case strings.HasPrefix(text, "decimal number is too large"):
-		return "this number is too large"
-	}
-	return text
-}
-
-// wanted describes a Go type for people who write settings.
-func wanted(kind string) string {
-	switch {
-	case kind == "bool":
-		return "true or false, without quotes"
-	case kind == "int", kind == "int64":
-		return "a whole number, without quotes"
-	case kind == "string":
-		return "text in quotes"
-	case kind == "[]string":
-		return `a list of texts, such as ["a", "b"]`
-	case strings.HasPrefix(kind, "struct"), strings.HasPrefix(kind, "map"):
-		return "a table in [ ]"
-	}
-	return "another kind of value"
+	return nil, New(path, 0, "", reworded(err.Error()))
 }

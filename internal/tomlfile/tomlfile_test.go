@@ -47,6 +47,9 @@ func TestMessages(t *testing.T) {
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), want) || inside.MatchString(err.Error()) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
+		if e.In("fr") == e.In("en") || e.In("en") != e.Error() {
+			t.Errorf("%q in French: %s", text, e.In("fr"))
+		}
 	}
 }
 
