@@ -127,12 +127,19 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 		}
 		http.ServeFileFS(w, r, dist, r.PathValue("file"))
 	})
+	// Without the texts.
+	mux.HandleFunc("GET /bare/cpx-bridge.mjs", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, dist, "cpx-bridge.mjs") })
 	mux.HandleFunc("GET /{$}", page)
 	mux.HandleFunc("GET /test.mjs", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprint(w, testScript)
 	})
 	mux.HandleFunc("GET /espace", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, `<!doctype html><title>TEST</title><link rel="icon" href="data:,"><p id="arrived">TEST`)
+	})
+	mux.HandleFunc("GET /late", func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(time.Second) // as on a slow network
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<!doctype html><title>TEST</title><link rel="icon" href="data:,"><p id="arrived">TEST`)
 	})

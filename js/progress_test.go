@@ -11,7 +11,7 @@ import (
 )
 
 // own are the states that the library reports itself.
-var own = []string{"searching", "permission-prompt", "waiting-for-permission", "permission-overdue"}
+var own = []string{"searching", "permission-prompt", "waiting-for-permission", "permission-overdue", "waiting-for-agent"}
 
 // TestStatesOfTheAgent: every state that the agent can name is declared and reaches
 // the page; the library silently drops a state that it does not know. TestTwins
@@ -63,6 +63,38 @@ func TestDetailsOfTheAgent(t *testing.T) {
 	for _, key := range keys {
 		if !slices.Contains(reasons, key) {
 			t.Errorf("%s is not among the tested sentences", key)
+		}
+	}
+}
+
+// TestSilentAgent: an agent that is at another login sends nothing, lest a site learns of
+// it. The page then says where that login is, until the agent begins with its own.
+func TestSilentAgent(t *testing.T) {
+	e := newEvents()
+	var begin func(string, ...any)
+	var id int
+	element(t, e, withAgent(t, e, func(send func(string, ...any), r request) {
+		if r.Method == "authenticate" {
+			begin, id = send, r.ID
+		}
+	}), login, "")
+	click(t, "button")
+	seen := awaitState(t, "waiting-for-agent")
+	if want := `["cpx-progress searching","cpx-progress waiting-for-agent"]`; seen != want {
+		t.Errorf("%s, want %s", seen, want)
+	}
+	if got := inside(t, "text"); !strings.Contains(got, "fenêtre de CPx Bridge est déjà ouverte") {
+		t.Error(got)
+	}
+	begin(`{"jsonrpc":"2.0","method":"progress","params":{"state":"waiting-for-pin"}}`)
+	awaitState(t, "waiting-for-pin")
+	begin(`{"jsonrpc":"2.0","id":%d,"error":{"code":1004,"message":"x","data":{"reason":"busy"}}}`, id)
+	if got := awaitState(t, "error"); strings.Count(got, "waiting-for-agent") != 1 {
+		t.Error(got)
+	}
+	for _, want := range []string{"Une autre identification", "fenêtre de CPx Bridge qui est ouverte"} {
+		if got := inside(t, "error"); !strings.Contains(got, want) {
+			t.Errorf("%q does not say %q", got, want)
 		}
 	}
 }

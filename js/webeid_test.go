@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 )
 
 // webEid is a page library with the documented interface of Web eID's: one request
@@ -141,13 +143,20 @@ func TestWebEidFailures(t *testing.T) {
 	t.Run("time", func(t *testing.T) {
 		e := newEvents()
 		webEidPage(t, e, withAgent(t, e, untilCancelled))
-		failed(t, asWebEid(t, "authenticate", `{ challengeNonce: "x".repeat(44), options: { userInteractionTimeout: 100 } }`), codes("aborted"), "aborted")
+		failed(t, asWebEid(t, "authenticate", `{ challengeNonce: "x".repeat(44), options: { userInteractionTimeout: 1000 } }`), codes("aborted"), "aborted")
 		e.await(t, "agent cancel")
 	})
 	t.Run("without nonce", func(t *testing.T) {
 		e := newEvents()
 		webEidPage(t, e, withAgent(t, e, signs))
 		failed(t, asWebEid(t, "authenticate", `{}`), "ERR_WEBEID_MISSING_PARAMETER", "")
+	})
+	t.Run("no agent, with its causes", func(t *testing.T) {
+		webEidPage(t, newEvents(), gone(t, 1))
+		message := asWebEid(t, "status", `{}`)["error"].(map[string]any)["message"].(string)
+		if strings.Count(message, "CPx Bridge") != 2 || !strings.Contains(message, "autorisé") {
+			t.Error(message)
+		}
 	})
 	t.Run("twice", func(t *testing.T) {
 		e := newEvents()
@@ -238,5 +247,48 @@ func TestWebEidYields(t *testing.T) {
 		return heard`)
 	if string(got.Value) != `2` {
 		t.Errorf("another window was answered: %s %s", got.Value, got.reason())
+	}
+}
+
+// webEidAsking is the page library's on a page about which the browser asks its
+// question: its state is decided by decide. The page's own time limit for a status is
+// the official library's.
+const webEidAsking = webEid + `
+	const waits = 6000;
+	const given = (action, fields) => Promise.race([
+		webeid(action, fields).then((d) => d.nativeApp ?? "token", (e) => e.code + " " + e.reason + " " + e.message),
+		new Promise((r) => setTimeout(r, waits, "ERR_WEBEID_ACTION_TIMEOUT")),
+	]);
+	let state = "prompt";
+	const answered = { get state() { return state; } };
+	navigator.permissions.query = async () => answered;
+	const decide = (s) => { state = s; answered.onchange?.(); };`
+
+// While the browser's own question stands, a status fails before the page gives up on it
+// and speaks of the question, a second one is not refused as one too many, and once the
+// person has answered the next finds the agent.
+func TestWebEidWhileTheBrowserAsks(t *testing.T) {
+	e := newEvents()
+	open(t, e, "", nil) // starts the browser and, with it, the public site
+	setPublic(t, cdpbrowser.PermissionSettingGranted)
+	first, _ := agentOnceAsked(t, e)
+	visit(t, publicSite+"/?body="+url.QueryEscape(fmt.Sprintf(`<script src="/static/web-eid-compat.js" data-ports-first="%d" data-ports-count="1"></script>`, first)))
+	got := inPage(t, webEidAsking+`
+		const both = await Promise.all([given("web-eid:status"), given("web-eid:status"), given("web-eid:authenticate", { challengeNonce: "x".repeat(44), options: { lang: "fr", userInteractionTimeout: 3000 } })]);
+		const third = given("web-eid:status");
+		decide("granted");
+		void fetch(%q, { mode: "no-cors" });
+		return [...both, await third]`, decided(t, e))
+	var said []string
+	if err := json.Unmarshal(got.Value, &said); err != nil || len(said) != 4 {
+		t.Fatalf("%s %s", got.Value, got.reason())
+	}
+	for i, want := range []string{"status", "second status", "login"} {
+		if !strings.HasPrefix(said[i], "ERR_WEBEID_USER_TIMEOUT permission_pending Le navigateur n’a pas encore votre réponse.") || !strings.Contains(said[i], "choisissez « Autoriser »") {
+			t.Errorf("%s: %s", want, said[i])
+		}
+	}
+	if said[3] != "0.0.0" && said[3] != "2.1.0" {
+		t.Errorf("after the answer: %s", said[3])
 	}
 }

@@ -31,6 +31,7 @@ type view struct {
 
 	Ports     [2]int
 	Install   string // where to get the agent, or ""
+	Origin    string // the site's own, for whoever must allow it
 	Card      *card
 	Mine      *attached // the card of this login
 	Cards     []attached

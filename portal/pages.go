@@ -31,7 +31,7 @@ type pages struct {
 	templates map[string]*template.Template
 }
 
-var pageNames = []string{"home", "first", "confirmation", "space", "detach", "support", "message", alone}
+var pageNames = []string{"home", "first", "confirmation", "space", "detach", "support", "help", "message", alone}
 
 // alone is the page for another host, which serves none of the site's files.
 const alone = "elsewhere"

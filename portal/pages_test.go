@@ -3,6 +3,7 @@ package portal
 import (
 	"io/fs"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 			holder := demopki.NewUnnamedHolder(1)
 			holder.Kind = "" // for the text about what a card does not say
 			card := issue(t, pki().Intermediate, holder)
-			pages := []answer{b.get("/"), b.get("/assistance"), b.get("/rien"), b.get(pathFirst)}
+			pages := []answer{b.get("/"), b.get("/assistance"), b.get("/aide"), b.get("/rien"), b.get(pathFirst)}
 			if next, _ := b.login(card); next != pathFirst {
 				t.Fatal(next)
 			}
@@ -89,7 +90,7 @@ func TestLinks(t *testing.T) {
 	b, _ := loggedIn(t, s)
 	links := regexp.MustCompile(`(?:href|src)="([^"]+)"`)
 	seen := map[string]bool{}
-	for _, path := range []string{"/assistance", pathSpace, "/rien"} {
+	for _, path := range []string{"/assistance", "/aide", pathSpace, "/rien"} {
 		for _, m := range links.FindAllStringSubmatch(b.get(path).raw, -1) {
 			seen[m[1]] = true
 		}
@@ -167,4 +168,35 @@ func TestInstall(t *testing.T) {
 	b.shows(b.get("/assistance"), http.StatusOK, "Au guichet TEST.")
 	b.header.Set("Accept-Language", "en")
 	b.shows(b.get("/assistance"), http.StatusOK, "At the TEST desk.")
+}
+
+// TestHelp: the home page's element leads to the help, which has a part for each reason
+// that the page's library leads there with, and names the address to allow.
+func TestHelp(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	if raw := b.get("/").raw; !strings.Contains(raw, `help-url="/aide"`) {
+		t.Errorf("the home page has no such link:\n%s", raw)
+	}
+	source, err := os.ReadFile("../js/src/sentence.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := regexp.MustCompile(`const helps = /\^\(([\w|()]+)\)\$/;`).FindSubmatch(source)
+	if list == nil {
+		t.Fatal("this test cannot parse js/src/sentence.ts")
+	}
+	reasons := strings.Split(strings.NewReplacer("permission_(denied|dismissed|pending)", "permission_denied|permission_dismissed|permission_pending").Replace(string(list[1])), "|")
+	page := b.get("/aide")
+	for _, reason := range reasons {
+		if !strings.Contains(page.raw, `id="`+reason+`"`) {
+			t.Errorf("the help has no part for %s", reason)
+		}
+	}
+	if len(reasons) != 5 {
+		t.Errorf("reasons %q", reasons)
+	}
+	b.shows(page, http.StatusOK, "Ouvrez CPx Bridge.", "C’est le service informatique", s.settings.Origin)
+	s.settings.texts.Install = Bilingual{FR: "Au guichet TEST."}
+	b.shows(b.get("/aide"), http.StatusOK, "Au guichet TEST.")
 }

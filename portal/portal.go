@@ -142,6 +142,7 @@ func (p *Portal) Handler() http.Handler {
 	mux.HandleFunc("POST "+pathLogout, p.page(p.logout))
 	mux.HandleFunc("POST /langue", p.setLang)
 	mux.HandleFunc("GET /assistance", p.page(p.support))
+	mux.HandleFunc("GET /aide", p.page(p.help))
 	mux.HandleFunc("GET /", p.page(p.missing))
 
 	crossOrigin := http.NewCrossOriginProtection()

@@ -74,6 +74,13 @@ func (p *Portal) support(_ http.ResponseWriter, _ *http.Request, _ *session, v *
 	return v, nil
 }
 
+// help says how to cure what keeps the page from the agent. The page's library leads
+// there, to the part that is named as its reason.
+func (p *Portal) help(_ http.ResponseWriter, _ *http.Request, _ *session, v *view) (*view, error) {
+	v.Page, v.Origin = "help", p.settings.Origin
+	return v, nil
+}
+
 func (p *Portal) missing(_ http.ResponseWriter, _ *http.Request, _ *session, v *view) (*view, error) {
 	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.not_found", http.StatusNotFound, texts.In(v.Lang).Text("portal.error.not_found")
 	return v, nil

@@ -2,13 +2,13 @@
 import type { CpxError, Progress } from "./cpx-bridge.mjs";
 
 /** The values of the element's attribute "state". */
-export type LoginState = "idle" | Progress | "done" | "error";
+export type LoginState = "idle" | Progress | "done" | "cancelled" | "error";
 
 /** The element <cpx-login>. */
 export declare class CpxLogin extends HTMLElement {
   /** The state of the login; also the attribute of that name. */
   readonly state: LoginState;
-  /** Why the last login failed. */
+  /** Why the last login failed, or was cancelled. */
   readonly error: CpxError | undefined;
   /** Begins a login, as a click does; does nothing during one. Settles when the login has ended, and never rejects. */
   login(): Promise<void>;
@@ -27,7 +27,7 @@ declare global {
     "cpx-progress": CustomEvent<{ state: LoginState }>;
     /** The portal's answer, or the token where there is no login-url. Cancel it to prevent going to the answer's "next". */
     "cpx-success": CustomEvent<Record<string, unknown>>;
-    /** A login has failed; not sent for one that was cancelled on the page. */
+    /** A login has failed; not sent for one that the person cancelled, wherever. */
     "cpx-error": CustomEvent<CpxError>;
   }
 }

@@ -1,4 +1,4 @@
-import type { AuthenticateOptions, Ports, Progress } from "./cpx-bridge.mjs";
+import type { AuthenticateOptions, Ports, Progress, Sentence } from "./cpx-bridge.mjs";
 import type { LoginState } from "./button.mjs";
 import { authenticate, CpxError, progressText, sentence } from "./cpx-bridge.mjs";
 import { language, wanted } from "./language";
@@ -7,6 +7,11 @@ import { style } from "./style";
 // On a server that renders pages there is no HTMLElement; no element is made there.
 const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 const name = "cpx-login";
+
+/** What a person ends by an answer of their own: no failure, and nothing to be alarmed about. */
+const cancels = /^(cancelled|consent_denied|permission_dismissed)$/;
+/** The states in which no login runs. */
+const idle = /^(idle|cancelled|error)$/;
 
 /** Makes an element by hand: a page's Trusted Types may forbid parsing one. */
 function make<K extends keyof HTMLElementTagNameMap>(tag: K, part: string, ...children: Node[]): HTMLElementTagNameMap[K] {
@@ -36,6 +41,7 @@ export class CpxLogin extends Base {
   error: CpxError | undefined;
   private now: LoginState = "idle";
   private answered = -Infinity; // when the browser's question was answered
+  private departed = -Infinity; // when the page began to give way to another
   private running: AbortController | undefined;
   private readonly view = view(this.attachShadow({ mode: "open" }));
 
@@ -48,7 +54,11 @@ export class CpxLogin extends Base {
       if (this.now !== "done") void this.login();
     };
     cancel.onclick = () => this.cancel();
-    this.addEventListener("keydown", (e) => e.key === "Escape" && !this.asking() && this.cancel());
+    this.addEventListener("keydown", (e) => {
+      if (e.key === "Escape" && !this.asking()) this.cancel();
+      // A key that is held down is one click, not thirty a second.
+      if (e.key === "Enter" && e.repeat) e.preventDefault();
+    });
   }
 
   get state(): LoginState {
@@ -57,11 +67,15 @@ export class CpxLogin extends Base {
 
   connectedCallback(): void {
     addEventListener("pageshow", this.shown);
+    addEventListener("pagehide", this.left);
+    // With the page: what cannot be loaded any more when the network has gone must still be said.
+    language(this.tongue()).catch(() => undefined);
     if (this.now === "idle") void this.become("idle");
   }
 
   disconnectedCallback(): void {
     removeEventListener("pageshow", this.shown);
+    removeEventListener("pagehide", this.left);
     // An element moved within the page goes on; one removed from it cancels.
     queueMicrotask(() => this.isConnected || this.cancel());
   }
@@ -70,6 +84,10 @@ export class CpxLogin extends Base {
   private readonly shown = (e: PageTransitionEvent): void => {
     if (e.persisted) this.reset();
   };
+
+  // A page that is put aside for "back" would go on, and hold up who is at the card next.
+  private readonly left = (): void => this.cancel();
+  private readonly leaving = (): void => void (this.departed = performance.now());
 
   // While the browser asks, Escape answers its question: Firefox's "Block". The page
   // gets that answer before or after the key itself, and must still report it.
@@ -92,6 +110,7 @@ export class CpxLogin extends Base {
     const { signal } = (this.running = new AbortController());
     this.error = undefined;
     void this.become("searching");
+    addEventListener("beforeunload", this.leaving); // during a login only: Firefox puts no page aside that has one
     try {
       const answer = await authenticate(this.options(signal) as AuthenticateOptions & { loginUrl: string });
       void this.become("done");
@@ -100,6 +119,7 @@ export class CpxLogin extends Base {
       this.failed(e);
     } finally {
       this.running = undefined;
+      removeEventListener("beforeunload", this.leaving);
     }
   }
 
@@ -115,6 +135,7 @@ export class CpxLogin extends Base {
       challengeUrl: get("challenge-url"),
       loginUrl: get("login-url"),
       installUrl: get("install-url"),
+      helpUrl: get("help-url"),
       ports: ports("ports"),
       wss: ports("wss"),
       onProgress: (state: Progress) => this.become(state),
@@ -137,8 +158,13 @@ export class CpxLogin extends Base {
 
   private failed(e: unknown): void {
     const error = e instanceof CpxError ? e : new CpxError("unknown", {}, String(e));
-    if (error.reason === "aborted") {
+    // Firefox closes a page's connections while it still shows the page, and the next one is on its way.
+    const cut = /^(no_agent|agent_lost)$/.test(error.reason) || error.detail === "unreachable";
+    if (error.reason === "aborted" || (cut && performance.now() - this.departed < 10_000)) {
       void this.become("idle");
+    } else if (cancels.test(error.reason)) {
+      this.error = error;
+      void this.become("cancelled");
     } else {
       this.error = error;
       void this.become("error");
@@ -158,7 +184,7 @@ export class CpxLogin extends Base {
     if (changed && this.now.includes("permission")) this.answered = performance.now();
     this.now = state;
     this.setAttribute("state", state);
-    const busy = state !== "idle" && state !== "error";
+    const busy = !idle.test(state);
     for (const b of [button, ...slot.assignedElements()]) {
       // Not "disabled", which would lose the focus.
       if (busy) b.setAttribute("aria-disabled", "true");
@@ -178,8 +204,10 @@ export class CpxLogin extends Base {
     v.progress.hidden = !busy;
     v.cancel.hidden = !busy || state === "done";
     if (!busy) v.text.textContent = "";
-    v.error.replaceChildren();
-    v.error.hidden = true;
+    for (const e of [v.error, v.notice]) {
+      e.replaceChildren();
+      e.hidden = true;
+    }
     if (state === "idle") {
       // Not from the language's file, so that the button has its text at once.
       v.label.textContent = wanted(lang).startsWith("fr") ? "S’identifier par carte CPS" : "Log in by card";
@@ -196,18 +224,19 @@ export class CpxLogin extends Base {
     const s = await sentence(this.error, lang);
     if (this.now !== state) return;
     if (words) v.label.textContent = words.retry;
-    v.error.replaceChildren(...explained(s));
-    v.error.hidden = false;
+    const shown = state === "error" ? v.error : v.notice;
+    shown.replaceChildren(...explained(s));
+    shown.hidden = false;
   }
 }
 
-function explained({ title, help, list, link }: Awaited<ReturnType<typeof sentence>>): Node[] {
+function explained({ title, help, list, links }: Sentence): Node[] {
   const plain = (text: string): Text => new Text(text);
-  const nodes: Node[] = [make("p", "error-title", plain(title)), make("p", "error-help", plain(help))];
-  if (list.length) nodes.push(make("ul", "error-list", ...list.map((text) => make("li", "", plain(text)))));
-  if (link) {
-    const a = make("a", "error-link", plain(link.text));
-    a.href = link.href;
+  const nodes: Node[] = [make("p", "title", plain(title)), make("p", "help", plain(help))];
+  if (list.length) nodes.push(make("ol", "list", ...list.map((text) => make("li", "", plain(text)))));
+  for (const { href, text } of links) {
+    const a = make("a", "link", plain(text));
+    a.href = href;
     a.target = "_blank";
     a.rel = "noopener";
     nodes.push(a);
@@ -235,13 +264,14 @@ function view(root: ShadowRoot) {
   const text = make("span", "text");
   const progress = make("div", "progress", spinner, text);
   const cancel = make("button", "cancel", new Text("×"));
-  const error = make("div", "error");
-  const [status, alert] = [make("div", "", progress), make("div", "", error)];
+  const [notice, error] = [make("div", "notice"), make("div", "error")];
+  notice.hidden = error.hidden = true;
+  const [status, alert] = [make("div", "", progress, notice), make("div", "", error)];
   status.setAttribute("role", "status");
   alert.setAttribute("role", "alert");
   button.type = cancel.type = "button";
   root.append(slot, status, cancel, alert);
-  return { slot, button, label, progress, text, cancel, error };
+  return { slot, button, label, progress, text, cancel, notice, error };
 }
 
 if (globalThis.customElements && !customElements.get(name)) customElements.define(name, CpxLogin);

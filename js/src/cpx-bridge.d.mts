@@ -19,6 +19,8 @@ export type Progress =
   | "waiting-for-permission"
   /** Still no answer: the question is open, or nothing answers at all. */
   | "permission-overdue"
+  /** The agent has the request and is silent: most often another login's window stands. */
+  | "waiting-for-agent"
   /** From here on reported by the agent. */
   | "waiting-for-consent"
   | "waiting-for-card"
@@ -35,6 +37,7 @@ export type Reason =
   | "agent_lost"
   | "permission_denied"
   | "permission_dismissed"
+  | "permission_pending"
   | "policy_blocked"
   | "csp_blocked"
   | "insecure_context"
@@ -74,8 +77,10 @@ export interface Options {
   wss?: Ports | undefined;
   /** Where it returns a promise at "permission-prompt", the browser's question waits for that, 3 s at most. */
   onProgress?: ((state: Progress) => unknown) | undefined;
-  /** Where a person gets the agent; repeated in the error, and in sentence()'s link. */
+  /** Where a person gets the agent; repeated in the error, and among sentence()'s links. */
   installUrl?: string | undefined;
+  /** The portal's help with logging in by card; likewise, with the reason as the address's fragment where it has none. */
+  helpUrl?: string | undefined;
 }
 
 export interface AuthenticateOptions extends Options {
@@ -112,6 +117,7 @@ export interface ErrorData {
   retryAfter?: number | undefined;
   problemDetail?: string | undefined;
   installUrl?: string | undefined;
+  helpUrl?: string | undefined;
 }
 
 /** Every failure of this library. reason is stable; message is for logs only. */
@@ -130,6 +136,8 @@ export declare class CpxError extends Error {
   readonly problemDetail: string | undefined;
   /** The option of that name. */
   readonly installUrl: string | undefined;
+  /** The option of that name. */
+  readonly helpUrl: string | undefined;
   constructor(reason: Reason | (string & {}), data?: ErrorData, message?: string);
 }
 
@@ -137,10 +145,16 @@ export declare class CpxError extends Error {
 export interface Sentence {
   title: string;
   help: string;
-  /** The causes to check, where there are several. */
+  /** The causes to check, where there are several: the most likely first. */
   list: readonly string[];
-  /** Where to get the agent, where that helps and installUrl was given. */
-  link: { href: string; text: string } | undefined;
+  /** Where to get the agent, and help, where those help and their addresses were given. */
+  links: readonly Link[];
+}
+
+/** A link for a person. */
+export interface Link {
+  href: string;
+  text: string;
 }
 
 /** Logs in by card and returns the portal's JSON answer. Call it from the click. */

@@ -8,7 +8,8 @@ export class CpxError extends Error {
   readonly triesLeft: number | undefined;
   readonly retryAfter: number | undefined;
   readonly problemDetail: string | undefined;
-  installUrl: string | undefined;
+  readonly installUrl: string | undefined;
+  readonly helpUrl: string | undefined;
 
   constructor(reason: string, data: ErrorData = {}, message = reason) {
     super(message);
@@ -20,6 +21,7 @@ export class CpxError extends Error {
     this.retryAfter = data.retryAfter;
     this.problemDetail = data.problemDetail;
     this.installUrl = data.installUrl;
+    this.helpUrl = data.helpUrl;
   }
 }
 

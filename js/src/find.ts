@@ -1,7 +1,7 @@
 import { abortable, aborted, CpxError, safely } from "./errors";
 import type { Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
 import { answerTime, Dial, type Outcome, spoken, version } from "./dial";
-import { firefox, forbidden, framed, type Permission, permission, safari } from "./permission";
+import { firefox, forbidden, framed, handheld, type Permission, permission, safari } from "./permission";
 import type { Link } from "./rpc";
 
 type Listener = (state: Progress) => unknown;
@@ -269,6 +269,8 @@ class Search {
       if (framed() && reason !== "no_agent") detail = "frame";
     }
     if (safari() && /^(no_agent|csp_blocked)$/.test(reason)) detail = "safari";
+    else if (reason === "no_agent" && lastGood()) detail = "known";
+    if (handheld()) [reason, detail] = ["no_agent", "handheld"];
     this.reject(new CpxError(reason, { detail }));
   }
 

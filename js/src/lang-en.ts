@@ -4,18 +4,17 @@ const retryHint = "Please try again.";
 const support = "If this keeps happening, tell your IT support.";
 const supportHint = "Tell your IT support.";
 
-const causes = [
-  "No icon: the agent is not installed, or not running. Start it, or have it installed.",
-  "The icon is there: this site is not allowed on this computer. Ask your IT support for it.",
-  "Shared computer, and only another person has the icon: open a session of your own and start the agent there.",
-] as const;
+const stopped = "The agent is not running: open “CPx Bridge” in the applications menu (on Windows, the Start menu), then try again.";
+const absent = "The agent is not installed, if the applications menu has no “CPx Bridge”: have it installed on this computer.";
+const blocked = "The agent is running, but this site is not allowed on this computer, or a browser extension or security software keeps it from being reached: try another browser, or tell your IT support.";
+const causes = "The possible causes, the most likely first:";
 
 export const texts: Language["texts"] = {
   // From the agent.
   cancelled: ["The login was cancelled.", "Nothing was sent. You can start again."],
   consent_denied: ["You did not allow this site to use your card.", "Start again and accept the request if you want to log in here. If you are not asked, open the menu of CPx Bridge, “Refused sites”, and click on this domain."],
   timeout: ["The time allowed has run out.", "Start again and answer the windows that open on your computer."],
-  busy: ["Another login is already under way on this computer.", "Finish or cancel it, then try again."],
+  busy: ["Another login is already under way on this computer.", "Answer in the CPx Bridge window that is open, or cancel there, then try again. If you see none, look behind the other windows, or wait a few minutes."],
   "busy.pause": ["Too many requests were refused, left without an answer or taken back on this computer.", "Wait {retryAfter}, then try again. Where the menu of CPx Bridge offers to go on, you can do so at once."],
   no_reader: ["No card reader was found.", "Plug in the reader, wait a few seconds, then try again."],
   "no_reader.no_permission": ["The service for card readers refuses this session: it is a remote one, or not active.", "Log in at the computer that the reader is plugged into, then try again. Tell your IT support."],
@@ -57,11 +56,14 @@ export const texts: Language["texts"] = {
   protocol_error: ["The agent’s answer was not understood.", retryHint + " " + support],
 
   // From the page.
-  no_agent: ["No agent answered this page.", "Look for the CPx Bridge icon near the clock, then try again.", ...causes],
-  "no_agent.safari": ["No agent answered this page in Safari.", "Open it in Firefox, Chrome or Edge. Safari needs a setting of this computer: ask your IT support.", ...causes],
+  no_agent: ["No agent answered this page.", causes, absent, stopped, blocked],
+  "no_agent.known": ["No agent answered this page.", causes, stopped, blocked, absent],
+  "no_agent.handheld": ["A telephone or a tablet cannot read your card.", "Open this page on a computer that has a card reader and CPx Bridge."],
+  "no_agent.safari": ["No agent answered this page in Safari.", "Open it in Firefox, Chrome or Edge: Safari needs a setting of this computer, which only your IT support can make. " + causes, absent, stopped, blocked],
   permission_denied: ["The browser does not let this site reach the agent.", "Click left of the site’s address and switch on “Apps on device” (in Firefox: click the cross beside “Access this device”), then try again. If the setting is locked, tell your IT support."],
   "permission_denied.frame": ["The browser does not let this page reach the agent.", "Click left of the site’s address and switch on “Apps on device” (in Firefox: click the cross beside “Access this device”), then try again. If nothing is set there, open the portal in a tab of its own."],
   permission_dismissed: ["The browser’s question was not answered.", "Try again and choose “Allow” when the browser asks whether this site may access other apps and services on this device."],
+  permission_pending: ["The browser does not have your answer yet.", "If it asks whether this site may access other apps and services on this device, choose “Allow”, then try again. If it asks nothing, open “CPx Bridge” in the applications menu, then try again."],
   policy_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Permissions-Policy header must not forbid “loopback-network”."],
   "policy_blocked.frame": ["The page that shows this portal keeps it from reaching the agent.", "Open the portal in a tab of its own, or tell the site’s support: its frame must carry “allow=\"loopback-network\"”."],
   challenge_expired: ["The login took too long.", "For your security it is no longer valid. Click once to start again."],
@@ -71,7 +73,7 @@ export const texts: Language["texts"] = {
   insecure_context: ["This page is not protected.", "Open the portal by its https address, then try again."],
   csp_blocked: ["The portal’s settings keep it from reaching the agent.", "Tell the portal’s support: its Content-Security-Policy must allow “connect-src ws://127.0.0.1:*”."],
   "csp_blocked.safari": ["The portal’s settings keep it from reaching the agent in Safari.", "Open this page in Firefox, Chrome or Edge, or tell the portal’s support: its Content-Security-Policy must allow “connect-src wss://localhost:*”."],
-  agent_lost: ["The connection with the agent was lost.", "Check that the agent is still running, then try again."],
+  agent_lost: ["The connection with the agent was lost.", "Try again. If no agent answers then, open “CPx Bridge” in the applications menu."],
   agent_too_old: ["The agent on this computer is too old for this site.", "Update it, or ask your IT support to, then try again."],
   page_too_old: ["The agent on this computer is newer than this site.", "Tell the portal’s support: its page must be updated."],
 
@@ -111,17 +113,19 @@ export const progress: Language["progress"] = {
   searching: "Looking for the agent on this computer…",
   "permission-prompt": "Your browser may ask whether this site may access other apps and services on this device. Choose “Allow”: that is how the site reaches your card reader.",
   "waiting-for-permission": "Answer the browser’s question, at the top of the window: choose “Allow”. That is how the site reaches your card reader.",
-  "permission-overdue": "If your browser asks a question, choose “Allow”. If it asks none, cancel and check that the agent is running.",
-  "waiting-for-consent": "Allow this site in the window that has just opened.",
+  "permission-overdue": "If your browser asks a question, choose “Allow”. If it asks none, cancel, open “CPx Bridge” in the applications menu, then try again.",
+  "waiting-for-agent": "If a CPx Bridge window is already open for another tab or another site, finish that login first: this page comes next.",
+  "waiting-for-consent": "Check the site shown in the CPx Bridge window, then allow it.",
   "waiting-for-card": "Insert your card in the reader.",
-  "choosing-certificate": "Choose your certificate in the window that has just opened.",
-  "waiting-for-pin": "Enter your PIN in the window that has just opened.",
+  "choosing-certificate": "Choose your certificate in the CPx Bridge window.",
+  "waiting-for-pin": "Enter your PIN as the CPx Bridge window says.",
   signing: "Checking your card…",
   done: "You are logged in.",
 };
 
 export const words: Language["words"] = {
   install: "Install the agent",
+  help: "Help with logging in by card",
   cancel: "Cancel",
   retry: "Try again",
 };

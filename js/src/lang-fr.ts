@@ -4,18 +4,17 @@ const retryHint = "Recommencez l’identification.";
 const support = "Si cela se reproduit, prévenez votre support informatique.";
 const supportHint = "Prévenez votre support informatique.";
 
-const causes = [
-  "Pas d’icône : l’agent n’est pas installé, ou pas démarré. Démarrez-le, ou faites-le installer.",
-  "L’icône est là : ce site n’est pas autorisé sur ce poste. Demandez-le à votre support informatique.",
-  "Poste partagé, et l’icône n’apparaît que chez une autre personne : ouvrez votre propre session et démarrez-y l’agent.",
-] as const;
+const stopped = "L’agent n’est pas démarré : ouvrez « CPx Bridge » dans le menu des applications (sous Windows, le menu Démarrer), puis recommencez.";
+const absent = "L’agent n’est pas installé, si « CPx Bridge » manque dans le menu des applications : faites-le installer sur ce poste.";
+const blocked = "L’agent est démarré, mais ce site n’est pas autorisé sur ce poste, ou bien une extension du navigateur ou un logiciel de sécurité empêche de le joindre : essayez un autre navigateur, ou prévenez votre support informatique.";
+const causes = "Les causes possibles, de la plus probable à la moins probable :";
 
 export const texts: Language["texts"] = {
   // De l’agent.
   cancelled: ["L’identification a été annulée.", "Rien n’a été transmis. Vous pouvez recommencer."],
   consent_denied: ["Vous n’avez pas autorisé ce site à utiliser votre carte.", "Recommencez et acceptez la demande si vous voulez vous identifier ici. Si rien ne vous est demandé, ouvrez le menu de CPx Bridge, « Sites refusés », et cliquez sur ce domaine."],
   timeout: ["Le temps imparti est écoulé.", "Recommencez et répondez aux fenêtres qui s’ouvrent sur votre poste."],
-  busy: ["Une autre identification est déjà en cours sur ce poste.", "Terminez-la ou annulez-la, puis recommencez."],
+  busy: ["Une autre identification est déjà en cours sur ce poste.", "Répondez dans la fenêtre de CPx Bridge qui est ouverte, ou annulez-y, puis recommencez. Si vous n’en voyez pas, regardez derrière les autres fenêtres, ou patientez quelques minutes."],
   "busy.pause": ["Trop de demandes ont été refusées, laissées sans réponse ou retirées sur ce poste.", "Patientez {retryAfter}, puis recommencez. Si le menu de CPx Bridge propose de reprendre, vous pouvez le faire tout de suite."],
   no_reader: ["Aucun lecteur de cartes n’a été trouvé.", "Branchez le lecteur, attendez quelques secondes, puis recommencez."],
   "no_reader.no_permission": ["Le service des lecteurs de cartes refuse cette session, ouverte à distance ou inactive.", "Ouvrez la session sur le poste où est branché le lecteur, puis recommencez. " + supportHint],
@@ -57,11 +56,14 @@ export const texts: Language["texts"] = {
   protocol_error: ["La réponse de l’agent n’a pas été comprise.", retryHint + " " + support],
 
   // De la page.
-  no_agent: ["Aucun agent n’a répondu à cette page.", "Cherchez l’icône de CPx Bridge près de l’horloge, puis recommencez.", ...causes],
-  "no_agent.safari": ["Aucun agent n’a répondu à cette page dans Safari.", "Ouvrez-la dans Firefox, Chrome ou Edge. Safari demande un réglage de ce poste : adressez-vous à votre support informatique.", ...causes],
+  no_agent: ["Aucun agent n’a répondu à cette page.", causes, absent, stopped, blocked],
+  "no_agent.known": ["Aucun agent n’a répondu à cette page.", causes, stopped, blocked, absent],
+  "no_agent.handheld": ["Un téléphone ou une tablette ne peut pas lire votre carte.", "Ouvrez cette page sur un ordinateur équipé d’un lecteur de cartes et de CPx Bridge."],
+  "no_agent.safari": ["Aucun agent n’a répondu à cette page dans Safari.", "Ouvrez-la dans Firefox, Chrome ou Edge : Safari demande un réglage de ce poste, que seul votre support informatique peut faire. " + causes, absent, stopped, blocked],
   permission_denied: ["Le navigateur n’autorise pas ce site à joindre l’agent.", "Cliquez à gauche de l’adresse du site et activez « Applis sur l’appareil » (dans Firefox : cliquez sur la croix à côté de « Accéder à cet appareil »), puis recommencez. Si le réglage est verrouillé, prévenez votre support informatique."],
   "permission_denied.frame": ["Le navigateur n’autorise pas cette page à joindre l’agent.", "Cliquez à gauche de l’adresse du site et activez « Applis sur l’appareil » (dans Firefox : cliquez sur la croix à côté de « Accéder à cet appareil »), puis recommencez. Si rien n’y est réglé, ouvrez le portail dans son propre onglet."],
   permission_dismissed: ["La question du navigateur est restée sans réponse.", "Recommencez et choisissez « Autoriser » lorsque le navigateur demande si ce site peut accéder à d’autres applis et services sur cet appareil."],
+  permission_pending: ["Le navigateur n’a pas encore votre réponse.", "S’il demande si ce site peut accéder à d’autres applis et services sur cet appareil, choisissez « Autoriser », puis recommencez. S’il ne demande rien, ouvrez « CPx Bridge » dans le menu des applications, puis recommencez."],
   policy_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : son en-tête Permissions-Policy ne doit pas interdire « loopback-network »."],
   "policy_blocked.frame": ["La page qui affiche ce portail l’empêche de joindre l’agent.", "Ouvrez le portail dans son propre onglet, ou prévenez le support du site : son cadre doit porter « allow=\"loopback-network\" »."],
   challenge_expired: ["L’identification a pris trop de temps.", "Par sécurité, elle n’est plus valable. Cliquez une fois pour recommencer."],
@@ -71,7 +73,7 @@ export const texts: Language["texts"] = {
   insecure_context: ["Cette page n’est pas protégée.", "Ouvrez le portail par son adresse en https, puis recommencez."],
   csp_blocked: ["Les réglages du portail empêchent de joindre l’agent.", "Prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src ws://127.0.0.1:* »."],
   "csp_blocked.safari": ["Les réglages du portail empêchent de joindre l’agent dans Safari.", "Ouvrez cette page dans Firefox, Chrome ou Edge, ou prévenez le support du portail : sa Content-Security-Policy doit autoriser « connect-src wss://localhost:* »."],
-  agent_lost: ["La liaison avec l’agent a été perdue.", "Vérifiez que l’agent fonctionne toujours, puis recommencez."],
+  agent_lost: ["La liaison avec l’agent a été perdue.", "Recommencez. Si aucun agent ne répond alors, ouvrez « CPx Bridge » dans le menu des applications."],
   agent_too_old: ["L’agent de ce poste est trop ancien pour ce site.", "Mettez-le à jour, ou demandez-le à votre support informatique, puis recommencez."],
   page_too_old: ["L’agent de ce poste est plus récent que ce site.", "Prévenez le support du portail : il doit mettre sa page à jour."],
 
@@ -111,17 +113,19 @@ export const progress: Language["progress"] = {
   searching: "Recherche de l’agent sur ce poste…",
   "permission-prompt": "Votre navigateur peut demander si ce site peut accéder à d’autres applis et services sur cet appareil. Choisissez « Autoriser » : c’est ainsi que le site joint votre lecteur de carte.",
   "waiting-for-permission": "Répondez à la question du navigateur, en haut de la fenêtre : choisissez « Autoriser ». C’est ainsi que le site joint votre lecteur de carte.",
-  "permission-overdue": "Si votre navigateur pose une question, choisissez « Autoriser ». S’il n’en pose aucune, annulez et vérifiez que l’agent est démarré.",
-  "waiting-for-consent": "Autorisez ce site dans la fenêtre qui vient de s’ouvrir.",
+  "permission-overdue": "Si votre navigateur pose une question, choisissez « Autoriser ». S’il n’en pose aucune, annulez, ouvrez « CPx Bridge » dans le menu des applications, puis recommencez.",
+  "waiting-for-agent": "Si une fenêtre de CPx Bridge est déjà ouverte pour un autre onglet ou un autre site, terminez-y d’abord l’identification : cette page prendra la suite.",
+  "waiting-for-consent": "Vérifiez le site affiché dans la fenêtre de CPx Bridge, puis autorisez-le.",
   "waiting-for-card": "Insérez votre carte dans le lecteur.",
-  "choosing-certificate": "Choisissez votre certificat dans la fenêtre qui vient de s’ouvrir.",
-  "waiting-for-pin": "Saisissez votre code porteur dans la fenêtre qui vient de s’ouvrir.",
+  "choosing-certificate": "Choisissez votre certificat dans la fenêtre de CPx Bridge.",
+  "waiting-for-pin": "Saisissez votre code porteur, comme l’indique la fenêtre de CPx Bridge.",
   signing: "Vérification de votre carte…",
   done: "Vous êtes identifié.",
 };
 
 export const words: Language["words"] = {
   install: "Installer l’agent",
+  help: "Aide à l’identification par carte",
   cancel: "Annuler",
   retry: "Recommencer",
 };

@@ -1,5 +1,5 @@
 import { abortable, aborted, count, CpxError, members, safely, text } from "./errors";
-import type { AuthenticateOptions, Options, Status, Token } from "./cpx-bridge.mjs";
+import type { AuthenticateOptions, Options, Progress, Status, Token } from "./cpx-bridge.mjs";
 import { connect } from "./find";
 import { wanted } from "./language";
 import type { Link } from "./rpc";
@@ -67,11 +67,14 @@ function checked(token: unknown): unknown {
   throw new CpxError("protocol_error");
 }
 
-/** Adds to failures of p where to get the agent. It copies the error, because other callers may get the same one. */
-const helped = <T>(p: Promise<T>, { installUrl }: Options): Promise<T> =>
+/** Adds to failures of p where to get the agent, and help. It copies the error, because other callers may get the same one. */
+const helped = <T>(p: Promise<T>, { installUrl, helpUrl }: Options): Promise<T> =>
   p.catch((e: unknown) => {
-    throw e instanceof CpxError ? new CpxError(e.reason, { ...e, installUrl }, e.message) : e;
+    throw e instanceof CpxError ? new CpxError(e.reason, { ...e, installUrl, helpUrl }, e.message) : e;
   });
+
+/** An agent that has begun says so within this time. One that is at another login, or reads a slow card, does not. */
+const silence = 2500;
 
 /** How often a call is made anew where the agent closes its connection for another page's sake. */
 const tries = 3;
@@ -105,14 +108,18 @@ async function login(o: AuthenticateOptions): Promise<unknown> {
     const challengeNonce = (nonce ??= await challenge(o.challengeUrl ?? "/auth/challenge", signal));
     // A login cancelled here ends a moment later: until then the agent would refuse this one as one too many.
     await abortable(Promise.resolve(link.ended), signal);
-    const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, (state) => {
+    const notify = (state: Progress): void => {
+      clearTimeout(silent);
       if (!signal?.aborted) safely(o.onProgress, state);
-    });
-    const answer = await abortable(call, signal, () => {
+    };
+    // The agent itself tells no site that another login stands before it.
+    const silent = setTimeout(notify, silence, "waiting-for-agent");
+    const call = link.call("authenticate", { challengeNonce, lang: wanted(o.lang) }, notify);
+    const answer = abortable(call, signal, () => {
       link.ended = call.catch(() => undefined);
       void link.call("cancel").catch(() => undefined);
     });
-    return checked(answer);
+    return checked(await answer.finally(() => clearTimeout(silent)));
   });
   return o.loginUrl === undefined ? token : send(o.loginUrl, token, signal);
 }

@@ -13,6 +13,9 @@ export const firefox = Number(/ Firefox\/(\d+)/.exec(globalThis.navigator?.userA
 /** Safari, and every browser on an iPhone or iPad: a page on https reaches no plain socket there. */
 export const safari = (): boolean => navigator.vendor.startsWith("Apple");
 
+/** A telephone or a tablet, on which there is no agent. An iPad identifies as a Mac. */
+export const handheld = (): boolean => /Android|iPhone|iPad/.test(navigator.userAgent) || (safari() && navigator.maxTouchPoints > 1);
+
 /** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but reports "prompt" before. */
 const asks = (): boolean => !near.test(location.hostname) && !(firefox && firefox < 154);
 

@@ -1,6 +1,6 @@
-import type { Progress, Sentence } from "./cpx-bridge.mjs";
+import type { Link, Progress, Sentence } from "./cpx-bridge.mjs";
 import { CpxError } from "./errors";
-import { type Language, language } from "./language";
+import { type Language, language, wanted } from "./language";
 
 /** What happened and what to do, for a person. Never rejects. */
 export async function sentence(error: unknown, lang?: string): Promise<Sentence> {
@@ -9,18 +9,22 @@ export async function sentence(error: unknown, lang?: string): Promise<Sentence>
   try {
     l = await language(lang);
   } catch {
-    return { title: e.message, help: "", list: [], link: undefined };
+    // The site no longer answers, or has others since the page was opened.
+    return wanted(lang).startsWith("fr")
+      ? { title: "L’identification n’a pas abouti.", help: "Rechargez la page, puis recommencez.", list: [], links: [] }
+      : { title: "The login did not succeed.", help: "Reload the page, then try again.", list: [], links: [] };
   }
   const { texts } = l;
   const [title, help, ...list] = texts[key(e, texts)]!;
   // The portal's own text, where this library has none.
   const own = e.reason === "login_refused" && e.problemDetail && !texts[`login_refused.${e.detail}`];
-  const href = mends.has(e.reason) && link(e.installUrl);
+  const { install, help: more } = l.words;
+  const links = [mends.test(e.reason) && e.detail !== "handheld" && link(install, e.installUrl), helps.test(e.reason) && link(more, e.helpUrl, e.reason)];
   return {
     title,
     help: own ? e.problemDetail! : fill(help, e),
     list,
-    link: href ? { href, text: l.words.install } : undefined,
+    links: links.filter((x) => x) as Link[],
   };
 }
 
@@ -32,12 +36,15 @@ export const progressText = (state: Progress | "done", lang?: string): Promise<s
   );
 
 /** The reasons that another agent, or a newer one, would remedy. */
-const mends = new Set(["no_agent", "agent_too_old"]);
+const mends = /^(no_agent|agent_too_old)$/;
+/** Those whose remedy is longer than a sentence: the steps stand in the portal's help, each under the reason's name. */
+const helps = /^(no_agent|agent_lost|permission_(denied|dismissed|pending))$/;
 
-function link(url: string | undefined): string | undefined {
-  if (!url || !URL.canParse(url, location.href)) return;
-  const { protocol, href } = new URL(url, location.href);
-  return /^https?:$/.test(protocol) ? href : undefined;
+function link(text: string, address: string | undefined, part = ""): Link | undefined {
+  if (!address || !URL.canParse(address, location.href)) return;
+  const url = new URL(address, location.href);
+  url.hash ||= part;
+  return /^https?:$/.test(url.protocol) ? { href: url.href, text } : undefined;
 }
 
 function key(e: CpxError, texts: Language["texts"]): string {

@@ -14,12 +14,13 @@ button{font:inherit;font-weight:600;cursor:pointer;border-radius:var(--_radius)}
 :host([state=done]) [part=spinner]::after{content:"";position:absolute;left:.3em;top:.02em;width:.22em;height:.5em;border:solid var(--cpx-done,#1b7a43);border-width:0 .16em .16em 0;transform:rotate(45deg)}
 :host([state|=permission]) [part=progress],:host([state=waiting-for-permission]) [part=progress]{padding:.8em 1em;background:var(--cpx-notice-background,#fff6dc);color:var(--cpx-notice-color,#4a3700);border-left:5px solid var(--cpx-focus,#c26a00);border-radius:4px}
 [part=cancel]{padding:.45em 1em;background:0;color:var(--_color);border:1px solid;font-weight:400}
-[part=error]{margin:1em 0 0;padding:.8em 1em;background:var(--cpx-error-background,#fdecea);color:var(--_error);border-left:5px solid var(--_error);border-radius:4px}
-[part=error-title]{font-weight:700;margin:0}
-[part=error-help]{margin:.3em 0 0}
-ul{margin:.5em 0 0;padding-left:1.2em}
+[part=error],[part=notice]{margin:1em 0 0;padding:.8em 1em;border-left:5px solid var(--_color);border-radius:4px}
+[part=error]{background:var(--cpx-error-background,#fdecea);color:var(--_error);border-color:var(--_error)}
+[part=title]{font-weight:700;margin:0}
+[part=help]{margin:.3em 0 0}
+ol{margin:.5em 0 0;padding-left:1.5em}
 li{margin:.25em 0}
-[part=error-link]{display:inline-block;margin-top:.6em;color:inherit;font-weight:600}
+[part=link]{display:table;margin-top:.6em;color:inherit;font-weight:600}
 @keyframes t{to{transform:rotate(1turn)}}
 @media(prefers-reduced-motion:reduce){[part=spinner]{animation:none}}
 `;

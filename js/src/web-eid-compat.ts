@@ -19,6 +19,9 @@ interface Failure {
 
 /** How long the real extension, where there is one, has to acknowledge first, in ms. */
 const firstRefusal = 100;
+/** How long a status may take, in ms: the page library gives up on one after 6 s, and would never hear why. */
+const statusTime = 5000;
+const loginTime = 120_000;
 const actions = /^web-eid:(status|authenticate|get-signing-certificate|sign)$/;
 const running = new Set<string>();
 const { portsFirst, portsCount } = (document.currentScript as HTMLScriptElement | null)?.dataset ?? {};
@@ -45,7 +48,11 @@ async function answer(request: Request): Promise<void> {
   if (!mine) await new Promise((r) => setTimeout(r, firstRefusal));
   if (extension) return;
   post({ action: `${action}-ack` });
-  if (running.has(action)) return fail(action, { code: "ACTION_PENDING", message: "another request of this kind is running" });
+  if (running.has(action)) {
+    // Answers carry the action alone: the running status answers this one too.
+    if (action !== "web-eid:status") fail(action, { code: "ACTION_PENDING", message: "another request of this kind is running" });
+    return;
+  }
   running.add(action);
   try {
     // The action comes last, so that the agent's answer cannot replace it.
@@ -74,8 +81,8 @@ async function act(r: Request): Promise<object> {
  * fails where one is older, which our agent's would be: they count something else.
  */
 async function versions({ libraryVersion = "0.0.0" }: Request): Promise<object> {
-  const { status } = await load();
-  await status({ ports });
+  const lib = await load();
+  await limited(lib, statusTime, "no_agent", (o) => lib.status(o));
   return { library: libraryVersion, extension: libraryVersion, nativeApp: libraryVersion };
 }
 
@@ -84,8 +91,18 @@ async function authenticate({ challengeNonce, options }: Request): Promise<objec
     throw { code: "MISSING_PARAMETER", message: "authenticate needs a challengeNonce" } as Failure;
   }
   const lib = await load();
-  const signal = AbortSignal.timeout(options?.userInteractionTimeout ?? 120_000);
-  return lib.authenticate({ nonce: challengeNonce, lang: options?.lang, ports, signal });
+  return limited(lib, options?.userInteractionTimeout ?? loginTime, "aborted", (o) => lib.authenticate({ ...o, nonce: challengeNonce, lang: options?.lang }));
+}
+
+/** Calls the library for so many ms. Where the time is up, the reason is the one given, or that the browser's own question stands. */
+async function limited<T>(lib: typeof library, ms: number, reason: string, call: (o: library.Options) => Promise<T>): Promise<T> {
+  let state: library.Progress | undefined;
+  try {
+    return await call({ ports, signal: AbortSignal.timeout(ms), onProgress: (s) => void (state = s) });
+  } catch (e) {
+    if (!(e instanceof lib.CpxError) || e.reason !== "aborted") throw e;
+    throw new lib.CpxError(state?.includes("permission") ? "permission_pending" : reason);
+  }
 }
 
 const user = "USER_CANCELLED";
@@ -95,6 +112,7 @@ const codes: Record<string, string> = {
   consent_denied: user,
   timeout: "USER_TIMEOUT",
   aborted: "USER_TIMEOUT", // by the time limit above: nothing else aborts
+  permission_pending: "USER_TIMEOUT",
   busy: "ACTION_PENDING",
   insecure_context: "CONTEXT_INSECURE",
   invalid_params: "NATIVE_INVALID_ARGUMENT",
@@ -112,13 +130,13 @@ const codes: Record<string, string> = {
 async function explained(e: unknown, lang: string | undefined): Promise<Failure> {
   const lib = await load().catch(() => undefined);
   if (!lib || !(e instanceof lib.CpxError)) return { code: "UNKNOWN_ERROR", message: String(e) };
-  const { title, help } = await lib.sentence(e, lang);
+  const { title, help, list } = await lib.sentence(e, lang);
   // All others are failures of the card or its software, as the native program reports them.
   const code = (Object.hasOwn(codes, e.reason) && codes[e.reason]) || "NATIVE_FATAL";
   const old = e.reason === "agent_too_old";
   return {
     code,
-    message: `${title} ${help}`,
+    message: [title, help, ...list].join(" "),
     reason: e.reason,
     ...(code === "VERSION_MISMATCH" && { requiresUpdate: { extension: !old, nativeApp: old } }),
   };

@@ -241,7 +241,7 @@ func (p *play) failedAs(name string) error {
 	if p.c.lang == "en" {
 		name += ", in English"
 	}
-	v, err := p.until(patience, "the page says what went wrong", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
+	v, err := p.until(patience, "the page says what went wrong", func(v view, _ *question) bool { return v.ended() && v.Title != "" })
 	if err != nil {
 		return err
 	}
@@ -309,6 +309,6 @@ func (p *play) ignore() error {
 
 // waitOut leaves the question unanswered until the page gives up.
 func (p *play) waitOut() error {
-	_, err := p.until(6*time.Minute, "the page gives up", func(v view, _ *question) bool { return v.State == "error" && v.Title != "" })
+	_, err := p.until(6*time.Minute, "the page gives up", func(v view, _ *question) bool { return v.ended() && v.Title != "" })
 	return err
 }

@@ -216,7 +216,7 @@ func (p *play) awaitEnd() error {
 		if p.row.Want.Asks != "" && p.row.Question == "" {
 			return false
 		}
-		return strings.HasSuffix(v.Address, "/premiere-connexion") && v.Ready || v.State == "error" && v.Title != ""
+		return strings.HasSuffix(v.Address, "/premiere-connexion") && v.Ready || v.ended() && v.Title != ""
 	})
 	if err != nil {
 		return err
@@ -229,7 +229,7 @@ func (p *play) awaitEnd() error {
 		p.row.Took = time.Since(p.answered)
 	}
 	p.row.Is, p.row.Says = "logged in", v.Heading
-	if v.State == "error" {
+	if v.ended() {
 		p.row.Is, p.row.Says, p.row.Help, p.row.Causes, p.row.Link = v.Reason, v.Title, v.Help, v.Causes, v.Link
 	}
 	return p.picture("")

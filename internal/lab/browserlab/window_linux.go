@@ -52,6 +52,9 @@ type view struct {
 	Button                  bool // whether the card button exists
 }
 
+// ended reports whether the page says that the login has failed, or was cancelled.
+func (v view) ended() bool { return v.State == "error" || v.State == "cancelled" }
+
 const cardButton = "#card-login"
 
 // viewScript is the expression that reads a view.
@@ -64,9 +67,9 @@ const viewScript = `(() => {
 	return {
 		Address: location.href, Ready: document.readyState === "complete", Heading: document.querySelector("h1")?.innerText ?? "",
 		State: e?.state ?? "", Reason: e?.error ? [e.error.reason, e.error.detail].filter((x) => x).join(".") : "",
-		Progress: text("text"), Title: text("error-title"), Help: text("error-help"),
-		Causes: [...root?.querySelectorAll("[part=error-list] li") ?? []].map((e) => e.textContent.trim()),
-		Link: [...root?.querySelectorAll("[part=error-link]") ?? []].map((a) => a.textContent + ": " + a.href.replace(location.origin, "")).join(),
+		Progress: text("text"), Title: text("title"), Help: text("help"),
+		Causes: [...root?.querySelectorAll("[part=list] li") ?? []].map((e) => e.textContent.trim()),
+		Link: [...root?.querySelectorAll("[part=link]") ?? []].map((a) => a.textContent + ": " + a.href.replace(location.origin, "")).join(),
 		Button: !!root && !!document.querySelector("` + cardButton + `"),
 	};
 })()`
