@@ -219,9 +219,9 @@ func (p *page) authenticate(ctx context.Context, r protocol.Request) {
 	}
 	lang := p.server.language.of(ask.Lang)
 	go func() {
-		result, err := p.logIn(ctx, running, ask.ChallengeNonce, lang)
+		result, certificateID, err := p.logIn(ctx, running, ask.ChallengeNonce, lang)
 		if p.answer(r.ID, running, result, err) {
-			p.server.login.OfferAlways(p.who, lang)
+			p.server.login.OfferAlways(p.who, lang, certificateID)
 		}
 		p.closeRefused()
 	}()
@@ -253,7 +253,7 @@ func (p *page) cancel() {
 }
 
 // logIn turns a panic into an answer: one page's login never ends the agent.
-func (p *page) logIn(ctx context.Context, running *login.Running, nonce, lang string) (result any, err *protocol.Error) {
+func (p *page) logIn(ctx context.Context, running *login.Running, nonce, lang string) (result any, certificateID string, err *protocol.Error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.server.options.Logger.Error("login panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
@@ -266,10 +266,10 @@ func (p *page) logIn(ctx context.Context, running *login.Running, nonce, lang st
 		Progress: func(state protocol.Progress) { p.write(protocol.NotifyProgress(state)) },
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	p.watchFor(certificateID)
-	return token, nil
+	return token, certificateID, nil
 }
 
 func (p *page) watch(r protocol.Request) (any, *protocol.Error) {

@@ -5,26 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // offer is a login that went well, after which "always" may be asked.
 type offer struct {
-	caller peer.Caller
-	lang   string
+	caller        peer.Caller
+	lang          string
+	certificateID string // with which it was made
 }
 
 // OfferAlways asks in the background whether the caller is always allowed. The
 // page has its token by then and does not wait; whether it stays open has nothing
-// to do with the answer.
-func (s *Service) OfferAlways(caller peer.Caller, lang string) {
-	o := offer{caller, lang}
+// to do with the answer. The dialog goes with the card of the login.
+func (s *Service) OfferAlways(caller peer.Caller, lang, certificateID string) {
+	o := offer{caller, lang, certificateID}
 	if !s.mayOffer(o.caller.Origin) {
 		return
 	}
@@ -133,14 +137,48 @@ func (s *Service) makeOffer(ctx context.Context, o offer) {
 			clear(s.siteCache.declined) // a flood of origins must not grow this
 		}
 		s.siteCache.declined[origin] = true
-	case errors.Is(err, errLeaseWanted), errors.Is(err, errNotOffered): // it may be asked another time
+	case errors.Is(err, errLeaseWanted), errors.Is(err, errNotOffered), errors.Is(err, pkcs11.ErrCardRemoved): // it may be asked another time
 	case ctx.Err() == nil:
 		s.Logger.Warn("always cannot be asked", "error", err)
 	}
 }
 
-// askAlways has the lease while the dialog stands, and makes way at once.
+// whileCard ends the context as soon as the card of that certificate has left, with
+// pkcs11.ErrCardRemoved: who comes next must not answer for who was there.
+func (s *Service) whileCard(ctx context.Context, certificateID string) (with context.Context, end func(), err error) {
+	c, there := certificateIn(s.Cards.LastRead(), certificateID)
+	if !there {
+		return nil, nil, pkcs11.ErrCardRemoved
+	}
+	with, end = s.Cards.WhilePresent(ctx, c)
+	// It may have left since the login, before anything watched it for this question.
+	now, err := s.Cards.Current(with)
+	if _, there = certificateIn(now, certificateID); err == nil && !there {
+		err = pkcs11.ErrCardRemoved
+	}
+	if err != nil {
+		end()
+		return nil, nil, cards.CardRemoved(with, err)
+	}
+	return with, end, nil
+}
+
+func certificateIn(s pkcs11.Snapshot, id string) (pkcs11.Certificate, bool) {
+	i := slices.IndexFunc(s.Certificates, func(c pkcs11.Certificate) bool { return c.ID == id })
+	if i < 0 {
+		return pkcs11.Certificate{}, false
+	}
+	return s.Certificates[i], true
+}
+
+// askAlways has the lease while the dialog stands, and makes way at once, also where
+// the card of the login leaves.
 func (s *Service) askAlways(ctx context.Context, o offer) error {
+	ctx, endCard, err := s.whileCard(ctx, o.certificateID)
+	if err != nil {
+		return err
+	}
+	defer endCard()
 	ctx, free := s.queue.acquireRevocable(ctx)
 	if !free {
 		return errLeaseWanted
@@ -151,10 +189,13 @@ func (s *Service) askAlways(ctx context.Context, o offer) error {
 	dialog, cancel := context.WithTimeout(dialog, s.Limits.Always)
 	defer cancel()
 	s.trace.step(offerNumber, "always_asked")
-	err := s.Prompter.Always(dialog, o.lang, prompt.Caller{Origin: o.caller.Origin, Program: o.caller.Program(dialog)})
+	err = s.Prompter.Always(dialog, o.lang, prompt.Caller{Origin: o.caller.Origin, Program: o.caller.Program(dialog)})
 	s.trace.step(offerNumber, "always_ended")
 	why := context.Cause(dialog)
-	if err != nil && !errors.Is(err, prompt.ErrCancelled) && (errors.Is(why, errLeaseWanted) || errors.Is(why, errNotOffered)) {
+	switch {
+	case errors.Is(why, pkcs11.ErrCardRemoved): // an answer of that moment may be the next person's
+		return why
+	case err != nil && !errors.Is(err, prompt.ErrCancelled) && (errors.Is(why, errLeaseWanted) || errors.Is(why, errNotOffered)):
 		return why
 	}
 	return err

@@ -17,6 +17,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // answers is a person who is asked for consent and for "always": what was asked,
@@ -97,7 +98,9 @@ type asking struct {
 	t       *testing.T
 	keyring *testdesktop.Keyring
 	store   *sites.Store // another process's, as it were
+	pool    *fakes.Pool
 	log     *lockedBuffer
+	poll    time.Duration
 }
 
 func newAsking(t *testing.T, settings string, prepare ...func(a *asking)) *asking {
@@ -117,8 +120,9 @@ func (a *asking) serve(settings string, limits Limits) {
 	a.t.Helper()
 	a.answers = &answers{always: make(chan error, 1), seen: make(chan string, 100)}
 	pool, person := fakes.OneCard(a.t)
+	a.pool = pool
 	limits.Sites = testdesktop.Patience // a loaded machine may take longer than a person would wait
-	a.Service = serve(a.t, setup{settings: settings, pool: pool, person: a.person(person), logTo: a.log, limits: limits,
+	a.Service = serve(a.t, setup{poll: a.poll, settings: settings, pool: pool, person: a.person(person), logTo: a.log, limits: limits,
 		sites: sites.New(sites.Options{Dir: filepath.Dir(a.store.File())})})
 }
 
@@ -126,11 +130,11 @@ func (a *asking) serve(settings string, limits Limits) {
 func (a *asking) logIn(origin string) {
 	a.t.Helper()
 	who := peer.Caller{Origin: origin}
-	_, _, err := a.Authenticate(a.t.Context(), Request{Caller: who, Lang: language.French, Nonce: testNonce, Progress: func(protocol.Progress) {}, Signed: func(string) {}})
+	_, card, err := a.Authenticate(a.t.Context(), Request{Caller: who, Lang: language.French, Nonce: testNonce, Progress: func(protocol.Progress) {}, Signed: func(string) {}})
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	a.OfferAlways(who, language.French)
+	a.OfferAlways(who, language.French, card)
 }
 
 // remembers waits until the agent's list is so.
@@ -292,6 +296,33 @@ func TestAlwaysAgainstThePolicy(t *testing.T) {
 			a.remembers()
 		})
 	}
+}
+
+// TestAlwaysEndsWithTheCard: the dialog goes with the card of its login, so that the
+// next person does not answer it, and comes no more where the card is gone before it;
+// neither counts as declined.
+func TestAlwaysEndsWithTheCard(t *testing.T) {
+	a := newAsking(t, askAll)
+	a.poll = time.Millisecond
+	a.serve(askAll, Limits{})
+	a.logIn(otherOrigin)
+	a.until(t, "always "+otherOrigin)
+	first := a.pool.Cards
+	a.pool.Set(pkcs11.Snapshot{})
+	a.until(t, "closed "+otherOrigin)
+
+	// One that comes when another person's card is in the reader.
+	another, _ := fakes.OneCard(t)
+	a.pool.Set(another.Cards)
+	o := offer{peer.Caller{Origin: otherOrigin}, language.French, first.Certificates[0].ID}
+	if err := a.askAlways(t.Context(), o); !errors.Is(err, pkcs11.ErrCardRemoved) || strings.Count(a.all(), "always") != 1 {
+		t.Errorf("%v: asked %s", err, a.all())
+	}
+	a.pool.Set(first)
+	a.logIn(otherOrigin)
+	a.until(t, "always "+otherOrigin) // it may be asked another time
+	a.always <- nil
+	a.remembers(otherOrigin)
 }
 
 // TestAlwaysTimeLimit: the dialog ends by itself, and counts as declined.

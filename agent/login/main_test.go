@@ -29,6 +29,7 @@ type setup struct {
 	pool     *fakes.Pool
 	person   fakes.Person
 	limits   Limits
+	poll     time.Duration // of the cards, which no event reports
 	sites    *sites.Store
 	logTo    io.Writer
 	now      func() time.Time
@@ -42,7 +43,7 @@ func serve(t *testing.T, o setup) *Service {
 	}
 	log := slog.New(slog.NewTextHandler(o.logTo, nil))
 	s := New(Options{
-		Policy: settings(t, o.settings), Cards: cards.New(cards.Options{Pool: o.pool, Logger: log}), Signer: o.pool, Prompter: o.person,
+		Policy: settings(t, o.settings), Cards: cards.New(cards.Options{Pool: o.pool, Logger: log, Limits: cards.Limits{Poll: o.poll}}), Signer: o.pool, Prompter: o.person,
 		Sites: o.sites, Logger: log, Limits: o.limits, Now: o.now, AppVersion: "https://cpx-bridge.invalid/cpx-agent/test", Changes: &broadcast.Signal{},
 	})
 	ctx, cancel := context.WithCancel(context.Background())
