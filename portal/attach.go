@@ -45,8 +45,9 @@ type view struct {
 	Removed   bool // the card was removed, which ended the session
 
 	// Watch is the certificate of the card that this page depends on, hex SHA-256;
-	// OnRemoval is where the page posts when that card is removed.
-	Watch, OnRemoval string
+	// OnRemoval is where the page posts when that card is removed. CardID is what the page
+	// calls the card in what it posts: a renewed card keeps it.
+	Watch, OnRemoval, CardID string
 }
 
 type form struct{ Region, Service, Username string }
@@ -95,13 +96,13 @@ func (p *Portal) watched(ctx context.Context, s *session, v *view) error {
 	switch {
 	case s == nil:
 	case s.pending != nil:
-		v.Watch, v.OnRemoval = s.pending.Certificate, pathFirst+"/pas-ma-carte"
+		v.Watch, v.OnRemoval, v.CardID = s.pending.Certificate, pathFirst+"/pas-ma-carte", s.pending.Certificate
 	case s.Account != 0:
 		c, err := p.store.cardByID(ctx, s.Card)
 		if errors.Is(err, errNotFound) {
 			return nil // detached elsewhere
 		}
-		v.Watch, v.OnRemoval = c.Card.Certificate, pathLogout
+		v.Watch, v.OnRemoval, v.CardID = c.Card.Certificate, pathLogout, strconv.FormatInt(s.Card, 10)
 		return err
 	}
 	return nil
@@ -149,6 +150,9 @@ func (p *Portal) first(w http.ResponseWriter, r *http.Request, s *session, v *vi
 func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if s == nil || s.pending == nil {
 		return p.expired(w, r, v)
+	}
+	if ofAnotherCard(r, v) { // no password of the one for the card of the other
+		return redirect(w, r, pathFirst)
 	}
 	v, err := p.first(w, r, s, v)
 	if err != nil {
@@ -228,7 +232,7 @@ func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	if s == nil || !s.confirmed && (s.pending == nil || s.pendingAccount == 0) {
 		return p.expired(w, r, v)
 	}
-	if !s.confirmed && r.PostFormValue("account") != strconv.FormatInt(s.pendingAccount, 10) {
+	if !s.confirmed && (ofAnotherCard(r, v) || r.PostFormValue("account") != strconv.FormatInt(s.pendingAccount, 10)) {
 		return redirect(w, r, pathFirst+"/confirmation")
 	}
 	next, err := s, errConfirmed
@@ -255,12 +259,27 @@ func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	return redirect(w, r, pathSpace)
 }
 
+// ofAnotherCard reports whether a request comes from a page that was shown for another
+// card than the session's. A page of the person before may still be open at a shared
+// workstation when the next one logs in: what it posts by itself, or what was typed
+// there, is nothing of the new session's.
+func ofAnotherCard(r *http.Request, v *view) bool {
+	shown := r.PostFormValue("card")
+	return shown != "" && v.CardID != "" && shown != v.CardID && shown != v.Watch
+}
+
 // notMine drops the pending card, with its session.
 func (p *Portal) notMine(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if ofAnotherCard(r, v) {
+		return redirect(w, r, "/")
+	}
 	return p.endSession(w, r, s, v, "/")
 }
 
 func (p *Portal) logout(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
+	if ofAnotherCard(r, v) {
+		return redirect(w, r, "/")
+	}
 	return p.endSession(w, r, s, v, pathLoggedOut)
 }
 

@@ -2,14 +2,15 @@
 // where that happened between two pages, and in every tab.
 import { watch } from "/static/js/cpx-bridge.mjs";
 
-const { card, leave, portsFirst, portsCount } = document.body.dataset;
+const { card, cardId, leave, portsFirst, portsCount } = document.body.dataset;
 let left = false;
 
 async function out() {
   if (left) return;
   left = true;
   try {
-    await fetch(leave, { method: "POST", redirect: "manual" });
+    // For which card: another person's session may have begun in this browser since.
+    await fetch(leave, { method: "POST", redirect: "manual", body: new URLSearchParams({ card: cardId }) });
   } finally {
     // Replaces this page, so that "back" does not lead to it.
     location.replace("/?carte=retiree");
