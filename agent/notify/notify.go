@@ -27,5 +27,6 @@ const maxText = 400
 // safe makes a text safe to show, because a name comes from a card.
 func safe(text string) string { return visible.Short(text, maxText) }
 
-// Sender shows a note, as Send does.
-type Sender func(ctx context.Context, n Note) error
+// Sender shows a note, as Send does. What it returns takes it back, if it is still
+// shown.
+type Sender func(ctx context.Context, n Note) (retract func(), err error)

@@ -32,21 +32,21 @@ func address() string {
 }
 
 // Send shows the note.
-func Send(ctx context.Context, n Note) error {
+func Send(ctx context.Context, n Note) (func(), error) {
 	bus := address()
 	if bus == "" {
-		return fmt.Errorf("%w: no session bus", ErrUnsupported)
+		return nil, fmt.Errorf("%w: no session bus", ErrUnsupported)
 	}
 	conn, err := dbus.Connect(bus, dbus.WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("%w: session bus: %w", ErrUnsupported, err)
+		return nil, fmt.Errorf("%w: session bus: %w", ErrUnsupported, err)
 	}
 	defer conn.Close()
 	o := conn.Object(server, object)
 	var abilities []string
 	if err := o.CallWithContext(ctx, server+".GetCapabilities", 0).Store(&abilities); err != nil {
 		// When the context ends, the error may be that of the closed connection.
-		return fmt.Errorf("%w: %w", ErrUnsupported, errors.Join(ctx.Err(), err))
+		return nil, fmt.Errorf("%w: %w", ErrUnsupported, errors.Join(ctx.Err(), err))
 	}
 	body := safe(n.Body)
 	if slices.Contains(abilities, "body-markup") {
@@ -55,10 +55,24 @@ func Send(ctx context.Context, n Note) error {
 	hints := map[string]dbus.Variant{"desktop-entry": dbus.MakeVariant("cpx-bridge"), "urgency": dbus.MakeVariant(byte(1))}
 	call := o.CallWithContext(ctx, server+".Notify", 0,
 		"CPx Bridge", uint32(0), "", safe(n.Title), body, []string{}, hints, int32(-1))
-	if call.Err != nil {
-		return errors.Join(ctx.Err(), call.Err)
+	var id uint32
+	if err := call.Store(&id); err != nil {
+		return nil, errors.Join(ctx.Err(), err)
 	}
-	return nil
+	return func() { retract(bus, id) }, nil
+}
+
+// retract closes a note, also where the desktop has it in a list of those that were
+// shown. One that the person closed is unknown to the server, which is no error.
+func retract(bus string, id uint32) {
+	ctx, cancel := context.WithTimeout(context.Background(), sendLimit)
+	defer cancel()
+	conn, err := dbus.Connect(bus, dbus.WithContext(ctx))
+	if err != nil {
+		return // the desktop has gone, with its notes
+	}
+	defer conn.Close()
+	_ = conn.Object(server, object).CallWithContext(ctx, server+".CloseNotification", 0, id).Err
 }
 
 // withdraw has nothing to do: a note is the server's once it is sent.

@@ -80,7 +80,7 @@ func TestSend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := &notes{abilities: c.abilities, shown: make(chan [3]string, 1)}
 			onBus(t, n)
-			if err := Send(within(t, testdesktop.Patience), Note{hostile, hostile}); err != nil {
+			if _, err := Send(within(t, testdesktop.Patience), Note{hostile, hostile}); err != nil {
 				t.Fatal(err)
 			}
 			want := [3]string{"CPx Bridge", `<b>Dr</b> & "Co"` + "\uFFFD\uFFFD[31m", c.body}
@@ -97,18 +97,18 @@ func TestNobody(t *testing.T) {
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 	for _, bus := range []string{"", "unix:path=/nonexistent/bus", "rubbish"} {
 		t.Setenv("DBUS_SESSION_BUS_ADDRESS", bus)
-		if err := Send(within(t, testdesktop.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
+		if _, err := Send(within(t, testdesktop.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("bus %q: %v", bus, err)
 		}
 	}
 	onBus(t, nil)
-	if err := Send(within(t, testdesktop.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
+	if _, err := Send(within(t, testdesktop.Patience), Note{"a", "b"}); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("a bus alone: %v", err)
 	}
 	n := &notes{hang: make(chan struct{}), shown: make(chan [3]string, 1)}
 	defer close(n.hang)
 	onBus(t, n)
-	if err := Send(within(t, time.Second), Note{"a", "b"}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Send(within(t, time.Second), Note{"a", "b"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a server that hangs: %v", err)
 	}
 }
@@ -140,7 +140,8 @@ func TestRealServer(t *testing.T) {
 	case <-time.After(testdesktop.Patience):
 		t.Fatal("dunst does not start")
 	}
-	if err := Send(within(t, testdesktop.Patience), Note{"CPx Bridge est prêt", `<b>Dr</b> TEST & "Co"`}); err != nil {
+	retract, err := Send(within(t, testdesktop.Patience), Note{"CPx Bridge est prêt", `<b>Dr</b> TEST & "Co"`})
+	if err != nil {
 		t.Fatal(err)
 	}
 	ask := func(args ...string) []byte {
@@ -161,8 +162,9 @@ func TestRealServer(t *testing.T) {
 		}
 	}
 	counts("displayed")
-	ask("close-all")
+	retract()
 	counts("history")
+	retract() // once more is no error
 	var history struct {
 		Data [][]map[string]struct{ Data any }
 	}

@@ -129,18 +129,36 @@ var shown = struct {
 }{windows: map[uintptr]struct{}{}}
 
 // Send shows the note.
-func Send(ctx context.Context, n Note) error {
-	added := make(chan error, 1)
+func Send(ctx context.Context, n Note) (func(), error) {
+	added := make(chan addition, 1)
 	shown.mu.Lock()
 	before := shown.withdrawn
 	shown.mu.Unlock()
 	shown.ended.Go(func() { show(n, before, added) })
 	select {
-	case err := <-added:
-		return err
+	case a := <-added:
+		return func() { retract(a) }, a.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
+}
+
+// addition says how a note could be added.
+type addition struct {
+	window uintptr
+	over   <-chan struct{} // closed when it is not shown any more
+	err    error
+}
+
+// retract ends one note. The system may give the window of one that is over to another.
+func retract(a addition) {
+	shown.mu.Lock()
+	select {
+	case <-a.over:
+	default:
+		_, _, _ = procPost.Call(a.window, wmClose, 0, 0)
+	}
+	shown.mu.Unlock()
 }
 
 // withdraw takes back what is shown: nothing of an agent that has ended stays beside the
@@ -158,18 +176,20 @@ func withdraw() {
 // show shows a note until it is over, and says when it could be added. withdrawn is how
 // often notes had been taken back when it was sent: one that is not open yet by then is
 // taken back too.
-func show(n Note, withdrawn int, added chan<- error) {
+func show(n Note, withdrawn int, added chan<- addition) {
 	// A window belongs to its thread. It is never unlocked, and ends with the note: messages
 	// may be in its queue still, such as the WM_QUIT of a balloon hidden at the very end.
 	runtime.LockOSThread()
 	window, err := open(withdrawn)
 	if err != nil {
-		added <- fmt.Errorf("%w: %w", ErrUnsupported, err)
+		added <- addition{err: fmt.Errorf("%w: %w", ErrUnsupported, err)}
 		return
 	}
+	over := make(chan struct{})
 	defer func() {
 		shown.mu.Lock()
 		delete(shown.windows, window)
+		close(over)
 		shown.mu.Unlock()
 		_, _, _ = procDestroy.Call(window)
 	}()
@@ -182,11 +202,11 @@ func show(n Note, withdrawn int, added chan<- error) {
 	fill(data.title[:], visible.Short(n.Title, maxTitle))
 	fill(data.info[:], visible.Short(n.Body, maxBody))
 	if err := taskBar(iconAdd, &data); err != nil {
-		added <- fmt.Errorf("%w: Shell_NotifyIcon: %w", ErrUnsupported, err) // no task bar yet, or any more
+		added <- addition{err: fmt.Errorf("%w: Shell_NotifyIcon: %w", ErrUnsupported, err)} // no task bar yet, or any more
 		return
 	}
 	defer func() { _ = taskBar(iconDelete, &data) }()
-	added <- nil
+	added <- addition{window: window, over: over}
 	_, _, _ = procTimer.Call(window, 1, uintptr(longest.Milliseconds()), 0)
 	var m struct {
 		window  uintptr

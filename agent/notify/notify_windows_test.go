@@ -68,7 +68,7 @@ func TestBalloon(t *testing.T) {
 		{strings.Repeat("é", 200), strings.Repeat("œ", 1000)},
 		{"\u202e", strings.Repeat("😀", 300)},
 	} {
-		if err := Send(t.Context(), n); err != nil {
+		if _, err := Send(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 		want := n.Body
@@ -84,7 +84,7 @@ func TestBalloon(t *testing.T) {
 // TestSeveralBalloons: those of one agent are all withdrawn at its end.
 func TestSeveralBalloons(t *testing.T) {
 	for range 5 {
-		if err := Send(t.Context(), Note{"TEST", "TEST"}); err != nil {
+		if _, err := Send(t.Context(), Note{"TEST", "TEST"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,6 +95,33 @@ func TestSeveralBalloons(t *testing.T) {
 	if len(shown.windows) != 0 {
 		t.Errorf("%d notes are still shown", len(shown.windows))
 	}
+}
+
+// TestRetract: one note is taken back, and others stay.
+func TestRetract(t *testing.T) {
+	retract, err := Send(t.Context(), Note{"TEST", "one"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Send(t.Context(), Note{"TEST", "two"}); err != nil {
+		t.Fatal(err)
+	}
+	retract()
+	for end := time.Now().Add(patience); ; {
+		shown.mu.Lock()
+		n := len(shown.windows)
+		shown.mu.Unlock()
+		if n == 1 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d notes are shown", n)
+		}
+	}
+	retract() // its window is nobody's now
+	awaitBalloon(t, "two", true)
+	withdraw()
+	awaitBalloon(t, "", false)
 }
 
 // onTaskBar has something done before each request to the task bar, for the test's time.
@@ -119,7 +146,10 @@ func TestSendEnds(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	sent := make(chan error, 1)
-	go func() { sent <- Send(ctx, Note{"TEST", "TEST"}) }()
+	go func() {
+		_, err := Send(ctx, Note{"TEST", "TEST"})
+		sent <- err
+	}()
 	<-asked
 	cancel()
 	select {
@@ -140,7 +170,7 @@ func TestNotOpenYet(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 20 {
-		if err := Send(ctx, Note{"TEST", "TEST"}); err != nil && !errors.Is(err, context.Canceled) {
+		if _, err := Send(ctx, Note{"TEST", "TEST"}); err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
 		withdraw()
@@ -164,7 +194,7 @@ func TestThreadEnds(t *testing.T) {
 		_, _, _ = procSend.Call(icon.window, wmNote, 0, balloonHidden)
 		threads <- thread
 	})
-	if err := Send(t.Context(), Note{"TEST", "TEST"}); err != nil {
+	if _, err := Send(t.Context(), Note{"TEST", "TEST"}); err != nil {
 		t.Fatal(err)
 	}
 	withdraw()

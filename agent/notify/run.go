@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
@@ -16,8 +17,9 @@ type State struct {
 	Paused  string // a text that says that nobody is asked about sites that are not allowed, or ""
 }
 
-// Card is a card that expires soon.
-type Card struct{ ID, Holder, NotAfter string }
+// Card is a card that expires soon. Notes do not name its holder: a desktop may have
+// them in a list, and a list of those that are over, for the next person to read.
+type Card struct{ ID, NotAfter string }
 
 // Options of Run. All but Send and Now are required.
 type Options struct {
@@ -47,7 +49,7 @@ func Run(ctx context.Context, o Options) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &notifier{Options: o, sent: read(o.StateDir)}
+	t := &notifier{Options: o, sent: read(o.StateDir), shown: map[string]func(){}}
 	for {
 		t.notify(ctx, o.State())
 		select {
@@ -61,8 +63,9 @@ func Run(ctx context.Context, o Options) {
 type notifier struct {
 	Options
 	sent   sent
-	broken time.Time // when sending last failed
-	paused bool      // the pause that lasts was shown
+	shown  map[string]func() // by card: takes its note back
+	broken time.Time         // when sending last failed
+	paused bool              // the pause that lasts was shown
 }
 
 func (t *notifier) notify(ctx context.Context, s State) {
@@ -71,9 +74,14 @@ func (t *notifier) notify(ctx context.Context, s State) {
 		t.sent.Ready = now
 		t.save()
 	}
+	t.gone(s.Cards)
 	for _, c := range s.Cards {
 		last := t.sent.Cards[c.ID]
-		if now.Sub(last) >= week && t.send(ctx, Note{say.Text("notify.expires"), say.Text("notify.expires_body", c.Holder, c.NotAfter)}) {
+		if now.Sub(last) < week {
+			continue
+		}
+		if retract, shown := t.sendNote(ctx, Note{say.Text("notify.expires"), say.Text("notify.expires_body", c.NotAfter)}); shown {
+			t.shown[c.ID] = retract
 			t.sent.Cards[c.ID] = now
 			t.save()
 		}
@@ -97,19 +105,36 @@ func (t *notifier) notify(ctx context.Context, s State) {
 	}
 }
 
+// gone takes back what was said of cards that have left: to the next person at this
+// desktop it would speak of theirs.
+func (t *notifier) gone(now []Card) {
+	for id, retract := range t.shown {
+		if !slices.ContainsFunc(now, func(c Card) bool { return c.ID == id }) {
+			retract()
+			delete(t.shown, id)
+		}
+	}
+}
+
 // send reports whether the note was shown. After a failure it does not try for a while.
 func (t *notifier) send(ctx context.Context, n Note) bool {
+	_, shown := t.sendNote(ctx, n)
+	return shown
+}
+
+func (t *notifier) sendNote(ctx context.Context, n Note) (retract func(), shown bool) {
 	if !t.broken.IsZero() && t.Now().Sub(t.broken) < retry {
-		return false
+		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, sendLimit)
 	defer cancel()
-	if err := t.Send(ctx, n); err != nil {
+	retract, err := t.Send(ctx, n)
+	if err != nil {
 		t.Logger.Debug("no notification", "error", err)
 		t.broken = t.Now()
-		return false
+		return nil, false
 	}
-	return true
+	return retract, true
 }
 
 // save records what was sent. Where that fails, this run at least sends nothing

@@ -14,21 +14,22 @@ import (
 // desktop shows notes, or fails to.
 type desktop struct {
 	shown  []string
+	back   []string // taken back
 	broken bool
 }
 
-func (d *desktop) send(_ context.Context, n Note) error {
+func (d *desktop) send(_ context.Context, n Note) (func(), error) {
 	if d.broken {
-		return ErrUnsupported
+		return nil, ErrUnsupported
 	}
 	d.shown = append(d.shown, n.Title+"\n"+n.Body)
-	return nil
+	return func() { d.back = append(d.back, n.Body) }, nil
 }
 
 // fresh is the notifier of a newly started agent.
 func fresh(t *testing.T, dir string, d *desktop, now *time.Time) *notifier {
 	t.Helper()
-	return &notifier{sent: read(dir), Options: Options{
+	return &notifier{sent: read(dir), shown: map[string]func(){}, Options: Options{
 		StateDir: dir, Logger: slog.New(slog.DiscardHandler), Send: d.send, Now: func() time.Time { return *now },
 	}}
 }
@@ -48,11 +49,11 @@ func (d *desktop) got(t *testing.T, what string, want ...string) {
 
 func TestWhenAndHowOften(t *testing.T) {
 	dir, d, now := filepath.Join(t.TempDir(), "state"), &desktop{}, time.Unix(1e9, 0)
-	card := Card{ID: "a", Holder: "Dr TEST", NotAfter: "01/02/2027"}
+	card := Card{ID: "a", NotAfter: "01/02/2027"}
 	s := State{Lang: "fr", Cards: []Card{card}}
 
 	fresh(t, dir, d, &now).notify(t.Context(), s)
-	d.got(t, "first start", "CPx Bridge est prêt", "La carte de Dr TEST expire le 01/02/2027")
+	d.got(t, "first start", "CPx Bridge est prêt", "La carte qui est dans le lecteur expire le 01/02/2027")
 	second := fresh(t, dir, d, &now)
 	for range 3 {
 		second.notify(t.Context(), s)
@@ -62,9 +63,9 @@ func TestWhenAndHowOften(t *testing.T) {
 	second.notify(t.Context(), s)
 	d.got(t, "six days later")
 	now = now.Add(time.Second)
-	s.Cards = append(s.Cards, Card{ID: "b", Holder: "Dr AUTRE TEST"})
+	s.Cards = append(s.Cards, Card{ID: "b", NotAfter: "02/02/2027"})
 	second.notify(t.Context(), s)
-	d.got(t, "a week later", "Dr TEST", "Dr AUTRE TEST")
+	d.got(t, "a week later", "01/02/2027", "02/02/2027")
 
 	s = State{Lang: "en", Keyring: "The keyring is locked."}
 	second.notify(t.Context(), s)
@@ -81,6 +82,29 @@ func TestWhenAndHowOften(t *testing.T) {
 	second.sent = read(dir)
 	second.notify(t.Context(), s)
 	d.got(t, "keyring, never worked since")
+}
+
+// TestCardGone: a note about a card is taken back when that card leaves, and no
+// other note is.
+func TestCardGone(t *testing.T) {
+	d, now := &desktop{}, time.Unix(1e9, 0)
+	n := fresh(t, filepath.Join(t.TempDir(), "state"), d, &now)
+	first, second := Card{ID: "a", NotAfter: "01/02/2027"}, Card{ID: "b", NotAfter: "02/02/2027"}
+	n.notify(t.Context(), State{Lang: "fr", Cards: []Card{first}})
+	n.notify(t.Context(), State{Lang: "fr", Cards: []Card{first}})
+	if len(d.back) != 0 {
+		t.Errorf("taken back while the card is there: %q", d.back)
+	}
+	n.notify(t.Context(), State{Lang: "fr", Cards: []Card{second}}) // the next person's
+	if len(d.back) != 1 || !strings.Contains(d.back[0], "01/02/2027") {
+		t.Errorf("taken back: %q", d.back)
+	}
+	n.notify(t.Context(), State{Lang: "fr"})
+	n.notify(t.Context(), State{Lang: "fr", Cards: []Card{first}}) // within the week: not shown again
+	n.notify(t.Context(), State{Lang: "fr"})
+	if len(d.back) != 2 || !strings.Contains(d.back[1], "02/02/2027") {
+		t.Errorf("taken back: %q", d.back)
+	}
 }
 
 // TestPaused: each pause of the sites that are not allowed is shown once.
@@ -105,7 +129,7 @@ func TestNobodyShows(t *testing.T) {
 	dir, d, now := t.TempDir(), &desktop{broken: true}, time.Unix(1e9, 0)
 	tries := 0
 	n := fresh(t, dir, d, &now)
-	n.Send = func(ctx context.Context, n Note) error { tries++; return d.send(ctx, n) }
+	n.Send = func(ctx context.Context, n Note) (func(), error) { tries++; return d.send(ctx, n) }
 	for range 100 {
 		n.notify(t.Context(), State{Lang: "fr"})
 	}
@@ -156,12 +180,12 @@ func TestRun(t *testing.T) {
 	go func() {
 		defer close(ended)
 		Run(ctx, Options{State: func() State { return s }, Changes: changes, StateDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler),
-			Send: func(ctx context.Context, n Note) error {
+			Send: func(ctx context.Context, n Note) (func(), error) {
 				select {
 				case sent <- n.Title:
-					return nil
+					return func() {}, nil
 				case <-ctx.Done():
-					return errors.New("TEST: hangs")
+					return nil, errors.New("TEST: hangs")
 				}
 			}})
 	}()

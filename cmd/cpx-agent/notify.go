@@ -31,7 +31,7 @@ func toNotify(s state.State) notify.State {
 	}
 	for _, c := range s.Certificates {
 		if c.Renew {
-			n.Cards = append(n.Cards, notify.Card{ID: c.ID, Holder: c.Holder, NotAfter: language.Date(c.NotAfter, s.Lang)})
+			n.Cards = append(n.Cards, notify.Card{ID: c.ID, NotAfter: language.Date(c.NotAfter, s.Lang)})
 		}
 	}
 	return n

@@ -17,7 +17,7 @@ func TestToNotify(t *testing.T) {
 	s := state.State{Lang: "fr", Cards: state.Cards{Certificates: []state.Certificate{
 		{ID: "a", Holder: "Dr LOIN TEST", NotAfter: end}, {ID: "b", Holder: "Dr TEST", NotAfter: end, Renew: true},
 	}}}
-	want := notify.State{Lang: "fr", Cards: []notify.Card{{ID: "b", Holder: "Dr TEST", NotAfter: "01/02/2027"}}}
+	want := notify.State{Lang: "fr", Cards: []notify.Card{{ID: "b", NotAfter: "01/02/2027"}}}
 	if got := toNotify(s); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}

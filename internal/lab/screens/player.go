@@ -114,12 +114,13 @@ func (p *player) note(name, lang string) error {
 		note notify.Note
 	}{
 		{"ready", notify.Note{Title: say.Text("notify.ready"), Body: say.Text("notify.ready_body")}},
-		{"expires", notify.Note{Title: say.Text("notify.expires"), Body: say.Text("notify.expires_body", h.Name, h.NotAfter)}},
+		{"expires", notify.Note{Title: say.Text("notify.expires"), Body: say.Text("notify.expires_body", h.NotAfter)}},
 		{"keyring", notify.Note{Title: say.Text("notify.keyring"), Body: refused.SitesText(lang)}},
 		{"paused", notify.Note{Title: say.Text("notify.paused"), Body: now.PauseText(lang)}},
 	} {
 		if each.name == name {
-			return notify.Send(p.ctx, each.note)
+			_, err := notify.Send(p.ctx, each.note)
+			return err
 		}
 	}
 	return fmt.Errorf("no notification %q", name)
