@@ -20,8 +20,9 @@ import (
 type attempt struct {
 	*Service
 	Request
-	under *policy.Effective // those in force when it got the lease
-	reset atomic.Bool       // a card was reset for it
+	Prompter prompt.Prompter   // of this login: its questions stand in one window
+	under    *policy.Effective // those in force when it got the lease
+	reset    atomic.Bool       // a card was reset for it
 }
 
 // mayReset allows one reset of a card in a login: it shuts out the program that has the
@@ -53,10 +54,13 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
 	defer cancel()
 
-	token, id, err := (&attempt{Service: s, Request: r, under: settings}).steps(ctx)
+	ctx, person, end := prompt.Begin(ctx, s.Prompter)
+	defer end()
+
+	token, id, err := (&attempt{Service: s, Request: r, Prompter: person, under: settings}).steps(ctx)
 	if cause := context.Cause(ctx); cause != nil && err != nil {
-		// The page cancelled or the time is up: whatever a dialog or the card
-		// said because of it comes second.
+		// The page cancelled, the person did so between two questions, or the time is
+		// up: whatever a dialog or the card said because of it comes second.
 		err = cause
 	}
 	if err != nil {

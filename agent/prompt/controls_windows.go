@@ -54,11 +54,11 @@ func (n *native) build() {
 		put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
 	}
 	// That a try is the last one must be the first thing that a person sees.
-	if len(r.Alerts) > 0 {
+	if warnings := r.Warnings(); len(warnings) > 0 {
 		n.warningSign(n.px(margin), y)
 		bottom := y + n.px(signSize+gap)
 		indent = signSize + gap
-		for _, alert := range r.Alerts {
+		for _, alert := range warnings {
 			n.colours[put(alert, n.large, gap)] = alertText()
 		}
 		y, indent = max(y, bottom), 0

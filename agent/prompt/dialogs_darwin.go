@@ -90,7 +90,7 @@ func label(r dialog.Request, answer string) string {
 // plainText is all of a dialog's text.
 func plainText(r dialog.Request) string {
 	var parts []string
-	for _, lines := range [][]string{{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, {r.Text}, {r.Hint}, {r.Body}} {
+	for _, lines := range [][]string{{r.Site, r.Origin, r.Program}, r.Holder, r.Warnings(), {r.Text}, {r.Hint}, {r.Body}} {
 		if part := strings.Join(slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return line == "" }), "\n"); part != "" {
 			parts = append(parts, part)
 		}

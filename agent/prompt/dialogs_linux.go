@@ -8,28 +8,47 @@ import (
 	"time"
 )
 
-// desktop is the Prompter on Linux: it asks for the PIN through pinentry, and for all
-// else in a window of our own, or through pinentry where that cannot be shown. A
-// program in the settings asks everything, unless it accepts a stray Enter as yes.
+// desktop is the Prompter on Linux: it asks in a window of our own, or through pinentry
+// where that cannot be shown. A program in the settings asks everything; one that accepts
+// a stray Enter as yes asks only for the PIN.
 type desktop struct {
 	pinentry *Pinentry
 	own      platform
-	window   bool // there is a window of our own to show, given a display
+	window   window
+	hide     func() // takes the window of our own away, before pinentry asks
 	log      *slog.Logger
+	yes      *lastYes
+}
 
-	mu       sync.Mutex
-	answered time.Time // when the person last said yes in a dialog before a PIN
-	origin   string    // and for which site
+// lastYes is when the person last said yes in a dialog before a PIN, and for which site.
+type lastYes struct {
+	mu     sync.Mutex
+	at     time.Time
+	origin string
 }
 
 func newDialogs(o Options) Prompter {
-	d := &desktop{pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger, Refuse: o.Refuse}), log: o.Logger}
-	d.window = len(o.Window) > 0
-	d.own = platform{show: window{command: o.Window}.show, pin: nil} // only pinentry asks for the PIN
+	d := &desktop{
+		pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger, Refuse: o.Refuse}),
+		window:   window{command: o.Window}, hide: func() {}, log: o.Logger, yes: &lastYes{},
+	}
+	d.own = platform{show: d.window.show, pin: d.window.pin}
 	return d
 }
 
 func newFixed(o Options) Prompter { return newDialogs(o) }
+
+// Begin implements Conversing: all questions of a login stand in one window.
+func (d *desktop) Begin(ctx context.Context) (context.Context, Prompter, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := &talk{window: d.window, ctx: ctx, cancel: cancel}
+	login := *d
+	login.own, login.hide = platform{show: t.show, pin: t.pin}, t.close
+	return ctx, &login, func() {
+		cancel(nil)
+		t.close()
+	}
+}
 
 // either asks in a window of our own, or through pinentry where that is unavailable.
 func either[T any](d *desktop, ask func(p Prompter) (T, error)) (T, error) {
@@ -52,25 +71,28 @@ func (d *desktop) note(c Caller, err error) {
 	if err != nil {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.answered, d.origin = time.Now(), c.Origin
+	d.yes.mu.Lock()
+	defer d.yes.mu.Unlock()
+	d.yes.at, d.yes.origin = time.Now(), c.Origin
 }
 
-// awaited reports whether the person expects this PIN dialog: after a yes to the same
-// site, which counts once, or after an entry that was wrong. Where a page was refused,
-// or has its token, and asks anew at once, the person may be typing; and certainly
-// where the dialog replaces another one.
+// awaited reports whether the person expects this dialog of pinentry's: after a yes to
+// the same site, which counts once, or after an entry that was wrong. Where a page was
+// refused, or has its token, and asks anew at once, the person may be typing; and
+// certainly where the dialog replaces another one.
 func (d *desktop) awaited(p PIN) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	lately := d.origin == p.Caller.Origin && time.Since(d.answered) < justAnswered
-	d.answered = time.Time{}
+	d.yes.mu.Lock()
+	defer d.yes.mu.Unlock()
+	lately := d.yes.origin == p.Caller.Origin && time.Since(d.yes.at) < justAnswered
+	d.yes.at = time.Time{}
 	return !p.Replaced && (lately || p.WrongPIN || p.LengthHint)
 }
 
-// ReplacesPIN implements Replacing: only a window of our own waits for quiet.
-func (d *desktop) ReplacesPIN() bool { return d.window && OwnWindow(d.pinentry.program) }
+// ReplacesPIN implements Replacing: only a window of our own goes on with what was typed,
+// or waits for quiet before pinentry asks.
+func (d *desktop) ReplacesPIN() bool {
+	return len(d.window.command) > 0 && OwnWindow(d.pinentry.program)
+}
 
 // awaitQuiet returns when nobody types any more. pinentry accepts every key at once,
 // and an Enter would send what was meant for the browser to the card as a PIN. Where
@@ -79,12 +101,7 @@ func (d *desktop) awaitQuiet(ctx context.Context, lang string, c Caller) error {
 	if onlyPinentry(d.pinentry.program) {
 		return nil
 	}
-	err := d.own.answered(ctx, questionsIn(lang).askNothing(c))
-	if errors.Is(err, ErrUnavailable) {
-		d.log.Info("asking for the PIN at once", "why", err)
-		return nil
-	}
-	return err
+	return d.own.answered(ctx, questionsIn(lang).askNothing(c))
 }
 
 func (d *desktop) ask(ask func(p Prompter) error) error {
@@ -104,7 +121,8 @@ func (d *desktop) Confirm(ctx context.Context, lang string, c Caller, h Holder) 
 	return d.ask(func(p Prompter) error { return p.Confirm(ctx, lang, c, h) })
 }
 
-// Always implements Prompter.
+// Always implements Prompter. It has a window of its own, with its own quiet time: the
+// login is over, and the person back in the browser.
 func (d *desktop) Always(ctx context.Context, lang string, c Caller) error {
 	return d.ask(func(p Prompter) error { return p.Always(ctx, lang, c) })
 }
@@ -121,11 +139,40 @@ func (d *desktop) PIN(ctx context.Context, lang string, p PIN) ([]byte, error) {
 	if p.PINPad {
 		return either(d, func(by Prompter) ([]byte, error) { return by.PIN(ctx, lang, p) })
 	}
-	if !d.awaited(p) {
-		if err := d.awaitQuiet(ctx, lang, p.Caller); err != nil {
+	if d.pinentry.program != "" {
+		return d.pinentryPIN(ctx, lang, p, nil)
+	}
+	pin, err := d.own.PIN(ctx, lang, p)
+	if errors.Is(err, ErrUnavailable) {
+		d.log.Info("asking for the PIN through pinentry", "why", err)
+		return d.pinentryPIN(ctx, lang, p, err)
+	}
+	return pin, err
+}
+
+// afterDeath is how long nothing is asked where a window died into which the person may
+// still be typing, and no other can see whether they are.
+const afterDeath = 2 * time.Second
+
+// pinentryPIN asks through pinentry, where our own window failed or is not to ask.
+func (d *desktop) pinentryPIN(ctx context.Context, lang string, p PIN, failed error) ([]byte, error) {
+	died := errors.Is(failed, errDied)
+	if awaited := d.awaited(p); died || !awaited {
+		err := d.awaitQuiet(ctx, lang, p.Caller)
+		switch {
+		case errors.Is(err, ErrUnavailable) && died:
+			select {
+			case <-time.After(afterDeath):
+			case <-ctx.Done():
+				return nil, ended(ctx)
+			}
+		case errors.Is(err, ErrUnavailable):
+			d.log.Info("asking for the PIN at once", "why", err)
+		case err != nil:
 			return nil, err
 		}
 	}
+	d.hide()
 	return d.pinentry.PIN(ctx, lang, p)
 }
 

@@ -27,13 +27,16 @@ func TestBadWindow(t *testing.T) {
 		row    int
 		err    error
 	}{
-		"answers":        {`echo '{"answer":"ok","row":1}'`, 1, nil},
-		"cancels":        {`echo '{"answer":"cancel"}'`, 0, ErrCancelled},
-		"no such row":    {`echo '{"answer":"ok","row":2}'`, 0, ErrUnavailable},
-		"row before all": {`echo '{"answer":"ok","row":-1}'`, 0, ErrUnavailable},
-		"not offered":    {`echo '{"answer":"never"}'`, 0, ErrUnavailable},
-		"no such answer": {`echo '{"answer":"yes"}'`, 0, ErrUnavailable},
+		"answers":        {`echo '{"id":1,"answer":"ok","row":1}'`, 1, nil},
+		"cancels":        {`echo '{"id":1,"answer":"cancel"}'`, 0, ErrCancelled},
+		"no such row":    {`echo '{"id":1,"answer":"ok","row":2}'`, 0, ErrUnavailable},
+		"row before all": {`echo '{"id":1,"answer":"ok","row":-1}'`, 0, ErrUnavailable},
+		"not offered":    {`echo '{"id":1,"answer":"never"}'`, 0, ErrUnavailable},
+		"no such answer": {`echo '{"id":1,"answer":"yes"}'`, 0, ErrUnavailable},
 		"nonsense":       {`echo nonsense`, 0, ErrUnavailable},
+		"another one's":  {`echo '{"id":2,"answer":"ok","row":1}'`, 0, ErrUnavailable},
+		"of before":      {`echo '{"id":0,"answer":"ok","row":0}'; echo '{"id":1,"answer":"ok","row":1}'`, 1, nil},
+		"with a PIN":     {`echo '{"id":1,"answer":"ok","row":1,"length":4}'; printf 1234`, 0, ErrUnavailable},
 		"without end":    {`yes | tr -d '\n'`, 0, ErrUnavailable},
 		"silent":         {`exit 3`, 0, ErrUnavailable},
 	} {
@@ -80,7 +83,7 @@ func TestProgramThatDefaultsToYes(t *testing.T) {
 	if err := errors.Join(os.Rename(p.program, program), os.Rename(p.program+".json", program+".json")); err != nil {
 		t.Fatal(err)
 	}
-	const answers = `read question; case "$question" in *passes*) echo '{"answer":"ok"}' ;; *) echo '{"answer":"cancel"}' ;; esac`
+	const answers = `read question; case "$question" in *passes*) echo '{"id":1,"answer":"ok"}' ;; *) echo '{"id":1,"answer":"cancel"}' ;; esac`
 	asker := New(Options{Program: program, Window: []string{"/bin/sh", "-c", answers}})
 	for name, err := range map[string]error{"consent": asker.Consent(t.Context(), "fr", site), "confirm": asker.Confirm(t.Context(), "fr", site, gp)} {
 		if !errors.Is(err, ErrCancelled) {
@@ -98,6 +101,9 @@ func TestProgramThatDefaultsToYes(t *testing.T) {
 		t.Errorf("confirm without a window: %v", err)
 	}
 }
+
+// none is a window that cannot be shown.
+func none(context.Context, dialog.Request, int) ([]byte, error) { return nil, ErrUnavailable }
 
 // TestAwaitQuiet: before pinentry gets the keyboard, a window of ours is open until
 // nobody types. It is left out once after a yes to the same site, and after a wrong
@@ -119,7 +125,7 @@ func TestAwaitQuiet(t *testing.T) {
 		"just refused":                  {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
 		"another site allowed":          {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
 		"allowed and used":              {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
-		"allowed a while ago":           {nil, func(d *desktop) { d.note(site, nil); d.answered = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
+		"allowed a while ago":           {nil, func(d *desktop) { d.note(site, nil); d.yes.at = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
 		"after a wrong PIN":             {nil, nil, PIN{WrongPIN: true}, 0, nil},
 		"after a wrong length":          {nil, nil, PIN{LengthHint: true}, 0, nil},
 		"replaced after a wrong PIN":    {nil, nil, PIN{WrongPIN: true, Replaced: true}, 1, nil},
@@ -133,7 +139,7 @@ func TestAwaitQuiet(t *testing.T) {
 				return err == nil
 			}
 			var shownThen []dialog.Request
-			d := &desktop{log: slog.New(slog.DiscardHandler), own: platform{show: func(_ context.Context, r dialog.Request) (int, error) {
+			d := &desktop{log: slog.New(slog.DiscardHandler), hide: func() {}, yes: &lastYes{}, own: platform{pin: none, show: func(_ context.Context, r dialog.Request) (int, error) {
 				if asked() {
 					t.Error("shown after pinentry")
 				}
@@ -307,7 +313,7 @@ func TestNoLeaks(t *testing.T) {
 	t.Setenv("DISPLAY", ":65000")
 	r := questionsIn("fr").askConsent(site)
 	round := func() {
-		for _, script := range []string{`echo '{"answer":"ok"}'`, `echo nonsense`, `exit 3`, `kill -9 $$`} {
+		for _, script := range []string{`echo '{"id":1,"answer":"ok"}'`, `echo nonsense`, `exit 3`, `kill -9 $$`} {
 			_, _ = window{command: []string{"/bin/sh", "-c", "read question; " + script}}.show(t.Context(), r)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -21,7 +21,7 @@ type running struct {
 // hold nothing of the dialog.
 func start(ctx context.Context, program string, args ...string) (*running, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(environment(), screenReader...)
+	cmd.Env = append(environment(), programsOwn...)
 	restore := ownGroup(cmd)
 	cmd.WaitDelay = time.Second
 	stdin, err := cmd.StdinPipe()
@@ -61,10 +61,11 @@ var (
 	inheritedPrefixes = []string{"LC_", "XDG_"}
 )
 
-// screenReader makes a program of GTK 2 (pinentry-gtk-2) accessible to a screen
-// reader, for which it loads modules only on request. Other toolkits need nothing.
-// The value is fixed: the person's own could name any library.
-var screenReader = []string{"GTK_MODULES=gail:atk-bridge"}
+// programsOwn are variables whose values are ours. The first makes a program of GTK 2
+// (pinentry-gtk-2) accessible to a screen reader, for which it loads modules only on
+// request; other toolkits need nothing. The person's own value could name any library.
+// The second keeps out gvfs, which no dialog needs.
+var programsOwn = []string{"GTK_MODULES=gail:atk-bridge", "GIO_USE_VFS=local"}
 
 func environment() []string {
 	var env []string

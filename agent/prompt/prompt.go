@@ -76,6 +76,24 @@ func ReplacesPIN(p Prompter) bool {
 	return is && r.ReplacesPIN()
 }
 
+// Conversing is a Prompter that asks all questions of a login in one window.
+type Conversing interface {
+	// Begin is what [Begin] calls.
+	Begin(ctx context.Context) (login context.Context, p Prompter, end func())
+}
+
+// Begin begins a login. Its questions go to the Prompter that is returned, under the
+// context that is returned, or one made from it; end ends both, and takes the window
+// away before it returns. Between two questions the window stands: a person who cancels
+// there ends the context, with the cause ErrCancelled. Where p has no window for a login
+// they are p and ctx themselves.
+func Begin(ctx context.Context, p Prompter) (login context.Context, asker Prompter, end func()) {
+	if c, is := p.(Conversing); is {
+		return c.Begin(ctx)
+	}
+	return ctx, p, func() {}
+}
+
 // Prompter asks the person. lang is "fr" or "en".
 type Prompter interface {
 	// Consent asks whether Caller may use the card. nil is yes. ErrNever is offered

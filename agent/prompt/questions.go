@@ -49,7 +49,7 @@ func (q questions) askConsent(c Caller) dialog.Request {
 		r.Hint = q.Text("dialog.never_means", safe(r.Domain, maxDomain))
 		r.Buttons = append([]dialog.Button{{Label: q.Text("dialog.never"), Answer: dialog.Never}}, r.Buttons...)
 	}
-	return r
+	return q.then(r, q.Text("dialog.reading_card"))
 }
 
 // offersNever reports whether a dialog has the button: an answer that was not offered
@@ -61,7 +61,7 @@ func offersNever(r dialog.Request) bool {
 func (q questions) askConfirm(c Caller, h Holder) dialog.Request {
 	r := q.about(c)
 	r.Holder, r.Text = strings.Split(q.holder(h), "\n"), q.Text("dialog.consent_unlocked")
-	return yesOrNo(r, q.Text("dialog.allow"), q.Text("dialog.refuse"))
+	return q.then(yesOrNo(r, q.Text("dialog.allow"), q.Text("dialog.refuse")), q.Text("dialog.signing"))
 }
 
 func (q questions) askAlways(c Caller) dialog.Request {
@@ -77,38 +77,40 @@ func (q questions) askChoice(c Caller, choices []Holder) dialog.Request {
 		r.Rows = append(r.Rows, q.row(h))
 	}
 	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.use"), Answer: dialog.OK, Default: true}}
-	return r
+	return q.then(r, q.Text("dialog.reading_card"))
 }
 
-// askPIN is for a dialog with an entry after its text.
+// askPIN has an entry after its text.
 func (q questions) askPIN(p PIN) dialog.Request {
 	r := q.aboutPIN(p)
 	r.Text = q.Text("dialog.pin_label")
+	r.Entry = &dialog.Entry{
+		Least: max(p.MinLength, 0), Most: max(p.MaxLength, 0), Continues: p.Replaced,
+		Length: q.entryLength(p), Typed: q.Text("dialog.pin_is_typed"), CapsLock: q.Text("dialog.caps_lock"),
+	}
 	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.validate"), Answer: dialog.OK, Default: true}}
-	return r
+	return q.then(r, q.Text("dialog.checking_pin"))
 }
 
 // askPINPad replaces the entry where the PIN is typed on the reader.
 func (q questions) askPINPad(p PIN) dialog.Request {
 	r := q.aboutPIN(p)
 	r.Text = q.Text("dialog.on_pin_pad")
-	return q.wait(r)
+	return q.then(q.wait(r), q.Text("dialog.signing"))
 }
 
 func (q questions) aboutPIN(p PIN) dialog.Request {
 	r := q.about(p.Caller)
 	r.Holder = strings.Split(q.holder(p.Holder), "\n")
-	if wrong := q.wrong(p); wrong != "" {
-		r.Alerts = append(r.Alerts, wrong)
-	}
-	r.Alerts = append(r.Alerts, q.warnings(p)...)
+	r.Wrong = q.wrong(p)
+	r.Final, r.Alerts = q.final(p), q.cautions(p)
 	return r
 }
 
 func (q questions) askCard(c Caller, reader bool) dialog.Request {
 	r := q.about(c)
 	r.Text = q.forCard(reader)
-	return q.wait(r)
+	return q.then(q.wait(r), q.Text("dialog.reading_card"))
 }
 
 func (q questions) forCard(reader bool) string {
@@ -193,21 +195,52 @@ func (q questions) wrong(p PIN) string {
 	return ""
 }
 
+// then adds what stands in a login's window until the next question, below what the
+// person saw of this one. What is typed meanwhile reaches nobody.
+func (q questions) then(r dialog.Request, text string) dialog.Request {
+	r.Then = &dialog.Request{
+		Title: r.Title, Site: r.Site, Origin: r.Origin, Domain: r.Domain, Program: r.Program, Holder: r.Holder,
+		Quiet: r.Quiet, Text: text, Busy: true,
+		Buttons: []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}},
+	}
+	return r
+}
+
 // warnings are what the person should know before the next entry.
 func (q questions) warnings(p PIN) (list []string) {
+	if final := q.final(p); final != "" {
+		list = append(list, final)
+	}
+	return append(list, q.cautions(p)...)
+}
+
+func (q questions) final(p PIN) string {
+	if !p.FinalTry {
+		return ""
+	}
+	return q.Text("card.pin.final_try")
+}
+
+// cautions are what the person should know besides.
+func (q questions) cautions(p PIN) (list []string) {
 	if p.Unsure {
 		list = append(list, q.Text("dialog.no_answer"))
 	}
-	switch {
-	case p.FinalTry:
-		list = append(list, q.Text("card.pin.final_try"))
-	case p.CountLow:
+	if p.CountLow && !p.FinalTry {
 		list = append(list, q.Text("card.pin.count_low"))
 	}
 	if p.Holder.Renew { // last: it can wait until tomorrow
 		list = append(list, q.Text("dialog.renew_card", safe(p.Holder.NotAfter, maxShort)))
 	}
 	return list
+}
+
+// entryLength says what is wrong with an entry of another length.
+func (q questions) entryLength(p PIN) string {
+	if p.MinLength < 1 || p.MaxLength < p.MinLength { // the card does not say
+		return q.Text("dialog.pin_missing")
+	}
+	return q.length(p.MinLength, p.MaxLength)
 }
 
 func (q questions) length(low, high int) string {

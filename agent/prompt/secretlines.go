@@ -43,6 +43,22 @@ func (s *secretLines) next() ([]byte, error) {
 	}
 }
 
+// exactly is the next bytes, which are overwritten where they stood, in memory of the
+// caller's.
+func (s *secretLines) exactly(count int) ([]byte, error) {
+	clear(s.buf[s.line:s.from])
+	data := make([]byte, count)
+	n := copy(data, s.buf[s.from:s.to])
+	clear(s.buf[s.from : s.from+n])
+	s.from += n
+	s.line = s.from
+	if _, err := io.ReadFull(s.r, data[n:]); err != nil {
+		clear(data)
+		return nil, err
+	}
+	return data, nil
+}
+
 // move moves the beginning of a line to the beginning of the buffer.
 func (s *secretLines) move() {
 	n := copy(s.buf[:], s.buf[s.from:s.to])

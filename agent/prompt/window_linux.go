@@ -1,76 +1,144 @@
 package prompt
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"slices"
+	"sync"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
-	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
-// window shows windows of our own, each in a process of its own.
+// window starts windows of our own, each in a process of its own.
 type window struct{ command []string }
-
-// maxAnswer is longer than any answer of the window's process, in bytes.
-const maxAnswer = 1 << 10
 
 // show shows one window until the person has answered or ctx ends. It returns
 // ErrCancelled where the person refused or closed it, ErrNever where they said so.
 func (w window) show(ctx context.Context, r dialog.Request) (row int, err error) {
+	t := w.open(ctx)
+	defer t.close()
+	r.Then = nil
+	return t.show(ctx, r)
+}
+
+// pin shows one window with an entry.
+func (w window) pin(ctx context.Context, r dialog.Request, _ int) ([]byte, error) {
+	t := w.open(ctx)
+	defer t.close()
+	r.Then = nil
+	return t.pin(ctx, r, 0)
+}
+
+func (w window) open(ctx context.Context) *talk {
+	return &talk{window: w, ctx: ctx, cancel: func(error) {}}
+}
+
+// talk is one window, which opens with the first question and stands until it is closed:
+// between two questions it says what happens, and can be cancelled. Where its process
+// dies, the next question opens another one.
+type talk struct {
+	window window
+	ctx    context.Context // with which the window ends
+	cancel context.CancelCauseFunc
+
+	asking  sync.Mutex
+	process *windowProcess // nil: none was started, or it was closed
+}
+
+// errDied says that a window's process ended before its question was answered.
+var errDied = errors.New("its process ended")
+
+func (t *talk) show(ctx context.Context, r dialog.Request) (row int, err error) {
+	answer, pin, err := t.ask(ctx, r)
+	clear(pin)
+	return answer.Row, err
+}
+
+// pin returns what was typed, which no JSON text nor string ever held.
+func (t *talk) pin(ctx context.Context, r dialog.Request, _ int) ([]byte, error) {
+	_, pin, err := t.ask(ctx, r)
+	return pin, err
+}
+
+// close ends the window. The next question opens another one.
+func (t *talk) close() {
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	t.end()
+}
+
+func (t *talk) end() {
+	if t.process != nil {
+		t.process.end()
+		t.process = nil
+	}
+}
+
+func (t *talk) ask(ctx context.Context, r dialog.Request) (answer dialog.Answer, pin []byte, err error) {
+	t.asking.Lock()
+	defer t.asking.Unlock()
 	if ctx.Err() != nil {
-		return 0, ended(ctx)
+		return answer, nil, ended(ctx)
 	}
-	if len(w.command) == 0 || !hasDisplay() {
-		return 0, fmt.Errorf("%w: no window of our own here", ErrUnavailable)
-	}
-	r.Buttons = shortcuts(r.Buttons, "_")
-	answer, err := w.converse(ctx, r)
+	got, err := t.answerOf(ctx, r)
+	answer, pin = got.Answer, got.pin
 	switch {
 	case ctx.Err() != nil:
-		return 0, ended(ctx)
+		clear(pin)
+		if r.Entry == nil { // an entry stands as it is: what is said beside it may be renewed, and what was typed remains
+			t.await(r)
+		}
+		return dialog.Answer{}, nil, ended(ctx)
 	case err != nil:
-		return 0, fmt.Errorf("%w: our own window: %w", ErrUnavailable, err)
+		clear(pin)
+		t.end()
+		return dialog.Answer{}, nil, fmt.Errorf("%w: our own window: %w", ErrUnavailable, err)
 	case answer.Answer == dialog.Cancel:
-		return 0, ErrCancelled
-	case answer.Answer == dialog.Never && offersNever(r):
-		return 0, ErrNever
-	case answer.Answer != dialog.OK || len(r.Rows) > 0 && (answer.Row < 0 || answer.Row >= len(r.Rows)):
-		return 0, fmt.Errorf("%w: our own window answered %+v", ErrUnavailable, answer)
+		t.end() // whatever the login has to end first
+		return dialog.Answer{}, nil, ErrCancelled
+	case answer.Answer == dialog.Never:
+		t.end()
+		return dialog.Answer{}, nil, ErrNever
 	}
-	return answer.Row, nil
+	t.await(r)
+	return answer, pin, nil
 }
 
-func (w window) converse(ctx context.Context, r dialog.Request) (answer dialog.Answer, err error) {
-	p, err := start(ctx, w.command[0], w.command[1:]...)
-	if err != nil {
-		return answer, err
+// await has the window stand until the next question, or ends it where none follows.
+func (t *talk) await(r dialog.Request) {
+	if r.Then == nil || t.process == nil || t.process.put(t.ctx, *r.Then) != nil {
+		t.end()
 	}
-	defer p.end()
-	// Its standard input stays open: the window closes when it ends, with the agent.
-	if err := json.NewEncoder(p.stdin).Encode(r); err != nil {
-		return answer, err
-	}
-	line, err := bufio.NewReader(io.LimitReader(p.stdout, maxAnswer)).ReadBytes('\n')
-	if err != nil {
-		return answer, noEOF(err)
-	}
-	return readAnswer(r, line)
 }
 
-// readAnswer accepts an answer that one of the request's buttons gives, and nothing that
-// two readers could understand differently: a process that was started for one question
-// may have been made to answer another.
-func readAnswer(r dialog.Request, line []byte) (answer dialog.Answer, err error) {
-	if err := strictjson.Into(line, &answer); err != nil {
-		return dialog.Answer{}, err
+func (t *talk) answerOf(ctx context.Context, r dialog.Request) (got answered, err error) {
+	if err := t.opened(); err != nil {
+		return got, err
 	}
-	offered := func(b dialog.Button) bool { return b.Answer == answer.Answer && b.Answer != dialog.Copy }
-	if !slices.ContainsFunc(r.Buttons, offered) && !(r.Passes && answer.Answer == dialog.OK) && answer.Answer != dialog.Cancel {
-		return dialog.Answer{}, fmt.Errorf("it answered %.40q, which no button gives", answer.Answer)
+	if err := t.process.put(ctx, r); err != nil {
+		return got, err
 	}
-	return answer, nil
+	select {
+	case got = <-t.process.answers:
+		return got, nil
+	case <-t.process.dead:
+		return got, t.process.why()
+	case <-ctx.Done():
+		t.process.withdraw()
+		return got, ctx.Err()
+	}
+}
+
+// opened starts the process where there is none that lives.
+func (t *talk) opened() error {
+	if t.process != nil && t.process.lives() {
+		return nil
+	}
+	t.end()
+	if len(t.window.command) == 0 || !hasDisplay() {
+		return errors.New("there is none here")
+	}
+	process, err := startWindow(t.ctx, t.window.command, func() { t.cancel(ErrCancelled) })
+	t.process = process
+	return err
 }

@@ -73,6 +73,11 @@ func (p *livePrompter) get() prompt.Prompter        { return *p.now.Load() }
 // ReplacesPIN implements prompt.Replacing.
 func (p *livePrompter) ReplacesPIN() bool { return prompt.ReplacesPIN(p.get()) }
 
+// Begin implements prompt.Conversing: a login goes on with the prompter that it began with.
+func (p *livePrompter) Begin(ctx context.Context) (context.Context, prompt.Prompter, func()) {
+	return prompt.Begin(ctx, p.get())
+}
+
 // Consent implements prompt.Prompter, as do the methods below.
 func (p *livePrompter) Consent(ctx context.Context, lang string, c prompt.Caller) error {
 	return p.get().Consent(ctx, lang, c)

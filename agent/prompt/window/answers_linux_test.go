@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 var (
@@ -64,7 +65,7 @@ func TestKeyboard(t *testing.T) {
 			a := begin(t.Context(), dialogs(), question(c.kind, c.lang))
 			s.InFront(s.Ready(dialogTitle))
 			s.Do(append([]string{"key", "--clearmodifiers"}, strings.Fields(c.keys)...)...)
-			if got := <-a.answer; got != c.want {
+			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			s.Gone(dialogTitle)
@@ -100,7 +101,7 @@ func TestMouse(t *testing.T) {
 				}
 				s.Do("mousemove", "--window", window, strconv.Itoa(p.x), strconv.Itoa(p.y), "click", "--repeat", c.times, "--delay", "40", "1")
 			}
-			if got := <-a.answer; got != c.want {
+			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			s.Gone(dialogTitle)
@@ -117,7 +118,7 @@ func TestEnded(t *testing.T) {
 			a := begin(t.Context(), dialogs(), question(kind, "fr"))
 			s.Ready(dialogTitle)
 			a.cancel()
-			if got := <-a.answer; got.Error != "ended" {
+			if got := testdesktop.Await(t, a.answer); got.Error != "ended" {
 				t.Errorf("cancelled by the page: %+v", got)
 			}
 			s.Gone(dialogTitle)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -44,6 +45,7 @@ func TestInFront(t *testing.T) {
 		{"choose", "", []string{"Down", "Return"}, ask.Answer{Row: 1}},
 		{"insert", "", []string{"Escape"}, cancelled},
 		{"notice", "", []string{"Escape"}, yes},
+		{"pin", "", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
 		{"pin", "pinentry-gtk-2", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
 		{"pin", "pinentry-qt", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
 		{"pin", "pinentry-gnome3", []string{"1", "2", "3", "4", "Return"}, ask.Answer{PIN: "1234"}},
@@ -52,17 +54,18 @@ func TestInFront(t *testing.T) {
 			s.T = t
 			s.Do("windowactivate", "--sync", other)
 			s.InFront(other)
+			asker := dialogs()
 			if c.pinentry != "" {
-				onlyPinentry(t, c.pinentry)
+				asker = through(t, c.pinentry)
 			}
-			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
+			a := begin(t.Context(), asker, question(c.kind, "fr"))
 			if c.pinentry == "" {
 				s.InFront(s.Ready(dialogTitle))
 			} else {
 				s.Front(dialogTitle)
 			}
 			s.Do(append([]string{"key"}, c.keys...)...)
-			if got := <-a.answer; got != c.want {
+			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			s.Gone(dialogTitle)
@@ -113,6 +116,12 @@ func onlyPinentry(t *testing.T, name string) {
 	t.Setenv("PATH", dir)
 }
 
+// through asks the PIN through a pinentry program of the settings.
+func through(t *testing.T, name string) prompt.Prompter {
+	t.Helper()
+	return prompt.New(prompt.Options{Program: testdesktop.Needs(t, name), Window: Command()})
+}
+
 // page shows what is typed in its title, where the test can read it.
 const page = `data:text/html,<title>page</title><textarea autofocus oninput="document.title='page '+this.value"></textarea>`
 
@@ -137,15 +146,10 @@ func TestBrowser(t *testing.T) {
 		t.Run(c.kind, func(t *testing.T) {
 			s.T = t
 			s.InFront(onPage)
-			onlyPinentry(t, "pinentry-gtk-2")
 			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
-			if c.kind == "pin" {
-				s.Front(dialogTitle)
-			} else {
-				s.InFront(s.Ready(dialogTitle))
-			}
+			s.InFront(s.Ready(dialogTitle))
 			s.Do(append([]string{"key"}, c.keys...)...)
-			if got := <-a.answer; got != c.want {
+			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			s.Gone(dialogTitle)
@@ -171,7 +175,7 @@ func pasted(t *testing.T, s *testdesktop.Screen, onPage string) {
 	s.Titled(onPage, "page abc"+q.Text)
 	s.Do("windowactivate", "--sync", window)
 	s.Do("key", "Escape")
-	if got := <-a.answer; got != yes {
+	if got := testdesktop.Await(t, a.answer); got != yes {
 		t.Errorf("%+v", got)
 	}
 }

@@ -7,6 +7,7 @@
 void cpx_report(GtkWidget *window, const char *state);
 GdkPixbuf *cpx_picture(int size);
 GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWrapMode mode);
+GtkWidget *cpx_alarming(const char *text);
 GtkWidget *cpx_one_line(const char *text, gboolean strong);
 
 #endif

@@ -60,6 +60,29 @@ GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWra
 	return l;
 }
 
+/* Light-on-dark themes often have the red of other themes, which is illegible there. */
+static gboolean light_on_dark(GtkStyleContext *style)
+{
+	GdkRGBA text;
+
+	return gtk_style_context_lookup_color(style, "theme_fg_color", &text) && text.red + text.green + text.blue > 1.5;
+}
+
+/* In the theme's colour of errors where that is legible; the text suffices without. */
+GtkWidget *cpx_alarming(const char *text)
+{
+	GtkWidget *l = cpx_wrapped(text, TRUE, 1, PANGO_WRAP_WORD_CHAR);
+	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
+
+	if (light_on_dark(gtk_widget_get_style_context(l))) {
+		pango_attr_list_insert(attributes, pango_attr_foreground_new(0xffff, 0x9999, 0x8f8f));
+		gtk_label_set_attributes(GTK_LABEL(l), attributes);
+	} else {
+		gtk_style_context_add_class(gtk_widget_get_style_context(l), "error");
+	}
+	return l;
+}
+
 /* Shows a tip for a line that did not fit, and for no other: tips cover what is below. */
 static gboolean on_tip(GtkWidget *line, gint x, gint y, gboolean keyboard, GtkTooltip *tip, gpointer unused)
 {

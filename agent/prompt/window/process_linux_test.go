@@ -71,6 +71,7 @@ func TestCrash(t *testing.T) {
 		{"choose", []string{"Escape"}, cancelled},
 		{"insert", []string{"Return"}, cancelled},
 		{"notice", []string{"Return"}, yes},
+		{"pin", []string{"1", "2", "4", "3", "Return"}, ask.Answer{PIN: "1243"}},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			s.T = t
@@ -84,7 +85,7 @@ func TestCrash(t *testing.T) {
 			other := s.Other(dialogTitle, pid)
 			s.InFront(other)
 			s.Do(append([]string{"key"}, c.keys...)...)
-			if got := <-a.answer; got != c.want {
+			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			s.Gone(dialogTitle)
@@ -166,12 +167,15 @@ func yesOrNo(quiet int) dialog.Request {
 	}
 }
 
-// expectAnswer waits for a window's answer and the end of its process.
-func expectAnswer(t *testing.T, out *bufio.Reader, cmd *exec.Cmd, want string) {
+// expectAnswer waits for a window's answer, ends it and waits for its process.
+func expectAnswer(t *testing.T, in io.Closer, out *bufio.Reader, cmd *exec.Cmd, want string) {
 	t.Helper()
 	line, err := out.ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != want {
 		t.Errorf("%q, %v; want %s", line, err, want)
+	}
+	if err := in.Close(); err != nil {
+		t.Error(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
@@ -194,7 +198,7 @@ func quietStarts(s *testdesktop.Screen, window string) int {
 func TestTypedTooEarly(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	_, out, cmd := play(t, yesOrNo(hour))
+	in, out, cmd := play(t, yesOrNo(hour))
 	window := s.Window(dialogTitle)
 	s.InFront(window)
 	before := 0
@@ -214,7 +218,7 @@ func TestTypedTooEarly(t *testing.T) {
 	// The window is still open and answers only now: Alt+F4 goes to the window
 	// manager, which closes it.
 	s.Do("key", "alt+F4")
-	expectAnswer(t, out, cmd, `{"answer":"cancel","row":0}`)
+	expectAnswer(t, in, out, cmd, `{"id":0,"answer":"cancel","row":0}`)
 }
 
 // TestKeyboardComesBack: a window that lost the keyboard, perhaps to one that opened
@@ -224,7 +228,7 @@ func TestKeyboardComesBack(t *testing.T) {
 	s.Manage()
 	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
 	other := s.Window("^Event Tester$")
-	_, out, cmd := play(t, yesOrNo(50))
+	in, out, cmd := play(t, yesOrNo(50))
 	window := s.Ready(dialogTitle)
 	s.InFront(window)
 	s.Do("windowactivate", "--sync", other)
@@ -240,7 +244,7 @@ func TestKeyboardComesBack(t *testing.T) {
 	s.InFront(window)
 	s.Role(window, "cpx-ready")
 	s.Do("mousemove", "--window", window, strconv.Itoa(width-60), strconv.Itoa(height-35), "click", "1")
-	expectAnswer(t, out, cmd, `{"answer":"ok","row":0}`)
+	expectAnswer(t, in, out, cmd, `{"id":0,"answer":"ok","row":0}`)
 }
 
 // TestPasses: a window before a PIN dialog swallows what is typed, and closes by
@@ -249,7 +253,7 @@ func TestPasses(t *testing.T) {
 	s := screen(t)
 	s.Manage()
 	r := dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: hour, Passes: true}
-	_, out, cmd := play(t, r)
+	in, out, cmd := play(t, r)
 	window := s.Window("^CPx Bridge …$")
 	s.InFront(window)
 	before := -1
@@ -257,11 +261,11 @@ func TestPasses(t *testing.T) {
 	s.Do("key", "1", "2", "3", "4", "Return", "Escape", "space")
 	s.Await("each key restarts the quiet time", func() bool { return quietStarts(s, window) >= before+7 })
 	s.Do("key", "alt+F4")
-	expectAnswer(t, out, cmd, `{"answer":"cancel","row":0}`)
+	expectAnswer(t, in, out, cmd, `{"id":0,"answer":"cancel","row":0}`)
 
 	r.Quiet = 50
-	_, out, cmd = play(t, r)
-	expectAnswer(t, out, cmd, `{"answer":"ok","row":-1}`)
+	in, out, cmd = play(t, r)
+	expectAnswer(t, in, out, cmd, `{"id":0,"answer":"ok","row":-1}`)
 }
 
 // TestPassesUnseen: a window that the desktop does not give the keyboard cannot see
@@ -269,9 +273,9 @@ func TestPasses(t *testing.T) {
 func TestPassesUnseen(t *testing.T) {
 	s := screen(t)
 	s.ManageWithoutFocus()
-	_, out, cmd := play(t, dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: 1000, Passes: true})
+	in, out, cmd := play(t, dialog.Request{Title: "CPx Bridge …", Origin: site.Origin, Text: "…", Quiet: 1000, Passes: true})
 	s.Role(s.Find("^CPx Bridge …$"), "cpx-quiet-6")
-	expectAnswer(t, out, cmd, `{"answer":"ok","row":-1}`)
+	expectAnswer(t, in, out, cmd, `{"id":0,"answer":"ok","row":-1}`)
 }
 
 // TestBadRequest: a process with a bad request exits with its own status.
@@ -307,7 +311,7 @@ func TestHostile(t *testing.T) {
 				t.Errorf("%d × %d on a screen of 900 × 600", width, height)
 			}
 			s.Do("key", "Down", "Down", "Down", "alt+u")
-			if got := <-a.answer; got.Row != 3 || got.Error != "" {
+			if got := testdesktop.Await(t, a.answer); got.Row != 3 || got.Error != "" {
 				t.Errorf("%+v", got)
 			}
 			s.Gone(dialogTitle)

@@ -175,10 +175,9 @@ func TestScreenReaderOnPIN(t *testing.T) {
 	for _, program := range []string{"pinentry-gnome3", "pinentry-gtk-2"} {
 		t.Run(program, func(t *testing.T) {
 			s.T, r.T = t, t
-			onlyPinentry(t, program)
 			q := question("pin", "fr")
 			q.PIN = prompt.PIN{WrongPIN: true, FinalTry: true}
-			a := begin(t.Context(), dialogs(), q)
+			a := begin(t.Context(), through(t, program), q)
 			s.Window(dialogTitle)
 			window := r.Window(func(w testdesktop.Thing) bool {
 				return w.Name == "CPx Bridge" && strings.Contains(w.Outline(), "Valider") && focused(w) != ""

@@ -10,6 +10,7 @@ import "C"
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -40,35 +41,58 @@ func RunChildRole() {
 	if _, asked := role.DialogWindow.Asked(0, 0); !asked {
 		return
 	}
-	_ = nodump.Set()       // nobody else is to read a holder's name here, nor a core dump to hold it
+	_ = nodump.Set()       // nobody else is to read a PIN or a holder's name here, nor a core dump to hold it
 	runtime.LockOSThread() // the toolkit is for one thread
-	in := json.NewDecoder(os.Stdin)
-	var r dialog.Request
-	if err := in.Decode(&r); err != nil || len(r.Buttons) == 0 && !r.Passes {
-		os.Exit(role.ExitMisused)
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(role.ExitDone) // the agent closed its end, or has ended
-	}()
+	requests := make(chan dialog.Request, 1)
+	go receive(json.NewDecoder(os.Stdin), requests)
+	r := <-requests
 	if C.cpx_display() == 0 {
 		os.Exit(role.ExitNoDisplay)
 	}
-	var s strs
-	s.build(r)
-	var row C.int
-	answer := dialog.Answer{Answer: dialog.Cancel}
-	switch C.cpx_run(&row) {
-	case C.CPX_OK:
-		answer = dialog.Answer{Answer: dialog.OK, Row: int(row)}
-	case C.CPX_NEVER:
-		answer = dialog.Answer{Answer: dialog.Never}
+	for {
+		present(r)
+		r = serve(r, requests)
 	}
-	s.free()
-	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
-		os.Exit(role.ExitMisused)
+}
+
+// receive reads requests until the agent closes its end, or has ended.
+func receive(in *json.Decoder, requests chan<- dialog.Request) {
+	for first := true; ; first = false {
+		var r dialog.Request
+		err := in.Decode(&r)
+		switch {
+		case errors.Is(err, io.EOF) && !first:
+			os.Exit(role.ExitDone)
+		case err != nil || len(r.Buttons) == 0 && !r.Passes:
+			os.Exit(role.ExitMisused)
+		}
+		requests <- r
+		if !first {
+			C.cpx_wake()
+		}
 	}
-	os.Exit(role.ExitDone)
+}
+
+// serve answers a request, and returns the next one.
+func serve(r dialog.Request, requests <-chan dialog.Request) dialog.Request {
+	for {
+		var row C.int
+		answer := dialog.Answer{ID: r.ID, Answer: dialog.Cancel}
+		switch C.cpx_run(&row) {
+		case C.CPX_NEXT:
+			return <-requests
+		case C.CPX_OK:
+			answer.Answer, answer.Row = dialog.OK, int(row)
+			if r.Entry != nil {
+				answer.Length = int(C.cpx_pin_length())
+			}
+		case C.CPX_NEVER:
+			answer.Answer = dialog.Never
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil || answer.Length > 0 && C.cpx_pin_write(1) == 0 {
+			os.Exit(role.ExitMisused)
+		}
+	}
 }
 
 // strs are texts for C, freed together, because the toolkit copies them.
@@ -94,8 +118,10 @@ func (s *strs) free() {
 
 var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL, dialog.Copy: C.CPX_COPY, dialog.Never: C.CPX_NEVER}
 
-func (s *strs) build(r dialog.Request) {
-	C.cpx_begin(s.c(r.Title), s.c(spoken(r)), quiet(r), flag(r.Passes))
+func present(r dialog.Request) {
+	var s strs
+	defer s.free()
+	C.cpx_begin(C.int(r.ID), s.c(r.Title), s.c(spoken(r)), quiet(r), flag(r.Passes), flag(r.Busy))
 	if r.Origin != "" {
 		from, to := marked(r)
 		C.cpx_header(s.c(r.Site), s.c(r.Origin), C.int(from), C.int(to), s.c(r.Program))
@@ -103,11 +129,20 @@ func (s *strs) build(r dialog.Request) {
 	for i, line := range r.Holder {
 		C.cpx_holder(s.c(line), flag(i == 0))
 	}
+	if r.Final != "" {
+		C.cpx_final(s.c(r.Final))
+	}
 	for _, text := range r.Alerts {
 		C.cpx_alert(s.c(text))
 	}
 	if r.Text != "" {
 		C.cpx_text(s.c(r.Text))
+	}
+	if e := r.Entry; e != nil {
+		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), s.c(e.Length), s.c(e.Typed), s.c(e.CapsLock))
+	}
+	if r.Wrong != "" {
+		C.cpx_wrong(s.c(r.Wrong))
 	}
 	if r.Hint != "" {
 		C.cpx_hint(s.c(r.Hint))
@@ -124,6 +159,7 @@ func (s *strs) build(r dialog.Request) {
 	for _, b := range r.Buttons {
 		C.cpx_button(s.c(b.Label), s.c(b.Done), answers[b.Answer], flag(b.Default))
 	}
+	C.cpx_show()
 }
 
 // marked is the position of the domain in the origin as the toolkit gets it, or all of
@@ -143,7 +179,7 @@ func quiet(r dialog.Request) C.int { return C.int(min(max(r.Quiet, 0), math.MaxI
 // spoken is what a screen reader reads when the window opens.
 func spoken(r dialog.Request) string {
 	var parts []string
-	for _, part := range slices.Concat([]string{r.Site, r.Origin, r.Program}, r.Holder, r.Alerts, []string{r.Text, r.Hint}) {
+	for _, part := range slices.Concat([]string{r.Site, r.Origin, r.Program}, r.Holder, r.Warnings(), []string{r.Text, r.Hint}) {
 		if part != "" {
 			parts = append(parts, part)
 		}

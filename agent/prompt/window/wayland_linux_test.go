@@ -41,7 +41,7 @@ func wayland(t *testing.T) (*testdesktop.Wayland, *testdesktop.Reader) {
 // waylandReady waits until our window is in front and accepts keys and clicks.
 func waylandReady(w *testdesktop.Wayland, r *testdesktop.Reader) testdesktop.WaylandWindow {
 	w.T.Helper()
-	r.Reports(waylandTitle, func(id string) bool { return id == "cpx-ready" })
+	r.Reports(waylandTitle, func(id string) bool { return strings.HasPrefix(id, "cpx-ready") })
 	return w.InFront(waylandTitle)
 }
 
@@ -176,7 +176,7 @@ func TestWaylandTypedTooEarly(t *testing.T) {
 // it for any window that opens, accepts nothing until another quiet time has passed.
 func TestWaylandKeyboardComesBack(t *testing.T) {
 	w, r := wayland(t)
-	_, out, cmd := play(t, yesOrNo(50))
+	in, out, cmd := play(t, yesOrNo(50))
 	waylandReady(w, r)
 	other := exec.Command(testdesktop.Needs(t, "weston-eventdemo"), "--title=other")
 	if err := other.Start(); err != nil {
@@ -191,7 +191,7 @@ func TestWaylandKeyboardComesBack(t *testing.T) {
 	_ = other.Wait()
 	waylandReady(w, r)
 	w.Key("alt+y")
-	expectAnswer(t, out, cmd, `{"answer":"ok","row":0}`)
+	expectAnswer(t, in, out, cmd, `{"id":0,"answer":"ok","row":0}`)
 }
 
 // TestBackend: where a person has X beside Wayland, as on most desktops, our window is one

@@ -12,7 +12,7 @@ import (
 )
 
 // TestDialogs: the agent as it is built, with keys pressed on its real windows:
-// consent, choice and "always" in the agent's own, the PIN in pinentry's.
+// consent, choice and PIN in one, "always" in another.
 func TestDialogs(t *testing.T) {
 	screen := testdesktop.NewScreen(t)
 	screen.Manage()
@@ -26,28 +26,32 @@ func TestDialogs(t *testing.T) {
 	}
 	p := openAs(t, s, askingSite)
 	const title = "^CPx Bridge$"
-	press := func(keys ...string) func() {
+	// press answers the login's window where it shows its request of that number; between
+	// two questions it shows one that asks nothing.
+	press := func(number string, keys ...string) func() {
 		return func() {
-			screen.InFront(screen.Ready(title))
+			window := screen.Find(title)
+			screen.Role(window, "cpx-ready-"+number)
+			screen.InFront(window)
 			screen.Do(append([]string{"key"}, keys...)...)
-			screen.Gone(title)
 		}
 	}
 	p.at = map[string]func(){
-		"waiting-for-consent":  press("Tab", "Return"),
-		"choosing-certificate": press("Down", "Return"),
-		"waiting-for-pin": func() {
-			screen.Front(title)
-			screen.Do(append(append([]string{"key"}, strings.Split(s.Cards[1].PIN, "")...), "Return")...)
-			screen.Gone(title)
-		},
+		"waiting-for-consent":  press("1", "Tab", "Return"),
+		"choosing-certificate": press("3", "Down", "Return"),
+		"waiting-for-pin":      press("5", append(strings.Split(s.Cards[1].PIN, ""), "Return")...),
 	}
 	if got, want := p.logIn(), "waiting-for-consent choosing-certificate waiting-for-pin signing"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	press("Escape")() // "always" is refused
+	// "Always" has a window of its own.
+	always := screen.Find(title)
+	screen.Role(always, "cpx-ready-1")
+	screen.InFront(always)
+	screen.Do("key", "Escape")
+	screen.Gone(title)
 
-	p.at["waiting-for-consent"] = press("Return") // Enter alone allows nothing
+	p.at["waiting-for-consent"] = press("1", "Return") // Enter alone allows nothing
 	if a := p.call("authenticate", asks(t)); a.Error == nil || a.Error.Data.Reason != "consent_denied" {
 		t.Errorf("%+v", a)
 	}

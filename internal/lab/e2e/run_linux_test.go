@@ -95,7 +95,7 @@ func TestRunWithDisplay(t *testing.T) {
 		t.Fatalf("announced: %q", announced)
 	}
 	logIn(t, dir, announced, func(pin string) {
-		screen.Window("^CPx Bridge$")
+		screen.Role(screen.Window("^CPx Bridge$"), "cpx-ready")
 		screen.Do(append(append([]string{"key", "--clearmodifiers"}, strings.Split(pin, "")...), "Return")...)
 		screen.Gone("^CPx Bridge$")
 	})

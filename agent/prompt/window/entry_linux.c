@@ -1,0 +1,214 @@
+#include <gtk/gtk.h>
+#include <string.h>
+
+#include "memory.h"
+#include "parts.h"
+#include "pinbuffer.h"
+#include "state.h"
+#include "window.h"
+
+/* The entry of the request that is shown, or of the one before where that continues. */
+static struct {
+	GtkWidget *entry, *caps;
+	int least, most;
+	char *length, *typed;
+	gboolean grabbed;
+} e;
+
+/* What is wrong with what was typed, always at the same place. */
+static void note(const char *text)
+{
+	AtkObject *a = gtk_widget_get_accessible(cpx.note);
+
+	gtk_label_set_text(GTK_LABEL(cpx.note), text);
+	gtk_widget_set_visible(cpx.note, text[0] != '\0');
+	atk_object_set_description(gtk_widget_get_accessible(e.entry), text);
+	if (text[0] != '\0')
+		g_signal_emit_by_name(a, "state-change", "showing", TRUE); /* read aloud, as of an alert */
+}
+
+static void on_caps(GdkKeymap *keymap, gpointer unused)
+{
+	(void)unused;
+	gtk_widget_set_visible(e.caps, gdk_keymap_get_caps_lock_state(keymap));
+}
+
+static GdkKeymap *keymap(void)
+{
+	return gdk_keymap_get_for_display(gdk_display_get_default());
+}
+
+/* Every character goes to the buffer by this way, past the input methods, which are other
+   programs. What is no character moves the cursor or deletes. */
+static gboolean on_entry_key(GtkWidget *entry, GdkEventKey *event, gpointer unused)
+{
+	gunichar character = gdk_keyval_to_unicode(event->keyval);
+
+	(void)unused;
+	if (event->state & (GDK_CONTROL_MASK | GDK_MOD1_MASK | GDK_SUPER_MASK | GDK_HYPER_MASK | GDK_META_MASK))
+		return FALSE;
+	if (character == 0 || g_unichar_iscntrl(character))
+		return FALSE;
+	if (event->type == GDK_KEY_PRESS && !cpx.answered) {
+		if (cpx_pin_type(GTK_ENTRY(entry), character))
+			note("");
+		else
+			gtk_widget_error_bell(entry);
+	}
+	return TRUE;
+}
+
+static void on_paste(GtkWidget *entry, gpointer unused)
+{
+	(void)unused;
+	g_signal_stop_emission_by_name(entry, "paste-clipboard");
+	note(e.typed);
+}
+
+static gboolean no_menu(GtkWidget *entry, gpointer unused)
+{
+	(void)entry;
+	(void)unused;
+	return TRUE;
+}
+
+static void stop_copy(GtkWidget *entry, gpointer name)
+{
+	g_signal_stop_emission_by_name(entry, name);
+}
+
+static GtkWidget *new_entry(void)
+{
+	GtkEntryBuffer *buffer = cpx_pin_buffer();
+	GtkWidget *entry;
+
+	if (buffer == NULL)
+		g_error("no memory");
+	entry = gtk_entry_new_with_buffer(buffer);
+	g_object_unref(buffer);
+	gtk_entry_set_visibility(GTK_ENTRY(entry), FALSE);
+	gtk_entry_set_input_purpose(GTK_ENTRY(entry), GTK_INPUT_PURPOSE_PASSWORD);
+	gtk_entry_set_input_hints(GTK_ENTRY(entry), GTK_INPUT_HINT_NO_SPELLCHECK | GTK_INPUT_HINT_NO_EMOJI | GTK_INPUT_HINT_INHIBIT_OSK);
+	gtk_entry_set_activates_default(GTK_ENTRY(entry), TRUE);
+	g_object_set(entry, "im-module", "gtk-im-context-simple", "caps-lock-warning", FALSE, "enable-emoji-completion", FALSE, NULL);
+	gtk_drag_dest_unset(entry);
+	g_signal_connect(entry, "key-press-event", G_CALLBACK(on_entry_key), NULL);
+	g_signal_connect(entry, "key-release-event", G_CALLBACK(on_entry_key), NULL);
+	g_signal_connect(entry, "paste-clipboard", G_CALLBACK(on_paste), NULL);
+	g_signal_connect(entry, "copy-clipboard", G_CALLBACK(stop_copy), "copy-clipboard");
+	g_signal_connect(entry, "cut-clipboard", G_CALLBACK(stop_copy), "cut-clipboard");
+	g_signal_connect(entry, "popup-menu", G_CALLBACK(no_menu), NULL);
+	return entry;
+}
+
+/* Adds the entry, after the text that is its name. With continues it is the one of the
+   request before, with what was typed into it. */
+void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock)
+{
+	AtkObject *a;
+
+	if (e.entry == NULL || !continues || cpx_pin_characters() == 0) {
+		cpx_entry_forget();
+		e.entry = g_object_ref_sink(new_entry());
+	}
+	e.least = least;
+	e.most = most;
+	g_free(e.length);
+	g_free(e.typed);
+	e.length = g_strdup(length);
+	e.typed = g_strdup(typed);
+	e.caps = cpx_wrapped(caps_lock, TRUE, 1, PANGO_WRAP_WORD_CHAR);
+	gtk_widget_set_no_show_all(e.caps, TRUE);
+	atk_object_set_role(gtk_widget_get_accessible(e.caps), ATK_ROLE_ALERT);
+	cpx.note = cpx_alarming("");
+	gtk_widget_set_no_show_all(cpx.note, TRUE);
+	atk_object_set_role(gtk_widget_get_accessible(cpx.note), ATK_ROLE_ALERT);
+	a = gtk_widget_get_accessible(e.entry);
+	if (cpx.question != NULL) {
+		gtk_label_set_mnemonic_widget(GTK_LABEL(cpx.question), e.entry); /* "labelled by" */
+		atk_object_set_name(a, gtk_label_get_text(GTK_LABEL(cpx.question)));
+	}
+	cpx_add(e.entry, FALSE);
+	cpx_add(cpx.note, FALSE);
+	cpx_add(e.caps, FALSE);
+	g_signal_connect_object(keymap(), "state-changed", G_CALLBACK(on_caps), e.caps, G_CONNECT_AFTER);
+	on_caps(keymap(), NULL);
+	cpx.entry = TRUE;
+}
+
+void cpx_wrong(const char *text)
+{
+	if (cpx.entry)
+		note(text);
+	else
+		cpx_add(cpx_alarming(text), FALSE);
+}
+
+void cpx_entry_detach(void)
+{
+	GtkWidget *parent = e.entry == NULL ? NULL : gtk_widget_get_parent(e.entry);
+
+	if (parent != NULL)
+		gtk_container_remove(GTK_CONTAINER(parent), e.entry);
+}
+
+void cpx_entry_forget(void)
+{
+	cpx_entry_ungrab();
+	cpx_pin_wipe();
+	g_clear_object(&e.entry);
+}
+
+/* What is typed must be as long as a PIN of the card, or nothing is sent. */
+gboolean cpx_entry_refuses(void)
+{
+	int characters = cpx_pin_characters();
+
+	if (!cpx.entry)
+		return FALSE;
+	if (characters > 0 && characters >= e.least && (e.most == 0 || characters <= e.most))
+		return FALSE;
+	note(e.length);
+	cpx_entry_focus();
+	return TRUE;
+}
+
+void cpx_entry_focus(void)
+{
+	gtk_entry_grab_focus_without_selecting(GTK_ENTRY(e.entry));
+	gtk_editable_set_position(GTK_EDITABLE(e.entry), -1);
+}
+
+/* Of the mouse only the first button reaches the entry: the others paste and open menus. */
+gboolean cpx_entry_swallows(GdkEvent *event)
+{
+	switch (event->type) {
+	case GDK_BUTTON_PRESS:
+	case GDK_2BUTTON_PRESS:
+	case GDK_3BUTTON_PRESS:
+	case GDK_BUTTON_RELEASE:
+		return cpx.entry && event->button.button != GDK_BUTTON_PRIMARY;
+	default:
+		return FALSE;
+	}
+}
+
+/* Takes the keyboard for this window, so that other programs do not get the keys that are
+   typed here, as far as X11 goes: what reads the keyboard's own device still does. Where
+   it is refused, as on Wayland, the entry works as it is. */
+void cpx_entry_grab(void)
+{
+	GdkSeat *seat = gdk_display_get_default_seat(gdk_display_get_default());
+
+	if (!cpx.entry || cpx.answered || e.grabbed || !cpx.accepts)
+		return;
+	e.grabbed = gdk_seat_grab(seat, gtk_widget_get_window(cpx.window), GDK_SEAT_CAPABILITY_KEYBOARD, TRUE, NULL, NULL, NULL, NULL) ==
+		    GDK_GRAB_SUCCESS;
+}
+
+void cpx_entry_ungrab(void)
+{
+	if (e.grabbed)
+		gdk_seat_ungrab(gdk_display_get_default_seat(gdk_display_get_default()));
+	e.grabbed = FALSE;
+}

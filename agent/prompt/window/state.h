@@ -1,0 +1,46 @@
+/* What the window's own files know of the window. The process has one, which shows one
+   request after the other. */
+#ifndef CPX_STATE_H
+#define CPX_STATE_H
+
+#include <gtk/gtk.h>
+
+struct cpx_state {
+	GtkWidget *window, *frame;
+
+	/* Of the request that is shown. */
+	int id;
+	GtkWidget *box, *holder, *question, *list, *body, *buttons, *first, *preferred;
+	GtkWidget *note;          /* what is wrong with the entry */
+	gboolean entry;           /* it has the entry of entry_linux.c */
+	gboolean busy;            /* it asks nothing */
+	gboolean answered, reported;
+	int answer, row;
+
+	int quiet_ms;             /* it accepts keys and clicks only after that */
+	gboolean passes;          /* and then closes by itself */
+	gboolean mapped, accepts; /* keys and clicks */
+	guint quiet;              /* the timer, 0 where none runs */
+	int quiet_starts;         /* how often it was started */
+	int unseen;               /* how often it ended without the keyboard */
+	int woken;                /* requests that have come and are not shown yet */
+};
+extern struct cpx_state cpx;
+
+/* window_linux.c */
+void cpx_finish(int answer);
+void cpx_add(GtkWidget *widget, gboolean grows);
+
+/* question_linux.c */
+void cpx_clear(void);
+
+/* entry_linux.c */
+void cpx_entry_detach(void); /* from what is taken away */
+void cpx_entry_forget(void); /* no request continues it */
+gboolean cpx_entry_refuses(void); /* what was typed is no answer, and the window says why */
+void cpx_entry_focus(void);
+gboolean cpx_entry_swallows(GdkEvent *event);
+void cpx_entry_grab(void);     /* where the window accepts keys, and has them */
+void cpx_entry_ungrab(void);
+
+#endif
