@@ -25,6 +25,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -78,7 +79,7 @@ func serve(t *testing.T, o setup) *Server {
 	p.PIN.Session = o.session
 	if o.owner == nil {
 		o.owner = func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.Self(func(context.Context) string { return "/usr/bin/test" }), nil
+			return peer.Self(func(context.Context) []programname.File { return []programname.File{{Path: "/usr/bin/test"}} }), nil
 		}
 	}
 	if o.logTo == nil {

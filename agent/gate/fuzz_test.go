@@ -21,6 +21,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fuzzing"
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // sent is a connection on which the other side has sent all that it sends.
@@ -95,7 +96,7 @@ func FuzzHandshake(f *testing.F) {
 		Page:    func(socket *websocket.Conn, who peer.Caller) Page { return fuzzPage{socket, who.Origin, pages} },
 		Allowed: func(origin string) bool { return settings.Decide(origin) == policy.Allowed },
 		Owner: func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.Self(func(context.Context) string { return "" }), nil
+			return peer.Self(func(context.Context) []programname.File { return nil }), nil
 		},
 	})
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 const (
@@ -70,7 +71,7 @@ func newGate(t *testing.T, o setup) *Gate {
 	p.WSS.First, p.WSS.Count = p.Ports.First+p.Ports.Count, p.Ports.Count
 	if o.owner == nil {
 		o.owner = func(netip.AddrPort, netip.AddrPort) (peer.Identity, error) {
-			return peer.Self(func(context.Context) string { return "/usr/bin/test" }), nil
+			return peer.Self(func(context.Context) []programname.File { return []programname.File{{Path: "/usr/bin/test"}} }), nil
 		}
 	}
 	if o.logTo == nil {

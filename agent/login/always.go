@@ -189,7 +189,7 @@ func (s *Service) askAlways(ctx context.Context, o offer) error {
 	dialog, cancel := context.WithTimeout(dialog, s.Limits.Always)
 	defer cancel()
 	s.trace.step(offerNumber, "always_asked")
-	err = s.Prompter.Always(dialog, o.lang, prompt.Caller{Origin: o.caller.Origin, Program: o.caller.Program(dialog)})
+	err = s.Prompter.Always(dialog, o.lang, shownCaller(dialog, o.lang, o.caller))
 	s.trace.step(offerNumber, "always_ended")
 	why := context.Cause(dialog)
 	switch {

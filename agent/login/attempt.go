@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
@@ -112,7 +113,13 @@ func (a *attempt) answered(err error, yes, no, ended string) {
 }
 
 func (a *attempt) caller(ctx context.Context) prompt.Caller {
-	return prompt.Caller{Origin: a.Caller.Origin, Program: a.Caller.Program(ctx)}
+	return shownCaller(ctx, a.Lang, a.Caller)
+}
+
+// shownCaller is a caller as the dialogs show it.
+func shownCaller(ctx context.Context, lang string, c peer.Caller) prompt.Caller {
+	programs := c.Programs(ctx)
+	return prompt.Caller{Origin: c.Origin, Program: programs.Text(lang), Named: programs.Named()}
 }
 
 // refusedError is a wire error of which it must be known that a person's own

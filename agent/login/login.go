@@ -210,7 +210,7 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token
 	begun := s.Now()
 	token, id, err := s.authenticate(ctx, r)
 	// The program's name is there where a dialog needed it: a request that asks nobody costs none.
-	log := s.Logger.With("origin", r.Caller.Origin, "allowed", s.Allowed(r.Caller.Origin), "program", r.Caller.Seen(), "ms", s.Now().Sub(begun).Milliseconds())
+	log := s.Logger.With("origin", r.Caller.Origin, "allowed", s.Allowed(r.Caller.Origin), "program", r.Caller.Seen().Log(), "ms", s.Now().Sub(begun).Milliseconds())
 	if err != nil {
 		wire := protocol.FromError(err)
 		log.Info("login failed", "code", wire.Code, "error", err, audit.Failed)

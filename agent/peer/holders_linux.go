@@ -5,9 +5,10 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // Sizes of the walk over /proc.
@@ -16,18 +17,17 @@ const (
 	maxHolders = 3   // programs named
 )
 
-// holders are the programs that hold a socket, as far as this user may read what its
+// holders is what the processes run that hold a socket, as far as this user may read what its
 // processes hold, until ctx ends. All of them are looked for: one that kept a copy of its
 // socket and handed it to a browser would else pass for that.
-func holders(ctx context.Context, inode uint32) string {
+func holders(ctx context.Context, inode uint32) (found []programname.File) {
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer proc.Close()
 	link := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
 	self := os.Getpid()
-	var found []string
 	for ctx.Err() == nil && len(found) < maxHolders {
 		names, err := proc.Readdirnames(atOnce)
 		for _, name := range names {
@@ -43,25 +43,25 @@ func holders(ctx context.Context, inode uint32) string {
 			break
 		}
 	}
-	return strings.Join(found, ", ")
+	return found
 }
 
-// holds reports whether a process holds the socket, and its program. The process is
+// holds reports whether a process holds the socket, and what it runs. The process is
 // named once only, and what is read is read below it: its number may come to be
 // another's meanwhile.
-func holds(ctx context.Context, pid, link string) (program string, ok bool) {
+func holds(ctx context.Context, pid, link string) (program programname.File, ok bool) {
 	process, err := unix.Open("/proc/"+pid, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return "", false
+		return program, false
 	}
 	defer unix.Close(process)
 	var owner unix.Stat_t
 	if unix.Fstat(process, &owner) != nil || int(owner.Uid) != os.Geteuid() {
-		return "", false // another user's, or closed to us: root's by its owner
+		return program, false // another user's, or closed to us: root's by its owner
 	}
 	fd, err := unix.Openat(process, "fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return "", false
+		return program, false
 	}
 	files := os.NewFile(uintptr(fd), "fd")
 	defer files.Close()
@@ -69,16 +69,14 @@ func holds(ctx context.Context, pid, link string) (program string, ok bool) {
 		names, err := files.Readdirnames(atOnce)
 		for _, name := range names {
 			if leadsTo(fd, name, link) {
-				var path [unix.PathMax]byte
-				n, err := unix.Readlinkat(process, "exe", path[:])
-				return string(path[:max(n, 0)]), err == nil
+				return programname.Running(process)
 			}
 		}
 		if err != nil {
 			break
 		}
 	}
-	return "", false
+	return program, false
 }
 
 func leadsTo(dir int, name, link string) bool {

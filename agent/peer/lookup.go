@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/account"
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // tables reads the system's tables of connections, as bytes that layout knows.
@@ -110,7 +111,7 @@ func (l *lookup) owner(local, remote netip.AddrPort) (Identity, uint32, error) {
 		return OtherUser(slog.String("account", who.String()),
 			slog.String("process", processName(r.pid, p.image()))), r.pid, nil
 	}
-	return Self(func(context.Context) string { return l.program(r.pid, created) }), r.pid, nil
+	return Self(func(context.Context) []programname.File { return l.program(r.pid, created) }), r.pid, nil
 }
 
 // held reads who a process runs for, and since when it does, once it is certain that it
@@ -212,15 +213,19 @@ func (l *lookup) rows(v6 bool, do func(row)) error {
 	return nil
 }
 
-// program is the image of a process, "" where the number has come to be another's.
-func (l *lookup) program(pid uint32, created int64) string {
+// program is what a process runs, nothing where the number has come to be another's.
+func (l *lookup) program(pid uint32, created int64) []programname.File {
 	p, err := l.open(pid)
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer p.close()
 	if now, err := p.created(); err != nil || now != created || p.id() != pid {
-		return ""
+		return nil
 	}
-	return strings.TrimSpace(p.image())
+	path := strings.TrimSpace(p.image())
+	if path == "" {
+		return nil
+	}
+	return []programname.File{{Path: path}}
 }

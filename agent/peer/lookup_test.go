@@ -269,11 +269,11 @@ func TestProgramByNumber(t *testing.T) {
 	} {
 		p := connected()
 		who, _, err := p.lookup().owner(agent4, client4)
-		if err != nil || who.Seen() != "" {
-			t.Fatalf("%s: %v, seen %q", name, err, who.Seen())
+		if err != nil || who.Seen() != nil {
+			t.Fatalf("%s: %v, seen %v", name, err, who.Seen())
 		}
 		c.play(p)
-		if program := who.Program(t.Context()); program != c.want {
+		if program := pathsOf(who.Programs(t.Context())); program != c.want {
 			t.Errorf("%s: %q, want %q", name, program, c.want)
 		}
 		if p.held != 0 {

@@ -22,6 +22,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // Why nobody's connection can be checked on this system, as Check reports it; a
@@ -74,9 +76,9 @@ type Caller struct {
 	Identity
 }
 
-// Self is the person of this process, with the look-up of the program that holds the
-// socket; nil: nobody can tell.
-func Self(holders func(context.Context) string) Identity {
+// Self is the person of this process, with the look-up of what the processes run that hold
+// the socket; nil: nobody can tell.
+func Self(holders func(context.Context) []programname.File) Identity {
 	i := Identity{samePerson: true}
 	if holders != nil {
 		i.program = &program{holders: holders, found: make(chan struct{})}
@@ -91,34 +93,35 @@ func OtherUser(account, process slog.Attr) Identity {
 
 // program is the look-up of a program, made once.
 type program struct {
-	holders func(context.Context) string
+	holders func(context.Context) []programname.File
 	once    sync.Once
 	found   chan struct{} // closed when the look-up has ended
-	name    string
+
+	mu   sync.Mutex
+	list programname.Programs
 }
 
 // programLimit bounds a look-up, which reads what all the person's processes hold: a
 // dialog waits for it.
 const programLimit = 500 * time.Millisecond
 
-// Program is the path of the program that holds the connecting socket, or several with
-// commas between them, "" where that cannot be told. It is looked up at the first call
-// and once for each connection, and names who holds the socket at that moment: a program
-// can hand its socket to another one, or run another one in its place. So it helps a
-// person to recognise a request, and proves nothing.
-func (i Identity) Program(ctx context.Context) string {
+// Programs are those that hold the connecting socket, none where that cannot be told.
+// They are looked up at the first call and once for each connection, and are who holds the
+// socket at that moment: a program can hand its socket to another one, or run another one
+// in its place. So they help a person to recognise a request, and prove nothing. Where
+// time ends before their names are found, they have their paths.
+func (i Identity) Programs(ctx context.Context) programname.Programs {
 	if i.program == nil {
-		return ""
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, programLimit)
 	defer cancel()
 	i.program.once.Do(func() { go i.program.find() })
 	select {
 	case <-i.program.found:
-		return i.program.name
-	case <-ctx.Done():
-		return i.Seen() // which may have come at the same moment
+	case <-ctx.Done(): // something may be there
 	}
+	return i.Seen()
 }
 
 // find has a limit of its own, and so outlives a caller who goes: the next one wants
@@ -126,19 +129,25 @@ func (i Identity) Program(ctx context.Context) string {
 func (p *program) find() {
 	ctx, cancel := context.WithTimeout(context.Background(), programLimit)
 	defer cancel()
-	p.name = p.holders(ctx)
+	files := p.holders(ctx)
+	p.set(programname.Unnamed(files))
+	p.set(programname.Of(ctx, files))
 	close(p.found)
 }
 
-// Seen is what Program has found, "" where nobody has asked yet. It looks nothing up.
-func (i Identity) Seen() string {
+func (p *program) set(list programname.Programs) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = list
+}
+
+// Seen is what Programs has found so far, none where nobody has asked yet. It looks
+// nothing up.
+func (i Identity) Seen() programname.Programs {
 	if i.program == nil {
-		return ""
+		return nil
 	}
-	select {
-	case <-i.program.found:
-		return i.program.name
-	default:
-		return ""
-	}
+	i.program.mu.Lock()
+	defer i.program.mu.Unlock()
+	return i.program.list
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 var errNotEstablished = errors.New("peer: the connecting socket is no longer established")
@@ -26,7 +28,7 @@ func Owner(local, remote netip.AddrPort) (Identity, error) {
 	if int(uid) != os.Getuid() {
 		return OtherUser(slog.Uint64("uid", uint64(uid)), slog.Attr{}), nil
 	}
-	return Self(func(ctx context.Context) string { return holders(ctx, inode) }), nil
+	return Self(func(ctx context.Context) []programname.File { return holders(ctx, inode) }), nil
 }
 
 func find(local, remote netip.AddrPort) (uid, inode uint32, err error) {

@@ -27,7 +27,7 @@ func TestIdentity(t *testing.T) {
 		if c.who.SamePerson() != c.same || !strings.Contains(log.String(), c.log) {
 			t.Errorf("%s: the same person %v: %s", name, c.who.SamePerson(), &log)
 		}
-		if program := c.who.Program(t.Context()); program != "" || c.who.Seen() != "" {
+		if program := pathsOf(c.who.Programs(t.Context())); program != "" || c.who.Seen() != nil {
 			t.Errorf("%s: program %q", name, program)
 		}
 	}

@@ -54,7 +54,7 @@ func TestOwnerOfProcess(t *testing.T) {
 		cmd := dialler(t, self(t), l.Addr().String(), c.how)
 		accepted := accept(t, l)
 		got, err := owner(accepted)
-		if err != nil || !got.SamePerson() || got.Seen() != "" {
+		if err != nil || !got.SamePerson() || got.Seen() != nil {
 			t.Fatalf("%s %s: %+v %v", c.address, c.how, got, err)
 		}
 		real, err := system()
@@ -65,7 +65,7 @@ func TestOwnerOfProcess(t *testing.T) {
 		if err != nil || pid == 0 || int(pid) == os.Getpid() {
 			t.Errorf("%s %s: process %d, %v", c.address, c.how, pid, err)
 		}
-		if name := got.Program(t.Context()); !strings.EqualFold(name, self(t)) {
+		if name := pathsOf(got.Programs(t.Context())); !strings.EqualFold(name, self(t)) {
 			t.Errorf("%s %s: program %q, want %q", c.address, c.how, name, self(t))
 		}
 		second, err := owner(accepted)
@@ -76,7 +76,7 @@ func TestOwnerOfProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait()
-		if name := second.Program(t.Context()); name != "" && !strings.EqualFold(name, self(t)) {
+		if name := pathsOf(second.Programs(t.Context())); name != "" && !strings.EqualFold(name, self(t)) {
 			t.Errorf("%s %s: program %q once it has ended", c.address, c.how, name)
 		}
 		if got, err := owner(accepted); err == nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // TestOwnerReadsNoProcess: at the door nothing is read of what processes hold, so that a
@@ -56,17 +58,17 @@ func TestProgram(t *testing.T) {
 		if err != nil || !got.SamePerson() {
 			t.Fatalf("%s: %+v %v", address, got, err)
 		}
-		if seen := got.Seen(); seen != "" {
-			t.Errorf("%s: %q is seen before anybody asked", address, seen)
+		if seen := got.Seen(); seen != nil {
+			t.Errorf("%s: %v is seen before anybody asked", address, seen)
 		}
-		if name := got.Program(t.Context()); name != program || got.Seen() != name {
-			t.Errorf("%s: %q, seen %q, want %q", address, name, got.Seen(), program)
+		if name := pathsOf(got.Programs(t.Context())); name != program || pathsOf(got.Seen()) != name {
+			t.Errorf("%s: %q, seen %v, want %q", address, name, got.Seen(), program)
 		}
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		_ = cmd.Wait()
-		if name := got.Program(t.Context()); name != program {
+		if name := pathsOf(got.Programs(t.Context())); name != program {
 			t.Errorf("%s: %q when it has ended, want what was found", address, name)
 		}
 	}
@@ -89,7 +91,7 @@ func TestProgramThatInherits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := got.Program(t.Context())
+	name := pathsOf(got.Programs(t.Context()))
 	for _, holder := range []string{program, sleep} {
 		if !strings.Contains(name, holder) {
 			t.Errorf("%q does not name %s", name, holder)
@@ -123,7 +125,7 @@ func TestProgramClosed(t *testing.T) {
 		if err != nil || !got.SamePerson() {
 			t.Fatalf("%q: %+v %v", how, got, err)
 		}
-		if name := got.Program(t.Context()); name != want {
+		if name := pathsOf(got.Programs(t.Context())); name != want {
 			t.Errorf("%q: %q, want %q", how, name, want)
 		}
 	}
@@ -134,14 +136,14 @@ func TestProgramClosed(t *testing.T) {
 func TestProgramIsFoundOnce(t *testing.T) {
 	var searches atomic.Int32
 	begun, answer := make(chan struct{}), make(chan string)
-	i := Self(func(context.Context) string {
+	i := Self(func(context.Context) []programname.File {
 		searches.Add(1)
 		close(begun)
-		return <-answer
+		return []programname.File{{Path: <-answer}}
 	})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if name := i.Program(gone); name != "" {
+	if name := pathsOf(i.Programs(gone)); name != "" {
 		t.Errorf("%q for a caller who has gone", name)
 	}
 	<-begun
@@ -149,7 +151,7 @@ func TestProgramIsFoundOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if name := i.Program(t.Context()); name != "/usr/bin/test" {
+			if name := pathsOf(i.Programs(t.Context())); name != "/usr/bin/test" {
 				t.Errorf("%q", name)
 			}
 		})
@@ -158,24 +160,24 @@ func TestProgramIsFoundOnce(t *testing.T) {
 	if n := searches.Load(); n != 1 {
 		t.Errorf("looked up %d times", n)
 	}
-	if name := (Identity{}).Program(t.Context()); name != "" {
+	if name := pathsOf((Identity{}).Programs(t.Context())); name != "" {
 		t.Errorf("an identity without a look-up names %q", name)
 	}
 }
 
 // TestProgramHasALimit: a look-up that does not end keeps no dialog waiting.
 func TestProgramHasALimit(t *testing.T) {
-	i := Self(func(ctx context.Context) string {
+	i := Self(func(ctx context.Context) []programname.File {
 		<-ctx.Done()
-		return "/usr/bin/partly"
+		return []programname.File{{Path: "/usr/bin/partly"}}
 	})
-	if name := i.Program(t.Context()); name != "" && name != "/usr/bin/partly" {
+	if name := pathsOf(i.Programs(t.Context())); name != "" && name != "/usr/bin/partly" {
 		t.Errorf("%q", name)
 	}
 	stuck := make(chan struct{})
 	defer close(stuck)
-	i = Self(func(context.Context) string { <-stuck; return "late" })
-	if name := i.Program(t.Context()); name != "" {
+	i = Self(func(context.Context) []programname.File { <-stuck; return []programname.File{{Path: "late"}} })
+	if name := pathsOf(i.Programs(t.Context())); name != "" {
 		t.Errorf("%q", name)
 	}
 }
@@ -184,8 +186,8 @@ func TestProgramHasALimit(t *testing.T) {
 func TestHoldersEndInTime(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if name := holders(ended, 1); name != "" {
-		t.Errorf("%q without any time", name)
+	if found := holders(ended, 1); found != nil {
+		t.Errorf("%v without any time", found)
 	}
 }
 
@@ -202,7 +204,7 @@ func TestNeverOwnDescriptors(t *testing.T) {
 	if err != nil || !got.SamePerson() {
 		t.Fatalf("%+v %v", got, err)
 	}
-	if name := got.Program(t.Context()); name != "" {
+	if name := pathsOf(got.Programs(t.Context())); name != "" {
 		t.Errorf("this process names itself: %q", name)
 	}
 }

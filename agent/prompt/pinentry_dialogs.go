@@ -124,8 +124,8 @@ func cancelButton(err error) error {
 
 func (q questions) describe(c Caller) string {
 	text := q.Text("dialog.site") + "\n" + safeOrigin(c.Origin)
-	if c.Program != "" {
-		text += "\n" + q.Text("dialog.program", safe(c.Program, maxName))
+	if program := q.program(c, maxLong); program != "" {
+		text += "\n" + program
 	}
 	return text
 }

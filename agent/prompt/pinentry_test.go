@@ -267,16 +267,18 @@ func TestHostileTexts(t *testing.T) {
 		"direction": strings.Repeat("\u202e", 500), "not UTF-8": strings.Repeat("\xff", 500), "command": "x\nGETPIN\nSETDESC y",
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, log := answering(t, map[string]any{"pin": []string{"1234"}})
-			d := PIN{Caller: Caller{text, text}, Holder: Holder{text, text + "1", text + "2", text + "3", text + "4", false}, FinalTry: true}
-			if _, err := p.PIN(t.Context(), "fr", d); err != nil {
-				t.Fatal(err)
-			}
-			if !strings.Contains(log(), texts.In("fr").Text("card.pin.final_try")) {
-				t.Errorf("the warning was cut:\n%s", log())
-			}
-			if n := strings.Count("\n"+log(), "\nGETPIN\n"); n != 1 {
-				t.Errorf("asked %d times", n)
+			for _, named := range []bool{true, false} {
+				p, log := answering(t, map[string]any{"pin": []string{"1234"}})
+				d := PIN{Caller: Caller{Origin: text, Program: text, Named: named}, Holder: Holder{text, text + "1", text + "2", text + "3", text + "4", false}, FinalTry: true}
+				if _, err := p.PIN(t.Context(), "fr", d); err != nil {
+					t.Fatal(err)
+				}
+				if !strings.Contains(log(), texts.In("fr").Text("card.pin.final_try")) {
+					t.Errorf("the warning was cut:\n%s", log())
+				}
+				if n := strings.Count("\n"+log(), "\nGETPIN\n"); n != 1 {
+					t.Errorf("asked %d times", n)
+				}
 			}
 		})
 	}

@@ -33,7 +33,8 @@ var (
 // from outside; the prompter makes them safe to show.
 type Caller struct {
 	Origin  string // the one that will be signed
-	Program string // the browser's program, "" where unknown
+	Program string // the browser's name or the program's path, "" where neither is known
+	Named   bool   // Program is a name that the system gives it, no path
 }
 
 // Holder is what a dialog shows of a certificate.

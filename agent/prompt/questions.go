@@ -26,10 +26,20 @@ func (q questions) about(c Caller) dialog.Request {
 		Title: product, Quiet: quiet,
 		Site: q.Text("dialog.site"), Origin: safeOrigin(c.Origin), Domain: domainOf(c.Origin),
 	}
-	if c.Program != "" {
-		r.Program = q.Text("dialog.program", safe(c.Program, maxName))
-	}
+	r.Program, r.Path = q.program(c, maxPath), c.Program != "" && !c.Named
 	return r
+}
+
+// program says which program asks, "" where that is not known. A path stays whole as far as
+// it can: whoever hides a program in the person's home hides it behind what is left out.
+func (q questions) program(c Caller, most int) string {
+	switch {
+	case c.Program == "":
+		return ""
+	case c.Named:
+		return q.Text("dialog.program_named", safe(c.Program, maxName))
+	}
+	return q.Text("dialog.program", safe(c.Program, most))
 }
 
 // yesOrNo adds two buttons, of which "no" is the default: Enter allows nothing.

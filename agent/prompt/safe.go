@@ -20,6 +20,7 @@ const (
 
 	// In a window of our own, which has no limited line.
 	maxLong = 120
+	maxPath = 480
 	maxText = 20000
 )
 

@@ -113,7 +113,7 @@ func TestNeverNamesTheDomain(t *testing.T) {
 // holds nothing from outside.
 func TestFirstLine(t *testing.T) {
 	for _, lang := range []string{"fr", "en"} {
-		first, _, _ := strings.Cut(questionsIn(lang).describe(Caller{"<b>x</b>", "<i>y</i>"}), "\n")
+		first, _, _ := strings.Cut(questionsIn(lang).describe(Caller{Origin: "<b>x</b>", Program: "<i>y</i>"}), "\n")
 		if strings.ContainsAny(first, "<>&") {
 			t.Errorf("%s: %q", lang, first)
 		}

@@ -39,7 +39,7 @@ func TestWindow(t *testing.T) {
 
 	pin := PIN{Caller: site, Holder: gp}
 	wrong := PIN{Caller: site, Holder: gp, WrongPIN: true, FinalTry: true}
-	long := PIN{Caller: Caller{"https://" + strings.Repeat("sous-domaine.", 20) + "example.fr", "firefox"}, Holder: gp, LengthHint: true, MinLength: 4, MaxLength: 8}
+	long := PIN{Caller: Caller{Origin: "https://" + strings.Repeat("sous-domaine.", 20) + "example.fr", Program: "firefox"}, Holder: gp, LengthHint: true, MinLength: 4, MaxLength: 8}
 	type answer struct {
 		pin   string
 		index int

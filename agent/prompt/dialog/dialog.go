@@ -24,6 +24,7 @@ type Request struct {
 	Origin  string   `json:"origin,omitempty"` // never shortened by the window
 	Domain  string   `json:"domain,omitempty"` // the emphasised part of the origin; "": all of it
 	Program string   `json:"program,omitempty"`
+	Path    bool     `json:"path,omitempty"`   // Program has a path in place of a name: in small
 	Holder  []string `json:"holder,omitempty"` // lines, of which the first is emphasised
 	Final   string   `json:"final,omitempty"`  // that the next wrong PIN locks the card: nothing is more visible
 	Wrong   string   `json:"wrong,omitempty"`  // what was wrong with the last entry, beside the entry where there is one
