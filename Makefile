@@ -2,6 +2,7 @@
 #
 #   make run     portal, agent and a demonstration card on this machine
 #   make demo    the same without a person, in a browser, with pictures
+#   make quick   the tests that need nothing but Go and gcc: under a minute
 #   make test    every check and every test
 #   make build   the three programs into build/bin
 #   make windows the agent for Windows, with and without a console, into build/windows
@@ -24,7 +25,7 @@ BIN   := build/bin
 ROUNDS ?= 20
 FUZZTIME ?= 60s
 
-.PHONY: run demo test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
+.PHONY: run demo quick test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
 	@scripts/build
@@ -48,6 +49,12 @@ demo:
 
 check:
 	@scripts/check
+
+quick:
+	@scripts/setup go
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/quick ./internal/lab/quick/run
+	@exec $(BIN)/quick
 
 # Most of the tests' time is waiting for browsers, windows and cards, hence -p.
 # Long tables are played in part here, hence -short: conformance, faults, browsers

@@ -24,7 +24,9 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files = append(files, filepath.Join(root, "README.md"), filepath.Join(root, "js", "README.md"))
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "SUPPORT.md", "SECURITY.md", "js/README.md"} {
+		files = append(files, filepath.Join(root, filepath.FromSlash(name)))
+	}
 	build := exec.Command("make", "-s", "build")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {

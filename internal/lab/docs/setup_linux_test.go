@@ -34,6 +34,7 @@ func newMachine(t *testing.T) machine {
 	m.has("gcc", "exit 0")
 	m.has("dpkg-query", `for p in "$@"; do :; done; case "$p" in gcc | make | libc6-dev) echo installed ;; *) exit 1 ;; esac`)
 	m.has("apt-get", `case "$*" in *--assume-no*) echo "Need to get 134 MB of archives."; exit 1 ;; esac; echo "apt-get $*" >>"$INSTALLS"`)
+	m.has("dpkg", `echo "dpkg $*" >>"$INSTALLS"`)
 	m.goes("1.26.8", "local")
 	return m
 }
@@ -108,7 +109,7 @@ func TestSetup(t *testing.T) {
 			[]string{"a password is required", line}, "", ""},
 		"sudo, behind a proxy": {func(m machine) { m.has("sudo", `[ "$1" = -n ] && shift; exec "$@"`); m.has("id", "echo 1000") }, []string{"YES=1", "https_proxy=http://proxy:3128"}, false,
 			[]string{"installing"}, "", "apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends pkg-config libgtk-3-dev"},
-		"root in a container": {func(m machine) { m.has("id", "echo 0") }, []string{"CI=true"}, false, nil, "sudo", "apt-get -qq -o Dpkg::Use-Pty=0 update\n"},
+		"root in a container": {func(m machine) { m.has("id", "echo 0") }, []string{"CI=true"}, false, nil, "sudo", "dpkg --configure -a\napt-get -qq -o Dpkg::Use-Pty=0 update\n"},
 		"all is there":        {func(m machine) { m.has("dpkg-query", "echo installed") }, nil, false, nil, "needed", ""},
 		"another system":      {func(m machine) { m.removes("dpkg-query") }, nil, true, []string{"no Debian and no Ubuntu", "the headers of gtk+-3.0"}, "", ""},
 		"another system with all": {func(m machine) {

@@ -44,6 +44,11 @@ func TestVersion(t *testing.T) {
 	if err != nil || built != version && !strings.HasPrefix(built, version+"-dev") {
 		t.Errorf("%s: %v\n%s", versionScript, err, out)
 	}
+	released := exec.CommandContext(t.Context(), "git", "tag", "--merged", "HEAD", "--list", "v"+version)
+	released.Dir = root // of a source without git there are no tags, and nothing is said
+	if tags, err := released.Output(); err == nil && len(tags) > 0 && built != version && !strings.HasSuffix(built, ".modified") {
+		t.Errorf("%s was released before this commit: raise VERSION (CONTRIBUTING.md, \"A release\")", version)
+	}
 	top := releasedHeading.FindStringSubmatch(read(t, root, "CHANGELOG.md"))
 	if top == nil || top[1] != version {
 		t.Fatalf("the changelog begins with %q, and VERSION says %q", top, version)

@@ -33,9 +33,9 @@ type Tested struct {
 	Output  string // of none of them, such as the compiler's
 }
 
-// readEvents reads what go test -json prints of some packages, and reports each when it has
+// ReadEvents reads what go test -json prints of some packages, and reports each when it has
 // ended.
-func readEvents(in io.Reader, report func(Tested)) error {
+func ReadEvents(in io.Reader, report func(Tested)) error {
 	packages := map[string]*Tested{}
 	built := map[string]string{}
 	lines := bufio.NewScanner(in)
@@ -96,8 +96,8 @@ func (p *Tested) finish(action, built string) {
 	}
 }
 
-// failure is what a person needs to see of a package that failed.
-func (p *Tested) failure() string {
+// Failure is what a person needs to see of a package that failed.
+func (p *Tested) Failure() string {
 	var text strings.Builder
 	for _, t := range p.Tests {
 		if t.State == Failed {
@@ -108,8 +108,8 @@ func (p *Tested) failure() string {
 	return text.String()
 }
 
-// skipped are the tests that skipped themselves, with the reasons they gave.
-func (p *Tested) skipped() map[string]string {
+// Skipped are the tests that skipped themselves, with the reasons they gave.
+func (p *Tested) Skipped() map[string]string {
 	reasons := map[string]string{}
 	for _, t := range p.Tests {
 		if t.State == NotTried {

@@ -38,7 +38,7 @@ const played = `{"Action":"start","Package":"m/a"}
 func TestEvents(t *testing.T) {
 	var got []string
 	all := map[string]Tested{}
-	err := readEvents(strings.NewReader(played), func(p Tested) {
+	err := ReadEvents(strings.NewReader(played), func(p Tested) {
 		got = append(got, fmt.Sprint(p.Package, " ", p.State))
 		all[p.Package] = p
 	})
@@ -47,13 +47,13 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%v, %v, want %s", got, err, want)
 	}
 	a, b, d := all["m/a"], all["m/b"], all["m/d"]
-	if !strings.Contains(b.failure(), "no such thing") {
-		t.Errorf("the compiler's words are lost: %q", b.failure())
+	if !strings.Contains(b.Failure(), "no such thing") {
+		t.Errorf("the compiler's words are lost: %q", b.Failure())
 	}
-	if text := a.failure(); !strings.Contains(text, "got: wrong") {
+	if text := a.Failure(); !strings.Contains(text, "got: wrong") {
 		t.Errorf("%q", text)
 	}
-	if skipped := d.skipped(); len(skipped) != 1 || skipped["TestOther"] == "" {
+	if skipped := d.Skipped(); len(skipped) != 1 || skipped["TestOther"] == "" {
 		t.Errorf("%v", skipped)
 	}
 	var rows []string
@@ -66,7 +66,7 @@ func TestEvents(t *testing.T) {
 	if why := a.rows()[1].Why; why != "there is no Node for 386" {
 		t.Errorf("%q", why)
 	}
-	if err := readEvents(strings.NewReader("no JSON\n"), func(Tested) {}); err == nil {
+	if err := ReadEvents(strings.NewReader("no JSON\n"), func(Tested) {}); err == nil {
 		t.Error("what is no event passes")
 	}
 }

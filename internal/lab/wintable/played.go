@@ -28,7 +28,7 @@ func (p Played) results(tested Tested) []Result {
 		failed = failed || rows[i].State == Failed
 	}
 	if tested.State == Failed && !failed || len(rows) == 0 {
-		rows = append(rows, Result{Case: p.Package, Arch: Architectures[0], State: min(tested.State, Failed), Why: tested.failure()})
+		rows = append(rows, Result{Case: p.Package, Arch: Architectures[0], State: min(tested.State, Failed), Why: tested.Failure()})
 	}
 	return rows
 }

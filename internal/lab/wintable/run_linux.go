@@ -122,7 +122,7 @@ func goTest(ctx context.Context, env, args []string, report func(Tested)) error 
 		return err
 	}
 	reported := 0
-	err = readEvents(out, func(p Tested) {
+	err = ReadEvents(out, func(p Tested) {
 		reported++
 		report(p)
 	})

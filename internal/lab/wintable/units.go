@@ -114,12 +114,12 @@ func (u Unit) results(p Tested, arch string) []Result {
 	}
 	switch p.State {
 	case Failed:
-		r.Why = p.failure()
+		r.Why = p.Failure()
 	case NotTried:
 		r.Why = "none of its tests runs on Windows"
 	}
 	all := []Result{r}
-	skipped := p.skipped()
+	skipped := p.Skipped()
 	for _, name := range slices.Sorted(maps.Keys(skipped)) {
 		if slices.Contains(u.not(), name) {
 			continue

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
@@ -113,6 +115,10 @@ func announce(s *stack.Stack, display bool) {
 	where := "The PIN dialog is a window, and the agent's menu is in the tray."
 	if !display {
 		where = "There is no display here: the PIN is asked on this terminal."
+		if !term.IsTerminal(int(os.Stdin.Fd())) {
+			where = "There is neither a display nor a terminal here: nobody can be asked for the PIN.\n" +
+				"Start it on a terminal to log in."
+		}
 	}
 	if more := surroundings(os.Getenv, os.ReadFile); more != "" {
 		where += "\n" + more

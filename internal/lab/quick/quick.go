@@ -1,0 +1,264 @@
+// Package quick is `make quick`: the tests that need nothing but Go and a C compiler, so
+// that whoever changes something sees in a minute whether the core still holds. What is
+// not played is named with its reason, and a test that skipped itself is never counted
+// as one that passed.
+package quick
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/wintable"
+)
+
+// headers is why a package is not even compiled.
+const headers = "headers of GTK or of the tray's library (they are not compiled)"
+
+// Plan is what is played and what is not.
+type Plan struct {
+	Play []string            // packages, below the module's path
+	Out  map[string][]string // packages, by what they need
+}
+
+// NewPlan plans for the module in root: each of its packages is played or has a reason.
+func NewPlan(ctx context.Context, root string) (*Plan, error) {
+	module, err := list(ctx, root, "-m", "-f", "{{.Path}}")
+	if err != nil {
+		return nil, err
+	}
+	packages, err := list(ctx, root, "-f", "{{.ImportPath}}", "./...")
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := needHeaders(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Out: map[string][]string{}}
+	for _, full := range packages {
+		short := strings.TrimPrefix(strings.TrimPrefix(full, module[0]), "/")
+		need := wholePackages[short]
+		if compiled[full] {
+			need = headers
+		}
+		if need == "" {
+			p.Play = append(p.Play, short)
+			continue
+		}
+		p.Out[need] = append(p.Out[need], short)
+	}
+	return p, nil
+}
+
+// needHeaders are the packages whose tests are compiled with what pkg-config finds.
+func needHeaders(ctx context.Context, root string) (map[string]bool, error) {
+	lines, err := list(ctx, root, "-e", "-test", "-deps", "-f", "{{.ImportPath}}|{{len .CgoPkgConfig}}|{{join .Deps \" \"}}", "./...")
+	if err != nil {
+		return nil, err
+	}
+	with := map[string]bool{}
+	for _, line := range lines {
+		if parts := strings.SplitN(line, "|", 3); parts[1] != "0" {
+			with[ofTest(parts[0])] = true
+		}
+	}
+	need := maps.Clone(with)
+	for _, line := range lines {
+		parts := strings.SplitN(line, "|", 3)
+		if slices.ContainsFunc(strings.Fields(parts[2]), func(dependency string) bool { return with[dependency] }) {
+			need[ofTest(parts[0])] = true
+		}
+	}
+	return need, nil
+}
+
+// ofTest is the package that a test's program or variant is of: "p.test", "p [p.test]".
+func ofTest(importPath string) string {
+	importPath, _, _ = strings.Cut(importPath, " ")
+	return strings.TrimSuffix(strings.TrimSuffix(importPath, ".test"), "_test")
+}
+
+func list(ctx context.Context, root string, args ...string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list"}, args...)...)
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n"), nil
+}
+
+// Outcome is what came of a plan.
+type Outcome struct {
+	Passed, Failed   int        // tests, without the parts that they are made of
+	Tested, Untested int        // packages: with a test that passed, and without any
+	Cached           int        // of Tested, those that are as they were when they passed
+	Skipped          []Unplayed // they skipped themselves
+	Lacking          []Unplayed // they lack a program that is not here
+}
+
+// Unplayed is a test that was not played, or a part of one.
+type Unplayed struct{ Package, Test, Reason string }
+
+// ErrFailed says that a test failed, or a package was not compiled.
+var ErrFailed = errors.New("there are failures")
+
+// Run plays a plan, and prints each package's end and each failure.
+func (p *Plan) Run(ctx context.Context, root string, out io.Writer) (*Outcome, error) {
+	args := []string{"test", "-short", "-json", "-vet=off", "-timeout", "5m", "-skip", "^(" + strings.Join(onWindows, "|") + ")$"}
+	for _, folder := range p.Play {
+		args = append(args, "./"+folder)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	o := &Outcome{}
+	failed := false
+	err = wintable.ReadEvents(events, func(t wintable.Tested) {
+		o.add(&t)
+		if t.State == wintable.Failed {
+			failed = true
+			fmt.Fprintf(out, "FAILED %s\n%s", t.Package, t.Failure())
+		}
+	})
+	ended := cmd.Wait() // its status counts tests that lack something as failed
+	switch exit := (*exec.ExitError)(nil); {
+	case err != nil || ended != nil && !errors.As(ended, &exit):
+		return nil, errors.Join(err, ended)
+	case o.Tested+o.Untested == 0 && ended != nil:
+		return nil, fmt.Errorf("go test: %w", ended)
+	case failed:
+		return o, ErrFailed
+	}
+	return o, nil
+}
+
+// add counts a package. One that fails by tests alone that lack something has not failed.
+func (o *Outcome) add(t *wintable.Tested) {
+	excused := false
+	for i, test := range t.Tests {
+		whole := !strings.Contains(test.Name, "/")
+		switch {
+		case whole && test.State == wintable.Passed:
+			o.Passed++
+		case test.State == wintable.Failed && lacksProgram(outputOf(t, test.Name)):
+			excused = true
+			t.Tests[i].State = wintable.NotTried
+			if whole {
+				o.Lacking = append(o.Lacking, Unplayed{t.Package, test.Name, lackingLine(outputOf(t, test.Name))})
+			}
+		case whole && test.State == wintable.Failed:
+			o.Failed++
+		case test.State == wintable.NotTried:
+			o.Skipped = append(o.Skipped, Unplayed{t.Package, test.Name, t.Skipped()[test.Name]})
+		}
+	}
+	failed := slices.ContainsFunc(t.Tests, func(test wintable.Test) bool { return test.State == wintable.Failed })
+	if t.State == wintable.Failed && excused && !failed {
+		t.State = wintable.Passed
+	}
+	switch t.State {
+	case wintable.Passed:
+		o.Tested++
+		if strings.Contains(t.Output, "(cached)") {
+			o.Cached++
+		}
+	case wintable.NotTried:
+		o.Untested++
+	}
+}
+
+// outputOf is what a test and its parts printed.
+func outputOf(t *wintable.Tested, name string) string {
+	var b strings.Builder
+	for _, test := range t.Tests {
+		if test.Name == name || strings.HasPrefix(test.Name, name+"/") {
+			b.WriteString(test.Output)
+		}
+	}
+	return b.String()
+}
+
+func lacksProgram(output string) bool {
+	return lacking.MatchString(output) && !strings.Contains(output, "panic: ")
+}
+
+// lackingLine is the line that says what is lacking.
+func lackingLine(output string) string {
+	for line := range strings.Lines(output) {
+		if lacking.MatchString(line) {
+			_, after, _ := strings.Cut(line, ": ")
+			return strings.TrimSpace(after)
+		}
+	}
+	return ""
+}
+
+// Print says what was played and, by name, what was not.
+func (p *Plan) Print(out io.Writer, o *Outcome) {
+	fmt.Fprintf(out, "%d tests of %d packages passed (%d packages as before: go's cache), %d failed.\n", o.Passed, o.Tested, o.Cached, o.Failed)
+	printUnplayed(out, "Skipped themselves, which is not passed", o.Skipped)
+	printUnplayed(out, "Not played, for want of a program that is not here", o.Lacking)
+	fmt.Fprintln(out, "\nNot played here, because of what they need; `make test` plays them:")
+	for _, need := range slices.Sorted(maps.Keys(p.Out)) {
+		of := p.Out[need]
+		fmt.Fprintf(out, "  %s (%d):\n%s", need, len(of), folded(strings.Join(of, ", "), "      "))
+	}
+	fmt.Fprintf(out, "  %s, in every package with files for Windows:\n%s", wines, folded(strings.Join(onWindows, ", "), "      "))
+}
+
+func printUnplayed(out io.Writer, what string, tests []Unplayed) {
+	if len(tests) == 0 {
+		return
+	}
+	byReason := map[string][]string{}
+	for _, t := range tests {
+		byReason[t.Reason] = append(byReason[t.Reason], shortened(t.Package)+" "+t.Test)
+	}
+	fmt.Fprintf(out, "\n%s: %d\n", what, len(tests))
+	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+		fmt.Fprint(out, folded(reason+":", "  "), folded(strings.Join(byReason[reason], ", "), "      "))
+	}
+}
+
+var modulePath = regexp.MustCompile(`^[^/]+/[^/]+/[^/]+/`)
+
+// shortened is a package's path in the module.
+func shortened(importPath string) string {
+	return path.Clean(modulePath.ReplaceAllString(importPath, ""))
+}
+
+// width is a terminal's.
+const width = 80
+
+// folded is a text in lines of the terminal's width.
+func folded(text, indent string) string {
+	var b strings.Builder
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width && line != indent {
+			b.WriteString(line + "\n")
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + line + "\n"
+}
