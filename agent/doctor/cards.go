@@ -32,7 +32,10 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 		next := d.Text("doctor.install_module", strings.Join(pkcs11.KnownPaths(), ", "))
 		return []Finding{{Code: "no_module", Outcome: Problem, Text: d.Text("doctor.no_module"), Next: next}}
 	}
-	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool { return c.Usable && c.PIN != state.PINLockedOrInUse })
+	unfit := unfit(r)
+	usable := slices.ContainsFunc(r.Certificates, func(c state.Certificate) bool {
+		return c.Usable && c.PIN != state.PINLockedOrInUse && !unfit(c)
+	})
 	var found []Finding
 	for _, m := range r.Modules {
 		found = append(found, d.module(m))
@@ -40,15 +43,19 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 			found = append(found, d.writable("module_writable", "doctor.module_writable", bad))
 		}
 		if m.Error == "" && failsWithCPS(m.Info) {
-			found = append(found, Finding{Code: "module_fails_with_cps", Subject: m.Path, Outcome: Notice,
-				Text: d.Text("doctor.module_fails_with_cps", m.Path), Next: d.Text("doctor.module_fails_with_cps_next")})
+			f := Finding{Code: "module_fails_with_cps", Subject: m.Path, Outcome: Notice,
+				Text: d.Text("doctor.module_fails_with_cps", m.Path), Next: d.Text("doctor.module_fails_with_cps_next")}
+			if !usable && slices.ContainsFunc(r.Certificates, unfit) {
+				f.Outcome = Problem
+			}
+			found = append(found, f)
 		}
 	}
 	for _, reader := range r.Readers {
 		found = append(found, d.card(reader)...)
 		if reader.Error != "" {
 			name := visible.Text(reader.Name)
-			found = append(found, Finding{Code: "card_failed", Subject: name, Outcome: Problem, Text: d.Text("doctor.card_failed", name, visible.Text(reader.Error)), Next: d.Text("doctor.card_failed_next")})
+			found = append(found, Finding{Code: "card_failed", Subject: name, Outcome: Problem, Text: d.Text("doctor.card_failed", name, state.InBrackets(visible.Text(reader.Said()))), Next: d.Text("doctor.card_failed_next")})
 		}
 		if reader.Hidden {
 			name := visible.Text(reader.Name)
@@ -58,7 +65,7 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	numbers := map[string]int{} // of each reader's certificates, which no name distinguishes
 	for _, c := range r.Certificates {
 		numbers[c.Reader]++
-		found = append(found, d.certificate(c, numbers[c.Reader]))
+		found = append(found, d.certificate(c, numbers[c.Reader], unfit(c)))
 	}
 	chosen, fails := unusableChoice(r)
 	if usable {
@@ -70,10 +77,9 @@ func (d *doctor) cards(ctx context.Context) []Finding {
 	has := func(is func(state.Reader) bool) bool { return slices.ContainsFunc(r.Readers, is) }
 	switch {
 	case usable && fails: // the certificate's own line says what the next login does
-	case usable && onlyCached(r): // the module's line says that no login succeeds
 	case usable:
 		found = append(found, Finding{Code: "card_usable", Outcome: Good, Text: d.Text("doctor.card_usable")})
-	case len(r.Usable()) > 0: // perhaps: the reader's own line says so
+	case len(r.Usable()) > 0: // perhaps, or not with this module: the reader's or the module's own line says so
 	case err != nil, r.Outdated: // another finding says so
 	case has(func(r state.Reader) bool { return r.Card != "" }):
 		found = append(found, Finding{Code: "no_usable_certificate", Outcome: Problem, Text: d.Text("doctor.no_usable"), Next: d.noUsableNext(found)})
@@ -92,17 +98,20 @@ func (d *doctor) noUsableNext(found []Finding) string {
 	return d.Text("doctor.no_usable_next")
 }
 
-// onlyCached reports that every usable certificate comes from a module that gives another
-// card's.
-func onlyCached(r state.Cards) bool {
-	cached := map[string]bool{} // by module, then by reader
+// unfit reports whether a certificate that is usable by itself cannot serve because of its
+// module: one that gives another card's, or that fails with this kind of card.
+func unfit(r state.Cards) func(c state.Certificate) bool {
+	cached, fails := map[string]bool{}, map[string]bool{} // by module, then by reader
 	for _, m := range r.Modules {
 		cached[m.Path] = m.Reason == "stale_cache"
+		fails[m.Path] = m.Error == "" && failsWithCPS(m.Info)
 	}
 	for _, reader := range r.Readers {
-		cached[reader.Name] = cached[reader.Module]
+		cached[reader.Name], fails[reader.Name] = cached[reader.Module], fails[reader.Module]
 	}
-	return !slices.ContainsFunc(r.Usable(), func(c state.Certificate) bool { return !cached[c.Reader] })
+	return func(c state.Certificate) bool {
+		return c.Usable && (cached[c.Reader] || fails[c.Reader] && c.Kind != "")
+	}
 }
 
 // unusableChoice is the chosen certificate where it is unusable: the next login fails.
@@ -153,12 +162,12 @@ func (d *doctor) module(m state.Module) Finding {
 		return Finding{Code: "module_works", Subject: m.Path, Outcome: Good, Text: d.Text("doctor.module_works", m.Path, visible.Text(m.Info))}
 	}
 	f := Finding{Code: "module_" + m.Reason, Subject: m.Path, Outcome: Problem}
-	said := visible.Text(m.Error)
+	said := state.InBrackets(visible.Text(m.Said()))
 	switch m.Reason {
 	case "not_pkcs11":
 		f.Text, f.Next = d.Text("doctor.module_failed", m.Path, said), d.Text("doctor.module_other")
 	case "hanging":
-		f.Text, f.Next = d.Text("doctor.module_hanging", m.Path, said), d.Text("doctor.module_hanging_next")
+		f.Text, f.Next = d.Text("doctor.module_hanging", m.Path, said), d.Text(d.key("doctor.module_hanging_next", "doctor.module_hanging_windows"))
 	case "stale_cache":
 		f.Text, f.Next = d.Text("doctor.module_stale_cache", m.Path, said), d.Text("doctor.module_stale_cache_somewhere")
 		if folder := pkcs11.CacheFolder(m.Path, m.Info); folder != "" {
@@ -174,9 +183,9 @@ func (d *doctor) module(m state.Module) Finding {
 		}
 	case "wrong_architecture":
 		f.Text = d.Text("doctor.module_architecture", m.Path, said)
-		f.Next = d.Text("doctor.module_architecture_next", runtime.GOOS+"/"+runtime.GOARCH, strings.Join(pkcs11.KnownPaths(), ", "))
+		f.Next = d.Text(d.key("doctor.module_architecture_next", "doctor.module_architecture_windows"), runtime.GOOS+"/"+runtime.GOARCH, strings.Join(pkcs11.KnownPaths(), ", "))
 	case "untrusted_owner":
-		f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, said), d.Text("doctor.module_untrusted_next")
+		f.Text, f.Next = d.Text("doctor.module_untrusted_then", m.Path), d.Text("doctor.module_untrusted_next")
 		switch _, bad := d.Policy.Owners("modules", m.Path); {
 		case bad == nil:
 		case bad.Missing: // by now
@@ -222,16 +231,17 @@ func (d *doctor) card(r state.Reader) []Finding {
 		say("pin_final_try", "doctor.pin_final_try", d.Text("doctor.pin_final_try_next"))
 		f.Outcome = Notice
 	case r.PIN == state.PINCountLow:
-		say("pin_count_low", "doctor.pin_count_low", "")
-		f.Outcome = Good
+		say("pin_count_low", "doctor.pin_count_low", d.Text("doctor.pin_final_try_next"))
+		f.Outcome = Notice
 	default:
 		return nil
 	}
 	return []Finding{f}
 }
 
-// certificate reports on the n-th certificate of its reader.
-func (d *doctor) certificate(c state.Certificate, n int) Finding {
+// certificate reports on the n-th certificate of its reader. What is refused has no good
+// mark, whoever's fault that is.
+func (d *doctor) certificate(c state.Certificate, n int, unfit bool) Finding {
 	what := c.Kind
 	if what == "" {
 		what = d.Text("doctor.a_certificate")
@@ -247,9 +257,16 @@ func (d *doctor) certificate(c state.Certificate, n int) Finding {
 	}
 	switch c.Reason {
 	case state.ReasonUsable:
-		if c.Renew {
+		switch {
+		case unfit:
+			f.Code, f.Outcome, how = "certificate_by_module", Notice, d.Text("doctor.not_by_module")
+		case c.PIN == state.PINLockedOrInUse:
+			f.Outcome, how = Unknown, d.Text("doctor.until_unless", language.Date(c.NotAfter, d.Lang))
+		case c.Renew:
 			f.Code, f.Outcome, f.Next = "certificate_ends_soon", Notice, d.Text("doctor.renew_card")
 		}
+	case state.ReasonKeyWithoutPIN:
+		f.Outcome, how = Notice, state.ReasonText(c.Reason, d.Lang)
 	case state.ReasonExpired:
 		f.Outcome, f.Next = Problem, d.Text("doctor.renew_card")
 		how = d.Text("doctor.expired_on", language.Date(c.NotAfter, d.Lang))

@@ -260,7 +260,9 @@ func TestFindings(t *testing.T) {
 		{"certificates_hidden", Problem, reader(func(r *state.Reader) { r.Hidden = true })},
 		{"pin_final_try", Notice, func(o *Options) {
 			twoCards(o, state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINFinalTry}, "not_for_authentication")
-		}}, {"pin_count_low", Good, withPIN(state.PINCountLow)},
+		}}, {"pin_count_low", Notice, func(o *Options) {
+			twoCards(o, state.Reader{Name: "OTHER reader", Card: "CPF TEST", PIN: state.PINCountLow}, "not_for_authentication")
+		}},
 		{"display_answers", Good, nil}, {"no_display", Problem, func(o *Options) {
 			t.Setenv("DISPLAY", ":99999")
 			o.Display = func() bool { return false }
@@ -370,6 +372,7 @@ func TestFindings(t *testing.T) {
 					t.Errorf("%+v", f)
 				}
 				seen[f.Text] = true
+				checkMarks(t, r)
 				if c.outcome == Problem && f.Next == "" && !strings.HasPrefix(c.code, "wss_") && !strings.Contains(f.Text, "TEST why") { // those give the advice in the text
 					t.Errorf("no advice: %+v", f)
 				}

@@ -213,7 +213,14 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token
 	log := s.Logger.With("origin", r.Caller.Origin, "allowed", s.Allowed(r.Caller.Origin), "program", r.Caller.Seen().Log(), "ms", s.Now().Sub(begun).Milliseconds())
 	if err != nil {
 		wire := protocol.FromError(err)
-		log.Info("login failed", "code", wire.Code, "error", err, audit.Failed)
+		log = log.With("code", wire.Code)
+		if why := wire.Data; why != nil { // in the words that the page is told
+			log = log.With("reason", why.Reason)
+			if why.Detail != "" {
+				log = log.With("detail", why.Detail)
+			}
+		}
+		log.Info("login failed", "error", err, audit.Failed)
 		return nil, "", wire
 	}
 	log.Info("login signed", "certificate", id[:8], audit.Signed)

@@ -38,7 +38,7 @@ func (s State) Text(lang string) string {
 	l.add(l.Text("state.running", s.Version, s.PID))
 	l.cards(s.Cards)
 	if s.Failure != nil {
-		l.add(l.Text("state.failure", s.Failure.Detail))
+		l.add(l.Text("state.failure", InBrackets(said(s.Failure.Detail, ""))))
 	}
 	if s.SitesKnown && s.SitesFailure == nil {
 		l.add(l.Text("state.sites", len(s.Sites)))
@@ -93,7 +93,33 @@ func (l *lines) module(m Module) string {
 	if !ok {
 		what, _ = l.Code("state.module", "failed")
 	}
-	return what + " (" + m.Error + ")"
+	return what + InBrackets(m.Said())
+}
+
+// Said is what the module or the system said of a module's failure, in English, without
+// what a sentence about it says already: its kind and the path. "" where that is all.
+func (m Module) Said() string { return said(m.Error, m.Path) }
+
+// Said is the same of a reader's card.
+func (r Reader) Said() string { return said(r.Error, r.Module) }
+
+// said takes a failure of package pkcs11 apart, which is written "pkcs11: kind: call:
+// reason (path)", perhaps with one kind in another.
+func said(text, path string) string {
+	text = strings.TrimSuffix(text, " ("+path+")")
+	for strings.HasPrefix(text, "pkcs11: ") {
+		_, text, _ = strings.Cut(strings.TrimPrefix(text, "pkcs11: "), ": ")
+	}
+	return strings.TrimPrefix(text, "load: ")
+}
+
+// InBrackets is what follows a sentence in another language than its own: what a system or
+// a module said. "" of nothing.
+func InBrackets(said string) string {
+	if said == "" {
+		return ""
+	}
+	return " (" + said + ")"
 }
 
 func (l *lines) addresses(s State) {
@@ -141,9 +167,18 @@ func (f Failure) LogText(lang, file string) string {
 		return texts.In(lang).Text("journal.full", filepath.Dir(file))
 	}
 	if f.Reason == "audit_log_refused" {
-		return texts.In(lang).Text("journal.audit_refused", filepath.Dir(file), f.Detail)
+		return texts.In(lang).Text("journal.audit_refused", filepath.Dir(file), InBrackets(f.bySystem()))
 	}
-	return texts.In(lang).Text("journal.refused", filepath.Dir(file), f.Detail)
+	return texts.In(lang).Text("journal.refused", filepath.Dir(file), InBrackets(f.bySystem()))
+}
+
+// bySystem is the system's own part of a failure, which stands at its end: the path before
+// it is in the sentence.
+func (f Failure) bySystem() string {
+	if i := strings.LastIndex(f.Detail, ": "); i >= 0 {
+		return f.Detail[i+2:]
+	}
+	return f.Detail
 }
 
 // NotCurrent says that what is known of the cards is not of now, "" where it is.
@@ -179,7 +214,7 @@ func (l *lines) cards(c Cards) {
 			l.add("", "", warning)
 		}
 		if reader.Error != "" {
-			l.add("", "", l.Text("state.card_failed", reader.Error))
+			l.add("", "", l.Text("state.card_failed", InBrackets(reader.Said())))
 		}
 		if reader.Hidden {
 			l.add("", "", l.Text("state.hidden"))

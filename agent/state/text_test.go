@@ -44,13 +44,13 @@ func TestText(t *testing.T) {
 			"/opt/two.so  n’existe pas (", "/opt/eight.so  est en cours d’ouverture\n", "/opt/nine.so  ne répond pas (TEST)", "/opt/ten.so  tire de son cache le certificat d’une autre carte (TEST)", "/opt/five.so  demande une bibliothèque qui manque (TEST)", "/opt/six.so  est fait pour un autre type", "/opt/seven.so  ne se charge pas (", "/opt/three.so  n’est pas un module PKCS#11 (", "/opt/four.so  ne fonctionne pas (",
 			"TEST reader  TEST 1", "Reader two  sans carte", "Reader three  carte non reconnue",
 			"peu d’essais", "dernier essai", "est bloqué", "pas encore de code porteur", "doit d’abord être changé", "aucun certificat avant", "n’a pas pu être lu (TEST card)",
-			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues : TEST error", "expire bientôt, à renouveler",
+			"utilisable) ← prochaine connexion", "expiré)", "cours de lecture", "ne peuvent pas être lues (TEST error).", "expire bientôt, à renouveler",
 			"Sites toujours autorisés : 3", "/home/test/config.toml, ligne 3 : ports.first", "Journal : /home/test/agent.log",
 		},
 		language.English: {
 			"CPx Bridge 1.2.3 is running (process 42).", "Addresses: 127.0.0.1:27720", "Addresses of wss: 127.0.0.1:27820", "wss is not served. TEST wss", "/opt/two.so  does not exist (", "/opt/eight.so  is being opened\n", "/opt/nine.so  does not answer (TEST)", "/opt/ten.so  gives another card’s certificate from its cache (TEST)", "/opt/five.so  needs a library that is missing (TEST)", "/opt/six.so  is made for another kind", "/opt/seven.so  cannot be loaded (", "/opt/three.so  is no PKCS#11 module (",
 			"/opt/four.so  does not work (", "Reader two  no card", "Reader three  card not recognised", "few tries are left", "last try", "PIN is locked", "no PIN yet", "must be changed first", "no certificate before", "could not be read (TEST card)",
-			"usable) ← next login", "expired)", "are being read", "cannot be read: TEST error", "expires soon, have it renewed", "Sites always allowed: 3",
+			"usable) ← next login", "expired)", "are being read", "cannot be read (TEST error).", "expires soon, have it renewed", "Sites always allowed: 3",
 			"/home/test/config.toml, line 3: ports.first", "Log: /home/test/agent.log",
 		},
 	} {
@@ -100,7 +100,7 @@ func TestTextOfThePause(t *testing.T) {
 // Why no log is kept takes the place of its file.
 func TestTextOfTheLog(t *testing.T) {
 	s := everything()
-	for reason, want := range map[string]string{"log_full": "is full: no log is kept in /home/test, ", "log_refused": "No log is kept in /home/test, and nothing is remembered there: TEST detail.", "audit_log_refused": "The log is kept in /home/test, but not audit.log, where refusals and logins by card stay longer: TEST detail."} {
+	for reason, want := range map[string]string{"log_full": "is full: no log is kept in /home/test, ", "log_refused": "No log is kept in /home/test, and nothing is remembered there (TEST detail).", "audit_log_refused": "The log is kept in /home/test, but not audit.log, where refusals and logins by card stay longer (TEST detail)."} {
 		s.LogFailure = &Failure{Reason: reason, Detail: "TEST detail"}
 		want = strings.ReplaceAll(want, "/home/test", filepath.FromSlash("/home/test"))
 		if text := s.Text(language.English); !strings.Contains(text, want) || strings.Contains(text, "Log: ") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,6 +105,7 @@ func play(t *testing.T, s situation, e expected, said map[string]map[string][]st
 	if got != e.Page {
 		t.Errorf("the page is told %q, want %q\n%s", got, e.Page, w.log)
 	}
+	w.checkLog(got)
 	if e.Later != "" {
 		if *writeTo != "" { // this takes a minute
 			w.answers("")
@@ -128,6 +130,23 @@ func play(t *testing.T, s situation, e expected, said map[string]map[string][]st
 	w.writeSheet(sheet, s.name)
 }
 
+// checkLog: the log says why a login failed in the words that the page was told.
+func (w *world) checkLog(whole string) {
+	w.t.Helper()
+	if whole == "ok" || whole == "ends" {
+		return
+	}
+	reason, detail, has := strings.Cut(whole, ".")
+	want := " reason=" + reason + " error="
+	if has {
+		want = " reason=" + reason + " detail=" + detail + " error="
+	}
+	_, line, _ := strings.Cut(w.log.await(w.t, "login failed"), "login failed")
+	if line, _, _ = strings.Cut(line, "\n"); !strings.Contains(line, want) {
+		w.t.Errorf("the page is told %s, and the log says %s", whole, line)
+	}
+}
+
 // pageSays writes the page's sentence for a reason.
 func (e expected) pageSays(t *testing.T, sheet *strings.Builder, said map[string]map[string][]string, reason string) {
 	t.Helper()
@@ -144,6 +163,10 @@ func (e expected) pageSays(t *testing.T, sheet *strings.Builder, said map[string
 	}
 }
 
+// refusals are words of lines that say that something is refused or of no use: no such
+// line has the mark of what is good.
+var refusals = regexp.MustCompile(`refus|inutilisable|échou|bloqu|verrouill|expir|pas lisible|n’aboutit|of no use|cannot|fail|locked|does not`)
+
 // compare compares doctor's findings with what is expected.
 func (e expected) compare(t *testing.T, when, lang string, found []doctor.Finding) {
 	t.Helper()
@@ -151,6 +174,9 @@ func (e expected) compare(t *testing.T, when, lang string, found []doctor.Findin
 	for _, f := range found {
 		codes = append(codes, f.Code+" "+string(f.Outcome))
 		advice = append(advice, f.Next)
+		if f.Outcome == doctor.Good && refusals.MatchString(strings.ReplaceAll(f.Text, f.Subject, "")) {
+			t.Errorf("%s: a good mark before a refusal: %s", when, f.Text)
+		}
 		if slices.Contains(e.Never, f.Code) {
 			t.Errorf("%s: doctor finds %+v", when, f)
 		}

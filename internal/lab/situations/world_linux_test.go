@@ -231,6 +231,23 @@ func (l *agentLog) String() string {
 	return l.text.String()
 }
 
+// await returns the log once it holds a text with the rest of its line: the pipe may be
+// behind what a page was told.
+func (l *agentLog) await(t *testing.T, part string) string {
+	t.Helper()
+	patience := time.After(testdesktop.Patience)
+	for {
+		if _, rest, found := strings.Cut(l.String(), part); found && strings.Contains(rest, "\n") {
+			return l.String()
+		}
+		select {
+		case <-l.lines:
+		case <-patience:
+			t.Fatalf("%q is not in the log:\n%s", part, l)
+		}
+	}
+}
+
 // starts starts the agent and reports whether it serves; where it ends instead, false.
 func (w *world) starts() bool {
 	w.t.Helper()
