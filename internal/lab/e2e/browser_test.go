@@ -116,6 +116,18 @@ func openBrowser(t *testing.T, s *stack.Stack) context.Context {
 // openPortal is openBrowser without an agent.
 func openPortal(t *testing.T, s *stack.Stack) context.Context {
 	t.Helper()
+	ctx := startPortal(t, s)
+	tab, end, err := browser.Start(ctx, browser.Options{Home: s.Path("browser"), Origin: s.Origin, Lang: "fr"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(end)
+	return tab
+}
+
+// startPortal starts the portal, and ends it with the test, and the context too.
+func startPortal(t *testing.T, s *stack.Stack) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	portal, err := s.StartPortal(ctx)
 	t.Cleanup(func() {
@@ -127,10 +139,5 @@ func openPortal(t *testing.T, s *stack.Stack) context.Context {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, end, err := browser.Start(ctx, browser.Options{Home: s.Path("browser"), Origin: s.Origin, Lang: "fr"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(end)
-	return tab
+	return ctx
 }

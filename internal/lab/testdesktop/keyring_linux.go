@@ -64,8 +64,8 @@ type Keyring struct {
 }
 
 // NewKeyring starts an unlocked keyring. It asks for its password on display, or
-// not at all where that is "".
-func NewKeyring(t *testing.T, display string) *Keyring {
+// not at all where that is "". More services may start on its bus.
+func NewKeyring(t *testing.T, display string, services ...string) *Keyring {
 	t.Helper()
 	// Sockets have short names, shorter than a test's own folder may be.
 	home, err := os.MkdirTemp("", "cpxk")
@@ -78,7 +78,7 @@ func NewKeyring(t *testing.T, display string) *Keyring {
 		"HOME=" + home, "XDG_RUNTIME_DIR=" + home, "XDG_DATA_HOME=" + filepath.Join(home, "data"), "XDG_CONFIG_HOME=" + filepath.Join(home, "config"),
 		"DISPLAY=" + display, "WAYLAND_DISPLAY=", "NO_AT_BRIDGE=1", "GNOME_KEYRING_CONTROL=",
 	}
-	k.Bus = IsolatedBus(t, k.Env, "org.gnome.keyring.SystemPrompter", "org.gnome.keyring.PrivatePrompter")
+	k.Bus = IsolatedBus(t, k.Env, append(services, "org.gnome.keyring.SystemPrompter", "org.gnome.keyring.PrivatePrompter")...)
 	k.Env = append(k.Env, "DBUS_SESSION_BUS_ADDRESS="+k.Bus)
 	k.conn = OnBus(t, k.Bus)
 	k.Start()
