@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"image"
 	"image/color"
-	"image/draw"
 	"image/png"
 	"runtime"
 	"sync"
@@ -39,7 +38,10 @@ var (
 	dark   = color.NRGBA{40, 30, 0, 255}
 )
 
-// polygon is a shape on a square of 24 by 24.
+// side is that of the square on which the shapes are drawn.
+const side = 24
+
+// polygon is the outline of a shape.
 type polygon []f32.Vec2
 
 func rect(x0, y0, x1, y1, corner float32) polygon {
@@ -50,25 +52,35 @@ func rect(x0, y0, x1, y1, corner float32) polygon {
 	return polygon{{x0 + c, y0}, {x1 - c, y0}, {x1, y0 + c}, {x1, y1 - c}, {x1 - c, y1}, {x0 + c, y1}, {x0, y1 - c}, {x0, y0 + c}}
 }
 
-// canvas is a square picture.
-type canvas struct {
-	*image.NRGBA
-	scale float32
+// drawing is the shapes of a picture, the later above the earlier.
+type drawing []shape
+
+type shape struct {
+	polygon
+	color color.NRGBA
 }
 
-func (c canvas) fill(p polygon, with color.NRGBA) {
-	r := vector.NewRasterizer(c.Rect.Dx(), c.Rect.Dy())
-	r.MoveTo(p[0][0]*c.scale, p[0][1]*c.scale)
-	for _, point := range p[1:] {
-		r.LineTo(point[0]*c.scale, point[1]*c.scale)
+func (d *drawing) fill(p polygon, with color.NRGBA) { *d = append(*d, shape{p, with}) }
+
+// picture is the drawing at a size in pixels.
+func (d drawing) picture(size int) *image.NRGBA {
+	out, scale := image.NewNRGBA(image.Rect(0, 0, size, size)), float32(size)/side
+	for _, s := range d {
+		r := vector.NewRasterizer(size, size)
+		r.MoveTo(s.polygon[0][0]*scale, s.polygon[0][1]*scale)
+		for _, point := range s.polygon[1:] {
+			r.LineTo(point[0]*scale, point[1]*scale)
+		}
+		r.ClosePath()
+		r.Draw(out, out.Rect, image.NewUniform(s.color), image.Point{})
 	}
-	r.ClosePath()
-	r.Draw(c, c.Rect, image.NewUniform(with), image.Point{})
+	return out
 }
 
 // draw draws the icon at a size in pixels.
-func (i icon) draw(size int) *image.NRGBA {
-	c := canvas{image.NewNRGBA(image.Rect(0, 0, size, size)), float32(size) / 24}
+func (i icon) draw(size int) *image.NRGBA { return i.drawing().picture(size) }
+
+func (i icon) drawing() (c drawing) {
 	switch i {
 	case iconNoReader:
 		c.reader()
@@ -94,11 +106,11 @@ func (i icon) draw(size int) *image.NRGBA {
 		c.fill(rect(15, 11.6, 17, 17.6, 0), dark)
 		c.fill(rect(15, 19, 17, 21, 0), dark)
 	}
-	return c.NRGBA
+	return c
 }
 
 // card draws a card with its chip.
-func (c canvas) card() {
+func (c *drawing) card() {
 	c.fill(rect(0, 2.6, 24, 21.4, 2.6), edge)
 	c.fill(rect(1.2, 3.8, 22.8, 20.2, 2), petrol)
 	c.fill(rect(4, 7.4, 10, 12.4, 0.8), gold)
@@ -106,7 +118,7 @@ func (c canvas) card() {
 }
 
 // reader draws a card reader.
-func (c canvas) reader() {
+func (c *drawing) reader() {
 	c.fill(rect(1, 12, 23, 24, 2.6), edge)
 	c.fill(rect(2.2, 13.2, 21.8, 22.8, 2), grey)
 	c.fill(rect(5.5, 15, 18.5, 17, 0), edge)
@@ -164,5 +176,3 @@ func (i icon) ico(sizes []int) []byte {
 	}
 	return append(head.Bytes(), pictures.Bytes()...)
 }
-
-var _ draw.Image = canvas{}

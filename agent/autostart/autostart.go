@@ -1,6 +1,7 @@
 // Package autostart lets the agent start with the person's desktop: an entry of
 // the XDG autostart folders, a value of the Run key on Windows, a LaunchAgent on
-// macOS. An entry that a package installed for everyone is respected, and
+// macOS; and at a click, by an entry of the applications' menu or of Windows's Start
+// menu. An entry that a package installed for everyone is respected, and
 // disabled for the one person alone.
 //
 // Its functions change only the person's own files or keys, and never start or
@@ -13,7 +14,10 @@ import "errors"
 // administrator enabled for everyone.
 var ErrMachine = errors.New("autostart: set for everyone on this machine by its administrator")
 
-// State says whether the agent starts with the desktop.
+// ErrNoMenu says that on this system a program needs no entry to stand in a menu.
+var ErrNoMenu = errors.New("autostart: no entries of an applications' menu here")
+
+// State says whether the agent starts with the desktop, or stands in the menu.
 type State struct {
 	Enabled bool
 	// Where is the file or key that says so, "" where there is none.

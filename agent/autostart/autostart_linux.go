@@ -24,9 +24,12 @@ func personal() (string, error) {
 }
 
 // machine is the entry installed for everyone that has the highest precedence.
-func machine() (path string, text []byte, err error) {
-	for _, dir := range dirs.ConfigDirs() {
-		path := filepath.Join(dir, "autostart", file)
+func machine() (path string, text []byte, err error) { return first(dirs.ConfigDirs(), "autostart") }
+
+// first is the entry that counts of those in a folder of several.
+func first(all []string, folder string) (path string, text []byte, err error) {
+	for _, dir := range all {
+		path := filepath.Join(dir, folder, file)
 		text, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -22,9 +22,14 @@ func TestPackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	menu, err := MenuEntry("/usr/bin/cpx-agent")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
-		"../../packaging/linux/autostart/cpx-bridge.desktop": entry,
-		"../../packaging/macos/" + label + ".plist":          list,
+		"../../packaging/linux/applications/cpx-bridge.desktop": menu,
+		"../../packaging/linux/autostart/cpx-bridge.desktop":    entry,
+		"../../packaging/macos/" + label + ".plist":             list,
 	} {
 		if *update {
 			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {

@@ -34,6 +34,35 @@ StartupNotify=false
 `, nil
 }
 
+// MenuEntry is the entry of the applications' menu for a program (Desktop Entry
+// Specification, Desktop Menu Specification). packaging/linux holds it for the packages.
+func MenuEntry(program string) (string, error) {
+	quoted, err := quoteExec(program)
+	if err != nil {
+		return "", err
+	}
+	in := func(lang string, key texts.Key) string { return texts.In(lang).Text(key) }
+	return `[Desktop Entry]
+Type=Application
+Name=CPx Bridge
+GenericName=` + in(language.English, "autostart.generic") + `
+GenericName[fr]=` + in(language.French, "autostart.generic") + `
+Comment=` + in(language.English, "autostart.comment") + `
+Comment[fr]=` + in(language.French, "autostart.comment") + `
+Keywords=` + list(in(language.English, "autostart.keywords")) + `
+Keywords[fr]=` + list(in(language.French, "autostart.keywords")) + `
+TryExec=` + escape(program) + `
+Exec=` + escape(quoted) + ` ` + strings.Join(AtClick, " ") + `
+Icon=cpx-bridge
+Terminal=false
+Categories=Utility;
+StartupNotify=false
+`, nil
+}
+
+// list is a value of several strings, which the text has with spaces between them.
+func list(all string) string { return strings.Join(strings.Fields(all), ";") + ";" }
+
 // hidden is the entry that disables for one person what is installed for everyone.
 const hidden = `[Desktop Entry]
 Type=Application
@@ -62,6 +91,8 @@ func unescape(value string) string {
 // entry is what matters of a desktop entry.
 type entry struct {
 	enabled bool
+	noMenu  bool     // it stands in no menu
+	made    []string // the folders that were made for it, in the person's own
 	tryExec string
 	exec    []string // the program and its arguments
 }
@@ -106,6 +137,10 @@ func splitExec(value string) (args []string) {
 	return args
 }
 
+// madeKey is a key of our own in the person's entry of the menu: the folders that were made
+// for it and its icons, which go with it where they are empty.
+const madeKey = "X-CPxBridge-Folders"
+
 // parseEntry reads the group Desktop Entry. Hidden means that the entry counts as
 // absent; GNOME and others disable entries by a key of their own.
 func parseEntry(text []byte) entry {
@@ -127,6 +162,10 @@ func parseEntry(text []byte) entry {
 			e.enabled = e.enabled && value != "true"
 		case "X-GNOME-Autostart-enabled":
 			e.enabled = e.enabled && value != "false"
+		case "NoDisplay":
+			e.noMenu = value == "true"
+		case madeKey:
+			e.made = strings.FieldsFunc(unescape(value), func(r rune) bool { return r == ';' })
 		case "TryExec":
 			e.tryExec = unescape(value)
 		case "Exec":

@@ -50,6 +50,8 @@ type Program struct {
 	// Desktop reports whether the desktop session goes on, on which an agent after a
 	// crash would ask the person; nil: there is none, and none is needed.
 	Desktop func(ctx context.Context) bool
+	// Icons are the program's icon as files of the theme hicolor, by their paths in it.
+	Icons func() map[string][]byte
 	// Standard are the program's own input, output and errors, which an agent beside its
 	// supervisor shares.
 	Standard [3]*os.File

@@ -23,6 +23,9 @@ import (
 // program is the command line without the agent behind it.
 var program = Program{
 	Version: "test", Display: func() bool { return false }, DisplayAnswers: func(context.Context) bool { return false },
+	Icons: func() map[string][]byte {
+		return map[string][]byte{"22x22/apps/cpx-bridge.png": nil, "48x48/apps/cpx-bridge.png": nil, "scalable/apps/cpx-bridge.svg": nil}
+	},
 	Serve: func(context.Context, Start) error { return errors.New("no agent in these tests") },
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -43,10 +46,9 @@ func (s *invocation) doctor(ctx context.Context, identity bool) error {
 			defer cancel()
 			return remote.Desktop(ctx, dir)
 		},
-		Autostart: func() (bool, string, string, error) {
-			now, err := autostart.Get()
-			return now.Enabled, now.Where, now.Missing, err
-		},
+		Autostart:  func() (doctor.Start, error) { return toStart(autostart.Get()) },
+		Menu:       menuOfDoctor(),
+		HowToStart: func() string { return s.howToStart() },
 	})
 	if !s.json {
 		printFindings(s.stdout, r)
@@ -60,6 +62,25 @@ func (s *invocation) doctor(ctx context.Context, identity bool) error {
 		return errProblem
 	}
 	return nil
+}
+
+func toStart(s autostart.State, err error) (doctor.Start, error) { return doctor.Start(s), err }
+
+// menuOfDoctor is nil where a program needs no entry to stand in a menu.
+func menuOfDoctor() func() (doctor.Start, error) {
+	if runtime.GOOS == "darwin" {
+		return nil
+	}
+	return func() (doctor.Start, error) { return toStart(autostart.Menu()) }
+}
+
+// howToStart tells the person how the agent is started here, in one line.
+func (s *invocation) howToStart() string {
+	program, err := os.Executable()
+	if err != nil {
+		program = "cpx-agent"
+	}
+	return strings.ReplaceAll(autostart.HowToStart(s.lang, program), "\n", " ")
 }
 
 func printFindings(w io.Writer, r doctor.Report) {

@@ -74,15 +74,18 @@ type Options struct {
 	Identity    bool // name holders, other people, personal folders and sites
 	Root        string
 
-	Display   func() bool // nil: not checked
-	Autostart func() (enabled bool, where, missing string, err error)
-	Keyring   func(ctx context.Context) error
-	Watch     func(ctx context.Context) error // whether anything tells when the person leaves
-	Readers   func(ctx context.Context) ([]pcsc.Reader, error)
-	Cards     func(ctx context.Context) (state.Cards, error) // required: reads the cards, as the command certs does
-	Answers   func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
-	Callers   func() error                                   // whether the system tells who connects
-	Sockets   func(ports []int) ([]Socket, error)
+	Display   func() bool           // nil: not checked
+	Autostart func() (Start, error) // what starts the agent at a login; nil: not checked
+	Menu      func() (Start, error) // its entry in the applications' menu; nil: not checked
+	// HowToStart tells how the person starts it, by what there is; nil: by its command.
+	HowToStart func() string
+	Keyring    func(ctx context.Context) error
+	Watch      func(ctx context.Context) error // whether anything tells when the person leaves
+	Readers    func(ctx context.Context) ([]pcsc.Reader, error)
+	Cards      func(ctx context.Context) (state.Cards, error) // required: reads the cards, as the command certs does
+	Answers    func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
+	Callers    func() error                                   // whether the system tells who connects
+	Sockets    func(ports []int) ([]Socket, error)
 	// Closed is an agent of the person's whose sockets nobody else can look up, by its
 	// program's path and process; "" for none.
 	Closed func() (program string, pid int)
@@ -147,6 +150,9 @@ func Run(ctx context.Context, o Options) Report {
 	if o.Autostart != nil {
 		checks = append(checks, check{"autostart", shortLimit, d.autostart})
 	}
+	if o.Menu != nil {
+		checks = append(checks, check{"menu", shortLimit, d.menu})
+	}
 	found := make([][]Finding, len(checks))
 	var all sync.WaitGroup
 	for i, c := range checks {
@@ -178,6 +184,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Readers == nil {
 		o.Readers = pcsc.Readers
+	}
+	if o.HowToStart == nil {
+		o.HowToStart = func() string { return texts.In(o.Lang).Text("doctor.start_agent") }
 	}
 	if o.Callers == nil {
 		o.Callers = peer.Check

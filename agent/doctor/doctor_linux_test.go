@@ -72,9 +72,14 @@ func healthy(t *testing.T) Options {
 	p.Pinentry = "/bin/sh"
 	return Options{
 		Policy: p, Lang: "en", StateDir: t.TempDir(), Root: t.TempDir(),
-		Display:   func() bool { return true },
-		Autostart: func() (bool, string, string, error) { return true, "/etc/xdg/autostart/cpx-bridge.desktop", "", nil },
-		Keyring:   func(context.Context) error { return nil },
+		Display: func() bool { return true },
+		Autostart: func() (Start, error) {
+			return Start{Enabled: true, Supervised: true, Where: "/etc/xdg/autostart/cpx-bridge.desktop"}, nil
+		},
+		Menu: func() (Start, error) {
+			return Start{Enabled: true, Where: "/usr/share/applications/cpx-bridge.desktop"}, nil
+		},
+		Keyring: func(context.Context) error { return nil },
 		Readers: func(context.Context) ([]pcsc.Reader, error) {
 			return []pcsc.Reader{{Name: "TEST reader", Present: true}}, nil
 		},
@@ -208,9 +213,10 @@ func TestFindings(t *testing.T) {
 	}
 	atWSS := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
 	callers := func(err error) func(*Options) { return func(o *Options) { o.Callers = func() error { return err } } }
+	entry := func(s Start, err error) func() (Start, error) { return func() (Start, error) { return s, err } }
 	start := func(enabled bool, missing string, err error) func(*Options) {
 		return func(o *Options) {
-			o.Autostart = func() (bool, string, string, error) { return enabled, "/entry.desktop", missing, err }
+			o.Autostart = entry(Start{Enabled: enabled, Where: "/entry.desktop", Missing: missing, Supervised: true}, err)
 		}
 	}
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere") // a session, whose keyring the cases simulate
@@ -350,6 +356,16 @@ func TestFindings(t *testing.T) {
 		}},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("TEST"))},
+		{"autostart_unsupervised", Notice, func(o *Options) { o.Autostart = entry(Start{Enabled: true, Where: "/entry.desktop"}, nil) }},
+		{"autostart_other_program", Notice, func(o *Options) {
+			o.Autostart = entry(Start{Enabled: true, Where: "/entry.desktop", Supervised: true, Program: "/bin/true"}, nil)
+		}},
+		{"menu", Good, nil}, {"no_menu", Notice, func(o *Options) { o.Menu = entry(Start{}, nil) }},
+		{"menu_broken", Notice, func(o *Options) { o.Menu = entry(Start{Where: "/entry.desktop", Missing: "/gone"}, nil) }},
+		{"menu_unknown", Unknown, func(o *Options) { o.Menu = entry(Start{}, errors.New("TEST")) }},
+		{"menu_other_program", Notice, func(o *Options) {
+			o.Menu = entry(Start{Enabled: true, Where: "/entry.desktop", Program: "/bin/true"}, nil)
+		}},
 		{"no_portal_named", Good, nil}, {"wss_off", Good, nil},
 		{"wss_no_certificate", Problem, func(o *Options) { o.Policy.WSS.Enabled = true }},
 		{"wss_damaged", Problem, func(o *Options) {
@@ -421,7 +437,7 @@ func TestOverdue(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	o.Keyring = healthy(t).Keyring
-	o.Autostart = func() (bool, string, string, error) { <-hang; return true, "", "", nil }
+	o.Autostart = func() (Start, error) { <-hang; return Start{Enabled: true}, nil }
 	if f := find(t, Run(t.Context(), o), "late"); f.Check != "autostart" || f.Next == "" || strings.Contains(f.Next, "reader") || strings.Contains(f.Next, "keyring") {
 		t.Errorf("%+v", f)
 	}

@@ -93,7 +93,7 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 		found = append(found, Finding{Code: "ports_reserved", Outcome: Problem, Text: d.Text("doctor.ports_reserved", d.portNames()),
 			Next: d.Text("doctor.ports_reserved_next", plain[0], len(plain))})
 	default:
-		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")})
+		found = append(found, Finding{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.HowToStart()})
 	}
 	return found
 }
@@ -192,7 +192,7 @@ func (d *doctor) withoutPorts(ctx context.Context) []Finding {
 	r, err := d.running()
 	switch {
 	case errors.Is(err, control.ErrNoAgent):
-		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.Text("doctor.start_agent")}}
+		return []Finding{{Code: "no_agent", Outcome: Problem, Text: d.Text("doctor.no_agent"), Next: d.HowToStart()}}
 	case err != nil:
 		return []Finding{d.silent(err)}
 	}

@@ -42,7 +42,7 @@ const mostArguments = 8
 
 func program() command.Program {
 	return command.Program{
-		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Desktop: desktop(),
+		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Desktop: desktop(), Icons: tray.ThemeIcons,
 		Standard: [3]*os.File{os.Stdin, os.Stdout, os.Stderr},
 	}
 }

@@ -1,0 +1,61 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
+)
+
+func (s *invocation) shortcutCommand() *cobra.Command {
+	status := func(context.Context, []string) error { return s.shortcut() }
+	c := plainCommand("shortcut", about{short: "command.shortcut.short", long: "command.shortcut.long", exits: "command.shortcut.exits", use: "[status|add|remove]"}, status)
+	c.AddCommand(
+		plainCommand("status", about{short: "command.shortcut.status"}, status),
+		plainCommand("add", about{short: "command.shortcut.add"}, func(context.Context, []string) error {
+			program, err := os.Executable()
+			if err == nil {
+				err = autostart.AddToMenu(program, s.Icons())
+			}
+			return s.shortcutAfter(err)
+		}),
+		plainCommand("remove", about{short: "command.shortcut.remove"}, func(context.Context, []string) error {
+			return s.shortcutAfter(autostart.RemoveFromMenu())
+		}),
+	)
+	return c
+}
+
+// shortcutAfter prints the state after a change.
+func (s *invocation) shortcutAfter(err error) error {
+	switch {
+	case errors.Is(err, autostart.ErrMachine):
+		s.complain(s.Text("command.shortcut.machine"))
+		return errProblem
+	case errors.Is(err, autostart.ErrNoMenu):
+		s.complain(s.Text("command.shortcut.none_here"))
+		return errProblem
+	case err != nil:
+		return err
+	}
+	return s.shortcut()
+}
+
+func (s *invocation) shortcut() error {
+	now, err := autostart.Menu()
+	switch {
+	case err != nil:
+		return err
+	case now.Missing != "":
+		s.say(s.Text("command.shortcut.missing", now.Where, now.Missing))
+		return errProblem
+	case now.Enabled:
+		s.say(s.Text("command.shortcut.on", now.Where))
+	default:
+		s.say(s.Text("command.shortcut.off"))
+	}
+	return nil
+}
