@@ -71,6 +71,9 @@ func TestRunSecond(t *testing.T) {
 		}
 	}
 	ended(t, first, syscall.SIGKILL)
+	if err := os.Remove(filepath.Join(dir, "build", "run", "account")); err != nil { // as one that was killed just before it
+		t.Fatal(err)
+	}
 
 	first, _ = makeRun(t, environment...)
 	first.Dir = dir

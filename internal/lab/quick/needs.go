@@ -32,6 +32,7 @@ var wholePackages = map[string]string{
 // each has.
 var onWindows = []string{"TestWindows", "TestOnWindows"}
 
-// lacking is how a test says that a program is not here which its machine needs. Such a
-// test has not been played; what it found of the code, if anything, is not known.
-var lacking = regexp.MustCompile(`scripts/setup test installs|apt-get install|executable file not found in \$PATH|there is no PC/SC library`)
+// lacking is how a test says that a program is not here which its machine needs: by the
+// set-up's name, by Debian's packages, or in the words of exec and of doctor. Such a test
+// has not been played; what it found of the code, if anything, is not known.
+var lacking = regexp.MustCompile(`scripts/setup|apt-get install|: packages [a-z]|executable file not found in \$PATH|there is no PC/SC library|\bno_dialog_program\b|exit status 127|sh: \d+: \w+: not found`)

@@ -36,6 +36,12 @@ func (s *Stack) makePortal(ctx context.Context) error {
 	if _, err := os.Stat(s.Path("account")); err == nil {
 		return nil
 	}
+	// A first start that was interrupted may have made the account, and nobody has used it.
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.RemoveAll(s.Path("portal.db") + end); err != nil {
+			return err
+		}
+	}
 	_, err := s.run(ctx, Password+"\n", "cpx-portal", "user", "add", "--config", s.Path("portal.toml"),
 		"--name", Username, "--display", Display, "--service", Service, "--region", Region)
 	if err != nil {
