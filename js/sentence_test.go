@@ -93,12 +93,12 @@ func TestCausesOfNoAgent(t *testing.T) {
 	agentOn(t, l[0], "agent", e, goodStatus, none)
 	got := inPage(t, `const causes = async (first) => {
 			const { list } = await cpx.sentence(await cpx.status({ ports: { first, count: 1 } }).catch((e) => e), "fr");
-			return list.map((x) => /install|start|allowed/.exec(x.replace("pas démarré", "start").replace("pas autorisé", "allowed"))[0]).join(" ");
+			return list.map((x) => /install|pas d|autoris/.exec(x)[0].replace(" ", "-")).join(" ");
 		};
 		const before = await causes(%d);
 		await cpx.status({ ports: { first: %d, count: 1 } });
 		return [before, await causes(%[1]d)]`, gone(t, 1), port)
-	if want := `["install start allowed","start allowed install"]`; string(got.Value) != want {
+	if want := `["install pas-d autoris","pas-d autoris install"]`; string(got.Value) != want {
 		t.Errorf("%s %s, want %s", got.Value, got.reason(), want)
 	}
 }

@@ -5,7 +5,7 @@ const support = "If this keeps happening, tell your IT support.";
 const supportHint = "Tell your IT support.";
 
 const stopped = "The agent is not running: open “CPx Bridge” in the applications menu (on Windows, the Start menu), then try again.";
-const absent = "The agent is not installed, if the applications menu has no “CPx Bridge”: have it installed on this computer.";
+const absent = "The agent is not installed (the applications menu has no “CPx Bridge”): have it installed on this computer.";
 const blocked = "The agent is running, but this site is not allowed on this computer, or a browser extension or security software keeps it from being reached: try another browser, or tell your IT support.";
 const causes = "The possible causes, the most likely first:";
 
@@ -114,7 +114,7 @@ export const progress: Language["progress"] = {
   "permission-prompt": "Your browser may ask whether this site may access other apps and services on this device. Choose “Allow”: that is how the site reaches your card reader.",
   "waiting-for-permission": "Answer the browser’s question, at the top of the window: choose “Allow”. That is how the site reaches your card reader.",
   "permission-overdue": "If your browser asks a question, choose “Allow”. If it asks none, cancel, open “CPx Bridge” in the applications menu, then try again.",
-  "waiting-for-agent": "If a CPx Bridge window is already open for another tab or another site, finish that login first: this page comes next.",
+  "waiting-for-agent": "Waiting for the agent. If a CPx Bridge window is already open for another tab or another site, finish that login first: this page comes next.",
   "waiting-for-consent": "Check the site shown in the CPx Bridge window, then allow it.",
   "waiting-for-card": "Insert your card in the reader.",
   "choosing-certificate": "Choose your certificate in the CPx Bridge window.",

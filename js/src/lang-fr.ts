@@ -5,7 +5,7 @@ const support = "Si cela se reproduit, prévenez votre support informatique.";
 const supportHint = "Prévenez votre support informatique.";
 
 const stopped = "L’agent n’est pas démarré : ouvrez « CPx Bridge » dans le menu des applications (sous Windows, le menu Démarrer), puis recommencez.";
-const absent = "L’agent n’est pas installé, si « CPx Bridge » manque dans le menu des applications : faites-le installer sur ce poste.";
+const absent = "L’agent n’est pas installé (« CPx Bridge » manque dans le menu des applications) : faites-le installer sur ce poste.";
 const blocked = "L’agent est démarré, mais ce site n’est pas autorisé sur ce poste, ou bien une extension du navigateur ou un logiciel de sécurité empêche de le joindre : essayez un autre navigateur, ou prévenez votre support informatique.";
 const causes = "Les causes possibles, de la plus probable à la moins probable :";
 
@@ -114,7 +114,7 @@ export const progress: Language["progress"] = {
   "permission-prompt": "Votre navigateur peut demander si ce site peut accéder à d’autres applis et services sur cet appareil. Choisissez « Autoriser » : c’est ainsi que le site joint votre lecteur de carte.",
   "waiting-for-permission": "Répondez à la question du navigateur, en haut de la fenêtre : choisissez « Autoriser ». C’est ainsi que le site joint votre lecteur de carte.",
   "permission-overdue": "Si votre navigateur pose une question, choisissez « Autoriser ». S’il n’en pose aucune, annulez, ouvrez « CPx Bridge » dans le menu des applications, puis recommencez.",
-  "waiting-for-agent": "Si une fenêtre de CPx Bridge est déjà ouverte pour un autre onglet ou un autre site, terminez-y d’abord l’identification : cette page prendra la suite.",
+  "waiting-for-agent": "En attente de l’agent. Si une fenêtre de CPx Bridge est déjà ouverte pour un autre onglet ou un autre site, terminez-y d’abord l’identification : cette page prendra la suite.",
   "waiting-for-consent": "Vérifiez le site affiché dans la fenêtre de CPx Bridge, puis autorisez-le.",
   "waiting-for-card": "Insérez votre carte dans le lecteur.",
   "choosing-certificate": "Choisissez votre certificat dans la fenêtre de CPx Bridge.",

@@ -172,8 +172,8 @@ func TestForeignSiteDuringLogin(t *testing.T) {
 		t.Errorf("%s, want %s", got, busy)
 	}
 	pages[1-refused].sends(status)
-	if waits := <-first; texts[waits] != plain {
-		t.Errorf("while its request waits: %s", texts[waits])
+	if other := <-first; texts[other] != plain {
+		t.Errorf("while its request is in line: %s", texts[other])
 	}
 	pages[1-refused].sends(authenticate, nonce(t))
 	if got := pages[1-refused].received(); got != busy {
