@@ -209,7 +209,7 @@ func (q questions) wrong(p PIN) string {
 // person saw of this one. What is typed meanwhile reaches nobody.
 func (q questions) then(r dialog.Request, text string) dialog.Request {
 	r.Then = &dialog.Request{
-		Title: r.Title, Site: r.Site, Origin: r.Origin, Domain: r.Domain, Program: r.Program, Holder: r.Holder,
+		Title: r.Title, Site: r.Site, Origin: r.Origin, Domain: r.Domain, Program: r.Program, Path: r.Path, Holder: r.Holder,
 		Quiet: r.Quiet, Text: text, Busy: true,
 		Buttons: []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}},
 	}

@@ -17,6 +17,8 @@ var (
 	never     = ask.Answer{Error: "never"}
 )
 
+func typed(pin string) ask.Answer { return ask.Answer{PIN: pin} }
+
 // TestKeyboard: everything works by keyboard, and Enter alone allows nothing.
 func TestKeyboard(t *testing.T) {
 	s := screen(t)
@@ -56,6 +58,21 @@ func TestKeyboard(t *testing.T) {
 		{"insert", "en", "Return", cancelled},
 		{"pad", "fr", "Escape", cancelled},
 		{"pad", "en", "alt+c", cancelled},
+		{"pin", "fr", "1 2 3 4 Return", typed("1234")},
+		{"pin", "fr", "KP_1 KP_2 KP_3 KP_4 KP_Enter", typed("1234")},
+		{"pin", "fr", "1 2 3 4 alt+v", typed("1234")},
+		{"pin", "fr", "1 2 3 4 Tab Tab space", typed("1234")},
+		{"pin", "fr", "1 2 3 4 Tab Return", cancelled},
+		{"pin", "fr", "1 2 3 4 Escape", cancelled},
+		{"pin", "en", "1 2 3 4 alt+c", cancelled},
+		{"pin", "en", "Return space BackSpace Return 1 2 Return 3 Return 4 Return", typed("1234")}, // nothing goes out that is too short
+		{"pin", "en", "1 2 3 4 5 6 7 8 9 Return BackSpace Return", typed("12345678")},              // or too long
+		{"pin", "fr", "1 2 3 4 ctrl+a 5 6 7 8 Return", typed("5678")},
+		{"pin", "fr", "1 9 2 3 Left Left BackSpace End 4 Return", typed("1234")},
+		{"pin", "fr", "a B shift+1 eacute Return", typed("aB!é")},
+		{"pin wrong", "fr", "1 2 3 4 Return", typed("1234")},
+		{"pin final", "en", "Return 1 2 3 4 Return", typed("1234")},
+		{"pin final", "en", "Escape", cancelled},
 		{"notice", "fr", "Escape", yes},
 		{"notice", "fr", "Return", yes},
 		{"notice", "en", "Tab space Tab space", yes},
@@ -112,7 +129,7 @@ func TestMouse(t *testing.T) {
 // TestEnded: each window closes with its context, and the error says how.
 func TestEnded(t *testing.T) {
 	s := screen(t)
-	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "notice"} {
+	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "pin", "notice"} {
 		t.Run(kind, func(t *testing.T) {
 			s.T = t
 			a := begin(t.Context(), dialogs(), question(kind, "fr"))

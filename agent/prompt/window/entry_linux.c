@@ -12,25 +12,33 @@ static struct {
 	GtkWidget *entry, *caps;
 	int least, most;
 	char *length, *typed;
+	char *wrong;  /* what was wrong with the entry before, "" where nothing */
+	char *spoken; /* the warnings that stand around the entry */
 	gboolean grabbed;
 } e;
 
-/* What is wrong with what was typed, always at the same place. */
+/* What is wrong with what was typed, always at the same place. A screen reader reads it
+   with the entry, and once more when it comes, as an alert. */
 static void note(const char *text)
 {
-	AtkObject *a = gtk_widget_get_accessible(cpx.note);
+	char *all = g_strdup_printf("%s%s%s", text, text[0] != '\0' && e.spoken[0] != '\0' ? "\n" : "", e.spoken);
 
+	atk_object_set_description(gtk_widget_get_accessible(e.entry), all);
+	g_free(all);
+	if (strcmp(gtk_label_get_text(GTK_LABEL(cpx.note)), text) == 0)
+		return;
 	gtk_label_set_text(GTK_LABEL(cpx.note), text);
 	gtk_widget_set_visible(cpx.note, text[0] != '\0');
-	atk_object_set_description(gtk_widget_get_accessible(e.entry), text);
+	cpx_fit();
 	if (text[0] != '\0')
-		g_signal_emit_by_name(a, "state-change", "showing", TRUE); /* read aloud, as of an alert */
+		atk_object_notify_state_change(gtk_widget_get_accessible(cpx.note), ATK_STATE_SHOWING, TRUE);
 }
 
 static void on_caps(GdkKeymap *keymap, gpointer unused)
 {
 	(void)unused;
 	gtk_widget_set_visible(e.caps, gdk_keymap_get_caps_lock_state(keymap));
+	cpx_fit();
 }
 
 static GdkKeymap *keymap(void)
@@ -51,7 +59,7 @@ static gboolean on_entry_key(GtkWidget *entry, GdkEventKey *event, gpointer unus
 		return FALSE;
 	if (event->type == GDK_KEY_PRESS && !cpx.answered) {
 		if (cpx_pin_type(GTK_ENTRY(entry), character))
-			note("");
+			note(e.wrong);
 		else
 			gtk_widget_error_bell(entry);
 	}
@@ -103,7 +111,8 @@ static GtkWidget *new_entry(void)
 
 /* Adds the entry, after the text that is its name. With continues it is the one of the
    request before, with what was typed into it. */
-void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock)
+void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock,
+	       const char *spoken)
 {
 	AtkObject *a;
 
@@ -116,7 +125,11 @@ void cpx_entry(int least, int most, int continues, const char *length, const cha
 	g_free(e.length);
 	g_free(e.typed);
 	e.length = g_strdup(length);
+	g_free(e.wrong);
+	g_free(e.spoken);
 	e.typed = g_strdup(typed);
+	e.wrong = g_strdup("");
+	e.spoken = g_strdup(spoken);
 	e.caps = cpx_wrapped(caps_lock, TRUE, 1, PANGO_WRAP_WORD_CHAR);
 	gtk_widget_set_no_show_all(e.caps, TRUE);
 	atk_object_set_role(gtk_widget_get_accessible(e.caps), ATK_ROLE_ALERT);
@@ -128,19 +141,22 @@ void cpx_entry(int least, int most, int continues, const char *length, const cha
 		gtk_label_set_mnemonic_widget(GTK_LABEL(cpx.question), e.entry); /* "labelled by" */
 		atk_object_set_name(a, gtk_label_get_text(GTK_LABEL(cpx.question)));
 	}
-	cpx_add(e.entry, FALSE);
-	cpx_add(cpx.note, FALSE);
-	cpx_add(e.caps, FALSE);
+	cpx_fix(e.entry);
+	cpx_fix(cpx.note);
+	cpx_fix(e.caps);
 	g_signal_connect_object(keymap(), "state-changed", G_CALLBACK(on_caps), e.caps, G_CONNECT_AFTER);
 	on_caps(keymap(), NULL);
 	cpx.entry = TRUE;
 }
 
+/* Says what was wrong, "" where nothing: at the entry, where there is one. */
 void cpx_wrong(const char *text)
 {
-	if (cpx.entry)
+	if (cpx.entry) {
+		g_free(e.wrong);
+		e.wrong = g_strdup(text);
 		note(text);
-	else
+	} else
 		cpx_add(cpx_alarming(text), FALSE);
 }
 

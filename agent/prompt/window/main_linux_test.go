@@ -36,8 +36,14 @@ var (
 // question is a question of that kind, with all other fields set.
 func question(kind, lang string) ask.Question {
 	q := ask.Question{Kind: kind, Lang: lang, Caller: site, Holders: holders, Title: "CPx Bridge", Text: "Lecteurs : 1\nCarte : présente"}
-	if kind == "pad" {
-		q.Kind, q.PIN = "pin", prompt.PIN{PINPad: true}
+	q.PIN = prompt.PIN{MinLength: 4, MaxLength: 8}
+	switch kind {
+	case "pad":
+		q.Kind, q.PIN.PINPad = "pin", true
+	case "pin wrong":
+		q.Kind, q.PIN.WrongPIN = "pin", true
+	case "pin final":
+		q.Kind, q.PIN.WrongPIN, q.PIN.FinalTry = "pin", true, true
 	}
 	return q
 }

@@ -34,6 +34,46 @@ GdkPixbuf *cpx_picture(int size)
 	return pixbuf;
 }
 
+/* A triangle with an exclamation mark: no theme need have one. */
+GdkPixbuf *cpx_warning(int size)
+{
+	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_ARGB32, size, size);
+	cairo_t *c = cairo_create(surface);
+	GdkPixbuf *pixbuf;
+
+	cairo_scale(c, size / 32.0, size / 32.0);
+	cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
+	cairo_set_line_width(c, 3);
+	cairo_move_to(c, 16, 4);
+	cairo_line_to(c, 30, 28);
+	cairo_line_to(c, 2, 28);
+	cairo_close_path(c);
+	cairo_set_source_rgb(c, 1, 0.82, 0.1);
+	cairo_fill_preserve(c);
+	cairo_set_source_rgb(c, 0, 0, 0);
+	cairo_stroke(c);
+	cairo_set_line_cap(c, CAIRO_LINE_CAP_ROUND);
+	cairo_move_to(c, 16, 13);
+	cairo_line_to(c, 16, 19.5);
+	cairo_stroke(c);
+	cairo_arc(c, 16, 24, 1.8, 0, 2 * G_PI);
+	cairo_fill(c);
+	cairo_destroy(c);
+	pixbuf = gdk_pixbuf_get_from_surface(surface, 0, 0, size, size);
+	cairo_surface_destroy(surface);
+	return pixbuf;
+}
+
+/* A border in the colour of the theme's text. */
+void cpx_thick(GtkWidget *frame)
+{
+	GtkCssProvider *css = gtk_css_provider_new();
+
+	gtk_css_provider_load_from_data(css, "border { border: 3px solid @theme_fg_color; }", -1, NULL);
+	gtk_style_context_add_provider(gtk_widget_get_style_context(frame), GTK_STYLE_PROVIDER(css), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+	g_object_unref(css);
+}
+
 static GtkWidget *label(const char *text, gboolean strong, double scale)
 {
 	GtkWidget *l = gtk_label_new(NULL);

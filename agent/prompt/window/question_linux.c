@@ -15,7 +15,7 @@ void cpx_clear(void)
 	cpx_entry_detach();
 	gtk_window_set_default(GTK_WINDOW(cpx.window), NULL);
 	gtk_container_foreach(GTK_CONTAINER(cpx.frame), (GtkCallback)(void (*)(void))gtk_widget_destroy, NULL);
-	cpx.box = cpx.holder = cpx.question = cpx.list = cpx.body = cpx.buttons = cpx.first = cpx.preferred = cpx.note = NULL;
+	cpx.scroller = cpx.foot = cpx.box = cpx.holder = cpx.question = cpx.list = cpx.body = cpx.buttons = cpx.first = cpx.preferred = cpx.note = NULL;
 	cpx.entry = FALSE;
 }
 
@@ -34,7 +34,7 @@ static GtkWidget *site_line(const char *origin, int domain, int domain_end)
 	return l;
 }
 
-void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program)
+void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program, int path)
 {
 	GdkPixbuf *card = cpx_picture(ICON_SIZE);
 	GtkWidget *image = gtk_image_new_from_pixbuf(card);
@@ -49,7 +49,7 @@ void cpx_header(const char *site, const char *origin, int domain, int domain_end
 	gtk_box_pack_start(GTK_BOX(lines), cpx_wrapped(site, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(lines), site_line(origin, domain, domain_end), FALSE, FALSE, 0);
 	if (program[0] != '\0')
-		gtk_box_pack_start(GTK_BOX(lines), cpx_wrapped(program, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(lines), cpx_wrapped(program, FALSE, path ? PANGO_SCALE_SMALL : 1, PANGO_WRAP_WORD_CHAR), FALSE, FALSE, 0);
 	cpx_add(header, FALSE);
 }
 
@@ -72,10 +72,12 @@ void cpx_final(const char *text)
 {
 	GtkWidget *framed = gtk_frame_new(NULL);
 	GtkWidget *line = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
-	GtkWidget *sign = gtk_image_new_from_icon_name("dialog-warning", GTK_ICON_SIZE_DND);
+	GdkPixbuf *warning = cpx_warning(ICON_SIZE);
+	GtkWidget *sign = gtk_image_new_from_pixbuf(warning);
 	GtkWidget *l = cpx_alarming(text);
 	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
 
+	g_object_unref(warning);
 	pango_attr_list_insert(attributes, pango_attr_scale_new(PANGO_SCALE_X_LARGE));
 	gtk_label_set_attributes(GTK_LABEL(l), attributes);
 	gtk_label_set_max_width_chars(GTK_LABEL(l), 36);
@@ -85,7 +87,8 @@ void cpx_final(const char *text)
 	gtk_box_pack_start(GTK_BOX(line), sign, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(line), l, TRUE, TRUE, 0);
 	gtk_container_add(GTK_CONTAINER(framed), line);
-	cpx_add(framed, FALSE);
+	cpx_thick(framed);
+	cpx_fix(framed);
 }
 
 /* A busy window says so with a sign that moves, too. */
@@ -94,6 +97,10 @@ void cpx_text(const char *text)
 	GtkWidget *line, *sign;
 
 	cpx.question = cpx_wrapped(text, FALSE, 1, PANGO_WRAP_WORD_CHAR);
+	if (cpx.asks_pin) {
+		cpx_fix(cpx.question);
+		return;
+	}
 	if (!cpx.busy) {
 		cpx_add(cpx.question, FALSE);
 		return;
@@ -104,7 +111,7 @@ void cpx_text(const char *text)
 	atk_object_set_role(gtk_widget_get_accessible(sign), ATK_ROLE_REDUNDANT_OBJECT);
 	gtk_box_pack_start(GTK_BOX(line), sign, FALSE, FALSE, 0);
 	gtk_box_pack_start(GTK_BOX(line), cpx.question, TRUE, TRUE, 0);
-	cpx_add(line, FALSE);
+	cpx_fix(line);
 }
 
 void cpx_hint(const char *text)

@@ -33,7 +33,8 @@ func read(window testdesktop.Thing) (list []string) {
 		case "push button", "list box":
 			inRow = false
 		}
-		if thing.Role == "label" && inRow || thing.Role == "redundant object" || strings.HasPrefix(thing.Role, "scroll") {
+		if thing.Role == "label" && inRow || thing.Role == "redundant object" || strings.HasPrefix(thing.Role, "scroll") ||
+			thing.Role == "alert" && !thing.Is(testdesktop.StateShowing) {
 			continue
 		}
 		if thing.Name != "" || thing.Is(testdesktop.StateFocusable) {
@@ -61,35 +62,45 @@ func TestScreenReader(t *testing.T) {
 	all := map[string]struct {
 		reads []string
 		focus string
+		said  []string // with the entry
 	}{
 		"consent": {append(slices.Clone(asks),
 			"label: Pour cette fois, autorisez-vous ce site à utiliser votre carte afin de vous identifier\u00a0?",
 			"label: «\u00a0Jamais pour ce site\u00a0» vaut pour tout le domaine example.fr.",
-			"push button: Jamais pour ce site", "push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
+			"push button: Jamais pour ce site", "push button: Refuser", "push button: Autoriser"), "push button: Refuser", nil},
 		"confirm": {append(slices.Concat(asks, card),
 			"label: Votre carte est déjà déverrouillée. Pour cette fois, autorisez-vous ce site à l’utiliser afin de vous identifier\u00a0?",
-			"push button: Refuser", "push button: Autoriser"), "push button: Refuser"},
+			"push button: Refuser", "push button: Autoriser"), "push button: Refuser", nil},
 		"always": {append(slices.Clone(asks),
 			"label: Autoriser désormais ce site à utiliser votre carte à chaque fois, sans vous demander votre accord\u00a0? Votre code porteur, lui, vous sera toujours demandé.",
-			"push button: Demander à chaque fois", "push button: Toujours autoriser"), "push button: Demander à chaque fois"},
+			"push button: Demander à chaque fois", "push button: Toujours autoriser"), "push button: Demander à chaque fois", nil},
 		"choose": {append(slices.Clone(asks),
 			"label: Quel certificat utiliser\u00a0?", "list box: Quel certificat utiliser\u00a0?",
 			"list item: Dr TEST Camille DÉMONSTRATION, Médecin, CPS, 810000000005, expire le 31/12/2027",
 			"list item: TEST Dominique ÉPREUVE, Infirmier, CPE, 810000000013, expire le 30/06/2027",
 			"list item: TEST Alix ESSAI, Pharmacien, CPS, 810000000021, expire le 01/02/2028",
-			"push button: Annuler", "push button: Utiliser"), "list item: Dr TEST Camille DÉMONSTRATION, Médecin, CPS, 810000000005, expire le 31/12/2027"},
+			"push button: Annuler", "push button: Utiliser"), "list item: Dr TEST Camille DÉMONSTRATION, Médecin, CPS, 810000000005, expire le 31/12/2027", nil},
 		"insert": {append(slices.Clone(asks),
-			"label: Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.", "push button: Annuler"), "push button: Annuler"},
+			"label: Insérez votre carte dans le lecteur. Cette fenêtre se fermera d’elle-même.", "push button: Annuler"), "push button: Annuler", nil},
 		"connect": {append(slices.Clone(asks),
 			"label: Aucun lecteur de cartes n’est détecté. Branchez le lecteur et insérez-y votre carte. Cette fenêtre se fermera d’elle-même.",
-			"push button: Annuler"), "push button: Annuler"},
+			"push button: Annuler"), "push button: Annuler", nil},
 		"pad": {append(slices.Concat(asks, card),
-			"label: Code porteur incorrect.", "label: Attention\u00a0: dernier essai avant le blocage de la carte.",
-			"label: Saisissez votre code porteur sur le clavier du lecteur.", "push button: Annuler"), "push button: Annuler"},
-		"notice": {[]string{"text: CPx Bridge", "push button: Copier", "push button: Fermer"}, "text: CPx Bridge"},
+			"label: Code porteur incorrect.", "label: Saisissez votre code porteur sur le clavier du lecteur.",
+			"alert: Attention\u00a0: dernier essai avant le blocage de la carte.", "push button: Annuler"), "push button: Annuler", nil},
+		"pin": {append(slices.Concat(asks, card),
+			"label: Code porteur\u00a0:", "password text: Code porteur\u00a0:", "push button: Annuler", "push button: Valider"), "password text: Code porteur\u00a0:", nil},
+		"pin wrong": {append(slices.Concat(asks, card), "label: Code porteur\u00a0:", "password text: Code porteur\u00a0:",
+			"alert: Code porteur incorrect.", "push button: Annuler", "push button: Valider"), "password text: Code porteur\u00a0:",
+			[]string{"Code porteur incorrect."}},
+		"pin final": {append(slices.Concat(asks, card),
+			"alert: Attention\u00a0: dernier essai avant le blocage de la carte.", "label: Code porteur\u00a0:", "password text: Code porteur\u00a0:",
+			"alert: Code porteur incorrect.", "push button: Annuler", "push button: Valider"), "password text: Code porteur\u00a0:",
+			[]string{"Code porteur incorrect.", "Attention\u00a0: dernier essai avant le blocage de la carte."}},
+		"notice": {[]string{"text: CPx Bridge", "push button: Copier", "push button: Fermer"}, "text: CPx Bridge", nil},
 	}
 	for _, kind := range ask.Kinds {
-		if _, known := all[kind]; !known && kind != "pin" { // which pinentry asks for
+		if _, known := all[kind]; !known {
 			t.Errorf("%s is not tested", kind)
 		}
 	}
@@ -97,7 +108,9 @@ func TestScreenReader(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			s.T, r.T = t, t
 			q := question(kind, "fr")
-			q.PIN.WrongPIN, q.PIN.FinalTry = true, true
+			if kind == "pad" {
+				q.PIN.WrongPIN, q.PIN.FinalTry = true, true
+			}
 			a := begin(t.Context(), dialogs(), q)
 			s.Ready(dialogTitle)
 			window := r.Window(func(w testdesktop.Thing) bool {
@@ -113,6 +126,14 @@ func TestScreenReader(t *testing.T) {
 				t.Errorf("when it opens, it reads %q", window.Description)
 			}
 			for _, thing := range window.All() {
+				if thing.Role == "password text" {
+					if !slices.Equal(thing.Relations[testdesktop.Labelled], []string{"Code porteur\u00a0:"}) {
+						t.Errorf("the entry is labelled by %q", thing.Relations[testdesktop.Labelled])
+					}
+					if want := strings.Join(want.said, "\n"); thing.Description != want {
+						t.Errorf("with the entry it reads %q, want %q", thing.Description, want)
+					}
+				}
 				if thing.Role == "list box" && !slices.Equal(thing.Relations[testdesktop.Labelled], []string{"Quel certificat utiliser\u00a0?"}) {
 					t.Errorf("the list is labelled by %q", thing.Relations[testdesktop.Labelled])
 				}

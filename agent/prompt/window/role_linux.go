@@ -121,13 +121,16 @@ var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL,
 func present(r dialog.Request) {
 	var s strs
 	defer s.free()
-	C.cpx_begin(C.int(r.ID), s.c(r.Title), s.c(spoken(r)), quiet(r), flag(r.Passes), flag(r.Busy))
+	C.cpx_begin(C.int(r.ID), s.c(r.Title), s.c(spoken(r)), quiet(r), flag(r.Passes), flag(r.Busy), flag(r.Entry != nil))
 	if r.Origin != "" {
 		from, to := marked(r)
-		C.cpx_header(s.c(r.Site), s.c(r.Origin), C.int(from), C.int(to), s.c(r.Program))
+		C.cpx_header(s.c(r.Site), s.c(r.Origin), C.int(from), C.int(to), s.c(r.Program), flag(r.Path))
 	}
 	for i, line := range r.Holder {
 		C.cpx_holder(s.c(line), flag(i == 0))
+	}
+	if r.Wrong != "" && r.Entry == nil {
+		C.cpx_wrong(s.c(r.Wrong))
 	}
 	if r.Final != "" {
 		C.cpx_final(s.c(r.Final))
@@ -139,9 +142,7 @@ func present(r dialog.Request) {
 		C.cpx_text(s.c(r.Text))
 	}
 	if e := r.Entry; e != nil {
-		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), s.c(e.Length), s.c(e.Typed), s.c(e.CapsLock))
-	}
-	if r.Wrong != "" {
+		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), s.c(e.Length), s.c(e.Typed), s.c(e.CapsLock), s.c(around(r)))
 		C.cpx_wrong(s.c(r.Wrong))
 	}
 	if r.Hint != "" {
@@ -160,6 +161,12 @@ func present(r dialog.Request) {
 		C.cpx_button(s.c(b.Label), s.c(b.Done), answers[b.Answer], flag(b.Default))
 	}
 	C.cpx_show()
+}
+
+// around are the warnings beside an entry, but for what was wrong with the last one.
+func around(r dialog.Request) string {
+	r.Wrong = ""
+	return strings.Join(r.Warnings(), "\n")
 }
 
 // marked is the position of the domain in the origin as the toolkit gets it, or all of

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +111,19 @@ func hostileRequests(t *testing.T) map[string]demand {
 		"copied": pressed("Tab space space Escape", func(r *dialog.Request) {
 			r.Body, r.Buttons = strange, []dialog.Button{{Label: "Copy", Done: strange, Answer: dialog.Copy, Default: true}}
 		}),
+		"a PIN that is too short, corrected": pressed("1 2 Return 3 BackSpace Left 4 5 KP_6 Home Delete ctrl+v Return Escape", func(r *dialog.Request) {
+			r.Final, r.Wrong, r.Entry = strange, strange, &dialog.Entry{Least: 7, Most: 8, Length: strange, Typed: strange, CapsLock: strange}
+		}),
+		"a PIN of all that there is room for": pressed(strings.Repeat("eacute ", 70)+"ctrl+a 1 Return Escape", func(r *dialog.Request) {
+			r.Entry = &dialog.Entry{Least: 2, Most: 1 << 40}
+		}),
+		"a request after the other": {request: slices.Concat(
+			request(func(r *dialog.Request) { r.ID, r.Entry = 1, &dialog.Entry{} }), []byte("\n"),
+			request(func(r *dialog.Request) { r.ID, r.Entry = 2, &dialog.Entry{Continues: true} }), []byte("\n"),
+			request(func(r *dialog.Request) { r.ID, r.Busy, r.Rows = 3, true, rows }), []byte("\n"),
+			request(func(r *dialog.Request) { r.ID, r.Body = 4, long }), []byte("\n"),
+			request(func(r *dialog.Request) { r.ID, r.Entry = 5, &dialog.Entry{Continues: true} }),
+		), keys: strings.Fields("1 Escape")},
 		"copied without a body": pressed("Return space Escape", func(r *dialog.Request) {
 			r.Buttons = []dialog.Button{{Label: "Copy", Answer: dialog.Copy, Default: true}}
 		}),
@@ -156,7 +171,7 @@ func TestSanitized(t *testing.T) {
 
 // TestSanitizedSeesAnOverflow: a fault that is put into the window's code is seen.
 func TestSanitizedSeesAnOverflow(t *testing.T) {
-	source, err := filepath.Abs("window_linux.c")
+	source, err := filepath.Abs("question_linux.c")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,16 +179,16 @@ func TestSanitizedSeesAnOverflow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const sound = "w.question = cpx_wrapped("
+	const sound = "cpx.question = cpx_wrapped("
 	for name, c := range map[string]struct{ planted, want string }{
-		"on the stack":   {"char few[8]; volatile size_t n = strlen(text) + 1; memcpy(few, text, n); w.row = few[0]; ", "stack-buffer-overflow"},
-		"on the heap":    {"char *few = g_malloc(4); volatile size_t n = strlen(text) + 1; memcpy(few, text, n); w.row = few[0]; g_free(few); ", "heap-buffer-overflow"},
+		"on the stack":   {"char few[8]; volatile size_t n = strlen(text) + 1; memcpy(few, text, n); cpx.row = few[0]; ", "stack-buffer-overflow"},
+		"on the heap":    {"char *few = g_malloc(4); volatile size_t n = strlen(text) + 1; memcpy(few, text, n); cpx.row = few[0]; g_free(few); ", "heap-buffer-overflow"},
 		"undefined":      {"volatile int most = 0x7fffffff; most += text[0]; ", "signed integer overflow"},
 		"lost":           {"volatile char *lost = g_strdup(text); lost = NULL; (void)lost; ", "leaks: "},
-		"a wrong widget": {"gtk_label_set_text((GtkLabel *)w.window, text); ", "CRITICAL"},
+		"a wrong widget": {"gtk_label_set_text((GtkLabel *)cpx.window, text); ", "CRITICAL"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			replaced := filepath.Join(t.TempDir(), "window_linux.c")
+			replaced := filepath.Join(t.TempDir(), "question_linux.c")
 			if err := os.WriteFile(replaced, []byte(strings.Replace(string(text), sound, c.planted+sound, 1)), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -194,10 +209,11 @@ func put(t *testing.T, program string, h demand, s *testdesktop.Screen) (report 
 	cmd := exec.Command(program, string(role.DialogWindow))
 	// Each piece of memory by itself; whole stacks, to tell whose a leak is.
 	cmd.Env = append(os.Environ(), "G_SLICE=always-malloc", "ASAN_OPTIONS=detect_leaks=1:fast_unwind_on_malloc=0:exitcode=99", "NO_AT_BRIDGE=1")
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	in, err1 := cmd.StdinPipe()
+	out, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
@@ -212,6 +228,10 @@ func put(t *testing.T, program string, h demand, s *testdesktop.Screen) (report 
 		s.Do("windowfocus", "--sync", window)
 		s.Do(append([]string{"key", "--clearmodifiers"}, h.keys...)...)
 	}
+	if !h.closes { // it stands after its answer, until the agent ends it
+		_, _ = bufio.NewReader(out).ReadString('\n')
+		_ = in.Close()
+	}
 	err = cmd.Wait()
 	_ = in.Close()
 	return stderr.String(), err
@@ -221,7 +241,7 @@ func put(t *testing.T, program string, h demand, s *testdesktop.Screen) (report 
 // makes one of the toolkit's parts: at most six calls above the allocation. fontconfig and
 // GTK keep for the life of the process what they read once, far below any call.
 var (
-	ownLeak  = regexp.MustCompile(`#[1-6] 0x\w+ in (?:cpx_\w+|copy_body|on_\w+|site_line|scrolled|label|add|show|widen|await_quiet|leave_list) `)
+	ownLeak  = regexp.MustCompile(`#[1-6] 0x\w+ in (?:cpx_\w+|copy_body|on_\w+|site_line|scrolled|label|add|show|widen|await_quiet|leave_list|note|new_entry|new_window|report|insert_text|delete_text|get_text|focus) `)
 	leak     = regexp.MustCompile(`(?s)Direct leak of .*?\n\n`)
 	critical = regexp.MustCompile(`.*-CRITICAL \*\*.*`)
 )

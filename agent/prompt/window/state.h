@@ -10,8 +10,9 @@ struct cpx_state {
 
 	/* Of the request that is shown. */
 	int id;
-	GtkWidget *box, *holder, *question, *list, *body, *buttons, *first, *preferred;
+	GtkWidget *scroller, *foot, *box, *holder, *question, *list, *body, *buttons, *first, *preferred;
 	GtkWidget *note;          /* what is wrong with the entry */
+	gboolean asks_pin;        /* it has an entry, or will */
 	gboolean entry;           /* it has the entry of entry_linux.c */
 	gboolean busy;            /* it asks nothing */
 	gboolean answered, reported;
@@ -29,7 +30,9 @@ extern struct cpx_state cpx;
 
 /* window_linux.c */
 void cpx_finish(int answer);
-void cpx_add(GtkWidget *widget, gboolean grows);
+void cpx_add(GtkWidget *widget, gboolean grows);  /* to what scrolls where there is no room */
+void cpx_fix(GtkWidget *widget);                  /* to what is always visible, above the buttons */
+void cpx_fit(void); /* the fixed parts have another height */
 
 /* question_linux.c */
 void cpx_clear(void);

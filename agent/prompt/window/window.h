@@ -7,8 +7,8 @@
 enum { CPX_CANCEL = 0, CPX_OK = 1, CPX_COPY = 2, CPX_NEVER = 3, CPX_NEXT = 4 };
 
 int cpx_display(void);
-void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int passes, int busy);
-void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program);
+void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int passes, int busy, int asks_pin);
+void cpx_header(const char *site, const char *origin, int domain, int domain_end, const char *program, int path);
 void cpx_holder(const char *line, int first);
 void cpx_final(const char *text);
 void cpx_wrong(const char *text);
@@ -19,7 +19,7 @@ void cpx_list(void);
 void cpx_row(const char *name, const char *detail, const char *note, const char *spoken);
 void cpx_body(const char *text);
 void cpx_button(const char *label, const char *done, int answer, int is_default);
-void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock);
+void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock, const char *spoken);
 void cpx_show(void);
 void cpx_wake(void);
 int cpx_run(int *row);

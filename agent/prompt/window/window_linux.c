@@ -7,6 +7,8 @@
 #include "window.h"
 
 #define WIDTH 500
+#define BORDER 16
+#define LEAST_HEIGHT 60
 
 struct cpx_state cpx;
 
@@ -192,6 +194,62 @@ void cpx_add(GtkWidget *widget, gboolean grows)
 	gtk_box_pack_start(GTK_BOX(cpx.box), widget, grows, TRUE, 0);
 }
 
+void cpx_fix(GtkWidget *widget)
+{
+	gtk_box_pack_start(GTK_BOX(cpx.foot), widget, FALSE, TRUE, 0);
+}
+
+/* What of the screen a window may fill. */
+static GdkRectangle work_area(void)
+{
+	GdkRectangle area = { 0, 0, 1024, 600 };
+	GdkMonitor *monitor = gdk_display_get_primary_monitor(gdk_display_get_default());
+
+	if (monitor == NULL) /* Wayland has no primary one */
+		monitor = gdk_display_get_monitor(gdk_display_get_default(), 0);
+	if (monitor != NULL)
+		gdk_monitor_get_workarea(monitor, &area);
+	return area;
+}
+
+static int height_of(GtkWidget *widget, int width)
+{
+	int least = 0, natural = 0;
+
+	gtk_widget_get_preferred_height_for_width(widget, width, &least, &natural);
+	return MAX(least, natural);
+}
+
+/* Nothing is below the screen's end, however large the letters are: the upper part
+   scrolls, so that what is fixed has the room that it needs. */
+void cpx_fit(void)
+{
+	GdkRectangle area = work_area();
+	int width = MIN(WIDTH, area.width - 2 * BORDER);
+	int fixed = height_of(cpx.foot, width) + height_of(cpx.buttons, width) + 4 * BORDER;
+
+	gtk_widget_set_size_request(cpx.window, width, -1);
+	gtk_scrolled_window_set_max_content_height(GTK_SCROLLED_WINDOW(cpx.scroller), MAX(LEAST_HEIGHT, area.height * 9 / 10 - fixed));
+}
+
+/* A window that grew while it stands is moved up where its end would be hidden. Wayland
+   lets no window say where it is. */
+static void on_size(GtkWidget *widget, GdkRectangle *size, gpointer unused)
+{
+	GdkRectangle area = work_area(), frame = { 0, 0, 0, 0 };
+	GdkWindow *window = gtk_widget_get_window(widget);
+	int hidden;
+
+	(void)size;
+	(void)unused;
+	if (!cpx.mapped || window == NULL)
+		return;
+	gdk_window_get_frame_extents(window, &frame);
+	hidden = frame.y + frame.height - (area.y + area.height);
+	if (hidden > 0)
+		gtk_window_move(GTK_WINDOW(widget), frame.x, MAX(area.y, frame.y - hidden));
+}
+
 static void new_window(void)
 {
 	GdkPixbuf *icon = cpx_picture(64);
@@ -201,20 +259,20 @@ static void new_window(void)
 	g_object_unref(icon);
 	gtk_window_set_type_hint(GTK_WINDOW(cpx.window), GDK_WINDOW_TYPE_HINT_DIALOG);
 	gtk_window_set_position(GTK_WINDOW(cpx.window), GTK_WIN_POS_CENTER);
-	gtk_widget_set_size_request(cpx.window, WIDTH, -1);
 	gtk_window_set_role(GTK_WINDOW(cpx.window), "cpx-quiet");
-	gtk_container_set_border_width(GTK_CONTAINER(cpx.window), 16);
+	gtk_container_set_border_width(GTK_CONTAINER(cpx.window), BORDER);
 	atk_object_set_role(gtk_widget_get_accessible(cpx.window), ATK_ROLE_DIALOG);
 	cpx.frame = gtk_box_new(GTK_ORIENTATION_VERTICAL, 12);
 	gtk_container_add(GTK_CONTAINER(cpx.window), cpx.frame);
 	gdk_event_handler_set(on_event, NULL, NULL);
 	g_signal_connect(cpx.window, "key-press-event", G_CALLBACK(on_key), NULL);
+	g_signal_connect(cpx.window, "size-allocate", G_CALLBACK(on_size), NULL);
 	g_signal_connect(cpx.window, "delete-event", G_CALLBACK(on_delete), NULL);
 }
 
 /* Begins a request, in the place of the one before. Whether keys and clicks count by now
    does not change with it: the window has had the keyboard all the time. */
-void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int passes, int busy)
+void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int passes, int busy, int asks_pin)
 {
 	AtkObject *a;
 
@@ -226,6 +284,7 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 	cpx.quiet_ms = quiet_ms;
 	cpx.passes = passes;
 	cpx.busy = busy;
+	cpx.asks_pin = asks_pin;
 	cpx.answered = cpx.reported = FALSE;
 	cpx.row = -1;
 	gtk_window_set_title(GTK_WINDOW(cpx.window), title);
@@ -235,7 +294,16 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 	atk_object_set_name(a, title);
 	atk_object_set_description(a, spoken);
 	cpx.box = gtk_box_new(GTK_ORIENTATION_VERTICAL, 12);
-	gtk_box_pack_start(GTK_BOX(cpx.frame), cpx.box, TRUE, TRUE, 0);
+	cpx.scroller = gtk_scrolled_window_new(NULL, NULL);
+	gtk_scrolled_window_set_policy(GTK_SCROLLED_WINDOW(cpx.scroller), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+	gtk_scrolled_window_set_overlay_scrolling(GTK_SCROLLED_WINDOW(cpx.scroller), FALSE); /* that there is more must be visible */
+	gtk_scrolled_window_set_propagate_natural_width(GTK_SCROLLED_WINDOW(cpx.scroller), TRUE);
+	gtk_scrolled_window_set_propagate_natural_height(GTK_SCROLLED_WINDOW(cpx.scroller), TRUE);
+	gtk_container_add(GTK_CONTAINER(cpx.scroller), cpx.box);
+	gtk_viewport_set_shadow_type(GTK_VIEWPORT(gtk_bin_get_child(GTK_BIN(cpx.scroller))), GTK_SHADOW_NONE);
+	cpx.foot = gtk_box_new(GTK_ORIENTATION_VERTICAL, 8);
+	gtk_box_pack_start(GTK_BOX(cpx.frame), cpx.scroller, TRUE, TRUE, 0);
+	gtk_box_pack_start(GTK_BOX(cpx.frame), cpx.foot, FALSE, TRUE, 0);
 	cpx.buttons = gtk_button_box_new(GTK_ORIENTATION_HORIZONTAL);
 	gtk_button_box_set_layout(GTK_BUTTON_BOX(cpx.buttons), GTK_BUTTONBOX_END);
 	gtk_box_set_spacing(GTK_BOX(cpx.buttons), 8);
@@ -298,6 +366,7 @@ void cpx_show(void)
 	gtk_widget_show_all(cpx.frame);
 	if (!cpx.entry)
 		cpx_entry_forget();
+	cpx_fit();
 	focus();
 	if (cpx.mapped) {
 		if (cpx.accepts || cpx.quiet_ms == 0)

@@ -1,0 +1,224 @@
+package window
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+)
+
+// TestNothingPasted: neither the clipboard nor what is selected elsewhere reaches the
+// entry, by key or by mouse, and no menu opens over it.
+func TestNothingPasted(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	notice := question("notice", "fr")
+	notice.Title, notice.Text = "Copy", "98765"
+	source := begin(t.Context(), dialogs(), notice)
+	from := s.Ready("^Copy$")
+	s.InFront(from)
+	s.Do("key", "ctrl+a", "alt+c") // both selections
+	s.Role(from, "cpx-copied")
+	a := begin(t.Context(), dialogs(), question("pin", "fr"))
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	width, height := s.Size(window)
+	s.Do("key", "1", "ctrl+v", "shift+Insert", "2")
+	for _, button := range []string{"2", "3"} { // into the entry, above the buttons
+		s.Do("mousemove", "--window", window, strconv.Itoa(width/2), strconv.Itoa(height-90), "click", button)
+	}
+	s.Do("key", "Menu", "shift+F10", "ctrl+period", "3", "ctrl+c", "ctrl+x", "4", "Return")
+	if got := testdesktop.Await(t, a.answer); got != (ask.Answer{PIN: "1234"}) {
+		t.Errorf("%+v", got)
+	}
+	source.cancel()
+	<-source.answer
+}
+
+// TestCapsLock: the window says when Caps Lock is on.
+func TestCapsLock(t *testing.T) {
+	s, r := reader(t)
+	s.Manage()
+	a := begin(t.Context(), dialogs(), question("pin", "fr"))
+	s.InFront(s.Ready(dialogTitle))
+	said := func() bool {
+		shown := false
+		r.Window(func(w testdesktop.Thing) bool {
+			if w.Role != "dialog" {
+				return false
+			}
+			for _, thing := range w.All() {
+				shown = shown || thing.Name == "La touche Verr. Maj. est activée." && thing.Is(testdesktop.StateShowing)
+			}
+			return true
+		})
+		return shown
+	}
+	if said() {
+		t.Error("it says so before")
+	}
+	s.Do("key", "Caps_Lock")
+	s.Await("it says so", said)
+	s.Do("key", "Caps_Lock")
+	s.Await("it says so no more", func() bool { return !said() })
+	a.cancel()
+	<-a.answer
+}
+
+// TestGrab: while a PIN is asked for, no other program can take the keyboard; before and
+// after it can, however the window ends.
+func TestGrab(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	program := filepath.Join(t.TempDir(), "keyboardgrab")
+	if out, err := exec.Command("go", "build", "-o", program, "../../../internal/lab/keyboardgrab").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	grab := func() string {
+		out, err := exec.Command(program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	expect := func(when, want string) {
+		t.Helper()
+		s.Await(when+" the keyboard is "+want, func() bool { return grab() == want })
+	}
+	ctx, login, end := prompt.Begin(t.Context(), dialogs())
+	a := begin(ctx, login, question("consent", "fr"))
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	expect("at another question", "taken")
+	s.Role(window, "cpx-ready") // which waited for quiet once more
+	s.Do("key", "Tab", "Return")
+	testdesktop.Await(t, a.answer)
+	a = begin(ctx, login, question("pin", "fr"))
+	s.Role(window, "cpx-ready-3")
+	expect("at the PIN", "refused")
+	s.Do("key", "1", "2", "3", "4", "Return")
+	if got := testdesktop.Await(t, a.answer); got.PIN != "1234" {
+		t.Errorf("%+v", got)
+	}
+	expect("after the answer", "taken")
+	end()
+
+	a = begin(t.Context(), dialogs(), question("pin", "fr"))
+	s.InFront(s.Ready(dialogTitle))
+	expect("at the PIN", "refused")
+	s.Do("key", "Escape")
+	if got := testdesktop.Await(t, a.answer); got != cancelled {
+		t.Errorf("%+v", got)
+	}
+	expect("after a cancel", "taken")
+
+	a = begin(t.Context(), dialogs(), question("pin", "fr"))
+	window = s.Ready(dialogTitle)
+	s.InFront(window)
+	expect("at the PIN", "refused")
+	pid := windowProcess(s, window)
+	onlyPinentry(t, "xev") // none
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if got := testdesktop.Await(t, a.answer); got.Error != "unavailable" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestContinues: where the card's tries are others than were shown, the same window says
+// so, and what was typed remains; at another card nothing of it does.
+func TestContinues(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	for name, c := range map[string]struct {
+		next string // the keys after the change
+		ask  prompt.PIN
+		want string
+	}{
+		"the same card":  {"3 4 Return", prompt.PIN{FinalTry: true, Replaced: true}, "1234"},
+		"another entry":  {"3 4 5 6 Return", prompt.PIN{}, "3456"},
+		"after an entry": {"3 4 5 6 Return", prompt.PIN{WrongPIN: true}, "3456"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.T = t
+			ctx, login, end := prompt.Begin(t.Context(), dialogs())
+			defer end()
+			a := begin(ctx, login, question("pin", "fr"))
+			window := s.Ready(dialogTitle)
+			s.InFront(window)
+			s.Do("key", "1", "2")
+			a.cancel() // as pkcs11 does
+			if got := testdesktop.Await(t, a.answer); got.Error != "ended" || got.PIN != "" {
+				t.Errorf("%+v", got)
+			}
+			q := question("pin", "fr")
+			c.ask.MinLength, c.ask.MaxLength, q.PIN = 4, 8, c.ask
+			q.PIN.MinLength, q.PIN.MaxLength = 4, 8
+			a = begin(ctx, login, q)
+			s.Role(window, "cpx-ready-2")
+			s.Do(append([]string{"key"}, strings.Fields(c.next)...)...)
+			if got := testdesktop.Await(t, a.answer); got != (ask.Answer{PIN: c.want}) {
+				t.Errorf("%+v, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestCrashWhileTyping: where the window dies while a PIN is typed, pinentry asks for it
+// in its stead, and nothing that was still being typed reaches that. The consent that was
+// given is not asked for once more.
+func TestCrashWhileTyping(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	onlyPinentry(t, "pinentry-gtk-2")
+	ctx, login, end := prompt.Begin(t.Context(), dialogs())
+	defer end()
+	a := begin(ctx, login, question("consent", "fr"))
+	window := s.Ready(dialogTitle)
+	s.InFront(window)
+	s.Do("key", "Tab", "Return")
+	if got := testdesktop.Await(t, a.answer); got != yes {
+		t.Fatalf("%+v", got)
+	}
+	a = begin(ctx, login, question("pin", "fr"))
+	s.Role(window, "cpx-ready-3")
+	pid := windowProcess(s, window)
+	keys := []string{"key", "--delay", "50"}
+	for range 15 {
+		keys = append(keys, "4", "3", "2", "1", "Return")
+	}
+	s.Do("key", "4", "3")
+	typed := make(chan error, 1)
+	if err := syscall.Kill(pid, syscall.SIGSEGV); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := s.Try(keys...)
+		typed <- err
+	}()
+	if err := testdesktop.Await(t, typed); err != nil {
+		t.Error(err)
+	}
+	select {
+	case got := <-a.answer:
+		t.Fatalf("what was typed before pinentry stood is an answer: %+v", got)
+	default:
+	}
+	s.Front("^CPx Bridge$") // pinentry's; the one before has another title
+	s.Do("key", "1", "2", "4", "3", "Return")
+	if got := testdesktop.Await(t, a.answer); got != (ask.Answer{PIN: "1243"}) {
+		t.Errorf("%+v", got)
+	}
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
