@@ -8,9 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/agent/statewindow"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -90,6 +93,36 @@ func TestShowState(t *testing.T) {
 	s.window.End()
 	if n := p.all.Load(); n != 4 {
 		t.Errorf("a window after the agent's end: %d", n)
+	}
+}
+
+// TestStateGoesWithTheCard: the window that names a card's holder closes when that card
+// leaves, and one that names nobody stays when another comes.
+func TestStateGoesWithTheCard(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	clock := &testClock{t: time.Now()}
+	p := &telling{Person: person, shown: make(chan string, 100)}
+	s := serve(t, setup{pool: pool, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
+	s.ShowState(t.Context())
+	if text, name := <-p.shown, cards.Person(pool.Cards.Certificates[0]).DisplayName(); !strings.Contains(text, name) {
+		t.Fatalf("%q is not named:\n%s", name, text)
+	}
+	first := pool.Cards
+	pool.Set(pkcs11.Snapshot{Slots: first.Slots})
+	s.cards.Refresh(t.Context())
+	gone := func() bool { return p.open.Load() == 0 }
+	for end := time.Now().Add(testdesktop.Patience); !gone(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the window still names the person who has gone")
+		}
+	}
+	clock.advance(statewindow.Pause)
+	s.ShowState(t.Context())
+	<-p.shown
+	pool.Set(first)
+	s.Report(t.Context(), true)
+	if gone() {
+		t.Error("a window that names nobody closes")
 	}
 }
 

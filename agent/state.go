@@ -90,11 +90,25 @@ func (s *Server) ShowState(ctx context.Context) { s.window.Open(ctx) }
 func (s *Server) showState(ctx context.Context, opened func()) {
 	s.options.Logger.Info("the state is shown")
 	lang := s.language.current()
-	text := s.FullReport(ctx).Text(lang)
+	outdated := s.FullReport(ctx).Outdated
+	ctx, end := s.whileShownCards(ctx)
+	defer end()
+	x := s.State() // of those cards
+	x.Outdated = outdated
 	opened()
-	if err := s.options.Prompter.Show(ctx, lang, state.Name, text); err != nil && ctx.Err() == nil {
+	if err := s.options.Prompter.Show(ctx, lang, state.Name, x.Text(lang)); err != nil && ctx.Err() == nil {
 		s.options.Logger.Info("the state cannot be shown", "error", err)
 	}
+}
+
+// whileShownCards ends when a card leaves that the state names: its holder's name is
+// not for the next person at a shared workstation. Without a card nothing ends it.
+func (s *Server) whileShownCards(ctx context.Context) (shown context.Context, end func()) {
+	certificates := s.cards.LastRead().Certificates
+	if len(certificates) == 0 {
+		return ctx, func() {}
+	}
+	return s.cards.WhilePresent(ctx, certificates...)
 }
 
 // Changes returns a channel that gets a value when the state has changed, until
