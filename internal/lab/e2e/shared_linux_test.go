@@ -179,7 +179,7 @@ func TestTwoCardsInARow(t *testing.T) {
 	screen.Manage()
 	bus := testdesktop.NewKeyring(t, screen.Display, "org.a11y.Bus").Bus
 	testdesktop.ScreenReader(t, bus)
-	s, station := virtualStack(t, stack.Options{Ask: true, Host: "portail.cpx.test", Extra: map[string]string{
+	s, station := virtualStack(t, stack.Options{Ask: true, Host: "portail.cpx.test", Settings: "[log]\nlevel = \"debug\"\n", Extra: map[string]string{
 		"DISPLAY": screen.Display, "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": bus, "HOME": t.TempDir(),
 	}}, virtual.CardOptions{}, virtual.StationOptions{})
 	startPortal(t, s)
@@ -223,6 +223,7 @@ func (w *workstation) persons(first, second personsCard) {
 	// The first person attaches their card to an account, and goes right after that.
 	w.logIn(first, second)
 	w.nothingOf(second, "the first person's first connection")
+	w.shows("the form", `document.querySelector("#attach-form")`)
 	w.must("the form", w.Value(t.Context(), fmt.Sprintf(`(() => {
 		document.querySelector("#username").value = %q;
 		document.querySelector("#password").value = %q;
