@@ -20,7 +20,7 @@ type machine struct {
 func newMachine(t *testing.T) machine {
 	t.Helper()
 	m := machine{t, t.TempDir(), filepath.Join(t.TempDir(), "installs")}
-	for _, program := range []string{"bash", "sh", "sed", "sort", "head", "cat", "fold", "ls", "dirname", "env", "tail", "cp", "readlink"} {
+	for _, program := range []string{"bash", "sh", "sed", "sort", "head", "cat", "fold", "ls", "dirname", "env", "tail", "mktemp", "rm"} {
 		path, err := exec.LookPath(program)
 		if err != nil {
 			t.Fatal(err)

@@ -226,13 +226,20 @@ func printUnplayed(out io.Writer, what string, tests []Unplayed) {
 	if len(tests) == 0 {
 		return
 	}
-	byReason := map[string][]string{}
-	for _, t := range tests {
-		byReason[t.Reason] = append(byReason[t.Reason], shortened(t.Package)+" "+t.Test)
-	}
+	slices.SortFunc(tests, func(a, b Unplayed) int {
+		return strings.Compare(a.Reason+"\n"+a.Package+"\n"+a.Test, b.Reason+"\n"+b.Package+"\n"+b.Test)
+	})
 	fmt.Fprintf(out, "\n%s: %d\n", what, len(tests))
-	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
-		fmt.Fprint(out, folded(reason+":", "  "), folded(strings.Join(byReason[reason], ", "), "      "))
+	for i := 0; i < len(tests); {
+		first := tests[i]
+		if i == 0 || tests[i-1].Reason != first.Reason {
+			fmt.Fprint(out, folded(first.Reason+":", "  "))
+		}
+		var names []string
+		for ; i < len(tests) && tests[i].Reason == first.Reason && tests[i].Package == first.Package; i++ {
+			names = append(names, tests[i].Test)
+		}
+		fmt.Fprint(out, folded(shortened(first.Package)+": "+strings.Join(names, ", "), "      "))
 	}
 }
 

@@ -140,7 +140,7 @@ func account(s *stack.Stack) string {
 	return fmt.Sprintf(`    Card       %s, PIN %s
     User name  %s
     Password   %s
-    Region     %s and
-    service    %s: both may be left empty
+    Region     %s (may be left empty)
+    Service    %s (may be left empty)
 `, s.Cards[0].Holder, s.Cards[0].PIN, stack.Username, stack.Password, stack.RegionName, stack.Service)
 }
