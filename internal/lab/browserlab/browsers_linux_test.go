@@ -10,14 +10,21 @@ import (
 	"testing"
 )
 
-// The most important cells, in a short time; `make browsers` plays all.
-func TestBrowsers(t *testing.T) {
+// programs builds the programs, and returns their folder.
+func programs(t *testing.T) string {
+	t.Helper()
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/", "./cmd/...", "./internal/lab/autopin")
 	build.Dir = filepath.Join("..", "..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
+	return bin
+}
+
+// The most important cells, in a short time; `make browsers` plays all.
+func TestBrowsers(t *testing.T) {
+	bin := programs(t)
 	// Sockets have short names, shorter than a test's own folder may be.
 	dir, err := os.MkdirTemp("", "cpxb")
 	if err != nil {
