@@ -18,7 +18,7 @@ func (s *Server) State() state.State {
 	o, settings := s.options, s.settings()
 	x := state.State{
 		Version: o.Version, PID: os.Getpid(), Program: program(), Addresses: s.gate.Addresses(),
-		Lang: s.language.current(), LangFixed: s.language.fixed.Load(),
+		Lang: s.language.current(), LangFixed: s.language.fixed.Load(), StaysOn: !settings.Quit,
 		Configured: settings.Modules, Listed: settings.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
 	}
 	if o.Journal != nil {

@@ -157,7 +157,7 @@ func (t *tray) session(ctx context.Context) error {
 			if !ok {
 				return p.why(nil)
 			}
-			if c.Do == doQuit {
+			if c.Do == doQuit && !t.agent.State().StaysOn { // the settings may have changed since
 				return errQuit
 			}
 			t.clicked(ctx, c)

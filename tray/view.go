@@ -64,6 +64,9 @@ func viewOf(s state.State, notice string) view {
 	}
 	v.Warnings = v.Warnings[:min(len(v.Warnings), maxWarnings)]
 	v.Name = state.Name + " · " + v.Line
+	if s.StaysOn {
+		v.Quit = ""
+	}
 	if !s.UnknownSitesPaused.IsZero() {
 		v.Resume = say.Text("tray.resume")
 	}

@@ -24,6 +24,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 )
 
+// ErrQuit says that the person ended the agent in its menu.
+var ErrQuit = errors.New("command: the person quit")
+
 // Exit statuses, as docs/administrators.md lists them for each command.
 const (
 	exitGood    = 0
@@ -32,7 +35,7 @@ const (
 )
 
 // Program is what the program provides to its command line. All fields but Failed,
-// Desktop and Standard are required.
+// Say, Desktop and Standard are required.
 type Program struct {
 	Version string
 	// Display reports whether a display answers; it may be asked only once in a
@@ -41,12 +44,15 @@ type Program struct {
 	// DisplayAnswers reports the same from a process of its own, and so may be
 	// asked repeatedly.
 	DisplayAnswers func(ctx context.Context) bool
-	// Serve runs the agent until ctx ends or the person quits.
+	// Serve runs the agent until ctx ends or the person quits, which is ErrQuit.
 	Serve func(ctx context.Context, s Start) error
 	// Failed shows a text to the person, who does not see what the program prints: one
 	// that was started at a login or from a menu has no console. It returns once the
 	// person has read it. nil: what is printed is seen.
 	Failed func(ctx context.Context, lang, text string)
+	// Say shows a text to the person in a window, for as long as ctx lasts or until it is
+	// read; nil: nothing is shown.
+	Say func(ctx context.Context, lang, text string)
 	// Desktop reports whether the desktop session goes on, on which an agent after a
 	// crash would ask the person; nil: there is none, and none is needed.
 	Desktop func(ctx context.Context) bool

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
@@ -18,14 +20,18 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 const (
 	// firstLimit is how long a second start waits for the first agent's answer.
 	firstLimit = 8 * time.Second
 	// endLimit is how long it waits for that agent's end: a module may be at work.
-	endLimit   = 30 * time.Second
-	firstPause = 50 * time.Millisecond
+	endLimit = 30 * time.Second
+	// noticeLimit is how long the notice stands after a person has quit: this process's
+	// file cannot be replaced on Windows until then.
+	noticeLimit = 2 * time.Minute
+	firstPause  = 50 * time.Millisecond
 )
 
 // runOptions are the options of run.
@@ -51,8 +57,32 @@ func (s *invocation) runCommand() *cobra.Command {
 }
 
 // serve makes this process the person's agent, or makes the one that already runs
-// show its state.
+// show its state. A person who quits in the menu reads how to come back, once nothing of the
+// agent is left that could hinder that.
 func (s *invocation) serve(ctx context.Context, o runOptions) error {
+	err := s.serveOnce(ctx, o)
+	if !errors.Is(err, ErrQuit) {
+		return err
+	}
+	if s.Say != nil {
+		ctx, cancel := context.WithTimeout(ctx, noticeLimit)
+		defer cancel()
+		lang := s.personsLanguage(slog.New(slog.DiscardHandler)) // which the menu may have changed
+		s.Say(ctx, lang, s.farewell(lang))
+	}
+	return nil
+}
+
+// farewell is what a person reads who has quit.
+func (s *invocation) farewell(lang string) string {
+	program, err := os.Executable()
+	if err != nil {
+		program = "cpx-agent"
+	}
+	return texts.In(lang).Text("command.run.quit") + "\n\n" + autostart.HowToStart(lang, program)
+}
+
+func (s *invocation) serveOnce(ctx context.Context, o runOptions) error {
 	dir, err := dirs.State()
 	if err != nil {
 		return err
@@ -85,8 +115,11 @@ func (s *invocation) serve(ctx context.Context, o runOptions) error {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
 	err = s.Serve(ctx, Start{Policy: s.Effective, Settings: s.paths, StateDir: dir, Tray: !o.noTray, Show: o.show && !o.quiet, Held: held, Logger: log, Level: &s.level, Journal: whole})
-	if err == nil || errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
 		return nil
+	case errors.Is(err, ErrQuit):
+		return err
 	}
 	log.Error("the agent ends", "error", err, audit.Agent) // on a desktop nobody reads what it prints
 	s.logged = true

@@ -11,7 +11,7 @@ import (
 
 // another is a value of each key other than its default.
 var another = map[string]string{
-	"modules": `["/opt/other.so"]`, "modules_from_network": `true`, "pinentry": `"/opt/pinentry"`, "lang": `"en"`, "notifications": `false`,
+	"modules": `["/opt/other.so"]`, "modules_from_network": `true`, "pinentry": `"/opt/pinentry"`, "lang": `"en"`, "notifications": `false`, "quit": `false`,
 	"origins.mode": `"listed"`, "origins.allow": `["https://a.example.fr"]`, "origins.block": `["https://b.example.fr"]`,
 	"ports.first": `30000`, "ports.count": `20`, "pin.session": `"30m"`, "wss.enabled": `true`, "wss.first": `31000`, "wss.count": `20`,
 	"log.level": `"debug"`, "limits.pin_pad": `"151s"`, "limits.card": `"31s"`, "limits.other": `"11s"`,

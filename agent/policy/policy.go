@@ -38,6 +38,8 @@ type Settings struct {
 	Limits             Limits
 	// Notifications switches on package notify's notifications.
 	Notifications bool
+	// Quit has the menu offer to end the agent. Commands and the system end it all the same.
+	Quit bool
 }
 
 // Limits are how long a call of a card's module may take before its process is

@@ -185,6 +185,7 @@ func TestMalformed(t *testing.T) {
 		"past it, by the count":  {"", "[wss]\nfirst = 65530\ncount = 7\n", 3, "wss.count"},
 		"another letter case":    {"", "lang = \"fr\"\nLog = {level = \"info\"}\n", 2, "Log"},
 		"count":                  {"", "[ports]\ncount = 101\n", 2, "ports.count"},
+		"quit":                   {"", "lang = \"fr\"\nquit = \"no\"\n", 2, "quit"},
 		"level":                  {"", "[log]\nlevel = \"loud\"\n", 2, "log.level"},
 		"limit too short":        {"", "[limits]\nother = \"10ms\"\n", 2, "limits.other"},
 		"limit too long":         {"[limits]\ncard = \"1h\"\n", "", 2, "limits.card"},

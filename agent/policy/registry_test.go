@@ -110,7 +110,7 @@ func loadRegistry(t *testing.T, values map[string]Value) (*Effective, error) {
 func TestRegistry(t *testing.T) {
 	values := map[string]Value{
 		`Modules\10`: sz(`C:\ten.dll`), `Modules\2`: expandSZ(`%programfiles%\Vendor\a.dll`), `Modules\1`: sz(`D:/Clé/é.dll`),
-		"modules_from_network": dword(0), "PINENTRY": sz(`\\?\C:\p.exe`), "lang": sz("en"), "Notifications": dword(0),
+		"modules_from_network": dword(0), "PINENTRY": sz(`\\?\C:\p.exe`), "lang": sz("en"), "Notifications": dword(0), "quit": dword(0),
 		`Origins\mode`: sz("listed"), `Origins\Allow\10`: sz("https://c.example.fr"), `Origins\Allow\9`: sz("https://b.example.fr"), `Origins\Allow\1`: sz("https://a.example.fr"),
 		`Origins\block`: multiSZ("https://x.example.fr", "https://y.example.fr"),
 		`ports\first`:   dword(30000), `ports\count`: dword(20), `pin\session`: sz("30m"),
@@ -196,6 +196,7 @@ func TestRegistryRefused(t *testing.T) {
 		`ports\count`:             {dword(0), dword(101)},
 		`wss\enabled`:             {dword(2), dword(1<<32 - 1), sz("1"), sz("true"), raw(11, 1, 0, 0, 0, 0, 0, 0, 0), raw(3, 1)},
 		`notifications`:           {dword(2), sz("no")},
+		`quit`:                    {dword(2), sz("no"), sz("")},
 		`pin\session`:             {sz("5h"), sz("-1m"), sz("long"), sz(""), dword(30), expandSZ("30m")},
 		`limits\card`:             {sz("1h"), sz("10ms"), dword(30)},
 		`log\level`:               {sz("loud"), sz("")},

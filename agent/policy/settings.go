@@ -129,4 +129,11 @@ var definitions = []Definition{
 			"that no site can be remembered. A person may change it unless the policy sets it. On Linux and Windows",
 		Otherwise: "`true`",
 	},
+	{
+		Key: "quit", Kind: KindSwitch, Default: true,
+		in: func(s *Settings) any { return &s.Quit },
+		Meaning: "whether the menu offers **Quit**. `cpx-agent quit` ends the agent all the same: it is for scripts, and holds nobody off who can end processes of their own. " +
+			"A person may change it unless the policy sets it",
+		Otherwise: "`true`",
+	},
 }

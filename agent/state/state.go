@@ -33,6 +33,7 @@ type State struct {
 
 	Lang      string `json:"lang"`
 	LangFixed bool   `json:"langFixed,omitempty"` // the machine's policy sets it
+	StaysOn   bool   `json:"staysOn,omitempty"`   // the settings have the menu not offer to end the agent
 
 	Configured []string  `json:"settings"` // the modules that the settings name
 	Ignored    []Setting `json:"notTaken,omitempty"`

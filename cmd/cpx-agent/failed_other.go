@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
@@ -21,8 +19,5 @@ func failed() func(ctx context.Context, lang, text string) {
 	if !role.SupervisedAgent.Is() && !slices.Contains(os.Args, "--supervise") || term.IsTerminal(int(os.Stderr.Fd())) {
 		return nil
 	}
-	return func(ctx context.Context, lang, text string) {
-		// Where no window can be shown either, the log has it.
-		_ = prompt.New(prompt.Options{Window: window.Command()}).Show(ctx, lang, "CPx Bridge", text)
-	}
+	return say // where no window can be shown either, the log has it
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"golang.org/x/sys/windows"
-
-	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 )
 
 // failed is how a start that failed is shown where this process has neither console nor
@@ -20,8 +18,5 @@ func failed() func(ctx context.Context, lang, text string) {
 			return nil
 		}
 	}
-	return func(ctx context.Context, lang, text string) {
-		// Where no window can be shown either, the log has it.
-		_ = prompt.New(prompt.Options{}).Show(ctx, lang, "CPx Bridge", text)
-	}
+	return say // where no window can be shown either, the log has it
 }

@@ -9,7 +9,9 @@ import (
 	"syscall"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/command"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -42,7 +44,12 @@ const mostArguments = 8
 
 func program() command.Program {
 	return command.Program{
-		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Desktop: desktop(), Icons: tray.ThemeIcons,
+		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Say: say, Desktop: desktop(), Icons: tray.ThemeIcons,
 		Standard: [3]*os.File{os.Stdin, os.Stdout, os.Stderr},
 	}
+}
+
+// say shows a text in a window of our own. Where none can be shown, nothing is said.
+func say(ctx context.Context, lang, text string) {
+	_ = prompt.New(prompt.Options{Window: window.Command()}).Show(ctx, lang, state.Name, text)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/denied"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -14,6 +15,7 @@ import (
 func TestMain(m *testing.M) {
 	denied.RunRole()
 	runDisplayRole()
+	window.RunChildRole() // which gets no environment of the test's
 	workstation.Main(m, main)
 }
 

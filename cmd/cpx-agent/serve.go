@@ -16,7 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
-// serve serves until ctx ends or the person quits in the tray.
+// serve serves until ctx ends or the person quits in the tray, which is command.ErrQuit.
 func serve(ctx context.Context, s command.Start) error {
 	log := s.Logger
 	supervised := supervisor.Parent()
@@ -88,11 +88,15 @@ func serve(ctx context.Context, s command.Start) error {
 		served <- server.Serve(ctx)
 		cancel() // a server's failure ends the tray too
 	}()
+	quit := false
 	if s.Tray {
-		if tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File(), ReadLog: s.Journal.Flush}) {
+		if quit = tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File(), ReadLog: s.Journal.Flush}); quit {
 			log.Info("the person quit", audit.Agent)
 		}
 		cancel()
 	}
-	return <-served
+	if err := <-served; err != nil || !quit {
+		return err
+	}
+	return command.ErrQuit
 }
