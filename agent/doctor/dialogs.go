@@ -28,7 +28,16 @@ func (d *doctor) dialogs(context.Context) []Finding {
 			program, err = "", installedErr
 		}
 	}
-	if err != nil {
+	asksAll := d.Policy.Pinentry == "" && (agents || own && prompt.OwnWindow("")) // our window, also for the PIN
+	if asksAll {
+		found = append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.Text("doctor.window_asks_all")})
+	}
+	switch {
+	case asksAll && err != nil:
+		return found // a program that asks in its stead is good to have, no more
+	case asksAll:
+		return append(found, Finding{Code: "dialog_program", Subject: program, Outcome: Good, Text: d.Text("doctor.dialogs_instead", program)})
+	case err != nil:
 		return append(found, Finding{Code: "no_dialog_program", Outcome: Problem, Text: d.Text("doctor.no_dialogs"), Next: d.dialogsNext(err)})
 	}
 	refused, bad := d.Policy.Owners("pinentry", program)

@@ -137,12 +137,13 @@ func TestWhoAsks(t *testing.T) {
 		answers                   bool
 		want                      string
 	}{
-		"our own window":          {"pinentry-gtk-2", "", ":1", true, "dialog_window"},
-		"a display that has gone": {"pinentry-gtk-2", "", ":1", false, "dialog_program_alone"},
-		"one in the settings":     {"pinentry-gtk-2", "pinentry-gtk-2", ":1", true, "dialog_program_alone"},
-		"one where Enter is yes":  {"pinentry-gnome3", "pinentry-gnome3", ":1", true, "dialog_window"},
-		"for terminals only":      {"pinentry-tty", "", ":1", true, "no_dialog_program"},
-		"none, and a terminal":    {"pinentry-tty", "", "", false, "dialog_program_alone"},
+		"our own window":              {"pinentry-gtk-2", "", ":1", true, "dialog_window"},
+		"a display that has gone":     {"pinentry-gtk-2", "", ":1", false, "dialog_program_alone"},
+		"one in the settings":         {"pinentry-gtk-2", "pinentry-gtk-2", ":1", true, "dialog_program_alone"},
+		"one where Enter is yes":      {"pinentry-gnome3", "pinentry-gnome3", ":1", true, "dialog_window"},
+		"for terminals only":          {"pinentry-tty", "", ":1", true, "dialog_window"},
+		"for terminals, display gone": {"pinentry-tty", "", ":1", false, "no_dialog_program"},
+		"none, and a terminal":        {"pinentry-tty", "", "", false, "dialog_program_alone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -47,7 +47,7 @@ var definitions = []Definition{
 		in: func(s *Settings) any { return &s.Pinentry },
 		Meaning: "a pinentry program, an absolute path, which then asks everything, consent and choice too, without waiting until nobody types; " +
 			"of `pinentry-gnome3`, in which Enter is yes, only the PIN",
-		Otherwise: "the first found on PATH for the PIN, windows of the agent's own for the rest",
+		Otherwise: "windows of the agent's own; where they cannot be shown, the first found on PATH",
 	},
 	{
 		Key: "lang", Kind: KindText, Default: "", Values: []string{"fr", "en"}, Bounds: "settings.bound_lang",

@@ -32,7 +32,8 @@ func start(ctx context.Context, program string, args ...string) (*running, error
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	release, err := startBound(cmd)
+	if err != nil {
 		return nil, err
 	}
 	// A process that the program leaves behind may hold the pipe open.
@@ -43,6 +44,7 @@ func start(ctx context.Context, program string, args ...string) (*running, error
 		_ = stdin.Close()
 		_ = cmd.Cancel()
 		_ = cmd.Wait()
+		release()
 		restore()
 	}}, nil
 }

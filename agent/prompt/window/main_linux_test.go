@@ -13,10 +13,14 @@ import (
 // askRole makes this program an agent that asks one question of the named kind.
 const askRole = "CPX_TEST_ASK"
 
+// programVariable names that agent's pinentry program, "" for none.
+const programVariable = "CPX_TEST_PINENTRY"
+
 func TestMain(m *testing.M) {
 	RunChildRole()
 	if kind := os.Getenv(askRole); kind != "" {
-		ask.Put(context.Background(), dialogs(), question(kind, "fr"))
+		asker := prompt.New(prompt.Options{Program: os.Getenv(programVariable), Window: Command()})
+		ask.Put(context.Background(), asker, question(kind, "fr"))
 		os.Exit(0)
 	}
 	os.Exit(m.Run())

@@ -114,23 +114,41 @@ func TestNoDisplay(t *testing.T) {
 	}
 }
 
-// TestAgentEnds: no window outlives the agent, however that ends.
+// TestAgentEnds: no window outlives the agent, however that ends: neither ours, nor one
+// that hangs, nor pinentry's.
 func TestAgentEnds(t *testing.T) {
 	s := screen(t)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), askRole+"=choose")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		kind, program string
+		hangs         bool
+	}{
+		"ours":           {"choose", "", false},
+		"one that hangs": {"pin", "", true},
+		"pinentry's":     {"pin", testdesktop.Needs(t, "pinentry-gtk-2"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.T = t
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), askRole+"="+c.kind, programVariable+"="+c.program)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = cmd.Wait() }()
+			pid := windowProcess(s, s.Find(dialogTitle))
+			if pid == cmd.Process.Pid {
+				t.Fatal("the window is in the agent's own process")
+			}
+			if c.hangs {
+				if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			s.Gone(dialogTitle)
+		})
 	}
-	defer func() { _ = cmd.Wait() }()
-	pid := windowProcess(s, s.Ready(dialogTitle))
-	if pid == cmd.Process.Pid {
-		t.Fatal("the window is in the agent's own process")
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	s.Gone(dialogTitle)
 }
 
 // play starts a window's process by hand.
