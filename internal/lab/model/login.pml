@@ -399,6 +399,10 @@ leave:
 		:: else -> good = 0
 		fi;
 		if
+		:: time_up -> refusal = 1	/* the person ended it, between two questions */
+		:: skip
+		fi;
+		if
 		:: refusal && !taken_back[i] -> /* its requests that wait end with it */
 			locked = 1;
 			if
@@ -469,7 +473,8 @@ end:	do
 	od
 }
 
-/* The time limit of a request. */
+/* The time limit of a request; and the person, who may end it where its window stands
+   between two questions (prompt.Begin). */
 proctype Clock()
 {
 end:	do
