@@ -29,12 +29,15 @@ func TestContrastOfAlerts(t *testing.T) {
 	const enough = 4.5 // WCAG 2.1, 1.4.3
 	s := screen(t)
 	s.Manage()
-	for _, theme := range []string{"Adwaita", "Adwaita:dark", "HighContrast", "HighContrastInverse"} {
-		t.Run(theme, func(t *testing.T) {
+	for _, c := range []struct{ kind, theme string }{
+		{"pad", "Adwaita"}, {"pad", "Adwaita:dark"}, {"pad", "HighContrast"}, {"pad", "HighContrastInverse"},
+		{"pin final", "Adwaita"}, {"pin final", "Adwaita:dark"}, {"pin final", "HighContrast"}, {"pin final", "HighContrastInverse"},
+	} {
+		t.Run(c.kind+" "+c.theme, func(t *testing.T) {
 			s.T = t
-			t.Setenv("GTK_THEME", theme)
-			q := question("pad", "fr")
-			q.PIN.WrongPIN = true
+			t.Setenv("GTK_THEME", c.theme)
+			q := question(c.kind, "fr")
+			q.PIN.WrongPIN = c.kind == "pad" // and there the warning alone
 			a := begin(t.Context(), dialogs(), q)
 			window := s.Ready(dialogTitle)
 			best := 0.0

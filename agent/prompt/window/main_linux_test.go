@@ -56,12 +56,18 @@ func question(kind, lang string) ask.Question {
 func screen(t *testing.T) *testdesktop.Screen {
 	t.Helper()
 	s := testdesktop.NewScreen(t)
+	uses(t, s)
+	return s
+}
+
+// uses makes a screen this program's display.
+func uses(t *testing.T, s *testdesktop.Screen) {
+	t.Helper()
 	t.Setenv("DISPLAY", s.Display)
 	t.Setenv("WAYLAND_DISPLAY", "")
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "disabled:")
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("LC_ALL", "C.UTF-8")
-	return s
 }
 
 // asked is a question that is being asked.

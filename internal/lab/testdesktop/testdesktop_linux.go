@@ -84,6 +84,12 @@ func NewScreen(t *testing.T) *Screen {
 	return &Screen{T: t, Display: Display(t), xdotool: Needs(t, "xdotool")}
 }
 
+// NewScreenOf starts one of that size, such as "1366x768".
+func NewScreenOf(t *testing.T, size string) *Screen {
+	t.Helper()
+	return &Screen{T: t, Display: newXServer(t, size).Display, xdotool: Needs(t, "xdotool")}
+}
+
 // Do runs xdotool and returns what it printed.
 func (s *Screen) Do(args ...string) string {
 	s.T.Helper()

@@ -15,14 +15,23 @@ import (
 type XServer struct {
 	T       testing.TB
 	Display string
+	size    string
 	cmd     *exec.Cmd
 }
+
+// usualSize is that of a screen, in pixels.
+const usualSize = "900x600"
 
 // NewXServer starts one. Its number is far from those that servers choose by
 // themselves, so that no other server uses it in the meantime.
 func NewXServer(t testing.TB) *XServer {
 	t.Helper()
-	x := &XServer{T: t}
+	return newXServer(t, usualSize)
+}
+
+func newXServer(t testing.TB, size string) *XServer {
+	t.Helper()
+	x := &XServer{T: t, size: size}
 	var err error
 	for range 5 {
 		x.Display = fmt.Sprintf(":%d", 2000+rand.IntN(50000))
@@ -49,7 +58,7 @@ func (x *XServer) start() error {
 		return err
 	}
 	defer r.Close()
-	x.cmd = exec.Command(Needs(x.T, "Xvfb"), x.Display, "-displayfd", "3", "-screen", "0", "900x600x24", "-nolisten", "tcp", "-noreset")
+	x.cmd = exec.Command(Needs(x.T, "Xvfb"), x.Display, "-displayfd", "3", "-screen", "0", x.size+"x24", "-nolisten", "tcp", "-noreset")
 	x.cmd.ExtraFiles = []*os.File{w}
 	err = x.cmd.Start()
 	_ = w.Close()

@@ -1,0 +1,84 @@
+package window
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+)
+
+// position is where a window's upper left corner is.
+func position(s *testdesktop.Screen, window string) (x, y int) {
+	s.T.Helper()
+	for line := range strings.Lines(s.Do("getwindowgeometry", "--shell", window)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		number, _ := strconv.Atoi(value)
+		switch name {
+		case "X":
+			x = number
+		case "Y":
+			y = number
+		}
+	}
+	return x, y
+}
+
+// TestLargeLetters: with letters, or everything, at 200 %, and in high contrast, no part
+// of a window is below the end of a small screen, whatever it has to say, also once it says
+// more than when it opened; and it works.
+func TestLargeLetters(t *testing.T) {
+	s := testdesktop.NewScreenOf(t, "1366x768")
+	uses(t, s)
+	s.Manage()
+	for name, env := range map[string]map[string]string{
+		"usual":               {},
+		"letters at 200 %":    {"GDK_DPI_SCALE": "2"},
+		"everything at 200 %": {"GDK_SCALE": "2"},
+		"high contrast":       {"GDK_DPI_SCALE": "2", "GTK_THEME": "HighContrast"},
+	} {
+		for _, kind := range []string{"consent", "choose", "pin final"} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				s.T = t
+				for variable, value := range env {
+					t.Setenv(variable, value)
+				}
+				q := question(kind, "fr")
+				q.Caller.Origin = "https://une-adresse-assez-longue.portail-de-sante.example.fr:8443"
+				q.Holders = slices.Clone(q.Holders)
+				q.Holders[0].Renew, q.PIN.Unsure = true, true
+				a := begin(t.Context(), dialogs(), q)
+				window := s.Ready(dialogTitle)
+				s.InFront(window)
+				within := func(when string) {
+					t.Helper()
+					var x, y, width, height int
+					s.Await(when+" it is within the screen", func() bool {
+						x, y = position(s, window)
+						width, height = s.Size(window)
+						return x >= 0 && y >= 0 && x+width <= 1366 && y+height <= 768
+					})
+				}
+				within("as it opens")
+				if kind == "pin final" {
+					_, before := s.Size(window)
+					s.Do("key", "1", "Return") // too short, which it says in more lines
+					s.Await("it says so", func() bool { _, height := s.Size(window); return height >= before })
+					within("then")
+					s.Do("key", "2", "3", "4", "Return")
+				} else {
+					s.Do("key", "Escape")
+				}
+				want := cancelled
+				if kind == "pin final" {
+					want = typed("1234")
+				}
+				if got := testdesktop.Await(t, a.answer); got != want {
+					t.Errorf("%+v", got)
+				}
+				s.Gone(dialogTitle)
+			})
+		}
+	}
+}
