@@ -103,7 +103,8 @@ func TestButtonHandsOverTheToken(t *testing.T) {
 	e := newEvents()
 	element(t, e, withAgent(t, e, signs), "", "")
 	click(t, "button")
-	got := awaitState(t, "done")
+	// A slow machine's agent may be silent for a while.
+	got := strings.Replace(awaitState(t, "done"), `"cpx-progress waiting-for-agent",`, "", 1)
 	want := `["cpx-progress searching","cpx-progress waiting-for-consent","cpx-progress choosing-certificate","cpx-progress waiting-for-pin","cpx-progress signing","cpx-progress done","cpx-success web-eid:1.0"]`
 	if got != want {
 		t.Errorf("%s, want %s", got, want)

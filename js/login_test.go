@@ -54,7 +54,7 @@ func TestLogin(t *testing.T) {
 	port := one(t, e, func(send func(string, ...any), r request) { asked = r; signs(send, r) }, accepts)
 	got := inPage(t, `const seen = [];
 		const answer = await cpx.authenticate({ loginUrl: "/auth/login", lang: "fr", ports: { first: %d, count: 1 }, onProgress: (s) => seen.push(s) });
-		return answer.next + " " + seen.join(" ")`, port)
+		return answer.next + " " + seen.filter((s) => s !== "waiting-for-agent").join(" ")`, port) // a slow machine's agent may be silent
 	want := `"/espace searching waiting-for-consent choosing-certificate waiting-for-pin signing"`
 	if string(got.Value) != want {
 		t.Errorf("%s %s, want %s", got.Value, got.reason(), want)

@@ -35,7 +35,7 @@ func TestStatesOfTheAgent(t *testing.T) {
 	}, nil)
 	got := inPage(t, `const seen = [];
 		await cpx.authenticate({ nonce: "n".repeat(44), ports: { first: %d, count: 1 }, onProgress: (s) => seen.push(s) });
-		return seen`, port)
+		return seen.filter((s) => s !== "waiting-for-agent")`, port) // a slow machine's agent may be silent
 	var seen []string
 	if err := json.Unmarshal(got.Value, &seen); err != nil {
 		t.Fatal(err, got.reason())
