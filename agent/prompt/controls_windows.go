@@ -14,7 +14,8 @@ const (
 	buttonHeight = 28
 	buttonLeast  = 88
 	entryHeight  = 23
-	signSize     = 32 // of the warning beside alerts
+	signSize     = 32 // of the warning beside the last try
+	iconSize     = 48
 	rowPadding   = 6
 	listRows     = 4 // visible at once
 	bodyHeight   = 280
@@ -27,81 +28,160 @@ func (n *native) px(size int32) int32 { return size * n.dpi / 96 }
 // of a screen reader: the text before an entry or a list is its name.
 func (n *native) build() {
 	r := n.request
-	n.area = workArea()
-	moveTo(n.window, n.area)
-	n.dpi = dpiOf(n.window)
-	n.plain, n.strong, n.large = font(n.px(textHeight), false), font(n.px(textHeight), true), font(n.px(textHeight*5/4), true)
+	n.clear(r.Entry != nil && r.Entry.Continues)
+	if !n.shown {
+		n.area = workArea()
+		moveTo(n.window, n.area)
+		setIcons(n.window)
+	}
+	n.makeFonts()
 	n.colours = map[uintptr]uint32{}
 	setText(n.window, r.Title)
-	setIcons(n.window)
-	y := n.px(margin)
-	indent := int32(0)
-	put := func(text string, font uintptr, space int32) uintptr {
-		if text == "" {
-			return 0
-		}
-		width := n.px(textWidth - indent)
-		height := textSize(n.window, font, text, width)
-		control := n.control("STATIC", text, ssNoPrefix|ssEditControl, 0, font, n.px(margin+indent), y, width, height)
-		y += height + n.px(space)
-		return control
-	}
-	put(r.Site, n.plain, 2)
-	put(r.Origin, n.large, 2)
-	put(r.Program, n.plain, gap)
+	c := column{native: n, y: n.px(margin)}
+	c.header()
 	if len(r.Holder) > 0 {
-		put(r.Holder[0], n.strong, 2)
-		put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
+		c.put(r.Holder[0], n.strong, 2)
+		c.put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
 	}
-	// That a try is the last one must be the first thing that a person sees.
-	if warnings := r.Warnings(); len(warnings) > 0 {
-		n.warningSign(n.px(margin), y)
-		bottom := y + n.px(signSize+gap)
-		indent = signSize + gap
-		for _, alert := range warnings {
-			n.colours[put(alert, n.large, gap)] = alertText()
-		}
-		y, indent = max(y, bottom), 0
+	if r.Final != "" {
+		c.finalTry(r.Final)
 	}
-	put(r.Text, n.plain, gap)
-	put(r.Hint, n.plain, gap)
-	y = n.buildInput(y)
-	n.buildButtons(y + n.px(gap/2))
+	for _, alert := range r.Alerts {
+		n.colours[c.put(alert, n.strong, gap)] = alertText()
+	}
+	c.put(r.Text, n.plain, gap)
+	c.entry()
+	c.put(r.Hint, n.plain, gap)
+	c.list()
+	c.body()
+	n.buildButtons(c.y + n.px(gap/2))
 }
 
-// buildInput makes the list, the entry or the long text, and returns the vertical
-// position of what follows.
-func (n *native) buildInput(y int32) int32 {
-	r := n.request
-	x, width := n.px(margin), n.px(textWidth)
-	switch {
-	case len(r.Rows) > 0:
-		height := n.px(4)
-		for _, row := range r.Rows[:min(len(r.Rows), listRows)] {
-			height += n.rowHeight(row)
-		}
-		n.list = n.control("LISTBOX", "", wsTabStop|wsBorder|wsVScroll|lbsNotify|lbsOwnerDrawVariable|lbsHasStrings|lbsNoIntegralHeight, idList, n.plain, x, y, width, height)
-		for _, row := range r.Rows {
-			sendText(n.list, lbAddString, row.Spoken)
-		}
-		send(n.list, lbSetSelection, 0, 0)
-		n.focus = n.list
-		return y + height + n.px(gap)
-	case n.most > 0:
-		height := n.px(entryHeight)
-		n.edit = n.control("EDIT", "", wsTabStop|wsBorder|esPassword|esAutoHScroll, idEntry, n.plain, x, y, width/2, height)
-		send(n.edit, emLimitText, uintptr(n.most), 0)
-		n.guardEntry()
-		n.focus = n.edit
-		return y + height + n.px(gap)
-	case r.Body != "":
-		height := n.px(bodyHeight)
-		text := strings.ReplaceAll(r.Body, "\n", "\r\n")
-		n.body = n.control("EDIT", text, wsTabStop|wsBorder|wsVScroll|esMultiline|esReadOnly, idBody, n.plain, x, y, width, height)
-		n.focus = n.body
-		return y + height + n.px(gap)
+// clear takes the controls of the request before away, but for an entry that goes on.
+func (n *native) clear(continues bool) {
+	if n.edit != 0 && !continues {
+		n.wipeEntry()
+		destroy(n.edit)
+		n.edit = 0
 	}
-	return y
+	for _, part := range n.parts {
+		destroy(part)
+	}
+	n.parts, n.buttons = nil, nil
+	n.list, n.body, n.site, n.focus, n.note, n.capsLock = 0, 0, 0, 0, note{}, ""
+}
+
+func (n *native) makeFonts() {
+	n.freeFonts()
+	n.dpi = dpiOf(n.window)
+	n.plain, n.strong = font(n.px(textHeight), false), font(n.px(textHeight), true)
+	n.large, n.domain = font(n.px(textHeight*5/4), false), font(n.px(textHeight*5/4), true)
+	n.final, n.small = font(n.px(textHeight*3/2), true), font(n.px(textHeight*5/6), false)
+}
+
+// column puts controls below each other.
+type column struct {
+	*native
+	y, indent int32
+}
+
+// put adds a text, and leaves a space below it.
+func (c *column) put(text string, font uintptr, space int32) uintptr {
+	if text == "" {
+		return 0
+	}
+	width := c.px(textWidth - c.indent)
+	height := textSize(c.window, font, text, width)
+	control := c.control("STATIC", text, ssNoPrefix|ssEditControl, 0, font, c.px(margin+c.indent), c.y, width, height)
+	c.y += height + c.px(space)
+	return control
+}
+
+// header says who asks, beside the program's own icon where it has one.
+func (c *column) header() {
+	r := c.request
+	if r.Origin == "" {
+		return
+	}
+	bottom := c.y
+	if c.icon(c.px(margin), c.y, c.px(iconSize)) {
+		bottom += c.px(iconSize + gap)
+		c.indent = iconSize + gap
+	}
+	c.put(r.Site, c.plain, 2)
+	c.putSite(2)
+	if r.Path {
+		c.put(r.Program, c.small, gap)
+	} else {
+		c.put(r.Program, c.plain, gap)
+	}
+	c.y, c.indent = max(c.y, bottom), 0
+}
+
+// finalTry is the most visible of all: framed, large, with the system's warning, and not by
+// its colour alone.
+func (c *column) finalTry(text string) {
+	top := c.y
+	c.y += c.px(gap)
+	c.warningSign(c.px(margin+gap), c.y)
+	bottom := c.y + c.px(signSize)
+	c.indent = signSize + 2*gap
+	c.colours[c.put(text, c.final, 0)] = alertText()
+	c.y, c.indent = max(c.y, bottom)+c.px(gap), 0
+	c.control("STATIC", "", ssEtchedFrame, 0, c.plain, c.px(margin), top, c.px(textWidth), c.y-top)
+	c.y += c.px(gap)
+}
+
+// entry is where the PIN is typed, with what is said about it below.
+func (c *column) entry() {
+	if c.most <= 0 {
+		return
+	}
+	x, width, height := c.px(margin), c.px(textWidth)/2, c.px(entryHeight)
+	if c.edit == 0 {
+		c.edit = createControl("EDIT", "", wsTabStop|wsBorder|esPassword|esAutoHScroll, idEntry, c.window, x, c.y, width, height)
+		c.guardEntry()
+	} else { // behind the controls before it, for the Tab key
+		_, _, _ = procSetPos.Call(c.edit, bottom, uintptr(x), uintptr(c.y), uintptr(width), uintptr(height), 0)
+	}
+	send(c.edit, wmSetFont, c.plain, 0)
+	send(c.edit, emLimitText, uintptr(c.most), 0)
+	c.focus = c.edit
+	c.y += height + c.px(gap/2)
+	c.notes()
+}
+
+// list shows the rows, of which one is chosen.
+func (c *column) list() {
+	rows := c.request.Rows
+	if len(rows) == 0 {
+		return
+	}
+	height := c.px(4)
+	for _, row := range rows[:min(len(rows), listRows)] {
+		height += c.rowHeight(row)
+	}
+	n := c.native
+	n.list = c.control("LISTBOX", "", wsTabStop|wsBorder|wsVScroll|lbsNotify|lbsOwnerDrawVariable|lbsHasStrings|lbsNoIntegralHeight, idList, c.plain, c.px(margin), c.y, c.px(textWidth), height)
+	for _, row := range rows {
+		sendText(n.list, lbAddString, row.Spoken)
+	}
+	send(n.list, lbSetSelection, 0, 0)
+	c.focus = n.list
+	c.y += height + c.px(gap)
+}
+
+// body is a long text, to be read and copied.
+func (c *column) body() {
+	if c.request.Body == "" {
+		return
+	}
+	height := c.px(bodyHeight)
+	text := strings.ReplaceAll(c.request.Body, "\n", "\r\n")
+	n := c.native
+	n.body = c.control("EDIT", text, wsTabStop|wsBorder|wsVScroll|esMultiline|esReadOnly, idBody, c.plain, c.px(margin), c.y, c.px(textWidth), height)
+	c.focus = n.body
+	c.y += height + c.px(gap)
 }
 
 // buildButtons makes the buttons from the right, the last one outermost, and
@@ -130,12 +210,16 @@ func (n *native) buildButtons(y int32) {
 			send(n.window, dmSetDefault, uintptr(idButton)+uintptr(i), 0)
 		}
 	}
-	centre(n.window, n.area, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin))
+	if n.focus == 0 { // nothing is asked: no key presses a button that nobody went to
+		n.focus = n.window
+	}
+	fit(n.window, n.area, n.px(2*margin+textWidth), y+n.px(buttonHeight+margin), n.shown)
 }
 
 func (n *native) control(class, text string, style, id uint32, font uintptr, x, y, width, height int32) uintptr {
 	control := createControl(class, text, style, id, n.window, x, y, width, height)
 	send(control, wmSetFont, font, 0)
+	n.parts = append(n.parts, control)
 	return control
 }
 
@@ -163,8 +247,10 @@ func (n *native) close() {
 }
 
 func (n *native) freeFonts() {
-	for _, f := range []uintptr{n.plain, n.strong, n.large} {
-		freeFont(f)
+	for _, f := range []uintptr{n.plain, n.strong, n.large, n.domain, n.final, n.small} {
+		if f != 0 {
+			freeFont(f)
+		}
 	}
 }
 

@@ -2,5 +2,5 @@ package prompt
 
 func newDialogs(o Options) Prompter {
 	n := natives{log: o.Logger}
-	return platform{show: n.show, pin: n.pin, quiet: true}
+	return nativeDialogs{platform: platform{show: n.show, pin: n.pin, quiet: true}, log: o.Logger}
 }

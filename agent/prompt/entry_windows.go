@@ -13,7 +13,7 @@ const (
 	emReplaceSelection, emGetLine, emUndo                = 0xc2, 0xc4, 0xc7
 	emSetPasswordChar, emEmptyUndo, emGetHandle          = 0xcc, 0xcd, 0xbd
 	keyInsert, keyDelete, keyShift, keyControl           = 0x2d, 0x2e, 0x10, 0x11
-	charSelectAll, charBackspace, charFirst              = 0x01, 0x08, 0x20
+	charSelectAll, charBackspace, charPaste, charFirst   = 0x01, 0x08, 0x16, 0x20
 	charDelete                                           = 0x7f // Ctrl+Backspace, which an entry writes as a character
 )
 
@@ -56,6 +56,9 @@ func entryProc(entry uintptr, message uint32, w, l uintptr) uintptr {
 	switch n.admits(message, w) {
 	case refused:
 		_, _, _ = procBeep.Call(0)
+		if e := n.request.Entry; e != nil && pastes(message, w) {
+			n.say(e.Typed)
+		}
 		return 0
 	case ignored:
 		return 0
@@ -105,6 +108,11 @@ func (n *native) admits(message uint32, w uintptr) verdict {
 		}
 	}
 	return admitted
+}
+
+// pastes reports a message by which a person pastes, or would.
+func pastes(message uint32, w uintptr) bool {
+	return message == wmPaste || message == wmContextMenu || message == wmChar && w == charPaste || message == wmKeyDown && w == keyInsert
 }
 
 // held reports whether a key was down at the message that is being answered.

@@ -43,12 +43,18 @@ type result struct {
 // askForPIN opens a PIN dialog and returns it once it accepts keys.
 func askForPIN(t *testing.T, most int) asked {
 	t.Helper()
+	return askForPINOf(t, PIN{MaxLength: most})
+}
+
+func askForPINOf(t *testing.T, p PIN) asked {
+	t.Helper()
+	p.Caller, p.Holder = Caller{Origin: "https://portail.example.fr"}, Holder{Name: "TEST"}
 	ready := signal{slog.DiscardHandler, "accepts keys", make(chan struct{}, 8)}
-	r := questionsIn("fr").askPIN(PIN{Caller: Caller{Origin: "https://portail.example.fr"}, Holder: Holder{Name: "TEST"}, MaxLength: most})
+	r := questionsIn("fr").askPIN(p)
 	r.Quiet = 0
 	a := asked{t: t, done: make(chan result, 1)}
 	go func() {
-		pin, err := natives{log: slog.New(ready)}.pin(t.Context(), r, most)
+		pin, err := natives{log: slog.New(ready)}.pin(t.Context(), r, p.MaxLength)
 		a.done <- result{pin, err}
 	}()
 	select {
@@ -212,6 +218,34 @@ func TestEntryEdits(t *testing.T) {
 		if got := a.submits(); got != want {
 			t.Errorf("%q: got %q, want %q", keys, got, want)
 		}
+	}
+}
+
+// TestEntryNotes: what is no PIN of the card goes nowhere, and the reason stands below the
+// entry; so does it where something is pasted.
+func TestEntryNotes(t *testing.T) {
+	a := askForPINOf(t, PIN{MinLength: 4, MaxLength: 8})
+	said := func() string {
+		var text [256]uint16
+		n, _, _ := procGetText.Call(a.note.wrong, uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
+		return windows.UTF16ToString(text[:n])
+	}
+	fr := questionsIn("fr")
+	if got := said(); got != "" {
+		t.Errorf("at first: %q", got)
+	}
+	a.types("12")
+	send(a.window, wmCommand, idOK, 0)
+	if got := said(); got != fr.length(4, 8) {
+		t.Errorf("too short: %q", got)
+	}
+	send(a.edit, wmPaste, 0, 0)
+	if got := said(); got != fr.Text("dialog.pin_is_typed") {
+		t.Errorf("pasted: %q", got)
+	}
+	a.types("34")
+	if got := a.submits(); got != "1234" {
+		t.Errorf("got %q", got)
 	}
 }
 

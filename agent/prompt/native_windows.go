@@ -1,112 +1,104 @@
 package prompt
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
 
-// native is one dialog, made of the system's own controls. It is for the thread that
-// shows it.
+// native is one window, made of the system's own controls, which asks one question after
+// the other. It is for the thread that shows it, but for questions, which are handed over.
 type native struct {
+	questions chan *question
+	cancelled func()        // by the person, while nothing was asked
+	dead      chan struct{} // closed when the window is gone
+
+	current *question // that is being asked; nil: none
 	request dialog.Request
 	most    int // the longest entry; 0: no entry
 
-	window               uintptr
-	list, edit, body     uintptr
-	plain, strong, large uintptr // fonts
-	dpi                  int32
-	area                 rect               // of the screen, for the dialog
-	colours              map[uintptr]uint32 // of texts in another colour than usual
-	buttons              []uintptr
-	focus                uintptr
-	shown                bool
-	ready, done, closed  bool
-	system               uintptr // the entry's procedure before ours
-	own                  bool    // we ourselves read or write the entry
-	log                  *slog.Logger
-	answer               string
-	row                  int
-	pin                  []byte
+	window                      uintptr
+	parts                       []uintptr // its controls
+	list, edit, body, site      uintptr
+	plain, strong, large, small uintptr // fonts
+	domain, final               uintptr
+	dpi                         int32
+	area                        rect               // of the screen, for the dialog
+	colours                     map[uintptr]uint32 // of texts in another colour than usual
+	buttons                     []uintptr
+	focus                       uintptr
+	note                        note
+	capsLock                    string // what is said of it
+	shown                       bool
+	ready, closed               bool
+	pressed                     time.Time // when a key was pressed while nothing was asked
+	system                      uintptr   // the entry's procedure before ours
+	own                         bool      // we ourselves read or write the entry
+	log                         *slog.Logger
 }
 
-// shownNow are the open dialogs by number, for the system's callbacks: Go pointers
+// question is one request and its answer.
+type question struct {
+	request dialog.Request
+	most    int
+	reply   chan reply // receives once
+}
+
+type reply struct {
+	answer string
+	row    int
+	pin    []byte
+}
+
+// shownNow are the open windows by number, for the system's callbacks: Go pointers
 // must not be passed to the system.
 var (
 	shownNow   sync.Map
 	lastNumber atomic.Uintptr
 )
 
-// natives makes dialogs of the system's own controls.
-type natives struct{ log *slog.Logger }
-
-func (d natives) show(ctx context.Context, r dialog.Request) (int, error) {
-	n := &native{request: r, log: d.log}
-	err := n.run(ctx)
-	return n.row, err
-}
-
-func (d natives) pin(ctx context.Context, r dialog.Request, most int) ([]byte, error) {
-	if most <= 0 || most > longestPIN {
-		most = longestPIN
-	}
-	n := &native{request: r, most: most, log: d.log}
-	err := n.run(ctx)
-	if err != nil {
-		clear(n.pin)
-		return nil, err
-	}
-	return n.pin, nil
-}
-
 // longestPIN is longer than any card's PIN, for cards that state no length.
 const longestPIN = 64
 
-func (n *native) run(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return ended(ctx)
-	}
+// startNative opens a window, which is not shown before its first question.
+func startNative(log *slog.Logger, cancelled func()) (*native, error) {
+	n := &native{questions: make(chan *question, 1), cancelled: cancelled, dead: make(chan struct{}), log: log}
+	opened := make(chan error, 1)
+	go n.serve(opened)
+	return n, <-opened
+}
+
+// serve is the window's thread.
+func (n *native) serve(opened chan<- error) {
 	runtime.LockOSThread() // a window belongs to its thread
 	defer runtime.UnlockOSThread()
+	defer close(n.dead)
 	defer perMonitor()()
 	number := lastNumber.Add(1)
 	shownNow.Store(number, n)
 	defer shownNow.Delete(number)
 	defer n.freeFonts()
-	if err := n.open(number); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	err := n.open(number)
+	opened <- err
+	if err != nil {
+		return
 	}
-	// The context may end on any thread. This one waits for messages, even while
-	// the person moves the dialog.
-	window := n.window
-	stop := context.AfterFunc(ctx, func() { post(window, wmEnd) })
-	defer stop()
-	n.show()
-	err := n.loop(ctx)
+	if err := n.loop(); err != nil {
+		n.log.Warn("the window's messages ended", "error", err)
+	}
 	n.close()
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case ctx.Err() != nil:
-		return ended(ctx)
-	case n.answer == dialog.Never:
-		return ErrNever
-	case n.answer != dialog.OK:
-		return ErrCancelled
-	}
-	return nil
 }
 
-// loop serves the dialog until it is answered or ctx ends.
-func (n *native) loop(ctx context.Context) error {
+// loop serves the window until it is closed. It waits for messages even while the person
+// moves it.
+func (n *native) loop() error {
 	var m message
-	for !n.done && ctx.Err() == nil {
+	for !n.closed {
 		more, err := nextMessage(&m)
 		if err != nil {
 			return err
@@ -114,14 +106,71 @@ func (n *native) loop(ctx context.Context) error {
 		if !more { // WM_QUIT: the thread has to end
 			return nil
 		}
-		if n.swallows(m.Message) {
-			continue
+		if n.current == nil && isKey(m.Message) && isPress(m.Message) {
+			n.pressed = time.Now()
 		}
-		if !isDialogMessage(n.window, &m) {
+		if !n.swallows(m.Message) && !isDialogMessage(n.window, &m) {
 			dispatch(&m)
+		}
+		if isKey(m.Message) {
+			n.showCapsLock()
 		}
 	}
 	return nil
+}
+
+// next asks the question that was handed over, in the place of what the window shows.
+func (n *native) next() {
+	select {
+	case q := <-n.questions:
+		n.current = q
+		n.become(q.request, q.most)
+	default:
+	}
+}
+
+// become shows a request. Who has answered in this window waits for the next question and
+// reads it: there is no second quiet time, unless keys were pressed while nothing was asked.
+func (n *native) become(r dialog.Request, most int) {
+	quiet := time.Duration(r.Quiet) * time.Millisecond
+	first := !n.shown
+	n.request, n.most = r, most
+	n.build()
+	switch {
+	case first:
+		n.show()
+		return
+	case !r.Busy && !inFront(n.window):
+		showInFront(n.window) // which begins a quiet time, as the window becomes active
+	}
+	setFocus(n.focus)
+	switch {
+	case r.Busy:
+		n.log.Debug("the dialog asks nothing")
+	case r.Quiet == 0:
+		n.acceptInput()
+	case time.Since(n.pressed) < quiet:
+		n.awaitQuiet()
+	case n.ready:
+		n.acceptInput()
+	}
+}
+
+// withdraw takes a question back that was not answered. An entry stands as it is: what is
+// said beside it may be renewed, and what was typed remains.
+func (n *native) withdraw() {
+	r := n.request
+	if n.current == nil { // it was answered meanwhile
+		return
+	}
+	n.current = nil
+	switch {
+	case r.Entry != nil && r.Then != nil:
+	case r.Then != nil:
+		n.become(*r.Then, 0)
+	default:
+		n.close()
+	}
 }
 
 // swallows reports whether a key or click came too early. A person who goes on
@@ -139,9 +188,10 @@ func (n *native) swallows(message uint32) bool {
 
 // awaitQuiet swallows keys and clicks until there has been none for a while.
 func (n *native) awaitQuiet() {
-	if n.request.Quiet == 0 || !n.shown {
+	if n.request.Quiet == 0 || !n.shown || n.closed {
 		return
 	}
+	n.log.Debug("the dialog waits for quiet")
 	n.ready = false
 	setTimer(n.window, n.request.Quiet) // replaces a running one
 }
@@ -166,6 +216,7 @@ func (n *native) command(id, notice uint32) {
 	switch {
 	case id == idCancel:
 		n.finish(dialog.Cancel)
+	case id == idOK && n.current == nil: // nothing is asked
 	case id == idOK:
 		// Enter on any control: the default button.
 		for i, b := range n.request.Buttons {
@@ -191,23 +242,46 @@ func (n *native) press(i int) {
 	setText(n.buttons[i], b.Done)
 }
 
+// finish answers the question, and goes on to what the window shows then.
 func (n *native) finish(answer string) {
-	if n.done {
+	q := n.current
+	if q == nil { // nothing is asked, or what was asked was taken back
+		if answer == dialog.Cancel {
+			n.close()
+			n.cancelled()
+		}
 		return
 	}
-	n.answer, n.done = answer, true
-	if answer != dialog.OK {
-		return
-	}
-	if n.list != 0 {
-		n.row = int(int32(send(n.list, lbGetSelection, 0, 0)))
-		if n.row < 0 || n.row >= len(n.request.Rows) {
-			n.row, n.done = 0, false // no row is chosen yet
+	got := reply{answer: answer}
+	if answer == dialog.OK {
+		var ok bool
+		if got.row, ok = n.chosenRow(); !ok {
+			return
+		}
+		if n.edit != 0 {
+			if !n.rightLength() {
+				return
+			}
+			got.pin = n.readEntry()
 		}
 	}
-	if n.edit != 0 {
-		n.pin = n.readEntry()
+	n.current = nil
+	then := n.request.Then
+	if answer == dialog.OK && then != nil {
+		n.become(*then, 0)
+	} else {
+		n.close()
 	}
+	q.reply <- got
+}
+
+// chosenRow is the row that is chosen, where there are rows.
+func (n *native) chosenRow() (row int, ok bool) {
+	if n.list == 0 {
+		return 0, true
+	}
+	row = int(int32(send(n.list, lbGetSelection, 0, 0)))
+	return row, row >= 0 && row < len(n.request.Rows)
 }
 
 // dialogProc is the system's callback for all dialogs.
@@ -223,8 +297,13 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 	switch message {
 	case wmInitDialog:
 		n.window = window
-		n.build()
-		return 0 // the focus is set by show
+		return 0 // become makes the controls
+	case wmNext:
+		n.next()
+		return 1
+	case wmWithdraw:
+		n.withdraw()
+		return 1
 	case wmCommand:
 		n.command(uint32(w&0xffff), uint32(w>>16&0xffff))
 		return 1
@@ -233,12 +312,12 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 		return 1
 	case wmActivate: // activated or deactivated; the system does the rest
 		n.awaitQuiet()
+		n.showCapsLock()
 		return 0
 	case wmDestroy:
 		forgetNumber(window)
 		return 0
 	case wmEnd:
-		n.done = true
 		n.close()
 		return 1
 	case wmClose:
@@ -247,6 +326,9 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 	case wmMeasureItem:
 		return n.measureRow(l)
 	case wmDrawItem:
+		if drawnItem(l).Window == n.site {
+			return n.drawSite(l)
+		}
 		return n.drawRow(l)
 	case wmColourStatic:
 		return n.colourOf(w, l)

@@ -94,8 +94,9 @@ func moveTo(window uintptr, area rect) {
 	_, _, _ = procSetPos.Call(window, 0, uintptr(area.Left), uintptr(area.Top), 0, 0, swpNoZOrder|swpNoSize)
 }
 
-// centre gives a window that size inside, and moves it to the middle of the area.
-func centre(window uintptr, area rect, width, height int32) {
+// fit gives a window that size inside, in the middle of the area, or where it stands
+// already as far as the area allows.
+func fit(window uintptr, area rect, width, height int32, stands bool) {
 	var outer, inner rect
 	_, _, _ = procGetRect.Call(window, uintptr(unsafe.Pointer(&outer)))
 	_, _, _ = procGetClient.Call(window, uintptr(unsafe.Pointer(&inner)))
@@ -103,7 +104,14 @@ func centre(window uintptr, area rect, width, height int32) {
 	height += outer.Bottom - outer.Top - inner.Bottom
 	x := area.Left + max(0, (area.Right-area.Left-width)/2)
 	y := area.Top + max(0, (area.Bottom-area.Top-height)/2)
+	if stands {
+		x, y = outer.Left, outer.Top
+		if y+height > area.Bottom && y >= area.Top && y < area.Bottom {
+			y = max(area.Top, area.Bottom-height)
+		}
+	}
 	_, _, _ = procSetPos.Call(window, 0, uintptr(x), uintptr(y), uintptr(width), uintptr(height), swpNoZOrder)
+	_, _, _ = procInvalidate.Call(window, 0, 1)
 }
 
 // showInFront shows a window and gives it the keyboard. Windows allows only the
@@ -148,7 +156,7 @@ const (
 	ownIcon, warningIcon, typeIcon, sharedImage = 1, 32515, 1, 0x8000
 	wmSetIcon, smallIcon, bigIcon               = 0x80, 0, 1
 	smallIconWidth, bigIconWidth                = 49, 11
-	ssIcon, stmSetIcon                          = 3, 0x170
+	ssIcon, ssRealSize, stmSetIcon              = 3, 0x800, 0x170
 )
 
 // setIcons shows whose dialog it is in the task bar. A program without resources has no
@@ -164,11 +172,22 @@ func setIcons(window uintptr) {
 }
 
 // warningSign shows the system's warning.
-func (n *native) warningSign(x, y int32) {
-	size := n.px(signSize)
-	icon, _, _ := procLoadImage.Call(0, warningIcon, typeIcon, uintptr(size), uintptr(size), sharedImage)
-	sign := n.control("STATIC", "", ssIcon, 0, n.plain, x, y, size, size)
-	send(sign, stmSetIcon, icon, 0)
+func (n *native) warningSign(x, y int32) { n.sign(0, warningIcon, x, y, n.px(signSize)) }
+
+// icon shows the program's own icon, which a program without resources has not.
+func (n *native) icon(x, y, size int32) bool {
+	module, _, _ := procModule.Call(0)
+	return n.sign(module, ownIcon, x, y, size)
+}
+
+func (n *native) sign(module, which uintptr, x, y, size int32) bool {
+	icon, _, _ := procLoadImage.Call(module, which, typeIcon, uintptr(size), uintptr(size), sharedImage)
+	if icon == 0 {
+		return false
+	}
+	control := n.control("STATIC", "", ssIcon|ssRealSize, 0, n.plain, x, y, size, size)
+	send(control, stmSetIcon, icon, 0)
+	return true
 }
 
 const transparent = 1
@@ -225,6 +244,15 @@ func (i item) background() {
 	brush, _, _ := procSysBrush.Call(back)
 	_, _, _ = procFill.Call(i.DC, uintptr(unsafe.Pointer(&i.Box)), brush)
 	colour, _, _ := procSysColour.Call(text)
+	_, _, _ = procTextColour.Call(i.DC, colour)
+	_, _, _ = procBkMode.Call(i.DC, transparent)
+}
+
+// plain is the background of a text on the dialog.
+func (i item) plain() {
+	brush, _, _ := procSysBrush.Call(colourFace)
+	_, _, _ = procFill.Call(i.DC, uintptr(unsafe.Pointer(&i.Box)), brush)
+	colour, _, _ := procSysColour.Call(colourFaceText)
 	_, _, _ = procTextColour.Call(i.DC, colour)
 	_, _, _ = procBkMode.Call(i.DC, transparent)
 }

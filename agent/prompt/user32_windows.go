@@ -11,15 +11,16 @@ import (
 
 // Messages, styles and other constants of user32 and gdi32 (winuser.h, wingdi.h).
 const (
-	wmEnd, wmSetFont, wmClose, wmInitDialog, wmCommand = 0x8000, 0x30, 0x10, 0x110, 0x111 // wmEnd is ours, WM_APP
-	wmDrawItem, wmMeasureItem, wmColourStatic, wmCopy  = 0x2b, 0x2c, 0x138, 0x301
-	wmTimer, wmActivate, wmDestroy                     = 0x113, 6, 2
-	wmKeyFirst, wmKeyDown, wmKeyLast                   = 0x100, 0x100, 0x109
-	wmSysKeyDown                                       = 0x104
-	wmMouseFirst, wmMouseLast, wmNCMouse1, wmNCMouseN  = 0x201, 0x20d, 0xa1, 0xa9
-	emSetSelection, emLimitText, dmSetDefault          = 0xb1, 0xc5, 0x401
-	lbAddString, lbSetSelection, lbGetSelection        = 0x180, 0x186, 0x188
-	lbnDoubleClick                                     = 2
+	wmEnd, wmNext, wmWithdraw                         = 0x8000, 0x8001, 0x8002 // ours, from WM_APP
+	wmSetFont, wmClose, wmInitDialog, wmCommand       = 0x30, 0x10, 0x110, 0x111
+	wmDrawItem, wmMeasureItem, wmColourStatic, wmCopy = 0x2b, 0x2c, 0x138, 0x301
+	wmTimer, wmActivate, wmDestroy                    = 0x113, 6, 2
+	wmKeyFirst, wmKeyDown, wmKeyLast                  = 0x100, 0x100, 0x109
+	wmSysKeyDown                                      = 0x104
+	wmMouseFirst, wmMouseLast, wmNCMouse1, wmNCMouseN = 0x201, 0x20d, 0xa1, 0xa9
+	emSetSelection, emLimitText, dmSetDefault         = 0xb1, 0xc5, 0x401
+	lbAddString, lbSetSelection, lbGetSelection       = 0x180, 0x186, 0x188
+	lbnDoubleClick                                    = 2
 
 	wsPopup, wsCaption, wsSystemMenu, dsModalFrame = 0x80000000, 0xc00000, 0x80000, 0x80
 	wsChild, wsVisible, wsTabStop                  = 0x40000000, 0x10000000, 0x10000
@@ -40,8 +41,10 @@ const (
 	colourHighlight, colourHighlightText               = 13, 14
 	odsSelected, odsFocus                              = 1, 0x10
 	swpNoZOrder, swShow, flashAll, untilInFront        = 4, 5, 3, 12
-	scrollWidth                                        = 2 // SM_CXVSCROLL
-	swpNoSize                                          = 1
+	scrollWidth                                        = 2       // SM_CXVSCROLL
+	swpNoSize, swpNoMove, bottom                       = 1, 2, 1 // bottom is HWND_BOTTOM
+	ssOwnerDraw, ssEtchedFrame                         = 0xd, 0x12
+	keyCapital                                         = 0x14
 	alertColour                                 uint32 = 0x1c1cc0 // red, as 0x00bbggrr
 )
 
@@ -71,6 +74,7 @@ var (
 	procSetPos          = user32.NewProc("SetWindowPos")
 	procGetRect         = user32.NewProc("GetWindowRect")
 	procGetClient       = user32.NewProc("GetClientRect")
+	procInvalidate      = user32.NewProc("InvalidateRect")
 	procMetrics         = user32.NewProc("GetSystemMetrics")
 	procLoadImage       = user32.NewProc("LoadImageW")
 	procMonitor         = user32.NewProc("MonitorFromWindow")
@@ -122,6 +126,8 @@ func send(window uintptr, message uint32, w, l uintptr) uintptr {
 	answer, _, _ := procSend.Call(window, uintptr(message), w, l)
 	return answer
 }
+
+func isKey(m uint32) bool { return m >= wmKeyFirst && m <= wmKeyLast }
 
 // isPress reports whether a message of isInput is a key or button pressed down.
 func isPress(m uint32) bool {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -33,16 +34,19 @@ type windows struct {
 
 // asking is a question that is being asked.
 type asking struct {
-	w     *windows
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	out   bytes.Buffer
-	ready chan struct{} // receives each time that the dialog begins to accept keys
+	w      *windows
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    bytes.Buffer
+	ready  chan struct{} // receives each time that the dialog begins to accept keys
+	stands chan struct{} // receives each time that it asks nothing
+	caps   chan string   // receives whether it says that Caps Lock is on, when that changes
+	quiet  atomic.Int32  // how often it began to wait for quiet
 }
 
 func (w *windows) ask(q ask.Question) *asking {
 	w.T.Helper()
-	a := &asking{w: w, cmd: w.wine.Command(w.program), ready: make(chan struct{}, 100)}
+	a := &asking{w: w, cmd: w.wine.Command(w.program), ready: make(chan struct{}, 100), stands: make(chan struct{}, 100), caps: make(chan string, 100)}
 	var err error
 	if a.in, err = a.cmd.StdinPipe(); err != nil {
 		w.T.Fatal(err)
@@ -59,6 +63,15 @@ func (w *windows) ask(q ask.Question) *asking {
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			if strings.Contains(lines.Text(), "accepts keys") {
 				a.ready <- struct{}{}
+			}
+			if _, on, ok := strings.Cut(lines.Text(), "Caps Lock is said\" on="); ok {
+				a.caps <- on
+			}
+			if strings.Contains(lines.Text(), "asks nothing") {
+				a.stands <- struct{}{}
+			}
+			if strings.Contains(lines.Text(), "waits for quiet") {
+				a.quiet.Add(1)
 			}
 		}
 	}()
@@ -99,8 +112,8 @@ func TestWindows(t *testing.T) {
 	// It also leaves something in the clipboard, for the keys below.
 	t.Run("messages", func(t *testing.T) {
 		s.T = t
-		out := w.wine.Run(messages, "-test.run=^TestEntry(Refuses|Edits|Wiped)$", "-test.v", "-test.timeout=100s")
-		for _, name := range []string{"Refuses", "Edits", "Wiped"} {
+		out := w.wine.Run(messages, "-test.run=^TestEntry(Refuses|Edits|Notes|Wiped)$", "-test.v", "-test.timeout=100s")
+		for _, name := range []string{"Refuses", "Edits", "Notes", "Wiped"} {
 			if !strings.Contains(out, "--- PASS: TestEntry"+name+" ") {
 				t.Errorf("%s:\n%s", name, out)
 			}
@@ -132,6 +145,8 @@ func TestWindows(t *testing.T) {
 		{"pin", prompt.PIN{}, "1 2 alt+v", ask.Answer{PIN: "12"}},
 		{"pin", prompt.PIN{}, "1 2 alt+a", ask.Answer{Error: "cancelled"}},
 		{"pin", prompt.PIN{}, "1 2 Escape", ask.Answer{Error: "cancelled"}},
+		{"pin", prompt.PIN{MinLength: 4, MaxLength: 8}, "Return 1 2 Return 3 4 Return", ask.Answer{PIN: "1234"}}, // no PIN of this card goes nowhere
+		{"pin", prompt.PIN{}, "Return 1 2 Return", ask.Answer{PIN: "12"}},
 		{"pin", prompt.PIN{PINPad: true}, "Escape", ask.Answer{Error: "cancelled"}},
 		{"insert", prompt.PIN{}, "Return", ask.Answer{Error: "cancelled"}},
 		{"notice", prompt.PIN{}, "Escape", ask.Answer{}},
@@ -170,6 +185,39 @@ func TestWindows(t *testing.T) {
 		q := q
 		q.Kind, q.Seconds = "pin", 0.8
 		if got := w.ask(q).answer(); got != (ask.Answer{Error: "timeout"}) {
+			t.Errorf("got %+v", got)
+		}
+		s.Gone(dialogTitle)
+	})
+	t.Run("caps lock", func(t *testing.T) {
+		s.T = t
+		q := q
+		q.Kind = "pin"
+		a := w.ask(q)
+		a.window()
+		for _, want := range []string{"true", "false"} {
+			s.Do("key", "Caps_Lock")
+			if on := testdesktop.Await(t, a.caps); on != want {
+				t.Errorf("it says %s, want %s", on, want)
+			}
+		}
+		s.Do("key", "1", "2", "3", "4", "Return")
+		if got := a.answer(); got != (ask.Answer{PIN: "1234"}) {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("one window", func(t *testing.T) { s.T = t; w.oneWindow(t, q) })
+	t.Run("cancelled while nothing is asked", func(t *testing.T) {
+		s.T = t
+		q := q
+		q.Kind, q.Then = "consent", []ask.Question{{}}
+		a := w.ask(q)
+		a.window()
+		s.Do("key", "Tab", "Return")
+		testdesktop.Await(t, a.stands)
+		s.Do("key", "Return", "space", "1")
+		s.Do("key", "Escape")
+		if got := a.answer(); got != (ask.Answer{Error: "cancelled"}) {
 			t.Errorf("got %+v", got)
 		}
 		s.Gone(dialogTitle)
@@ -228,4 +276,36 @@ func TestWindows(t *testing.T) {
 			t.Errorf("got %+v", got)
 		}
 	})
+}
+
+// oneWindow plays a login: its questions stand in one window, one after the other, without a
+// second wait for quiet, and a wrong PIN is asked for anew in it.
+func (w *windows) oneWindow(t *testing.T, q ask.Question) {
+	t.Helper()
+	asks := func(kind string, pin prompt.PIN) ask.Question {
+		next := q
+		next.Kind, next.PIN = kind, pin
+		return next
+	}
+	q.Kind = "consent"
+	q.Then = []ask.Question{asks("choose", prompt.PIN{}), asks("pin", prompt.PIN{}), asks("pin", prompt.PIN{WrongPIN: true, FinalTry: true})}
+	a := w.ask(q)
+	first := a.window()
+	waited := a.quiet.Load()
+	for _, keys := range []string{"Tab Return", "Down Return", "9 9 Return", "1 2 3 4 Return"} {
+		if keys != "Tab Return" {
+			testdesktop.Await(t, a.ready)
+		}
+		if now := w.Find(dialogTitle); now != first {
+			t.Errorf("before %s another window stands", keys)
+		}
+		w.Do(append([]string{"key"}, strings.Fields(keys)...)...)
+	}
+	if got := a.answer(); got != (ask.Answer{PIN: "1234"}) {
+		t.Errorf("got %+v", got)
+	}
+	if now := a.quiet.Load(); now != waited || waited == 0 {
+		t.Errorf("it waited for quiet %d times, and %d times before the first answer", now, waited)
+	}
+	w.Gone(dialogTitle)
 }

@@ -12,12 +12,15 @@ import (
 
 type identity struct{}
 
+// machines reports whether administrators alone may change a file.
+var machines = func(path string) bool { return owners.Check(path, owners.Root) == nil }
+
 // Of names programs by their version resource, where administrators alone may change the
 // file: in it stands whatever who made it wanted.
 func Of(ctx context.Context, files []File) Programs {
 	list := Unnamed(files)
 	for i, f := range files {
-		if ctx.Err() == nil && f.Path != "" && owners.Check(f.Path, owners.Root) == nil {
+		if ctx.Err() == nil && f.Path != "" && machines(f.Path) {
 			list[i].names = ofVersion(f.Path)
 		}
 	}
@@ -27,7 +30,8 @@ func Of(ctx context.Context, files []File) Programs {
 // maxVersion is the largest resource that is read. Those of browsers have 2 KiB.
 const maxVersion = 256 << 10
 
-// ofVersion reads a file's version resource (GetFileVersionInfo, winver.h).
+// ofVersion reads a file's version resource (GetFileVersionInfo, winver.h), of which Windows
+// itself chooses the one in the person's language.
 func ofVersion(path string) (n names) {
 	var zero windows.Handle
 	size, err := windows.GetFileVersionInfoSize(path, &zero)
@@ -38,52 +42,25 @@ func ofVersion(path string) (n names) {
 	if windows.GetFileVersionInfo(path, 0, size, unsafe.Pointer(&block[0])) != nil {
 		return n
 	}
-	translations := translationsOf(block)
-	return names{french: description(block, translations, french), english: description(block, translations, english)}
-}
-
-// translation is a language and a code page of the resource (Var, verrsrc.h).
-type translation struct{ language, codePage uint16 }
-
-// The primary languages (LANG_ENGLISH, LANG_FRENCH, winnt.h) in the lowest bits.
-const (
-	english     = 0x09
-	french      = 0x0c
-	primaryMask = 0x3ff
-)
-
-func translationsOf(block []byte) (list []translation) {
-	value := query(block, `\VarFileInfo\Translation`, 1)
+	value := query(block, `\VarFileInfo\Translation`, 1) // languages and code pages (Var, verrsrc.h)
 	for ; len(value) >= 4; value = value[4:] {
-		list = append(list, translation{uint16(value[0]) | uint16(value[1])<<8, uint16(value[2]) | uint16(value[3])<<8})
-	}
-	return list
-}
-
-// description is what the file is called in a language, else in the first that it has.
-func description(block []byte, translations []translation, primary uint16) string {
-	in := func(wanted func(translation) bool) string {
-		for _, t := range translations {
-			if !wanted(t) {
-				continue
-			}
-			for _, key := range []string{"FileDescription", "ProductName"} {
-				value := query(block, fmt.Sprintf(`\StringFileInfo\%04x%04x\%s`, t.language, t.codePage, key), 2)
-				text := make([]uint16, len(value)/2)
-				for i := range text {
-					text[i] = uint16(value[2*i]) | uint16(value[2*i+1])<<8
-				}
-				if name := shown(windows.UTF16ToString(text)); name != "" {
-					return name
-				}
+		for _, key := range []string{"FileDescription", "ProductName"} {
+			name := fmt.Sprintf(`\StringFileInfo\%02x%02x%02x%02x\%s`, value[1], value[0], value[3], value[2], key)
+			if found := text(query(block, name, 2)); found != "" {
+				return names{french: found, english: found}
 			}
 		}
-		return ""
 	}
-	if name := in(func(t translation) bool { return t.language&primaryMask == primary }); name != "" {
-		return name
+	return n
+}
+
+// text is a value in UTF-16, safe to show.
+func text(value []byte) string {
+	units := make([]uint16, len(value)/2)
+	for i := range units {
+		units[i] = uint16(value[2*i]) | uint16(value[2*i+1])<<8
 	}
-	return in(func(translation) bool { return true })
+	return shown(windows.UTF16ToString(units))
 }
 
 // query is a value of the resource in bytes (VerQueryValue, which counts a text in units of

@@ -26,6 +26,9 @@ type Question struct {
 	Title   string
 	Text    string
 	Program string // a pinentry program to use for all dialogs
+	// Then are the questions of the same login after it. One without a kind asks nothing: it
+	// is over when the login is.
+	Then []Question
 }
 
 // Answer is the outcome of a question.
@@ -33,6 +36,23 @@ type Answer struct {
 	Row   int    `json:"row"`
 	PIN   string `json:"pin,omitempty"`
 	Error string `json:"error,omitempty"` // cancelled, never, timeout, unavailable, ended, or another's text
+}
+
+// Login asks a question and those after it in one login, until one has an error, and returns
+// the last answer.
+func Login(ctx context.Context, asker prompt.Prompter, q Question) (a Answer) {
+	ctx, asker, end := prompt.Begin(ctx, asker)
+	defer end()
+	for _, next := range append([]Question{q}, q.Then...) {
+		if next.Kind == "" {
+			<-ctx.Done()
+			return Answer{Error: word(context.Cause(ctx))}
+		}
+		if a = Put(ctx, asker, next); a.Error != "" {
+			return a
+		}
+	}
+	return a
 }
 
 // Put asks the question. Its errors are in Answer.

@@ -17,16 +17,16 @@ type dialog struct {
 }
 
 var (
-	site      = prompt.Caller{Origin: "https://portail.example.fr", Program: browser()}
+	site      = prompt.Caller{Origin: "https://portail.example.fr", Program: "Firefox", Named: true}
 	errClosed = errors.New("the dialog closed by itself")
 )
 
-// browser is the program of a browser on this system.
+// browser is the program of a browser that a person has put into their home.
 func browser() string {
 	if runtime.GOOS == "windows" {
-		return `C:\Program Files\Mozilla Firefox\firefox.exe`
+		return `C:\Users\camille.test\AppData\Local\Mozilla Firefox\firefox.exe`
 	}
-	return "/usr/lib/firefox-esr/firefox-esr"
+	return "/home/camille.test/.local/share/navigateurs/firefox-153.0/firefox/firefox"
 }
 
 // longLabel is as long as a part of a name may be.
@@ -72,10 +72,10 @@ func pin(change func(*prompt.PIN)) func(context.Context, prompt.Prompter, string
 var dialogs = []dialog{
 	{"consent", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Consent(ctx, lang, site) }},
 	{"consent-long", func(ctx context.Context, p prompt.Prompter, lang string) error {
-		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail.securise." + longLabel + ".example-de-groupement-hospitalier.fr:8443", Program: site.Program})
+		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail.securise." + longLabel + ".example-de-groupement-hospitalier.fr:8443", Program: browser()})
 	}},
 	{"consent-longest", func(ctx context.Context, p prompt.Prompter, lang string) error {
-		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail." + longLabel + ".example", Program: site.Program})
+		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail." + longLabel + ".example", Program: browser()})
 	}},
 	{"always", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Always(ctx, lang, site) }},
 	{"confirm", func(ctx context.Context, p prompt.Prompter, lang string) error {

@@ -45,7 +45,11 @@ func main() {
 	asker := prompt.New(prompt.Options{
 		Program: q.Program, Window: window.Command(), Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	answer := ask.Put(ctx, asker, q)
+	put := ask.Put
+	if len(q.Then) > 0 {
+		put = ask.Login
+	}
+	answer := put(ctx, asker, q)
 	if err := json.NewEncoder(os.Stdout).Encode(answer); err != nil {
 		os.Exit(1)
 	}
