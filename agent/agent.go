@@ -41,6 +41,11 @@ type Options struct {
 	Logger   *slog.Logger
 	Version  string
 	Journal  *journal.Log // where the log is written, for people to read; nil: nowhere
+	// Diagnose examines the workstation, in some seconds or as long as its time limits; nil:
+	// there is the state only.
+	Diagnose func(ctx context.Context, lang string) (Diagnosis, error)
+	// InSystemLog says that the log's lines go to the system's own log too.
+	InSystemLog bool
 	// Certificate is for wss, where the settings switch it on; nil: none.
 	Certificate gate.LocalCertificate
 	// Owner looks up who owns a connection; default peer.Owner.
@@ -80,6 +85,8 @@ type Server struct {
 	cards       *cards.Cards
 	login       *login.Service
 	window      *statewindow.Window
+	diagnosis   *statewindow.Window
+	log         *statewindow.Window
 	changes     broadcast.Signal
 
 	pages         pages
@@ -106,6 +113,7 @@ func New(o Options) (*Server, error) {
 	s.inForce.Store(o.Policy)
 	s.language = newLanguage(o)
 	s.window = statewindow.New(s.showState, o.Now)
+	s.diagnosis, s.log = statewindow.New(s.showDiagnosis, o.Now), statewindow.New(s.showLog, o.Now)
 	s.cards = cards.New(cards.Options{
 		Pool: o.Pool, Choice: o.Choice, Logger: o.Logger, Limits: o.Limits.Cards, Now: o.Now, Watch: o.Watch,
 		Changed: s.changes.Publish, Removed: s.pages.cardsRemoved, SessionCardRemoved: s.sessionCardRemoved,
@@ -149,7 +157,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	running.Go(func() { s.watchJournal(ctx) })
 	err := s.gate.Serve(ctx)
 	cancel()
-	s.window.End() // before what may wait for the keyring
+	for _, w := range []*statewindow.Window{s.window, s.diagnosis, s.log} {
+		w.End() // before what may wait for the keyring
+	}
 	running.Wait()
 	s.cards.Wait(s.options.Limits.Shutdown)
 	return err

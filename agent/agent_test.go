@@ -56,6 +56,7 @@ type setup struct {
 	level    slog.Level
 	wss      gate.LocalCertificate
 	prompter prompt.Prompter // in place of person, where not nil
+	diagnose func(ctx context.Context, lang string) (Diagnosis, error)
 }
 
 func serve(t *testing.T, o setup) *Server {
@@ -112,7 +113,7 @@ func serve(t *testing.T, o setup) *Server {
 	}
 	s, err := New(Options{
 		Watch: watch, Desktop: o.desktop, SessionEnds: o.ends, Language: o.language,
-		Policy: p, Pool: o.over, Prompter: o.prompter, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
+		Policy: p, Pool: o.over, Prompter: o.prompter, Diagnose: o.diagnose, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
 		Owner: o.owner, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, Certificate: o.wss,
 	})
 	if err != nil {

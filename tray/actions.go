@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ const (
 	doLock    = "lock"
 	doRefresh = "refresh"
 	doState   = "state"
+	doExamine = "examine"
 	doJournal = "journal"
 	doQuit    = "quit"
 )
@@ -48,16 +50,29 @@ func (t *tray) clicked(ctx context.Context, c click) {
 		t.do(doRefresh, "", func() error { t.agent.Refresh(ctx); return nil })
 	case doState:
 		t.do(doState, "", func() error { t.agent.ShowState(ctx); return nil })
+	case doExamine:
+		t.do(doExamine, "", func() error { t.agent.ShowDiagnosis(ctx); return nil })
 	case doJournal:
-		t.do(doJournal, say.Text("tray.journal_failed", t.logFile), func() error {
-			if t.readLog != nil {
-				t.readLog()
-			}
-			return t.open(t.logFile)
-		})
+		t.do(doJournal, "", func() error { return t.openLog(ctx) })
 	default:
 		t.log.Warn("the tray's process asks for an unknown action", "do", c.Do)
 	}
+}
+
+// openLog opens the log with the desktop's program. Where that is not to be had, or the
+// file is not there, the agent says in a window where it is.
+func (t *tray) openLog(ctx context.Context) error {
+	if t.readLog != nil {
+		t.readLog()
+	}
+	_, err := os.Stat(t.logFile)
+	if err == nil {
+		err = t.open(t.logFile)
+	}
+	if err != nil {
+		t.agent.ShowLog(ctx)
+	}
+	return err
 }
 
 // switchTo changes the language. Where the choice cannot be saved, a notice in the

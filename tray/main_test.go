@@ -115,8 +115,10 @@ func (d *fakeAgent) SetLanguage(lang string) error {
 	return d.done("language " + lang)
 }
 
-func (d *fakeAgent) Refresh(context.Context)   { _ = d.done("refresh") }
-func (d *fakeAgent) ShowState(context.Context) { _ = d.done("state") }
+func (d *fakeAgent) Refresh(context.Context)       { _ = d.done("refresh") }
+func (d *fakeAgent) ShowState(context.Context)     { _ = d.done("state") }
+func (d *fakeAgent) ShowDiagnosis(context.Context) { _ = d.done("examine") }
+func (d *fakeAgent) ShowLog(context.Context)       { _ = d.done("log") }
 
 // held is a usable certificate of a card in the reader.
 func held(id string) state.Certificate {

@@ -47,7 +47,7 @@ func (m *menu) build(v view) {
 	m.settings = &submenu{menu: m, parent: m.top("", false)}
 	systray.AddSeparator()
 	m.refresh = m.top(doRefresh, false)
-	m.diagnostic = m.top(doState, false)
+	m.diagnostic = m.top(doExamine, false)
 	m.journal = m.top(doJournal, false)
 	m.language = &submenu{menu: m, parent: m.top("", false), do: doLang, checks: true}
 	m.about = m.top("", false)
@@ -79,7 +79,7 @@ func (m *menu) show(v view) {
 	m.lock.show(entry{ID: "lock", Label: v.Lock})
 	m.settings.show(v.Settings)
 	m.refresh.show(entry{ID: "refresh", Label: v.Refresh})
-	m.diagnostic.show(entry{ID: "state", Label: v.Diagnostic})
+	m.diagnostic.show(entry{ID: "examine", Label: v.Diagnostic})
 	m.journal.show(entry{ID: "journal", Label: v.Journal})
 	m.language.show(v.Language)
 	m.about.show(entry{Label: v.About})

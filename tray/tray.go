@@ -38,6 +38,10 @@ type Agent interface {
 	Refresh(ctx context.Context)
 	// ShowState shows the state as text, and returns at once.
 	ShowState(ctx context.Context)
+	// ShowDiagnosis examines the workstation and shows what it found, likewise.
+	ShowDiagnosis(ctx context.Context)
+	// ShowLog shows where the log is, likewise.
+	ShowLog(ctx context.Context)
 }
 
 // Options of Run.

@@ -154,13 +154,14 @@ func TestEntries(t *testing.T) {
 		s.Ignored = []state.Setting{{File: "/home/TEST/config.toml", Line: 3, Key: "pin"}}
 	})
 	read := make(chan struct{}, 1)
-	run(t, d, Options{LogFile: "/TEST/agent.log", ReadLog: func() { read <- struct{}{} }})
+	log := filepath.Join(t.TempDir(), "agent.log")
+	run(t, d, Options{LogFile: log, ReadLog: func() { read <- struct{}{} }})
 	m := host.Icon()
 	for _, c := range []struct {
 		path []string
 		does string
 	}{
-		{[]string{"Actualiser"}, "refresh"}, {[]string{"Diagnostic"}, "state"}, {[]string{"Plusieurs certificats"}, "state"},
+		{[]string{"Actualiser"}, "refresh"}, {[]string{"Diagnostic"}, "examine"}, {[]string{"Plusieurs certificats"}, "state"},
 		{[]string{"Sites autorisés", "Oublier https://portail.example.fr"}, "forget https://portail.example.fr"},
 		{[]string{"Accepter de nouveau les demandes des sites inconnus"}, "resume"}, {[]string{"Verrouiller la carte"}, "lock"},
 		{[]string{"Sites refusés", "Ne plus refuser example.net · refusé tant que CPx Bridge fonctionne"}, "forget example.net"},
@@ -174,10 +175,17 @@ func TestEntries(t *testing.T) {
 	if e, ok := m.Find("Réglages non pris en compte", "config.toml, ligne 3 : pin"); !ok || e.Enabled {
 		t.Errorf("%+v, %v", e, ok)
 	}
+	// Of a log that is not there yet, as on a full disk, nothing is opened.
+	m.Click("Journal")
+	d.expect(t, "log")
+	testdesktop.Await(t, read)
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	m.Click("Journal")
 	for end := time.Now().Add(testdesktop.Patience); ; time.Sleep(time.Millisecond) {
 		if text, err := os.ReadFile(opened); err == nil {
-			if string(text) != "/TEST/agent.log" {
+			if string(text) != log {
 				t.Errorf("opened %q", text)
 			}
 			break
@@ -220,7 +228,7 @@ func TestClickWhileTheListChanges(t *testing.T) {
 		m.Click("TEST_" + id)
 		m.Click("Diagnostic")
 		got := testdesktop.Await(t, d.did)
-		if got == "state" {
+		if got == "examine" {
 			for { // until it has settled
 				m.Click("TEST_" + id)
 				select {
@@ -236,7 +244,7 @@ func TestClickWhileTheListChanges(t *testing.T) {
 		if time.Since(before) < settled {
 			t.Fatalf("the agent was asked to %q", got)
 		}
-		d.expect(t, "state") // a machine so slow that the click came late enough
+		d.expect(t, "examine") // a machine so slow that the click came late enough
 	}
 	t.Fatal("this machine never clicked in time")
 }
@@ -258,7 +266,6 @@ func TestNotices(t *testing.T) {
 		{[]string{"TEST_one"}, "Le choix n’a pas pu être enregistré"},
 		{[]string{"Sites autorisés", "Oublier"}, "Le site n’a pas pu être oublié"},
 		{[]string{"Verrouiller"}, "La carte n’a pas pu être verrouillée"},
-		{[]string{"Journal"}, "Le journal ne s’ouvre pas. Il est ici : /TEST/agent.log"},
 		{[]string{"Langue", "English"}, "The language will not be remembered"},
 	} {
 		m.Click(c.path...)
@@ -269,6 +276,36 @@ func TestNotices(t *testing.T) {
 	}
 	d.set(func(s *state.State) { s.SitesFailure = &state.Failure{Detail: errTest.Error()} })
 	m.Await("nothing is remembered", func() bool { e, ok := m.Find("Allowed sites", "TEST: refused"); return ok && !e.Enabled })
+}
+
+// TestLogInEveryCase: a desktop without xdg-open, and one where it finds no program for a
+// log or that program fails, has the person told where the log is.
+func TestLogInEveryCase(t *testing.T) {
+	_, address := desktop(t)
+	host := testdesktop.NewTrayHost(t, address)
+	log := filepath.Join(t.TempDir(), "agent.log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	d := newFakeAgent()
+	r := run(t, d, Options{LogFile: log})
+	m := host.Icon()
+	for _, c := range []struct{ script, why string }{
+		{"", "executable file not found"},
+		{"#!/bin/sh\nexit 3\n", "exit status 3"}, // xdg-open(1): a required tool could not be found
+		{"#!/bin/sh\nexit 4\n", "exit status 4"}, // the action failed
+	} {
+		if c.script != "" {
+			if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(c.script), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.Click("Journal")
+		d.expect(t, "log")
+		logged(t, r, c.why)
+	}
 }
 
 // TestHostComesAndGoes: the panel may start later, end and start again; it has the icon each time.

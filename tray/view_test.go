@@ -308,7 +308,7 @@ func TestMany(t *testing.T) {
 		s.Never = append(s.Never, state.Domain{Name: fmt.Sprintf("example%d.fr", i)})
 	}
 	v := viewOf(s, "")
-	if n := len(v.Certificates); n != maxCertificates || v.Certificates[n-1].Label != "… et 189 autres : voir Diagnostic" || v.Certificates[n-1].ID != "" {
+	if n := len(v.Certificates); n != maxCertificates || v.Certificates[n-1].Label != "… et 189 autres : cliquez sur la première ligne" || v.Certificates[n-1].ID != "" {
 		t.Errorf("%d certificates, the last %+v", n, v.Certificates[n-1])
 	}
 	if n := len(v.Sites.Entries); n != maxSites {

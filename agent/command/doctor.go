@@ -15,7 +15,6 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
-	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 func (s *invocation) doctorCommand() *cobra.Command {
@@ -51,7 +50,7 @@ func (s *invocation) doctor(ctx context.Context, identity bool) error {
 		HowToStart: func() string { return s.howToStart() },
 	})
 	if !s.json {
-		printFindings(s.stdout, r)
+		fmt.Fprint(s.stdout, r.Text())
 	} else if err := s.printJSON(r); err != nil {
 		return err
 	}
@@ -81,14 +80,4 @@ func (s *invocation) howToStart() string {
 		program = "cpx-agent"
 	}
 	return strings.ReplaceAll(autostart.HowToStart(s.lang, program), "\n", " ")
-}
-
-func printFindings(w io.Writer, r doctor.Report) {
-	marks := map[doctor.Outcome]string{doctor.Good: "✓", doctor.Notice: "!", doctor.Problem: "✗", doctor.Unknown: "?"}
-	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%s %s\n", marks[f.Outcome], visible.Text(f.Text))
-		if f.Next != "" {
-			fmt.Fprintf(w, "    → %s\n", visible.Text(f.Next))
-		}
-	}
 }

@@ -127,6 +127,11 @@ func (d *desktop) Always(ctx context.Context, lang string, c Caller) error {
 	return d.ask(func(p Prompter) error { return p.Always(ctx, lang, c) })
 }
 
+// ShowNotice implements Noticing.
+func (d *desktop) ShowNotice(ctx context.Context, lang string, n Notice) error {
+	return d.ask(func(p Prompter) error { return ShowNotice(ctx, p, lang, n) })
+}
+
 // Choose implements Prompter.
 func (d *desktop) Choose(ctx context.Context, lang string, c Caller, choices []Holder) (int, error) {
 	row, err := either(d, func(p Prompter) (int, error) { return p.Choose(ctx, lang, c, choices) })

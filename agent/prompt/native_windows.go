@@ -3,6 +3,7 @@ package prompt
 import (
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,8 +238,15 @@ func (n *native) press(i int) {
 		n.finish(b.Answer)
 		return
 	}
-	send(n.body, emSetSelection, 0, ^uintptr(0))
-	send(n.body, wmCopy, 0, 0)
+	from := n.body
+	if b.Copies != "" {
+		// The system copies from a control: one without a size shows nothing.
+		from = n.control("EDIT", "", esMultiline, 0, n.plain, 0, 0, 0, 0)
+		setText(from, strings.ReplaceAll(b.Copies, "\n", "\r\n"))
+		defer destroy(from)
+	}
+	send(from, emSetSelection, 0, ^uintptr(0))
+	send(from, wmCopy, 0, 0)
 	setText(n.buttons[i], b.Done)
 }
 

@@ -78,6 +78,11 @@ func (p *livePrompter) Begin(ctx context.Context) (context.Context, prompt.Promp
 	return prompt.Begin(ctx, p.get())
 }
 
+// ShowNotice implements prompt.Noticing.
+func (p *livePrompter) ShowNotice(ctx context.Context, lang string, n prompt.Notice) error {
+	return prompt.ShowNotice(ctx, p.get(), lang, n)
+}
+
 // Consent implements prompt.Prompter, as do the methods below.
 func (p *livePrompter) Consent(ctx context.Context, lang string, c prompt.Caller) error {
 	return p.get().Consent(ctx, lang, c)

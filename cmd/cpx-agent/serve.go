@@ -10,6 +10,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/agent/supervisor"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
@@ -42,7 +43,8 @@ func serve(ctx context.Context, s command.Start) error {
 	l.pool.replace(pool)
 	defer l.pool.Close()
 	l.prompter.replace(l.newPrompter(s.Policy))
-	server, err := agent.New(agent.Options{
+	var server *agent.Server
+	server, err = agent.New(agent.Options{
 		Policy: s.Policy, Pool: &l.pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
 		Certificate: localcert.New(localcert.Options{Dir: s.StateDir}), Language: language.NewChoice(s.StateDir), Journal: s.Journal,
 		SessionEnds: func(why string) {
@@ -50,7 +52,8 @@ func serve(ctx context.Context, s command.Start) error {
 			cancel()
 			select {} // the system ends this process once it is answered; it ends by itself before
 		},
-		Prompter: &l.prompter,
+		Prompter: &l.prompter, InSystemLog: inSystemLog(),
+		Diagnose: diagnosis(s.Settings, func() state.State { return server.State() }),
 	})
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ package dialog
 const (
 	OK     = "ok"
 	Cancel = "cancel"
-	Copy   = "copy"  // copies the body; the window stays open
+	Copy   = "copy"  // copies the button's text, else the body; the window stays open
 	Never  = "never" // refuses, also from now on
 )
 
@@ -87,6 +87,7 @@ type Button struct {
 	Label   string `json:"label"` // with an underscore before the letter of its shortcut
 	Done    string `json:"done,omitempty"`
 	Answer  string `json:"answer"`
+	Copies  string `json:"copies,omitempty"`  // by Copy; "": the body
 	Default bool   `json:"default,omitempty"` // Enter presses it
 }
 

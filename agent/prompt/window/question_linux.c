@@ -217,13 +217,19 @@ static void copy_body(GtkButton *button)
 	GtkTextIter start, end;
 	GtkTextBuffer *buffer;
 	GtkClipboard *clipboard = gtk_clipboard_get(GDK_SELECTION_CLIPBOARD);
+	const char *copies = g_object_get_data(G_OBJECT(button), "copies");
 	char *text;
 
-	if (cpx.body == NULL) /* nothing to copy */
+	if (copies[0] != '\0') {
+		text = g_strdup(copies);
+	} else if (cpx.body != NULL) {
+		buffer = gtk_text_view_get_buffer(GTK_TEXT_VIEW(cpx.body));
+		gtk_text_buffer_get_bounds(buffer, &start, &end);
+		text = gtk_text_buffer_get_text(buffer, &start, &end, FALSE);
+	} else { /* nothing to copy */
 		return;
-	buffer = gtk_text_view_get_buffer(GTK_TEXT_VIEW(cpx.body));
-	gtk_text_buffer_get_bounds(buffer, &start, &end);
-	text = gtk_text_buffer_get_text(buffer, &start, &end, FALSE);
+	}
+	cpx.copied = TRUE;
 	gtk_clipboard_set_text(clipboard, text, -1);
 	gtk_clipboard_set_can_store(clipboard, NULL, 0);
 	g_free(text);
@@ -248,11 +254,12 @@ static void on_button(GtkButton *button, gpointer answer)
 	cpx_finish(GPOINTER_TO_INT(answer));
 }
 
-void cpx_button(const char *text, const char *done, int answer, int is_default)
+void cpx_button(const char *text, const char *done, const char *copies, int answer, int is_default)
 {
 	GtkWidget *button = gtk_button_new_with_mnemonic(text);
 
 	g_object_set_data_full(G_OBJECT(button), "done", g_strdup(done), g_free);
+	g_object_set_data_full(G_OBJECT(button), "copies", g_strdup(copies), g_free);
 	g_signal_connect(button, "clicked", G_CALLBACK(on_button), GINT_TO_POINTER(answer));
 	gtk_widget_set_can_default(button, TRUE);
 	gtk_box_pack_start(GTK_BOX(cpx.buttons), button, FALSE, FALSE, 0);

@@ -158,7 +158,7 @@ func present(r dialog.Request) {
 		C.cpx_body(s.c(r.Body))
 	}
 	for _, b := range r.Buttons {
-		C.cpx_button(s.c(b.Label), s.c(b.Done), answers[b.Answer], flag(b.Default))
+		C.cpx_button(s.c(b.Label), s.c(b.Done), s.c(b.Copies), answers[b.Answer], flag(b.Default))
 	}
 	C.cpx_show()
 }

@@ -16,6 +16,7 @@ struct cpx_state {
 	gboolean entry;           /* it has the entry of entry_linux.c */
 	gboolean busy;            /* it asks nothing */
 	gboolean answered, reported;
+	gboolean copied;          /* a button's text is in the clipboard */
 	int answer, row;
 
 	int quiet_ms;             /* it accepts keys and clicks only after that */

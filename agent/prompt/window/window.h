@@ -18,7 +18,7 @@ void cpx_hint(const char *text);
 void cpx_list(void);
 void cpx_row(const char *name, const char *detail, const char *note, const char *spoken);
 void cpx_body(const char *text);
-void cpx_button(const char *label, const char *done, int answer, int is_default);
+void cpx_button(const char *label, const char *done, const char *copies, int answer, int is_default);
 void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock, const char *spoken);
 void cpx_show(void);
 void cpx_wake(void);

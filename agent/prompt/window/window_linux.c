@@ -399,7 +399,7 @@ int cpx_run(int *row)
 	for (;;) {
 		if (cpx.answered && !cpx.reported) {
 			cpx.reported = TRUE;
-			if (cpx.body != NULL)
+			if (cpx.body != NULL || cpx.copied)
 				gtk_clipboard_store(gtk_clipboard_get(GDK_SELECTION_CLIPBOARD));
 			*row = cpx.row;
 			return cpx.answer;

@@ -45,6 +45,8 @@ func (a *actor) LockCards(context.Context) error         { return nil }
 func (a *actor) SetLanguage(string) error                { return nil }
 func (a *actor) Refresh(context.Context)                 {}
 func (a *actor) ShowState(context.Context)               {}
+func (a *actor) ShowDiagnosis(context.Context)           {}
+func (a *actor) ShowLog(context.Context)                 {}
 
 // holder is a person of the demonstration, as dialogs show them.
 func holder(kind string, n int, lang string, end time.Time) prompt.Holder {

@@ -1,0 +1,122 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
+)
+
+var marks = map[Outcome]string{Good: "✓", Notice: "!", Problem: "✗", Unknown: "?"}
+
+// Worst is the report with what is wrong first, for a person who looks for that.
+func (r Report) Worst() Report {
+	r.Findings = slices.Clone(r.Findings)
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(rank[b.Outcome], rank[a.Outcome]) })
+	return r
+}
+
+// Text is the report as lines for people: each finding, and below it what to do.
+func (r Report) Text() string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		b.WriteString(f.line(f.Text))
+	}
+	return b.String()
+}
+
+func (f Finding) line(text string) string {
+	line := fmt.Sprintf("%s %s\n", marks[f.Outcome], visible.Text(text))
+	if f.Next != "" {
+		line += fmt.Sprintf("    → %s\n", visible.Text(f.Next))
+	}
+	return line
+}
+
+// Hotline is the report for someone who helps from afar: versions, modules, reasons and
+// codes, the worst first, and nothing of who sits here or where they log in. private are
+// the names, numbers and sites that are known on this workstation; what looks like one is
+// left out too, whoever's it is, because a module or another program may have said it.
+func (r Report) Hotline(now time.Time, system string, private []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "CPx Bridge %s · %s · %s · %s\n", r.Agent, system, now.Format("2006-01-02 15:04 -0700"), r.Outcome)
+	for _, f := range r.Worst().Findings {
+		b.WriteString(f.line("[" + f.Check + "/" + f.Code + "] " + f.Text))
+	}
+	return withoutPrivate(b.String(), private)
+}
+
+// omitted stands in the place of what is left out.
+const omitted = "…"
+
+// privateForms are what names a person, a machine or a site by its form, with what is put in
+// its place.
+var privateForms = []struct {
+	form *regexp.Regexp
+	with string
+}{
+	{regexp.MustCompile(`\b(https?|wss?)://[^\s"\x{00bb}\x{201d},;]+`), "$1://" + omitted},
+	{regexp.MustCompile(`S-1-5-21(-\d+)+`), omitted},
+	{regexp.MustCompile(`(?i)\b(compte|account) \d+`), "$1 " + omitted},
+	{regexp.MustCompile(`(?i)(/home/|/Users/|/media/|/run/media/|[A-Z]:\\Users\\|[A-Z]:\\Documents and Settings\\)[^/\\\s"\x{00bb}\x{201d}]+`), "$1" + omitted},
+	{regexp.MustCompile(`\\\\[^\\\s]+\\[^\\\s]+`), `\\` + omitted},
+	{regexp.MustCompile(`[\w.+-]+@[\w-]+(\.[\w-]+)+`), omitted},
+}
+
+// numbers of eight and more digits are a card's, a reader's or a person's: neither
+// versions nor ports nor dates are so long. Codes of PKCS#11 begin with 0x.
+var numbers = regexp.MustCompile(`(0x)?[0-9A-Fa-f]*\d{8,}[0-9A-Fa-f]*`)
+
+// shortestPrivate is the least length of what is left out wherever it stands: initials and
+// articles would take letters out of every sentence.
+const shortestPrivate = 3
+
+func withoutPrivate(text string, private []string) string {
+	for _, p := range privateForms {
+		text = p.form.ReplaceAllString(text, p.with)
+	}
+	private = slices.Clone(private)
+	slices.SortFunc(private, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the whole before its parts
+	for _, p := range private {
+		if utf8.RuneCountInString(strings.TrimSpace(p)) >= shortestPrivate {
+			text = withoutWord(text, strings.TrimSpace(p))
+		}
+	}
+	return numbers.ReplaceAllStringFunc(text, func(n string) string {
+		if strings.HasPrefix(n, "0x") {
+			return n
+		}
+		return omitted
+	})
+}
+
+// withoutWord leaves out each occurrence of a word, in any letter case, that is no part of a
+// longer one.
+func withoutWord(text, word string) string {
+	form := regexp.MustCompile(`(?i)` + regexp.QuoteMeta(word))
+	var b strings.Builder
+	at := 0
+	for _, m := range form.FindAllStringIndex(text, -1) {
+		before, _ := utf8.DecodeLastRuneInString(text[:m[0]])
+		after, _ := utf8.DecodeRuneInString(text[m[1]:])
+		first, _ := utf8.DecodeRuneInString(word)
+		last, _ := utf8.DecodeLastRuneInString(word)
+		if inWord(before) && inWord(first) || inWord(after) && inWord(last) {
+			continue
+		}
+		b.WriteString(text[at:m[0]])
+		b.WriteString(omitted)
+		at = m[1]
+	}
+	return b.String() + text[at:]
+}
+
+func inWord(r rune) bool {
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
