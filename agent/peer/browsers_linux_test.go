@@ -1,0 +1,35 @@
+package peer
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+)
+
+// TestBrowsersAreNamed: the browsers of this machine, started as their entries of the menu
+// start them, are named when they connect.
+func TestBrowsersAreNamed(t *testing.T) {
+	for want, args := range map[string][]string{
+		"Chromium":    {"chromium", "--headless=new", "--no-sandbox", "--no-first-run", "--user-data-dir=" + t.TempDir()},
+		"Firefox ESR": {"firefox-esr", "--headless", "--no-remote", "--profile", t.TempDir()},
+	} {
+		l := listener(t, "127.0.0.1:0")
+		cmd := exec.Command(testdesktop.Needs(t, args[0]), append(args[1:], "http://"+l.Addr().String()+"/")...)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		cmd.Env = append(cmd.Environ(), "HOME="+t.TempDir())
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := owner(accept(t, l))
+		if err != nil || !got.SamePerson() {
+			t.Errorf("%s: %+v %v", want, got, err)
+		}
+		if programs := got.Programs(t.Context()); programs.Text("fr") != want || !programs.Named() {
+			t.Errorf("%s is called %q", want, programs.Log())
+		}
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
+}
