@@ -138,7 +138,10 @@ func (t *talk) opened() error {
 	if len(t.window.command) == 0 || !hasDisplay() {
 		return errors.New("there is none here")
 	}
-	process, err := startWindow(t.ctx, t.window.command, func() { t.cancel(ErrCancelled) })
+	process, err := startWindow(t.ctx, t.window.command, func() {
+		t.cancel(ErrCancelled)
+		go t.close() // whatever the login has to end first
+	})
 	t.process = process
 	return err
 }

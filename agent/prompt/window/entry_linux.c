@@ -1,3 +1,4 @@
+#include <gdk/gdkx.h>
 #include <gtk/gtk.h>
 #include <string.h>
 
@@ -211,12 +212,14 @@ gboolean cpx_entry_swallows(GdkEvent *event)
 
 /* Takes the keyboard for this window, so that other programs do not get the keys that are
    typed here, as far as X11 goes: what reads the keyboard's own device still does. Where
-   it is refused, as on Wayland, the entry works as it is. */
+   it is refused the entry works as it is. On Wayland no other program gets them anyway,
+   and a desktop may ask the person whether this one may take them. */
 void cpx_entry_grab(void)
 {
-	GdkSeat *seat = gdk_display_get_default_seat(gdk_display_get_default());
+	GdkDisplay *display = gdk_display_get_default();
+	GdkSeat *seat = gdk_display_get_default_seat(display);
 
-	if (!cpx.entry || cpx.answered || e.grabbed || !cpx.accepts)
+	if (!cpx.entry || cpx.answered || e.grabbed || !cpx.accepts || !GDK_IS_X11_DISPLAY(display))
 		return;
 	e.grabbed = gdk_seat_grab(seat, gtk_widget_get_window(cpx.window), GDK_SEAT_CAPABILITY_KEYBOARD, TRUE, NULL, NULL, NULL, NULL) ==
 		    GDK_GRAB_SUCCESS;

@@ -62,6 +62,6 @@ func TestLogin(t *testing.T) {
 	if context.Cause(ctx) != prompt.ErrCancelled {
 		t.Error(context.Cause(ctx))
 	}
+	s.Gone(dialogTitle) // at once
 	end()
-	s.Gone(dialogTitle)
 }

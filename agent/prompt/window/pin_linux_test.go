@@ -79,7 +79,7 @@ func TestGrab(t *testing.T) {
 	s := screen(t)
 	s.Manage()
 	program := filepath.Join(t.TempDir(), "keyboardgrab")
-	if out, err := exec.Command("go", "build", "-o", program, "../../../internal/lab/keyboardgrab").CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", "-o", program, "testdata/keyboardgrab.c", "-lX11").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	grab := func() string {
@@ -93,14 +93,21 @@ func TestGrab(t *testing.T) {
 		t.Helper()
 		s.Await(when+" the keyboard is "+want, func() bool { return grab() == want })
 	}
+	a := begin(t.Context(), dialogs(), question("consent", "fr"))
+	s.InFront(s.Ready(dialogTitle))
+	expect("at another question", "taken")
+	a.cancel()
+	<-a.answer
+	s.Gone(dialogTitle)
+
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
-	a := begin(ctx, login, question("consent", "fr"))
+	a = begin(ctx, login, question("consent", "fr"))
 	window := s.Ready(dialogTitle)
 	s.InFront(window)
-	expect("at another question", "taken")
-	s.Role(window, "cpx-ready") // which waited for quiet once more
 	s.Do("key", "Tab", "Return")
-	testdesktop.Await(t, a.answer)
+	if got := testdesktop.Await(t, a.answer); got != yes {
+		t.Fatalf("%+v", got)
+	}
 	a = begin(ctx, login, question("pin", "fr"))
 	s.Role(window, "cpx-ready-3")
 	expect("at the PIN", "refused")

@@ -145,6 +145,38 @@ func TestScreenReader(t *testing.T) {
 	}
 }
 
+// TestScreenReaderOnEntry: of what is typed a screen reader gets dots, as many as there are
+// characters, and why Enter sends nothing, as an alert and with the entry. No program
+// writes into the entry by its bus.
+func TestScreenReaderOnEntry(t *testing.T) {
+	s, r := reader(t)
+	s.Manage()
+	a := begin(t.Context(), dialogs(), question("pin", "fr"))
+	s.InFront(s.Ready(dialogTitle))
+	const tooShort = "Le code porteur compte de 4 à 8 caractères. Rien n’a été envoyé à la carte."
+	s.Do("key", "7", "3", "Return")
+	var entry testdesktop.Thing
+	r.Window(func(w testdesktop.Thing) bool {
+		alert := false
+		for _, thing := range w.All() {
+			alert = alert || thing.Role == "alert" && thing.Name == tooShort && thing.Is(testdesktop.StateShowing)
+			if thing.Role == "password text" {
+				entry = thing
+			}
+		}
+		return alert && entry.Description == tooShort
+	})
+	dots := r.Text(entry)
+	if len([]rune(dots)) != 2 || strings.ContainsAny(dots, "73") {
+		t.Errorf("a screen reader gets %q", dots)
+	}
+	r.Insert(entry, "99")
+	s.Do("key", "End", "9", "5", "Return") // it may have moved the cursor
+	if got := testdesktop.Await(t, a.answer); got != typed("7395") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestScreenReaderOnHostileTexts: names are read as on the card, without invisible
 // characters, and never as markup.
 func TestScreenReaderOnHostileTexts(t *testing.T) {

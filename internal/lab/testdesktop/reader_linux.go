@@ -57,6 +57,7 @@ func NewReader(t *testing.T, session string) *Reader {
 type Thing struct {
 	Role, Name, Description string
 	Path                    dbus.ObjectPath
+	bus                     string
 	States                  uint64
 	Relations               map[uint32][]string // the names of related objects, by relation
 	Inside                  []Thing
@@ -138,6 +139,25 @@ func (r *Reader) Reports(title string, wanted func(id string) bool) {
 	}
 }
 
+// Text is what a screen reader gets of an entry's text.
+func (r *Reader) Text(t Thing) (text string) {
+	r.T.Helper()
+	if err := r.conn.Object(t.bus, t.Path).Call("org.a11y.atspi.Text.GetText", 0, int32(0), int32(-1)).Store(&text); err != nil {
+		r.T.Fatal(err)
+	}
+	return text
+}
+
+// Insert writes into an entry as assistive programs can. It reports whether
+// that was accepted.
+func (r *Reader) Insert(t Thing, text string) (accepted bool) {
+	r.T.Helper()
+	if err := r.conn.Object(t.bus, t.Path).Call("org.a11y.atspi.EditableText.InsertText", 0, int32(0), text, int32(len(text))).Store(&accepted); err != nil {
+		return false
+	}
+	return accepted
+}
+
 // ScreenReader announces to all programs that a screen reader runs, without which
 // some describe nothing.
 func ScreenReader(t *testing.T, session string) {
@@ -157,7 +177,7 @@ func ScreenReader(t *testing.T, session string) {
 
 // see reads an object. One that has gone in the meantime is empty.
 func (r *Reader) see(o reference) Thing {
-	t := Thing{Path: o.Path, Name: r.text(o, "Name"), Description: r.text(o, "Description"), Relations: map[uint32][]string{}}
+	t := Thing{Path: o.Path, bus: o.Bus, Name: r.text(o, "Name"), Description: r.text(o, "Description"), Relations: map[uint32][]string{}}
 	_ = r.call(o, "GetRoleName").Store(&t.Role)
 	var states []uint32
 	if err := r.call(o, "GetState").Store(&states); err == nil && len(states) == 2 {
