@@ -83,8 +83,10 @@ func newRepository(t *testing.T, version string) repository {
 	if err := os.Mkdir(filepath.Join(r.path, "scripts"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	// In an archive the script has the archive's commit.
+	script := regexp.MustCompile(`(?m)^archived='[^']*'`).ReplaceAllLiteralString(read(t, root, versionScript), "archived='$Format:%H %D$'")
 	for file, text := range map[string]string{
-		"VERSION": version + "\n", versionScript: read(t, root, versionScript), ".gitattributes": read(t, root, ".gitattributes"),
+		"VERSION": version + "\n", versionScript: script, ".gitattributes": read(t, root, ".gitattributes"),
 	} {
 		if err := os.WriteFile(filepath.Join(r.path, filepath.FromSlash(file)), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
