@@ -31,6 +31,8 @@ func (s *Server) showDiagnosis(ctx context.Context, opened func()) {
 	if !shown {
 		return
 	}
+	ctx, end := s.whileShownCards(ctx)
+	defer end()
 	opened()
 	s.show(ctx, lang, prompt.Notice{Title: say.Text("tray.diagnostic"), Text: found.Text,
 		Hint: say.Text("state.hotline_means"), Label: say.Text("state.hotline"), Copy: found.Hotline})

@@ -13,6 +13,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/agent/statewindow"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // noticing is a person who leaves each notice open until it is closed, or closes it.
@@ -20,12 +22,14 @@ type noticing struct {
 	fakes.Person
 	shown chan prompt.Notice
 	close chan struct{}
+	gone  chan struct{} // gets a value where a notice was closed for the person
 }
 
 func (p *noticing) ShowNotice(ctx context.Context, _ string, n prompt.Notice) error {
 	p.shown <- n
 	select {
 	case <-ctx.Done():
+		p.gone <- struct{}{}
 		return ctx.Err()
 	case <-p.close:
 		return nil
@@ -35,7 +39,7 @@ func (p *noticing) ShowNotice(ctx context.Context, _ string, n prompt.Notice) er
 func diagnosing(t *testing.T, diagnose func(ctx context.Context, lang string) (Diagnosis, error)) (*Server, *noticing) {
 	t.Helper()
 	pool, person := fakes.OneCard(t)
-	p := &noticing{Person: person, shown: make(chan prompt.Notice, 10), close: make(chan struct{})}
+	p := &noticing{Person: person, shown: make(chan prompt.Notice, 10), close: make(chan struct{}), gone: make(chan struct{}, 10)}
 	s := serve(t, setup{pool: pool, prompter: p, settings: "lang = \"en\"\n", diagnose: diagnose})
 	return s, p
 }
@@ -110,4 +114,16 @@ func TestShowLog(t *testing.T) {
 	if n := <-p.shown; n.Copy != s.options.Journal.File() || n.Text != "" || !strings.HasSuffix(n.Hint, "It is here:\n"+n.Copy) || !strings.Contains(n.Hint, "journalctl") || n.Label == "" {
 		t.Errorf("%+v", n)
 	}
+}
+
+// TestDiagnosisGoesWithTheCard: what was found may name the card's holder, and is not
+// for who comes next.
+func TestDiagnosisGoesWithTheCard(t *testing.T) {
+	s, p := diagnosing(t, func(context.Context, string) (Diagnosis, error) { return Diagnosis{Text: "TEST"}, nil })
+	s.Report(t.Context(), true)
+	s.ShowDiagnosis(t.Context())
+	<-p.shown
+	s.options.Pool.(*fakes.Pool).Set(pkcs11.Snapshot{})
+	s.cards.Refresh(t.Context())
+	testdesktop.Await(t, p.gone)
 }
