@@ -36,7 +36,7 @@ func (d *doctor) keyring(ctx context.Context) []Finding {
 	case errors.Is(err, keyring.ErrNone):
 		f = Finding{Code: "no_keyring", Text: d.Text("doctor.no_keyring"), Next: d.Text("doctor.install_keyring")}
 	case errors.Is(err, keyring.ErrSlow):
-		f = Finding{Code: "keyring_slow", Text: d.Text("keyring.slow"), Next: d.Text(d.key("doctor.restart_keyring", "doctor.restart_keyring_windows"))}
+		f = Finding{Code: "keyring_slow", Text: d.Text(d.key("keyring.slow", "doctor.keyring_slow_windows")), Next: d.Text(d.key("doctor.restart_keyring", "doctor.restart_keyring_windows"))}
 	default:
 		f = Finding{Code: "keyring_refused", Text: d.Text(d.key("keyring.refused", "doctor.keyring_refused_windows")), Next: d.Text(d.key("doctor.restart_keyring", "doctor.restart_keyring_windows"))}
 	}

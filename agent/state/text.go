@@ -2,6 +2,7 @@ package state
 
 import (
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -143,7 +144,13 @@ func (s State) PauseText(lang string) string {
 
 // SitesText says why no site is remembered: the text of the reason, or the detail
 // where there is none.
-func (f Failure) SitesText(lang string) string {
+func (f Failure) SitesText(lang string) string { return f.sitesText(lang, runtime.GOOS) }
+
+// sitesText is SitesText on a system: Windows' keyring has a name that people find there.
+func (f Failure) sitesText(lang, system string) string {
+	if text, ok := texts.In(lang).Code("sites.windows", f.Reason); ok && system == "windows" {
+		return text
+	}
 	if text, ok := texts.In(lang).Code("sites.why", f.Reason); ok {
 		return text
 	}

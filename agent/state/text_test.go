@@ -166,3 +166,18 @@ func TestNext(t *testing.T) {
 		}
 	}
 }
+
+// TestSitesTextOfWindows: its keyring is called by the name that people find there.
+func TestSitesTextOfWindows(t *testing.T) {
+	for _, reason := range []string{"keyring_slow", "keyring_refused", "list_key_lost"} {
+		for lang, name := range map[string]string{"fr": "Gestionnaire d’identification", "en": "Credential Manager"} {
+			text := Failure{Reason: reason}.sitesText(lang, "windows")
+			if !strings.Contains(text, name) || strings.Contains(text, "trousseau") || strings.Contains(text, "keyring") {
+				t.Errorf("%s, %s: %s", reason, lang, text)
+			}
+			if other := (Failure{Reason: reason}).sitesText(lang, "linux"); strings.Contains(other, "Windows") {
+				t.Errorf("%s, %s: %s", reason, lang, other)
+			}
+		}
+	}
+}
