@@ -422,3 +422,42 @@ func TestInForce(t *testing.T) {
 		t.Errorf("%+v %v", states, err)
 	}
 }
+
+// TestNoFoldersOfOurs: what is taken back leaves no folder that was made for it, and every
+// other one, also where the folder that serves as the root was made too.
+func TestNoFoldersOfOurs(t *testing.T) {
+	for _, there := range []string{"", "etc/firefox", "etc/chromium/policies/managed/others"} {
+		parent := t.TempDir()
+		root := filepath.Join(parent, "a", "b")
+		if there != "" {
+			if err := os.MkdirAll(filepath.Join(root, there), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, origins := range [][]string{{"https://a.example.fr"}, nil} {
+			changes, err := Plan(Request{Origins: origins, System: Linux, Browsers: All, Root: root})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range changes {
+				if err := c.Apply(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		_, err := os.Stat(root)
+		if stays := err == nil; stays != (there != "") {
+			t.Errorf("%q: the root is there: %v", there, stays)
+		}
+		if there == "" {
+			if rest, err := os.ReadDir(parent); err != nil || len(rest) > 0 {
+				t.Errorf("%v, %v", rest, err)
+			}
+		}
+		if there == "etc/chromium/policies/managed/others" {
+			if _, err := os.Stat(filepath.Join(root, there)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

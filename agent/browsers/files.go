@@ -333,6 +333,11 @@ func (f *files) apply(c *fileChange, text []byte, backup string) error {
 	if err != nil {
 		return err
 	}
+	for _, dir := range slices.Concat(missing(filepath.Dir(path)), missing(filepath.Dir(f.in(recordFile)))) {
+		if !slices.Contains(f.record.Folders, dir) {
+			f.record.Folders = append(f.record.Folders, dir)
+		}
+	}
 	before := f.record
 	f.record = f.record.with(c.path, append(f.record.of(c.path), c.ours...))
 	if err := f.record.write(f.in(recordFile)); err != nil {
@@ -353,15 +358,14 @@ func (f *files) apply(c *fileChange, text []byte, backup string) error {
 	return nil
 }
 
-// tidy removes the folders that are empty now, below a folder used as the root. On
-// the system itself they may be a package's.
+// tidy removes the folders above a path that we made and that are empty now: others may be a
+// package's or a person's. Below a folder used as the root all are ours, but the root is not
+// where it was there before.
 func (f *files) tidy(path string) {
-	if f.root == "" {
-		return
-	}
 	inside := f.in("/") + string(filepath.Separator)
-	for dir := filepath.Dir(path); strings.HasPrefix(dir, inside); dir = filepath.Dir(dir) {
-		if os.Remove(dir) != nil { // not empty
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		below := f.root != "" && strings.HasPrefix(dir, inside)
+		if !below && !slices.Contains(f.record.Folders, dir) || os.Remove(dir) != nil { // not ours, or not empty
 			return
 		}
 	}

@@ -16,6 +16,8 @@ const recordFile = "/etc/cpx-bridge/browsers.json"
 type record struct {
 	Version int    `json:"version"`
 	Files   []ours `json:"files"`
+	// Folders are those that we made, as whole paths: no other is ever removed from a system.
+	Folders []string `json:"folders,omitempty"`
 }
 
 // ours is what we put into one list of one file.
@@ -66,7 +68,7 @@ func (r record) of(file string) []ours {
 // with replaces what is recorded of one file. Of a list that occurs twice the later
 // record counts, with the values of both.
 func (r record) with(file string, list []ours) record {
-	out := record{Version: 1, Files: slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File == file })}
+	out := record{Version: 1, Folders: r.Folders, Files: slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File == file })}
 	for _, o := range list {
 		i := slices.IndexFunc(out.Files, func(x ours) bool { return x.File == o.File && slices.Equal(x.List, o.List) })
 		if i < 0 {

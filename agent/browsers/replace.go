@@ -54,20 +54,24 @@ func writeFile(path, scratch string, text []byte, like fs.FileInfo) error {
 	return atomicfile.Write(path, text, atomicfile.Options{Mode: 0o644, Like: like, Scratch: scratch})
 }
 
+// missing are a folder and those above it that do not exist.
+func missing(dir string) (list []string) {
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			return list
+		}
+		list = append(list, at)
+	}
+}
+
 // makeFolder makes a folder and the missing ones above it, which every person's
 // browser can enter whatever the umask.
 func makeFolder(dir string) error {
-	var missing []string
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		missing = append(missing, at)
-	}
+	made := missing(dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for _, d := range missing {
+	for _, d := range made {
 		if err := os.Chmod(d, 0o755); err != nil {
 			return err
 		}
