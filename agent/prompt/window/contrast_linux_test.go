@@ -62,3 +62,36 @@ func TestContrastOfAlerts(t *testing.T) {
 		})
 	}
 }
+
+// TestContrastOfEntry: where to type is seen in every theme, although that of some dark ones
+// draws it in the colour of its ground.
+func TestContrastOfEntry(t *testing.T) {
+	const enough = 3 // WCAG 2.1, 1.4.11
+	s := screen(t)
+	s.Manage()
+	for _, theme := range []string{"Adwaita", "Adwaita:dark", "HighContrast", "HighContrastInverse"} {
+		t.Run(theme, func(t *testing.T) {
+			s.T = t
+			t.Setenv("GTK_THEME", theme)
+			a := begin(t.Context(), dialogs(), question("pin", "fr"))
+			window := s.Ready(dialogTitle)
+			best := 0.0
+			s.Await("the entry's frame", func() bool {
+				p := s.Picture(window)
+				// Near the right edge nothing stands above the entry.
+				x, y, ground := p.Bounds().Dx()-24, 1, p.At(3, 3)
+				for y < p.Bounds().Dy()-1 && p.At(x, y) == ground {
+					y++
+				}
+				best = max(contrast(p.At(x, y), ground), contrast(p.At(x, min(y+1, p.Bounds().Dy()-1)), ground))
+				return best >= enough || s.RoleOf(window) == "" // not drawn yet
+			})
+			if best < enough {
+				t.Errorf("contrast %.1f", best)
+			}
+			a.cancel()
+			<-a.answer
+			s.Gone(dialogTitle)
+		})
+	}
+}

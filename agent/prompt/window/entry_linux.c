@@ -101,6 +101,7 @@ static GtkWidget *new_entry(void)
 	gtk_entry_set_activates_default(GTK_ENTRY(entry), TRUE);
 	g_object_set(entry, "im-module", "gtk-im-context-simple", "caps-lock-warning", FALSE, "enable-emoji-completion", FALSE, NULL);
 	gtk_drag_dest_unset(entry);
+	cpx_framed(entry);
 	g_signal_connect(entry, "key-press-event", G_CALLBACK(on_entry_key), NULL);
 	g_signal_connect(entry, "key-release-event", G_CALLBACK(on_entry_key), NULL);
 	g_signal_connect(entry, "paste-clipboard", G_CALLBACK(on_paste), NULL);

@@ -9,6 +9,7 @@ GdkPixbuf *cpx_picture(int size);
 GdkPixbuf *cpx_warning(int size);
 void cpx_thick(GtkWidget *frame);
 GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWrapMode mode);
+void cpx_framed(GtkWidget *entry);
 GtkWidget *cpx_alarming(const char *text);
 GtkWidget *cpx_one_line(const char *text, gboolean strong);
 

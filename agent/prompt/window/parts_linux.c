@@ -108,6 +108,21 @@ static gboolean light_on_dark(GtkStyleContext *style)
 	return gtk_style_context_lookup_color(style, "theme_fg_color", &text) && text.red + text.green + text.blue > 1.5;
 }
 
+/* Dark themes draw a frame in the colour of its ground. One in the colour of what is typed
+   shows where to type. */
+void cpx_framed(GtkWidget *entry)
+{
+	GtkStyleContext *style = gtk_widget_get_style_context(entry);
+	GtkCssProvider *css;
+
+	if (!light_on_dark(style))
+		return;
+	css = gtk_css_provider_new();
+	gtk_css_provider_load_from_data(css, "entry { border-color: currentColor; }", -1, NULL);
+	gtk_style_context_add_provider(style, GTK_STYLE_PROVIDER(css), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+	g_object_unref(css);
+}
+
 /* In the theme's colour of errors where that is legible; the text suffices without. */
 GtkWidget *cpx_alarming(const char *text)
 {

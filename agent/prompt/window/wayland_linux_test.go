@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -83,6 +86,10 @@ func TestWayland(t *testing.T) {
 		{"choose", "fr", "", []image.Point{lastRow, use}, 1, ask.Answer{Row: 2}},
 		{"choose", "fr", "", []image.Point{first}, 2, yes},
 		{"choose", "fr", "", []image.Point{lastRow, cancel}, 1, cancelled},
+		{"pin", "fr", "1 2 4 3 Return", nil, 0, ask.Answer{PIN: "1243"}},
+		{"pin", "en", "ctrl+v 1 KP_2 KP_9 BackSpace 4 3 KP_Enter", nil, 0, ask.Answer{PIN: "1243"}},
+		{"pin", "fr", "1 2 4 3 Escape", nil, 0, cancelled},
+		{"pin", "fr", "1 2 4 3", []image.Point{use}, 1, ask.Answer{PIN: "1243"}},
 		{"insert", "fr", "Return", nil, 0, cancelled},
 		{"pad", "en", "alt+c", nil, 0, cancelled},
 		{"notice", "fr", "Tab space Tab space", nil, 0, yes},
@@ -110,24 +117,12 @@ func TestWayland(t *testing.T) {
 				}
 				w.Click(at, c.times)
 			}
-			if got := answered(t, a); got != c.want {
+			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 			w.Gone(waylandTitle)
 		})
 	}
-}
-
-// answered waits for a question's answer.
-func answered(t *testing.T, a asked) (got ask.Answer) {
-	t.Helper()
-	select {
-	case got = <-a.answer:
-	case <-time.After(testdesktop.Patience):
-		a.cancel()
-		t.Errorf("no answer, but %+v in the end", <-a.answer)
-	}
-	return got
 }
 
 func environment(t *testing.T, pid int) string {
@@ -140,12 +135,20 @@ func environment(t *testing.T, pid int) string {
 }
 
 // TestWaylandTypedTooEarly: keys and clicks that were meant for another window answer
-// nothing on Wayland either, and go to no other client.
+// nothing on Wayland either, a PIN and its Enter too, and go to no other client.
 func TestWaylandTypedTooEarly(t *testing.T) {
+	pin := yesOrNo(hour)
+	pin.Rows, pin.Entry = nil, &dialog.Entry{Least: 4, Most: 8}
+	for name, request := range map[string]dialog.Request{"question": yesOrNo(hour), "PIN": pin} {
+		t.Run(name, func(t *testing.T) { typedTooEarly(t, request) })
+	}
+}
+
+func typedTooEarly(t *testing.T, request dialog.Request) {
 	w, r := wayland(t)
 	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "weston-eventdemo"), "--title=other")
 	w.InFront("other")
-	in, out, cmd := play(t, yesOrNo(hour))
+	in, out, cmd := play(t, request)
 	window := w.InFront(waylandTitle)
 	before := waylandQuiet(r, 0)
 	keys := []string{"1", "2", "3", "4", "Return", "space", "alt+y", "Escape", "alt+n", "Tab"}
@@ -170,6 +173,42 @@ func TestWaylandTypedTooEarly(t *testing.T) {
 	w.Gone(waylandTitle)
 	w.Key("x")
 	w.Await("the window behind gets keys again", func() bool { return w.Keys("other") == 1 })
+}
+
+// TestWaylandLogin: from consent to PIN it is one window, which never loses the keyboard and
+// does not wait a second time; after the PIN no four digits of it are in the memory of its
+// process, which still stands.
+func TestWaylandLogin(t *testing.T) {
+	w, r := wayland(t)
+	ctx, login, end := prompt.Begin(t.Context(), dialogs())
+	defer end()
+	consent := begin(ctx, login, question("consent", "fr"))
+	first := waylandReady(w, r)
+	w.Key("alt+a")
+	if got := testdesktop.Await(t, consent.answer); got != yes {
+		t.Errorf("%+v", got)
+	}
+	pin := begin(ctx, login, question("pin", "fr"))
+	r.Reports(waylandTitle, func(id string) bool { return id == "cpx-ready-3" })
+	if now := w.InFront(waylandTitle); now.PID != first.PID || w.Lost(waylandTitle) > 0 {
+		t.Errorf("%+v, then %+v, which lost the keyboard %d times", first, now, w.Lost(waylandTitle))
+	}
+	w.Key("7", "3", "9", "KP_5", "8", "2")
+	w.Key("Return")
+	if got := testdesktop.Await(t, pin.answer); got != (ask.Answer{PIN: "739582"}) {
+		t.Errorf("%+v", got)
+	}
+	r.Reports(waylandTitle, func(id string) bool { return strings.HasPrefix(id, "cpx-busy") })
+	if os.Geteuid() != 0 {
+		return // the process is closed to all but root
+	}
+	found, err := pry.Traces(first.PID, "739582", pry.AsKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trace := range found {
+		t.Error(trace)
+	}
 }
 
 // TestWaylandKeyboardComesBack: a window that lost the keyboard, which Wayland takes from
@@ -230,12 +269,12 @@ func TestBackend(t *testing.T) {
 				s.Find(dialogTitle)
 				a.cancel()
 			default:
-				if got := answered(t, a); got.Error != "unavailable" {
+				if got := testdesktop.Await(t, a.answer); got.Error != "unavailable" {
 					t.Errorf("%+v", got)
 				}
 				return
 			}
-			if got := answered(t, a); got.Error != "ended" {
+			if got := testdesktop.Await(t, a.answer); got.Error != "ended" {
 				t.Errorf("%+v", got)
 			}
 			s.Gone(dialogTitle)
@@ -253,13 +292,13 @@ func TestWaylandEnded(t *testing.T) {
 			a := begin(t.Context(), dialogs(), question(kind, "fr"))
 			w.InFront(waylandTitle)
 			a.cancel()
-			if got := answered(t, a); got.Error != "ended" {
+			if got := testdesktop.Await(t, a.answer); got.Error != "ended" {
 				t.Errorf("cancelled by the page: %+v", got)
 			}
 			w.Gone(waylandTitle)
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if got := answered(t, begin(ctx, dialogs(), question(kind, "fr"))); got.Error != "timeout" {
+			if got := testdesktop.Await(t, begin(ctx, dialogs(), question(kind, "fr")).answer); got.Error != "timeout" {
 				t.Errorf("time is up: %+v", got)
 			}
 			w.Gone(waylandTitle)

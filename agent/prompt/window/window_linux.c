@@ -270,6 +270,13 @@ static void new_window(void)
 	g_signal_connect(cpx.window, "delete-event", G_CALLBACK(on_delete), NULL);
 }
 
+/* What is above the buttons is a stop of the Tab key only where there is more of it than is
+   seen, for the arrow keys to scroll. */
+static void on_overflow(GtkAdjustment *adjustment, gpointer scroller)
+{
+	gtk_widget_set_can_focus(scroller, gtk_adjustment_get_upper(adjustment) > gtk_adjustment_get_page_size(adjustment));
+}
+
 /* Begins a request, in the place of the one before. Whether keys and clicks count by now
    does not change with it: the window has had the keyboard all the time. */
 void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int passes, int busy, int asks_pin)
@@ -299,6 +306,8 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 	gtk_scrolled_window_set_overlay_scrolling(GTK_SCROLLED_WINDOW(cpx.scroller), FALSE); /* that there is more must be visible */
 	gtk_scrolled_window_set_propagate_natural_width(GTK_SCROLLED_WINDOW(cpx.scroller), TRUE);
 	gtk_scrolled_window_set_propagate_natural_height(GTK_SCROLLED_WINDOW(cpx.scroller), TRUE);
+	gtk_widget_set_can_focus(cpx.scroller, FALSE);
+	g_signal_connect(gtk_scrolled_window_get_vadjustment(GTK_SCROLLED_WINDOW(cpx.scroller)), "changed", G_CALLBACK(on_overflow), cpx.scroller);
 	gtk_container_add(GTK_CONTAINER(cpx.scroller), cpx.box);
 	gtk_viewport_set_shadow_type(GTK_VIEWPORT(gtk_bin_get_child(GTK_BIN(cpx.scroller))), GTK_SHADOW_NONE);
 	cpx.foot = gtk_box_new(GTK_ORIENTATION_VERTICAL, 8);

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,12 +20,13 @@ const patience = 30 * time.Second
 // request, a panel. All that runs on it ends with it.
 type desktop struct {
 	dir, display string
+	wayland      string // where dialogs appear in its place
 	env          []string
 	running      []*exec.Cmd
 }
 
-// newDesktop starts a desktop of that size, white and empty.
-func newDesktop(size string) (d *desktop, err error) {
+// newDesktop starts a desktop of that size, white and empty, of X11 or of Wayland.
+func newDesktop(size string, wayland bool) (d *desktop, err error) {
 	d = &desktop{}
 	if d.dir, err = os.MkdirTemp("", "cpx-screens-"); err != nil {
 		return nil, err
@@ -48,7 +50,22 @@ func newDesktop(size string) (d *desktop, err error) {
 		return d, err
 	}
 	d.env = append(d.env, "DBUS_SESSION_BUS_ADDRESS="+bus)
+	if err := d.steady(); err != nil {
+		return d, err
+	}
+	if wayland {
+		return d, d.weston(size)
+	}
 	return d, d.start("openbox")
+}
+
+// steady lets no caret blink and nothing turn: such a screen is never the same twice.
+func (d *desktop) steady() error {
+	dir := filepath.Join(d.dir, "gtk-3.0")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "settings.ini"), []byte("[Settings]\ngtk-cursor-blink=0\ngtk-enable-animations=0\n"), 0o600)
 }
 
 // announce starts a program that writes a line on its descriptor 3.
@@ -106,16 +123,33 @@ func (d *desktop) tool(name string, args ...string) ([]byte, error) {
 	return out, nil
 }
 
-// asPerson gives this program the desktop's environment, so that its dialogs and
-// its menu appear there.
-func (d *desktop) asPerson() error {
+// asPerson gives this program the desktop's environment, with more variables, so that its
+// dialogs and its menu appear there, until restore is called.
+func (d *desktop) asPerson(more map[string]string) (restore func(), err error) {
+	set := map[string]string{}
 	for _, entry := range d.env[len(os.Environ()):] {
 		name, value, _ := strings.Cut(entry, "=")
-		if err := os.Setenv(name, value); err != nil {
-			return err
+		set[name] = value
+	}
+	if d.wayland != "" {
+		set["DISPLAY"], set["WAYLAND_DISPLAY"] = "", d.wayland
+	}
+	maps.Copy(set, more)
+	before := os.Environ()
+	restore = func() {
+		os.Clearenv()
+		for _, entry := range before {
+			name, value, _ := strings.Cut(entry, "=")
+			_ = os.Setenv(name, value)
 		}
 	}
-	return nil
+	for name, value := range set {
+		if err := os.Setenv(name, value); err != nil {
+			restore()
+			return nil, err
+		}
+	}
+	return restore, nil
 }
 
 const panelSettings = `<?xml version="1.0" encoding="UTF-8"?>

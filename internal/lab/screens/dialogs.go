@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"image"
 	"runtime"
+	"slices"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 )
 
 // dialog is a dialog that a person may see.
 type dialog struct {
 	name string
 	show func(ctx context.Context, p prompt.Prompter, lang string) error
+	keys []string // that the person types, with the names that xdotool has for them
+	undo string   // a key that takes back what they did to the keyboard
 }
 
 var (
@@ -70,70 +74,93 @@ func pin(change func(*prompt.PIN)) func(context.Context, prompt.Prompter, string
 }
 
 var dialogs = []dialog{
-	{"consent", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Consent(ctx, lang, site) }},
-	{"consent-long", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "consent", show: func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Consent(ctx, lang, site) }},
+	{name: "consent-long", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail.securise." + longLabel + ".example-de-groupement-hospitalier.fr:8443", Program: browser()})
 	}},
-	{"consent-longest", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "consent-longest", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.Consent(ctx, lang, prompt.Caller{Origin: "https://portail." + longLabel + ".example", Program: browser()})
 	}},
-	{"always", func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Always(ctx, lang, site) }},
-	{"confirm", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "always", show: func(ctx context.Context, p prompt.Prompter, lang string) error { return p.Always(ctx, lang, site) }},
+	{name: "confirm", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.Confirm(ctx, lang, site, person(lang))
 	}},
-	{"choice", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "choice", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		_, err := p.Choose(ctx, lang, site, []prompt.Holder{person(lang), holder("CPE", 1, lang, endOfCard), holder("CPF", 1, lang, endOfCard)})
 		return err
 	}},
-	{"choice-long", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "choice-long", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		_, err := p.Choose(ctx, lang, site, crowd(lang))
 		return err
 	}},
-	{"insert", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "insert", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.InsertCard(ctx, lang, site, true)
 	}},
-	{"connect", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "connect", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.InsertCard(ctx, lang, site, false)
 	}},
-	{"pin", pin(func(*prompt.PIN) {})},
-	{"pin-wrong", pin(func(d *prompt.PIN) { d.WrongPIN, d.CountLow = true, true })},
-	{"pin-last", pin(func(d *prompt.PIN) { d.FinalTry = true })},
-	{"pin-length", pin(func(d *prompt.PIN) { d.LengthHint = true })},
-	{"pin-wrong-last", pin(func(d *prompt.PIN) { d.WrongPIN, d.FinalTry = true, true })},
-	{"pin-long", pin(func(d *prompt.PIN) {
+	{name: "pin", show: pin(func(*prompt.PIN) {})},
+	{name: "pin-wrong", show: pin(func(d *prompt.PIN) { d.WrongPIN, d.CountLow = true, true })},
+	{name: "pin-last", show: pin(func(d *prompt.PIN) { d.FinalTry = true })},
+	{name: "pin-length", show: pin(func(d *prompt.PIN) { d.LengthHint = true })},
+	{name: "pin-wrong-last", show: pin(func(d *prompt.PIN) { d.WrongPIN, d.FinalTry = true, true })},
+	{name: "pin-long", show: pin(func(d *prompt.PIN) {
 		d.Caller.Origin = "https://portail.securise." + longLabel + ".example-de-groupement-hospitalier.fr:8443"
 		d.Holder.Name, d.Holder.Profession = longName, longProfession
 		d.WrongPIN, d.FinalTry, d.Holder.Renew = true, true, true
 	})},
-	{"pin-renew", pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
-	{"pin-pad", pin(func(d *prompt.PIN) { d.PINPad = true })},
-	{"tell", func(ctx context.Context, p prompt.Prompter, lang string) error {
+	{name: "pin-renew", show: pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
+	{name: "pin-pad", show: pin(func(d *prompt.PIN) { d.PINPad = true })},
+	{name: "tell", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
 		return p.Show(ctx, lang, "CPx Bridge", stateTexts[lang])
 	}},
 }
 
-// captureDialogs makes a picture of every dialog in both languages.
-func captureDialogs(folder string) error {
-	d, err := newDesktop("900x700")
+// typed are the dialogs as they are once something was typed, which only our window on
+// Linux shows.
+var typed = []dialog{
+	{name: "pin-typed", show: pin(func(*prompt.PIN) {}), keys: []string{"1", "2", "3", "4"}},
+	{name: "pin-short", show: pin(func(*prompt.PIN) {}), keys: []string{"1", "2", "Return"}},
+	{name: "pin-pasted", show: pin(func(*prompt.PIN) {}), keys: []string{"ctrl+v"}},
+	{name: "pin-caps", show: pin(func(d *prompt.PIN) { d.CountLow = true }), keys: []string{"Caps_Lock"}, undo: "Caps_Lock"},
+	{name: "pin-busy", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
+		ctx, p, end := prompt.Begin(ctx, p)
+		defer end()
+		err := pin(func(*prompt.PIN) {})(ctx, p, lang)
+		if err == nil {
+			<-ctx.Done() // what the card does meanwhile
+		}
+		return err
+	}, keys: []string{"1", "2", "3", "4", "Return"}},
+}
+
+// captureDialogs makes a picture of the dialogs in both languages, in one appearance.
+func captureDialogs(folder string, a appearance) error {
+	d, err := newDesktop(a.size, a.wayland)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	if err := d.asPerson(); err != nil {
+	restore, err := d.asPerson(a.env)
+	if err != nil {
 		return err
 	}
-	p := prompter()
+	defer restore()
+	p := prompt.New(prompt.Options{Window: window.Command()})
 	for _, lang := range []string{"fr", "en"} {
-		for _, each := range dialogs {
-			if err := d.captureDialog(p, each, lang, folder); err != nil {
-				return fmt.Errorf("%s, %s: %w", each.name, lang, err)
+		for _, each := range slices.Concat(dialogs, typed) {
+			if !a.shows(each) {
+				continue
+			}
+			if err := d.captureDialog(p, each, lang, folder, a); err != nil {
+				return fmt.Errorf("%s, %s%s: %w", each.name, lang, a.suffix(), err)
 			}
 		}
 	}
 	return nil
 }
 
-func (d *desktop) captureDialog(p prompt.Prompter, each dialog, lang, folder string) error {
+func (d *desktop) captureDialog(p prompt.Prompter, each dialog, lang, folder string, a appearance) error {
 	empty, err := d.settled(func(*image.RGBA) bool { return true })
 	if err != nil {
 		return err
@@ -141,7 +168,7 @@ func (d *desktop) captureDialog(p prompt.Prompter, each dialog, lang, folder str
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- each.show(ctx, p, lang) }()
-	picture, err := d.settled(func(now *image.RGBA) bool { return !equal(now, empty) })
+	picture, err := d.shown(each, empty)
 	select {
 	case closed := <-ended:
 		err = errors.Join(errClosed, closed, err)
@@ -153,9 +180,30 @@ func (d *desktop) captureDialog(p prompt.Prompter, each dialog, lang, folder str
 	if err != nil {
 		return err
 	}
+	if each.undo != "" {
+		if _, err := d.tool("xdotool", "key", each.undo); err != nil {
+			return err
+		}
+	}
 	frame := bounds(picture, empty, picture.Rect).Inset(-margin).Intersect(picture.Bounds())
 	if _, err := d.settled(func(now *image.RGBA) bool { return equal(now, empty) }); err != nil {
 		return err
 	}
-	return save(cut(picture, frame), folder, "dialog-"+each.name+"-"+lang)
+	return save(cut(picture, frame), folder, "dialog-"+each.name+"-"+lang+a.suffix())
+}
+
+// shown is the screen with the dialog once it takes keys, and once its own were typed.
+func (d *desktop) shown(each dialog, empty *image.RGBA) (*image.RGBA, error) {
+	stands := func(now *image.RGBA) bool { return !equal(now, empty) }
+	if err := d.ready(stands); err != nil {
+		return nil, err
+	}
+	picture, err := d.settled(stands)
+	if err != nil || len(each.keys) == 0 {
+		return picture, err
+	}
+	if _, err := d.tool("xdotool", append([]string{"key"}, each.keys...)...); err != nil {
+		return nil, err
+	}
+	return d.settled(func(now *image.RGBA) bool { return !equal(now, picture) })
 }

@@ -15,14 +15,19 @@ import (
 // captureMenus makes pictures of the icon in each state and of the open menu, on a
 // light or a dark panel, and returns the icons.
 func captureMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
-	d, err := newDesktop("1280x560")
+	d, err := newDesktop("1280x560", false)
 	if err != nil {
 		return nil, err
 	}
 	defer d.close()
-	if err := errors.Join(d.panel(dark, 22), d.asPerson()); err != nil {
+	if err := d.panel(dark, 22); err != nil {
 		return nil, err
 	}
+	restore, err := d.asPerson(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
 	a := newActor()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -37,7 +37,7 @@ type windowsScreen struct {
 // newWindowsScreen starts it: with 96 dots an inch, or as many as a person has set.
 func newWindowsScreen(t *testing.T, size string, dots int) *windowsScreen {
 	t.Helper()
-	d, err := newDesktop(size)
+	d, err := newDesktop(size, false)
 	if err != nil {
 		t.Fatal(err)
 	}

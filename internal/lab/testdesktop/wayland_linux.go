@@ -191,6 +191,16 @@ func (w *Wayland) HasKeyboard(title string) (has bool) {
 	return has
 }
 
+// Lost counts how often the compositor took the keyboard from the window.
+func (w *Wayland) Lost(title string) (count int) {
+	for _, line := range w.events(title) {
+		if strings.Contains(line, " ev wl_keyboard@") && strings.Contains(line, ".leave(") {
+			count++
+		}
+	}
+	return count
+}
+
 // Keys counts the key presses that the compositor gave to the window.
 func (w *Wayland) Keys(title string) (count int) {
 	for _, line := range w.events(title) {
