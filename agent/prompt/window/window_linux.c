@@ -227,9 +227,11 @@ void cpx_fit(void)
 	GdkRectangle area = work_area();
 	int width = MIN(WIDTH, area.width - 2 * BORDER);
 	int fixed = height_of(cpx.foot, width) + height_of(cpx.buttons, width) + 4 * BORDER;
+	int most = MAX(LEAST_HEIGHT, area.height * 9 / 10 - fixed);
 
 	gtk_widget_set_size_request(cpx.window, width, -1);
-	gtk_scrolled_window_set_max_content_height(GTK_SCROLLED_WINDOW(cpx.scroller), MAX(LEAST_HEIGHT, area.height * 9 / 10 - fixed));
+	gtk_scrolled_window_set_max_content_height(GTK_SCROLLED_WINDOW(cpx.scroller), most);
+	gtk_widget_set_can_focus(cpx.scroller, height_of(cpx.box, width) > most); /* only then is there anything to scroll by keys */
 }
 
 /* A window that grew while it stands is moved up where its end would be hidden. Wayland
