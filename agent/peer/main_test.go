@@ -8,10 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
-
-	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // checkRole makes the test program print what Check finds.
@@ -176,13 +173,4 @@ func dialler(t *testing.T, program, address, how string) *exec.Cmd {
 		t.Fatalf("%q %v", line, err)
 	}
 	return cmd
-}
-
-// pathsOf are the paths of programs, with commas between them.
-func pathsOf(list programname.Programs) string {
-	var paths []string
-	for _, p := range list {
-		paths = append(paths, p.Path)
-	}
-	return strings.Join(paths, ", ")
 }

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/account"
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // played is a system as the test says. Its tables are bytes as Windows writes them.
@@ -120,4 +122,13 @@ func (l layout) side(b []byte, at netip.AddrPort, address, port int) {
 		copy(b[address:], at.Addr().AsSlice())
 	}
 	binary.BigEndian.PutUint16(b[port:], at.Port())
+}
+
+// pathsOf are the paths of programs, with commas between them.
+func pathsOf(list programname.Programs) string {
+	var paths []string
+	for _, p := range list {
+		paths = append(paths, p.Path)
+	}
+	return strings.Join(paths, ", ")
 }
