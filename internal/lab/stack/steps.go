@@ -13,6 +13,7 @@ import (
 type Step struct {
 	Name string
 	File string // the picture's name
+	PIN  bool   // the person is asked for the PIN in it
 	Do   func(tab context.Context) error
 }
 
@@ -29,28 +30,28 @@ func DemoPIN() map[string]any {
 func LoginSteps(s *Stack) []Step {
 	card := s.Cards[0]
 	return []Step{
-		{"the portal's home page", "home", func(tab context.Context) error {
+		{Name: "the portal's home page", File: "home", Do: func(tab context.Context) error {
 			return browser.Within(tab, stepLimit, chromedp.Navigate(s.Origin+"/"), browser.Visible("#card-login"))
 		}},
-		{"click on the card button: PIN, signature, first connection", "first-connection", func(tab context.Context) error {
+		{Name: "click on the card button: PIN, signature, first connection", File: "first-connection", PIN: true, Do: func(tab context.Context) error {
 			return browser.Within(tab, stepLimit, browser.Click("#card-login"), browser.Visible("#attach-form"),
 				browser.Shows("#holder-identifier", card.Identifier))
 		}},
-		{"user name and password: the confirmation", "confirmation", func(tab context.Context) error {
+		{Name: "user name and password: the confirmation", File: "confirmation", Do: func(tab context.Context) error {
 			return browser.Within(tab, stepLimit,
 				browser.Fill("#attach-form [name=region]", Region), browser.Fill("#attach-form [name=service]", Service),
 				browser.Fill("#attach-form [name=username]", Username), browser.Fill("#attach-form [name=password]", Password),
 				browser.Click("#attach-form button[type=submit]"), browser.Visible("#confirm-attach"),
 				browser.Shows("main", card.Identifier), browser.Shows("main", Display))
 		}},
-		{"the card is attached: the professional's space", "space", func(tab context.Context) error {
+		{Name: "the card is attached: the professional's space", File: "space", Do: func(tab context.Context) error {
 			return browser.Within(tab, stepLimit, browser.Click("#confirm-attach"), browser.Visible("#attached-cards"),
 				browser.Shows("#account-name", Display), browser.Shows("#attached-cards", card.Identifier))
 		}},
-		{"log out", "logged-out", func(tab context.Context) error {
+		{Name: "log out", File: "logged-out", Do: func(tab context.Context) error {
 			return browser.Within(tab, stepLimit, browser.Click("#logout"), browser.Visible("#card-login"))
 		}},
-		{"log in with one click", "one-click", func(tab context.Context) error {
+		{Name: "log in with one click", File: "one-click", PIN: true, Do: func(tab context.Context) error {
 			return browser.Within(tab, stepLimit, browser.Click("#card-login"), browser.Visible("#attached-cards"),
 				browser.Shows("#account-name", Display), browser.Shows("#account-identifier", card.Identifier))
 		}},

@@ -1,8 +1,9 @@
-// Command demo is `make demo`: a whole login without a person, in a real browser. A
-// pinentry that answers replaces the person; nothing else is faked. It attaches a
-// demonstration card to an account, logs out, logs in with one click, saves a
-// picture of each step under build/demo and prints each step with its time. It
-// exits 0 only if every step succeeded.
+// Command demo is `make demo`: a whole login without a person, in a real browser, on a
+// screen of its own. Keys that are typed into the agent's window replace the person;
+// nothing else is faked. It attaches a demonstration card to an account, logs out, logs in
+// with one click, saves a picture of each step under build/demo, also of the screen where
+// the PIN is asked for, and prints each step with its time. It exits 0 only if every step
+// succeeded.
 package main
 
 import (
@@ -37,11 +38,20 @@ func run(ctx context.Context, dir, bin string) (err error) {
 		return err
 	}
 	begun := time.Now()
-	s, err := stack.Prepare(ctx, stack.Options{Dir: dir, Bin: bin, Host: host, AutoPIN: stack.DemoPIN()})
+	ctx, cancel := context.WithCancel(ctx)
+	desktop, err := newScreen(ctx)
+	if desktop != nil {
+		defer desktop.wait()
+	}
 	if err != nil {
+		cancel()
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	s, err := stack.Prepare(ctx, stack.Options{Dir: dir, Bin: bin, Host: host, Extra: desktop.environment()})
+	if err != nil {
+		cancel()
+		return err
+	}
 	portal, err := s.StartPortal(ctx)
 	if err != nil {
 		cancel()
@@ -58,7 +68,7 @@ func run(ctx context.Context, dir, bin string) (err error) {
 	fmt.Printf("%-58s %8s\n", "card, account, portal and agent are ready", round(time.Since(begun)))
 
 	tab, end, err := browser.Start(ctx, browser.Options{
-		Home: s.Path("browser"), Origin: s.Origin, CAFile: s.Path("tls-ca.pem"), Public: true, Grant: true, Lang: "fr",
+		Home: s.Path("browser"), Origin: s.Origin, CAFile: s.Path("tls-ca.pem"), Public: true, Grant: true, Lang: "fr", Display: desktop.display,
 	})
 	if err != nil {
 		return err
@@ -66,7 +76,17 @@ func run(ctx context.Context, dir, bin string) (err error) {
 	defer end()
 	for i, step := range stack.LoginSteps(s) {
 		stepBegun := time.Now()
-		if err := step.Do(tab); err != nil {
+		asked := make(chan error, 1)
+		if step.PIN {
+			go func() { asked <- desktop.typePIN(tab, s.Cards[0].PIN, s.Path(fmt.Sprintf("%d-pin.png", i+1))) }()
+		} else {
+			asked <- nil
+		}
+		err := step.Do(tab)
+		if err == nil {
+			err = <-asked
+		}
+		if err != nil {
 			_ = browser.Picture(tab, s.Path(fmt.Sprintf("%d-failed.png", i+1)))
 			return fmt.Errorf("step %d, %s: %w\n%s", i+1, step.Name, err, browser.PageText(tab))
 		}
