@@ -35,7 +35,7 @@ func newScreen(ctx context.Context) (*screen, error) {
 	s := &screen{running: []*exec.Cmd{x}}
 	number, err := bufio.NewReader(r).ReadString('\n') // written once it accepts connections
 	if err != nil {
-		return s, fmt.Errorf("Xvfb: %w", err)
+		return s, fmt.Errorf("no screen: %w", err)
 	}
 	s.display = ":" + strings.TrimSpace(number)
 	manager := exec.CommandContext(ctx, "openbox", "--sm-disable")
