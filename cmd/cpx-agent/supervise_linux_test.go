@@ -199,7 +199,7 @@ func TestSupervisedRefusal(t *testing.T) {
 	p := person(t)
 	p.Settings(t, "[origins]\nmode = \"TEST\"\n")
 	text := p.Runs(2, "run", "--supervise", "--quiet", "--no-tray")
-	if strings.Count(text, "the modes are") != 1 || strings.Contains(text, "crashed") {
+	if strings.Count(text, "origins.mode") != 1 || strings.Contains(text, "crashed") {
 		t.Error(text)
 	}
 	p.Settings(t, "modules = [%q]\n[ports]\nfirst = 1024\ncount = 1\n", p.Module)
