@@ -2,6 +2,7 @@ package window
 
 import (
 	"context"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestKeyboard(t *testing.T) {
 		{"pin", "en", "1 2 3 4 5 6 7 8 9 Return BackSpace Return", typed("12345678")},              // or too long
 		{"pin", "fr", "1 2 3 4 ctrl+a 5 6 7 8 Return", typed("5678")},
 		{"pin", "fr", "1 9 2 3 Left Left BackSpace End 4 Return", typed("1234")},
-		{"pin", "fr", "a B shift+1 eacute Return", typed("aB!é")},
+		{"pin", "fr", "a B shift+1 4 Return", typed("aB!4")},
 		{"pin wrong", "fr", "1 2 3 4 Return", typed("1234")},
 		{"pin final", "en", "Return 1 2 3 4 Return", typed("1234")},
 		{"pin final", "en", "Escape", cancelled},
@@ -87,6 +88,23 @@ func TestKeyboard(t *testing.T) {
 			}
 			s.Gone(dialogTitle)
 		})
+	}
+}
+
+// TestFrenchKeyboard: on a keyboard where digits are typed with Shift they are digits, and
+// letters with accents are characters. (What a keyboard lacks xdotool adds for a moment,
+// which may be over when the window asks what a key means.)
+func TestFrenchKeyboard(t *testing.T) {
+	s := screen(t)
+	s.Manage()
+	if out, err := exec.Command("setxkbmap", "-display", s.Display, "fr").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	a := begin(t.Context(), dialogs(), question("pin", "fr"))
+	s.InFront(s.Ready(dialogTitle))
+	s.Do("key", "1", "eacute", "A", "9", "ccedilla", "Return")
+	if got := testdesktop.Await(t, a.answer); got != typed("1éA9ç") {
+		t.Errorf("got %+v", got)
 	}
 }
 

@@ -75,7 +75,7 @@ func TestPINIsSeenWhileItStands(t *testing.T) {
 		return err == nil && len(found) > 0
 	})
 	found, err := pry.Traces(pid, "739582", pry.AsKeys)
-	if err != nil || len(found) != 3 { // 7395, 3958, 9582, in one place
+	if err != nil || len(found) < 3 { // 7395, 3958, 9582, in one place; where keys leave traces, these too
 		t.Errorf("%q, %v", found, err)
 	}
 	a.cancel()
