@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,25 +15,15 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
-// counting is a pool that counts how often what was read was ended.
+// counting is a pool that reports each time that what was read is ended.
 type counting struct {
 	*fakes.Pool
-	mu    sync.Mutex
-	times int
+	expired chan struct{}
 }
 
-func (c *counting) Expire() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.times++
-}
+func (c *counting) Expire() { c.expired <- struct{}{} }
 
-func (c *counting) expired() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.times
-}
-
+// eventually is for what nothing reports: the fakes' counts.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(testdesktop.Patience); !so(); time.Sleep(2 * time.Millisecond) {
@@ -57,28 +46,36 @@ func TestDesktopEvents(t *testing.T) {
 	} {
 		t.Run(c.kind.String(), func(t *testing.T) {
 			pool, person, _ := withSession(t)
-			over := &counting{Pool: pool}
+			over := &counting{pool, make(chan struct{}, 10)}
 			watch, happens := listening()
 			events := make(chan pcsc.Event)
 			s := serve(t, setup{pool: pool, over: over, person: person, session: time.Hour, desktop: watch, events: events})
 			events <- fakes.Present(1)
 			logIn(t, openPage(t, s, listedOrigin))
-			eventually(t, "no card session", func() bool { return s.State().CardSession })
+			changes := s.Changes(t.Context())
+			await(t, s, changes, "no card session", func(now state.State) bool { return now.CardSession })
 			reads, restarts := pool.Reads(), pool.Restarts()
 			happens <- desktop.Event{Kind: c.kind, Reason: "TEST"}
 			if c.locks {
 				<-pool.Locked
 			}
-			eventually(t, "what was read still counts", func() bool { return over.expired() == 1 })
+			select {
+			case <-over.expired:
+			case <-time.After(testdesktop.Patience):
+				t.Fatal("what was read still counts")
+			}
 			eventually(t, "not read anew", func() bool { return pool.Reads() == reads+c.reads && pool.Restarts() == restarts+c.restarts })
-			eventually(t, "the same card is not shown", func() bool { return len(s.State().Certificates) == 1 && !s.State().Arriving })
+			await(t, s, changes, "the same card is not shown", func(now state.State) bool { return len(now.Certificates) == 1 && !now.Arriving })
+			if n := len(over.expired); n != 0 {
+				t.Errorf("what was read was ended %d times more than once", n)
+			}
 			if got := s.State().CardSession; got != !c.locks {
 				t.Errorf("card session: %v", got)
 			}
 			// Another card came meanwhile, and PC/SC said nothing.
 			pool.Set(pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}})
 			happens <- desktop.Event{Kind: desktop.Resumed, Reason: "TEST"}
-			eventually(t, "the card of before is shown", func() bool { return s.State().Card == state.CardAbsent && len(s.State().Certificates) == 0 })
+			await(t, s, changes, "the card of before is shown", func(now state.State) bool { return now.Card == state.CardAbsent && len(now.Certificates) == 0 })
 		})
 	}
 }

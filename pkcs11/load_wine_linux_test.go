@@ -49,15 +49,12 @@ type aWindows interface {
 	Path(name string) string
 }
 
-// compilers are those for Windows, by the names of Go.
-var compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
-
 // statesFor builds the program that prints how modules do.
 func statesFor(t *testing.T, arch string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "states.exe")
 	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./testdata/states")
-	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH="+arch, "GOFLAGS=", "CGO_ENABLED=1", "CC="+compilers[arch])
+	cmd.Env = append(os.Environ(), "GOOS=windows", "GOARCH="+arch, "GOFLAGS=", "CGO_ENABLED=1", "CC="+winetest.Compilers[arch])
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build for windows/%s: %v\n%s", arch, err, out)
 	}
@@ -71,8 +68,8 @@ func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/
 func dllOf(t *testing.T, arch, path, source string, more ...string) string {
 	t.Helper()
 	args := append([]string{"-shared", "-o", path, source}, more...)
-	if out, err := exec.CommandContext(t.Context(), compilers[arch], args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", compilers[arch], err, out)
+	if out, err := exec.CommandContext(t.Context(), winetest.Compilers[arch], args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", winetest.Compilers[arch], err, out)
 	}
 	return path
 }

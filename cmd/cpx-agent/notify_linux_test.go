@@ -68,16 +68,16 @@ func TestRunNotifies(t *testing.T) {
 		defer stop()
 		select {
 		case got = <-n.titles: // and until it is recorded that the desktop answered
-			for end := time.Now().Add(testdesktop.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-				if _, err := os.Stat(filepath.Join(os.Getenv("XDG_STATE_HOME"), "cpx-bridge", "notified.json")); err == nil {
-					break
-				}
+			file := filepath.Join(os.Getenv("XDG_STATE_HOME"), "cpx-bridge", "notified.json")
+			if err := testdesktop.AwaitFile(t.Context(), file, func(string) bool { return true }); err != nil {
+				t.Error(err)
 			}
 		case <-time.After(testdesktop.Patience):
+			t.Error("nobody was notified")
 		}
 	})
 	run("", nil)
 	if got != "CPx Bridge est prêt" || len(n.titles) != 0 {
-		t.Errorf("told %q, and %s more", got, fmt.Sprint(len(n.titles)))
+		t.Errorf("told %q, and %s more: %q", got, fmt.Sprint(len(n.titles)), <-n.titles)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -30,10 +29,11 @@ func TestQuit(t *testing.T) {
 	if err := p.socket.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "authenticate", "params": asks(t)}); err != nil {
 		t.Fatal(err)
 	}
-	var children []int
-	for end := time.Now().Add(testdesktop.Patience); len(children) < 2 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		children = programsOf(t, agent.PID()) // until the dialog stands, beside the module's process
+	err := testdesktop.AwaitFile(t.Context(), s.Path(stack.DialogLog), func(text string) bool { return strings.Contains(text, "GETPIN") })
+	if err != nil {
+		t.Fatal(err)
 	}
+	children := programsOf(t, agent.PID()) // the dialog's, beside the module's
 	if got := finish(t, cpxAgent(t, s, english, "quit")); got != (outcome{0, "CPx Bridge has ended.\n", ""}) {
 		t.Errorf("%+v", got)
 	}

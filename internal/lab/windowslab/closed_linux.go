@@ -28,7 +28,7 @@ func closed() []Row {
 // least.
 func (w *World) pries() string {
 	install(w.t, buildGo(w.t, "windows", "amd64", "./internal/lab/windowslab/prying"), w.file(pryingProgram))
-	if len(w.modules()) == 0 && !w.hears("module opened") {
+	if !w.moduleRuns() {
 		return "no module's process"
 	}
 	cmd := w.windows.Command(pryingProgram, "cpx-agent.exe")
@@ -90,12 +90,12 @@ func (w *World) virtualLoopback() string {
 	const key = `HKLM\SOFTWARE\Policies\Citrix\TEST\VirtualIP`
 	for _, value := range [][]string{{"VirtualLoopbackSupport", "REG_DWORD", "1"}, {"VirtualLoopbackPrograms", "REG_MULTI_SZ", `crm.exe\0chrome.exe`}} {
 		if out, err := w.windows.Command("reg", "add", key, "/v", value[0], "/t", value[1], "/d", value[2], "/f").CombinedOutput(); err != nil {
-			return fmt.Sprint(err, out)
+			return fmt.Sprintf("%v: %s", err, out)
 		}
 	}
 	got := w.finds(want{"virtual_loopback", doctor.Problem, "chrome.exe"})
 	if out, err := w.windows.Command("reg", "delete", `HKLM\SOFTWARE\Policies\Citrix`, "/f").CombinedOutput(); err != nil {
-		return fmt.Sprint(err, out)
+		return fmt.Sprintf("%v: %s", err, out)
 	}
 	if without := w.finds(want{"no_virtual_loopback", doctor.Good, ""}); without != "ok" {
 		return got + ", and without it " + without

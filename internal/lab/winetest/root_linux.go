@@ -52,10 +52,10 @@ func OpenRoot(ctx context.Context) (*Root, error) {
 	sum := sha256.Sum256([]byte(suite + " " + rootPackages + " 2"))
 	name := filepath.Join(build, fmt.Sprintf("wine10-%x", sum[:4]))
 	r := &Root{system: name, template: name + "-windows"}
-	if err := once(r.system, func(dir string) error { return debian(ctx, dir) }); err != nil {
+	if err := Once(r.system, func(dir string) error { return debian(ctx, dir) }); err != nil {
 		return nil, err
 	}
-	return r, once(r.template, func(dir string) error { return r.makeTemplate(ctx, dir) })
+	return r, Once(r.template, func(dir string) error { return r.makeTemplate(ctx, dir) })
 }
 
 // need is an error where a program is missing.
@@ -72,9 +72,9 @@ func need(packages string, programs ...string) error {
 	return nil
 }
 
-// once makes a folder where it is not there yet: beside it, then under its name, so that
+// Once makes a folder where it is not there yet: beside it, then under its name, so that
 // a folder of that name is whole. Others wait meanwhile.
-func once(ready string, fill func(dir string) error) error {
+func Once(ready string, fill func(dir string) error) error {
 	lock, err := os.OpenFile(ready+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err

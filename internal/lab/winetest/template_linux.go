@@ -34,7 +34,7 @@ func findTools() (tools, error) {
 		// warning where the 32-bit part is not installed.
 		{"wine64", &t.wine, []string{"/usr/lib/wine/wine64", "wine64", "wine"}},
 		{"wineserver", &t.server, []string{"/usr/lib/wine/wineserver64", "wineserver"}},
-		{"x86_64-w64-mingw32-gcc", &t.compiler, []string{"x86_64-w64-mingw32-gcc"}},
+		{Compilers["amd64"], &t.compiler, []string{Compilers["amd64"]}},
 	} {
 		for _, file := range need.files {
 			if path, err := exec.LookPath(file); err == nil {
@@ -84,7 +84,7 @@ func (t tools) template() (string, error) {
 		return "", err
 	}
 	ready := filepath.Join(build, strings.Map(plain, strings.TrimSpace(string(version))))
-	return ready, once(ready, t.make)
+	return ready, Once(ready, t.make)
 }
 
 func plain(r rune) rune {
@@ -94,8 +94,8 @@ func plain(r rune) rune {
 	return '_'
 }
 
-// repository is the folder of go.mod.
-func repository() (string, error) {
+// Repository is the folder of go.mod.
+func Repository() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -110,7 +110,7 @@ func repository() (string, error) {
 
 // buildFolder is build/winetest in the repository.
 func buildFolder() (string, error) {
-	dir, err := repository()
+	dir, err := Repository()
 	if err != nil {
 		return "", err
 	}

@@ -36,7 +36,7 @@ type Wine10 struct {
 // env are variables for every program in it, such as DISPLAY. Commands end with ctx;
 // Close ends the rest.
 func (r *Root) Open(ctx context.Context, dir string, env ...string) (*Wine10, error) {
-	repository, err := repository()
+	repository, err := Repository()
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,10 @@ const patience = 4 * time.Minute
 // Packages are the Debian packages that the tests need.
 const Packages = "wine wine64 gcc-mingw-w64-x86-64-win32"
 
+// Compilers are C's for Windows, of packages gcc-mingw-w64-*-win32, by Go's names of the
+// architectures.
+var Compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
+
 // Wine is a Windows for one test.
 type Wine struct {
 	t       *testing.T
@@ -128,7 +132,7 @@ func BuildWithC(t *testing.T, pkg string) string {
 // The settings of cgo.
 var (
 	withoutC = []string{"CGO_ENABLED=0"}
-	withC    = []string{"CGO_ENABLED=1", "CC=x86_64-w64-mingw32-gcc"}
+	withC    = []string{"CGO_ENABLED=1", "CC=" + Compilers["amd64"]}
 )
 
 // BuildTest builds a package's tests for Windows, without cgo.

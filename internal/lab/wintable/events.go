@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -28,15 +29,16 @@ type Test struct {
 // Tested is how a package's tests ended.
 type Tested struct {
 	Package string
-	State   State // NotTried where it has none
+	State   State  // NotTried where it has none
+	Why     string // why go test reported nothing of it, "" where it did
 	Tests   []Test
 	Output  string // of none of them, such as the compiler's
 }
 
 // ReadEvents reads what go test -json prints of some packages, and reports each when it has
-// ended.
+// ended, and at the end, as failed, those that began and did not end.
 func ReadEvents(in io.Reader, report func(Tested)) error {
-	packages := map[string]*Tested{}
+	packages, ended := map[string]*Tested{}, map[string]bool{}
 	built := map[string]string{}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
@@ -64,7 +66,17 @@ func ReadEvents(in io.Reader, report func(Tested)) error {
 		case "pass", "skip", "fail":
 			p.finish(e.Action, built[e.Package])
 			report(*p)
+			ended[e.Package] = true
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
+		if ended[name] || name == "" { // without a package: of go test as a whole
+			continue
+		}
+		p := packages[name]
+		p.Output += "its tests did not end\n"
+		p.finish("fail", built[name])
+		report(*p)
 	}
 	return lines.Err()
 }

@@ -1,5 +1,7 @@
 package wintable
 
+import "cmp"
+
 // Played are tests on this system that run our Windows programs in wine 10.
 type Played struct {
 	Package string
@@ -28,7 +30,7 @@ func (p Played) results(tested Tested) []Result {
 		failed = failed || rows[i].State == Failed
 	}
 	if tested.State == Failed && !failed || len(rows) == 0 {
-		rows = append(rows, Result{Case: p.Package, Arch: Architectures[0], State: min(tested.State, Failed), Why: tested.Failure()})
+		rows = append(rows, Result{Case: p.Package, Arch: Architectures[0], State: min(tested.State, Failed), Why: cmp.Or(tested.Why, tested.Failure())})
 	}
 	return rows
 }

@@ -10,17 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
-
-// limit is how long one package's tests may take, and building them.
-const limit = 10 * time.Minute
-
-// compilers are cgo's, of packages gcc-mingw-w64-*-win32.
-var compilers = map[string]string{"amd64": "x86_64-w64-mingw32-gcc", "386": "i686-w64-mingw32-gcc"}
 
 // RunUnits runs the tests of the units whose package contains only in Windows, each in
 // one of its own, and reports each package when it has ended. self is this program, which
@@ -33,35 +25,57 @@ func RunUnits(ctx context.Context, self string, units []Unit, report func(Result
 	if err != nil {
 		return err
 	}
+	runs, err := execFlag(self)
+	if err != nil {
+		return err
+	}
+	var errs []error
 	for _, arch := range Architectures {
-		var packages []string
-		for _, u := range units {
-			if slices.Contains(u.Archs(), arch) {
-				packages = append(packages, module+"/"+u.Package)
-			}
-		}
-		if len(packages) == 0 { // go test would test the folder that it is started in
-			continue
-		}
-		env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + compilers[arch], "GOFLAGS="}
-		helper, err := buildAutopin(ctx, env, arch)
-		if err != nil {
-			return err
-		}
-		env = append(env, autopinVariable+"="+helper)
-		args := append([]string{"-p", "2", "-exec", self + " " + InWine}, packages...)
-		err = goTest(ctx, env, args, func(p Tested) {
-			name := strings.TrimPrefix(p.Package, module+"/")
-			i := slices.IndexFunc(units, func(u Unit) bool { return u.Package == name })
-			for _, r := range units[i].results(p, arch) {
-				report(r)
-			}
-		})
-		if err != nil {
-			return err
+		if ctx.Err() == nil {
+			errs = append(errs, runUnits(ctx, module, runs, arch, units, report))
 		}
 	}
-	return nil
+	return errors.Join(append(errs, ctx.Err())...)
+}
+
+// runUnits is RunUnits for an architecture.
+func runUnits(ctx context.Context, module, runs, arch string, units []Unit, report func(Result)) error {
+	var packages []string
+	for _, u := range units {
+		if slices.Contains(u.Archs(), arch) {
+			packages = append(packages, module+"/"+u.Package)
+		}
+	}
+	if len(packages) == 0 { // go test would test the folder that it is started in
+		return nil
+	}
+	env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + winetest.Compilers[arch], "GOFLAGS="}
+	helper, err := buildAutopin(ctx, env, arch)
+	if err != nil {
+		return err
+	}
+	env = append(env, autopinVariable+"="+helper)
+	return goTest(ctx, env, packages, []string{"-p", "2", "-exec", runs}, func(p Tested) {
+		name := strings.TrimPrefix(p.Package, module+"/")
+		i := slices.IndexFunc(units, func(u Unit) bool { return u.Package == name })
+		for _, r := range units[i].results(p, arch) {
+			report(r)
+		}
+	})
+}
+
+// execFlag is go test's -exec, with which this program runs the tests with [InWine]. Its
+// fields have spaces between them, and one with a space has quotes around it, in which
+// nothing is escaped.
+func execFlag(program string) (string, error) {
+	quote := "'"
+	if strings.Contains(program, quote) {
+		quote = `"`
+	}
+	if strings.Contains(program, quote) {
+		return "", fmt.Errorf("go test -exec has no quotes for %s", program)
+	}
+	return quote + program + quote + " " + InWine, nil
 }
 
 // autopinVariable names the scripted pinentry's program to agent/prompt's tests, which have
@@ -83,58 +97,31 @@ func buildAutopin(ctx context.Context, env []string, arch string) (string, error
 
 // RunPlayed runs tests on this system, one package after the other: each has a screen.
 func RunPlayed(ctx context.Context, all []Played, report func(Result)) error {
+	module, err := modulePath(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
 	for _, p := range all {
-		args := []string{"-timeout", "60m", "./" + p.Package}
-		if p.Run != "" {
-			args = append([]string{"-run", p.Run}, args...)
+		if ctx.Err() != nil {
+			break
 		}
-		err := goTest(ctx, nil, args, func(tested Tested) {
+		args := []string{"-timeout", "60m"}
+		if p.Run != "" {
+			args = append(args, "-run", p.Run)
+		}
+		errs = append(errs, goTest(ctx, nil, []string{module + "/" + p.Package}, args, func(tested Tested) {
 			for _, r := range p.results(tested) {
 				report(r)
 			}
-		})
-		if err != nil {
-			return err
-		}
+		}))
 	}
-	return nil
+	return errors.Join(append(errs, ctx.Err())...)
 }
 
 func modulePath(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m").Output()
 	return strings.TrimSpace(string(out)), err
-}
-
-// goTest runs go test -json in the repository.
-func goTest(ctx context.Context, env, args []string, report func(Tested)) error {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-json", "-count=1", "-timeout", limit.String()}, args...)...)
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Stderr = os.Stderr
-	// With all that it started: go test itself would wait for programs that wait.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = time.Minute
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	reported := 0
-	err = ReadEvents(out, func(p Tested) {
-		reported++
-		report(p)
-	})
-	ended := cmd.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	// A failing test's status is 1: the table says which.
-	if reported == 0 {
-		return errors.Join(err, ended, fmt.Errorf("go test %s reported nothing", strings.Join(args, " ")))
-	}
-	return err
 }
 
 // InWine is the word with which [Exec] runs a program.

@@ -1,6 +1,7 @@
 package wintable
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -117,7 +118,7 @@ func (u Unit) results(p Tested, arch string) []Result {
 	case Failed:
 		r.Why = p.Failure()
 	case NotTried:
-		r.Why = "none of its tests runs on Windows"
+		r.Why = cmp.Or(p.Why, "none of its tests runs on Windows")
 	}
 	all := []Result{r}
 	skipped := p.Skipped()

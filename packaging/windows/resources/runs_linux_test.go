@@ -42,12 +42,13 @@ func runs(t *testing.T, dir, arch string) {
 		says(program, 1, []string{"no module is configured"}, "certs", "--lang", "en")
 		says(program, 1, append(known[arch], "No card module is installed"), "doctor", "--lang", "en")
 	}
-	compiler, where := "i686-w64-mingw32-gcc", "windows/syswow64/cps3_pkcs11_w32.dll"
+	other, where := "386", "windows/syswow64/cps3_pkcs11_w32.dll"
 	refusal := "the file is for 386, and this program is windows/amd64"
 	if arch == "386" {
-		compiler, where = "x86_64-w64-mingw32-gcc", "windows/system32/cps3_pkcs11_w64.dll"
+		other, where = "amd64", "windows/system32/cps3_pkcs11_w64.dll"
 		refusal = "the file is for amd64, and this program is windows/386"
 	}
+	compiler := winetest.Compilers[other]
 	out, err := exec.CommandContext(t.Context(), compiler, "-shared", `-DNAME="OTHER"`, "-o", w.Path(where), filepath.Join(root, "pkcs11/testdata/dll/module.c")).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", compiler, err, out)

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -46,15 +47,15 @@ func run(ctx context.Context, only []string) error {
 	}
 	units := slices.DeleteFunc(slices.Clone(wintable.Units), func(u wintable.Unit) bool { return !chosen(u.Package, only) })
 	if len(units) > 0 {
-		if err := wintable.RunUnits(ctx, self, units, report); err != nil {
+		err = wintable.RunUnits(ctx, self, units, report)
+		if err != nil && len(results) == 0 || ctx.Err() != nil { // there is no wine, or nobody waits
 			return err
 		}
 	}
 	played := slices.DeleteFunc(slices.Clone(wintable.AllPlayed), func(p wintable.Played) bool { return !chosen(p.Package, only) })
-	if err := wintable.RunPlayed(ctx, played, report); err != nil {
-		return err
-	}
-	err = wintable.Table(os.Stdout, results, wintable.Allowed())
+	err = errors.Join(err, wintable.RunPlayed(ctx, played, report))
+	// After an error, too: what was tried until then is known.
+	err = errors.Join(err, wintable.Table(os.Stdout, results, wintable.Allowed()))
 	wintable.Omitted(os.Stdout, units)
 	return err
 }

@@ -64,14 +64,21 @@ func main() {
 	_, _, _ = cancel.Call(c)
 	code, _ = wait(c, 50, name, event&^2)
 	print("cancelled before", code)
-	stop := time.AfterFunc(100*time.Millisecond, func() {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
 		for { // until the wait has begun
-			_, _, _ = cancel.Call(c)
-			time.Sleep(20 * time.Millisecond)
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+				_, _, _ = cancel.Call(c)
+			}
 		}
-	})
+	}()
 	code, _ = wait(c, infinite, name, event&^2)
-	stop.Stop()
+	close(done)
+	<-ended // or it would cancel the next
 	print("cancelled", code)
 	code, _ = wait(c, 0, "none", 0)
 	print("unknown", code)
