@@ -18,6 +18,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/desktop"
 	"github.com/cpx-bridge/cpx-bridge/agent/gate"
+	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
@@ -57,6 +58,9 @@ type setup struct {
 	wss      gate.LocalCertificate
 	prompter prompt.Prompter // in place of person, where not nil
 	diagnose func(ctx context.Context, lang string) (Diagnosis, error)
+
+	journal     *journal.Log
+	inSystemLog bool
 }
 
 func serve(t *testing.T, o setup) *Server {
@@ -115,6 +119,7 @@ func serve(t *testing.T, o setup) *Server {
 		Watch: watch, Desktop: o.desktop, SessionEnds: o.ends, Language: o.language,
 		Policy: p, Pool: o.over, Prompter: o.prompter, Diagnose: o.diagnose, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
 		Owner: o.owner, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, Certificate: o.wss,
+		Journal: o.journal, InSystemLog: o.inSystemLog,
 	})
 	if err != nil {
 		t.Fatal(err)

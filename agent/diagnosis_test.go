@@ -38,10 +38,16 @@ func (p *noticing) ShowNotice(ctx context.Context, _ string, n prompt.Notice) er
 
 func diagnosing(t *testing.T, diagnose func(ctx context.Context, lang string) (Diagnosis, error)) (*Server, *noticing) {
 	t.Helper()
+	return noticed(t, setup{diagnose: diagnose})
+}
+
+// noticed is an agent in English whose notices are seen.
+func noticed(t *testing.T, o setup) (*Server, *noticing) {
+	t.Helper()
 	pool, person := fakes.OneCard(t)
 	p := &noticing{Person: person, shown: make(chan prompt.Notice, 10), close: make(chan struct{}), gone: make(chan struct{}, 10)}
-	s := serve(t, setup{pool: pool, prompter: p, settings: "lang = \"en\"\n", diagnose: diagnose})
-	return s, p
+	o.pool, o.prompter, o.settings = pool, p, "lang = \"en\"\n"
+	return serve(t, o), p
 }
 
 // TestShowDiagnosis: what was found is shown with what is for a hotline, and nothing else
@@ -106,12 +112,11 @@ func TestNoDiagnosis(t *testing.T) {
 
 // TestShowLog: a person whose desktop opens nothing reads where the log is, and copies that.
 func TestShowLog(t *testing.T) {
-	s, p := diagnosing(t, nil)
-	s.options.InSystemLog = true
-	s.options.Journal = journal.NewLog(t.TempDir(), io.Discard, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) })
-	t.Cleanup(func() { _ = s.options.Journal.Close() })
+	log := journal.NewLog(t.TempDir(), io.Discard, func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) })
+	t.Cleanup(func() { _ = log.Close() })
+	s, p := noticed(t, setup{journal: log, inSystemLog: true})
 	s.ShowLog(t.Context())
-	if n := <-p.shown; n.Copy != s.options.Journal.File() || n.Text != "" || !strings.HasSuffix(n.Hint, "It is here:\n"+n.Copy) || !strings.Contains(n.Hint, "journalctl") || n.Label == "" {
+	if n := <-p.shown; n.Copy != log.File() || n.Text != "" || !strings.HasSuffix(n.Hint, "It is here:\n"+n.Copy) || !strings.Contains(n.Hint, "journalctl") || n.Label == "" {
 		t.Errorf("%+v", n)
 	}
 }
