@@ -43,6 +43,9 @@ func (n *native) build() {
 		c.put(r.Holder[0], n.strong, 2)
 		c.put(strings.Join(r.Holder[1:], "\n"), n.plain, gap)
 	}
+	if r.Entry == nil && r.Wrong != "" { // else it stands beside the entry
+		n.colours[c.put(r.Wrong, n.strong, gap)] = alertText()
+	}
 	if r.Final != "" {
 		c.finalTry(r.Final)
 	}

@@ -225,11 +225,7 @@ func TestEntryEdits(t *testing.T) {
 // entry; so does it where something is pasted.
 func TestEntryNotes(t *testing.T) {
 	a := askForPINOf(t, PIN{MinLength: 4, MaxLength: 8})
-	said := func() string {
-		var text [256]uint16
-		n, _, _ := procGetText.Call(a.note.wrong, uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
-		return windows.UTF16ToString(text[:n])
-	}
+	said := func() string { return textOf(a.note.wrong) }
 	fr := questionsIn("fr")
 	if got := said(); got != "" {
 		t.Errorf("at first: %q", got)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
@@ -37,9 +36,10 @@ type native struct {
 	capsLock                    string // what is said of it
 	shown                       bool
 	ready, closed               bool
-	pressed                     time.Time // when a key was pressed while nothing was asked
-	system                      uintptr   // the entry's procedure before ours
-	own                         bool      // we ourselves read or write the entry
+	pressed                     bool    // something was, since the last question was answered
+	visible                     uint32  // when the question became so, on the clock of ticks
+	system                      uintptr // the entry's procedure before ours
+	own                         bool    // we ourselves read or write the entry
 	log                         *slog.Logger
 }
 
@@ -107,9 +107,7 @@ func (n *native) loop() error {
 		if !more { // WM_QUIT: the thread has to end
 			return nil
 		}
-		if n.current == nil && isKey(m.Message) && isPress(m.Message) {
-			n.pressed = time.Now()
-		}
+		n.notePress(m)
 		if !n.swallows(m.Message) && !isDialogMessage(n.window, &m) {
 			dispatch(&m)
 		}
@@ -118,6 +116,19 @@ func (n *native) loop() error {
 		}
 	}
 	return nil
+}
+
+// notePress notes a key or click that no question had yet. The system delivers input after
+// the messages that are posted, so that what was pressed before a question may come when it
+// stands already.
+func (n *native) notePress(m message) {
+	switch {
+	case !isInput(m.Message) || !isPress(m.Message):
+	case n.current == nil:
+		n.pressed = true
+	case int32(m.Time-n.visible) < 0:
+		n.awaitQuiet()
+	}
 }
 
 // next asks the question that was handed over, in the place of what the window shows.
@@ -131,30 +142,36 @@ func (n *native) next() {
 }
 
 // become shows a request. Who has answered in this window waits for the next question and
-// reads it: there is no second quiet time, unless keys were pressed while nothing was asked.
+// reads it: there is no second quiet time, unless something was pressed while nothing was
+// asked, however slowly: the rest of a PIN must not be taken for one. An entry that goes on
+// had all of that.
 func (n *native) become(r dialog.Request, most int) {
-	quiet := time.Duration(r.Quiet) * time.Millisecond
-	first := !n.shown
+	first, goesOn := !n.shown, n.edit != 0 && r.Entry != nil && r.Entry.Continues
 	n.request, n.most = r, most
 	n.build()
 	switch {
 	case first:
 		n.show()
+		n.visible, n.pressed = ticks(), false // its quiet time has begun
 		return
 	case !r.Busy && !inFront(n.window):
 		showInFront(n.window) // which begins a quiet time, as the window becomes active
 	}
 	setFocus(n.focus)
+	if !goesOn {
+		n.visible = ticks()
+	}
 	switch {
 	case r.Busy:
 		n.log.Debug("the dialog asks nothing")
 	case r.Quiet == 0:
 		n.acceptInput()
-	case time.Since(n.pressed) < quiet:
+	case n.pressed && !goesOn:
 		n.awaitQuiet()
 	case n.ready:
 		n.acceptInput()
 	}
+	n.pressed = n.pressed && r.Busy
 }
 
 // withdraw takes a question back that was not answered. An entry stands as it is: what is

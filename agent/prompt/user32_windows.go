@@ -100,6 +100,7 @@ var (
 	procTextColour      = gdi32.NewProc("SetTextColor")
 	procBkMode          = gdi32.NewProc("SetBkMode")
 	procThread          = kernel32.NewProc("GetCurrentThreadId")
+	procTicks           = kernel32.NewProc("GetTickCount")
 	procModule          = kernel32.NewProc("GetModuleHandleW")
 	procMove            = kernel32.NewProc("RtlMoveMemory")
 
@@ -217,6 +218,13 @@ func setFocus(window uintptr) { _, _, _ = procSetFocus.Call(window) }
 func currentThread() uintptr {
 	id, _, _ := procThread.Call()
 	return id
+}
+
+// ticks is the clock by which the system says when a message came (GetTickCount), in
+// milliseconds; it begins anew each 49 days.
+func ticks() uint32 {
+	now, _, _ := procTicks.Call()
+	return uint32(now)
 }
 
 func post(window uintptr, message uint32) { _, _, _ = procPost.Call(window, uintptr(message), 0, 0) }
