@@ -102,7 +102,9 @@ func (h fakeHive) number(key, name string) (string, bool, error) {
 func (h fakeHive) setNumber(key, name string, value uint32) error {
 	return h.set(key, name, fmt.Sprint(value))
 }
-func (h fakeHive) remove(key, name string) error { delete(h[key], name); return nil }
+func (h fakeHive) remove(key, name string) error   { delete(h[key], name); return nil }
+func (h fakeHive) exists(key string) (bool, error) { return len(h[key]) > 0, nil }
+
 func (h fakeHive) drop(key string) error {
 	if len(h[key]) == 0 {
 		delete(h, key)

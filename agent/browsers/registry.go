@@ -18,6 +18,7 @@ type hive interface {
 	number(key, name string) (value string, exists bool, err error)
 	setNumber(key, name string, value uint32) error
 	remove(key, name string) error
+	exists(key string) (bool, error)
 	// drop removes a key that is empty.
 	drop(key string) error
 }
@@ -168,18 +169,15 @@ func applyKey(h hive, key string, now, after, recorded map[string]string, mine [
 		if err := rewrite(h, recordKey+`\`+key, recorded, record); err != nil {
 			return err
 		}
+		if err := recordMade(h, key); err != nil {
+			return err
+		}
 	}
 	if err := rewrite(h, key, now, after); err != nil {
 		return err
 	}
-	if len(after) == 0 {
-		stays, deeper := strings.CutSuffix(key, `\`+strings.Join(firefoxList[1:], `\`))
-		if !deeper { // Firefox's list is one key further down than the others'
-			stays = key[:strings.LastIndexByte(key, '\\')]
-		}
-		if err := dropUp(h, key, stays); err != nil {
-			return err
-		}
+	if err := dropMade(h, key); err != nil {
+		return err
 	}
 	if len(mine) > 0 {
 		return nil
@@ -187,18 +185,7 @@ func applyKey(h hive, key string, now, after, recorded map[string]string, mine [
 	if err := rewrite(h, recordKey+`\`+key, recorded, nil); err != nil {
 		return err
 	}
-	return dropUp(h, recordKey+`\`+key, `SOFTWARE`)
-}
-
-// dropUp removes a key and the keys above it as far as they are empty, up to but
-// without the key stays.
-func dropUp(h hive, key, stays string) error {
-	for ; len(key) > len(stays); key = key[:strings.LastIndexByte(key, '\\')] {
-		if err := h.drop(key); err != nil {
-			return err
-		}
-	}
-	return nil
+	return dropRecord(h, key)
 }
 
 func rewrite(h hive, key string, now, after map[string]string) error {

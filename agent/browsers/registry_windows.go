@@ -94,6 +94,17 @@ func (machine) remove(key, name string) error {
 	return k.DeleteValue(name)
 }
 
+func (machine) exists(key string) (bool, error) {
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE)
+	if errors.Is(err, registry.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("browsers: %s: %w", key, err)
+	}
+	return true, k.Close()
+}
+
 func (machine) drop(key string) error {
 	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
 	if errors.Is(err, registry.ErrNotExist) {

@@ -37,6 +37,9 @@ func planValue(h hive, b Browser, s flag, set bool) Change {
 			if err := h.set(recordKey+`\`+key, name, wanted); err != nil {
 				return err
 			}
+			if err := recordMade(h, key); err != nil {
+				return err
+			}
 			return h.setNumber(key, name, s.digit())
 		}
 	default:
@@ -47,10 +50,13 @@ func planValue(h hive, b Browser, s flag, set bool) Change {
 					return err
 				}
 			}
+			if err := dropMade(h, key); err != nil {
+				return err
+			}
 			if err := h.remove(recordKey+`\`+key, name); err != nil {
 				return err
 			}
-			return dropUp(h, recordKey+`\`+key, `SOFTWARE`)
+			return dropRecord(h, key)
 		}
 	}
 	return c

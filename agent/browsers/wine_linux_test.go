@@ -10,7 +10,14 @@ import (
 // TestWindows runs the registry's tests under wine.
 func TestWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
-	if out := winetest.New(t).Run(program, "-test.run=^TestRegistry(Lists|Shared)?$", "-test.v"); !strings.Contains(out, "--- PASS: TestRegistry ") || !strings.Contains(out, "--- PASS: TestRegistryShared") || !strings.Contains(out, "--- PASS: TestRegistryLists") {
-		t.Error(out)
+	w := winetest.New(t)
+	// The keys first: they are to be absent before.
+	for _, names := range [][]string{{"TestRegistryKeys"}, {"TestRegistry", "TestRegistryShared", "TestRegistryLists"}} {
+		out := w.Run(program, "-test.run=^("+strings.Join(names, "|")+")$", "-test.v")
+		for _, name := range names {
+			if !strings.Contains(out, "--- PASS: "+name+" ") {
+				t.Error(out)
+			}
+		}
 	}
 }
