@@ -33,6 +33,7 @@ type system struct {
 	flatpak string   // the machine's installation, not a person's
 	snaps   []string
 	check   func(path string) error // fails where others than root may change the file
+	open    func(folder string) (*os.File, error)
 }
 
 var installed = finder{system: system{
@@ -44,6 +45,7 @@ var installed = finder{system: system{
 	flatpak: "/var/lib/flatpak",
 	snaps:   []string{"/snap", "/var/lib/snapd/snap"},
 	check:   func(path string) error { return owners.Check(path, owners.Root) },
+	open:    os.Open,
 }}
 
 // Of names programs, until ctx ends; those without a name by then have none.
@@ -53,9 +55,19 @@ func Of(ctx context.Context, files []File) Programs { return installed.of(ctx, f
 type finder struct {
 	system
 	mu      sync.Mutex
+	reading *reading // that goes on; nil: none
+
+	// For the reading alone.
 	entries []entry
 	stamps  []stamp
 	read    time.Time
+}
+
+// reading is one reading of the entries, for all who ask meanwhile: a folder of a server that
+// does not answer holds up one goroutine, and nobody for longer than they want to wait.
+type reading struct {
+	ended   chan struct{}
+	entries []entry
 }
 
 func (d *finder) of(ctx context.Context, files []File) Programs {
@@ -208,10 +220,36 @@ func (d *finder) ofFlatpak(e entry, f File) int {
 // changes nothing of its folder.
 const maxAge = 10 * time.Minute
 
-// browsers are the entries of browsers, as they are now.
+// browsers are the entries of browsers, as they are now; none where ctx ends before they
+// are known.
 func (d *finder) browsers(ctx context.Context) []entry {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	r := d.reading
+	if r == nil {
+		r = &reading{ended: make(chan struct{})}
+		d.reading = r
+		go d.refresh(r)
+	}
+	d.mu.Unlock()
+	select {
+	case <-r.ended:
+		return r.entries
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// refresh makes a reading. It ends no sooner than all has been read: who asks next wants it.
+func (d *finder) refresh(r *reading) {
+	r.entries = d.current()
+	d.mu.Lock()
+	d.reading = nil
+	d.mu.Unlock()
+	close(r.ended)
+}
+
+// current reads the entries where something has changed.
+func (d *finder) current() []entry {
 	files := slices.Clone(d.folders)
 	for _, e := range d.entries {
 		files = append(files, e.file)
@@ -223,14 +261,12 @@ func (d *finder) browsers(ctx context.Context) []entry {
 	stamps := stampsOf(d.folders) // before they are read
 	d.entries, d.stamps, d.read = nil, nil, time.Now()
 	for _, folder := range d.folders {
-		d.entries = append(d.entries, entriesIn(ctx, folder)...)
+		d.entries = append(d.entries, d.entriesIn(folder)...)
 	}
-	if ctx.Err() == nil {
-		for _, e := range d.entries {
-			stamps = append(stamps, stampsOf([]string{e.file})...)
-		}
-		d.stamps = stamps
+	for _, e := range d.entries {
+		stamps = append(stamps, stampsOf([]string{e.file})...)
 	}
+	d.stamps = stamps
 	return d.entries
 }
 
@@ -252,8 +288,8 @@ func stampsOf(paths []string) []stamp {
 }
 
 // entriesIn are the browsers' of one folder.
-func entriesIn(ctx context.Context, folder string) (list []entry) {
-	f, err := os.Open(folder)
+func (d *finder) entriesIn(folder string) (list []entry) {
+	f, err := d.open(folder)
 	if err != nil {
 		return nil
 	}
@@ -261,9 +297,6 @@ func entriesIn(ctx context.Context, folder string) (list []entry) {
 	names, _ := f.Readdirnames(maxFiles)
 	slices.Sort(names)
 	for _, name := range names {
-		if ctx.Err() != nil {
-			break
-		}
 		if !strings.HasSuffix(name, suffix) {
 			continue
 		}

@@ -1,11 +1,13 @@
 package programname
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestStartedBy: an entry names the program that it starts, directly, by a link, by a
@@ -80,6 +82,44 @@ func TestChanges(t *testing.T) {
 	expect("Fox")
 	w.must(os.Remove(file))
 	expect(firefox)
+}
+
+// TestHangs: while a folder does not answer, programs have their paths, as soon as who asks
+// waits no more, and one reading of it goes on; once it answers, they have their names.
+func TestHangs(t *testing.T) {
+	w := newWorld(t)
+	firefox := w.program("lib/firefox/firefox")
+	w.entry("share/applications/firefox.desktop", "Firefox", firefox, "")
+	opened, answers := make(chan string, 100), make(chan struct{})
+	w.open = func(folder string) (*os.File, error) {
+		opened <- folder
+		<-answers
+		return os.Open(folder)
+	}
+	for i := range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		got := make(chan string)
+		go func() { got <- w.of(ctx, []File{fileAt(firefox)}).Text("en") }()
+		if i == 0 {
+			<-opened
+		}
+		cancel()
+		select {
+		case name := <-got:
+			if name != firefox {
+				t.Fatalf("%q, want %q", name, firefox)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("it waits for the folder")
+		}
+	}
+	if n := len(opened); n != 0 {
+		t.Errorf("%d more folders opened while the first goes on", n)
+	}
+	close(answers)
+	if got := w.named(fileAt(firefox)); got != "Firefox" {
+		t.Errorf("once it answers: %q", got)
+	}
 }
 
 // TestBounds: what is no regular file, too large or too much is left out, and nothing waits.

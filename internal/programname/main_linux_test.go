@@ -35,7 +35,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.system = system{
 		folders: []string{w.path("local/applications"), w.path("share/applications"), w.path("snapd/applications"), w.path("flatpak/exports")},
-		search:  []string{w.path("bin")}, flatpak: w.path("flatpak"), snaps: []string{w.path("snap")}, check: installed.check,
+		search:  []string{w.path("bin")}, flatpak: w.path("flatpak"), snaps: []string{w.path("snap")}, check: installed.check, open: os.Open,
 	}
 	if os.Getuid() != 0 {
 		w.check = func(path string) error { _, err := os.Stat(path); return err }
