@@ -116,7 +116,7 @@ func TestShowLog(t *testing.T) {
 	t.Cleanup(func() { _ = log.Close() })
 	s, p := noticed(t, setup{journal: log, inSystemLog: true})
 	s.ShowLog(t.Context())
-	if n := <-p.shown; n.Copy != log.File() || n.Text != "" || !strings.HasSuffix(n.Hint, "It is here:\n"+n.Copy) || !strings.Contains(n.Hint, "journalctl") || n.Label == "" {
+	if n := <-p.shown; n.Copy != log.File() || n.Text != "" || !strings.HasSuffix(n.Hint, "If the log has not opened, it is here:\n"+n.Copy) || !strings.Contains(n.Hint, "journalctl") || n.Label == "" {
 		t.Errorf("%+v", n)
 	}
 }

@@ -3,6 +3,7 @@ package tray
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -53,26 +54,47 @@ func (t *tray) clicked(ctx context.Context, c click) {
 	case doExamine:
 		t.do(doExamine, "", func() error { t.agent.ShowDiagnosis(ctx); return nil })
 	case doJournal:
-		t.do(doJournal, "", func() error { return t.openLog(ctx) })
+		// A kind of its own for each click: none is to stand behind a program that hangs.
+		t.do(fmt.Sprint(doJournal, " ", t.clicks.Add(1)), "", func() error { return t.openLog(ctx) })
 	default:
 		t.log.Warn("the tray's process asks for an unknown action", "do", c.Do)
 	}
 }
 
-// openLog opens the log with the desktop's program. Where that is not to be had, or the
-// file is not there, the agent says in a window where it is.
+// openLog opens the log with the desktop's program. Where that is not to be had, does not end,
+// or the file is not there, the agent says in a window where it is.
 func (t *tray) openLog(ctx context.Context) error {
 	if t.readLog != nil {
 		t.readLog()
 	}
 	_, err := os.Stat(t.logFile)
 	if err == nil {
-		err = t.open(t.logFile)
+		err = t.openWithin(ctx)
 	}
 	if err != nil {
 		t.agent.ShowLog(ctx)
 	}
 	return err
+}
+
+// errNoEnd says that the desktop's program has neither ended nor failed.
+var errNoEnd = errors.New("tray: the program that opens the log has not ended: it may show it, or hang")
+
+// openWithin opens the log, for the time of the limit. A program that has not ended by then
+// is left alone: xdg-open(1) runs as long as the editor where that is its child.
+func (t *tray) openWithin(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- t.open(t.logFile) }()
+	limit := time.NewTimer(t.limit)
+	defer limit.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-limit.C:
+		return errNoEnd
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // switchTo changes the language. Where the choice cannot be saved, a notice in the

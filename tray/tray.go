@@ -14,11 +14,13 @@ package tray
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
@@ -49,7 +51,13 @@ type Options struct {
 	Logger  *slog.Logger
 	LogFile string // the file that "Journal" opens; "": no such entry
 	ReadLog func() // called before it is opened, so that it is complete; nil: nothing to do
+
+	openLimit time.Duration // as the constant, for tests; 0: that
 }
+
+// openLimit is how long the desktop's program may need for the log before a window says where
+// it is.
+const openLimit = 10 * time.Second
 
 // Pauses before the menu's process is started again. After one that ran for longRun
 // they begin with the first.
@@ -79,13 +87,15 @@ type tray struct {
 	readLog func() // before the person reads it
 	notices chan string
 	actions actions
+	clicks  atomic.Int64            // on the log's entry
 	open    func(path string) error // opens a file with the desktop's program
+	limit   time.Duration           // of open
 }
 
 // Run shows the menu until ctx ends or the person quits, and returns whether the
 // person quit. Without a display it waits for one.
 func Run(ctx context.Context, a Agent, o Options) (quit bool) {
-	t := &tray{agent: a, log: o.Logger, logFile: o.LogFile, readLog: o.ReadLog, notices: make(chan string, 1), open: openFile}
+	t := &tray{agent: a, log: o.Logger, logFile: o.LogFile, readLog: o.ReadLog, notices: make(chan string, 1), open: openFile, limit: cmp.Or(o.openLimit, openLimit)}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
