@@ -15,7 +15,8 @@ type desktop struct {
 	pinentry *Pinentry
 	own      platform
 	window   window
-	hide     func() // takes the window of our own away, before pinentry asks
+	hide     func()      // takes the window of our own away, before pinentry asks
+	stands   func() bool // there is one, which sees what is typed since the last answer
 	log      *slog.Logger
 	yes      *lastYes
 }
@@ -30,7 +31,7 @@ type lastYes struct {
 func newDialogs(o Options) Prompter {
 	d := &desktop{
 		pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger, Refuse: o.Refuse}),
-		window:   window{command: o.Window}, hide: func() {}, log: o.Logger, yes: &lastYes{},
+		window:   window{command: o.Window}, hide: func() {}, stands: func() bool { return false }, log: o.Logger, yes: &lastYes{},
 	}
 	d.own = platform{show: d.window.show, pin: d.window.pin}
 	return d
@@ -43,7 +44,7 @@ func (d *desktop) Begin(ctx context.Context) (context.Context, Prompter, func())
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := &talk{window: d.window, ctx: ctx, cancel: cancel}
 	login := *d
-	login.own, login.hide = platform{show: t.show, pin: t.pin}, t.close
+	login.own, login.hide, login.stands = platform{show: t.show, pin: t.pin}, t.close, t.stands
 	return ctx, &login, func() {
 		cancel(nil)
 		t.close()
@@ -162,7 +163,8 @@ const afterDeath = 2 * time.Second
 // pinentryPIN asks through pinentry, where our own window failed or is not to ask.
 func (d *desktop) pinentryPIN(ctx context.Context, lang string, p PIN, failed error) ([]byte, error) {
 	died := errors.Is(failed, errDied)
-	if awaited := d.awaited(p); died || !awaited {
+	// A window that stands since the yes waits only where something was typed into it.
+	if awaited := d.awaited(p); died || !awaited || d.stands() {
 		err := d.awaitQuiet(ctx, lang, p.Caller)
 		switch {
 		case errors.Is(err, ErrUnavailable) && died:

@@ -116,21 +116,23 @@ func TestAwaitQuiet(t *testing.T) {
 		pin    PIN
 		shown  int
 		err    error
+		stands bool
 	}{
-		"quiet":                         {nil, nil, PIN{}, 1, nil},
-		"closed":                        {ErrCancelled, nil, PIN{}, 1, ErrCancelled},
-		"no such window":                {ErrUnavailable, nil, PIN{}, 1, nil},
-		"page closed":                   {context.Canceled, nil, PIN{}, 1, context.Canceled},
-		"just allowed":                  {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil},
-		"just refused":                  {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil},
-		"another site allowed":          {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil},
-		"allowed and used":              {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil},
-		"allowed a while ago":           {nil, func(d *desktop) { d.note(site, nil); d.yes.at = time.Now().Add(-justAnswered) }, PIN{}, 1, nil},
-		"after a wrong PIN":             {nil, nil, PIN{WrongPIN: true}, 0, nil},
-		"after a wrong length":          {nil, nil, PIN{LengthHint: true}, 0, nil},
-		"replaced after a wrong PIN":    {nil, nil, PIN{WrongPIN: true, Replaced: true}, 1, nil},
-		"replaced after a wrong length": {nil, nil, PIN{LengthHint: true, Replaced: true}, 1, nil},
-		"replaced, just allowed":        {nil, func(d *desktop) { d.note(site, nil) }, PIN{Replaced: true}, 1, nil},
+		"quiet":                                {nil, nil, PIN{}, 1, nil, false},
+		"just allowed in a window that stands": {shown: 1, before: func(d *desktop) { d.note(site, nil) }, stands: true},
+		"closed":                               {ErrCancelled, nil, PIN{}, 1, ErrCancelled, false},
+		"no such window":                       {ErrUnavailable, nil, PIN{}, 1, nil, false},
+		"page closed":                          {context.Canceled, nil, PIN{}, 1, context.Canceled, false},
+		"just allowed":                         {nil, func(d *desktop) { d.note(site, nil) }, PIN{}, 0, nil, false},
+		"just refused":                         {nil, func(d *desktop) { d.note(site, ErrCancelled) }, PIN{}, 1, nil, false},
+		"another site allowed":                 {nil, func(d *desktop) { d.note(Caller{Origin: "https://autre.example.fr"}, nil) }, PIN{}, 1, nil, false},
+		"allowed and used":                     {nil, func(d *desktop) { d.note(site, nil); d.awaited(PIN{Caller: site}) }, PIN{}, 1, nil, false},
+		"allowed a while ago":                  {nil, func(d *desktop) { d.note(site, nil); d.yes.at = time.Now().Add(-justAnswered) }, PIN{}, 1, nil, false},
+		"after a wrong PIN":                    {nil, nil, PIN{WrongPIN: true}, 0, nil, false},
+		"after a wrong length":                 {nil, nil, PIN{LengthHint: true}, 0, nil, false},
+		"replaced after a wrong PIN":           {nil, nil, PIN{WrongPIN: true, Replaced: true}, 1, nil, false},
+		"replaced after a wrong length":        {nil, nil, PIN{LengthHint: true, Replaced: true}, 1, nil, false},
+		"replaced, just allowed":               {nil, func(d *desktop) { d.note(site, nil) }, PIN{Replaced: true}, 1, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := answering(t, map[string]any{"pin": []string{"1234"}})
@@ -139,7 +141,7 @@ func TestAwaitQuiet(t *testing.T) {
 				return err == nil
 			}
 			var shownThen []dialog.Request
-			d := &desktop{log: slog.New(slog.DiscardHandler), hide: func() {}, yes: &lastYes{}, own: platform{pin: none, show: func(_ context.Context, r dialog.Request) (int, error) {
+			d := &desktop{log: slog.New(slog.DiscardHandler), hide: func() {}, stands: func() bool { return c.stands }, yes: &lastYes{}, own: platform{pin: none, show: func(_ context.Context, r dialog.Request) (int, error) {
 				if asked() {
 					t.Error("shown after pinentry")
 				}

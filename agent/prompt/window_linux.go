@@ -67,6 +67,13 @@ func (t *talk) close() {
 	t.end()
 }
 
+// stands reports whether a window does.
+func (t *talk) stands() bool {
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	return t.process != nil && t.process.lives()
+}
+
 func (t *talk) end() {
 	if t.process != nil {
 		t.process.end()
