@@ -122,6 +122,34 @@ func through(t *testing.T, name string) prompt.Prompter {
 	return prompt.New(prompt.Options{Program: testdesktop.Needs(t, name), Window: Command()})
 }
 
+// TestOtherProgramsPIN: after a yes in the login's window, the program of the settings asks
+// for the PIN as soon as that window has seen that nobody types, and alone.
+func TestOtherProgramsPIN(t *testing.T) {
+	s := screen(t)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t))
+	s.Manage()
+	ctx, login, end := prompt.Begin(t.Context(), through(t, "pinentry-gnome3"))
+	defer end()
+	a := begin(ctx, login, question("consent", "fr"))
+	ours := s.Ready(dialogTitle)
+	s.InFront(ours)
+	s.Do("key", "Tab", "Return")
+	if got := testdesktop.Await(t, a.answer); got != yes {
+		t.Fatalf("%+v", got)
+	}
+	a = begin(ctx, login, question("pin", "fr"))
+	s.Await("the program's own window alone", func() bool {
+		window, err := s.Try("search", "--onlyvisible", "--name", dialogTitle)
+		return err == nil && window != "" && !strings.Contains(window, ours)
+	})
+	s.Front(dialogTitle)
+	s.Do("key", "1", "2", "3", "4", "Return")
+	if got := testdesktop.Await(t, a.answer); got != (ask.Answer{PIN: "1234"}) {
+		t.Errorf("got %+v", got)
+	}
+	s.Gone(dialogTitle)
+}
+
 // page shows what is typed in its title, where the test can read it.
 const page = `data:text/html,<title>page</title><textarea autofocus oninput="document.title='page '+this.value"></textarea>`
 
