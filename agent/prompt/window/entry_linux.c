@@ -16,6 +16,7 @@ static struct {
 	char *wrong;  /* what was wrong with the entry before, "" where nothing */
 	char *spoken; /* the warnings that stand around the entry */
 	gboolean grabbed;
+	int cursor, other_end; /* of the selection, as the person's keys and clicks have them */
 } e;
 
 /* What is wrong with what was typed, always at the same place. A screen reader reads it
@@ -195,6 +196,35 @@ void cpx_entry_focus(void)
 {
 	gtk_entry_grab_focus_without_selecting(GTK_ENTRY(e.entry));
 	gtk_editable_set_position(GTK_EDITABLE(e.entry), -1);
+	cpx_entry_keep();
+}
+
+static void places(int *cursor, int *other_end)
+{
+	int start = 0, end = 0;
+
+	*cursor = gtk_editable_get_position(GTK_EDITABLE(e.entry));
+	*other_end = *cursor;
+	if (gtk_editable_get_selection_bounds(GTK_EDITABLE(e.entry), &start, &end))
+		*other_end = start == *cursor ? end : start;
+}
+
+void cpx_entry_keep(void)
+{
+	if (cpx.entry)
+		places(&e.cursor, &e.other_end);
+}
+
+/* A cursor moved by another program would have the digits come in another order. */
+void cpx_entry_restore(void)
+{
+	int cursor, other_end;
+
+	if (!cpx.entry)
+		return;
+	places(&cursor, &other_end);
+	if (cursor != e.cursor || other_end != e.other_end)
+		gtk_editable_select_region(GTK_EDITABLE(e.entry), e.other_end, e.cursor);
 }
 
 /* Of the mouse only the first button reaches the entry: the others paste and open menus. */

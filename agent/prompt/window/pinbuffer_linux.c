@@ -2,6 +2,7 @@
 
 #include "memory.h"
 #include "pinbuffer.h"
+#include "state.h"
 #include "window.h"
 
 #define MOST_CHARACTERS 64
@@ -60,11 +61,13 @@ static guint insert_text(GtkEntryBuffer *buffer, guint position, const gchar *te
 	return characters;
 }
 
-/* What moves down leaves its old end behind, which is overwritten with what is deleted. */
+/* Only the person's own key deletes, and no other program. What moves down leaves its old end behind, which is overwritten with what is deleted. */
 static guint delete_text(GtkEntryBuffer *buffer, guint position, guint characters)
 {
 	size_t at, end;
 
+	if (!cpx.by_hand)
+		return 0;
 	if (position > pin.characters)
 		position = pin.characters;
 	if (characters > pin.characters - position)

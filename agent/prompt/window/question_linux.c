@@ -13,6 +13,7 @@
 void cpx_clear(void)
 {
 	cpx_entry_detach();
+	cpx.chosen = NULL;
 	gtk_window_set_default(GTK_WINDOW(cpx.window), NULL);
 	gtk_container_foreach(GTK_CONTAINER(cpx.frame), (GtkCallback)(void (*)(void))gtk_widget_destroy, NULL);
 	cpx.scroller = cpx.foot = cpx.box = cpx.holder = cpx.question = cpx.list = cpx.body = cpx.buttons = cpx.first = cpx.preferred = cpx.note = NULL;
@@ -119,12 +120,30 @@ void cpx_hint(const char *text)
 	cpx_add(cpx_wrapped(text, FALSE, 1, PANGO_WRAP_WORD_CHAR), FALSE);
 }
 
+/* Only the person's own key, click or touch answers. Any program can press buttons by the
+   accessibility bus, which may cancel and no more. */
+static void answer_by_hand(int answer)
+{
+	if (cpx.by_hand || answer == CPX_CANCEL)
+		cpx_finish(answer);
+}
+
+/* Nor does another program choose for the person, not even to be seen. */
+static void on_chosen(GtkListBox *list, GtkListBoxRow *row, gpointer unused)
+{
+	(void)unused;
+	if (cpx.by_hand && row != NULL)
+		cpx.chosen = GTK_WIDGET(row);
+	else if (cpx.chosen != NULL && GTK_WIDGET(row) != cpx.chosen && !gtk_widget_in_destruction(GTK_WIDGET(list)))
+		gtk_list_box_select_row(list, GTK_LIST_BOX_ROW(cpx.chosen));
+}
+
 static void on_row(GtkListBox *list, GtkListBoxRow *row, gpointer unused)
 {
 	(void)list;
 	(void)unused;
 	cpx.row = gtk_list_box_row_get_index(row);
-	cpx_finish(CPX_OK);
+	answer_by_hand(CPX_OK);
 }
 
 static GtkWidget *scrolled(GtkWidget *inside, int height)
@@ -145,6 +164,7 @@ void cpx_list(void)
 	gtk_list_box_set_selection_mode(GTK_LIST_BOX(cpx.list), GTK_SELECTION_BROWSE);
 	gtk_list_box_set_activate_on_single_click(GTK_LIST_BOX(cpx.list), FALSE);
 	g_signal_connect(cpx.list, "row-activated", G_CALLBACK(on_row), NULL);
+	g_signal_connect(cpx.list, "row-selected", G_CALLBACK(on_chosen), NULL);
 	if (cpx.question != NULL) {
 		gtk_label_set_mnemonic_widget(GTK_LABEL(cpx.question), cpx.list); /* "labelled by" */
 		atk_object_set_name(gtk_widget_get_accessible(cpx.list), gtk_label_get_text(GTK_LABEL(cpx.question)));
@@ -251,7 +271,15 @@ static void on_button(GtkButton *button, gpointer answer)
 			return;
 		cpx.row = gtk_list_box_row_get_index(row);
 	}
-	cpx_finish(GPOINTER_TO_INT(answer));
+	answer_by_hand(GPOINTER_TO_INT(answer));
+}
+
+/* A key's press counts at once. GTK says "clicked" a quarter of a second later, for the
+   button to be seen pressed: a digit typed meanwhile would still become part of the PIN. */
+static void on_pressed_by_key(GtkButton *button, gpointer answer)
+{
+	if (GPOINTER_TO_INT(answer) != CPX_COPY)
+		on_button(button, answer);
 }
 
 void cpx_button(const char *text, const char *done, const char *copies, int answer, int is_default)
@@ -261,6 +289,7 @@ void cpx_button(const char *text, const char *done, const char *copies, int answ
 	g_object_set_data_full(G_OBJECT(button), "done", g_strdup(done), g_free);
 	g_object_set_data_full(G_OBJECT(button), "copies", g_strdup(copies), g_free);
 	g_signal_connect(button, "clicked", G_CALLBACK(on_button), GINT_TO_POINTER(answer));
+	g_signal_connect(button, "activate", G_CALLBACK(on_pressed_by_key), GINT_TO_POINTER(answer));
 	gtk_widget_set_can_default(button, TRUE);
 	gtk_box_pack_start(GTK_BOX(cpx.buttons), button, FALSE, FALSE, 0);
 	if (answer == CPX_NEVER) { /* apart from the others, and as wide as its own label */

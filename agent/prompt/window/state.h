@@ -22,6 +22,8 @@ struct cpx_state {
 	int quiet_ms;             /* it accepts keys and clicks only after that */
 	gboolean passes;          /* and then closes by itself */
 	gboolean mapped, accepts; /* keys and clicks */
+	gboolean by_hand;         /* a key, a click or a touch that counts is being served */
+	GtkWidget *focus, *chosen; /* as the person's keys, clicks and touches had them last */
 	guint quiet;              /* the timer, 0 where none runs */
 	int quiet_starts;         /* how often it was started */
 	int unseen;               /* how often it ended without the keyboard */
@@ -44,6 +46,8 @@ void cpx_entry_forget(void); /* no request continues it */
 gboolean cpx_entry_refuses(void); /* what was typed is no answer, and the window says why */
 void cpx_entry_focus(void);
 gboolean cpx_entry_swallows(GdkEvent *event);
+void cpx_entry_keep(void);    /* cursor and selection are where the person has them */
+void cpx_entry_restore(void); /* cursor and selection go back there */
 void cpx_entry_grab(void);     /* where the window accepts keys, and has them */
 void cpx_entry_ungrab(void);
 

@@ -128,13 +128,55 @@ static void forget_key(GdkEvent *event)
 	event->key.hardware_keycode = 0;
 }
 
+/* Other programs can move the focus, the cursor and the selection, by the accessibility
+   bus. The person's next key counts where it would have without them. */
+static void keep_places(void)
+{
+	g_set_weak_pointer(&cpx.focus, gtk_window_get_focus(GTK_WINDOW(cpx.window)));
+	cpx_entry_keep();
+}
+
+static void restore_places(void)
+{
+	if (cpx.focus != NULL && cpx.focus != gtk_window_get_focus(GTK_WINDOW(cpx.window)))
+		gtk_window_set_focus(GTK_WINDOW(cpx.window), cpx.focus);
+	cpx_entry_restore();
+}
+
+/* gtk_main_do_event hands each key to the accessibility bus first, and from there to any
+   program that asks for keys, which may even take it away. So what may be of a PIN goes by
+   another way. What else gtk_main_do_event does for keys is to underline the shortcuts. */
+static void serve_key(GdkEvent *event)
+{
+	if (event->key.keyval == GDK_KEY_Alt_L || event->key.keyval == GDK_KEY_Alt_R)
+		gtk_window_set_mnemonics_visible(GTK_WINDOW(cpx.window), event->type == GDK_KEY_PRESS);
+	gtk_propagate_event(cpx.window, event);
+}
+
+static void serve(GdkEvent *event)
+{
+	gboolean key = event->type == GDK_KEY_PRESS || event->type == GDK_KEY_RELEASE;
+	gboolean moves = is_input(event->type) || event->type == GDK_MOTION_NOTIFY || event->type == GDK_TOUCH_UPDATE;
+
+	if (moves)
+		restore_places();
+	cpx.by_hand = is_input(event->type);
+	if (key && (cpx.entry || cpx.busy))
+		serve_key(event);
+	else
+		gtk_main_do_event(event);
+	cpx.by_hand = FALSE;
+	if (moves)
+		keep_places();
+}
+
 /* Receives every event before any widget does. A person who goes on typing or clicking
    has not read the question yet, however long that takes. */
 static void on_event(GdkEvent *event, gpointer unused)
 {
 	(void)unused;
 	if ((cpx.accepts || cpx.quiet_ms == 0 || !is_input(event->type)) && !cpx_entry_swallows(event))
-		gtk_main_do_event(event);
+		serve(event);
 	else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
 		await_quiet();
 	forget_key(event);
@@ -360,6 +402,7 @@ static void focus(void)
 	if (cpx.entry)
 		cpx_entry_focus();
 	else if (cpx.first != NULL) {
+		cpx.chosen = cpx.first;
 		gtk_list_box_select_row(GTK_LIST_BOX(cpx.list), GTK_LIST_BOX_ROW(cpx.first));
 		gtk_widget_grab_focus(cpx.first);
 	} else if (cpx.body != NULL)
@@ -368,6 +411,7 @@ static void focus(void)
 		gtk_widget_grab_focus(cpx.preferred);
 	else /* Enter presses nothing */
 		gtk_window_set_focus(GTK_WINDOW(cpx.window), NULL);
+	keep_places();
 }
 
 /* Shows what was added since cpx_begin. */
