@@ -98,6 +98,7 @@ func (q questions) askPIN(p PIN) dialog.Request {
 		Least: max(p.MinLength, 0), Most: max(p.MaxLength, 0), Continues: p.Replaced,
 		Length: q.entryLength(p), Typed: q.Text("dialog.pin_is_typed"), CapsLock: q.Text("dialog.caps_lock"),
 	}
+	r.Entry.Away = q.Text("dialog.pin_away")
 	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.validate"), Answer: dialog.OK, Default: true}}
 	return q.then(r, q.Text("dialog.checking_pin"))
 }

@@ -90,6 +90,10 @@ func (t *talk) ask(ctx context.Context, r dialog.Request) (answer dialog.Answer,
 	got, err := t.answerOf(ctx, r)
 	answer, pin = got.Answer, got.pin
 	switch {
+	case err == nil && answer.Answer == dialog.Cancel && t.ctx.Err() == nil: // also where ctx ended meanwhile
+		clear(pin)
+		t.end() // whatever the login has to end first
+		return dialog.Answer{}, nil, ErrCancelled
 	case ctx.Err() != nil:
 		clear(pin)
 		if r.Entry == nil { // an entry stands as it is: what is said beside it may be renewed, and what was typed remains
@@ -100,9 +104,6 @@ func (t *talk) ask(ctx context.Context, r dialog.Request) (answer dialog.Answer,
 		clear(pin)
 		t.end()
 		return dialog.Answer{}, nil, fmt.Errorf("%w: our own window: %w", ErrUnavailable, err)
-	case answer.Answer == dialog.Cancel:
-		t.end() // whatever the login has to end first
-		return dialog.Answer{}, nil, ErrCancelled
 	case answer.Answer == dialog.Never:
 		t.end()
 		return dialog.Answer{}, nil, ErrNever

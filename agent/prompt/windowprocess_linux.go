@@ -16,7 +16,7 @@ import (
 // answers count where they bear the number of the question that stands.
 type windowProcess struct {
 	running   *running
-	cancelled func() // the person closed the window while it asked nothing
+	cancelled func() // the person closed the window while it asked nothing, or nobody awaited its answer
 	answers   chan answered
 	dead      chan struct{} // closed when nothing is read any more
 
@@ -81,7 +81,8 @@ func (p *windowProcess) put(ctx context.Context, r dialog.Request) error {
 	return nil
 }
 
-// withdraw makes the latest request's answer count no more, whenever it comes.
+// withdraw makes the latest request's answer count no more, whenever it comes, but for a
+// cancellation: whoever cancels means the whole login.
 func (p *windowProcess) withdraw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -89,6 +90,9 @@ func (p *windowProcess) withdraw() {
 	select {
 	case unused := <-p.answers:
 		clear(unused.pin)
+		if unused.Answer.Answer == dialog.Cancel {
+			p.cancelled()
+		}
 	default:
 	}
 }
@@ -118,6 +122,9 @@ func (p *windowProcess) deliver(got answered) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch r := p.request; {
+	case got.ID == r.ID && !p.open && got.Answer.Answer == dialog.Cancel:
+		clear(got.pin)
+		p.cancelled()
 	case got.ID < r.ID || got.ID == r.ID && !p.open:
 		clear(got.pin) // the answer and the next question crossed
 	case got.ID > r.ID:

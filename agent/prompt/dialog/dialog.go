@@ -72,6 +72,7 @@ type Entry struct {
 	Length    string `json:"length,omitempty"` // shown where what was typed has another length
 	Typed     string `json:"typed,omitempty"`  // shown where something is pasted
 	CapsLock  string `json:"caps_lock,omitempty"`
+	Away      string `json:"away,omitempty"` // shown where the window has no keyboard
 }
 
 // Row is one entry of the list.

@@ -10,7 +10,7 @@
 
 /* The entry of the request that is shown, or of the one before where that continues. */
 static struct {
-	GtkWidget *entry, *caps;
+	GtkWidget *entry, *caps, *away;
 	int least, most;
 	char *length, *typed;
 	char *wrong;  /* what was wrong with the entry before, "" where nothing */
@@ -149,7 +149,25 @@ void cpx_entry(int least, int most, int continues, const char *length, const cha
 	cpx_fix(e.caps);
 	g_signal_connect_object(keymap(), "state-changed", G_CALLBACK(on_caps), e.caps, G_CONNECT_AFTER);
 	on_caps(keymap(), NULL);
+	e.away = NULL;
 	cpx.entry = TRUE;
+}
+
+/* Says, where the desktop gives the window no keyboard, what the person has to do. */
+void cpx_entry_away(const char *text)
+{
+	e.away = cpx_alarming(text);
+	gtk_widget_set_no_show_all(e.away, TRUE);
+	atk_object_set_role(gtk_widget_get_accessible(e.away), ATK_ROLE_ALERT);
+	cpx_fix(e.away);
+}
+
+void cpx_entry_say_away(gboolean away)
+{
+	if (!cpx.entry || e.away == NULL || gtk_widget_get_visible(e.away) == away)
+		return;
+	gtk_widget_set_visible(e.away, away);
+	cpx_fit();
 }
 
 /* Says what was wrong, "" where nothing: at the entry, where there is one. */

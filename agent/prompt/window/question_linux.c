@@ -78,6 +78,7 @@ void cpx_final(const char *text)
 	GtkWidget *l = cpx_alarming(text);
 	PangoAttrList *attributes = gtk_label_get_attributes(GTK_LABEL(l));
 
+	cpx.final = TRUE;
 	g_object_unref(warning);
 	pango_attr_list_insert(attributes, pango_attr_scale_new(PANGO_SCALE_X_LARGE));
 	gtk_label_set_attributes(GTK_LABEL(l), attributes);

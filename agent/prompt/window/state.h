@@ -19,6 +19,10 @@ struct cpx_state {
 	gboolean copied;          /* a button's text is in the clipboard */
 	int answer, row;
 
+	gboolean final, unread;   /* the last try, and nobody can have read that yet */
+	gint64 answered_at;       /* when the person answered last */
+	int height;               /* of the window as it stands */
+
 	int quiet_ms;             /* it accepts keys and clicks only after that */
 	gboolean passes;          /* and then closes by itself */
 	gboolean mapped, accepts; /* keys and clicks */
@@ -50,5 +54,6 @@ void cpx_entry_keep(void);    /* cursor and selection are where the person has t
 void cpx_entry_restore(void); /* cursor and selection go back there */
 void cpx_entry_grab(void);     /* where the window accepts keys, and has them */
 void cpx_entry_ungrab(void);
+void cpx_entry_say_away(gboolean away); /* that the window has no keyboard */
 
 #endif

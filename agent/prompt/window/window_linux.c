@@ -3,6 +3,7 @@
 
 #include "memory.h"
 #include "parts.h"
+#include "pinbuffer.h"
 #include "state.h"
 #include "window.h"
 
@@ -14,10 +15,13 @@ struct cpx_state cpx;
 
 void cpx_finish(int answer)
 {
-	if (cpx.answered || (answer == CPX_OK && cpx_entry_refuses()))
+	if (cpx.answered || (answer == CPX_OK && (cpx.unread || cpx_entry_refuses())))
 		return;
 	cpx.answered = TRUE;
+	cpx.answered_at = g_get_monotonic_time();
 	cpx.answer = answer;
+	if (answer == CPX_CANCEL)
+		cpx_pin_wipe();
 	cpx_entry_ungrab();
 	gtk_main_quit();
 }
@@ -66,12 +70,14 @@ static gboolean on_quiet(gpointer unused)
 {
 	(void)unused;
 	cpx.quiet = 0;
+	cpx_entry_say_away(!has_keyboard());
 	if (has_keyboard() || (cpx.passes && cpx.unseen == UNSEEN))
 		ready();
 	else if (cpx.passes) {
 		cpx.unseen++;
 		await_quiet();
-	}
+	} else if (cpx.entry)
+		report("away", cpx.id);
 	return G_SOURCE_REMOVE;
 }
 
@@ -93,8 +99,9 @@ static void await_quiet(void)
 static gboolean on_focus(GtkWidget *widget, GdkEventFocus *event, gpointer unused)
 {
 	(void)widget;
-	(void)event;
 	(void)unused;
+	if (event->in)
+		cpx_entry_say_away(FALSE);
 	await_quiet();
 	return FALSE;
 }
@@ -114,6 +121,42 @@ static gboolean is_input(GdkEventType type)
 	default:
 		return FALSE;
 	}
+}
+
+/* What was typed before a warning came must not be sent before the person can have read it. */
+#define UNREAD_MS 600
+
+static guint reading;
+
+static gboolean on_read(gpointer unused)
+{
+	(void)unused;
+	reading = 0;
+	cpx.unread = FALSE;
+	report("read", cpx.id);
+	return G_SOURCE_REMOVE;
+}
+
+static void await_read(void)
+{
+	if (reading != 0)
+		g_source_remove(reading);
+	reading = g_timeout_add(MAX(UNREAD_MS, cpx.quiet_ms), on_read, NULL);
+	cpx.unread = TRUE;
+}
+
+static gboolean is_press(GdkEventType type)
+{
+	return is_input(type) && type != GDK_KEY_RELEASE && type != GDK_BUTTON_RELEASE && type != GDK_TOUCH_END;
+}
+
+/* The second click of a double click on an answer is none on what takes its place. */
+#define DOUBLE_CLICK (600 * G_TIME_SPAN_MILLISECOND)
+
+static gboolean is_second_click(GdkEventType type)
+{
+	return cpx.busy && is_input(type) && type != GDK_KEY_PRESS && type != GDK_KEY_RELEASE &&
+	       cpx.answered_at != 0 && g_get_monotonic_time() - cpx.answered_at < DOUBLE_CLICK;
 }
 
 /* What a key meant is in no memory once it has been served: its event is freed as it is. */
@@ -175,6 +218,10 @@ static void serve(GdkEvent *event)
 static void on_event(GdkEvent *event, gpointer unused)
 {
 	(void)unused;
+	if (is_second_click(event->type))
+		return;
+	if (cpx.unread && is_press(event->type))
+		await_read();
 	if ((cpx.accepts || cpx.quiet_ms == 0 || !is_input(event->type)) && !cpx_entry_swallows(event))
 		serve(event);
 	else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
@@ -271,7 +318,7 @@ void cpx_fit(void)
 	int fixed = height_of(cpx.foot, width) + height_of(cpx.buttons, width) + 4 * BORDER;
 	int most = MAX(LEAST_HEIGHT, area.height * 9 / 10 - fixed);
 
-	gtk_widget_set_size_request(cpx.window, width, -1);
+	gtk_widget_set_size_request(cpx.window, width, cpx.height == 0 ? -1 : MIN(cpx.height, area.height)); /* what is clicked twice must not be below */
 	gtk_scrolled_window_set_max_content_height(GTK_SCROLLED_WINDOW(cpx.scroller), most);
 	gtk_widget_set_can_focus(cpx.scroller, height_of(cpx.box, width) > most); /* only then is there anything to scroll by keys */
 }
@@ -321,6 +368,8 @@ static void on_overflow(GtkAdjustment *adjustment, gpointer scroller)
 	gtk_widget_set_can_focus(scroller, gtk_adjustment_get_upper(adjustment) > gtk_adjustment_get_page_size(adjustment));
 }
 
+static gboolean warned; /* the request before had the warning of the last try */
+
 /* Begins a request, in the place of the one before. Whether keys and clicks count by now
    does not change with it: the window has had the keyboard all the time. */
 void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int passes, int busy, int asks_pin)
@@ -329,8 +378,12 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 
 	if (cpx.window == NULL)
 		new_window();
-	else
+	else {
+		cpx.height = MAX(cpx.height, gtk_widget_get_allocated_height(cpx.window));
 		cpx_clear();
+	}
+	warned = cpx.final;
+	cpx.final = cpx.unread = FALSE;
 	cpx.id = id;
 	cpx.quiet_ms = quiet_ms;
 	cpx.passes = passes;
@@ -365,14 +418,10 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 /* In front of the browser, with the keyboard: a window manager that prevents windows
    from stealing the focus compares the window's time with that of the person's last
    key, and the X server's present time is later. */
-static void show(void)
+static void in_front(void)
 {
 	guint32 now = GDK_CURRENT_TIME;
 
-	gtk_window_set_keep_above(GTK_WINDOW(cpx.window), TRUE);
-	gtk_window_stick(GTK_WINDOW(cpx.window));
-	gtk_widget_add_events(cpx.window, GDK_PROPERTY_CHANGE_MASK);
-	gtk_widget_realize(cpx.window);
 #ifdef GDK_WINDOWING_X11
 	if (GDK_IS_X11_WINDOW(gtk_widget_get_window(cpx.window))) {
 		now = gdk_x11_get_server_time(gtk_widget_get_window(cpx.window));
@@ -380,6 +429,15 @@ static void show(void)
 	}
 #endif
 	gtk_window_present_with_time(GTK_WINDOW(cpx.window), now);
+}
+
+static void show(void)
+{
+	gtk_window_set_keep_above(GTK_WINDOW(cpx.window), TRUE);
+	gtk_window_stick(GTK_WINDOW(cpx.window));
+	gtk_widget_add_events(cpx.window, GDK_PROPERTY_CHANGE_MASK);
+	gtk_widget_realize(cpx.window);
+	in_front();
 }
 
 static gboolean on_mapped(GtkWidget *widget, GdkEvent *event, gpointer unused)
@@ -424,6 +482,12 @@ void cpx_show(void)
 	cpx_fit();
 	focus();
 	if (cpx.mapped) {
+		if (cpx.final && !warned && cpx.entry && cpx_pin_characters() > 0)
+			await_read();
+		if (!cpx.busy && !has_keyboard()) { /* the person went elsewhere meanwhile: what is typed next is for this */
+			await_quiet();
+			in_front();
+		}
 		if (cpx.accepts || cpx.quiet_ms == 0)
 			ready();
 		return;
