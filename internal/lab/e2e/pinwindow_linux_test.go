@@ -16,8 +16,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// rarePIN has no digits in an order that the tables of programs have.
-const rarePIN = "739582"
+// rarePIN has no four characters in an order that other data has: four digits stand in some
+// time, number or key of any process. rarePINKeys are the keys that type it.
+const rarePIN = "7}3~9|5^"
+
+var rarePINKeys = []string{"7", "braceright", "3", "asciitilde", "9", "bar", "5", "asciicircum"}
 
 // softHSM runs OpenSC's tool on the stack's card.
 func softHSM(t *testing.T, s *stack.Stack, args ...string) string {
@@ -77,7 +80,7 @@ func TestPINTypedTooEarly(t *testing.T) {
 			t.Error("what was typed while the window opened cost a try")
 		}
 		screen.InFront(window)
-		screen.Do(append(append([]string{"key"}, strings.Split(rarePIN, "")...), "Return")...)
+		screen.Do(append(append([]string{"key"}, rarePINKeys...), "Return")...)
 	}}
 	if got, want := p.logIn(), "waiting-for-pin signing"; got != want {
 		t.Errorf("%q, want %q", got, want)

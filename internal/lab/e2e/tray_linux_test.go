@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
@@ -105,7 +106,16 @@ func TestTrayChoice(t *testing.T) {
 		t.Errorf("the next login used the card of %q, want %q", got, first)
 	}
 
-	m.Click("Quitter CPx Bridge")
+	w.quits(t, m, "Quitter CPx Bridge", agent)
+}
+
+// quits has the person quit in the menu, and close what they read then: how to come back.
+func (w *workplace) quits(t *testing.T, m *testdesktop.TrayIcon, entry string, agent *stack.Process) {
+	t.Helper()
+	m.Click(entry)
+	s := w.x.Screen(t)
+	window := s.Ready("^" + state.Name + "$")
+	s.Do("windowfocus", "--sync", window, "key", "Escape")
 	select {
 	case <-agent.Done():
 		if err := agent.Wait(); err != nil {
@@ -189,13 +199,11 @@ func TestTrayLanguage(t *testing.T) {
 	if text := certs(); !strings.Contains(text, "Certificates:") {
 		t.Errorf("the command line: %s", text)
 	}
-	m.Click("Quit CPx Bridge")
-	<-first.Done()
+	w.quits(t, m, "Quit CPx Bridge", first)
 	second := startAgent(t, s)
 	m = w.host.Icon()
 	m.Await("English still", func() bool { return m.Has("Quit CPx Bridge") })
-	m.Click("Quit CPx Bridge")
-	<-second.Done()
+	w.quits(t, m, "Quit CPx Bridge", second)
 
 	if err := os.WriteFile(s.Path("state/cpx-bridge/language.json"), []byte("{\"lang\":"), 0o600); err != nil {
 		t.Fatal(err)

@@ -90,6 +90,12 @@ func NewScreenOf(t *testing.T, size string) *Screen {
 	return &Screen{T: t, Display: newXServer(t, size).Display, xdotool: Needs(t, "xdotool")}
 }
 
+// Screen is the server's display as a person sees it.
+func (x *XServer) Screen(t *testing.T) *Screen {
+	t.Helper()
+	return &Screen{T: t, Display: x.Display, xdotool: Needs(t, "xdotool")}
+}
+
 // Do runs xdotool and returns what it printed.
 func (s *Screen) Do(args ...string) string {
 	s.T.Helper()

@@ -96,6 +96,7 @@ func serve(ctx context.Context, stop context.CancelFunc, claim *claim) error {
 	select {
 	case <-ctx.Done():
 		_, _ = portal.Wait(), agent.Wait()
+		fmt.Println("-- ended")
 		return nil
 	case <-portal.Done():
 		stop()
@@ -104,7 +105,8 @@ func serve(ctx context.Context, stop context.CancelFunc, claim *claim) error {
 		if err := agent.Wait(); err == nil {
 			stop()
 			_ = portal.Wait()
-			return nil // the person chose "quit" in the tray
+			fmt.Println("-- the agent was quit, from its menu or with cpx-agent quit: the portal has ended with it. Again: make run")
+			return nil
 		}
 		stop()
 		return errors.Join(agent.Failure(), portal.Wait())
