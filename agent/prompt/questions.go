@@ -96,7 +96,7 @@ func (q questions) askPIN(p PIN) dialog.Request {
 	r.Text = q.Text("dialog.pin_label")
 	r.Entry = &dialog.Entry{
 		Least: max(p.MinLength, 0), Most: max(p.MaxLength, 0), Continues: p.Replaced,
-		Length: q.entryLength(p), Typed: q.Text("dialog.pin_is_typed"), CapsLock: q.Text("dialog.caps_lock"),
+		Length: q.entryLength(p), Typed: q.Text("dialog.pin_is_typed"), Early: q.Text("dialog.pin_early"), CapsLock: q.Text("dialog.caps_lock"),
 	}
 	r.Entry.Away = q.Text("dialog.pin_away")
 	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.validate"), Answer: dialog.OK, Default: true}}
@@ -207,7 +207,8 @@ func (q questions) wrong(p PIN) string {
 }
 
 // then adds what stands in a login's window until the next question, below what the
-// person saw of this one. What is typed meanwhile reaches nobody.
+// person saw of this one. What is typed meanwhile reaches nobody, nor does what follows it
+// without a pause.
 func (q questions) then(r dialog.Request, text string) dialog.Request {
 	r.Then = &dialog.Request{
 		Title: r.Title, Site: r.Site, Origin: r.Origin, Domain: r.Domain, Program: r.Program, Path: r.Path, Holder: r.Holder,

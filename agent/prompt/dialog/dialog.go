@@ -71,6 +71,7 @@ type Entry struct {
 	Continues bool   `json:"continues,omitempty"`
 	Length    string `json:"length,omitempty"` // shown where what was typed has another length
 	Typed     string `json:"typed,omitempty"`  // shown where something is pasted
+	Early     string `json:"early,omitempty"`  // shown where keys were typed before the entry stood
 	CapsLock  string `json:"caps_lock,omitempty"`
 	Away      string `json:"away,omitempty"` // shown where the window has no keyboard
 }

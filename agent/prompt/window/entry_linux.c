@@ -12,7 +12,7 @@
 static struct {
 	GtkWidget *entry, *caps, *away;
 	int least, most;
-	char *length, *typed;
+	char *length, *typed, *early;
 	char *wrong;  /* what was wrong with the entry before, "" where nothing */
 	char *spoken; /* the warnings that stand around the entry */
 	gboolean grabbed;
@@ -98,7 +98,7 @@ static GtkWidget *new_entry(void)
 	g_object_unref(buffer);
 	gtk_entry_set_visibility(GTK_ENTRY(entry), FALSE);
 	gtk_entry_set_input_purpose(GTK_ENTRY(entry), GTK_INPUT_PURPOSE_PASSWORD);
-	gtk_entry_set_input_hints(GTK_ENTRY(entry), GTK_INPUT_HINT_NO_SPELLCHECK | GTK_INPUT_HINT_NO_EMOJI | GTK_INPUT_HINT_INHIBIT_OSK);
+	gtk_entry_set_input_hints(GTK_ENTRY(entry), GTK_INPUT_HINT_NO_SPELLCHECK | GTK_INPUT_HINT_NO_EMOJI);
 	gtk_entry_set_activates_default(GTK_ENTRY(entry), TRUE);
 	g_object_set(entry, "im-module", "gtk-im-context-simple", "caps-lock-warning", FALSE, "enable-emoji-completion", FALSE, NULL);
 	gtk_drag_dest_unset(entry);
@@ -114,15 +114,16 @@ static GtkWidget *new_entry(void)
 
 /* Adds the entry, after the text that is its name. With continues it is the one of the
    request before, with what was typed into it. */
-void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *caps_lock,
-	       const char *spoken)
+void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *early,
+	       const char *caps_lock, const char *spoken)
 {
 	AtkObject *a;
 
 	if (e.entry == NULL || !continues || cpx_pin_characters() == 0) {
 		cpx_entry_forget();
 		e.entry = g_object_ref_sink(new_entry());
-	}
+	} else
+		cpx.held_at = cpx.id; /* a key that is held down goes on, too */
 	e.least = least;
 	e.most = most;
 	g_free(e.length);
@@ -131,6 +132,8 @@ void cpx_entry(int least, int most, int continues, const char *length, const cha
 	g_free(e.wrong);
 	g_free(e.spoken);
 	e.typed = g_strdup(typed);
+	g_free(e.early);
+	e.early = g_strdup(early);
 	e.wrong = g_strdup("");
 	e.spoken = g_strdup(spoken);
 	e.caps = cpx_wrapped(caps_lock, TRUE, 1, PANGO_WRAP_WORD_CHAR);
@@ -208,6 +211,18 @@ gboolean cpx_entry_refuses(void)
 	note(e.length);
 	cpx_entry_focus();
 	return TRUE;
+}
+
+/* What was wrong with the entry before remains: it is why this one stands. */
+void cpx_entry_early(void)
+{
+	char *text;
+
+	if (!cpx.entry || cpx.answered || cpx_pin_characters() > 0)
+		return;
+	text = g_strdup_printf("%s%s%s", e.wrong, e.wrong[0] != '\0' ? " " : "", e.early);
+	note(text);
+	g_free(text);
 }
 
 void cpx_entry_focus(void)

@@ -142,7 +142,7 @@ func present(r dialog.Request) {
 		C.cpx_text(s.c(r.Text))
 	}
 	if e := r.Entry; e != nil {
-		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), s.c(e.Length), s.c(e.Typed), s.c(e.CapsLock), s.c(around(r)))
+		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), s.c(e.Length), s.c(e.Typed), s.c(e.Early), s.c(e.CapsLock), s.c(around(r)))
 		C.cpx_wrong(s.c(r.Wrong))
 		C.cpx_entry_away(s.c(e.Away))
 	}

@@ -112,7 +112,7 @@ func hostileRequests(t *testing.T) map[string]demand {
 			r.Body, r.Buttons = strange, []dialog.Button{{Label: "Copy", Done: strange, Answer: dialog.Copy, Default: true}}
 		}),
 		"a PIN that is too short, corrected": pressed("1 2 Return 3 BackSpace Left 4 5 KP_6 Home Delete ctrl+v Return Escape", func(r *dialog.Request) {
-			r.Final, r.Wrong, r.Entry = strange, strange, &dialog.Entry{Least: 7, Most: 8, Length: strange, Typed: strange, CapsLock: strange}
+			r.Final, r.Wrong, r.Entry = strange, strange, &dialog.Entry{Least: 7, Most: 8, Length: strange, Typed: strange, Early: strange, CapsLock: strange}
 		}),
 		"a PIN of all that there is room for": pressed(strings.Repeat("eacute ", 70)+"ctrl+a 1 Return Escape", func(r *dialog.Request) {
 			r.Entry = &dialog.Entry{Least: 2, Most: 1 << 40}

@@ -28,6 +28,9 @@ struct cpx_state {
 	gboolean mapped, accepts; /* keys and clicks */
 	gboolean by_hand;         /* a key, a click or a touch that counts is being served */
 	GtkWidget *focus, *chosen; /* as the person's keys, clicks and touches had them last */
+	gboolean ahead;           /* keys were typed that no question received, or its rest would */
+	guint held;               /* the key that is down, 0 for none */
+	int held_at;              /* the request at which it went down */
 	guint quiet;              /* the timer, 0 where none runs */
 	int quiet_starts;         /* how often it was started */
 	int unseen;               /* how often it ended without the keyboard */
@@ -48,6 +51,7 @@ void cpx_clear(void);
 void cpx_entry_detach(void); /* from what is taken away */
 void cpx_entry_forget(void); /* no request continues it */
 gboolean cpx_entry_refuses(void); /* what was typed is no answer, and the window says why */
+void cpx_entry_early(void);   /* what was typed for it came too early, and the window says so */
 void cpx_entry_focus(void);
 gboolean cpx_entry_swallows(GdkEvent *event);
 void cpx_entry_keep(void);    /* cursor and selection are where the person has them */

@@ -22,6 +22,7 @@ void cpx_finish(int answer)
 	cpx.answer = answer;
 	if (answer == CPX_CANCEL)
 		cpx_pin_wipe();
+	cpx.ahead = FALSE; /* the key that answers, and those before it, were for this question */
 	cpx_entry_ungrab();
 	gtk_main_quit();
 }
@@ -41,6 +42,8 @@ static void ready(void)
 		cpx_finish(CPX_OK);
 		return;
 	}
+	if (!cpx.busy)
+		cpx.ahead = FALSE;
 	cpx_entry_grab();
 	gtk_window_set_focus_visible(GTK_WINDOW(cpx.window), TRUE); /* mapping clears it */
 	gtk_widget_queue_draw(cpx.window);
@@ -87,6 +90,8 @@ static void await_quiet(void)
 	if (cpx.quiet_ms == 0 || !cpx.mapped)
 		return;
 	cpx.accepts = FALSE;
+	if (cpx.ahead)
+		cpx_entry_early();
 	cpx_entry_ungrab();
 	report("quiet", cpx.quiet_starts++);
 	if (cpx.quiet != 0)
@@ -102,6 +107,7 @@ static gboolean on_focus(GtkWidget *widget, GdkEventFocus *event, gpointer unuse
 	(void)unused;
 	if (event->in)
 		cpx_entry_say_away(FALSE);
+	cpx.held = 0; /* it is released elsewhere */
 	await_quiet();
 	return FALSE;
 }
@@ -157,6 +163,52 @@ static gboolean is_second_click(GdkEventType type)
 {
 	return cpx.busy && is_input(type) && type != GDK_KEY_PRESS && type != GDK_KEY_RELEASE &&
 	       cpx.answered_at != 0 && g_get_monotonic_time() - cpx.answered_at < DOUBLE_CLICK;
+}
+
+static gboolean is_typed(guint keyval)
+{
+	gunichar character = gdk_keyval_to_unicode(keyval);
+
+	return character != 0 && (character == '\r' || character == '\n' || !g_unichar_iscntrl(character));
+}
+
+/* A key that is held down repeats its press without a release. Its repetitions count at
+   the question at which it went down, and at no other. */
+static gboolean repeats_from_before(GdkEventKey *event)
+{
+	guint key = event->hardware_keycode;
+
+	if (event->type == GDK_KEY_RELEASE) {
+		if (key == cpx.held)
+			cpx.held = 0;
+		return FALSE;
+	}
+	if (key == cpx.held && cpx.held_at != cpx.id)
+		return TRUE;
+	cpx.held = key;
+	cpx.held_at = cpx.id;
+	return FALSE;
+}
+
+/* Of what is typed while no entry stands, the rest must not reach the one that comes: it
+   would be sent as a PIN without its beginning. Nor may it press a button of a question
+   that nobody has read. */
+static gboolean is_ahead(GdkEvent *event, gboolean counts)
+{
+	gboolean before;
+
+	if (event->type != GDK_KEY_PRESS && event->type != GDK_KEY_RELEASE)
+		return FALSE;
+	before = repeats_from_before(&event->key) && counts;
+	if (counts && event->type == GDK_KEY_PRESS && is_typed(event->key.keyval) && (before || !cpx.entry || cpx.answered))
+		cpx.ahead = TRUE;
+	return before;
+}
+
+/* Whether a key cancels what it was typed ahead of. */
+static gboolean cancels(GdkEvent *event)
+{
+	return cpx.ahead && event->type == GDK_KEY_PRESS && event->key.keyval == GDK_KEY_Escape;
 }
 
 /* What a key meant is in no memory once it has been served: its event is freed as it is. */
@@ -217,12 +269,17 @@ static void serve(GdkEvent *event)
    has not read the question yet, however long that takes. */
 static void on_event(GdkEvent *event, gpointer unused)
 {
+	gboolean counts = cpx.accepts || cpx.quiet_ms == 0;
+	gboolean before = is_ahead(event, counts);
+
 	(void)unused;
 	if (is_second_click(event->type))
 		return;
 	if (cpx.unread && is_press(event->type))
 		await_read();
-	if ((cpx.accepts || cpx.quiet_ms == 0 || !is_input(event->type)) && !cpx_entry_swallows(event))
+	if (before && !cpx.busy)
+		await_quiet();
+	else if (!before && (counts || !is_input(event->type) || cancels(event)) && !cpx_entry_swallows(event))
 		serve(event);
 	else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
 		await_quiet();
@@ -487,7 +544,8 @@ void cpx_show(void)
 		if (!cpx.busy && !has_keyboard()) { /* the person went elsewhere meanwhile: what is typed next is for this */
 			await_quiet();
 			in_front();
-		}
+		} else if (cpx.ahead && !cpx.busy)
+			await_quiet();
 		if (cpx.accepts || cpx.quiet_ms == 0)
 			ready();
 		return;
