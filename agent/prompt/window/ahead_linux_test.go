@@ -102,8 +102,8 @@ func TestHeldDown(t *testing.T) {
 	}
 }
 
-// TestNothingAfterEnter: what is typed right after a PIN's Enter is no part of it.
-func TestNothingAfterEnter(t *testing.T) {
+// TestTypedAfterPIN: what is typed right after a PIN's Enter is no part of it.
+func TestTypedAfterPIN(t *testing.T) {
 	s := screen(t)
 	s.Manage()
 	a := begin(context.Background(), dialogs(), question("pin", "fr"))
