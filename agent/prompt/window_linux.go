@@ -123,7 +123,7 @@ func (t *talk) answerOf(ctx context.Context, r dialog.Request) (got answered, er
 	if err := t.opened(); err != nil {
 		return got, err
 	}
-	if err := t.process.put(ctx, r); err != nil {
+	if err := t.process.put(t.ctx, r); err != nil {
 		return got, err
 	}
 	select {

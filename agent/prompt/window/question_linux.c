@@ -283,14 +283,6 @@ static void on_pressed_by_key(GtkButton *button, gpointer answer)
 		on_button(button, answer);
 }
 
-/* A key's press counts at once. GTK says "clicked" a quarter of a second later, for the
-   button to be seen pressed: a digit typed meanwhile would still become part of the PIN. */
-static void on_pressed_by_key(GtkButton *button, gpointer answer)
-{
-	if (GPOINTER_TO_INT(answer) != CPX_COPY)
-		on_button(button, answer);
-}
-
 void cpx_button(const char *text, const char *done, const char *copies, int answer, int is_default)
 {
 	GtkWidget *button = gtk_button_new_with_mnemonic(text);
