@@ -22,10 +22,10 @@ func TestPINIsForgotten(t *testing.T) {
 	s.Manage()
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // what a screen reader would be told, too
 	for name, c := range map[string]struct{ keys, typed, pin string }{
-		"digits":    {"7 3 9 5 8 2 Return", "739582", "739582"},
-		"keypad":    {"KP_7 KP_3 KP_9 KP_5 KP_8 KP_2 KP_Enter", "739582", "739582"},
-		"corrected": {"1 7 3 9 5 1 BackSpace 8 2 Home Delete Return", "173951", "739582"},
-		"cancelled": {"7 3 9 5 8 2 Escape", "739582", ""},
+		"characters": {"7 braceright 3 9 bar 5 asciicircum Return", "7}39|5^", "7}39|5^"},
+		"keypad":     {"KP_7 KP_3 KP_9 KP_5 KP_8 KP_2 KP_Enter", "739582", "739582"},
+		"corrected":  {"1 7 braceright 3 9 1 BackSpace bar 5 Home Delete Return", "17}391", "7}39|5"},
+		"cancelled":  {"7 3 9 5 8 2 Escape", "739582", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.T = t
