@@ -71,15 +71,20 @@ func TestDetailsOfTheAgent(t *testing.T) {
 // it. The page then says where that login is, until the agent begins with its own.
 func TestSilentAgent(t *testing.T) {
 	e := newEvents()
-	var begin func(string, ...any)
-	var id int
+	type asking struct {
+		send func(string, ...any)
+		id   int
+	}
+	begun := make(chan asking, 1)
 	element(t, e, withAgent(t, e, func(send func(string, ...any), r request) {
 		if r.Method == "authenticate" {
-			begin, id = send, r.ID
+			begun <- asking{send, r.ID}
 		}
 	}), login, "")
 	click(t, "button")
 	seen := awaitState(t, "waiting-for-agent")
+	asked := <-begun
+	begin, id := asked.send, asked.id
 	if want := `["cpx-progress searching","cpx-progress waiting-for-agent"]`; seen != want {
 		t.Errorf("%s, want %s", seen, want)
 	}
