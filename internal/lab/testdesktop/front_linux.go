@@ -45,13 +45,17 @@ func (s *Screen) manage(args ...string) {
 	managed("_NET_CLIENT_LIST(WINDOW)") // the last property that it sets before it serves
 }
 
+// missed is how long nothing is heard of a property until it is read once more.
+const missed = 250 * time.Millisecond
+
 // watch follows properties of a window, given as arguments of xprop. The function
-// returned waits until a property's line contains text.
+// returned waits until a property's line contains text. xprop -spy first reads and then
+// asks for changes, so that it misses one in between: where nothing is heard, the
+// properties are read once more.
 func (s *Screen) watch(args ...string) func(text string) {
 	s.T.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), Patience)
-	cmd := exec.CommandContext(ctx, Needs(s.T, "xprop"), append([]string{"-spy"}, args...)...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	cmd := s.xprop(ctx, append([]string{"-spy"}, args...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		s.T.Fatal(err)
@@ -59,8 +63,21 @@ func (s *Screen) watch(args ...string) func(text string) {
 	if err := cmd.Start(); err != nil {
 		s.T.Fatal(err)
 	}
+	heard := make(chan string)
+	go func() {
+		defer close(heard)
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			select {
+			case heard <- lines.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	end := func() {
 		cancel()
+		for range heard { // Wait closes what it is read from
+		}
 		_ = cmd.Wait()
 	}
 	s.T.Cleanup(end)
@@ -68,13 +85,30 @@ func (s *Screen) watch(args ...string) func(text string) {
 		s.T.Helper()
 		defer end()
 		var last string
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			if last = lines.Text(); strings.Contains(last, text) {
+		for going := true; going; {
+			select {
+			case line, more := <-heard:
+				if going = more; more {
+					last = line
+				}
+			case <-time.After(missed):
+				if now, err := s.xprop(ctx, args...).Output(); err == nil {
+					last = strings.TrimSpace(string(now))
+				}
+			}
+			if strings.Contains(last, text) {
 				return
 			}
 		}
 		s.T.Fatalf("xprop %v: no %q, the last is %q", args, text, last)
 	}
+}
+
+// xprop is xprop on the screen.
+func (s *Screen) xprop(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, Needs(s.T, "xprop"), args...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
+	return cmd
 }
 
 // Ready waits for a window of ours with that title that accepts keys and clicks,
@@ -96,9 +130,7 @@ func (s *Screen) Role(window, role string) {
 // RoleOf returns a window's role, "" where the window has gone.
 func (s *Screen) RoleOf(window string) string {
 	s.T.Helper()
-	cmd := exec.Command(Needs(s.T, "xprop"), "-id", window, "-notype", "WM_WINDOW_ROLE")
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
-	out, err := cmd.Output()
+	out, err := s.xprop(s.T.Context(), "-id", window, "-notype", "WM_WINDOW_ROLE").Output()
 	if err != nil {
 		return "" // the window has gone
 	}
