@@ -66,9 +66,6 @@ func TestTypedAhead(t *testing.T) {
 			}
 			select {
 			case got := <-a.answer:
-				if got.PIN == "123434343434343433456" {
-					return // a slow window served all of it once the entry stood: nothing is missing at its beginning
-				}
 				t.Fatalf("what was typed ahead is an answer: %+v", got)
 			default:
 			}

@@ -564,10 +564,11 @@ static gboolean on_wake(gpointer unused)
 	return G_SOURCE_REMOVE;
 }
 
-/* Has cpx_run return CPX_NEXT. It may be called on any thread. */
+/* Has cpx_run return CPX_NEXT, once what was typed and clicked until then has been served: it
+   was meant for the request before. It may be called on any thread. */
 void cpx_wake(void)
 {
-	g_idle_add_full(G_PRIORITY_DEFAULT, on_wake, NULL, NULL);
+	g_idle_add_full(GDK_PRIORITY_EVENTS + 1, on_wake, NULL, NULL);
 }
 
 /* Runs the window until its request is answered, or another one has come. */
