@@ -45,42 +45,19 @@ func (f Finding) line(text string) string {
 // left out too, whoever's it is, because a module or another program may have said it.
 func (r Report) Hotline(now time.Time, system string, private []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "CPx Bridge %s · %s · %s · %s\n", r.Agent, system, now.Format("2006-01-02 15:04 -0700"), r.Outcome)
+	fmt.Fprintf(&b, " · %s · %s · %s\n", system, now.Format("2006-01-02 15:04 -0700"), r.Outcome)
 	for _, f := range r.Worst().Findings {
 		b.WriteString(f.line("[" + f.Check + "/" + f.Code + "] " + f.Text))
 	}
-	return withoutPrivate(b.String(), private)
+	return "CPx Bridge " + r.Agent + withoutPrivate(b.String(), private) // a version may have a commit in it
 }
-
-// omitted stands in the place of what is left out.
-const omitted = "…"
-
-// privateForms are what names a person, a machine or a site by its form, with what is put in
-// its place.
-var privateForms = []struct {
-	form *regexp.Regexp
-	with string
-}{
-	{regexp.MustCompile(`\b(https?|wss?)://[^\s"\x{00bb}\x{201d},;]+`), "$1://" + omitted},
-	{regexp.MustCompile(`S-1-5-21(-\d+)+`), omitted},
-	{regexp.MustCompile(`(?i)\b(compte|account) \d+`), "$1 " + omitted},
-	{regexp.MustCompile(`(?i)(/home/|/Users/|/media/|/run/media/|[A-Z]:\\Users\\|[A-Z]:\\Documents and Settings\\)[^/\\\s"\x{00bb}\x{201d}]+`), "$1" + omitted},
-	{regexp.MustCompile(`\\\\[^\\\s]+\\[^\\\s]+`), `\\` + omitted},
-	{regexp.MustCompile(`[\w.+-]+@[\w-]+(\.[\w-]+)+`), omitted},
-}
-
-// numbers of eight and more digits are a card's, a reader's or a person's: neither
-// versions nor ports nor dates are so long. Codes of PKCS#11 begin with 0x.
-var numbers = regexp.MustCompile(`(0x)?[0-9A-Fa-f]*\d{8,}[0-9A-Fa-f]*`)
 
 // shortestPrivate is the least length of what is left out wherever it stands: initials and
 // articles would take letters out of every sentence.
 const shortestPrivate = 3
 
 func withoutPrivate(text string, private []string) string {
-	for _, p := range privateForms {
-		text = p.form.ReplaceAllString(text, p.with)
-	}
+	text = withoutForms(text)
 	private = slices.Clone(private)
 	slices.SortFunc(private, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the whole before its parts
 	for _, p := range private {
@@ -88,12 +65,7 @@ func withoutPrivate(text string, private []string) string {
 			text = withoutWord(text, strings.TrimSpace(p))
 		}
 	}
-	return numbers.ReplaceAllStringFunc(text, func(n string) string {
-		if strings.HasPrefix(n, "0x") {
-			return n
-		}
-		return omitted
-	})
+	return withoutNumbers(text)
 }
 
 // withoutWord leaves out each occurrence of a word, in any letter case, that is no part of a
