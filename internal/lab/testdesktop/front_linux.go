@@ -45,8 +45,8 @@ func (s *Screen) manage(args ...string) {
 	managed("_NET_CLIENT_LIST(WINDOW)") // the last property that it sets before it serves
 }
 
-// missed is how long nothing is heard of a property until it is read once more.
-const missed = 250 * time.Millisecond
+// unheard is how long nothing is heard of a property until it is read once more.
+const unheard = 250 * time.Millisecond
 
 // watch follows properties of a window, given as arguments of xprop. The function
 // returned waits until a property's line contains text. xprop -spy first reads and then
@@ -91,7 +91,7 @@ func (s *Screen) watch(args ...string) func(text string) {
 				if going = more; more {
 					last = line
 				}
-			case <-time.After(missed):
+			case <-time.After(unheard):
 				if now, err := s.xprop(ctx, args...).Output(); err == nil {
 					last = strings.TrimSpace(string(now))
 				}
