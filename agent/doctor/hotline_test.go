@@ -40,7 +40,11 @@ func TestHotlineForms(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{`tenu par C:\Users\Jean Dupont\AppData\x.exe (port 27721)`, `tenu par … (port 27721)`},
 		{`dossier C:\Users\Jean Dupont : illisible`, `dossier … : illisible`},
-		{`C:\Users\Jean (interne)\x.dll absent`, `… absent`},
+		{`C:\Users\Jean (interne)\x.dll absent`, `…\x.dll absent`},
+		{`C:\Users\jean.dll absent`, `… absent`},
+		{`/home/jean.so absent`, `… absent`},
+		{`Module /home/Jean Dupont/lib/libcps3.so.2 : absent`, `Module …/libcps3.so.2 : absent`},
+		{`/home/jean/Dupont.pem absent`, `… absent`},
 		{`lu /home/CABINET/jdoe/x.log puis`, `lu … puis`},
 		{`lu /home/cabinet.local/jdoe/a b/x, CKR_OK`, `lu …, CKR_OK`},
 		{`lu /home/Jean Dupont CKR_DEVICE_ERROR`, `lu … CKR_DEVICE_ERROR`},

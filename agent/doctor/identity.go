@@ -25,6 +25,7 @@ var (
 	windowsSystem = regexp.MustCompile(`(?i)^[A-Z]:\\(Program Files( \(x86\))?|Windows)(\\|$)`)
 	unixSystem    = regexp.MustCompile(`^/(usr|opt|etc|lib[^/\s]*|bin|sbin)(/|$|\s)`)
 	home          = regexp.MustCompile(`(?i)^([A-Z]:\\(Users|Documents and Settings)\\|/(home|Users|media|run/media|root)/)`)
+	homesModule   = regexp.MustCompile(`(?i)^([A-Z]:\\(Users|Documents and Settings)\\[^\\]+\\|/(home|Users|media|run/media)/[^/]+/|/root/).*\.(so(\.\d+)*|dll|dylib)$`)
 )
 
 // privateForms are what names a person, a machine or a site by its form, with what is put in
@@ -155,6 +156,12 @@ func withNames(text string, form *regexp.Regexp) string {
 	return b.String() + text
 }
 
+// nameStays says that the last name of a path stays: what a person keeps at home may bear
+// anybody's name, but for modules, which a hotline must know and their makers have named.
+func nameStays(path string) bool {
+	return homesModule.MatchString(path) || !home.MatchString(path) && fileName.MatchString(path)
+}
+
 func (k *sparing) windows(path string) (with string, used int) {
 	trimmed := strings.TrimRight(path, ".")
 	system := windowsSystem.FindString(path)
@@ -163,7 +170,7 @@ func (k *sparing) windows(path string) (with string, used int) {
 		return k.spare(path), len(path)
 	case system != "":
 		return k.spare(strings.TrimRight(system, `\`) + `\` + omitted), len(path)
-	case !home.MatchString(path) && fileName.MatchString(trimmed):
+	case nameStays(trimmed):
 		return k.spare(omitted + path[strings.LastIndex(path, `\`):]), len(path)
 	}
 	return omitted, len(path)
@@ -174,7 +181,7 @@ func (k *sparing) unix(path string) (with string, used int) {
 		path, _, _ = strings.Cut(path, " ") // programs are installed without spaces
 		return k.spare(path), len(path)
 	}
-	if !home.MatchString(path) && fileName.MatchString(strings.TrimRight(path, ".")) {
+	if nameStays(strings.TrimRight(path, ".")) {
 		return k.spare(omitted + path[strings.LastIndex(path, "/"):]), len(path)
 	}
 	return omitted, len(path)

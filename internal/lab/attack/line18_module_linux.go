@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 func line18() []Attack {
@@ -67,6 +69,7 @@ func falseModules(w *World, r *Record) error {
 	defer cancel()
 	cmd := w.Command(ctx, "cpx-agent", "run", "--no-tray", "--config", w.Path("agent.toml"))
 	out, _ := cmd.CombinedOutput()
-	r.Check(cmd.ProcessState.ExitCode() == 2 && strings.Contains(string(out), "absolute"), "a module by its name alone", "status %d, %s", cmd.ProcessState.ExitCode(), firstLine(string(out)))
+	said := strings.Contains(string(out), texts.In(language.French).Text("settings.bound_path")) || strings.Contains(string(out), texts.In(language.English).Text("settings.bound_path"))
+	r.Check(cmd.ProcessState.ExitCode() == 2 && said, "a module by its name alone", "status %d, %s", cmd.ProcessState.ExitCode(), firstLine(string(out)))
 	return nil
 }

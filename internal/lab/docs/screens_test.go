@@ -15,6 +15,11 @@ var catalogues = []string{
 	"js/src/lang-%s.ts", "internal/texts/portal.toml", "internal/texts/card.toml", "internal/texts/dialog.toml", "internal/texts/sites.toml", "internal/texts/tray.toml",
 }
 
+// menuEntry stands in the applications' menu. Its name is the program's, in any language.
+const menuEntry = "packaging/linux/applications/cpx-bridge.desktop"
+
+var entryName = regexp.MustCompile(`(?m)^Name=(.+)$`)
+
 // onScreen is all that the screens of a language can say, one text a line.
 func onScreen(t *testing.T, lang string) string {
 	t.Helper()
@@ -34,6 +39,11 @@ func onScreen(t *testing.T, lang string) string {
 		}
 		all.Write(text)
 	}
+	entry, err := os.ReadFile(filepath.Join(root, menuEntry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.WriteString(entryName.ReplaceAllString(string(entryName.Find(entry)), "\"$1\"\n"))
 	return plain(all.String())
 }
 
