@@ -180,6 +180,14 @@ func (p *Portal) secured(next http.Handler) http.Handler {
 
 // Serve answers requests until ctx ends, and then gives open ones five seconds.
 func (p *Portal) Serve(ctx context.Context) error {
+	protection := &tls.Config{MinVersion: tls.VersionTLS12}
+	if p.settings.TLSCert != "" {
+		own, err := p.settings.keyPair()
+		if err != nil {
+			return err
+		}
+		protection.Certificates = []tls.Certificate{own}
+	}
 	l, err := net.Listen("tcp", p.settings.Listen)
 	if err != nil {
 		return p.settings.err("listen", err.Error())
@@ -187,14 +195,14 @@ func (p *Portal) Serve(ctx context.Context) error {
 	web := &http.Server{
 		Handler: p.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSConfig: protection,
 		ErrorLog:  slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}
 	p.log.Info("serving", "origin", p.settings.Origin, "listen", l.Addr().String())
 	ended := make(chan error, 1)
 	go func() {
 		if p.settings.TLSCert != "" {
-			ended <- web.ServeTLS(l, p.settings.TLSCert, p.settings.TLSKey)
+			ended <- web.ServeTLS(l, "", "")
 			return
 		}
 		ended <- web.Serve(l)

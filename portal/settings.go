@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -8,13 +9,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/textfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
@@ -87,7 +88,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // LoadSettings reads and checks the file. Errors are of type *SettingsError.
 func LoadSettings(path string) (*Settings, error) {
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(path)
 	if err != nil {
 		return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
 	}
@@ -235,7 +236,7 @@ func (s *Settings) profile() (authtoken.Profile, error) {
 func (s *Settings) certificates(key string, paths []string) ([]*x509.Certificate, error) {
 	var list []*x509.Certificate
 	for _, path := range paths {
-		text, err := os.ReadFile(path)
+		text, err := plainfile.Read(path)
 		if err != nil {
 			return nil, s.err(key, err.Error())
 		}
@@ -256,4 +257,20 @@ func (s *Settings) certificates(key string, paths []string) ([]*x509.Certificate
 		}
 	}
 	return list, nil
+}
+
+// keyPair is the site's own certificate with its key.
+func (s *Settings) keyPair() (tls.Certificate, error) {
+	var read [2][]byte
+	for i, path := range []string{s.TLSCert, s.TLSKey} {
+		var err error
+		if read[i], err = plainfile.Read(path); err != nil {
+			return tls.Certificate{}, s.err([]string{"tls_cert", "tls_key"}[i], err.Error())
+		}
+	}
+	pair, err := tls.X509KeyPair(read[0], read[1])
+	if err != nil {
+		return pair, s.err("tls_cert", err.Error())
+	}
+	return pair, nil
 }

@@ -2,9 +2,9 @@ package portal
 
 import (
 	_ "embed"
-	"os"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
@@ -54,7 +54,7 @@ type Region struct {
 func loadTexts(path string) (*Texts, error) {
 	name, text := "the built-in sample of texts", sampleTexts
 	if path != "" {
-		read, err := os.ReadFile(path)
+		read, err := plainfile.Read(path)
 		if err != nil {
 			return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
 		}

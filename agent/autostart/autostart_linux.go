@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 const file = name + ".desktop"
@@ -30,7 +31,7 @@ func machine() (path string, text []byte, err error) { return first(dirs.ConfigD
 func first(all []string, folder string) (path string, text []byte, err error) {
 	for _, dir := range all {
 		path := filepath.Join(dir, folder, file)
-		text, err := os.ReadFile(path)
+		text, err := plainfile.Read(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -45,7 +46,7 @@ func Get() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		path, text, err = machine()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // Where entries of the menu and icons stand in a folder of data (Desktop Menu
@@ -59,7 +60,7 @@ func AddToMenu(program string, icons map[string][]byte) error {
 		return err
 	}
 	path := filepath.Join(home, applications, file)
-	before, _ := os.ReadFile(path)
+	before, _ := plainfile.Read(path)
 	w := writer{home: home, made: parseEntry(before).made}
 	for name, icon := range icons {
 		if err := w.write(filepath.Join(hicolor, filepath.FromSlash(name)), string(icon)); err != nil {
@@ -131,7 +132,7 @@ func RemoveFromMenu() error {
 
 func removeFrom(home string) error {
 	path := filepath.Join(home, applications, file)
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

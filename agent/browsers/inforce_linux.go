@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 func onWindows(Browser) bool { return false }
@@ -74,7 +76,7 @@ func managedInForce(dir string) (where string, l chromiumLists, err error) {
 	patterns := map[string][]string{}
 	for _, n := range names { // the last by name counts
 		path := filepath.Join(dir, n.Name())
-		text, err := os.ReadFile(path)
+		text, err := plainfile.Read(path)
 		if n.IsDir() || err != nil {
 			continue
 		}
@@ -95,7 +97,7 @@ func managedInForce(dir string) (where string, l chromiumLists, err error) {
 
 func firefoxInForce(in func(string) string) (string, effect, error) {
 	for _, path := range append([]string{firefoxFile}, firefoxElsewhere...) {
-		text, err := os.ReadFile(in(path))
+		text, err := plainfile.Read(in(path))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

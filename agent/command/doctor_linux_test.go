@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
@@ -31,6 +32,20 @@ func TestDoctorOfBadSettings(t *testing.T) {
 		t.Error(out, errs)
 	}
 	workstation.Contains(t, out, "✗ Les réglages ne peuvent être lus", "✓ Ce système dit qui se connecte")
+}
+
+// TestDoctorOfAPipe: settings that are a pipe, which nobody writes to, are said by path and
+// with what to do, and hold up neither the other checks nor the start of an agent.
+func TestDoctorOfAPipe(t *testing.T) {
+	w := newStation(t)
+	w.Config = filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(w.Config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := w.cpxAgent(t, exitUsage, "doctor", "--lang", "fr")
+	workstation.Contains(t, out, w.Config+": c’est un tube nommé, et non un fichier ordinaire : indiquez un fichier ordinaire", "✓ Ce système dit qui se connecte")
+	_, errs := w.cpxAgent(t, exitUsage, "run")
+	workstation.Contains(t, errs, w.Config+": c’est un tube nommé")
 }
 
 // TestDoctorNeverLogsIn checks the calls of the module, as OpenSC's spy traced

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // The files in the state folder. The certificates are in both: what is trusted has
@@ -48,7 +49,7 @@ func (k knownPair) cert() (*x509.Certificate, error) {
 
 func (s *Store) read() (record, error) {
 	r := record{Version: 1}
-	text, err := os.ReadFile(filepath.Join(s.dir, recordFile))
+	text, err := plainfile.Read(filepath.Join(s.dir, recordFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}

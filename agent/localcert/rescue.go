@@ -6,12 +6,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // readToRemove reads the record in order to withdraw trust, which has to go as far
@@ -28,7 +28,7 @@ func (s *Store) readToRemove() (r record, lost, err error) {
 	path := filepath.Join(s.dir, recordFile)
 	var text []byte
 	if readErr != nil {
-		if text, err = os.ReadFile(path); err != nil {
+		if text, err = plainfile.Read(path); err != nil {
 			return r, nil, err
 		}
 	}
@@ -54,7 +54,7 @@ func (s *Store) rescue(r *record, text []byte) error {
 			found = append(found, der)
 		}
 	}
-	chain, err := os.ReadFile(s.File())
+	chain, err := plainfile.Read(s.File())
 	if gone(err) != nil {
 		return err
 	}

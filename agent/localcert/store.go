@@ -17,6 +17,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // Trust gives access to this machine's stores of trusted certificates.
@@ -154,7 +155,7 @@ func (s *Store) addTrust(k knownPair) (stores []string, problems []error) {
 // serve makes the pair the one that the agent serves with. Where it fails, the pair
 // from before stays that.
 func (s *Store) serve(r *record, p pair) error {
-	before, err := os.ReadFile(s.File())
+	before, err := plainfile.Read(s.File())
 	if gone(err) != nil {
 		return err
 	}
@@ -260,7 +261,7 @@ func (s *Store) lock(ctx context.Context) (unlock func(), err error) {
 
 // Certificate reads the certificate that the agent serves with, and its key.
 func (s *Store) Certificate(ctx context.Context) (tls.Certificate, error) {
-	text, err := os.ReadFile(s.File())
+	text, err := plainfile.Read(s.File())
 	if err != nil {
 		if gone(err) == nil {
 			err = ErrNotInstalled

@@ -135,7 +135,7 @@ func readMachine(paths Paths) (machine *source, err error) {
 	if paths.Registry != nil {
 		machine, err = readRegistry(paths.Registry)
 	} else if err = trusted(paths.Machine, paths.Owners); err == nil {
-		machine, err = readFile(paths.Machine)
+		machine, err = readFile(paths.Machine, false)
 	}
 	if err != nil || machine == nil {
 		return nil, err
@@ -145,7 +145,7 @@ func readMachine(paths Paths) (machine *source, err error) {
 
 // readUser returns nil where there is no file of the person's.
 func readUser(paths Paths, machine *source) (*source, error) {
-	user, err := readFile(paths.User)
+	user, err := readFile(paths.User, paths.UserRequired)
 	if err == nil {
 		err = paths.checkUser(user, machine)
 	}

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
@@ -47,17 +49,17 @@ func (k Kind) inFile() reflect.Type {
 	return reflect.TypeFor[string]()
 }
 
-// readFile returns nil where the file does not exist.
-func readFile(path string) (*source, error) {
+// readFile returns nil where the file does not exist. named says that the person named it.
+func readFile(path string, named bool) (*source, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := fileContent(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, tomlfile.Refused(path, err, tomlfile.Say("settings.unreadable", reason(err)))
+		return nil, tomlfile.Refused(path, err, unread(err, named))
 	}
 	file := reflect.New(fileType)
 	lines, err := tomlfile.Decode(path, text, file.Interface())
@@ -67,6 +69,38 @@ func readFile(path string) (*source, error) {
 	s := &source{path: path, system: thisSystem, values: map[string]any{}, lines: lines}
 	s.collect(file.Elem(), "")
 	return s, s.check()
+}
+
+// fileContent is what a settings file holds. Of pipes only one is read that whoever starts the
+// program opened for it: nothing may ever write to another, and the agent would hang.
+func fileContent(path string) ([]byte, error) {
+	if handed(path) {
+		return handedContent(path, defaultPatience)
+	}
+	return plainfile.Read(path)
+}
+
+// unread says why a file cannot be read, and what to do where that is known.
+func unread(err error, named bool) tomlfile.Message {
+	bad, irregular := errors.AsType[*plainfile.KindError](err)
+	switch {
+	case irregular && named: // it is needed, and it may be one that must not be replaced, as /dev/null
+		return tomlfile.Say("settings.irregular_named", tomlfile.Say(kindTexts[bad.Kind]))
+	case irregular:
+		return tomlfile.Say("settings.irregular", tomlfile.Say(kindTexts[bad.Kind]))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return tomlfile.Say("settings.no_answer")
+	}
+	return tomlfile.Say("settings.unreadable", reason(err))
+}
+
+// kindTexts are what may stand in a settings file's place.
+var kindTexts = map[plainfile.Kind]texts.Key{
+	plainfile.Folder: "settings.is_folder",
+	plainfile.Pipe:   "settings.is_pipe",
+	plainfile.Socket: "settings.is_socket",
+	plainfile.Device: "settings.is_device",
+	plainfile.Other:  "settings.is_other",
 }
 
 // reason is why a file cannot be read, without the path that the message names already.

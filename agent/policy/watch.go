@@ -3,7 +3,6 @@ package policy
 import (
 	"context"
 	"log/slog"
-	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -91,7 +90,7 @@ func (w Watch) Run(ctx context.Context) {
 	if w.Refused == nil {
 		w.Refused = func(error) {}
 	}
-	w.once = irregular(w.Paths.User)
+	w.once = handed(w.Paths.User)
 	machine, user := newNotices(), newNotices()
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -226,8 +225,8 @@ func (w *Watch) reread(ctx context.Context, settled bool) (machine, user *source
 	return machine, user, err
 }
 
-// rereadUser reads the person's file, and waits no longer than its patience: a pipe in its
-// place, or a network that is away, would else keep a policy that changes from being taken.
+// rereadUser reads the person's file, and waits no longer than its patience: a
+// network that is away would else keep a policy that changes from being taken.
 func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 	if w.once {
 		return w.Now.user, nil
@@ -239,13 +238,9 @@ func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 	}
 	if w.pending == nil {
 		pending := make(chan userRead, 1)
-		path := w.Paths.User
+		paths := w.Paths
 		go func() {
-			if irregular(path) {
-				pending <- userRead{nil, tomlfile.New(path, 0, "", tomlfile.Say("settings.irregular"))}
-				return
-			}
-			s, err := readFile(path)
+			s, err := readFile(paths.User, paths.UserRequired)
 			pending <- userRead{s, err}
 		}()
 		w.pending = pending
@@ -259,10 +254,4 @@ func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// irregular reports whether a path is there and no file that can be read to its end.
-func irregular(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && !info.Mode().IsRegular()
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/owners"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // TestWatchPipe: a pipe in the place of a person's file, which gives no answer, keeps no
@@ -26,7 +29,7 @@ func TestWatchPipe(t *testing.T) {
 	if err := errors.Join(syscall.Mkfifo(paths.User+".new", 0o600), os.Rename(paths.User+".new", paths.User)); err != nil {
 		t.Fatal(err)
 	}
-	w.untilRefused("config.toml: is no regular file")
+	w.untilRefused("config.toml: this is a named pipe, not a regular file")
 	w.write(paths.Machine, "[origins]\nmode = \"listed\"\n")
 	if e := w.until("a policy beside a pipe", func(e *Effective) bool { return e.Origins.Mode == ModeListed }); e.Decide("https://b.fr") != Blocked {
 		t.Error("what the person blocked is open meanwhile")
@@ -55,14 +58,15 @@ func TestWatchSilent(t *testing.T) {
 	}
 }
 
-// TestConfigFromPipe: settings that came through a pipe stay as they are.
+// TestConfigFromPipe: settings that came through a pipe that was handed over, as by
+// `--config <(…)`, stay as they are.
 func TestConfigFromPipe(t *testing.T) {
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+	path, in := handedPipe(t)
+	if _, err := in.WriteString("lang = \"en\"\n"); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = os.WriteFile(pipe, []byte("lang = \"en\"\n"), 0o600) }()
-	paths := Paths{User: pipe, UserRequired: true, Machine: filepath.Join(t.TempDir(), "policy.toml"), Owners: owners.Person}
+	_ = in.Close()
+	paths := Paths{User: path, UserRequired: true, Machine: filepath.Join(t.TempDir(), "policy.toml"), Owners: owners.Person}
 	w := watch(t, paths, time.Hour)
 	w.write(paths.Machine, "[origins]\nmode = \"listed\"\n")
 	if e := w.until("a policy", func(e *Effective) bool { return e.Origins.Mode == ModeListed }); e.Lang != "en" {
@@ -70,5 +74,53 @@ func TestConfigFromPipe(t *testing.T) {
 	}
 	if n := len(w.refused); n != 0 {
 		t.Errorf("%d refusals", n)
+	}
+}
+
+// TestHandedPipeSilent: a pipe that was handed over and never gives an answer does not hold
+// up the program.
+func TestHandedPipeSilent(t *testing.T) {
+	path, _ := handedPipe(t)
+	if _, err := handedContent(path, time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if text := unread(os.ErrDeadlineExceeded, true)(texts.In("en")); !strings.Contains(text, "gives no answer") {
+		t.Error(text)
+	}
+}
+
+// handedPipe is a pipe by the path of its open end, and the end to write to.
+func handedPipe(t *testing.T) (path string, in *os.File) {
+	t.Helper()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = out.Close(), in.Close() })
+	return fmt.Sprintf("/proc/self/fd/%d", out.Fd()), in
+}
+
+// TestIrregular: a settings file that is none is refused at once, by its path, what it is,
+// and what to do, in both languages.
+func TestIrregular(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		paths  Paths
+		fr, en string
+	}{
+		"the policy":        {Paths{Machine: pipe, Owners: owners.Person}, pipe + ": c’est un tube nommé, et non un fichier ordinaire : il faut ici", pipe + ": this is a named pipe, not a regular file: put a regular file here, or nothing"},
+		"the person's file": {Paths{User: pipe}, pipe + ": c’est un tube nommé, et non un fichier ordinaire : il faut ici", pipe + ": this is a named pipe, not a regular file: put"},
+		"named":             {Paths{User: pipe, UserRequired: true}, "ordinaire : indiquez un fichier", "not a regular file: name a regular file"},
+		"a folder":          {Paths{User: dir}, "un dossier", "a folder"},
+		"a device":          {Paths{User: os.DevNull, UserRequired: true}, "un périphérique", "a device"},
+	} {
+		_, err := Load(c.paths)
+		if bad, is := errors.AsType[*plainfile.KindError](err); !is || !strings.Contains(Text(err, "fr"), c.fr) || !strings.Contains(Text(err, "en"), c.en) {
+			t.Errorf("%s: %v, %s, %v", name, bad, Text(err, "fr"), err)
+		}
 	}
 }

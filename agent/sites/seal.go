@@ -9,10 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // A sealed list is a header (magic, version, the key's name, nonce) and the list's
@@ -60,7 +61,7 @@ func stampOf(sealed []byte) (s Stamp) {
 // Stamp reads the stamp of the list in the file, for comparison with that of a List.
 // This is cheap, and never asks the keyring.
 func (s *Store) Stamp() (Stamp, error) {
-	f, err := os.Open(s.path)
+	f, err := plainfile.Open(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Stamp{}, nil
 	}
@@ -77,7 +78,7 @@ func (s *Store) Stamp() (Stamp, error) {
 
 // readSealed returns nil where there is no file.
 func readSealed(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -17,6 +17,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // Options describe the new file. The zero value is a file that only its owner may
@@ -40,7 +42,7 @@ type Options struct {
 func Read(path string) ([]byte, error) {
 	var content []byte
 	err := patiently(func() (err error) {
-		content, err = os.ReadFile(path)
+		content, err = plainfile.Read(path)
 		return err
 	})
 	return content, err

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // Check returns an *Error where others than the trusted may change what the absolute
@@ -47,7 +49,7 @@ const maxInterpreters = 5
 
 // interpreter is the program that a script's first line names, "" where the file is none.
 func interpreter(path string) string {
-	f, err := os.Open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return "" // a program that may be run and not be read is no script
 	}

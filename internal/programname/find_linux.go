@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/owners"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // ending of the files of entries.
@@ -191,7 +192,7 @@ func (d *finder) program(name string) string {
 
 // script reports a file that an interpreter runs.
 func script(path string) bool {
-	f, err := open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return false
 	}
@@ -314,7 +315,7 @@ func (d *finder) entriesIn(folder string) (list []entry) {
 
 // readEntry reads no more than an entry may have.
 func readEntry(path string) ([]byte, error) {
-	f, err := open(path)
+	f, err := plainfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -324,17 +325,4 @@ func readEntry(path string) ([]byte, error) {
 		err = errEntry
 	}
 	return content, err
-}
-
-// open opens a regular file, and waits for no other kind.
-func open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		_ = f.Close()
-		return nil, errEntry
-	}
-	return f, nil
 }

@@ -60,6 +60,7 @@ var Units = []Unit{
 	{Package: "internal/language"},
 	{Package: "internal/nodump", With32: true},
 	{Package: "internal/owners", With32: true},
+	{Package: "internal/plainfile"},
 	{Package: "internal/programname", With32: true},
 	{Package: "internal/remembered"},
 	{Package: "internal/role", With32: true},
