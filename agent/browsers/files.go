@@ -34,7 +34,7 @@ func managed(root string, b Browser) []string {
 	case Chromium:
 		dirs := []string{"/etc/chromium/policies/managed"}
 		for _, sign := range []string{"/etc/chromium-browser", "/snap/chromium"} {
-			if _, err := os.Stat(filepath.Join(root, sign)); err == nil {
+			if existsInside(root, sign) {
 				return append(dirs, "/etc/chromium-browser/policies/managed")
 			}
 		}
@@ -66,7 +66,7 @@ type fileChange struct {
 func planFiles(r Request, entries []entry) ([]Change, error) {
 	f := &files{root: r.Root}
 	var err error
-	if f.record, err = readRecord(f.in(recordFile)); err != nil {
+	if f.record, err = readRecord(r.Root); err != nil {
 		return nil, err
 	}
 	for _, b := range r.Browsers {
@@ -87,7 +87,7 @@ func planFiles(r Request, entries []entry) ([]Change, error) {
 	return f.done(), nil
 }
 
-func (f *files) in(path string) string { return filepath.Join("/", f.root, path) }
+func (f *files) in(path string) string { return in(f.root, path) }
 
 // change reads a file, once for each request.
 func (f *files) change(b Browser, path string, strict bool) *fileChange {
@@ -97,7 +97,7 @@ func (f *files) change(b Browser, path string, strict bool) *fileChange {
 		}
 	}
 	c := &fileChange{browser: b, path: path}
-	c.before, c.err = os.ReadFile(f.in(path))
+	c.before, c.err = readInside(f.root, path)
 	if errors.Is(c.err, fs.ErrNotExist) {
 		c.before, c.err = nil, nil
 	}
@@ -112,7 +112,7 @@ func (f *files) planFirefox(r Request, values []string) {
 	c := f.change(Firefox, firefoxFile, true)
 	if c.before == nil && (len(values) > 0 || r.Shared == SharedSet) {
 		for _, other := range firefoxElsewhere {
-			if _, err := os.Stat(f.in(other)); err == nil {
+			if existsInside(f.root, other) {
 				c.err = &ShadowedError{Other: f.in(other), By: f.in(firefoxFile)}
 				return
 			}
@@ -168,7 +168,7 @@ func (f *files) setter(dir, policy string) (found string, err error) {
 // others calls do with each file of others in the folder, in the browser's order. A
 // malformed one that names the policy is an error.
 func (f *files) others(dir, policy string, do func(path string, doc *document) error) error {
-	names, err := os.ReadDir(f.in(dir))
+	names, err := filesInside(f.root, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -177,7 +177,7 @@ func (f *files) others(dir, policy string, do func(path string, doc *document) e
 	}
 	for _, n := range names { // sorted, as the browser reads them, whatever their extension
 		path := filepath.Join(dir, n.Name())
-		text, err := os.ReadFile(f.in(path))
+		text, err := readInside(f.root, path)
 		if n.Name() == ownFile || n.IsDir() || err != nil {
 			continue
 		}
@@ -301,7 +301,7 @@ func (f *files) backup(c *fileChange) (string, error) {
 	if !c.shared || !slices.ContainsFunc(c.ours, holds) {
 		return "", nil
 	}
-	path, err := f.target(c.path)
+	path, err := inside(f.root, c.path)
 	if err != nil {
 		return "", err
 	}
@@ -316,59 +316,40 @@ func isOwn(path string) bool { return filepath.Base(path) == ownFile }
 
 func holds(o ours) bool { return len(o.Values) > 0 }
 
-// target is the file itself where its name is a link.
-func (f *files) target(path string) (string, error) {
-	target, err := filepath.EvalSymlinks(f.in(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return f.in(path), nil
-	}
-	return target, err
-}
-
 // apply writes the record first: it may name entries that do not exist yet, but
 // never misses one that does.
 func (f *files) apply(c *fileChange, text []byte, backup string) error {
 	c.ours = slices.DeleteFunc(c.ours, func(o ours) bool { return !holds(o) })
-	path, err := f.target(c.path)
+	path, err := inside(f.root, c.path)
 	if err != nil {
 		return err
 	}
-	for _, dir := range slices.Concat(missing(filepath.Dir(path)), missing(filepath.Dir(f.in(recordFile)))) {
-		if !slices.Contains(f.record.Folders, dir) {
-			f.record.Folders = append(f.record.Folders, dir)
-		}
+	recorded, err := inside(f.root, recordFile)
+	if err != nil {
+		return err
 	}
+	f.recordFolders(slices.Concat(missing(filepath.Dir(path)), missing(filepath.Dir(recorded))))
 	before := f.record
 	f.record = f.record.with(c.path, append(f.record.of(c.path), c.ours...))
-	if err := f.record.write(f.in(recordFile)); err != nil {
+	if err := f.record.write(recorded); err != nil {
 		return err
 	}
 	if err := replace(path, scratch(path), text, backup); err != nil {
 		return err
 	}
 	f.record = before.with(c.path, c.ours)
-	if err := f.record.write(f.in(recordFile)); err != nil || len(c.ours) > 0 {
+	if err := f.record.write(recorded); err != nil || len(c.ours) > 0 {
 		return err
 	}
 	if err := os.Remove(backupOf(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	f.tidy(path)
-	f.tidy(f.in(recordFile))
-	return nil
-}
-
-// tidy removes the folders above a path that we made and that are empty now: others may be a
-// package's or a person's. Below a folder used as the root all are ours, but the root is not
-// where it was there before.
-func (f *files) tidy(path string) {
-	inside := f.in("/") + string(filepath.Separator)
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		below := f.root != "" && strings.HasPrefix(dir, inside)
-		if !below && !slices.Contains(f.record.Folders, dir) || os.Remove(dir) != nil { // not ours, or not empty
-			return
-		}
+	if len(f.record.Files) > 0 {
+		return f.record.write(recorded) // without the folders that are gone: the next there may be another's
 	}
+	f.tidy(recorded)
+	return nil
 }
 
 func backupOf(path string) string {

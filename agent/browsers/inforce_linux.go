@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 func onWindows(Browser) bool { return false }
@@ -39,18 +37,17 @@ func flatpaks(root string) (found []Browser) {
 // exist, both have to allow an entry: which one Chromium reads depends on how it
 // was installed.
 func inForce(root string, b Browser) (where string, of effect, err error) {
-	in := func(path string) string { return filepath.Join("/", root, path) }
 	if b == Firefox {
-		return firefoxInForce(in)
+		return firefoxInForce(root)
 	}
 	var all []chromiumLists
 	for _, dir := range managed(root, b) {
-		file, lists, err := managedInForce(in(dir))
-		if errors.Is(err, fs.ErrNotExist) {
+		file, lists, err := managedInForce(root, dir)
+		if noFile(err) {
 			continue
 		}
 		if err != nil {
-			return in(dir), nil, err
+			return in(root, dir), nil, err
 		}
 		where, all = file, append(all, lists)
 	}
@@ -68,15 +65,21 @@ func inForce(root string, b Browser) (where string, of effect, err error) {
 	}, nil
 }
 
-func managedInForce(dir string) (where string, l chromiumLists, err error) {
-	names, err := os.ReadDir(dir)
+// noFile reports whether a browser finds nothing there.
+func noFile(err error) bool {
+	_, nowhere := errors.AsType[*LinkError](err)
+	return nowhere || errors.Is(err, fs.ErrNotExist)
+}
+
+func managedInForce(root, dir string) (where string, l chromiumLists, err error) {
+	names, err := filesInside(root, dir)
 	if err != nil {
 		return "", l, err
 	}
 	patterns := map[string][]string{}
 	for _, n := range names { // the last by name counts
 		path := filepath.Join(dir, n.Name())
-		text, err := plainfile.Read(path)
+		text, err := readInside(root, path)
 		if n.IsDir() || err != nil {
 			continue
 		}
@@ -86,7 +89,7 @@ func managedInForce(dir string) (where string, l chromiumLists, err error) {
 		}
 		for _, policy := range []string{loopbackPolicy, olderPolicy, blockedPolicy, olderBlocked} {
 			if list, exists, err := doc.strings([]string{policy}); err == nil && exists {
-				patterns[policy], where = list, path
+				patterns[policy], where = list, in(root, path)
 			}
 		}
 	}
@@ -95,10 +98,10 @@ func managedInForce(dir string) (where string, l chromiumLists, err error) {
 	}, nil
 }
 
-func firefoxInForce(in func(string) string) (string, effect, error) {
+func firefoxInForce(root string) (string, effect, error) {
 	for _, path := range append([]string{firefoxFile}, firefoxElsewhere...) {
-		text, err := plainfile.Read(in(path))
-		if errors.Is(err, fs.ErrNotExist) {
+		text, err := readInside(root, path)
+		if noFile(err) {
 			continue
 		}
 		var domains []string
@@ -108,7 +111,7 @@ func firefoxInForce(in func(string) string) (string, effect, error) {
 				domains, _, err = doc.strings(firefoxList)
 			}
 		}
-		return in(path), firefoxEffect(domains), err
+		return in(root, path), firefoxEffect(domains), err
 	}
 	return "", firefoxEffect(nil), nil
 }

@@ -16,8 +16,10 @@ const recordFile = "/etc/cpx-bridge/browsers.json"
 type record struct {
 	Version int    `json:"version"`
 	Files   []ours `json:"files"`
-	// Folders are those that we made, as whole paths: no other is ever removed from a system.
+	// Folders are those that we made, without the root: no other is ever removed. Above are
+	// the root and those above it, as whole paths.
 	Folders []string `json:"folders,omitempty"`
+	Above   []string `json:"above,omitempty"`
 }
 
 // ours is what we put into one list of one file.
@@ -29,9 +31,9 @@ type ours struct {
 	NewFile bool     `json:"newFile"` // we made the file
 }
 
-func readRecord(path string) (record, error) {
+func readRecord(root string) (record, error) {
 	r := record{Version: 1}
-	text, err := os.ReadFile(path)
+	text, err := readInside(root, recordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -42,7 +44,7 @@ func readRecord(path string) (record, error) {
 		err = fmt.Errorf("version %d is of a newer program", r.Version)
 	}
 	if err != nil {
-		return r, fmt.Errorf("%w: %s: %w", ErrRecord, path, err)
+		return r, fmt.Errorf("%w: %s: %w", ErrRecord, in(root, recordFile), err)
 	}
 	return r, nil
 }
@@ -68,7 +70,7 @@ func (r record) of(file string) []ours {
 // with replaces what is recorded of one file. Of a list that occurs twice the later
 // record counts, with the values of both.
 func (r record) with(file string, list []ours) record {
-	out := record{Version: 1, Folders: r.Folders, Files: slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File == file })}
+	out := record{Version: 1, Folders: r.Folders, Above: r.Above, Files: slices.DeleteFunc(slices.Clone(r.Files), func(o ours) bool { return o.File == file })}
 	for _, o := range list {
 		i := slices.IndexFunc(out.Files, func(x ours) bool { return x.File == o.File && slices.Equal(x.List, o.List) })
 		if i < 0 {

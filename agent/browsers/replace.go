@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
 // backupSuffix marks the copy of others' file from before our first entry. The
@@ -41,7 +42,7 @@ func backUp(path, backup, scratch string, info fs.FileInfo) error {
 	if _, err := os.Lstat(backup); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text, err := os.ReadFile(path)
+	text, err := plainfile.Read(path)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
@@ -167,6 +168,8 @@ func (b *browsersRun) report(c browsers.Change) {
 func (b *browsersRun) refusal(c browsers.Change, err error) string {
 	var shadowed *browsers.ShadowedError
 	var conflict *browsers.ConflictError
+	var link *browsers.LinkError
+	var irregular *plainfile.KindError
 	switch {
 	case errors.Is(err, browsers.ErrPrintOnly):
 		return b.Text("command.browsers.only_imported", b.System)
@@ -176,6 +179,12 @@ func (b *browsersRun) refusal(c browsers.Change, err error) string {
 		return b.Text("command.browsers.malformed", c.Where, because(err, browsers.ErrMalformed))
 	case errors.As(err, &conflict):
 		return b.Text("command.browsers.conflict", conflict.Where, conflict.Policy, visible.Text(conflict.Value), conflict.Wanted)
+	case errors.As(err, &link) && link.Root != "":
+		return b.Text("command.browsers.link_inside", c.Where, link.Link, link.Target, link.Root)
+	case errors.As(err, &link):
+		return b.Text("command.browsers.link", c.Where, link.Link, link.Target)
+	case errors.As(err, &irregular):
+		return b.Text("command.browsers.irregular", c.Where)
 	case errors.As(err, &shadowed):
 		return b.Text("command.browsers.shadowed", c.Where, shadowed.Other)
 	}

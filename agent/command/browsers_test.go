@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,8 +108,13 @@ func TestPolicyBrowsersShared(t *testing.T) {
 	holds(firefox, "autre.example.fr", true)
 	run(exitGood, "--shared", "--write")
 	run(exitGood, "--remove", "--write")
-	if entries, err := os.ReadDir(root); err != nil || len(entries) > 0 {
-		t.Errorf("%v stay behind, %v", entries, err)
+	var rest []string
+	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		rest = append(rest, strings.TrimPrefix(path, root))
+		return err
+	})
+	if err != nil || strings.Join(rest, " ") != " /etc /etc/chromium /etc/chromium/policies /etc/chromium/policies/managed" {
+		t.Errorf("%q is there, %v; the folder was there before", rest, err)
 	}
 	_, errs = w.cpxAgent(t, exitGood, "policy", "browsers", "--shared", "--os", "windows")
 	workstation.Contains(t, errs, "replaces values of the same names", "reg import")
@@ -158,4 +164,23 @@ func TestPolicyBrowsersElsewhere(t *testing.T) {
 	workstation.Contains(t, out, "écrit\u00a0: "+filepath.Join(w.Dir, "cpx-bridge-browsers.mobileconfig"))
 	_, errs = w.cpxAgent(t, exitProblem, append(portal, "--os", "windows", "--write")...)
 	workstation.Contains(t, errs, "--dir")
+}
+
+// TestPolicyBrowsersOutside: a link that leads nowhere in the folder is named, with what to
+// do, and the other browsers get their policies.
+func TestPolicyBrowsersOutside(t *testing.T) {
+	w := newStation(t)
+	root := filepath.Join(w.Dir, "root")
+	link := filepath.Join(root, "/etc/firefox")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(link), 0o755), os.Symlink("/etc/firefox", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, lang := range []struct{ lang, says string }{
+		{"fr", link + ", vers /etc/firefox, ne mène nulle part dans " + root + " : il est suivi comme par le système de ce dossier"},
+		{"en", link + ", to /etc/firefox, leads nowhere in " + root + ": it is followed as the system in that folder does"},
+	} {
+		out, errs := w.cpxAgent(t, exitProblem, "policy", "browsers", "--os", "linux", "--dir", root, "--write", "--origin", "https://portail.example.fr", "--lang", lang.lang)
+		workstation.Contains(t, errs, lang.says)
+		workstation.Contains(t, out, filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json"))
+	}
 }
