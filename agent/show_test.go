@@ -96,6 +96,35 @@ func TestShowState(t *testing.T) {
 	}
 }
 
+// asking is a telling person before whom a question may stand.
+type asking struct {
+	*telling
+	stands bool
+	fronts int
+}
+
+func (a *asking) ToFront() bool {
+	a.fronts++
+	return a.stands
+}
+
+// TestAppear: a second start brings a question that stands to the front, and does not cover
+// it with the state, which it shows where none stands.
+func TestAppear(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	p := &asking{telling: &telling{Person: person, shown: make(chan string, 100)}, stands: true}
+	s := serve(t, setup{pool: pool, prompter: p})
+	s.Appear(t.Context())
+	s.window.End() // a window that was coming would have stood
+	if p.fronts != 1 || p.all.Load() != 0 {
+		t.Errorf("brought to the front %d times, %d windows", p.fronts, p.all.Load())
+	}
+	p.stands = false
+	s = serve(t, setup{pool: pool, prompter: p})
+	s.Appear(t.Context())
+	testdesktop.Await(t, p.shown)
+}
+
 // TestStateGoesWithTheCard: the window that names a card's holder closes when that card
 // leaves, and one that names nobody stays when another comes.
 func TestStateGoesWithTheCard(t *testing.T) {

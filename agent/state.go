@@ -8,6 +8,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
@@ -86,6 +87,16 @@ func (s *Server) FullReport(ctx context.Context) state.State {
 // ShowState shows the state in a window until the person closes it or ctx ends,
 // and returns at once. One such window stands at most.
 func (s *Server) ShowState(ctx context.Context) { s.window.Open(ctx) }
+
+// Appear is for a person who starts an agent that runs: the question that stands comes to
+// the front, which they may be looking for, else the state is shown. It returns at once.
+func (s *Server) Appear(ctx context.Context) {
+	if prompt.ToFront(s.options.Prompter) {
+		s.options.Logger.Info("the question that stands is brought to the front")
+		return
+	}
+	s.ShowState(ctx)
+}
 
 func (s *Server) showState(ctx context.Context, opened func()) {
 	s.options.Logger.Info("the state is shown")

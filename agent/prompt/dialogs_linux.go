@@ -31,7 +31,7 @@ type lastYes struct {
 func newDialogs(o Options) Prompter {
 	d := &desktop{
 		pinentry: NewPinentry(PinentryOptions{Program: o.Program, Logger: o.Logger, Refuse: o.Refuse}),
-		window:   window{command: o.Window}, hide: func() {}, stands: func() bool { return false }, log: o.Logger, yes: &lastYes{},
+		window:   window{command: o.Window, standing: &standing{}}, hide: func() {}, stands: func() bool { return false }, log: o.Logger, yes: &lastYes{},
 	}
 	d.own = platform{show: d.window.show, pin: d.window.pin}
 	return d

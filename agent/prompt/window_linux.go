@@ -10,7 +10,10 @@ import (
 )
 
 // window starts windows of our own, each in a process of its own.
-type window struct{ command []string }
+type window struct {
+	command  []string
+	standing *standing // nil: nobody brings them to the front
+}
 
 // show shows one window until the person has answered or ctx ends. It returns
 // ErrCancelled where the person refused or closed it, ErrNever where they said so.
@@ -76,6 +79,7 @@ func (t *talk) stands() bool {
 
 func (t *talk) end() {
 	if t.process != nil {
+		t.window.standing.remove(t.process)
 		t.process.end()
 		t.process = nil
 	}
@@ -150,6 +154,10 @@ func (t *talk) opened() error {
 		t.cancel(ErrCancelled)
 		go t.close() // whatever the login has to end first
 	})
+	if err != nil {
+		return err
+	}
 	t.process = process
-	return err
+	t.window.standing.add(process)
+	return nil
 }

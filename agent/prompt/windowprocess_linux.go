@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
@@ -19,6 +20,7 @@ type windowProcess struct {
 	cancelled func() // the person closed the window while it asked nothing, or nobody awaited its answer
 	answers   chan answered
 	dead      chan struct{} // closed when nothing is read any more
+	fronting  atomic.Bool   // it is being asked to come to the front
 
 	mu      sync.Mutex
 	request dialog.Request // the latest

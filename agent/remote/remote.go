@@ -19,7 +19,7 @@ import (
 type Agent interface {
 	Report(ctx context.Context, refresh bool) state.State
 	FullReport(ctx context.Context) state.State
-	ShowState(ctx context.Context)
+	Appear(ctx context.Context)
 	Use(id string) error
 	Sites() ([]sites.Site, error)
 	ResumeUnknownSites() bool
@@ -93,7 +93,7 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 				return nil, &control.Error{Code: control.CodeStopping, Message: "this agent can ask nobody"}
 			}
 			if !p.Quiet {
-				a.ShowState(life)
+				a.Appear(life)
 			}
 			return a.FullReport(ctx), nil
 		}),

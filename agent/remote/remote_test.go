@@ -38,7 +38,7 @@ func (f *fake) FullReport(context.Context) state.State {
 	r.Log = "full"
 	return r
 }
-func (f *fake) ShowState(context.Context)    { f.shown++ }
+func (f *fake) Appear(context.Context)       { f.shown++ }
 func (f *fake) Use(id string) error          { f.used = id; return nil }
 func (f *fake) Sites() ([]sites.Site, error) { return f.list, f.err }
 

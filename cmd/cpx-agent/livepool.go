@@ -65,6 +65,9 @@ func (p *livePool) Sign(ctx context.Context, r pkcs11.Request) (pkcs11.Signature
 // livePrompter is the prompter of the settings in force.
 type livePrompter struct {
 	now atomic.Pointer[prompt.Prompter]
+
+	mu     sync.Mutex
+	logins map[*prompt.Prompter]int // how many go on with it
 }
 
 func (p *livePrompter) replace(now prompt.Prompter) { p.now.Store(&now) }
@@ -75,7 +78,34 @@ func (p *livePrompter) ReplacesPIN() bool { return prompt.ReplacesPIN(p.get()) }
 
 // Begin implements prompt.Conversing: a login goes on with the prompter that it began with.
 func (p *livePrompter) Begin(ctx context.Context) (context.Context, prompt.Prompter, func()) {
-	return prompt.Begin(ctx, p.get())
+	by := p.now.Load()
+	count := func(more int) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.logins == nil {
+			p.logins = map[*prompt.Prompter]int{}
+		}
+		if p.logins[by] += more; p.logins[by] == 0 {
+			delete(p.logins, by)
+		}
+	}
+	count(1)
+	login, asker, end := prompt.Begin(ctx, *by)
+	return login, asker, func() {
+		end()
+		count(-1)
+	}
+}
+
+// ToFront implements prompt.Fronting, also for a login that began with other settings.
+func (p *livePrompter) ToFront() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stands := prompt.ToFront(p.get())
+	for by := range p.logins {
+		stands = prompt.ToFront(*by) || stands
+	}
+	return stands
 }
 
 // ShowNotice implements prompt.Noticing.

@@ -46,6 +46,8 @@ type Request struct {
 	// Busy is a request that asks nothing: the window stands until the next one, and
 	// Text says what happens. Enter does not press its button.
 	Busy bool `json:"busy,omitempty"`
+	// Front is no request: the one that stands is to come in front of other windows.
+	Front bool `json:"front,omitempty"`
 	// Then is what a window that goes on to another question shows until that comes.
 	Then *Request `json:"-"`
 }

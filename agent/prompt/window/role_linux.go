@@ -63,6 +63,9 @@ func receive(in *json.Decoder, requests chan<- dialog.Request) {
 		switch {
 		case errors.Is(err, io.EOF) && !first:
 			os.Exit(role.ExitDone)
+		case err == nil && r.Front && !first:
+			C.cpx_front()
+			continue
 		case err != nil || len(r.Buttons) == 0 && !r.Passes:
 			os.Exit(role.ExitMisused)
 		}

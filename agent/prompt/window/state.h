@@ -44,6 +44,11 @@ void cpx_add(GtkWidget *widget, gboolean grows);  /* to what scrolls where there
 void cpx_fix(GtkWidget *widget);                  /* to what is always visible, above the buttons */
 void cpx_fit(void); /* the fixed parts have another height */
 
+/* front_linux.c */
+gboolean cpx_has_keyboard(void);
+void cpx_in_front(void);
+gboolean cpx_on_state(GtkWidget *window, GdkEventWindowState *event, gpointer unused);
+
 /* question_linux.c */
 void cpx_clear(void);
 

@@ -1,5 +1,5 @@
 /* One window with GTK 3, which shows one request after the other: cpx_begin, its parts, cpx_show.
-   All functions but cpx_wake are for one thread. Text is never
+   All functions but cpx_wake and cpx_front are for one thread. Text is never
    markup; an underscore makes a shortcut in the label of a button only. */
 #ifndef CPX_WINDOW_H
 #define CPX_WINDOW_H
@@ -23,6 +23,7 @@ void cpx_entry(int least, int most, int continues, const char *length, const cha
 void cpx_entry_away(const char *text);
 void cpx_show(void);
 void cpx_wake(void);
+void cpx_front(void);
 int cpx_run(int *row);
 int cpx_pin_length(void);
 int cpx_pin_write(int descriptor);

@@ -1,4 +1,3 @@
-#include <gdk/gdkx.h>
 #include <gtk/gtk.h>
 
 #include "memory.h"
@@ -50,19 +49,6 @@ static void ready(void)
 	report(cpx.busy ? "busy" : "ready", cpx.id);
 }
 
-/* Where a window manager decides which window has the keyboard, a window without it
-   accepts nothing: what is typed is not meant for it, and a click may be meant for a
-   window that was in front of it a moment ago. */
-static gboolean has_keyboard(void)
-{
-#ifdef GDK_WINDOWING_X11
-	if (GDK_IS_X11_WINDOW(gtk_widget_get_window(cpx.window)) &&
-	    !gdk_x11_screen_supports_net_wm_hint(gtk_widget_get_screen(cpx.window), gdk_atom_intern_static_string("_NET_ACTIVE_WINDOW")))
-		return TRUE;
-#endif
-	return gtk_window_is_active(GTK_WINDOW(cpx.window));
-}
-
 /* A window that passes cannot see what is typed before it has the keyboard. Where it
    never gets the keyboard, as on a locked screen, it must not stay open for ever. */
 #define UNSEEN 6
@@ -73,8 +59,8 @@ static gboolean on_quiet(gpointer unused)
 {
 	(void)unused;
 	cpx.quiet = 0;
-	cpx_entry_say_away(!has_keyboard());
-	if (has_keyboard() || (cpx.passes && cpx.unseen == UNSEEN))
+	cpx_entry_say_away(!cpx_has_keyboard());
+	if (cpx_has_keyboard() || (cpx.passes && cpx.unseen == UNSEEN))
 		ready();
 	else if (cpx.passes) {
 		cpx.unseen++;
@@ -416,6 +402,7 @@ static void new_window(void)
 	g_signal_connect(cpx.window, "key-press-event", G_CALLBACK(on_key), NULL);
 	g_signal_connect(cpx.window, "size-allocate", G_CALLBACK(on_size), NULL);
 	g_signal_connect(cpx.window, "delete-event", G_CALLBACK(on_delete), NULL);
+	g_signal_connect(cpx.window, "window-state-event", G_CALLBACK(cpx_on_state), NULL);
 }
 
 /* What is above the buttons is a stop of the Tab key only where there is more of it than is
@@ -472,29 +459,13 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 	gtk_box_set_spacing(GTK_BOX(cpx.buttons), 8);
 }
 
-/* In front of the browser, with the keyboard: a window manager that prevents windows
-   from stealing the focus compares the window's time with that of the person's last
-   key, and the X server's present time is later. */
-static void in_front(void)
-{
-	guint32 now = GDK_CURRENT_TIME;
-
-#ifdef GDK_WINDOWING_X11
-	if (GDK_IS_X11_WINDOW(gtk_widget_get_window(cpx.window))) {
-		now = gdk_x11_get_server_time(gtk_widget_get_window(cpx.window));
-		gdk_x11_window_set_user_time(gtk_widget_get_window(cpx.window), now);
-	}
-#endif
-	gtk_window_present_with_time(GTK_WINDOW(cpx.window), now);
-}
-
 static void show(void)
 {
 	gtk_window_set_keep_above(GTK_WINDOW(cpx.window), TRUE);
 	gtk_window_stick(GTK_WINDOW(cpx.window));
 	gtk_widget_add_events(cpx.window, GDK_PROPERTY_CHANGE_MASK);
 	gtk_widget_realize(cpx.window);
-	in_front();
+	cpx_in_front();
 }
 
 static gboolean on_mapped(GtkWidget *widget, GdkEvent *event, gpointer unused)
@@ -541,9 +512,9 @@ void cpx_show(void)
 	if (cpx.mapped) {
 		if (cpx.final && !warned && cpx.entry && cpx_pin_characters() > 0)
 			await_read();
-		if (!cpx.busy && !has_keyboard()) { /* the person went elsewhere meanwhile: what is typed next is for this */
+		if (!cpx.busy && !cpx_has_keyboard()) { /* the person went elsewhere meanwhile: what is typed next is for this */
 			await_quiet();
-			in_front();
+			cpx_in_front();
 		} else if (cpx.ahead && !cpx.busy)
 			await_quiet();
 		if (cpx.accepts || cpx.quiet_ms == 0)
