@@ -109,6 +109,10 @@ func (p *Portal) watched(ctx context.Context, s *session, v *view) error {
 }
 
 func (p *Portal) home(w http.ResponseWriter, r *http.Request, _ *session, v *view) (*view, error) {
+	if r.URL.Query().Get("carte") == "autre" && v.CardID != "" {
+		v.Path = "/" // the language's button leads home, as the message does
+		return otherCard(v, http.StatusOK)
+	}
 	if v.Account != nil {
 		return redirect(w, r, pathSpace)
 	}
@@ -152,7 +156,7 @@ func (p *Portal) checkPassword(w http.ResponseWriter, r *http.Request, s *sessio
 		return p.expired(w, r, v)
 	}
 	if ofAnotherCard(r, v) { // no password of the one for the card of the other
-		return redirect(w, r, pathFirst)
+		return otherCard(v, http.StatusConflict)
 	}
 	v, err := p.first(w, r, s, v)
 	if err != nil {
@@ -232,7 +236,10 @@ func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *v
 	if s == nil || !s.confirmed && (s.pending == nil || s.pendingAccount == 0) {
 		return p.expired(w, r, v)
 	}
-	if !s.confirmed && (ofAnotherCard(r, v) || r.PostFormValue("account") != strconv.FormatInt(s.pendingAccount, 10)) {
+	if !s.confirmed && ofAnotherCard(r, v) {
+		return otherCard(v, http.StatusConflict)
+	}
+	if !s.confirmed && r.PostFormValue("account") != strconv.FormatInt(s.pendingAccount, 10) {
 		return redirect(w, r, pathFirst+"/confirmation")
 	}
 	next, err := s, errConfirmed
@@ -262,23 +269,31 @@ func (p *Portal) attach(w http.ResponseWriter, r *http.Request, s *session, v *v
 // ofAnotherCard reports whether a request comes from a page that was shown for another
 // card than the session's. A page of the person before may still be open at a shared
 // workstation when the next one logs in: what it posts by itself, or what was typed
-// there, is nothing of the new session's.
+// there, is nothing of the new session's. A request that does not say is from no page of
+// this session.
 func ofAnotherCard(r *http.Request, v *view) bool {
 	shown := r.PostFormValue("card")
-	return shown != "" && v.CardID != "" && shown != v.CardID && shown != v.Watch
+	mine := shown != "" && (shown == v.CardID || shown == v.Watch)
+	return v.CardID != "" && !mine
+}
+
+// otherCard says that nothing was done for a page of another card, and where to begin.
+func otherCard(v *view, status int) (*view, error) {
+	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.other_card", status, texts.In(v.Lang).Text("portal.error.other_card")
+	return v, nil
 }
 
 // notMine drops the pending card, with its session.
 func (p *Portal) notMine(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if ofAnotherCard(r, v) {
-		return redirect(w, r, "/")
+		return otherCard(v, http.StatusConflict)
 	}
 	return p.endSession(w, r, s, v, "/")
 }
 
 func (p *Portal) logout(w http.ResponseWriter, r *http.Request, s *session, v *view) (*view, error) {
 	if ofAnotherCard(r, v) {
-		return redirect(w, r, "/")
+		return otherCard(v, http.StatusConflict)
 	}
 	return p.endSession(w, r, s, v, pathLoggedOut)
 }

@@ -35,7 +35,7 @@ func TestAttachOnceThenOneClick(t *testing.T) {
 	b.redirected(b.confirm(), pathSpace)
 	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur", holder.Identifier, holder.Surname, "CPS", holder.Profession, "utilisée maintenant")
 	b.redirected(b.get("/"), pathSpace)
-	b.redirected(b.post("/deconnexion"), pathLoggedOut)
+	b.redirected(b.mine("/deconnexion"), pathLoggedOut)
 	b.shows(b.get(pathLoggedOut), http.StatusOK, "Vous êtes déconnecté. N’oubliez pas votre carte")
 	b.loggedOut()
 
@@ -262,7 +262,7 @@ func TestNotMyCard(t *testing.T) {
 		t.Fatal(next)
 	}
 	old := b.cookie()
-	b.redirected(b.post(pathFirst+"/pas-ma-carte"), "/")
+	b.redirected(b.mine(pathFirst+"/pas-ma-carte"), "/")
 	if b.cookie().Value != "" {
 		t.Error("the cookie is still there")
 	}
@@ -308,8 +308,8 @@ func TestNoEnumeration(t *testing.T) {
 		t.Fatal(next)
 	}
 	wrong, unknown := b.password(testName, "TEST autre mot de passe"), b.password("inconnu", testPassword)
-	decoyed := b.post(pathFirst, "username", "inconnu", "password", "no account has this password") // what the decoy hashes
-	elsewhere := b.post(pathFirst, "region", "corse", "service", "SERVICE TEST", "username", testName, "password", testPassword)
+	decoyed := b.mine(pathFirst, "username", "inconnu", "password", "no account has this password") // what the decoy hashes
+	elsewhere := b.mine(pathFirst, "region", "corse", "service", "SERVICE TEST", "username", testName, "password", testPassword)
 	for name, a := range map[string]answer{"wrong": wrong, "unknown": unknown, "decoy": decoyed, "other region": elsewhere} {
 		b.shows(a, http.StatusForbidden, credentialsText)
 		if name == "other region" || name == "decoy" { // another form filled in
@@ -363,7 +363,7 @@ func TestFormFitsTheAccount(t *testing.T) {
 			if next, _ := b.login(card); next != pathFirst {
 				t.Fatal(next)
 			}
-			a := b.post(pathFirst, append(c.fields, "password", testPassword)...)
+			a := b.mine(pathFirst, append(c.fields, "password", testPassword)...)
 			if good := a.StatusCode == http.StatusSeeOther; good != c.good {
 				t.Errorf("%d, want to pass: %v", a.StatusCode, c.good)
 			}

@@ -110,7 +110,7 @@ func TestConfirmsWhatItShows(t *testing.T) {
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	mine := shown(b.get(pathFirst + "/confirmation"))
 	b.redirected(b.password("autre", testPassword), pathFirst+"/confirmation")
-	for _, fields := range [][]string{mine, nil, {"account", "x"}} {
+	for _, fields := range [][]string{mine, mine[2:], {"account", "x", mine[2], mine[3]}} {
 		b.redirected(b.post(pathFirst+"/confirmation", fields...), pathFirst+"/confirmation")
 	}
 	page := b.get(pathFirst + "/confirmation")

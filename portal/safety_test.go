@@ -79,7 +79,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	if next, _ := b.login(issue(t, pki().Intermediate, holder)); next != pathFirst {
 		t.Fatal(next)
 	}
-	pages := []answer{b.get(pathFirst), b.password(`"><script>alert(2)</script>`, "x"), b.post(pathFirst, "service", `"><script>`, "username", "x", "password", "x")}
+	pages := []answer{b.get(pathFirst), b.password(`"><script>alert(2)</script>`, "x"), b.mine(pathFirst, "service", `"><script>`, "username", "x", "password", "x")}
 	b.redirected(b.password("<b>x</b>", testPassword), pathFirst+"/confirmation")
 	pages = append(pages, b.get(pathFirst+"/confirmation"))
 	b.redirected(b.confirm(), pathSpace)

@@ -61,7 +61,7 @@ func TestSessionEnds(t *testing.T) {
 		s := newSite(t)
 		b, _ := loggedIn(t, s)
 		old := b.cookie()
-		b.redirected(b.post("/deconnexion"), pathLoggedOut)
+		b.redirected(b.mine("/deconnexion"), pathLoggedOut)
 		replayed := s.browser(t)
 		replayed.header.Set("Cookie", old.String())
 		replayed.loggedOut()

@@ -21,6 +21,14 @@ func cardID(t *testing.T, page answer) string {
 	return found[1]
 }
 
+const otherCardText = "Une autre carte a été identifiée depuis dans ce navigateur"
+
+// refused requires that nothing was done, with a page that says so and leads on.
+func refused(b *browser, a answer) {
+	b.t.Helper()
+	b.shows(a, http.StatusConflict, "Cette page n’est plus à jour", otherCardText, "Retour à l’accueil")
+}
+
 // TestAnotherPersonsPage: at a shared workstation a page of the person before is still
 // open when the next one has logged in. What it posts does nothing in the new session.
 func TestAnotherPersonsPage(t *testing.T) {
@@ -43,23 +51,33 @@ func TestAnotherPersonsPage(t *testing.T) {
 	if next, _ := b.login(third); next != pathFirst {
 		t.Fatal(next)
 	}
-	b.redirected(b.post(pathFirst, "username", testName, "password", testPassword, "card", old), pathFirst)
-	b.shows(b.get(pathFirst+"/confirmation"), http.StatusForbidden) // no password counts for this card
-	b.redirected(b.post(pathFirst+"/pas-ma-carte", "card", old), "/")
-	b.shows(b.get(pathFirst), http.StatusOK, "TEST") // the card is still pending
+	refused(b, b.post(pathFirst, "username", testName, "password", testPassword, "card", old))
+	refused(b, b.post(pathFirst, "username", testName, "password", testPassword)) // of nobody knows which card
+	b.shows(b.get(pathFirst+"/confirmation"), http.StatusForbidden)               // no password counts for this card
+	refused(b, b.post(pathFirst+"/pas-ma-carte", "card", old))
+	refused(b, b.post(pathFirst+"/pas-ma-carte"))
+	refused(b, b.post(pathFirst+"/pas-ma-carte", "card", ""))
+	b.shows(b.get("/?carte=autre"), http.StatusOK, otherCardText) // where the page leads
+	b.shows(b.get(pathFirst), http.StatusOK, "TEST")              // the card is still pending
 
 	// The confirmation of one card, and another one of the same account pending.
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-	b.redirected(b.post(pathFirst+"/confirmation", "account", "1", "card", old), pathFirst+"/confirmation")
+	refused(b, b.post(pathFirst+"/confirmation", "account", "1", "card", old))
+	refused(b, b.post(pathFirst+"/confirmation", "account", "1"))
 	b.shows(b.get(pathSpace), http.StatusSeeOther)
 
 	b.attach(first, testName)
 	old = cardID(t, b.get(pathSpace))
 	b.entered(second, "Dr TEST Seconde") // over the open session of the first one
-	b.redirected(b.post(pathLogout, "card", old), "/")
+	refused(b, b.post(pathLogout, "card", old))
+	refused(b, b.post(pathLogout))
+	b.shows(b.get("/?carte=autre"), http.StatusOK, otherCardText)
 	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Seconde")
 	b.redirected(b.post(pathLogout, "card", cardID(t, b.get(pathSpace))), pathLoggedOut)
 	b.loggedOut()
+	if page := b.get("/?carte=autre"); strings.Contains(page.text, otherCardText) {
+		t.Error("another card is identified without any")
+	}
 
 	// A page of this person's own, from before the card was renewed, still ends the session.
 	b.entered(first, "Dr TEST Testeur")
@@ -109,8 +127,8 @@ func TestNothingToRemember(t *testing.T) {
 			t.Errorf("%s: not %s", field, want)
 		}
 	}
-	b.shows(b.post(pathFirst, "username", testName, "password", "TEST autre mot de passe"), http.StatusForbidden, credentialsText)
-	if page := b.post(pathFirst, "username", testName, "password", "TEST autre mot de passe"); strings.Contains(page.raw, "autre mot de passe") {
+	b.shows(b.mine(pathFirst, "username", testName, "password", "TEST autre mot de passe"), http.StatusForbidden, credentialsText)
+	if page := b.mine(pathFirst, "username", testName, "password", "TEST autre mot de passe"); strings.Contains(page.raw, "autre mot de passe") {
 		t.Error("a refused password comes back in the page")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -354,7 +355,18 @@ func (b *browser) attach(c testCard, name string) {
 
 func (b *browser) password(name, password string) answer {
 	b.t.Helper()
-	return b.post(pathFirst, "region", "bretagne", "service", "SERVICE TEST", "username", name, "password", password)
+	return b.mine(pathFirst, "region", "bretagne", "service", "SERVICE TEST", "username", name, "password", password)
+}
+
+// mine is post from a page of this session's card, where there is one.
+func (b *browser) mine(path string, fields ...string) answer {
+	b.t.Helper()
+	for _, page := range []string{pathFirst, pathSpace} {
+		if card := cardIDInPage.FindStringSubmatch(b.get(page).raw); card != nil {
+			return b.post(path, append(slices.Clone(fields), "card", card[1])...)
+		}
+	}
+	return b.post(path, fields...)
 }
 
 func (b *browser) redirected(a answer, to string) {
@@ -439,7 +451,7 @@ var hidden = regexp.MustCompile(`<input type="hidden" name="account" value="(\d+
 // shown are the fields of the form that confirms what the page shows.
 func shown(page answer) []string {
 	if m := hidden.FindStringSubmatch(page.raw); m != nil {
-		return []string{"account", m[1]}
+		return []string{"account", m[1], "card", cardIDInPage.FindStringSubmatch(page.raw)[1]}
 	}
 	return nil
 }

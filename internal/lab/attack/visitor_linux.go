@@ -142,7 +142,21 @@ func (v *visitor) login(c ownCard) (reply, error) {
 }
 
 func (v *visitor) password(name, password string) (reply, error) {
-	return v.post("/premiere-connexion", url.Values{"username": {name}, "password": {password}})
+	page, err := v.get("/premiere-connexion")
+	if err != nil {
+		return page, err
+	}
+	return v.post("/premiere-connexion", url.Values{"username": {name}, "password": {password}, "card": {cardOf(page)}})
+}
+
+var cardField = regexp.MustCompile(`name="card" value="([^"]+)"`)
+
+// cardOf is for which card a page was shown, "" for none.
+func cardOf(page reply) string {
+	if field := cardField.FindStringSubmatch(page.Text); field != nil {
+		return field[1]
+	}
+	return ""
 }
 
 var accountField = regexp.MustCompile(`name="account" value="(\d+)"`)
@@ -163,7 +177,7 @@ func (v *visitor) attach(c ownCard, name, password string) error {
 	if field == nil {
 		return fmt.Errorf("no confirmation: %d", page.Status)
 	}
-	a, err := v.post("/premiere-connexion/confirmation", url.Values{"account": {field[1]}})
+	a, err := v.post("/premiere-connexion/confirmation", url.Values{"account": {field[1]}, "card": {cardOf(page)}})
 	if err == nil && a.Location != "/espace" {
 		err = fmt.Errorf("not attached: %d", a.Status)
 	}

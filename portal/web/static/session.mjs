@@ -8,12 +8,14 @@ let left = false;
 async function out() {
   if (left) return;
   left = true;
+  let home = "/?carte=retiree";
   try {
     // For which card: another person's session may have begun in this browser since.
-    await fetch(leave, { method: "POST", redirect: "manual", body: new URLSearchParams({ card: cardId }) });
+    const { status } = await fetch(leave, { method: "POST", redirect: "manual", body: new URLSearchParams({ card: cardId }) });
+    if (status === 409) home = "/?carte=autre"; // it has, and goes on
   } finally {
     // Replaces this page, so that "back" does not lead to it.
-    location.replace("/?carte=retiree");
+    location.replace(home);
   }
 }
 
