@@ -245,9 +245,8 @@ func (s *Stack) Path(name string) string { return filepath.Join(s.dir, name) }
 // Dir returns the folder that holds everything.
 func (s *Stack) Dir() string { return s.dir }
 
-// Env returns the environment of the stack's programs: the caller's own, with the
-// settings, state, runtime and token folders under the stack's folder.
-func (s *Stack) Env() []string {
+// set is what the environment of the stack's programs has of its own.
+func (s *Stack) set() map[string]string {
 	set := map[string]string{
 		"SOFTHSM2_CONF":   s.softhsmConf,
 		"XDG_CONFIG_HOME": s.Path("config"),
@@ -255,9 +254,14 @@ func (s *Stack) Env() []string {
 		"XDG_RUNTIME_DIR": s.Path(runtimeDir),
 	}
 	maps.Copy(set, desktop(os.Getenv))
-	for key, value := range s.extra {
-		set[key] = value
-	}
+	maps.Copy(set, s.extra)
+	return set
+}
+
+// Env returns the environment of the stack's programs: the caller's own, with the
+// settings, state, runtime and token folders under the stack's folder.
+func (s *Stack) Env() []string {
+	set := s.set()
 	env := make([]string, 0, len(os.Environ())+len(set))
 	for _, entry := range os.Environ() {
 		key, _, _ := strings.Cut(entry, "=")

@@ -83,9 +83,9 @@ func where() string {
 	return fmt.Sprintf("in %s (process %d)", folder, os.Getpid())
 }
 
-// say makes a second start say where this one is, and how to log in.
-func (c *claim) say(s *stack.Stack) {
-	c.write("CPx Bridge is already running at " + s.Origin + "\n\n" + account(s) + "\nIt was started " + where() + ". Ctrl-C in its terminal ends it.\n")
+// say makes a second start say where this one is, how to log in, and how to reach its agent.
+func (c *claim) say(s *stack.Stack, lines string) {
+	c.write("CPx Bridge is already running at " + s.Origin + "\n\n" + account(s) + "\n" + lines + "It was started " + where() + ". Ctrl-C in its terminal ends it.\n")
 }
 
 func (c *claim) release() {

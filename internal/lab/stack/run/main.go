@@ -90,40 +90,108 @@ func serve(ctx context.Context, stop context.CancelFunc, claim *claim) error {
 	if wanted := fmt.Sprint("http://localhost:", port); s.Origin != wanted {
 		fmt.Printf("   Port %d is taken by another program, so that the address is another this time.\n", port)
 	}
-	claim.say(s)
-	announce(s, display)
+	reach, err := s.ReachAgent()
+	if err != nil {
+		return err
+	}
+	lines := reachLines(reach)
+	claim.say(s, lines)
+	announce(s, display, lines)
+	return watch(ctx, stop, portal, agent, func() (*stack.Process, error) { return s.StartAgent(ctx, !display) })
+}
 
-	select {
-	case <-ctx.Done():
-		_, _ = portal.Wait(), agent.Wait()
-		fmt.Println("-- ended")
-		return nil
-	case <-portal.Done():
-		stop()
-		return errors.Join(portal.Failure(), agent.Wait())
-	case <-agent.Done():
-		if err := agent.Wait(); err == nil {
+// watch waits for the end of everything. An agent that was quit is started anew by whoever
+// types Enter; restart is called on this thread, with which the programs end.
+func watch(ctx context.Context, stop context.CancelFunc, portal, agent *stack.Process, restart func() (*stack.Process, error)) error {
+	for {
+		select {
+		case <-ctx.Done():
+			_, _ = portal.Wait(), agent.Wait()
+			fmt.Println("-- ended")
+			return nil
+		case <-portal.Done():
+			stop()
+			return errors.Join(portal.Failure(), agent.Wait())
+		case <-agent.Done():
+		}
+		switch {
+		case ctx.Err() != nil:
+			continue
+		case agent.Wait() != nil:
+			stop()
+			return errors.Join(agent.Failure(), portal.Wait())
+		case !onTerminal():
 			stop()
 			_ = portal.Wait()
 			fmt.Println("-- the agent was quit, from its menu or with cpx-agent quit: the portal has ended with it. Again: make run")
 			return nil
 		}
-		stop()
-		return errors.Join(agent.Failure(), portal.Wait())
+		fmt.Println("-- the agent was quit, from its menu or with cpx-agent quit: the page finds none now.\n   Enter here starts it again. Ctrl-C ends everything.")
+		select {
+		case <-ctx.Done():
+			continue
+		case <-portal.Done():
+			continue
+		case err := <-lineTyped():
+			if err != nil { // the terminal is gone
+				stop()
+				continue
+			}
+		}
+		var err error
+		if agent, err = restart(); err != nil {
+			stop()
+			return errors.Join(err, portal.Wait())
+		}
+		fmt.Println("-- the agent runs again")
 	}
 }
 
-func announce(s *stack.Stack, display bool) {
+// lineTyped waits for a line of the terminal. Nobody else may read there meanwhile: an agent
+// that asks for the PIN on the terminal must have ended.
+func lineTyped() <-chan error {
+	typed := make(chan error, 1)
+	go func() {
+		var b [1]byte
+		for b[0] != '\n' {
+			if _, err := os.Stdin.Read(b[:]); err != nil {
+				typed <- err
+				return
+			}
+		}
+		typed <- nil
+	}()
+	return typed
+}
+
+func onTerminal() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
+
+// reachLines say how to look at the agent and how to end it, by the lines that do so.
+func reachLines(reach string) string {
+	return fmt.Sprintf(`In another terminal these lines look at this agent, and stop it. A cpx-agent without them
+looks for one that is installed:
+
+    %[1]s doctor
+    %[1]s quit
+
+`, reach)
+}
+
+func announce(s *stack.Stack, display bool, lines string) {
 	where := "The PIN dialog is a window, and the agent's menu is in the tray."
 	if !display {
 		where = "There is no display here: the PIN is asked on this terminal."
-		if !term.IsTerminal(int(os.Stdin.Fd())) {
+		if !onTerminal() {
 			where = "There is neither a display nor a terminal here: nobody can be asked for the PIN.\n" +
 				"Start it on a terminal to log in."
 		}
 	}
 	if more := surroundings(os.Getenv, os.ReadFile); more != "" {
 		where += "\n" + more
+	}
+	restarts := "Enter here starts it again"
+	if !onTerminal() {
+		restarts = "the portal ends too: make run starts both again"
 	}
 	fmt.Printf(`
 CPx Bridge is running. Open this address in a browser on this machine:
@@ -132,9 +200,14 @@ CPx Bridge is running. Open this address in a browser on this machine:
 
 %s
 %s
+
+%sOnce it has been quit, there or in its menu, %s.
+What doctor, the page and the agent's window say of the applications' menu, and of the
+start with the desktop, is for an agent that is installed: this one is not.
+
 Logs are in %s. Ctrl-C ends everything.
 
-`, s.Origin, account(s), where, s.Dir())
+`, s.Origin, account(s), where, lines, restarts, s.Dir())
 }
 
 // account is what a person types to log in.

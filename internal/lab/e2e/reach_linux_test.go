@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+)
+
+var reachLine = regexp.MustCompile(`(?m)^    (\S.* (?:doctor|quit))\r?$`)
+
+// TestRunReached: the lines that `make run` prints look at its agent and stop it, pasted
+// into another terminal, from whichever folder; and Enter starts the agent anew. A line of
+// cpx-agent alone would find another agent or none.
+func TestRunReached(t *testing.T) {
+	cmd, dir := makeRun(t, "DISPLAY=", "TERM=xterm", "XDG_RUNTIME_DIR="+t.TempDir())
+	strange := filepath.Join(filepath.Dir(dir), "l'an $1")
+	if err := os.Rename(dir, strange); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Dir = strange
+	terminal := testdesktop.OnTerminal(t, cmd)
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	lines := reachLine.FindAllStringSubmatch(terminal.Until("Ctrl-C ends everything"), -1)
+	if len(lines) != 2 {
+		t.Fatalf("the lines: %q", lines)
+	}
+	doctor, quit := lines[0][1], lines[1][1]
+
+	if said := pasted(t, doctor); !strings.Contains(said, "CPx Bridge runs on port") {
+		t.Errorf("%s: %s", doctor, said)
+	}
+	if said := pasted(t, quit); !strings.Contains(said, "CPx Bridge has ended.") {
+		t.Errorf("%s: %s", quit, said)
+	}
+	terminal.Until("Enter here starts it again. Ctrl-C")
+	if said := pasted(t, doctor); !strings.Contains(said, "CPx Bridge does not run.") {
+		t.Errorf("after the end: %s", said)
+	}
+	terminal.Type("\r")
+	terminal.Until("the agent runs again")
+	if said := pasted(t, doctor); !strings.Contains(said, "CPx Bridge runs on port") {
+		t.Errorf("after Enter: %s", said)
+	}
+	terminal.Type("\x03") // Ctrl-C
+	terminal.Until("-- ended")
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRunQuitUnattended: where nobody can type Enter, what the agent's end ends is said,
+// and is no error.
+func TestRunQuitUnattended(t *testing.T) {
+	cmd, dir := makeRun(t, "DISPLAY=", "XDG_RUNTIME_DIR="+t.TempDir())
+	var said strings.Builder
+	lines := cmdLines(t, cmd, &said)
+	for !strings.Contains(said.String(), "Ctrl-C ends everything") && lines() {
+	}
+	pasted(t, filepath.Join(dir, "build", "run", "cpx-agent")+" quit")
+	for lines() {
+	}
+	if err := cmd.Wait(); err != nil || !strings.Contains(said.String(), ": make run starts both again") || !strings.Contains(said.String(), "Again: make run") {
+		t.Errorf("%v: %s", err, said.String())
+	}
+}
+
+// pasted runs a line in a shell that has nothing of the test's surroundings.
+func pasted(t *testing.T, line string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir = t.TempDir()
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LANG=en_US.UTF-8"}
+	out, _ := cmd.CombinedOutput() // doctor's status is about the workstation
+	return string(out)
+}
+
+// cmdLines starts a program, and returns what collects one more line of its output.
+func cmdLines(t *testing.T, cmd *exec.Cmd, said *strings.Builder) func() bool {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewScanner(out)
+	return func() bool {
+		more := lines.Scan()
+		said.WriteString(lines.Text() + "\n")
+		return more
+	}
+}
