@@ -1,7 +1,6 @@
 package browsers
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
@@ -9,15 +8,7 @@ import (
 
 // TestWindows runs the registry's tests under wine.
 func TestWindows(t *testing.T) {
-	program := winetest.BuildTest(t, ".")
-	w := winetest.New(t)
-	// The keys first: they are to be absent before.
-	for _, names := range [][]string{{"TestRegistryKeys"}, {"TestRegistry", "TestRegistryShared", "TestRegistryLists"}} {
-		out := w.Run(program, "-test.run=^("+strings.Join(names, "|")+")$", "-test.v")
-		for _, name := range names {
-			if !strings.Contains(out, "--- PASS: "+name+" ") {
-				t.Error(out)
-			}
-		}
-	}
+	program, w := winetest.BuildTest(t, "."), winetest.New(t)
+	w.RunTests(program, "TestRegistryKeys") // first: the keys are to be absent before
+	w.RunTests(program, "TestRegistry", "TestRegistryShared", "TestRegistryLists")
 }

@@ -112,12 +112,8 @@ func TestWindows(t *testing.T) {
 	// It also leaves something in the clipboard, for the keys below.
 	t.Run("messages", func(t *testing.T) {
 		s.T = t
-		out := w.wine.Run(messages, "-test.run=^TestEntry(Refuses|Edits|Notes|Continues|Early|OnReader|Wiped)$", "-test.v", "-test.timeout=100s")
-		for _, name := range []string{"Refuses", "Edits", "Notes", "Continues", "Early", "OnReader", "Wiped"} {
-			if !strings.Contains(out, "--- PASS: TestEntry"+name+" ") {
-				t.Errorf("%s:\n%s", name, out)
-			}
-		}
+		w.wine.RunTests(messages, "TestEntryRefuses", "TestEntryEdits", "TestEntryNotes", "TestEntryContinues", "TestEntryEarly",
+			"TestEntryOnReader", "TestEntryWiped")
 	})
 	for _, c := range []struct {
 		kind string

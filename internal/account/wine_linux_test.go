@@ -1,7 +1,6 @@
 package account
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
@@ -9,8 +8,5 @@ import (
 
 // TestWindows runs this package's test for Windows in wine.
 func TestWindows(t *testing.T) {
-	out := winetest.New(t).Run(winetest.BuildTest(t, "."), "-test.v", "-test.timeout=60s", "-test.run=^TestOf$")
-	if !strings.Contains(out, "--- PASS: TestOf ") {
-		t.Errorf("it did not pass:\n%s", out)
-	}
+	winetest.New(t).RunTests(winetest.BuildTest(t, "."), "TestOf")
 }

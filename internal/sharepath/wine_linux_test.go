@@ -3,7 +3,6 @@ package sharepath
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
@@ -18,9 +17,5 @@ func TestWindows(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := w.Run(winetest.BuildTest(t, "."), "-test.v", "-test.timeout=60s", "-drive=N:")
-	for _, test := range []string{"TestLeads", "TestLinks"} {
-		if !strings.Contains(out, "--- PASS: "+test+" ") {
-			t.Errorf("%s did not pass:\n%s", test, out)
-		}
-	}
+	winetest.Passed(t, out, "TestLeads", "TestLinks")
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -103,6 +104,26 @@ func (w *Wine) Run(program string, args ...string) string {
 		w.t.Fatalf("%s in wine: %v\n%s", filepath.Base(program), err, out)
 	}
 	return string(out)
+}
+
+// RunTests runs those tests of a program of BuildTest, of which each must pass.
+func (w *Wine) RunTests(program string, names ...string) {
+	w.t.Helper()
+	// Less than Run's own limit, so that a test that hangs says where.
+	out := w.Run(program, "-test.run=^("+strings.Join(names, "|")+")$", "-test.v", "-test.timeout=3m")
+	Passed(w.t, out, names...)
+}
+
+// Passed fails the test where out, printed by a program of BuildTest with -test.v, has not
+// each of those tests as passed. A test that was skipped, or that has another name by now,
+// ends its program like one that passed.
+func Passed(t *testing.T, out string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if !strings.Contains(out, "--- PASS: "+name+" ") {
+			t.Errorf("%s did not pass:\n%s", name, out)
+		}
+	}
 }
 
 // Path returns the test's path of a file of this Windows: name is below C:, with
