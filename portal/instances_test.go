@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"database/sql"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -164,5 +165,40 @@ func TestInstancesStartTogether(t *testing.T) {
 			t.Errorf("keys %v", numbers)
 			break
 		}
+	}
+}
+
+// TestDatabaseInUse: a new database that another connection reads meanwhile is prepared once
+// that one has ended, and not waited for without end.
+func TestDatabaseInUse(t *testing.T) {
+	path := "file:" + t.TempDir() + "/portal.db"
+	reader, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close() })
+	if _, err := reader.Exec(`CREATE TABLE others (n)`); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := reader.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRow(`SELECT COUNT(*) FROM others`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	pauses := 0
+	if err := prepare(t.Context(), db, func() { pauses++ }); !busy(err) || pauses != busyTries-1 {
+		t.Errorf("%v after %d pauses", err, pauses)
+	}
+	pauses = 0
+	if err := prepare(t.Context(), db, func() { pauses++; _ = tx.Rollback() }); err != nil || pauses != 1 {
+		t.Errorf("%v after %d pauses", err, pauses)
 	}
 }

@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite" // also the driver
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // store is the portal's database.
@@ -31,10 +33,36 @@ func openStore(path string) (*store, error) {
 	// One connection: SQLite has one writer, and it is cheaper to queue here than
 	// at its lock.
 	db.SetMaxOpenConns(1)
-	if err := upgrade(context.Background(), db); err != nil {
+	if err := prepare(context.Background(), db, briefly); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
 	return &store{db}, nil
+}
+
+// busyTries is how often a database is prepared that is in use, with a pause in between:
+// five seconds in all, as busy_timeout has it.
+const busyTries = 250
+
+// prepare upgrades the database once it is free. Turning its journal into a WAL, which the
+// first connection to a new database does, needs it alone, and SQLite does not wait for
+// that whatever busy_timeout says: instances that start together would fail.
+func prepare(ctx context.Context, db *sql.DB, pause func()) error {
+	for try := 1; ; try++ {
+		err := upgrade(ctx, db)
+		if !busy(err) || try == busyTries {
+			return err
+		}
+		pause()
+	}
+}
+
+// briefly is a pause, of another length each time so that instances do not meet anew.
+func briefly() { time.Sleep(10*time.Millisecond + rand.N(20*time.Millisecond)) }
+
+// busy reports whether another connection has the database.
+func busy(err error) bool {
+	refused, is := errors.AsType[*sqlite.Error](err)
+	return is && refused.Code()&0xff == sqlite3.SQLITE_BUSY // below is the code, above what it is about
 }
 
 func (s *store) close() error { return s.db.Close() }
