@@ -38,6 +38,8 @@ func (s *invocation) quit(ctx context.Context, dir string) error {
 		return nil
 	case !errors.As(err, &goesOn):
 		return err
+	case goesOn.Supervisor:
+		s.complain(s.Text("command.quit.starts_anew", goesOn.PID) + s.detail(goesOn.Cause.Error()))
 	case asking.Err() != nil:
 		s.complain(s.Text("command.quit.goes_on", goesOn.PID))
 	default:

@@ -17,6 +17,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/agent/supervisor"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
@@ -60,9 +61,14 @@ func (s *invocation) runCommand() *cobra.Command {
 // show its state. A person who quits in the menu reads how to come back, once nothing of the
 // agent is left that could hinder that.
 func (s *invocation) serve(ctx context.Context, o runOptions) error {
+	supervised := supervisor.Parent()
+	defer supervised.Close()
 	err := s.serveOnce(ctx, o)
 	if !errors.Is(err, ErrQuit) {
 		return err
+	}
+	if dir, err := dirs.State(); err == nil {
+		control.AgentEnded(dir, supervised.PID())
 	}
 	if s.Say != nil {
 		ctx, cancel := context.WithTimeout(ctx, noticeLimit)

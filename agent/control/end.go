@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // endPause is the time between two looks whether an agent has ended.
 const endPause = 50 * time.Millisecond
 
-// GoesOnError says that an agent did not end.
+// GoesOnError says that an agent did not end, or a supervisor that may start the next one.
 type GoesOnError struct {
-	PID   int // 0: not known
-	Cause error
+	PID        int // 0: not known
+	Supervisor bool
+	Cause      error
 }
 
 func (e *GoesOnError) Error() string {
+	if e.Supervisor {
+		return fmt.Sprintf("control: the supervisor (process %d) goes on: %v", e.PID, e.Cause)
+	}
 	return fmt.Sprintf("control: the agent (process %d) goes on: %v", e.PID, e.Cause)
 }
 
@@ -29,11 +34,41 @@ type EndAnswer struct {
 }
 
 // End calls a method at which the running agent ends, and returns once its process has
-// ended, and the one that its [EndAnswer] names. The error is ErrNoAgent where none runs, and a *GoesOnError where one goes on: for
-// its answer, or because ctx ended first.
+// ended, the one that its [EndAnswer] names, and each [Supervisor] that could start the next
+// agent. The error is ErrNoAgent where there is none of these, and a *GoesOnError where one
+// goes on: for its answer, or because ctx ended first.
 //
 // An agent that is ending already, or that has no control socket, is waited for too.
 func End(ctx context.Context, stateDir, method string) error {
+	// Before the agent: its supervisor could start the next one meanwhile.
+	supervisors, markErr := askSupervisors(stateDir)
+	defer func() {
+		for _, s := range supervisors {
+			s.watch.close()
+		}
+	}()
+	ended := len(supervisors) > 0
+	for {
+		// Each time: an agent that was just started is one only after a moment.
+		err := endOnce(ctx, stateDir, method)
+		if err != nil && !errors.Is(err, ErrNoAgent) {
+			return err
+		}
+		ended = ended || err == nil
+		i := slices.IndexFunc(supervisors, (*asked).goesOn)
+		switch {
+		case i < 0 && ended:
+			return nil
+		case i < 0:
+			return ErrNoAgent
+		case !pause(ctx, endPause):
+			return &GoesOnError{PID: supervisors[i].pid, Supervisor: true, Cause: errors.Join(markErr, context.Cause(ctx))}
+		}
+	}
+}
+
+// endOnce is End without the supervisors that have no agent.
+func endOnce(ctx context.Context, stateDir, method string) error {
 	var asked *endWatch // the agent's process, held from before the call: its number may be another's later
 	defer func() { asked.close() }()
 	for {
@@ -60,10 +95,10 @@ func End(ctx context.Context, stateDir, method string) error {
 		case !errors.As(now, &running):
 			return now
 		case !errors.Is(err, ErrNoAgent) && !errors.Is(err, ErrNoAnswer):
-			return &GoesOnError{running.PID, err}
+			return &GoesOnError{PID: running.PID, Cause: err}
 		}
 		if !pause(ctx, endPause) {
-			return &GoesOnError{running.PID, context.Cause(ctx)}
+			return &GoesOnError{PID: running.PID, Cause: context.Cause(ctx)}
 		}
 	}
 }
@@ -79,7 +114,7 @@ func awaitEnd(ctx context.Context, stateDir string, p *endWatch) error {
 			return nil
 		}
 		if !pause(ctx, endPause) {
-			return &GoesOnError{p.number(), context.Cause(ctx)}
+			return &GoesOnError{PID: p.number(), Cause: context.Cause(ctx)}
 		}
 	}
 }

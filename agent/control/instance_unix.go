@@ -22,7 +22,7 @@ import (
 
 // instance is the folder of lock and socket, which only the person can reach. One
 // folder is one agent.
-type instance struct{ dir string }
+type instance struct{ dir, file string }
 
 // find returns $XDG_RUNTIME_DIR/cpx-bridge. Where the variable is missing or names
 // no folder of the person's own (after su, from cron), it uses /run/user/UID, the
@@ -31,13 +31,18 @@ type instance struct{ dir string }
 func find(stateDir string) (instance, error) {
 	for _, dir := range []string{dirs.Runtime(), dirs.RuntimeOfUser()} {
 		if dir != "" && trusted(dir) == nil {
-			p := instance{filepath.Join(dir, folder)}
+			p := in(filepath.Join(dir, folder))
 			return p, p.prepare()
 		}
 	}
-	p := instance{filepath.Join(stateDir, "run")}
+	p := in(filepath.Join(stateDir, "run"))
 	return p, p.prepare()
 }
+
+func in(dir string) instance { return instance{dir, filepath.Join(dir, "lock")} }
+
+// supervisors begins the names of the supervisors' files.
+func (p instance) supervisors() string { return filepath.Join(p.dir, "supervisor-") }
 
 // trusted refuses a folder in which others could replace ours.
 func trusted(dir string) error {
@@ -88,7 +93,7 @@ type lock struct{ file *os.File }
 // acquire locks the file. Nothing ever removes it: an agent that has just opened a
 // removed file would hold a lock that nobody else sees.
 func (p instance) acquire() (*lock, error) {
-	path := filepath.Join(p.dir, "lock")
+	path := p.file
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 		if err != nil {
@@ -117,7 +122,7 @@ func (p instance) acquire() (*lock, error) {
 // running asks for a shared lock, for a moment: an agent that begins just then finds this
 // process for another, and tries once more.
 func (p instance) running() error {
-	f, err := os.OpenFile(filepath.Join(p.dir, "lock"), os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	f, err := os.OpenFile(p.file, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -158,6 +163,13 @@ func readPID(f *os.File) int {
 }
 
 func (l *lock) release() error { return l.file.Close() }
+
+// free removes a supervisor's files, while they are held: later they may be another one's.
+func (p instance) free(l *lock) error {
+	_, _ = os.Remove(p.mark()), os.Remove(p.done())
+	_ = os.Remove(p.file)
+	return l.release()
+}
 
 // maxSocketPath is what sun_path holds on macOS, in bytes; on Linux four more fit.
 const maxSocketPath = 103

@@ -42,6 +42,11 @@ func find(stateDir string) (instance, error) {
 	return instance{who, filepath.Join(stateDir, fmt.Sprintf("agent-%d.lock", who.Session))}, nil
 }
 
+// supervisors begins the names of the files of this session's supervisors.
+func (p instance) supervisors() string {
+	return filepath.Join(filepath.Dir(p.file), fmt.Sprintf("supervisor-%d-", p.Session))
+}
+
 func whoAmI() (self, error) {
 	who, err := account.Of(windows.CurrentProcess())
 	if err != nil {
@@ -143,6 +148,14 @@ func (p instance) read() (pid int, pipe string) {
 func (l *lock) release() error {
 	_ = l.file.Truncate(0) // else it names a pipe that is gone, as after a crash
 	return l.file.Close()
+}
+
+// free removes a supervisor's files; one that is held cannot be removed here.
+func (p instance) free(l *lock) error {
+	_, _ = os.Remove(p.mark()), os.Remove(p.done())
+	err := l.release()
+	_ = os.Remove(p.file)
+	return err
 }
 
 // listen makes the pipe and says in the file where it is. go-winio insists on the pipe's

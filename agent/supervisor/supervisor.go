@@ -52,6 +52,9 @@ type Options struct {
 	// Desktop reports whether the desktop still answers; nil: there is none, and none
 	// is needed.
 	Desktop func(ctx context.Context) bool
+	// Quit reports whether the person wants no agent any more, which an agent that crashed
+	// cannot hear; nil: nobody says so. It is asked from another goroutine too.
+	Quit func() bool
 	// Crashed is called at each crash; nil: by nobody.
 	Crashed func(Crash)
 
@@ -67,14 +70,16 @@ type Crash struct {
 }
 
 // Run starts the agent and returns once it has ended for good: its exit status where it
-// meant to end, an error where it did not. When ctx ends the agent is asked to end, and
-// waited for.
+// meant to end, an error where it did not. When ctx ends, or Quit says so, the agent is asked
+// to end, and waited for.
 func Run(ctx context.Context, o Options) (status int, err error) {
 	o = o.withDefaults()
+	ctx, ended := o.untilQuit(ctx)
+	defer ended()
 	var restarts []time.Time
 	for {
 		status, crash := o.once(ctx, len(restarts) > 0)
-		if crash == nil || ctx.Err() != nil {
+		if crash == nil || ctx.Err() != nil || o.Quit() {
 			return status, nil
 		}
 		restarts = since(restarts, o.Now().Add(-Within))
@@ -87,7 +92,11 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 		if !o.Pause(ctx, pause) {
 			return 0, nil
 		}
-		if !o.desktop(ctx) {
+		desktop := o.desktop(ctx)
+		if ctx.Err() != nil || o.Quit() { // since it was last asked
+			return 0, nil
+		}
+		if !desktop {
 			return 0, fmt.Errorf("%w: %w", ErrDesktopEnded, crash)
 		}
 		restarts = append(restarts, o.Now())
@@ -95,6 +104,9 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Quit == nil {
+		o.Quit = func() bool { return false }
+	}
 	if o.Crashed == nil {
 		o.Crashed = func(Crash) {}
 	}
@@ -105,6 +117,25 @@ func (o Options) withDefaults() Options {
 		o.Pause = pause
 	}
 	return o
+}
+
+// quitPause is the time between two questions whether the person quit.
+const quitPause = time.Second
+
+// untilQuit is a context that ends also where the person quit. ended returns once nobody is
+// asked any more.
+func (o Options) untilQuit(ctx context.Context) (until context.Context, ended func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		for pause(ctx, quitPause) {
+			if o.Quit() {
+				cancel()
+			}
+		}
+	}()
+	return ctx, func() { cancel(); <-asked }
 }
 
 // once is the life of one agent. crash is nil where it meant to end.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,5 +185,28 @@ func TestEndsWithContext(t *testing.T) {
 			t.Errorf("%s: it was not asked to end: %q %v", how, text, err)
 		}
 		_ = out.Close()
+	}
+}
+
+// TestQuit: who quits while no agent runs gets none: in the pause, which then ends early,
+// while the desktop is asked, and in the moment before the start.
+func TestQuit(t *testing.T) {
+	for _, when := range []string{"in the pause", "while the desktop is asked", "before the start"} {
+		c, started := &clock{}, 0
+		o := c.options(&started, "exit", "1")
+		var quit atomic.Bool
+		o.Quit = quit.Load
+		slow := func(ctx context.Context) bool { quit.Store(true); <-ctx.Done(); return false }
+		switch when {
+		case "in the pause":
+			o.Pause = func(ctx context.Context, _ time.Duration) bool { return slow(ctx) }
+		case "while the desktop is asked":
+			o.Desktop = slow
+		case "before the start":
+			o.Desktop = func(context.Context) bool { quit.Store(true); return true }
+		}
+		if status, err := Run(t.Context(), o); status != 0 || err != nil || started != 1 {
+			t.Errorf("%s: %d %v, started %d times", when, status, err, started)
+		}
 	}
 }

@@ -93,15 +93,20 @@ func (s *supervised) exits() (status int, rest string) {
 func (s *supervised) agent() int { return agentOf(s.p) }
 
 func agentOf(p *workstation.Person) int {
+	text, _ := os.ReadFile(filepath.Join(runtimeOf(p), "lock"))
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+// runtimeOf is the folder of the person's lock.
+func runtimeOf(p *workstation.Person) string {
 	runtime := os.Getenv("XDG_RUNTIME_DIR")
 	for _, setting := range p.Keyring.Env {
 		if dir, is := strings.CutPrefix(setting, "XDG_RUNTIME_DIR="); is {
 			runtime = dir
 		}
 	}
-	text, _ := os.ReadFile(filepath.Join(runtime, "cpx-bridge", "lock"))
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-	return pid
+	return filepath.Join(runtime, "cpx-bridge")
 }
 
 func person(t *testing.T) *workstation.Person {
