@@ -20,6 +20,10 @@ const product = "CPx Bridge"
 // typing in the browser then must neither allow nor cancel anything.
 const quiet = 600
 
+// release is for how long, in milliseconds, a window keeps the keyboard for itself without a
+// key. A locker of the screen starts when nobody has typed for far longer.
+const release = 15000
+
 // about is the part of a dialog that names the caller.
 func (q questions) about(c Caller) dialog.Request {
 	r := dialog.Request{
@@ -98,6 +102,7 @@ func (q questions) askPIN(p PIN) dialog.Request {
 		Least: max(p.MinLength, 0), Most: max(p.MaxLength, 0), Continues: p.Replaced,
 		Length: q.entryLength(p), Typed: q.Text("dialog.pin_is_typed"), Early: q.Text("dialog.pin_early"), CapsLock: q.Text("dialog.caps_lock"),
 	}
+	r.Entry.Release = release
 	r.Entry.Away = q.Text("dialog.pin_away")
 	r.Buttons = []dialog.Button{{Label: q.Text("dialog.cancel"), Answer: dialog.Cancel}, {Label: q.Text("dialog.validate"), Answer: dialog.OK, Default: true}}
 	return q.then(r, q.Text("dialog.checking_pin"))

@@ -70,12 +70,15 @@ type Entry struct {
 	Most  int `json:"most,omitempty"`
 	// Continues says that it is the entry of the request before, with what was typed
 	// into it: only what stands around it is new.
-	Continues bool   `json:"continues,omitempty"`
-	Length    string `json:"length,omitempty"` // shown where what was typed has another length
-	Typed     string `json:"typed,omitempty"`  // shown where something is pasted
-	Early     string `json:"early,omitempty"`  // shown where keys were typed before the entry stood
-	CapsLock  string `json:"caps_lock,omitempty"`
-	Away      string `json:"away,omitempty"` // shown where the window has no keyboard
+	Continues bool `json:"continues,omitempty"`
+	// Release is after how long, in milliseconds, without a key the window gives back a
+	// keyboard that it took for itself, until the next key; 0: never.
+	Release  int    `json:"release,omitempty"`
+	Length   string `json:"length,omitempty"` // shown where what was typed has another length
+	Typed    string `json:"typed,omitempty"`  // shown where something is pasted
+	Early    string `json:"early,omitempty"`  // shown where keys were typed before the entry stood
+	CapsLock string `json:"caps_lock,omitempty"`
+	Away     string `json:"away,omitempty"` // shown where the window has no keyboard
 }
 
 // Row is one entry of the list.

@@ -1,7 +1,7 @@
-#include <gdk/gdkx.h>
 #include <gtk/gtk.h>
 #include <string.h>
 
+#include "grab.h"
 #include "memory.h"
 #include "parts.h"
 #include "pinbuffer.h"
@@ -15,7 +15,6 @@ static struct {
 	char *length, *typed, *early;
 	char *wrong;  /* what was wrong with the entry before, "" where nothing */
 	char *spoken; /* the warnings that stand around the entry */
-	gboolean grabbed;
 	int cursor, other_end; /* of the selection, as the person's keys and clicks have them */
 } e;
 
@@ -114,7 +113,7 @@ static GtkWidget *new_entry(void)
 
 /* Adds the entry, after the text that is its name. With continues it is the one of the
    request before, with what was typed into it. */
-void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *early,
+void cpx_entry(int least, int most, int continues, int release_ms, const char *length, const char *typed, const char *early,
 	       const char *caps_lock, const char *spoken)
 {
 	AtkObject *a;
@@ -124,6 +123,7 @@ void cpx_entry(int least, int most, int continues, const char *length, const cha
 		e.entry = g_object_ref_sink(new_entry());
 	} else
 		cpx.held_at = cpx.id; /* a key that is held down goes on, too */
+	cpx_grab_release(release_ms);
 	e.least = least;
 	e.most = most;
 	g_free(e.length);
@@ -194,7 +194,7 @@ void cpx_entry_detach(void)
 
 void cpx_entry_forget(void)
 {
-	cpx_entry_ungrab();
+	cpx_ungrab();
 	cpx_pin_wipe();
 	g_clear_object(&e.entry);
 }
@@ -272,26 +272,4 @@ gboolean cpx_entry_swallows(GdkEvent *event)
 	default:
 		return FALSE;
 	}
-}
-
-/* Takes the keyboard for this window, so that other programs do not get the keys that are
-   typed here, as far as X11 goes: what reads the keyboard's own device still does. Where
-   it is refused the entry works as it is. On Wayland no other program gets them anyway,
-   and a desktop may ask the person whether this one may take them. */
-void cpx_entry_grab(void)
-{
-	GdkDisplay *display = gdk_display_get_default();
-	GdkSeat *seat = gdk_display_get_default_seat(display);
-
-	if (!cpx.entry || cpx.answered || e.grabbed || !cpx.accepts || !GDK_IS_X11_DISPLAY(display))
-		return;
-	e.grabbed = gdk_seat_grab(seat, gtk_widget_get_window(cpx.window), GDK_SEAT_CAPABILITY_KEYBOARD, TRUE, NULL, NULL, NULL, NULL) ==
-		    GDK_GRAB_SUCCESS;
-}
-
-void cpx_entry_ungrab(void)
-{
-	if (e.grabbed)
-		gdk_seat_ungrab(gdk_display_get_default_seat(gdk_display_get_default()));
-	e.grabbed = FALSE;
 }

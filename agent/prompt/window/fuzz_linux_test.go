@@ -39,7 +39,7 @@ func FuzzRequest(f *testing.F) {
 		if !utf8.ValidString(read) || strings.Contains(read, "\x00") {
 			t.Errorf("%q is read", read)
 		}
-		if q := quiet(r); q < 0 || r.Quiet > 0 && q == 0 {
+		if q := millis(r.Quiet); q < 0 || r.Quiet > 0 && q == 0 {
 			t.Errorf("a quiet time of %d becomes %d", r.Quiet, q)
 		}
 	})

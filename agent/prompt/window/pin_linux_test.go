@@ -3,8 +3,6 @@ package window
 import (
 	"context"
 	"errors"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,17 +76,7 @@ func TestCapsLock(t *testing.T) {
 func TestGrab(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	program := filepath.Join(t.TempDir(), "keyboardgrab")
-	if out, err := exec.Command("gcc", "-o", program, "testdata/keyboardgrab.c", "-lX11").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	grab := func() string {
-		out, err := exec.Command(program).Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return strings.TrimSpace(string(out))
-	}
+	grab := grabber(t)
 	expect := func(when, want string) {
 		t.Helper()
 		s.Await(when+" the keyboard is "+want, func() bool { return grab() == want })

@@ -124,7 +124,7 @@ var answers = map[string]C.int{dialog.OK: C.CPX_OK, dialog.Cancel: C.CPX_CANCEL,
 func present(r dialog.Request) {
 	var s strs
 	defer s.free()
-	C.cpx_begin(C.int(r.ID), s.c(r.Title), s.c(spoken(r)), quiet(r), flag(r.Passes), flag(r.Busy), flag(r.Entry != nil))
+	C.cpx_begin(C.int(r.ID), s.c(r.Title), s.c(spoken(r)), millis(r.Quiet), flag(r.Passes), flag(r.Busy), flag(r.Entry != nil))
 	if r.Origin != "" {
 		from, to := marked(r)
 		C.cpx_header(s.c(r.Site), s.c(r.Origin), C.int(from), C.int(to), s.c(r.Program), flag(r.Path))
@@ -145,7 +145,7 @@ func present(r dialog.Request) {
 		C.cpx_text(s.c(r.Text))
 	}
 	if e := r.Entry; e != nil {
-		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), s.c(e.Length), s.c(e.Typed), s.c(e.Early), s.c(e.CapsLock), s.c(around(r)))
+		C.cpx_entry(C.int(e.Least), C.int(e.Most), flag(e.Continues), millis(e.Release), s.c(e.Length), s.c(e.Typed), s.c(e.Early), s.c(e.CapsLock), s.c(around(r)))
 		C.cpx_wrong(s.c(r.Wrong))
 		C.cpx_entry_away(s.c(e.Away))
 	}
@@ -183,9 +183,9 @@ func marked(r dialog.Request) (from, to int) {
 	return from, from + len(domain)
 }
 
-// quiet is the request's quiet time, within what the toolkit's timer can wait: a longer
-// one would come out as none.
-func quiet(r dialog.Request) C.int { return C.int(min(max(r.Quiet, 0), math.MaxInt32)) }
+// millis is a time within what the toolkit's timer can wait: a longer one would come out
+// as none.
+func millis(n int) C.int { return C.int(min(max(n, 0), math.MaxInt32)) }
 
 // spoken is what a screen reader reads when the window opens.
 func spoken(r dialog.Request) string {

@@ -61,8 +61,6 @@ void cpx_entry_focus(void);
 gboolean cpx_entry_swallows(GdkEvent *event);
 void cpx_entry_keep(void);    /* cursor and selection are where the person has them */
 void cpx_entry_restore(void); /* cursor and selection go back there */
-void cpx_entry_grab(void);     /* where the window accepts keys, and has them */
-void cpx_entry_ungrab(void);
 void cpx_entry_say_away(gboolean away); /* that the window has no keyboard */
 
 #endif

@@ -19,7 +19,7 @@ void cpx_list(void);
 void cpx_row(const char *name, const char *detail, const char *note, const char *spoken);
 void cpx_body(const char *text);
 void cpx_button(const char *label, const char *done, const char *copies, int answer, int is_default);
-void cpx_entry(int least, int most, int continues, const char *length, const char *typed, const char *early, const char *caps_lock, const char *spoken);
+void cpx_entry(int least, int most, int continues, int release_ms, const char *length, const char *typed, const char *early, const char *caps_lock, const char *spoken);
 void cpx_entry_away(const char *text);
 void cpx_show(void);
 void cpx_wake(void);

@@ -1,5 +1,6 @@
 #include <gtk/gtk.h>
 
+#include "grab.h"
 #include "memory.h"
 #include "parts.h"
 #include "pinbuffer.h"
@@ -22,7 +23,7 @@ void cpx_finish(int answer)
 	if (answer == CPX_CANCEL)
 		cpx_pin_wipe();
 	cpx.ahead = FALSE; /* the key that answers, and those before it, were for this question */
-	cpx_entry_ungrab();
+	cpx_ungrab();
 	gtk_main_quit();
 }
 
@@ -43,7 +44,7 @@ static void ready(void)
 	}
 	if (!cpx.busy)
 		cpx.ahead = FALSE;
-	cpx_entry_grab();
+	cpx_grab();
 	gtk_window_set_focus_visible(GTK_WINDOW(cpx.window), TRUE); /* mapping clears it */
 	gtk_widget_queue_draw(cpx.window);
 	report(cpx.busy ? "busy" : "ready", cpx.id);
@@ -78,7 +79,7 @@ static void await_quiet(void)
 	cpx.accepts = FALSE;
 	if (cpx.ahead)
 		cpx_entry_early();
-	cpx_entry_ungrab();
+	cpx_ungrab();
 	report("quiet", cpx.quiet_starts++);
 	if (cpx.quiet != 0)
 		g_source_remove(cpx.quiet);
@@ -265,8 +266,11 @@ static void on_event(GdkEvent *event, gpointer unused)
 		await_read();
 	if (before && !cpx.busy)
 		await_quiet();
-	else if (!before && (counts || !is_input(event->type) || cancels(event)) && !cpx_entry_swallows(event))
+	else if (!before && (counts || !is_input(event->type) || cancels(event)) && !cpx_entry_swallows(event)) {
+		if (is_press(event->type))
+			cpx_grab();
 		serve(event);
+	}
 	else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
 		await_quiet();
 	forget_key(event);
