@@ -68,35 +68,49 @@ func plain(text string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(text)), " ")
 }
 
-// TestTextsOfTheScreens: what the professionals' pages quote, and the buttons
-// they name in bold, are on the screens.
+var (
+	frenchQuote  = regexp.MustCompile(`« ?([^»]+?) ?»`)
+	englishQuote = regexp.MustCompile(`“([^”]+)”`)
+	boldName     = regexp.MustCompile(`\*\*(.+?)\*\*`)
+)
+
+// TestTextsOfTheScreens: what the pages for those who log in and for those who try it quote,
+// and the buttons that the former name in bold, are on the screens, in that language.
 func TestTextsOfTheScreens(t *testing.T) {
-	for file, page := range map[string]struct {
-		lang   string
-		quoted *regexp.Regexp
-		least  int
+	for _, page := range []struct {
+		file, lang    string
+		quoted, named *regexp.Regexp // the whole of a text where it is a name
+		least         int
 	}{
-		"professionals.md":    {"fr", regexp.MustCompile(`« ?([^»]+?) ?»|\*\*(.+?)\*\*`), 40},
-		"professionals.en.md": {"en", regexp.MustCompile(`“([^”]+)”|\*\*(.+?)\*\*`), 40},
+		{"docs/professionals.md", "fr", frenchQuote, boldName, 40},
+		{"docs/professionals.en.md", "en", englishQuote, boldName, 40},
+		{"README.md", "fr", nil, frenchQuote, 2},
+		{"README.md", "en", nil, englishQuote, 2},
 	} {
-		text, err := os.ReadFile(filepath.Join(root, "docs", file))
+		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(page.file)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		screens := onScreen(t, page.lang)
 		// Marks of the pages themselves.
-		ours := map[string]bool{"": true, "en gras": true, "in bold": true, "code porteur": true}
+		ours := map[string]bool{"en gras": true, "in bold": true, "code porteur": true}
 		n := 0
-		for _, m := range page.quoted.FindAllStringSubmatch(plain(string(text)), -1) {
-			n++
-			said := strings.TrimSpace(m[1] + m[2])
-			whole := m[2] == "" && !strings.Contains(screens, said) || m[2] != "" && !strings.Contains(screens, `"`+said+`"`)
-			if whole && !ours[said] {
-				t.Errorf("%s: no screen says %q", file, said)
+		check := func(form *regexp.Regexp, open string) {
+			if form == nil {
+				return
+			}
+			for _, m := range form.FindAllStringSubmatch(plain(string(text)), -1) {
+				n++
+				said := strings.TrimSpace(m[1])
+				if !ours[said] && !strings.Contains(screens, open+said+open) {
+					t.Errorf("%s: no screen in %q says %q", page.file, page.lang, said)
+				}
 			}
 		}
+		check(page.quoted, "")
+		check(page.named, `"`)
 		if n < page.least {
-			t.Errorf("%s quotes %d texts", file, n)
+			t.Errorf("%s quotes %d texts in %q", page.file, n, page.lang)
 		}
 	}
 }
