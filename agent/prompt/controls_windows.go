@@ -247,6 +247,9 @@ func (n *native) close() {
 		n.wipeEntry()
 	}
 	destroy(n.window)
+	// A message that was sent, as by a screen reader that presses a button, does not make
+	// nextMessage return: the loop would see only at the next key that the window is closed.
+	wake()
 }
 
 func (n *native) freeFonts() {

@@ -48,13 +48,18 @@ func askForPIN(t *testing.T, most int) asked {
 
 func askForPINOf(t *testing.T, p PIN) asked {
 	t.Helper()
+	return askForPINUnder(t.Context(), t, p)
+}
+
+func askForPINUnder(ctx context.Context, t *testing.T, p PIN) asked {
+	t.Helper()
 	p.Caller, p.Holder = Caller{Origin: "https://portail.example.fr"}, Holder{Name: "TEST"}
 	ready := signal{slog.DiscardHandler, "accepts keys", make(chan struct{}, 8)}
 	r := questionsIn("fr").askPIN(p)
 	r.Quiet = 0
 	a := asked{t: t, done: make(chan result, 1)}
 	go func() {
-		pin, err := natives{log: slog.New(ready)}.pin(t.Context(), r, p.MaxLength)
+		pin, err := natives{log: slog.New(ready)}.pin(ctx, r, p.MaxLength)
 		a.done <- result{pin, err}
 	}()
 	select {
@@ -62,8 +67,14 @@ func askForPINOf(t *testing.T, p PIN) asked {
 	case r := <-a.done:
 		t.Fatal(r.err)
 	}
-	shownNow.Range(func(_, n any) bool { a.native = n.(*native); return true })
+	a.native = standing()
 	return a
+}
+
+// standing is the window that is open.
+func standing() (window *native) {
+	shownNow.Range(func(_, n any) bool { window = n.(*native); return true })
+	return window
 }
 
 // types has the entry receive characters as from the keyboard, one message each.
@@ -97,6 +108,7 @@ var (
 	procCloseClipboard = user32.NewProc("CloseClipboard")
 	procAlloc          = kernel32.NewProc("GlobalAlloc")
 	procLock           = kernel32.NewProc("GlobalLock")
+	procSize           = kernel32.NewProc("GlobalSize")
 	procUnlock         = kernel32.NewProc("GlobalUnlock")
 )
 
@@ -137,9 +149,10 @@ func clipboard(t *testing.T, window uintptr) (text string) {
 		if memory == 0 {
 			return
 		}
+		size, _, _ := procSize.Call(memory)
 		at, _, _ := procLock.Call(memory)
 		var signs [64]uint16
-		_, _, _ = procMove.Call(uintptr(unsafe.Pointer(&signs[0])), at, unsafe.Sizeof(uint16(0))*5)
+		_, _, _ = procMove.Call(uintptr(unsafe.Pointer(&signs[0])), at, min(size, unsafe.Sizeof(signs)))
 		_, _, _ = procUnlock.Call(memory)
 		text = windows.UTF16ToString(signs[:])
 	})

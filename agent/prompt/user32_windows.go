@@ -14,7 +14,7 @@ const (
 	wmEnd, wmNext, wmWithdraw                         = 0x8000, 0x8001, 0x8002 // ours, from WM_APP
 	wmSetFont, wmClose, wmInitDialog, wmCommand       = 0x30, 0x10, 0x110, 0x111
 	wmDrawItem, wmMeasureItem, wmColourStatic, wmCopy = 0x2b, 0x2c, 0x138, 0x301
-	wmTimer, wmActivate, wmDestroy                    = 0x113, 6, 2
+	wmTimer, wmActivate, wmDestroy, wmNull            = 0x113, 6, 2, 0
 	wmKeyFirst, wmKeyDown, wmKeyLast                  = 0x100, 0x100, 0x109
 	wmSysKeyDown                                      = 0x104
 	wmMouseFirst, wmMouseLast, wmNCMouse1, wmNCMouseN = 0x201, 0x20d, 0xa1, 0xa9
@@ -61,6 +61,7 @@ var (
 	procTranslate       = user32.NewProc("TranslateMessage")
 	procDispatch        = user32.NewProc("DispatchMessageW")
 	procPost            = user32.NewProc("PostMessageW")
+	procPostThread      = user32.NewProc("PostThreadMessageW")
 	procSetTimer        = user32.NewProc("SetTimer")
 	procKillTimer       = user32.NewProc("KillTimer")
 	procSend            = user32.NewProc("SendMessageW")
@@ -228,6 +229,9 @@ func ticks() uint32 {
 }
 
 func post(window uintptr, message uint32) { _, _, _ = procPost.Call(window, uintptr(message), 0, 0) }
+
+// wake has the calling thread's nextMessage return, if only with a message that says nothing.
+func wake() { _, _, _ = procPostThread.Call(currentThread(), wmNull, 0, 0) }
 
 // nextMessage waits for a message; false means the one that ends the thread.
 func nextMessage(m *message) (bool, error) {

@@ -113,7 +113,7 @@ func TestWindows(t *testing.T) {
 	t.Run("messages", func(t *testing.T) {
 		s.T = t
 		w.wine.RunTests(messages, "TestEntryRefuses", "TestEntryEdits", "TestEntryNotes", "TestEntryContinues", "TestEntryEarly",
-			"TestEntryOnReader", "TestEntryWiped")
+			"TestEntryOnReader", "TestEntryWiped", "TestEntryCopies", "TestEntryEnds")
 	})
 	for _, c := range []struct {
 		kind string
