@@ -11,12 +11,14 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/model"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
 
 // TestTimeLimitsArePaths: a login that ends by each of its time limits does what the
 // model of internal/lab/model does.
 func TestTimeLimitsArePaths(t *testing.T) {
+	need.Program(t, "spin")
 	nobody := fakes.Person{
 		OnConsent: func(ctx context.Context, _ prompt.Caller) error { return fakes.DoNothing(ctx) },
 		OnInsert:  func(ctx context.Context, _ bool) error { return fakes.DoNothing(ctx) },

@@ -12,14 +12,13 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // Another implementation agrees on what was signed: the token's certificate and
 // signature go to openssl, with the message computed from its definition.
 func TestOpenSSLVerifiesTokens(t *testing.T) {
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Fatal("this test needs openssl: apt-get install openssl")
-	}
+	need.Program(t, "openssl")
 	f := getFixture(t)
 	for _, c := range []struct {
 		alg     string

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -253,7 +254,7 @@ func TestClickWhileTheListChanges(t *testing.T) {
 func TestNotices(t *testing.T) {
 	_, address := desktop(t)
 	host := testdesktop.NewTrayHost(t, address)
-	t.Setenv("PATH", filepath.Dir(testdesktop.Needs(t, "Xvfb"))+"/nowhere") // no xdg-open
+	t.Setenv("PATH", filepath.Dir(need.Program(t, "Xvfb"))+"/nowhere") // no xdg-open
 	d := newFakeAgent()
 	d.set(func(s *state.State) { present(s); s.CardSession, s.Sites = true, []state.Site{testSite} })
 	d.fails = true

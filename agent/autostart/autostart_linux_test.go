@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -106,7 +107,7 @@ func TestDisabledBeforeInstalled(t *testing.T) {
 // TestEntryOnTheDesktop starts programs with GLib, as GNOME and others start
 // entries; their paths hold every character that needs quoting.
 func TestEntryOnTheDesktop(t *testing.T) {
-	gio, validate := testdesktop.Needs(t, "gio"), testdesktop.Needs(t, "desktop-file-validate")
+	gio, validate := need.Program(t, "gio"), need.Program(t, "desktop-file-validate")
 	for _, odd := range []string{"plain", "a b", `q"q`, "d$HOME", "b`id`b", `s\s\\s`, "é’", `all "of" $HOME \"u\` + "`", "a;b&c|d>e~f#g(h)*?'i"} {
 		dir := filepath.Join(t.TempDir(), odd)
 		do(t, os.Mkdir(dir, 0o700))

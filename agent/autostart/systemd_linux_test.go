@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // verified has systemd read a unit as the person's own manager would, with the program put in
@@ -15,7 +15,7 @@ import (
 func verified(t *testing.T, unit string) string {
 	t.Helper()
 	runtime := t.TempDir()
-	cmd := exec.Command(testdesktop.Needs(t, "systemd-analyze"), "--user", "--man=no", "--recursive-errors=no", "verify", unit)
+	cmd := exec.Command(need.Program(t, "systemd-analyze"), "--user", "--man=no", "--recursive-errors=no", "verify", unit)
 	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+runtime)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -50,10 +50,7 @@ func TestUnit(t *testing.T) {
 // its generator makes a unit of ours that is without fault, starts the program at that path, and
 // is no second supervisor. (A path with the sign $ it does not get right, in systemd 252.)
 func TestGeneratedUnit(t *testing.T) {
-	generator := "/usr/lib/systemd/user-generators/systemd-xdg-autostart-generator"
-	if _, err := os.Stat(generator); err != nil {
-		t.Fatalf("%v: YES=1 scripts/setup test installs systemd", err)
-	}
+	generator := need.File(t, "/usr/lib/systemd/user-generators/systemd-xdg-autostart-generator")
 	personal, _ := home(t)
 	folder := filepath.Join(t.TempDir(), "a b é’ (c)")
 	do(t, os.Mkdir(folder, 0o700))

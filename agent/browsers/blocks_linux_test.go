@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
 // blockCase is the lists of one policy file, without brackets, what the real
@@ -53,7 +55,7 @@ func blockCases() map[string]blockCase {
 // TestChromiumBlocks: what a policy blocks is never reported as allowed. Each set of
 // lists is read by the real Chromium and by InForce.
 func TestChromiumBlocks(t *testing.T) {
-	if !withOwnEtc(t) {
+	if !withOwnEtc(t, browser.Find) {
 		return
 	}
 	write(t, "/", "/etc/hosts", "127.0.0.1 localhost "+strings.Join(siteNames, " ")+"\n")

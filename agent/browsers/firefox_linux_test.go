@@ -63,7 +63,7 @@ func opensInFirefox(t *testing.T, f *browser.Firefox, origin string) bool {
 
 // TestFirefox: the real Firefox reads the merged policies.json.
 func TestFirefox(t *testing.T) {
-	if !withOwnEtc(t) {
+	if !withOwnEtc(t, browser.FindFirefox) {
 		return
 	}
 	s := newSite(t, siteNames...)

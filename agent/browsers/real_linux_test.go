@@ -25,6 +25,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/gorilla/websocket"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
@@ -43,10 +44,14 @@ func TestMain(m *testing.M) {
 // withOwnEtc runs the test again, in another process with namespaces of its own,
 // and returns true there: /etc is a copy, so that real browsers read the policies
 // that the test writes while the machine's own stay untouched, and port 443 is free.
-func withOwnEtc(t *testing.T) bool {
+func withOwnEtc(t *testing.T, find func() (string, error)) bool {
 	t.Helper()
 	if os.Getenv(namespaceVariable) != "" {
 		return true
+	}
+	need.Program(t, "ip")
+	if _, err := find(); err != nil {
+		need.Lacks(t, err.Error())
 	}
 	own := []string{"--mount", "--net"}
 	if os.Getuid() != 0 {
@@ -177,7 +182,7 @@ func (s site) named() []string {
 // TestChromium: the real Chromium reads what was written. Where it would ask, it
 // refuses here, because nobody answers.
 func TestChromium(t *testing.T) {
-	if !withOwnEtc(t) {
+	if !withOwnEtc(t, browser.Find) {
 		return
 	}
 	// Many names in one browser: /etc is the test's own.

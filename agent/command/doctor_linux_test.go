@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
@@ -53,7 +54,7 @@ func TestDoctorOfAPipe(t *testing.T) {
 func TestDoctorNeverLogsIn(t *testing.T) {
 	spy, err := filepath.Glob("/usr/lib/*/pkcs11-spy.so")
 	if err != nil || len(spy) == 0 {
-		t.Fatal("OpenSC's pkcs11-spy.so is not installed: YES=1 scripts/setup test installs it")
+		need.Lacks(t, "OpenSC's pkcs11-spy.so")
 	}
 	w := newStation(t, "cps")
 	trace := filepath.Join(w.Dir, "trace")

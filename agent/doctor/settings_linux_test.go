@@ -13,6 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
@@ -26,6 +27,7 @@ func withBad(o Options, err error) Options {
 // and end no other check. Nothing is advised that cures nothing while they are bad, and
 // nothing is said that only they could tell.
 func TestBadSettings(t *testing.T) {
+	need.Program(t, "pinentry-gtk-2")
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	file := filepath.Join(home, "config.toml")

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -76,7 +77,7 @@ func desktopWithoutKeyring(t *testing.T, databases ...string) *desktop {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := exec.Command(testdesktop.Needs(t, "certutil"), "-N", "-d", "sql:"+dir, "--empty-password").CombinedOutput(); err != nil {
+		if out, err := exec.Command(need.Program(t, "certutil"), "-N", "-d", "sql:"+dir, "--empty-password").CombinedOutput(); err != nil {
 			t.Fatalf("%v %s", err, out)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 func parse(t *testing.T, der []byte) *x509.Certificate {
@@ -78,10 +80,7 @@ func TestConstraints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Fatalf("%v: YES=1 scripts/setup test installs it", err)
-	}
+	openssl := need.Program(t, "openssl")
 	dir := t.TempDir()
 	caFile := writePEM(t, dir, "ca.pem", ca.der)
 	for _, c := range []struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -116,7 +117,7 @@ func TestNobody(t *testing.T) {
 // TestRealServer has dunst show a note, and asks it what it shows: markup in a name
 // is not interpreted.
 func TestRealServer(t *testing.T) {
-	dunst, dunstctl := testdesktop.Needs(t, "dunst"), testdesktop.Needs(t, "dunstctl")
+	dunst, dunstctl := need.Program(t, "dunst"), need.Program(t, "dunstctl")
 	address := onBus(t, nil)
 	env := []string{"DISPLAY=" + testdesktop.Display(t), "DBUS_SESSION_BUS_ADDRESS=" + address, "HOME=" + t.TempDir(), "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	daemon := exec.Command(dunst)

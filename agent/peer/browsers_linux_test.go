@@ -5,7 +5,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
@@ -17,7 +17,7 @@ func TestBrowsersAreNamed(t *testing.T) {
 		"Firefox ESR": {"firefox-esr", "--headless", "--no-remote", "--profile", t.TempDir()},
 	} {
 		l := listener(t, "127.0.0.1:0")
-		cmd := exec.Command(testdesktop.Needs(t, args[0]), append(args[1:], "http://"+l.Addr().String()+"/")...)
+		cmd := exec.Command(need.Program(t, args[0]), append(args[1:], "http://"+l.Addr().String()+"/")...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 		cmd.Env = append(cmd.Environ(), "HOME="+t.TempDir())
 		if err := cmd.Start(); err != nil {

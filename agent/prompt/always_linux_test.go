@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestAlwaysWindow(t *testing.T) {
 	s := newScreen(t)
 	for _, name := range []string{"pinentry-gtk-2", "pinentry-qt"} {
-		p := NewPinentry(PinentryOptions{Program: testdesktop.Needs(t, name)})
+		p := NewPinentry(PinentryOptions{Program: need.Program(t, name)})
 		for keys, want := range map[string]error{"Return": ErrCancelled, "Escape": ErrCancelled, "Tab Return": nil} {
 			t.Run(name+" "+keys, func(t *testing.T) {
 				s.T = t
@@ -35,7 +36,7 @@ func TestAlwaysWindow(t *testing.T) {
 // even under another name.
 func TestAlwaysRefusesGNOME(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "pinentry")
-	if err := os.Symlink(testdesktop.Needs(t, "pinentry-gnome3"), link); err != nil {
+	if err := os.Symlink(need.Program(t, "pinentry-gnome3"), link); err != nil {
 		t.Fatal(err)
 	}
 	p := NewPinentry(PinentryOptions{Program: link})

@@ -78,15 +78,6 @@ func answering(t *testing.T, script map[string]any) (*Pinentry, func() string) {
 	}
 }
 
-func needs(t *testing.T, program, pkg string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		t.Fatalf("%s is missing: install the package %s", program, pkg)
-	}
-	return path
-}
-
 var (
 	site  = Caller{Origin: "https://portail.example.fr", Program: "firefox-esr"}
 	gp    = Holder{Name: "Dr TEST Camille DÉMONSTRATION", Identifier: "810000000005", Profession: "Médecin", Kind: "CPS"}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -211,7 +212,7 @@ func pathWith(t *testing.T, program, name string) string {
 // TestFallback: pinentry asks what our own window cannot show, except after a
 // cancellation or timeout.
 func TestFallback(t *testing.T) {
-	testdesktop.Needs(t, "pinentry-tty")
+	need.Program(t, "pinentry-tty")
 	t.Setenv("DISPLAY", "")
 	t.Setenv("WAYLAND_DISPLAY", "")
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -138,7 +139,7 @@ func TestEndWithOrphan(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("setsid(1) is Linux's; the code under test is the same elsewhere")
 	}
-	needs(t, "setsid", "util-linux")
+	need.Program(t, "setsid")
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "end")
 	program := filepath.Join(dir, "pinentry")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -40,7 +41,7 @@ func TestPrograms(t *testing.T) {
 	} {
 		t.Run(c.program+" "+c.ask+" "+c.keys, func(t *testing.T) {
 			s.T = t
-			p := NewPinentry(PinentryOptions{Program: testdesktop.Needs(t, c.program)})
+			p := NewPinentry(PinentryOptions{Program: need.Program(t, c.program)})
 			type answer struct {
 				pin   string
 				index int
@@ -83,7 +84,7 @@ func TestPrograms(t *testing.T) {
 func TestOrder(t *testing.T) {
 	t.Setenv("DISPLAY", ":1")
 	for _, name := range []string{"pinentry-qt", "pinentry-gnome3", "pinentry-gtk-2"} {
-		testdesktop.Needs(t, name)
+		need.Program(t, name)
 	}
 	dir := onPath(t, "pinentry-gnome3", "pinentry-gtk-2")
 	for request, want := range map[string]string{"GETPIN": "pinentry-gnome3", "CONFIRM": "pinentry-gtk-2", "CONFIRM --one-button": "pinentry-gtk-2"} {
@@ -98,7 +99,7 @@ func onPath(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range names {
-		if err := os.Symlink(testdesktop.Needs(t, name), filepath.Join(dir, name)); err != nil {
+		if err := os.Symlink(need.Program(t, name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -65,7 +66,7 @@ func onTerminal(t *testing.T, program string, env ...string) *testdesktop.Termin
 
 func TestTerminal(t *testing.T) {
 	for _, name := range []string{"pinentry-tty", "pinentry-curses"} {
-		program := testdesktop.Needs(t, name)
+		program := need.Program(t, name)
 		t.Run(name+"/typed", func(t *testing.T) {
 			r := onTerminal(t, program)
 			shown := r.Until("Code porteur")
@@ -91,7 +92,7 @@ func TestTerminal(t *testing.T) {
 
 // TestTerminalFound: without a display but with a terminal, a program is found.
 func TestTerminalFound(t *testing.T) {
-	testdesktop.Needs(t, "pinentry-tty")
+	need.Program(t, "pinentry-tty")
 	r := onTerminal(t, findProgram)
 	r.Until("Code porteur")
 	r.Type("4321\r")

@@ -3,11 +3,11 @@ package prompt
 import (
 	"context"
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -16,7 +16,7 @@ const dialogTitle = "^CPx Bridge$"
 // newScreen starts a screen and makes it the display of this process.
 func newScreen(t *testing.T) *testdesktop.Screen {
 	t.Helper()
-	testdesktop.Needs(t, "pinentry-gtk-2")
+	need.Program(t, "pinentry-gtk-2")
 	s := testdesktop.NewScreen(t)
 	t.Setenv("DISPLAY", s.Display)
 	t.Setenv("WAYLAND_DISPLAY", "")
@@ -31,11 +31,7 @@ func TestWindow(t *testing.T) {
 	if found, err := p.find("GETPIN"); err != nil || !strings.Contains(found, "pinentry-") {
 		t.Fatal(found, err)
 	}
-	gtk, err := exec.LookPath("pinentry-gtk-2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p = NewPinentry(PinentryOptions{Program: gtk})
+	p = NewPinentry(PinentryOptions{Program: need.Program(t, "pinentry-gtk-2")})
 
 	pin := PIN{Caller: site, Holder: gp}
 	wrong := PIN{Caller: site, Holder: gp, WrongPIN: true, FinalTry: true}
@@ -110,7 +106,7 @@ func TestWindow(t *testing.T) {
 // TestChooseWindow: the button "Suivant" shows the next certificate.
 func TestChooseWindow(t *testing.T) {
 	s := newScreen(t)
-	gtk := testdesktop.Needs(t, "pinentry-gtk-2")
+	gtk := need.Program(t, "pinentry-gtk-2")
 	done := make(chan int, 1)
 	go func() {
 		i, err := NewPinentry(PinentryOptions{Program: gtk}).Choose(t.Context(), "fr", site, []Holder{gp, nurse})
@@ -141,7 +137,7 @@ func TestChooseWindow(t *testing.T) {
 
 // TestNoSuchDisplay: a display that does not answer is an error, not a wait.
 func TestNoSuchDisplay(t *testing.T) {
-	gtk := testdesktop.Needs(t, "pinentry-gtk-2")
+	gtk := need.Program(t, "pinentry-gtk-2")
 	t.Setenv("DISPLAY", ":65000")
 	t.Setenv("WAYLAND_DISPLAY", "")
 	_, err := NewPinentry(PinentryOptions{Program: gtk}).PIN(t.Context(), "fr", PIN{Caller: site, Holder: gp})

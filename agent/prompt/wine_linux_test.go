@@ -13,6 +13,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
@@ -240,7 +241,7 @@ func TestWindows(t *testing.T) {
 	// its quiet time.
 	t.Run("the keyboard comes back", func(t *testing.T) {
 		s.T = t
-		program := exec.Command(testdesktop.Needs(t, "xev"))
+		program := exec.Command(need.Program(t, "xev"))
 		program.Env = append(os.Environ(), "DISPLAY="+s.Display)
 		if err := program.Start(); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
@@ -29,7 +30,7 @@ func TestDebugger(t *testing.T) {
 		t.Skip("root may look into every process, and another user than this one is needed: run as root to test what a debugger may do")
 	}
 	for _, program := range []string{"gdb", "strace"} {
-		testdesktop.Needs(t, program)
+		need.Program(t, program)
 	}
 	p := workstation.NewPerson(t, "lang = \"en\"\nnotifications = false\n[ports]\nfirst = %d\ncount = 1\n", workstation.FreePorts(t, 1))
 	screen := testdesktop.NewXServer(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -18,7 +19,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	p := workstation.NewPerson(t, "[ports]\nfirst = %d\ncount = 1\n", workstation.FreePorts(t, 1))
 	await := p.StartsAs(func(cmd *exec.Cmd) {
 		cmd.Args = append([]string{"sh", "-c", `ulimit -n 48 && exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
-		cmd.Path = testdesktop.Needs(t, "sh")
+		cmd.Path = need.Program(t, "sh")
 	})
 	address := await(`msg=listening address=(127\.0\.0\.1:\d+)`)[1]
 	var flood []net.Conn

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -26,7 +27,7 @@ func TestDiagnosisFromTheMenu(t *testing.T) {
 	missing := filepath.Join("/home", person, "libcps3_pkcs11_lux.so")
 	modules, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
 	if err != nil || len(modules) == 0 {
-		t.Fatal("OpenSC's module is not installed: YES=1 scripts/setup test installs it")
+		need.Lacks(t, "OpenSC's module")
 	}
 	const site = "https://portail.cabinet-martineau.example.fr"
 	p.Settings(t, "modules = [%q, %q]\nlang = \"fr\"\n[origins]\nallow = [%q]\n[ports]\nfirst = %d\ncount = 5\n", modules[0], missing, site, workstation.FreePorts(t, 5))
@@ -98,7 +99,7 @@ func TestDiagnosisFromTheMenu(t *testing.T) {
 // clipboard is what a person would paste now.
 func clipboard(t *testing.T, s *testdesktop.Screen) string {
 	t.Helper()
-	cmd := exec.Command(testdesktop.Needs(t, "xsel"), "--clipboard", "--output")
+	cmd := exec.Command(need.Program(t, "xsel"), "--clipboard", "--output")
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	text, err := cmd.Output()
 	if err != nil {
@@ -109,7 +110,7 @@ func clipboard(t *testing.T, s *testdesktop.Screen) string {
 
 func picture(t *testing.T, s *testdesktop.Screen, file string) {
 	t.Helper()
-	cmd := exec.Command(testdesktop.Needs(t, "import"), "-window", "root", "-silent", file)
+	cmd := exec.Command(need.Program(t, "import"), "-window", "root", "-silent", file)
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

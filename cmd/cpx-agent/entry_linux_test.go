@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -65,7 +66,7 @@ func installed(t *testing.T) (p *workstation.Person, screen *testdesktop.Screen,
 // a desktop does, starts the agent and shows its window; clicked once more, it shows the window
 // of the same agent. The agent is beside a supervisor, and quits.
 func TestClickOnTheEntry(t *testing.T) {
-	launch, validate := testdesktop.Needs(t, "gtk-launch"), testdesktop.Needs(t, "desktop-file-validate")
+	launch, validate := need.Program(t, "gtk-launch"), need.Program(t, "desktop-file-validate")
 	p, screen, run := installed(t)
 	said := run("", "shortcut", "add")
 	_, entry, _ := strings.Cut(strings.TrimSpace(said), ": ")
@@ -104,10 +105,10 @@ func TestRefusalIsShown(t *testing.T) {
 	p, screen, run := installed(t)
 	run("", "shortcut", "add")
 	must(t, os.WriteFile(p.Config, []byte("lang = 3\n"), 0o600))
-	run(testdesktop.Needs(t, "gtk-launch"), "cpx-bridge")
+	run(need.Program(t, "gtk-launch"), "cpx-bridge")
 	screen.Do("windowfocus", "--sync", screen.Find("^CPx Bridge$"))
 	if picture := os.Getenv("CPX_TEST_PICTURE"); picture != "" {
-		run(testdesktop.Needs(t, "import"), "-window", "root", picture)
+		run(need.Program(t, "import"), "-window", "root", picture)
 	}
 	screen.Do("key", "Escape")
 	screen.Gone("^CPx Bridge$")
@@ -144,7 +145,7 @@ func TestQuitInTheMenu(t *testing.T) {
 		menu.Click(quit)
 		screen.Do("windowfocus", "--sync", screen.Find(title))
 		if picture := os.Getenv("CPX_TEST_PICTURE"); picture != "" {
-			run(testdesktop.Needs(t, "import"), "-window", "root", fmt.Sprintf("%s-%v.png", picture, inMenu))
+			run(need.Program(t, "import"), "-window", "root", fmt.Sprintf("%s-%v.png", picture, inMenu))
 		}
 		workstation.Contains(t, run("", "quit", "--lang", "en"), "No agent")
 		screen.Do("key", "Escape")

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
-	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
@@ -51,7 +51,7 @@ func (m *managed) policy(text string) (file string) {
 func (m *managed) there(cmd *exec.Cmd, by ...string) {
 	m.t.Helper()
 	args := append([]string{"unshare", "--mount", "sh", "-c", `mount --bind "$1" /etc && shift && exec "$@"`, "sh", m.etc}, by...)
-	cmd.Path, cmd.Args = testdesktop.Needs(m.t, "unshare"), append(append(args, cmd.Path), cmd.Args[1:]...)
+	cmd.Path, cmd.Args = need.Program(m.t, "unshare"), append(append(args, cmd.Path), cmd.Args[1:]...)
 }
 
 func (m *managed) runs(exit int, args ...string) string {
@@ -208,7 +208,7 @@ func TestMissingModuleOfOthers(t *testing.T) {
 // The same with the program that asks for the PIN.
 func TestPinentryOfOthers(t *testing.T) {
 	m := newManaged(t)
-	program := opened(t, testdesktop.Needs(t, "true"))
+	program := opened(t, need.Program(t, "true"))
 	m.policy("pinentry = \"" + program + "\"\n")
 	f := m.findings(1)["dialog_program_untrusted"]
 	if f.Outcome != doctor.Problem || f.Subject != program || !strings.HasSuffix(f.Next, "chmod go-w "+filepath.Dir(program)) {

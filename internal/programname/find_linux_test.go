@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // TestStartedBy: an entry names the program that it starts, directly, by a link, by a
@@ -145,10 +147,7 @@ func TestInstalled(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/usr/lib/firefox-esr/firefox-esr": {"Firefox ESR"}, "/usr/lib/chromium/chromium": {"Chromium"},
 	} {
-		if _, err := os.Stat(path); err != nil {
-			t.Errorf("%v: install it with scripts/setup", err)
-			continue
-		}
+		need.File(t, path)
 		for _, lang := range []string{"fr", "en"} {
 			if got := Of(t.Context(), []File{fileAt(path)}).Text(lang); got != want[0] {
 				t.Errorf("%s in %s: %q, want %q", path, lang, got, want)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
@@ -34,7 +35,7 @@ func TestInFront(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", testdesktop.Bus(t)) // for GNOME's dialog, which is a service
 	s.Manage()
 	var keys testdesktop.Output
-	running(t, &keys, testdesktop.Needs(t, "xev"), "-event", "keyboard")
+	running(t, &keys, need.Program(t, "xev"), "-event", "keyboard")
 	other := s.Window("^Event Tester$")
 	for _, c := range []struct {
 		kind, pinentry string
@@ -85,7 +86,7 @@ func TestInFront(t *testing.T) {
 func TestStays(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
+	running(t, &testdesktop.Output{}, need.Program(t, "xev"))
 	other := s.Window("^Event Tester$")
 	a := begin(t.Context(), dialogs(), question("consent", "fr"))
 	window := s.Ready(dialogTitle)
@@ -109,7 +110,7 @@ func onlyPinentry(t *testing.T, name string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, tool := range []string{name, "xdotool", "xprop"} {
-		if err := os.Symlink(testdesktop.Needs(t, tool), filepath.Join(dir, tool)); err != nil {
+		if err := os.Symlink(need.Program(t, tool), filepath.Join(dir, tool)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +120,7 @@ func onlyPinentry(t *testing.T, name string) {
 // through asks the PIN through a pinentry program of the settings.
 func through(t *testing.T, name string) prompt.Prompter {
 	t.Helper()
-	return prompt.New(prompt.Options{Program: testdesktop.Needs(t, name), Window: Command()})
+	return prompt.New(prompt.Options{Program: need.Program(t, name), Window: Command()})
 }
 
 // TestOtherProgramsPIN: after a yes in the login's window, the program of the settings asks

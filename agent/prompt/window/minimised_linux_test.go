@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -66,7 +67,7 @@ func TestBroughtToFront(t *testing.T) {
 	<-notice.answer
 	s.Gone(dialogTitle)
 
-	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
+	running(t, &testdesktop.Output{}, need.Program(t, "xev"))
 	other := s.Window("^Event Tester$")
 	ctx, login, end := prompt.Begin(t.Context(), p)
 	a := begin(ctx, login, question("pin", "fr"))

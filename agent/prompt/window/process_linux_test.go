@@ -17,6 +17,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
@@ -124,7 +125,7 @@ func TestAgentEnds(t *testing.T) {
 	}{
 		"ours":           {"choose", "", false},
 		"one that hangs": {"pin", "", true},
-		"pinentry's":     {"pin", testdesktop.Needs(t, "pinentry-gtk-2"), false},
+		"pinentry's":     {"pin", need.Program(t, "pinentry-gtk-2"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.T = t
@@ -244,7 +245,7 @@ func TestTypedTooEarly(t *testing.T) {
 func TestKeyboardComesBack(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "xev"))
+	running(t, &testdesktop.Output{}, need.Program(t, "xev"))
 	other := s.Window("^Event Tester$")
 	in, out, cmd := play(t, yesOrNo(50))
 	window := s.Ready(dialogTitle)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -17,7 +18,7 @@ func TestStandingWindowAsksForKeyboard(t *testing.T) {
 	s := screen(t)
 	s.Manage()
 	var keys testdesktop.Output
-	running(t, &keys, testdesktop.Needs(t, "xev"), "-event", "keyboard")
+	running(t, &keys, need.Program(t, "xev"), "-event", "keyboard")
 	other := s.Window("^Event Tester$")
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()

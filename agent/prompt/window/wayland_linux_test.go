@@ -16,6 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
@@ -146,7 +147,7 @@ func TestWaylandTypedTooEarly(t *testing.T) {
 
 func typedTooEarly(t *testing.T, request dialog.Request) {
 	w, r := wayland(t)
-	running(t, &testdesktop.Output{}, testdesktop.Needs(t, "weston-eventdemo"), "--title=other")
+	running(t, &testdesktop.Output{}, need.Program(t, "weston-eventdemo"), "--title=other")
 	w.InFront("other")
 	in, out, cmd := play(t, request)
 	window := w.InFront(waylandTitle)
@@ -217,7 +218,7 @@ func TestWaylandKeyboardComesBack(t *testing.T) {
 	w, r := wayland(t)
 	in, out, cmd := play(t, yesOrNo(50))
 	waylandReady(w, r)
-	other := exec.Command(testdesktop.Needs(t, "weston-eventdemo"), "--title=other")
+	other := exec.Command(need.Program(t, "weston-eventdemo"), "--title=other")
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}

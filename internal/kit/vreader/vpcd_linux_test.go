@@ -16,6 +16,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vreader"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
@@ -52,9 +53,7 @@ func TestRealDaemon(t *testing.T) {
 		t.Skip("pcscd needs root for /run/pcscd")
 	}
 	for _, program := range []string{"/usr/sbin/pcscd", "/usr/bin/unshare"} {
-		if _, err := os.Stat(program); err != nil {
-			t.Fatalf("%v: packages pcscd, vsmartcard-vpcd and util-linux", err)
-		}
+		need.File(t, program)
 	}
 	own := []string{"--net", "--mount", "--pid", "--fork", "--kill-child"}
 	if out, err := exec.Command("unshare", append(own, "true")...).CombinedOutput(); err != nil {

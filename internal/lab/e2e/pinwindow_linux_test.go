@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -25,7 +26,7 @@ var rarePINKeys = []string{"7", "braceright", "3", "asciitilde", "9", "bar", "5"
 // softHSM runs OpenSC's tool on the stack's card.
 func softHSM(t *testing.T, s *stack.Stack, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(testdesktop.Needs(t, "pkcs11-tool"), append([]string{"--module", s.Cards[0].Module}, args...)...)
+	cmd := exec.Command(need.Program(t, "pkcs11-tool"), append([]string{"--module", s.Cards[0].Module}, args...)...)
 	cmd.Env = s.Env()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -126,7 +127,7 @@ func TestWrongPINCosts(t *testing.T) {
 	s := prepare(t, stack.Options{AgentOnly: true})
 	ctx, cancel := context.WithTimeout(t.Context(), testdesktop.Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, testdesktop.Needs(t, "pkcs11-tool"), "--module", s.Cards[0].Module, "--login", "--pin", "4321", "--list-objects")
+	cmd := exec.CommandContext(ctx, need.Program(t, "pkcs11-tool"), "--module", s.Cards[0].Module, "--login", "--pin", "4321", "--list-objects")
 	cmd.Env = s.Env()
 	if lowTries(t, s) || cmd.Run() == nil || !lowTries(t, s) {
 		t.Error("the card does not say that a wrong PIN was sent")

@@ -13,16 +13,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 )
 
 // TestOpenSSLVerifies checks a token of the agent with openssl's own commands: the
 // chain and the signature. The project's code takes no part in the check.
 func TestOpenSSLVerifies(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Fatal("openssl is needed: apt-get install openssl")
-	}
+	openssl := need.Program(t, "openssl")
 	for _, card := range []string{"cps", "cps-ec"} {
 		t.Run(card, func(t *testing.T) {
 			s := prepare(t, stack.Options{AgentOnly: true, Cards: []string{card}, AutoPIN: script("1234")})

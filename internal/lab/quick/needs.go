@@ -1,7 +1,5 @@
 package quick
 
-import "regexp"
-
 // What packages are left out for, besides the headers that they are compiled with.
 const (
 	softHSM  = "SoftHSM"
@@ -31,8 +29,3 @@ var wholePackages = map[string]string{
 // onWindows are the tests that play their package's other tests in wine, by the name that
 // each has.
 var onWindows = []string{"TestWindows", "TestOnWindows"}
-
-// lacking is how a test says that a program is not here which its machine needs: by the
-// set-up's name, by Debian's packages, or in the words of exec and of doctor. Such a test
-// has not been played; what it found of the code, if anything, is not known.
-var lacking = regexp.MustCompile(`scripts/setup|apt-get install|: packages [a-z]|executable file not found in \$PATH|there is no PC/SC library|\bno_dialog_program\b|exit status 127|sh: \d+: \w+: not found`)

@@ -16,7 +16,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/wintable"
 )
 
@@ -99,11 +101,12 @@ func list(ctx context.Context, root string, args ...string) ([]string, error) {
 
 // Outcome is what came of a plan.
 type Outcome struct {
+	Ended            int        // packages, however
 	Passed, Failed   int        // tests, without the parts that they are made of
 	Tested, Untested int        // packages: with a test that passed, and without any
 	Cached           int        // of Tested, those that are as they were when they passed
 	Skipped          []Unplayed // they skipped themselves
-	Lacking          []Unplayed // they lack a program that is not here
+	Needing          []Unplayed // they need something beside Go and a C compiler
 }
 
 // Unplayed is a test that was not played, or a part of one.
@@ -112,14 +115,21 @@ type Unplayed struct{ Package, Test, Reason string }
 // ErrFailed says that a test failed, or a package was not compiled.
 var ErrFailed = errors.New("there are failures")
 
-// Run plays a plan, and prints each package's end and each failure.
+// quiet is how long at most nothing is printed.
+const quiet = 15 * time.Second
+
+// Run plays a plan, and prints each failure, and how far it is.
 func (p *Plan) Run(ctx context.Context, root string, out io.Writer) (*Outcome, error) {
+	return p.run(ctx, root, out, time.Tick(quiet))
+}
+
+func (p *Plan) run(ctx context.Context, root string, out io.Writer, says <-chan time.Time) (*Outcome, error) {
 	args := []string{"test", "-short", "-json", "-vet=off", "-timeout", "5m", "-skip", "^(" + strings.Join(onWindows, "|") + ")$"}
 	for _, folder := range p.Play {
 		args = append(args, "./"+folder)
 	}
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Stderr = root, os.Stderr
+	cmd.Dir, cmd.Stderr, cmd.Env = root, os.Stderr, append(os.Environ(), need.Nothing)
 	events, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -129,48 +139,56 @@ func (p *Plan) Run(ctx context.Context, root string, out io.Writer) (*Outcome, e
 	}
 	o := &Outcome{}
 	failed := false
-	err = wintable.ReadEvents(events, func(t wintable.Tested) {
-		o.add(&t)
-		if t.State == wintable.Failed {
-			failed = true
-			fmt.Fprintf(out, "FAILED %s\n%s", t.Package, t.Failure())
+	packages, read := make(chan wintable.Tested), make(chan error, 1)
+	go func() {
+		read <- wintable.ReadEvents(events, func(t wintable.Tested) { packages <- t })
+		close(packages)
+	}()
+	for open := true; open; {
+		var t wintable.Tested
+		select {
+		case t, open = <-packages:
+			if !open {
+				break
+			}
+			o.add(&t)
+			if t.State == wintable.Failed {
+				failed = true
+				fmt.Fprintf(out, "FAILED %s\n%s", t.Package, t.Failure())
+			}
+		case <-says:
+			fmt.Fprintf(out, "-- %d of %d packages have ended; the others are compiled or run\n", o.Ended, len(p.Play))
 		}
-	})
-	ended := cmd.Wait() // its status counts tests that lack something as failed
+	}
+	err = <-read
+	ended := cmd.Wait()
 	switch exit := (*exec.ExitError)(nil); {
 	case err != nil || ended != nil && !errors.As(ended, &exit):
 		return nil, errors.Join(err, ended)
 	case o.Tested+o.Untested == 0 && ended != nil:
 		return nil, fmt.Errorf("go test: %w", ended)
-	case failed:
+	case failed || ended != nil:
 		return o, ErrFailed
 	}
 	return o, nil
 }
 
-// add counts a package. One that fails by tests alone that lack something has not failed.
+// add counts a package.
 func (o *Outcome) add(t *wintable.Tested) {
-	excused := false
-	for i, test := range t.Tests {
+	o.Ended++
+	reasons := t.Skipped()
+	for _, test := range t.Tests {
 		whole := !strings.Contains(test.Name, "/")
-		switch {
+		switch what, needed := need.Needed(reasons[test.Name]); {
 		case whole && test.State == wintable.Passed:
 			o.Passed++
-		case test.State == wintable.Failed && lacksProgram(outputOf(t, test.Name)):
-			excused = true
-			t.Tests[i].State = wintable.NotTried
-			if whole {
-				o.Lacking = append(o.Lacking, Unplayed{t.Package, test.Name, lackingLine(outputOf(t, test.Name))})
-			}
 		case whole && test.State == wintable.Failed:
 			o.Failed++
+		case test.State == wintable.NotTried && needed:
+			o.Needing = append(o.Needing, Unplayed{t.Package, test.Name, what})
 		case test.State == wintable.NotTried:
-			o.Skipped = append(o.Skipped, Unplayed{t.Package, test.Name, t.Skipped()[test.Name]})
+			o.Skipped = append(o.Skipped, Unplayed{t.Package, test.Name, reasons[test.Name]})
 		}
-	}
-	failed := slices.ContainsFunc(t.Tests, func(test wintable.Test) bool { return test.State == wintable.Failed })
-	if t.State == wintable.Failed && excused && !failed {
-		t.State = wintable.Passed
 	}
 	switch t.State {
 	case wintable.Passed:
@@ -183,38 +201,12 @@ func (o *Outcome) add(t *wintable.Tested) {
 	}
 }
 
-// outputOf is what a test and its parts printed.
-func outputOf(t *wintable.Tested, name string) string {
-	var b strings.Builder
-	for _, test := range t.Tests {
-		if test.Name == name || strings.HasPrefix(test.Name, name+"/") {
-			b.WriteString(test.Output)
-		}
-	}
-	return b.String()
-}
-
-func lacksProgram(output string) bool {
-	return lacking.MatchString(output) && !strings.Contains(output, "panic: ")
-}
-
-// lackingLine is the line that says what is lacking.
-func lackingLine(output string) string {
-	for line := range strings.Lines(output) {
-		if lacking.MatchString(line) {
-			_, after, _ := strings.Cut(line, ": ")
-			return strings.TrimSpace(after)
-		}
-	}
-	return ""
-}
-
 // Print says what was played and, by name, what was not.
 func (p *Plan) Print(out io.Writer, o *Outcome) {
 	fmt.Fprintf(out, "%d tests of %d packages passed (%d packages as before: go's cache), %d failed.\n", o.Passed, o.Tested, o.Cached, o.Failed)
 	printUnplayed(out, "Skipped themselves, which is not passed", o.Skipped)
-	printUnplayed(out, "Not played, for want of a program that is not here", o.Lacking)
-	fmt.Fprintln(out, "\nNot played here, because of what they need; `make test` plays them:")
+	printUnplayed(out, "Tests not played here, by what each needs; `make test` plays them", o.Needing)
+	fmt.Fprintln(out, "\nPackages not played here, because of what they need; `make test` plays them:")
 	for _, need := range slices.Sorted(maps.Keys(p.Out)) {
 		of := p.Out[need]
 		fmt.Fprintf(out, "  %s (%d):\n%s", need, len(of), folded(strings.Join(of, ", "), "      "))

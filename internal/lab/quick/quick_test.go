@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const root = "../../.."
@@ -66,7 +67,7 @@ func module(t *testing.T, tests map[string]string) string {
 	}
 	for folder, body := range tests {
 		file := filepath.Join(dir, folder, "x_test.go")
-		text := "package x\n\nimport \"testing\"\n\n" + body
+		text := "package x\n\nimport \"testing\"\n" + body
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
@@ -77,11 +78,11 @@ func module(t *testing.T, tests map[string]string) string {
 // TestRun plays tests that pass, fail, skip themselves in whole or in part, and do not
 // compile: none but those that passed counts as one.
 func TestRun(t *testing.T) {
-	p := &Plan{Play: []string{"good", "part", "lacks"}, Out: map[string][]string{"a wonder": {"elsewhere", "beyond"}}}
+	p := &Plan{Play: []string{"good", "part", "needs"}, Out: map[string][]string{"a wonder": {"elsewhere", "beyond"}}}
 	good := map[string]string{
 		"good":  "func TestA(t *testing.T) {}\nfunc TestB(t *testing.T) {}\nfunc TestWindows(t *testing.T) { t.Fatal(1) }\n",
 		"part":  "func TestC(t *testing.T) { t.Run(\"some\", func(t *testing.T) { t.Skip(\"only root can\") }) }\nfunc TestD(t *testing.T) { t.Skip(\"no moon\") }\nfunc TestH(t *testing.T) { t.Skip(\"no moon\") }\n",
-		"lacks": "func TestF(t *testing.T) {}\nfunc TestG(t *testing.T) { t.Run(\"some\", func(t *testing.T) { t.Error(\"moon: YES=1 scripts/setup test installs it\") }) }\n",
+		"needs": "import \"os\"\n\nfunc TestF(t *testing.T) {}\nfunc TestG(t *testing.T) { if os.Getenv(\"CPX_TEST_NEEDS\") == \"nothing\" { t.Skip(\"needs moon\") }; t.Fatal(\"moon\") }\n",
 	}
 	o, err := p.Run(t.Context(), module(t, good), t.Output())
 	if err != nil {
@@ -89,12 +90,12 @@ func TestRun(t *testing.T) {
 	}
 	var printed strings.Builder
 	p.Print(&printed, o)
-	if o.Passed != 4 || o.Failed != 0 || o.Tested != 3 || len(o.Skipped) != 3 || len(o.Lacking) != 1 {
+	if o.Passed != 4 || o.Failed != 0 || o.Tested != 3 || len(o.Skipped) != 3 || len(o.Needing) != 1 {
 		t.Errorf("%+v", o)
 	}
 	for _, want := range []string{
 		"4 tests of 3 packages passed", "0 failed", "not passed: 3\n", "  only root can:\n      part: TestC/some\n", "  no moon:\n      part: TestD, TestH\n",
-		"not here: 1\n  moon: YES=1 scripts/setup test installs it:\n      lacks: TestG\n", "  a wonder (2):\n      elsewhere, beyond\n", "TestWindows",
+		"plays them: 1\n  moon:\n      needs: TestG\n", "  a wonder (2):\n      elsewhere, beyond\n", "TestWindows",
 	} {
 		if !strings.Contains(printed.String(), want) {
 			t.Errorf("no %q in\n%s", want, printed.String())
@@ -102,8 +103,10 @@ func TestRun(t *testing.T) {
 	}
 
 	for name, bad := range map[string]string{"fails": "func TestE(t *testing.T) { t.Error(\"the moon is green\") }\n", "not compiled": "func TestE(t *testing.T) { moon() }\n",
-		"lacks and fails": "func TestE(t *testing.T) { t.Error(\"moon\") }\nfunc TestG(t *testing.T) { t.Error(\"scripts/setup test installs it\") }\n",
-		"panics":          "func TestE(t *testing.T) { t.Log(\"moon: apt-get install\"); panic(1) }\n",
+		"needs and fails": "func TestE(t *testing.T) { t.Error(\"moon: scripts/setup test installs it\"); t.Skip(\"needs moon\") }\n",
+		"panics":          "func TestE(t *testing.T) { t.Skip(\"needs moon\") }\nfunc TestG(t *testing.T) { panic(\"moon\") }\n",
+		"ends early":      "import \"os\"\n\nfunc TestE(t *testing.T) { t.Log(\"moon\"); os.Exit(1) }\n",
+		"fails beyond":    "import \"os\"\n\nfunc TestE(t *testing.T) { t.Skip(\"needs moon\") }\nfunc TestMain(m *testing.M) { m.Run(); println(\"moon\"); os.Exit(3) }\n",
 	} {
 		good["bad"] = bad
 		printed.Reset()
@@ -111,6 +114,17 @@ func TestRun(t *testing.T) {
 		if !errors.Is(err, ErrFailed) || o.Passed != 2 || !strings.Contains(printed.String(), "moon") {
 			t.Errorf("%s: %v, %+v\n%s", name, err, o, printed.String())
 		}
+	}
+}
+
+// TestSaysHowFar: who waits for packages that are compiled or played reads that it goes on.
+func TestSaysHowFar(t *testing.T) {
+	says := make(chan time.Time, 1)
+	says <- time.Now()
+	var printed strings.Builder
+	o, err := (&Plan{Play: []string{"good", "more"}}).run(t.Context(), module(t, map[string]string{"good": "func TestA(t *testing.T) {}\n", "more": "func TestB(t *testing.T) {}\n"}), &printed, says)
+	if err != nil || o.Ended != 2 || !strings.Contains(printed.String(), "0 of 2 packages have ended") {
+		t.Fatal(err, o, printed.String())
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/denied"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
@@ -111,7 +112,7 @@ func opensc(t *testing.T, o virtual.CardOptions) *world {
 	w := newWorld(t)
 	found, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
 	if err != nil || len(found) == 0 {
-		t.Fatal("OpenSC's module is not installed: YES=1 scripts/setup test installs it")
+		need.Lacks(t, "OpenSC's module")
 	}
 	w.modules, w.pin = found[:1], virtual.PIN
 	card, err := virtual.NewCard(w.pki.Intermediate, o)

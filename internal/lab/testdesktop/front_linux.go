@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // Manage starts a window manager, which decides which window is in front and has
@@ -33,7 +35,7 @@ func (s *Screen) ManageWithoutFocus() {
 func (s *Screen) manage(args ...string) {
 	s.T.Helper()
 	managed := s.watch("-root")
-	cmd := exec.Command(Needs(s.T, "openbox"), append([]string{"--sm-disable"}, args...)...)
+	cmd := exec.Command(need.Program(s.T, "openbox"), append([]string{"--sm-disable"}, args...)...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	if err := cmd.Start(); err != nil {
 		s.T.Fatal(err)
@@ -106,7 +108,7 @@ func (s *Screen) watch(args ...string) func(text string) {
 
 // xprop is xprop on the screen.
 func (s *Screen) xprop(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, Needs(s.T, "xprop"), args...)
+	cmd := exec.CommandContext(ctx, need.Program(s.T, "xprop"), args...)
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	return cmd
 }
@@ -191,7 +193,7 @@ func (s *Screen) InFront(window string) {
 // Top returns the window that no other covers.
 func (s *Screen) Top() string {
 	s.T.Helper()
-	cmd := exec.Command(Needs(s.T, "xprop"), "-root", "-notype", "_NET_CLIENT_LIST_STACKING")
+	cmd := exec.Command(need.Program(s.T, "xprop"), "-root", "-notype", "_NET_CLIENT_LIST_STACKING")
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	out, err := cmd.Output()
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // KeePassXCOptions say how KeePassXC serves.
@@ -55,7 +57,7 @@ func NewKeePassXC(t *testing.T, o KeePassXCOptions) KeePassXC {
 	content := write("db.xml", `<?xml version="1.0" encoding="utf-8"?><KeePassFile><Meta><DatabaseName>TEST</DatabaseName>`+exposed+
 		`</Meta><Root><Group><UUID>0fO4oBERQiKDM0REVVVmZg==</UUID><Name>TEST</Name></Group></Root></KeePassFile>`)
 	database := filepath.Join(home, "test.kdbx")
-	tool := exec.Command(Needs(t, "keepassxc-cli"), "import", "--decryption-time", "100", "-p", content, database)
+	tool := exec.Command(need.Program(t, "keepassxc-cli"), "import", "--decryption-time", "100", "-p", content, database)
 	tool.Env, tool.Stdin = append(os.Environ(), k.Env...), strings.NewReader(KeyringPassword+"\n"+KeyringPassword+"\n")
 	if out, err := tool.CombinedOutput(); err != nil {
 		t.Fatalf("keepassxc-cli: %v\n%s", err, out)
@@ -64,7 +66,7 @@ func NewKeePassXC(t *testing.T, o KeePassXCOptions) KeePassXC {
 		"[FdoSecrets]\nEnabled=true\nShowNotification=false\nConfirmAccessItem=%t\nConfirmDeleteItem=%t\n", o.Confirm, o.Confirm))
 	conn := OnBus(t, k.Bus)
 	owned, changes := OwnerChanges(t, conn, Secrets), collectionChanges(t, conn)
-	cmd := exec.Command(Needs(t, "keepassxc"), "--config", config, "--localconfig", filepath.Join(home, "local.ini"), database)
+	cmd := exec.Command(need.Program(t, "keepassxc"), "--config", config, "--localconfig", filepath.Join(home, "local.ini"), database)
 	if !o.Locked {
 		cmd.Args, cmd.Stdin = append(cmd.Args, "--pw-stdin"), strings.NewReader(KeyringPassword+"\n")
 	}

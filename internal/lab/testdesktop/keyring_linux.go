@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // KeyringPassword is the password of a test's keyring.
@@ -28,9 +30,9 @@ func IsolatedBus(t *testing.T, env []string, services ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range services {
-		text, err := os.ReadFile(filepath.Join("/usr/share/dbus-1/services", name+".service"))
+		text, err := os.ReadFile(need.File(t, filepath.Join("/usr/share/dbus-1/services", name+".service")))
 		if err != nil {
-			t.Fatalf("%v: YES=1 scripts/setup test installs it", err)
+			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name+".service"), text, 0o600); err != nil {
 			t.Fatal(err)
@@ -46,7 +48,7 @@ func IsolatedBus(t *testing.T, env []string, services ...string) string {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	cmd := exec.Command(Needs(t, "dbus-daemon"), "--config-file="+config, "--nofork", "--print-address=3")
+	cmd := exec.Command(need.Program(t, "dbus-daemon"), "--config-file="+config, "--nofork", "--print-address=3")
 	cmd.Env = append(os.Environ(), env...)
 	runDaemon(t, w, cmd)
 	_ = w.Close()
@@ -100,7 +102,7 @@ func OnBus(t *testing.T, address string) *dbus.Conn {
 func (k *Keyring) Start() *os.Process {
 	k.t.Helper()
 	owned := OwnerChanges(k.t, k.conn, Secrets)
-	cmd := exec.Command(Needs(k.t, "gnome-keyring-daemon"), "--foreground", "--unlock", "--components=secrets")
+	cmd := exec.Command(need.Program(k.t, "gnome-keyring-daemon"), "--foreground", "--unlock", "--components=secrets")
 	cmd.Env = append(os.Environ(), k.Env...)
 	cmd.Stdin = strings.NewReader(KeyringPassword)
 	runDaemon(k.t, nil, cmd)

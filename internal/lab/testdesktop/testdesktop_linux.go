@@ -16,20 +16,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // Patience is how long a test waits before it fails.
 const Patience = 20 * time.Second
-
-// Needs finds a program, or fails the test and says how to install it.
-func Needs(t testing.TB, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		t.Fatalf("%v: YES=1 scripts/setup test installs it", err)
-	}
-	return path
-}
 
 // Display starts an X server and returns its name, for DISPLAY. The name is no low one: a
 // server in another network namespace takes the lowest that it sees nobody have there, and
@@ -56,7 +48,7 @@ func Bus(t testing.TB) string {
 // the test's end.
 func daemon(t testing.TB, file *os.File, name string, args ...string) {
 	t.Helper()
-	runDaemon(t, file, exec.Command(Needs(t, name), args...))
+	runDaemon(t, file, exec.Command(need.Program(t, name), args...))
 }
 
 func firstLine(t testing.TB, r *os.File) string {
@@ -81,19 +73,19 @@ type Screen struct {
 // NewScreen starts a display of the test's own.
 func NewScreen(t *testing.T) *Screen {
 	t.Helper()
-	return &Screen{T: t, Display: Display(t), xdotool: Needs(t, "xdotool")}
+	return &Screen{T: t, Display: Display(t), xdotool: need.Program(t, "xdotool")}
 }
 
 // NewScreenOf starts one of that size, such as "1366x768".
 func NewScreenOf(t *testing.T, size string) *Screen {
 	t.Helper()
-	return &Screen{T: t, Display: newXServer(t, size).Display, xdotool: Needs(t, "xdotool")}
+	return &Screen{T: t, Display: newXServer(t, size).Display, xdotool: need.Program(t, "xdotool")}
 }
 
 // Screen is the server's display as a person sees it.
 func (x *XServer) Screen(t *testing.T) *Screen {
 	t.Helper()
-	return &Screen{T: t, Display: x.Display, xdotool: Needs(t, "xdotool")}
+	return &Screen{T: t, Display: x.Display, xdotool: need.Program(t, "xdotool")}
 }
 
 // Do runs xdotool and returns what it printed.
@@ -128,7 +120,7 @@ func (s *Screen) Window(title string) string {
 // Picture returns what is visible of a window, or of "root".
 func (s *Screen) Picture(window string) image.Image {
 	s.T.Helper()
-	cmd := exec.Command(Needs(s.T, "import"), "-window", window, "-silent", "png:-")
+	cmd := exec.Command(need.Program(s.T, "import"), "-window", window, "-silent", "png:-")
 	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display)
 	out, err := cmd.Output()
 	if err != nil {

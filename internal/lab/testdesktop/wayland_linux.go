@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // Wayland is a Wayland desktop that a person sees and types on: weston, Debian's reference
@@ -62,7 +64,7 @@ func NewWayland(t *testing.T) *Wayland {
 		t.Fatal(err)
 	}
 	w := &Wayland{T: t, Display: filepath.Join(dir, "wayland"), below: NewScreen(t), runtime: dir}
-	cmd := exec.Command(Needs(t, "weston"), "--backend=x11-backend.so", "--use-pixman", "--config="+settings,
+	cmd := exec.Command(need.Program(t, "weston"), "--backend=x11-backend.so", "--use-pixman", "--config="+settings,
 		"--width="+strconv.Itoa(WaylandSize.X), "--height="+strconv.Itoa(WaylandSize.Y),
 		"--socket="+filepath.Base(w.Display), "--debug", "--logger-scopes=log,proto")
 	cmd.Env = append(os.Environ(), "DISPLAY="+w.below.Display, "XDG_RUNTIME_DIR="+dir, "WAYLAND_DISPLAY=")
@@ -95,7 +97,7 @@ var (
 // Windows returns the windows as the compositor stacks them, the one in front first.
 func (w *Wayland) Windows() (list []WaylandWindow) {
 	w.T.Helper()
-	cmd := exec.Command(Needs(w.T, "weston-debug"), "scene-graph")
+	cmd := exec.Command(need.Program(w.T, "weston-debug"), "scene-graph")
 	cmd.Env = append(os.Environ(), "WAYLAND_DISPLAY="+w.Display)
 	out, err := cmd.Output()
 	if err != nil {

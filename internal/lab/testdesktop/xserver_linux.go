@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // XServer is a display that a test can kill and start again.
@@ -58,7 +60,7 @@ func (x *XServer) start() error {
 		return err
 	}
 	defer r.Close()
-	x.cmd = exec.Command(Needs(x.T, "Xvfb"), x.Display, "-displayfd", "3", "-screen", "0", x.size+"x24", "-nolisten", "tcp", "-noreset")
+	x.cmd = exec.Command(need.Program(x.T, "Xvfb"), x.Display, "-displayfd", "3", "-screen", "0", x.size+"x24", "-nolisten", "tcp", "-noreset")
 	x.cmd.ExtraFiles = []*os.File{w}
 	err = x.cmd.Start()
 	_ = w.Close()

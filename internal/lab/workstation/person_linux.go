@@ -17,6 +17,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -48,7 +49,7 @@ func WithCard(t *testing.T, o virtual.CardOptions) (*Person, *virtual.Station) {
 	t.Helper()
 	modules, err := filepath.Glob("/usr/lib/*/opensc-pkcs11.so")
 	if err != nil || len(modules) == 0 {
-		t.Fatal("OpenSC's module is not installed: YES=1 scripts/setup test installs it")
+		need.Lacks(t, "OpenSC's module")
 	}
 	p := NewPerson(t, "")
 	p.Settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = 5\n[limits]\ncard = \"5m\"\nother = \"5m\"\n", modules[0], FreePorts(t, 5))
@@ -152,7 +153,7 @@ func (p *Person) NewDatabase() {
 	if err := os.MkdirAll(p.Database(), 0o700); err != nil {
 		p.t.Fatal(err)
 	}
-	if out, err := exec.Command(testdesktop.Needs(p.t, "certutil"), "-N", "-d", "sql:"+p.Database(), "--empty-password").CombinedOutput(); err != nil {
+	if out, err := exec.Command(need.Program(p.t, "certutil"), "-N", "-d", "sql:"+p.Database(), "--empty-password").CombinedOutput(); err != nil {
 		p.t.Fatalf("%v %s", err, out)
 	}
 }

@@ -26,7 +26,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("-- %d packages: about a minute without a line where all is well, some minutes the first time\n", len(plan.Play))
+	fmt.Printf("-- %d packages: under a minute where they have been compiled before, else some minutes\n", len(plan.Play))
 	outcome, err := plan.Run(ctx, ".", os.Stdout)
 	if outcome == nil {
 		return err
