@@ -8,11 +8,25 @@
 // stop an agent. They are for one caller at a time.
 package autostart
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
 // ErrMachine says that on this system a person cannot disable what the
 // administrator enabled for everyone.
 var ErrMachine = errors.New("autostart: set for everyone on this machine by its administrator")
+
+// ForeignError says that what stands in the place of an entry or icon was not written here: it
+// may be the person's or their administrator's own work, which is never replaced or removed.
+type ForeignError struct {
+	Paths []string
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("autostart: not written by cpx-agent: %s", strings.Join(e.Paths, ", "))
+}
 
 // ErrNoMenu says that on this system a program needs no entry to stand in a menu.
 var ErrNoMenu = errors.New("autostart: no entries of an applications' menu here")

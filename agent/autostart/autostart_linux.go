@@ -73,7 +73,8 @@ func (e entry) state(path string) State {
 }
 
 // Enable starts the program at each login. Where the machine's own entry does
-// that, the person's is removed: a desktop reads only one of them.
+// that, the person's is removed: a desktop reads only one of them. A *ForeignError says that
+// nothing was changed, because others' work stands in the place.
 func Enable(program string) error {
 	path, err := personal()
 	if err != nil {
@@ -84,6 +85,9 @@ func Enable(program string) error {
 		return err
 	}
 	if everyone != "" && parseEntry(text).enabled {
+		if _, err := standing(path, startIsOurs); err != nil {
+			return err
+		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -96,20 +100,28 @@ func Enable(program string) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, entry)
+	return replace(path, entry+mark)
 }
 
-// Disable writes an entry that hides the machine's, even one installed later.
+// Disable writes an entry that hides the machine's, even one installed later. Others' work in
+// its place stays: a *ForeignError, where that starts something.
 func Disable() error {
 	path, err := personal()
 	if err != nil {
 		return err
 	}
+	text, err := plainfile.Read(path)
+	if err == nil && !startIsOurs(text) && !parseEntry(text).enabled {
+		return nil
+	}
 	return replace(path, hidden)
 }
 
-// replace writes a file in one step: a desktop may be reading it.
+// replace writes the autostart entry in one step: a desktop may be reading it.
 func replace(path, text string) error {
+	if _, err := standing(path, startIsOurs); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

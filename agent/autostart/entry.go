@@ -15,7 +15,10 @@ import (
 
 // DesktopEntry is the autostart entry of the XDG Desktop Application Autostart
 // Specification for a program. packaging/linux holds it for the packages.
-func DesktopEntry(program string) (string, error) {
+func DesktopEntry(program string) (string, error) { return startEntry(program, AtLogin) }
+
+// startEntry is the autostart entry that gives the program these arguments.
+func startEntry(program string, args []string) (string, error) {
 	quoted, err := quoteExec(program)
 	if err != nil {
 		return "", err
@@ -26,7 +29,7 @@ Name=CPx Bridge
 Comment=` + texts.In(language.English).Text("autostart.comment") + `
 Comment[fr]=` + texts.In(language.French).Text("autostart.comment") + `
 TryExec=` + escape(program) + `
-Exec=` + escape(quoted) + ` ` + strings.Join(AtLogin, " ") + `
+Exec=` + escape(quoted) + ` ` + strings.Join(args, " ") + `
 Icon=cpx-bridge
 Terminal=false
 NoDisplay=true
@@ -91,6 +94,7 @@ func unescape(value string) string {
 // entry is what matters of a desktop entry.
 type entry struct {
 	enabled bool
+	ours    bool     // it bears the mark
 	noMenu  bool     // it stands in no menu
 	made    []string // the folders that were made for it, in the person's own
 	tryExec string
@@ -141,6 +145,13 @@ func splitExec(value string) (args []string) {
 // for it and its icons, which go with it where they are empty.
 const madeKey = "X-CPxBridge-Folders"
 
+// markKey is a key of our own in what was written for one person: without it, an entry of this
+// name may be the person's own work. The packages' entries do not bear it, because a person
+// who changes one begins with a copy of it.
+const markKey = "X-CPxBridge"
+
+const mark = markKey + "=true\n"
+
 // parseEntry reads the group Desktop Entry. Hidden means that the entry counts as
 // absent; GNOME and others disable entries by a key of their own.
 func parseEntry(text []byte) entry {
@@ -164,6 +175,8 @@ func parseEntry(text []byte) entry {
 			e.enabled = e.enabled && value != "false"
 		case "NoDisplay":
 			e.noMenu = value == "true"
+		case markKey:
+			e.ours = value == "true"
 		case madeKey:
 			e.made = strings.FieldsFunc(unescape(value), func(r rune) bool { return r == ';' })
 		case "TryExec":

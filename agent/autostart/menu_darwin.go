@@ -7,4 +7,4 @@ func Menu() (State, error) { return State{}, nil }
 func AddToMenu(string, map[string][]byte) error { return ErrNoMenu }
 
 // RemoveFromMenu has nothing to remove.
-func RemoveFromMenu() error { return nil }
+func RemoveFromMenu(map[string][]byte) error { return nil }

@@ -1,8 +1,10 @@
 package autostart
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,7 +44,8 @@ func menuState(path string, text []byte) State {
 
 // AddToMenu gives the person an entry for the program, with its icons by their paths in the
 // theme hicolor. Where the machine's own starts the agent, the person's is removed: a
-// desktop reads only one of them.
+// desktop reads only one of them. A *ForeignError says that nothing was changed, because
+// others' work stands where the entry or an icon has its place.
 func AddToMenu(program string, icons map[string][]byte) error {
 	home, err := dirs.DataHome()
 	if err != nil {
@@ -52,8 +55,12 @@ func AddToMenu(program string, icons map[string][]byte) error {
 	if err != nil {
 		return err
 	}
+	if err := free(home, icons); err != nil {
+		return err
+	}
 	if everyone != "" && menuState(everyone, text).Enabled {
-		return removeFrom(home)
+		var inNobodysWay foreign
+		return inNobodysWay.add(removeFrom(home, icons))
 	}
 	entry, err := MenuEntry(program)
 	if err != nil {
@@ -70,6 +77,7 @@ func AddToMenu(program string, icons map[string][]byte) error {
 	if err := w.folder(applications); err != nil {
 		return err
 	}
+	entry += mark
 	if len(w.made) > 0 {
 		slices.Sort(w.made)
 		entry += madeKey + "=" + escape(strings.Join(w.made, ";")) + ";\n"
@@ -81,6 +89,26 @@ func AddToMenu(program string, icons map[string][]byte) error {
 	now := time.Now()
 	_ = os.Chtimes(filepath.Join(home, hicolor), now, now)
 	return nil
+}
+
+// free reports what of others stands where the entry and the icons have their places.
+func free(home string, icons map[string][]byte) error {
+	var others foreign
+	_, err := standing(filepath.Join(home, applications, file), menuIsOurs)
+	if err := others.add(err); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(icons)) {
+		_, err := standing(filepath.Join(home, hicolor, filepath.FromSlash(name)), isIcon(icons[name]))
+		if err := others.add(err); err != nil {
+			return err
+		}
+	}
+	return others.err()
+}
+
+func isIcon(ours []byte) func([]byte) bool {
+	return func(text []byte) bool { return bytes.Equal(text, ours) }
 }
 
 // writer writes files below the person's folder of data, and notes the folders it makes.
@@ -115,13 +143,14 @@ func (w *writer) folder(name string) error {
 }
 
 // RemoveFromMenu removes the person's own entry, its icons and the folders that were made for
-// them. The error is ErrMachine where the machine's entry stays.
-func RemoveFromMenu() error {
+// them. A *ForeignError names what stays because others wrote it; the error is ErrMachine where
+// the machine's entry stays.
+func RemoveFromMenu(icons map[string][]byte) error {
 	home, err := dirs.DataHome()
 	if err != nil {
 		return err
 	}
-	if err := removeFrom(home); err != nil {
+	if err := removeFrom(home, icons); err != nil {
 		return err
 	}
 	if s, err := Menu(); err != nil || s.Where == "" {
@@ -130,20 +159,21 @@ func RemoveFromMenu() error {
 	return ErrMachine
 }
 
-func removeFrom(home string) error {
+func removeFrom(home string, icons map[string][]byte) error {
 	path := filepath.Join(home, applications, file)
-	text, err := plainfile.Read(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	icons, err := filepath.Glob(filepath.Join(globSafe(filepath.Join(home, hicolor)), "*", "apps", name+".*"))
+	text, _ := plainfile.Read(path) // what cannot be read fails below
+	there, err := filepath.Glob(filepath.Join(globSafe(filepath.Join(home, hicolor)), "*", "apps", name+".*"))
 	if err != nil {
 		return err
 	}
-	for _, path := range append(icons, path) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var others foreign
+	for _, path := range append(there, path) {
+		if err := others.add(removeOurs(home, path, icons)); err != nil {
 			return err
 		}
+	}
+	if slices.Contains(others, path) { // which folders were made for ours, its text does not say
+		return others.err()
 	}
 	made := parseEntry(text).made
 	slices.Sort(made)
@@ -151,6 +181,23 @@ func removeFrom(home string) error {
 		if filepath.IsLocal(folder) {
 			_ = os.Remove(filepath.Join(home, folder)) // which keeps one that others use
 		}
+	}
+	return others.err()
+}
+
+// removeOurs removes the entry or an icon where it was written here.
+func removeOurs(home, path string, icons map[string][]byte) error {
+	ours := menuIsOurs
+	if in, err := filepath.Rel(filepath.Join(home, hicolor), path); err == nil && filepath.IsLocal(in) {
+		icon, known := icons[filepath.ToSlash(in)]
+		ours = func(text []byte) bool { return known && bytes.Equal(text, icon) }
+	}
+	exists, err := standing(path, ours)
+	if err != nil || !exists {
+		return err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

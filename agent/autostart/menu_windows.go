@@ -84,7 +84,7 @@ func AddToMenu(program string, _ map[string][]byte) error {
 
 // RemoveFromMenu removes the person's own shortcut. The error is ErrMachine where the
 // machine's stays.
-func RemoveFromMenu() error {
+func RemoveFromMenu(map[string][]byte) error {
 	if err := removeShortcut(); err != nil {
 		return err
 	}

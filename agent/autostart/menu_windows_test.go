@@ -47,7 +47,7 @@ func TestShortcut(t *testing.T) {
 	}
 	inMenu("missing", State{Where: own, Missing: filepath.Join(dir, "gone.exe"), Program: filepath.Join(dir, "gone.exe"), Supervised: true})
 	for range 2 {
-		if err := RemoveFromMenu(); err != nil {
+		if err := RemoveFromMenu(nil); err != nil {
 			t.Error(err)
 		}
 		inMenu("removed", State{})
@@ -70,7 +70,7 @@ func TestShortcut(t *testing.T) {
 	if _, err := os.Stat(own); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("two stand there: %v", err)
 	}
-	if err := RemoveFromMenu(); !errors.Is(err, ErrMachine) {
+	if err := RemoveFromMenu(nil); !errors.Is(err, ErrMachine) {
 		t.Errorf("%v, want %v", err, ErrMachine)
 	}
 	if text := HowToStart("fr", console); !strings.HasPrefix(text, "Pour démarrer CPx Bridge : menu Démarrer › CPx Bridge.\n") {

@@ -33,6 +33,9 @@ func (s *invocation) autostartCommand() *cobra.Command {
 
 // autostartAfter prints the state after a change.
 func (s *invocation) autostartAfter(err error) error {
+	if s.areForeign(err, "command.foreign") {
+		return errProblem
+	}
 	switch {
 	case errors.Is(err, autostart.ErrMachine):
 		s.complain(s.Text("command.autostart.machine"))

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
 func (s *invocation) shortcutCommand() *cobra.Command {
@@ -20,17 +23,20 @@ func (s *invocation) shortcutCommand() *cobra.Command {
 			if err == nil {
 				err = autostart.AddToMenu(program, s.Icons())
 			}
-			return s.shortcutAfter(err)
+			return s.shortcutAfter(err, "command.foreign")
 		}),
 		plainCommand("remove", about{short: "command.shortcut.remove"}, func(context.Context, []string) error {
-			return s.shortcutAfter(autostart.RemoveFromMenu())
+			return s.shortcutAfter(autostart.RemoveFromMenu(s.Icons()), "command.shortcut.kept")
 		}),
 	)
 	return c
 }
 
-// shortcutAfter prints the state after a change.
-func (s *invocation) shortcutAfter(err error) error {
+// shortcutAfter prints the state after a change, or by the key why others' files stay.
+func (s *invocation) shortcutAfter(err error, foreign texts.Key) error {
+	if s.areForeign(err, foreign) {
+		return errProblem
+	}
 	switch {
 	case errors.Is(err, autostart.ErrMachine):
 		s.complain(s.Text("command.shortcut.machine"))
@@ -42,6 +48,15 @@ func (s *invocation) shortcutAfter(err error) error {
 		return err
 	}
 	return s.shortcut()
+}
+
+// areForeign says by the key which of others' files stand in the way, where the error is that.
+func (s *invocation) areForeign(err error, key texts.Key) bool {
+	foreign, is := errors.AsType[*autostart.ForeignError](err)
+	if is {
+		s.complain(s.Text(key, visible.Text(strings.Join(foreign.Paths, ", "))))
+	}
+	return is
 }
 
 func (s *invocation) shortcut() error {
