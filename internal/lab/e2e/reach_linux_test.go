@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -98,4 +99,47 @@ func cmdLines(t *testing.T, cmd *exec.Cmd, said *strings.Builder) func() bool {
 		said.WriteString(lines.Text() + "\n")
 		return more
 	}
+}
+
+// TestRunProgramDies: a program that ends by itself ends `make run` with an error that says
+// so, though the other one is ended in order.
+func TestRunProgramDies(t *testing.T) {
+	for _, program := range []string{"cpx-agent", "cpx-portal"} {
+		cmd, dir := makeRun(t, "DISPLAY=", "XDG_RUNTIME_DIR="+t.TempDir())
+		var said, errs strings.Builder
+		cmd.Stderr = &errs
+		lines := cmdLines(t, cmd, &said)
+		for !strings.Contains(said.String(), "Ctrl-C ends everything") && lines() {
+		}
+		if err := syscall.Kill(childOf(t, cmd.Process.Pid, filepath.Join(dir, "build", "bin", program)), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		for lines() {
+		}
+		if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), program+" ended, signal: killed") {
+			t.Errorf("%s: %v, %q", program, err, errs.String())
+		}
+	}
+}
+
+// childOf finds the process that runs a program for another one.
+func childOf(t *testing.T, parent int, program string) int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(parent), "task", "*", "children")) // of each thread
+	if err != nil {
+		t.Fatal(err)
+	}
+	var children strings.Builder
+	for _, file := range files {
+		text, _ := os.ReadFile(file) // the thread may have ended
+		children.Write(text)
+	}
+	for _, child := range strings.Fields(children.String()) {
+		line, err := os.ReadFile(filepath.Join("/proc", child, "cmdline"))
+		if pid, _ := strconv.Atoi(child); err == nil && strings.HasPrefix(string(line), program+"\x00") {
+			return pid
+		}
+	}
+	t.Fatalf("%d has no child %s: %q", parent, program, children.String())
+	return 0
 }

@@ -111,7 +111,8 @@ func watch(ctx context.Context, stop context.CancelFunc, portal, agent *stack.Pr
 			return nil
 		case <-portal.Done():
 			stop()
-			return errors.Join(portal.Failure(), agent.Wait())
+			_ = agent.Wait() // that it was ended is no failure, and would hide this one
+			return portal.Failure()
 		case <-agent.Done():
 		}
 		switch {
@@ -119,7 +120,8 @@ func watch(ctx context.Context, stop context.CancelFunc, portal, agent *stack.Pr
 			continue
 		case agent.Wait() != nil:
 			stop()
-			return errors.Join(agent.Failure(), portal.Wait())
+			_ = portal.Wait()
+			return agent.Failure()
 		case !onTerminal():
 			stop()
 			_ = portal.Wait()
@@ -140,8 +142,10 @@ func watch(ctx context.Context, stop context.CancelFunc, portal, agent *stack.Pr
 		}
 		var err error
 		if agent, err = restart(); err != nil {
+			err = errors.Join(ctx.Err(), err)
 			stop()
-			return errors.Join(err, portal.Wait())
+			_ = portal.Wait()
+			return err
 		}
 		fmt.Println("-- the agent runs again")
 	}
