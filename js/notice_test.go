@@ -172,6 +172,17 @@ const departing = `
 	addEventListener("cpx-error", (e) => { sessionStorage.said = (sessionStorage.said ?? "") + e.detail.reason; });
 	document.getElementById("before").href = "/late";`
 
+// foxBegins begins a login in Firefox, up to the question for the PIN.
+const foxBegins = `
+	const s = document.createElement("script");
+	s.type = "module";
+	s.src = "/static/button.mjs";
+	document.head.append(s);
+	await customElements.whenDefined("cpx-login");
+	const b = document.querySelector("cpx-login");
+	void b.login();
+	while (b.state !== "waiting-for-pin") await new Promise((r) => setTimeout(r, 10));`
+
 // A person who leaves the page during a login cancels it: the agent's dialogs close, and
 // the page that is being left shows no failure while the next one loads.
 func TestLeavingThePageIsNoFailure(t *testing.T) {
@@ -196,15 +207,7 @@ func TestLeavingThePageIsNoFailure(t *testing.T) {
 		fox(t, site(t, e, nil)+"?body="+url.QueryEscape(fmt.Sprintf(`<a href="#" id="before">avant</a><cpx-login ports-first="%d" ports-count="1"></cpx-login>`, port)))
 		ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 		defer cancel()
-		const begin = `const s = document.createElement("script");
-			s.type = "module";
-			s.src = "/static/button.mjs";
-			document.head.append(s);
-			await customElements.whenDefined("cpx-login");
-			const b = document.querySelector("cpx-login");
-			void b.login();
-			while (b.state !== "waiting-for-pin") await new Promise((r) => setTimeout(r, 10));`
-		if err := firefox.Evaluate(ctx, departing+begin, nil); err != nil {
+		if err := firefox.Evaluate(ctx, departing+foxBegins, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := firefox.Click(ctx, "#before"); err != nil {

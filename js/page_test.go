@@ -143,6 +143,10 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<!doctype html><title>TEST</title><link rel="icon" href="data:,"><p id="arrived">TEST`)
 	})
+	mux.HandleFunc("GET /saved", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Disposition", "attachment; filename=test.txt")
+		fmt.Fprint(w, "TEST")
+	})
 	mux.HandleFunc("GET /auth/challenge", func(w http.ResponseWriter, _ *http.Request) {
 		e.add("challenge")
 		fmt.Fprintf(w, `{"nonce":%q}`, nonce)

@@ -10,6 +10,8 @@ const name = "cpx-login";
 
 /** What a person ends by an answer of their own: no failure, and nothing to be alarmed about. */
 const cancels = /^(cancelled|consent_denied|permission_dismissed)$/;
+/** How long a page may take to give way to the next one, after which it stays, in ms. */
+const departure = 10_000;
 /** The states in which no login runs. */
 const idle = /^(idle|cancelled|error)$/;
 
@@ -116,7 +118,7 @@ export class CpxLogin extends Base {
       void this.become("done");
       this.follow(answer);
     } catch (e) {
-      this.failed(e);
+      await this.failed(e, signal);
     } finally {
       this.running = undefined;
       removeEventListener("beforeunload", this.leaving);
@@ -156,11 +158,11 @@ export class CpxLogin extends Base {
     if (url.origin === location.origin) location.assign(url);
   }
 
-  private failed(e: unknown): void {
+  private async failed(e: unknown, signal: AbortSignal): Promise<void> {
     const error = e instanceof CpxError ? e : new CpxError("unknown", {}, String(e));
     // Firefox closes a page's connections while it still shows the page, and the next one is on its way.
     const cut = /^(no_agent|agent_lost)$/.test(error.reason) || error.detail === "unreachable";
-    if (error.reason === "aborted" || (cut && performance.now() - this.departed < 10_000)) {
+    if (error.reason === "aborted" || (cut && (await this.gone(signal)))) {
       void this.become("idle");
     } else if (cancels.test(error.reason)) {
       this.error = error;
@@ -170,6 +172,24 @@ export class CpxLogin extends Base {
       void this.become("error");
       this.dispatchEvent(new CustomEvent("cpx-error", { detail: error, bubbles: true, composed: true }));
     }
+  }
+
+  /**
+   * Whether a page that began to give way is gone, or the person cancelled meanwhile: then nothing is to be said. It
+   * also begins for a file to be saved, a mailto: link, or a question that is answered by staying; nothing tells that it stays but time.
+   */
+  private gone(signal: AbortSignal): Promise<boolean> {
+    const rest = this.departed + departure - performance.now();
+    if (rest <= 0) return Promise.resolve(false);
+    return new Promise((done) => {
+      const stays = setTimeout(() => done(false), rest);
+      const end = (): void => {
+        clearTimeout(stays);
+        done(true);
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end);
+    });
   }
 
   private main(): HTMLElement {
