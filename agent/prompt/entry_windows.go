@@ -70,6 +70,9 @@ func entryProc(entry uintptr, message uint32, w, l uintptr) uintptr {
 		_, _, _ = setProcedure.Call(entry, ownProcedure, n.system)
 		forgetNumber(entry)
 	}
+	if message == wmChar && w >= charFirst {
+		n.say(n.request.Wrong) // what was wrong with what was typed before is so no more
+	}
 	answer, _, _ := procCallProcedure.Call(n.system, entry, uintptr(message), w, l)
 	if message == wmChar || message == wmKeyDown {
 		// What was deleted is retained for an undo, which this entry refuses.

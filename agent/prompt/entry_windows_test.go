@@ -95,7 +95,7 @@ func (a asked) submits() string {
 	return string(r.pin)
 }
 
-const keyReturn, keyEscape = 0x0d, 0x1b
+const keyEscape = 0x1b
 
 // presses has the dialog receive a key.
 func (a asked) presses(key uintptr) { _, _, _ = procPost.Call(a.edit, wmKeyDown, key, 0) }

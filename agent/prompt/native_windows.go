@@ -37,6 +37,8 @@ type native struct {
 	shown                       bool
 	ready, closed               bool
 	pressed                     bool    // something was, since the last question was answered
+	ahead                       bool    // some of that was typed
+	unread                      bool    // a warning came while a PIN was being typed
 	visible                     uint32  // when the question became so, on the clock of ticks
 	system                      uintptr // the entry's procedure before ours
 	own                         bool    // we ourselves read or write the entry
@@ -125,9 +127,14 @@ func (n *native) notePress(m message) {
 	switch {
 	case !isInput(m.Message) || !isPress(m.Message):
 	case n.current == nil:
-		n.pressed = true
+		n.pressed, n.ahead = true, n.ahead || isTyped(m)
 	case int32(m.Time-n.visible) < 0:
+		if isTyped(m) {
+			n.sayEarly()
+		}
 		n.awaitQuiet()
+	case n.unread:
+		n.awaitRead()
 	}
 }
 
@@ -147,12 +154,16 @@ func (n *native) next() {
 // had all of that.
 func (n *native) become(r dialog.Request, most int) {
 	first, goesOn := !n.shown, n.edit != 0 && r.Entry != nil && r.Entry.Continues
-	n.request, n.most = r, most
+	warns := r.Final != "" && n.request.Final == ""
+	n.request, n.most, n.unread = r, most, n.unread && goesOn
 	n.build()
+	if goesOn && warns && n.typed() > 0 {
+		n.awaitRead()
+	}
 	switch {
 	case first:
 		n.show()
-		n.visible, n.pressed = ticks(), false // its quiet time has begun
+		n.visible, n.pressed, n.ahead = ticks(), false, false // its quiet time has begun
 		return
 	case !r.Busy && !inFront(n.window):
 		showInFront(n.window) // which begins a quiet time, as the window becomes active
@@ -167,11 +178,14 @@ func (n *native) become(r dialog.Request, most int) {
 	case r.Quiet == 0:
 		n.acceptInput()
 	case n.pressed && !goesOn:
+		if n.ahead {
+			n.sayEarly()
+		}
 		n.awaitQuiet()
 	case n.ready:
 		n.acceptInput()
 	}
-	n.pressed = n.pressed && r.Busy
+	n.pressed, n.ahead = n.pressed && r.Busy, n.ahead && r.Busy
 }
 
 // withdraw takes a question back that was not answered. An entry stands as it is: what is
@@ -211,13 +225,34 @@ func (n *native) awaitQuiet() {
 	}
 	n.log.Debug("the dialog waits for quiet")
 	n.ready = false
-	setTimer(n.window, n.request.Quiet) // replaces a running one
+	setTimer(n.window, quietTimer, n.request.Quiet) // replaces a running one
+}
+
+// awaitRead lets what was typed before a warning came not be sent before the person can have
+// read it: a digit that is typed meanwhile counts, Enter does not.
+func (n *native) awaitRead() {
+	if n.request.Quiet == 0 {
+		return
+	}
+	n.unread = true
+	setTimer(n.window, readTimer, n.request.Quiet)
+}
+
+// onTimer is the end of a time without keys and clicks.
+func (n *native) onTimer(timer uintptr) {
+	if timer == readTimer {
+		stopTimer(n.window, readTimer)
+		n.unread = false
+		return
+	}
+	n.onQuiet()
 }
 
 // onQuiet runs at the end of that while. Without the keyboard the dialog goes on
 // swallowing: awaitQuiet runs again when it gets the keyboard.
 func (n *native) onQuiet() {
-	stopTimer(n.window)
+	stopTimer(n.window, quietTimer)
+	n.sayAway(!inFront(n.window))
 	if inFront(n.window) {
 		n.acceptInput()
 	}
@@ -284,7 +319,7 @@ func (n *native) finish(answer string) {
 			return
 		}
 		if n.edit != 0 {
-			if !n.rightLength() {
+			if n.unread || !n.rightLength() {
 				return
 			}
 			got.pin = n.readEntry()
@@ -333,9 +368,12 @@ func dialogProc(window uintptr, message uint32, w, l uintptr) uintptr {
 		n.command(uint32(w&0xffff), uint32(w>>16&0xffff))
 		return 1
 	case wmTimer:
-		n.onQuiet()
+		n.onTimer(w)
 		return 1
 	case wmActivate: // activated or deactivated; the system does the rest
+		if w&0xffff != 0 {
+			n.sayAway(false)
+		}
 		n.awaitQuiet()
 		n.showCapsLock()
 		return 0

@@ -1,10 +1,19 @@
 package prompt
 
-// note is what is said of the entry, always at the same height below it: what was wrong with
-// the last PIN or is with this one, and that Caps Lock is on.
-type note struct{ wrong, capsLock uintptr }
+import (
+	"strings"
 
-// notes makes both, with space for each of their texts.
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+)
+
+// note is what is said of the entry, always at the same height below it: what was wrong with
+// the last PIN or is with this one, that Caps Lock is on, and that the keyboard is elsewhere.
+type note struct {
+	wrong, capsLock, away uintptr
+	said                  string // by wrong
+}
+
+// notes makes them, with space for each of their texts.
 func (c *column) notes() {
 	e := c.request.Entry
 	if e == nil {
@@ -13,23 +22,62 @@ func (c *column) notes() {
 	n := c.native
 	width := c.px(textWidth)
 	height := int32(0)
-	for _, text := range []string{"X", c.request.Wrong, e.Length, e.Typed} {
+	for _, text := range []string{"X", c.request.Wrong, early(c.request), e.Length, e.Typed} {
 		height = max(height, textSize(c.window, c.strong, text, width))
 	}
+	n.note.said = c.request.Wrong
 	n.note.wrong = c.control("STATIC", c.request.Wrong, ssNoPrefix|ssEditControl, 0, c.strong, c.px(margin), c.y, width, height)
 	c.colours[n.note.wrong] = alertText()
 	c.y += height + c.px(2)
 	line := textSize(c.window, c.plain, "X", width)
 	n.note.capsLock = c.control("STATIC", "", ssNoPrefix|ssEditControl, 0, c.plain, c.px(margin), c.y, width, line)
-	c.y += line + c.px(gap/2)
+	c.y += line + c.px(2)
+	height = textSize(c.window, c.strong, "X\n"+e.Away, width) - textSize(c.window, c.strong, "X", width)
+	n.note.away = c.control("STATIC", "", ssNoPrefix|ssEditControl, 0, c.strong, c.px(margin), c.y, width, height)
+	c.colours[n.note.away] = alertText()
+	c.y += height + c.px(gap/2)
 	n.showCapsLock()
 }
 
 // say replaces what is said of the entry.
 func (n *native) say(text string) {
-	if n.note.wrong != 0 {
+	if n.note.wrong != 0 && n.note.said != text {
 		setText(n.note.wrong, text)
+		n.note.said = text
 	}
+}
+
+// sayAway says, or no more, that the window has no keyboard, and what the person has to do.
+func (n *native) sayAway(away bool) {
+	if n.note.away == 0 {
+		return
+	}
+	text := ""
+	if away {
+		text = n.request.Entry.Away
+	}
+	setText(n.note.away, text)
+}
+
+// early says that what was typed for the entry came before it and is not in it. What was wrong
+// with the one before remains: it is why this one stands.
+func early(r dialog.Request) string {
+	return strings.TrimSpace(r.Wrong + " " + r.Entry.Early)
+}
+
+// sayEarly says so where an entry stands that has nothing of it.
+func (n *native) sayEarly() {
+	if n.request.Entry != nil && n.typed() == 0 {
+		n.say(early(n.request))
+	}
+}
+
+// typed is how many characters stand in the entry.
+func (n *native) typed() (length int) {
+	if n.edit != 0 {
+		n.ourselves(func() { length = int(send(n.edit, wmGetTextLength, 0, 0)) })
+	}
+	return length
 }
 
 // showCapsLock says whether Caps Lock is on, which nobody sees in an entry that hides what
@@ -56,8 +104,7 @@ func (n *native) rightLength() bool {
 	if e == nil {
 		return true
 	}
-	length := 0
-	n.ourselves(func() { length = int(send(n.edit, wmGetTextLength, 0, 0)) })
+	length := n.typed()
 	if length >= max(e.Least, 1) && (e.Most == 0 || length <= e.Most) {
 		return true
 	}

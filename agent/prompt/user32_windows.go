@@ -44,7 +44,7 @@ const (
 	scrollWidth                                        = 2       // SM_CXVSCROLL
 	swpNoSize, swpNoMove, bottom                       = 1, 2, 1 // bottom is HWND_BOTTOM
 	ssOwnerDraw, ssEtchedFrame                         = 0xd, 0x12
-	keyCapital                                         = 0x14
+	keyCapital, keyReturn                              = 0x14, 0x0d
 	alertColour                                 uint32 = 0x1c1cc0 // red, as 0x00bbggrr
 )
 
@@ -131,6 +131,12 @@ func send(window uintptr, message uint32, w, l uintptr) uintptr {
 
 func isKey(m uint32) bool { return m >= wmKeyFirst && m <= wmKeyLast }
 
+// isTyped reports a key that writes a character, or Enter, which would send a PIN.
+func isTyped(m message) bool {
+	const space, zero, z, numpad0, divide, firstSign = 0x20, 0x30, 0x5a, 0x60, 0x6f, 0xba
+	return m.Message == wmKeyDown && (m.W == keyReturn || m.W == space || m.W >= zero && m.W <= z || m.W >= numpad0 && m.W <= divide || m.W >= firstSign)
+}
+
 // isPress reports whether a message of isInput is a key or button pressed down.
 func isPress(m uint32) bool {
 	switch m {
@@ -201,11 +207,13 @@ func createControl(class, text string, style, id uint32, parent uintptr, x, y, w
 	return control
 }
 
-const onlyTimer = 1
+const quietTimer, readTimer = 1, 2
 
-func setTimer(window uintptr, ms int) { _, _, _ = procSetTimer.Call(window, onlyTimer, uintptr(ms), 0) }
+func setTimer(window, timer uintptr, ms int) {
+	_, _, _ = procSetTimer.Call(window, timer, uintptr(ms), 0)
+}
 
-func stopTimer(window uintptr) { _, _, _ = procKillTimer.Call(window, onlyTimer) }
+func stopTimer(window, timer uintptr) { _, _, _ = procKillTimer.Call(window, timer) }
 
 func inFront(window uintptr) bool {
 	front, _, _ := procForeground.Call()

@@ -114,7 +114,8 @@ func TestWindows(t *testing.T) {
 	t.Run("messages", func(t *testing.T) {
 		s.T = t
 		w.wine.RunTests(messages, "TestEntryRefuses", "TestEntryEdits", "TestEntryNotes", "TestEntryContinues", "TestEntryEarly",
-			"TestEntryOnReader", "TestEntryWiped", "TestEntryCopies", "TestEntryEnds")
+			"TestEntryOnReader", "TestEntryWiped", "TestEntryCopies", "TestEntryEnds",
+			"TestEntryShows", "TestEntrySaysEarly", "TestEntryAway", "TestEntryUnread")
 	})
 	for _, c := range []struct {
 		kind string
