@@ -1,5 +1,5 @@
 // Package autostart lets the agent start with the person's desktop: an entry of
-// the XDG autostart folders, a value of the Run key on Windows, a LaunchAgent on
+// the XDG autostart folders, or an enabled unit of systemd, a value of the Run key on Windows, a LaunchAgent on
 // macOS; and at a click, by an entry of the applications' menu or of Windows's Start
 // menu. An entry that a package installed for everyone is respected, and
 // disabled for the one person alone.
@@ -28,6 +28,10 @@ func (e *ForeignError) Error() string {
 	return fmt.Sprintf("autostart: not written by cpx-agent: %s", strings.Join(e.Paths, ", "))
 }
 
+// ErrUnit says that a unit of the person's systemd starts the agent, which systemctl alone
+// switches off.
+var ErrUnit = errors.New("autostart: a unit of systemd starts the agent")
+
 // ErrNoMenu says that on this system a program needs no entry to stand in a menu.
 var ErrNoMenu = errors.New("autostart: no entries of an applications' menu here")
 
@@ -42,6 +46,14 @@ type State struct {
 	Program string
 	// Supervised says that the agent is started anew after a crash.
 	Supervised bool
+	// Unit is the file of a unit of systemd that starts the agent, alone, where it is Where, or
+	// beside the entry; "" for none.
+	Unit string
+	// UnitOff is the command that has that unit start it no more.
+	UnitOff string
+	// Machine says that the administrator enabled it for everyone, and that a person cannot
+	// undo that.
+	Machine bool
 }
 
 // supervise is the option of `cpx-agent run` that starts the agent anew after a crash.

@@ -40,8 +40,27 @@ func first(all []string, folder string) (path string, text []byte, err error) {
 	return "", nil, nil
 }
 
-// Get reads the present state.
+// Get reads the present state. A unit of the person's systemd starts the agent whatever the
+// entry says.
 func Get() (State, error) {
+	s, err := getEntry()
+	if err != nil {
+		return State{}, err
+	}
+	unit, err := enabledUnit()
+	switch {
+	case err != nil:
+		return State{}, err
+	case s.Enabled:
+		s.Unit, s.UnitOff = unit.Unit, unit.UnitOff
+	case unit.Enabled, s.Where == "":
+		return unit, nil
+	}
+	return s, nil
+}
+
+// getEntry is the state without systemd's units.
+func getEntry() (State, error) {
 	path, err := personal()
 	if err != nil {
 		return State{}, err
@@ -73,9 +92,13 @@ func (e entry) state(path string) State {
 }
 
 // Enable starts the program at each login. Where the machine's own entry does
-// that, the person's is removed: a desktop reads only one of them. A *ForeignError says that
-// nothing was changed, because others' work stands in the place.
+// that, the person's is removed: a desktop reads only one of them. Where a unit of systemd does,
+// nothing changes: an entry beside it would start a second one, only for it to end. A
+// *ForeignError says that nothing was changed, because others' work stands in the place.
 func Enable(program string) error {
+	if unit, err := enabledUnit(); err != nil || unit.Enabled {
+		return err
+	}
 	path, err := personal()
 	if err != nil {
 		return err
@@ -91,7 +114,7 @@ func Enable(program string) error {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if s, err := Get(); err != nil || s.Enabled {
+		if s, err := getEntry(); err != nil || s.Enabled {
 			return err
 		}
 		// It names a program that does not exist: the person's own entry is needed.
@@ -104,17 +127,24 @@ func Enable(program string) error {
 }
 
 // Disable writes an entry that hides the machine's, even one installed later. Others' work in
-// its place stays: a *ForeignError, where that starts something.
+// its place stays: a *ForeignError, where that starts something. It fails
+// with ErrUnit where a unit of systemd starts the agent even so.
 func Disable() error {
 	path, err := personal()
 	if err != nil {
 		return err
 	}
 	text, err := plainfile.Read(path)
-	if err == nil && !startIsOurs(text) && !parseEntry(text).enabled {
-		return nil
+	if err != nil || startIsOurs(text) || parseEntry(text).enabled {
+		if err := replace(path, hidden); err != nil {
+			return err
+		}
 	}
-	return replace(path, hidden)
+	unit, err := enabledUnit()
+	if err == nil && unit.Enabled {
+		return ErrUnit
+	}
+	return err
 }
 
 // replace writes the autostart entry in one step: a desktop may be reading it.

@@ -61,9 +61,10 @@ func Disable() error { return system.disable() }
 // administrator intended.
 func (r roots) get() (State, error) {
 	var first State
-	for _, root := range []root{r.machine, r.person} {
+	for i, root := range []root{r.machine, r.person} {
 		s, err := root.get()
 		if err != nil || s.Enabled {
+			s.Machine = i == 0
 			return s, err
 		}
 		if first == (State{}) {

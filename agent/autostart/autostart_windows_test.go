@@ -132,7 +132,7 @@ func TestWithoutConsole(t *testing.T) {
 func TestMachine(t *testing.T) {
 	r, self := newRoots(t), self(t)
 	r.machine.run(t, self+" run")
-	r.is(t, "the machine's", State{Enabled: true, Where: machines})
+	r.is(t, "the machine's", State{Enabled: true, Where: machines, Machine: true})
 	if err := r.disable(); !errors.Is(err, ErrMachine) {
 		t.Errorf("%v, want %v", err, ErrMachine)
 	}

@@ -33,7 +33,9 @@ func Menu() (State, error) {
 	if err != nil || path == "" {
 		return State{}, err
 	}
-	return menuState(path, text), nil
+	s := menuState(path, text)
+	s.Machine = s.Enabled && path != filepath.Join(home, applications, file)
+	return s, nil
 }
 
 func menuState(path string, text []byte) State {

@@ -35,6 +35,7 @@ func Menu() (State, error) {
 		}
 		s, err := shortcutState(path)
 		if err != nil || s.Enabled {
+			s.Machine = folder == menuFolders.machine
 			return s, err
 		}
 		if found == (State{}) {

@@ -66,7 +66,7 @@ func TestShortcut(t *testing.T) {
 	if err := AddToMenu(console, nil); err != nil {
 		t.Fatal(err)
 	}
-	inMenu("the machine's", State{Enabled: true, Where: everyones, Program: program, Supervised: true})
+	inMenu("the machine's", State{Enabled: true, Where: everyones, Program: program, Supervised: true, Machine: true})
 	if _, err := os.Stat(own); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("two stand there: %v", err)
 	}

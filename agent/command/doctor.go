@@ -63,7 +63,9 @@ func (s *invocation) doctor(ctx context.Context, identity bool) error {
 	return nil
 }
 
-func toStart(s autostart.State, err error) (doctor.Start, error) { return doctor.Start(s), err }
+func toStart(s autostart.State, err error) (doctor.Start, error) {
+	return doctor.Start{Enabled: s.Enabled, Where: s.Where, Missing: s.Missing, Program: s.Program, Supervised: s.Supervised, Unit: s.Unit}, err
+}
 
 // menuOfDoctor is nil where a program needs no entry to stand in a menu.
 func menuOfDoctor() func() (doctor.Start, error) {

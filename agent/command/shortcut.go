@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +15,7 @@ import (
 )
 
 func (s *invocation) shortcutCommand() *cobra.Command {
-	status := func(context.Context, []string) error { return s.shortcut() }
+	status := func(context.Context, []string) error { return s.shortcutStatus() }
 	c := plainCommand("shortcut", about{short: "command.shortcut.short", long: "command.shortcut.long", exits: "command.shortcut.exits", use: "[status|add|remove]"}, status)
 	c.AddCommand(
 		plainCommand("status", about{short: "command.shortcut.status"}, status),
@@ -47,7 +48,8 @@ func (s *invocation) shortcutAfter(err error, foreign texts.Key) error {
 	case err != nil:
 		return err
 	}
-	return s.shortcut()
+	_, err = s.shortcut()
+	return err
 }
 
 // areForeign says by the key which of others' files stand in the way, where the error is that.
@@ -59,18 +61,31 @@ func (s *invocation) areForeign(err error, key texts.Key) bool {
 	return is
 }
 
-func (s *invocation) shortcut() error {
+// shortcutStatus prints the state, and the command that changes it, where there is one.
+func (s *invocation) shortcutStatus() error {
+	now, err := s.shortcut()
+	switch {
+	case errors.Is(err, errProblem), err == nil && !now.Enabled && runtime.GOOS != "darwin":
+		s.say(s.Text("command.shortcut.to_add"))
+	case err == nil && now.Enabled && !now.Machine: // the administrator’s is theirs
+		s.say(s.Text("command.shortcut.to_remove"))
+	}
+	return err
+}
+
+// shortcut prints the state.
+func (s *invocation) shortcut() (autostart.State, error) {
 	now, err := autostart.Menu()
 	switch {
 	case err != nil:
-		return err
+		return now, err
 	case now.Missing != "":
 		s.say(s.Text("command.shortcut.missing", now.Where, now.Missing))
-		return errProblem
+		return now, errProblem
 	case now.Enabled:
 		s.say(s.Text("command.shortcut.on", now.Where))
 	default:
 		s.say(s.Text("command.shortcut.off"))
 	}
-	return nil
+	return now, nil
 }

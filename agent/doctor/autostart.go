@@ -16,6 +16,7 @@ type Start struct {
 	Missing    string // the program that it names, where that does not exist
 	Program    string // the program that it names; "": not known
 	Supervised bool   // the agent is started anew after a crash
+	Unit       string // the file of a unit of systemd that starts it, alone or beside the entry
 }
 
 func (d *doctor) autostart(context.Context) []Finding {
@@ -28,12 +29,20 @@ func (d *doctor) autostart(context.Context) []Finding {
 	case !now.Enabled:
 		return []Finding{{Code: "no_autostart", Subject: now.Where, Outcome: Problem, Text: d.Text("doctor.no_autostart"), Next: d.Text("doctor.autostart_next")}}
 	}
-	found := []Finding{{Code: "autostart", Subject: now.Where, Outcome: Good, Text: d.Text("doctor.autostarts", now.Where)}}
+	text, renew := d.Text("doctor.autostarts", now.Where), texts.Key("doctor.autostart_renew")
+	switch now.Unit {
+	case "":
+	case now.Where:
+		text, renew = d.Text("doctor.autostarts_unit", now.Unit), "doctor.unit_renew"
+	default:
+		text = d.Text("doctor.autostarts_both", now.Where, now.Unit)
+	}
+	found := []Finding{{Code: "autostart", Subject: now.Where, Outcome: Good, Text: text}}
 	if !now.Supervised {
 		found = append(found, Finding{Code: "autostart_unsupervised", Subject: now.Where, Outcome: Notice,
-			Text: d.Text("doctor.autostart_unsupervised", now.Where), Next: d.Text("doctor.autostart_renew")})
+			Text: d.Text("doctor.autostart_unsupervised", now.Where), Next: d.Text(renew)})
 	}
-	return append(found, d.otherProgram("autostart_other_program", now, "doctor.autostart_renew")...)
+	return append(found, d.otherProgram("autostart_other_program", now, renew)...)
 }
 
 // menu is about the entry of the applications' menu. Where there is none, nothing fails: the

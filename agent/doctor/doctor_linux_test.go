@@ -360,6 +360,15 @@ func TestFindings(t *testing.T) {
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("TEST"))},
 		{"autostart_unsupervised", Notice, func(o *Options) { o.Autostart = entry(Start{Enabled: true, Where: "/entry.desktop"}, nil) }},
+		{"autostart", Good, func(o *Options) {
+			o.Autostart = entry(Start{Enabled: true, Where: "/unit.service", Unit: "/unit.service", Supervised: true}, nil)
+		}},
+		{"autostart", Good, func(o *Options) {
+			o.Autostart = entry(Start{Enabled: true, Where: "/entry.desktop", Unit: "/unit.service", Supervised: true}, nil)
+		}},
+		{"autostart_unsupervised", Notice, func(o *Options) {
+			o.Autostart = entry(Start{Enabled: true, Where: "/unit.service", Unit: "/unit.service"}, nil)
+		}},
 		{"autostart_other_program", Notice, func(o *Options) {
 			o.Autostart = entry(Start{Enabled: true, Where: "/entry.desktop", Supervised: true, Program: "/bin/true"}, nil)
 		}},
