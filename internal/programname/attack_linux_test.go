@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
@@ -71,6 +72,7 @@ func inNamespace(script string, args ...string) *exec.Cmd {
 // the browser's path by the system's own word, and not its name.
 func TestOtherMounts(t *testing.T) {
 	needsRoot(t)
+	need.Program(t, "unshare")
 	w := newWorld(t)
 	firefox, evil := w.program("lib/firefox/firefox"), w.program("home/evil")
 	w.entry("share/applications/firefox.desktop", "Firefox", firefox, "")
@@ -119,6 +121,7 @@ func TestUpgraded(t *testing.T) {
 // that says it is such a one does not.
 func TestFlatpak(t *testing.T) {
 	needsRoot(t)
+	need.Program(t, "unshare")
 	w := newWorld(t)
 	const id = "org.mozilla.firefox"
 	firefox := w.program("flatpak/app/" + id + "/x86_64/stable/0/files/lib/firefox/firefox")

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 // versionScript is what the builds take their version from.
@@ -172,6 +174,7 @@ func TestVersionOfABuild(t *testing.T) {
 // TestVersionOfAnArchive: what git archive makes of a tag is that release, and of any
 // other commit it is none. The name of a branch is data, whatever a shell would make of it.
 func TestVersionOfAnArchive(t *testing.T) {
+	need.Program(t, "tar")
 	r := newRepository(t, "1.2.3")
 	r.git("tag", "v1.2.3")
 	r.git("commit", "-q", "--allow-empty", "-m", "More")
