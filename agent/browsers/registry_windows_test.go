@@ -9,6 +9,71 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
+// TestRegistryKeys: taking the policies back removes the keys that were made for them, with
+// those above them, and no other: an empty one of others stays, and so does one with
+// something of others in it. It comes before the tests that leave keys behind.
+func TestRegistryKeys(t *testing.T) {
+	const policies = `SOFTWARE\Policies`
+	h := openHive()
+	there := func(key string) bool {
+		t.Helper()
+		found, err := h.exists(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	for _, key := range []string{policies, `SOFTWARE\Policies\Microsoft\Edge`} { // others', empty
+		k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = k.Close()
+	}
+	for _, key := range policyKeys {
+		if key != policyKeys[Edge] && there(key) {
+			t.Fatalf("%s is there before", key)
+		}
+	}
+	gone := func(want bool, keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			if there(key) == want {
+				t.Errorf("%s: gone: %v", key, !want)
+			}
+		}
+	}
+	r := Request{System: Windows, Origins: portals, OlderEdge: true, Shared: SharedSet}
+	for _, removals := range [][]Request{
+		{{System: Windows, Shared: SharedRemoved}},
+		{{System: Windows}, {System: Windows, Shared: SharedRemoved, OnlyShared: true}},
+		{{System: Windows, Shared: SharedRemoved, OnlyShared: true}, {System: Windows}},
+	} {
+		apply(t, r)
+		gone(false, slices.Collect(maps.Values(policyKeys))...)
+		for _, back := range removals {
+			apply(t, back)
+		}
+		gone(true, policies+`\Google`, policies+`\Chromium`, policies+`\Mozilla`, `SOFTWARE\CPxBridge`, policyKeys[Edge]+`\`+loopbackPolicy)
+		gone(false, policies, policyKeys[Edge])
+	}
+
+	apply(t, r)
+	if err := errors.Join(h.set(policyKeys[Chrome], "HomepageLocation", "https://other.example.fr"), h.set(policies+`\Mozilla\Thunderbird`, "DisableTelemetry", "1")); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, Request{System: Windows, Shared: SharedRemoved})
+	gone(false, policyKeys[Chrome], policies+`\Mozilla\Thunderbird`, policyKeys[Edge])
+	gone(true, policyKeys[Chrome]+`\`+loopbackPolicy, policyKeys[Firefox], policies+`\Chromium`, `SOFTWARE\CPxBridge`)
+	// What others began to use is theirs: once forgotten as ours it stays, empty or not.
+	if err := h.remove(policyKeys[Chrome], "HomepageLocation"); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, r)
+	apply(t, Request{System: Windows, Shared: SharedRemoved})
+	gone(false, policyKeys[Chrome])
+}
+
 // TestRegistry uses the real registry: wine's, or that of Windows as an administrator.
 func TestRegistry(t *testing.T) {
 	const chrome = `SOFTWARE\Policies\Google\Chrome\LoopbackNetworkAllowedForUrls`
@@ -151,69 +216,4 @@ func keysNow(t *testing.T, key string) map[string]string {
 		t.Fatal(err)
 	}
 	return values
-}
-
-// TestRegistryKeys: taking the policies back removes the keys that were made for them, with
-// those above them, and no other: an empty one of others stays, and so does one with
-// something of others in it.
-func TestRegistryKeys(t *testing.T) {
-	const policies = `SOFTWARE\Policies`
-	h := openHive()
-	there := func(key string) bool {
-		t.Helper()
-		found, err := h.exists(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return found
-	}
-	for _, key := range []string{policies, `SOFTWARE\Policies\Microsoft\Edge`} { // others', empty
-		k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = k.Close()
-	}
-	for _, key := range policyKeys {
-		if key != policyKeys[Edge] && there(key) {
-			t.Fatalf("%s is there before", key)
-		}
-	}
-	gone := func(want bool, keys ...string) {
-		t.Helper()
-		for _, key := range keys {
-			if there(key) == want {
-				t.Errorf("%s: gone: %v", key, !want)
-			}
-		}
-	}
-	r := Request{System: Windows, Origins: portals, OlderEdge: true, Shared: SharedSet}
-	for _, removals := range [][]Request{
-		{{System: Windows, Shared: SharedRemoved}},
-		{{System: Windows}, {System: Windows, Shared: SharedRemoved, OnlyShared: true}},
-		{{System: Windows, Shared: SharedRemoved, OnlyShared: true}, {System: Windows}},
-	} {
-		apply(t, r)
-		gone(false, slices.Collect(maps.Values(policyKeys))...)
-		for _, back := range removals {
-			apply(t, back)
-		}
-		gone(true, policies+`\Google`, policies+`\Chromium`, policies+`\Mozilla`, `SOFTWARE\CPxBridge`, policyKeys[Edge]+`\`+loopbackPolicy)
-		gone(false, policies, policyKeys[Edge])
-	}
-
-	apply(t, r)
-	if err := errors.Join(h.set(policyKeys[Chrome], "HomepageLocation", "https://other.example.fr"), h.set(policies+`\Mozilla\Thunderbird`, "DisableTelemetry", "1")); err != nil {
-		t.Fatal(err)
-	}
-	apply(t, Request{System: Windows, Shared: SharedRemoved})
-	gone(false, policyKeys[Chrome], policies+`\Mozilla\Thunderbird`, policyKeys[Edge])
-	gone(true, policyKeys[Chrome]+`\`+loopbackPolicy, policyKeys[Firefox], policies+`\Chromium`, `SOFTWARE\CPxBridge`)
-	// What others began to use is theirs: once forgotten as ours it stays, empty or not.
-	if err := h.remove(policyKeys[Chrome], "HomepageLocation"); err != nil {
-		t.Fatal(err)
-	}
-	apply(t, r)
-	apply(t, Request{System: Windows, Shared: SharedRemoved})
-	gone(false, policyKeys[Chrome])
 }

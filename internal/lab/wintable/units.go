@@ -31,7 +31,8 @@ const (
 var Units = []Unit{
 	{Package: "agent/autostart"},
 	{Package: "agent/browsers", Not: map[string]string{
-		linuxBrowsers: "TestLinuxFiles,TestOthersEntries,TestBackupGone,TestEmptyBefore,TestLaterPolicy,TestRefused,TestWithoutRecord,TestLinkAndMode,TestInForce",
+		linuxBrowsers: "TestLinuxFiles,TestOthersEntries,TestBackupGone,TestEmptyBefore,TestLaterPolicy,TestRefused,TestWithoutRecord,TestLinkAndMode,TestInForce," +
+			"TestShared,TestSharedBesideOthers,TestSharedChangedSince,TestSharedWithoutRecord,TestSharedRefused",
 	}},
 	{Package: "agent/cards"},
 	{Package: "agent/control"},
