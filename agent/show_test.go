@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
+	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/agent/statewindow"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
@@ -61,7 +62,7 @@ func TestShowState(t *testing.T) {
 	s := serve(t, setup{pool: pool, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
 	s.ShowState(t.Context())
 	first := <-p.shown
-	for _, part := range []string{"en\n", state.Name, "CPx Bridge test is running", "127.0.0.1:", "TEST module", "TEST reader"} {
+	for _, part := range []string{"en\n" + state.Name + " · State\nAll is ready: you can log in with your card.\n", "CPx Bridge test is running", "127.0.0.1:", "TEST module", "TEST reader"} {
 		if !strings.Contains(first, part) {
 			t.Errorf("%q is missing:\n%s", part, first)
 		}
@@ -153,6 +154,30 @@ func TestStateGoesWithTheCard(t *testing.T) {
 	if gone() {
 		t.Error("a window that names nobody closes")
 	}
+}
+
+// TestStateGoesWithALogin: the window of the state closes when a login begins, so that the
+// login's stands alone.
+func TestStateGoesWithALogin(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	asked, answer := make(chan bool, 1), make(chan struct{})
+	person.OnConsent = func(context.Context, prompt.Caller) error {
+		asked <- true
+		<-answer
+		return prompt.ErrCancelled
+	}
+	p := &telling{Person: person, shown: make(chan string, 100)}
+	s := serve(t, setup{pool: pool, prompter: p, settings: askSettings})
+	s.ShowState(t.Context())
+	<-p.shown
+	openPage(t, s, otherOrigin).authenticate(1)
+	testdesktop.Await(t, asked)
+	for end := time.Now().Add(testdesktop.Patience); p.open.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the state stands beside the login's window")
+		}
+	}
+	close(answer)
 }
 
 // TestShowStateWhileReading: clicks while the module hangs end no reading and put no

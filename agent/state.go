@@ -12,6 +12,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // State is how the agent is now: it never waits for a module, nor for the keyring.
@@ -104,12 +105,35 @@ func (s *Server) showState(ctx context.Context, opened func()) {
 	outdated := s.FullReport(ctx).Outdated
 	ctx, end := s.whileShownCards(ctx)
 	defer end()
+	ctx, stop := s.untilLogin(ctx)
+	defer stop()
 	x := s.State() // of those cards
 	x.Outdated = outdated
+	say := texts.In(lang)
 	opened()
-	if err := s.options.Prompter.Show(ctx, lang, state.Name, x.Text(lang)); err != nil && ctx.Err() == nil {
-		s.options.Logger.Info("the state cannot be shown", "error", err)
-	}
+	s.show(ctx, lang, prompt.Notice{Title: say.Text("state.title"), Lead: x.Plain(lang), Label: say.Text("state.copy"), Copy: x.Text(lang)})
+}
+
+// untilLogin ends when a login begins: its window is to stand alone. One that runs already
+// ends nothing.
+func (s *Server) untilLogin(ctx context.Context) (shown context.Context, end context.CancelFunc) {
+	shown, end = context.WithCancel(ctx)
+	changes, before := s.changes.Listen(shown), s.login.InUse()
+	go func() {
+		for {
+			select {
+			case <-changes:
+			case <-shown.Done():
+				return
+			}
+			now := s.login.InUse()
+			if now && !before {
+				end()
+			}
+			before = now
+		}
+	}()
+	return shown, end
 }
 
 // whileShownCards ends when a card leaves that the state names: its holder's name is

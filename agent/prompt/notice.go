@@ -3,6 +3,7 @@ package prompt
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
 )
@@ -10,10 +11,11 @@ import (
 // Notice is a text for the person, with something else to copy than what is shown.
 type Notice struct {
 	Title string
+	Lead  string // what the person needs, in plain words, before all else
 	Text  string // long, to be read in lines; "": the window is as small as Hint
 	Hint  string // what the copy is
 	Label string // of the button that copies
-	Copy  string // what it copies; "": there is no such button
+	Copy  string // what it copies, after Lead; "": there is no such button
 }
 
 // Noticing is a Prompter that shows notices.
@@ -37,8 +39,14 @@ func showPlain(ctx context.Context, p Prompter, lang string, n Notice) error {
 	if text == "" {
 		text = n.Hint
 	}
-	return p.Show(ctx, lang, n.Title, text)
+	if text == "" {
+		text = n.Copy
+	}
+	return p.Show(ctx, lang, n.Title, n.after(text))
 }
+
+// after is what the person needs, with a text after it.
+func (n Notice) after(text string) string { return strings.Trim(n.Lead+"\n\n"+text, "\n") }
 
 // ShowNotice implements Noticing.
 func (p platform) ShowNotice(ctx context.Context, lang string, n Notice) error {
@@ -52,12 +60,12 @@ func (p platform) ShowNotice(ctx context.Context, lang string, n Notice) error {
 // noticeToCopy is a notice as a dialog. Without anything to copy it stands until something
 // has happened.
 func (q questions) noticeToCopy(n Notice) dialog.Request {
-	r := dialog.Request{Title: safe(n.Title, maxName), Text: safeLines(n.Hint, maxText), Body: safeLines(n.Text, maxText)}
+	r := dialog.Request{Title: safe(n.Title, maxName), Text: safeLines(n.after(n.Hint), maxText), Body: safeLines(n.Text, maxText)}
 	if n.Copy == "" {
 		return q.wait(r)
 	}
 	r.Buttons = []dialog.Button{
-		{Label: safe(n.Label, maxName), Done: q.Text("dialog.copied"), Answer: dialog.Copy, Copies: safeLines(n.Copy, maxText)},
+		{Label: safe(n.Label, maxName), Done: q.Text("dialog.copied"), Answer: dialog.Copy, Copies: safeLines(n.after(n.Copy), maxText)},
 		{Label: q.Text("dialog.close"), Answer: dialog.Cancel, Default: true},
 	}
 	return r

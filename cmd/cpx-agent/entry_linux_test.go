@@ -75,13 +75,16 @@ func TestClickOnTheEntry(t *testing.T) {
 	}
 	click := func() { t.Helper(); run(launch, "cpx-bridge") }
 	click()
-	screen.Do("windowfocus", "--sync", screen.Find("^CPx Bridge$"))
+	screen.Do("windowfocus", "--sync", screen.Find("^CPx Bridge · State$"))
+	if picture := os.Getenv("CPX_TEST_PICTURE"); picture != "" {
+		run(need.Program(t, "import"), "-window", "root", picture)
+	}
 	first := agentOf(p)
 	screen.Do("key", "Escape")
-	screen.Gone("^CPx Bridge$")
+	screen.Gone("^CPx Bridge · State$")
 	screen.Await("the window once more", func() bool { // not within a second of the first
 		click()
-		_, err := screen.Try("search", "--onlyvisible", "--name", "^CPx Bridge$")
+		_, err := screen.Try("search", "--onlyvisible", "--name", "^CPx Bridge · State$")
 		return err == nil
 	})
 	if now := agentOf(p); first == 0 || now != first {
