@@ -11,19 +11,25 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// hangingOpener is an xdg-open that neither ends nor fails until gate is written to; it then
-// makes the file gate.over.
-func hangingOpener(t *testing.T, bin string) (gate string) {
+// hangingOpener is a desktop whose xdg-open, alone in PATH, neither ends nor fails until gate
+// is written to; it then makes the file gate.over. log is there to be opened.
+func hangingOpener(t *testing.T) (host *testdesktop.TrayHost, log, gate string) {
 	t.Helper()
-	gate = filepath.Join(bin, "gate")
+	_, address := desktop(t)
+	host = testdesktop.NewTrayHost(t, address)
+	bin := t.TempDir()
+	log, gate = filepath.Join(t.TempDir(), "agent.log"), filepath.Join(bin, "gate")
 	if err := unix.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	script := "#!/bin/sh\nread x <'" + gate + "'\n: >'" + gate + ".over'\n"
-	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
+	for path, text := range map[string]string{log: "", filepath.Join(bin, "xdg-open"): script} {
+		if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return gate
+	t.Setenv("PATH", bin)
+	return host, log, gate
 }
 
 // atGate returns the writing end once the opener reads.
@@ -41,14 +47,7 @@ func atGate(t *testing.T, gate string) *os.File {
 // TestLogOpenerHangs: where the desktop's program neither ends nor opens, the person is told
 // where the log is, and the program, which may be the editor's parent, is not ended.
 func TestLogOpenerHangs(t *testing.T) {
-	_, address := desktop(t)
-	host := testdesktop.NewTrayHost(t, address)
-	log, bin := filepath.Join(t.TempDir(), "agent.log"), t.TempDir()
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	gate := hangingOpener(t, bin)
-	t.Setenv("PATH", bin)
+	host, log, gate := hangingOpener(t)
 	d := newFakeAgent()
 	r := run(t, d, Options{LogFile: log, openLimit: time.Millisecond})
 	host.Icon().Click("Journal")
@@ -66,19 +65,13 @@ func TestLogOpenerHangs(t *testing.T) {
 
 // TestLogOpenedBesideHanging: a later click opens the log while an earlier one's program hangs.
 func TestLogOpenedBesideHanging(t *testing.T) {
-	_, address := desktop(t)
-	host := testdesktop.NewTrayHost(t, address)
-	log, bin := filepath.Join(t.TempDir(), "agent.log"), t.TempDir()
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	gate := hangingOpener(t, bin)
-	t.Setenv("PATH", bin)
+	host, log, gate := hangingOpener(t)
 	run(t, newFakeAgent(), Options{LogFile: log, openLimit: time.Hour})
 	m := host.Icon()
 	m.Click("Journal")
 	first := atGate(t, gate)
 	defer first.Close() // and the first ends
+	bin := filepath.Dir(gate)
 	opened := filepath.Join(bin, "opened")
 	if err := os.WriteFile(filepath.Join(bin, "other"), []byte("#!/bin/sh\n: >'"+opened+"'\n"), 0o700); err != nil {
 		t.Fatal(err)
