@@ -23,12 +23,20 @@ type telling struct {
 	fakes.Person
 	open, most, all atomic.Int32
 	shown           chan string
+	closed          chan struct{}
 	first           atomic.Pointer[context.Context]
+}
+
+func newTelling(person fakes.Person) *telling {
+	return &telling{Person: person, shown: make(chan string, 100), closed: make(chan struct{}, 100)}
 }
 
 func (p *telling) Show(ctx context.Context, lang, title, text string) error {
 	n := p.open.Add(1)
-	defer p.open.Add(-1)
+	defer func() {
+		p.open.Add(-1)
+		p.closed <- struct{}{}
+	}()
 	p.most.Store(max(p.most.Load(), n))
 	p.all.Add(1)
 	p.first.CompareAndSwap(nil, &ctx)
@@ -58,7 +66,7 @@ func (c *testClock) advance(d time.Duration) {
 func TestShowState(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	clock := &testClock{t: time.Now()}
-	p := &telling{Person: person, shown: make(chan string, 100)}
+	p := newTelling(person)
 	s := serve(t, setup{pool: pool, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
 	s.ShowState(t.Context())
 	first := <-p.shown
@@ -113,7 +121,7 @@ func (a *asking) ToFront() bool {
 // it with the state, which it shows where none stands.
 func TestAppear(t *testing.T) {
 	pool, person := fakes.OneCard(t)
-	p := &asking{telling: &telling{Person: person, shown: make(chan string, 100)}, stands: true}
+	p := &asking{telling: newTelling(person), stands: true}
 	s := serve(t, setup{pool: pool, prompter: p})
 	s.Appear(t.Context())
 	s.window.End() // a window that was coming would have stood
@@ -131,7 +139,7 @@ func TestAppear(t *testing.T) {
 func TestStateGoesWithTheCard(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	clock := &testClock{t: time.Now()}
-	p := &telling{Person: person, shown: make(chan string, 100)}
+	p := newTelling(person)
 	s := serve(t, setup{pool: pool, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
 	s.ShowState(t.Context())
 	if text, name := <-p.shown, cards.Person(pool.Cards.Certificates[0]).DisplayName(); !strings.Contains(text, name) {
@@ -140,18 +148,13 @@ func TestStateGoesWithTheCard(t *testing.T) {
 	first := pool.Cards
 	pool.Set(pkcs11.Snapshot{Slots: first.Slots})
 	s.cards.Refresh(t.Context())
-	gone := func() bool { return p.open.Load() == 0 }
-	for end := time.Now().Add(testdesktop.Patience); !gone(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the window still names the person who has gone")
-		}
-	}
+	testdesktop.Await(t, p.closed) // it names the person who has gone
 	clock.advance(statewindow.Pause)
 	s.ShowState(t.Context())
 	<-p.shown
 	pool.Set(first)
 	s.Report(t.Context(), true)
-	if gone() {
+	if p.open.Load() == 0 {
 		t.Error("a window that names nobody closes")
 	}
 }
@@ -186,7 +189,7 @@ func TestShowStateWhileReading(t *testing.T) {
 	pool, person := fakes.OneCard(t)
 	clock := &testClock{t: time.Now()}
 	h := hanging{pool, make(chan struct{}, 100)}
-	p := &telling{Person: person, shown: make(chan string, 100)}
+	p := newTelling(person)
 	s := serve(t, setup{pool: pool, over: h, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
 	s.Report(t.Context(), false) // the first reading has ended
 	s.ShowState(t.Context())

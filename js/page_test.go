@@ -139,7 +139,9 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 		fmt.Fprint(w, `<!doctype html><title>TEST</title><link rel="icon" href="data:,"><p id="arrived">TEST`)
 	})
 	mux.HandleFunc("GET /late", func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(time.Second) // as on a slow network
+		// As on a slow network: meanwhile the page that is being left goes on, and what it
+		// must not do there is no event. One browser cancels only once this has come.
+		time.Sleep(time.Second)
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, `<!doctype html><title>TEST</title><link rel="icon" href="data:,"><p id="arrived">TEST`)
 	})

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
@@ -27,10 +26,9 @@ func TestSupervisedOnWindows(t *testing.T) {
 	go func() { _ = cmd.Wait() }() // it ends with the test's Windows
 	served := func(times int) {
 		t.Helper()
-		for end := time.Now().Add(3 * testdesktop.Patience); strings.Count(log.String(), "msg=listening address=127") < times; time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("not served %d times:\n%s", times, log.String())
-			}
+		const line = "msg=listening address=127"
+		if text, ok := log.Await(3*testdesktop.Patience, func(text string) bool { return strings.Count(text, line) >= times }); !ok {
+			t.Fatalf("not served %d times:\n%s", times, text)
 		}
 	}
 	served(1)

@@ -107,6 +107,7 @@ func (w *workstation) text() (text string) {
 // shows waits until the page is there and the expression is true in it.
 func (w *workstation) shows(what, expression string) {
 	w.t.Helper()
+	// The page that shows it may be another one than now: no event of a page outlives it.
 	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		var is bool
 		err := w.Value(w.t.Context(), `document.readyState === "complete" && !!(`+expression+`)`, &is)
