@@ -38,9 +38,7 @@ func TestTypedAhead(t *testing.T) {
 			s.T = t
 			ctx, login, end := prompt.Begin(t.Context(), dialogs())
 			defer end()
-			a := begin(ctx, login, c.first)
-			window := s.Ready(dialogTitle)
-			s.InFront(window)
+			a, window := inFront(ctx, s, login, c.first)
 			if c.answer == "" {
 				s.Do(append([]string{"key"}, strings.Fields(c.ahead)...)...)
 				a.cancel()
@@ -84,9 +82,7 @@ func TestHeldDown(t *testing.T) {
 	s.Manage()
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()
-	a := begin(ctx, login, question("consent", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(ctx, s, login, question("consent", "fr"))
 	s.Do("key", "Tab")
 	s.Do("keydown", "Return")
 	if got := testdesktop.Await(t, a.answer); got != yes {
@@ -106,8 +102,7 @@ func TestHeldDown(t *testing.T) {
 func TestTypedAfterPIN(t *testing.T) {
 	s := screen(t)
 	s.Manage()
-	a := begin(context.Background(), dialogs(), question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ := inFront(context.Background(), s, dialogs(), question("pin", "fr"))
 	s.Do("key", "--delay", "1", "1", "2", "3", "4", "Return", "5", "6")
 	if got := testdesktop.Await(t, a.answer); got != (ask.Answer{PIN: "1234"}) {
 		t.Errorf("%+v", got)
@@ -119,26 +114,11 @@ func TestTypedAfterPIN(t *testing.T) {
 func TestSaysTooEarly(t *testing.T) {
 	s, r := reader(t)
 	s.Manage()
-	said := func(want string) func() bool {
-		return func() (shown bool) {
-			r.Window(func(w testdesktop.Thing) bool {
-				if w.Role != "dialog" {
-					return false
-				}
-				for _, thing := range w.All() {
-					shown = shown || thing.Name == want && thing.Role == "alert" && thing.Is(testdesktop.StateShowing)
-				}
-				return true
-			})
-			return shown
-		}
-	}
+	said := func(want string) func() bool { return func() bool { return dialogSays(r, want, "alert") } }
 	const early = "Vous avez tapé trop tôt\u00a0: rien n’a été saisi. Attendez un instant, puis tapez votre code porteur en entier."
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()
-	a := begin(ctx, login, question("pin", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(ctx, s, login, question("pin", "fr"))
 	s.Do("key", "9", "9", "9", "9", "Return")
 	testdesktop.Await(t, a.answer)
 	s.Role(window, "cpx-busy-2")

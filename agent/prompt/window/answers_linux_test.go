@@ -1,12 +1,10 @@
 package window
 
 import (
-	"context"
 	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -80,8 +78,7 @@ func TestKeyboard(t *testing.T) {
 	} {
 		t.Run(c.kind+" "+c.lang+" "+c.keys, func(t *testing.T) {
 			s.T = t
-			a := begin(t.Context(), dialogs(), question(c.kind, c.lang))
-			s.InFront(s.Ready(dialogTitle))
+			a, _ := inFront(t.Context(), s, dialogs(), question(c.kind, c.lang))
 			s.Do(append([]string{"key", "--clearmodifiers"}, strings.Fields(c.keys)...)...)
 			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
@@ -100,8 +97,7 @@ func TestFrenchKeyboard(t *testing.T) {
 	if out, err := exec.Command("setxkbmap", "-display", s.Display, "fr").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	a := begin(t.Context(), dialogs(), question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	s.Do("key", "1", "eacute", "A", "9", "ccedilla", "Return")
 	if got := testdesktop.Await(t, a.answer); got != typed("1éA9ç") {
 		t.Errorf("got %+v", got)
@@ -126,9 +122,7 @@ func TestMouse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.T = t
-			a := begin(t.Context(), dialogs(), question("choose", "fr"))
-			window := s.Ready(dialogTitle)
-			s.InFront(window)
+			a, window := inFront(t.Context(), s, dialogs(), question("choose", "fr"))
 			width, height := s.Size(window)
 			for _, p := range c.at {
 				if p.x < 0 {
@@ -150,19 +144,7 @@ func TestEnded(t *testing.T) {
 	for _, kind := range []string{"consent", "confirm", "always", "choose", "insert", "pad", "pin", "notice"} {
 		t.Run(kind, func(t *testing.T) {
 			s.T = t
-			a := begin(t.Context(), dialogs(), question(kind, "fr"))
-			s.Ready(dialogTitle)
-			a.cancel()
-			if got := testdesktop.Await(t, a.answer); got.Error != "ended" {
-				t.Errorf("cancelled by the page: %+v", got)
-			}
-			s.Gone(dialogTitle)
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			if got := <-begin(ctx, dialogs(), question(kind, "fr")).answer; got.Error != "timeout" {
-				t.Errorf("time is up: %+v", got)
-			}
-			s.Gone(dialogTitle)
+			endsWithContext(t, kind, func() { s.Ready(dialogTitle) }, func() { s.Gone(dialogTitle) })
 		})
 	}
 }

@@ -88,9 +88,7 @@ func TestStays(t *testing.T) {
 	s.Manage()
 	running(t, &testdesktop.Output{}, need.Program(t, "xev"))
 	other := s.Window("^Event Tester$")
-	a := begin(t.Context(), dialogs(), question("consent", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(t.Context(), s, dialogs(), question("consent", "fr"))
 	s.Do("windowactivate", "--sync", other)
 	s.Await("above the window in use", func() bool { return s.Top() == window })
 	s.Do("set_desktop", "1")
@@ -131,14 +129,8 @@ func TestOtherProgramsPIN(t *testing.T) {
 	s.Manage()
 	ctx, login, end := prompt.Begin(t.Context(), through(t, "pinentry-gnome3"))
 	defer end()
-	a := begin(ctx, login, question("consent", "fr"))
-	ours := s.Ready(dialogTitle)
-	s.InFront(ours)
-	s.Do("key", "Tab", "Return")
-	if got := testdesktop.Await(t, a.answer); got != yes {
-		t.Fatalf("%+v", got)
-	}
-	a = begin(ctx, login, question("pin", "fr"))
+	ours := consented(ctx, s, login)
+	a := begin(ctx, login, question("pin", "fr"))
 	s.Await("the program's own window alone", func() bool {
 		window, err := s.Try("search", "--onlyvisible", "--name", dialogTitle)
 		return err == nil && window != "" && !strings.Contains(window, ours)
@@ -175,8 +167,7 @@ func TestBrowser(t *testing.T) {
 		t.Run(c.kind, func(t *testing.T) {
 			s.T = t
 			s.InFront(onPage)
-			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
-			s.InFront(s.Ready(dialogTitle))
+			a, _ := inFront(t.Context(), s, dialogs(), question(c.kind, "fr"))
 			s.Do(append([]string{"key"}, c.keys...)...)
 			if got := testdesktop.Await(t, a.answer); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
@@ -194,9 +185,7 @@ func TestBrowser(t *testing.T) {
 func pasted(t *testing.T, s *testdesktop.Screen, onPage string) {
 	q := question("notice", "fr")
 	q.Text = "Carte : présente"
-	a := begin(t.Context(), dialogs(), q)
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(t.Context(), s, dialogs(), q)
 	s.Do("key", "alt+c")
 	s.Role(window, "cpx-copied")
 	s.Do("windowactivate", "--sync", onPage)

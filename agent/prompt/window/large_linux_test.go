@@ -1,29 +1,12 @@
 package window
 
 import (
+	"image"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
-
-// position is where a window's upper left corner is.
-func position(s *testdesktop.Screen, window string) (x, y int) {
-	s.T.Helper()
-	for line := range strings.Lines(s.Do("getwindowgeometry", "--shell", window)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		number, _ := strconv.Atoi(value)
-		switch name {
-		case "X":
-			x = number
-		case "Y":
-			y = number
-		}
-	}
-	return x, y
-}
 
 // TestLargeLetters: with letters, or everything, at 200 %, and in high contrast, no part
 // of a window is below the end of a small screen, whatever it has to say, also once it says
@@ -48,17 +31,10 @@ func TestLargeLetters(t *testing.T) {
 				q.Caller.Origin = "https://une-adresse-assez-longue.portail-de-sante.example.fr:8443"
 				q.Holders = slices.Clone(q.Holders)
 				q.Holders[0].Renew, q.PIN.Unsure = true, true
-				a := begin(t.Context(), dialogs(), q)
-				window := s.Ready(dialogTitle)
-				s.InFront(window)
+				a, window := inFront(t.Context(), s, dialogs(), q)
 				within := func(when string) {
 					t.Helper()
-					var x, y, width, height int
-					s.Await(when+" it is within the screen", func() bool {
-						x, y = position(s, window)
-						width, height = s.Size(window)
-						return x >= 0 && y >= 0 && x+width <= 1366 && y+height <= 768
-					})
+					s.Await(when+" it is within the screen", func() bool { return s.Frame(window).In(image.Rect(0, 0, 1366, 768)) })
 				}
 				within("as it opens")
 				if kind == "pin final" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
@@ -84,6 +85,46 @@ func begin(ctx context.Context, p prompt.Prompter, q ask.Question) asked {
 		a.answer <- ask.Put(ctx, p, q)
 	}()
 	return a
+}
+
+// inFront begins a question, and returns once its window accepts keys and has the keyboard.
+func inFront(ctx context.Context, s *testdesktop.Screen, p prompt.Prompter, q ask.Question) (a asked, window string) {
+	s.T.Helper()
+	a = begin(ctx, p, q)
+	window = s.Ready(dialogTitle)
+	s.InFront(window)
+	return a, window
+}
+
+// consented begins a login with the question of consent, to which the person says yes, and
+// returns the window, which stands.
+func consented(ctx context.Context, s *testdesktop.Screen, login prompt.Prompter) (window string) {
+	s.T.Helper()
+	a, window := inFront(ctx, s, login, question("consent", "fr"))
+	s.Do("key", "Tab", "Return")
+	if got := testdesktop.Await(s.T, a.answer); got != yes {
+		s.T.Fatalf("%+v", got)
+	}
+	return window
+}
+
+// endsWithContext puts a question that its page cancels, and one whose time is up: each time
+// the error says so, and the window goes. stands and gone wait for that.
+func endsWithContext(t *testing.T, kind string, stands, gone func()) {
+	t.Helper()
+	a := begin(t.Context(), dialogs(), question(kind, "fr"))
+	stands()
+	a.cancel()
+	if got := testdesktop.Await(t, a.answer); got.Error != "ended" {
+		t.Errorf("cancelled by the page: %+v", got)
+	}
+	gone()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if got := testdesktop.Await(t, begin(ctx, dialogs(), question(kind, "fr")).answer); got.Error != "timeout" {
+		t.Errorf("time is up: %+v", got)
+	}
+	gone()
 }
 
 func dialogs() prompt.Prompter { return prompt.New(prompt.Options{Window: Command()}) }

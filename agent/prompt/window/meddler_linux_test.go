@@ -42,15 +42,13 @@ func TestNoListenerGetsThePIN(t *testing.T) {
 	s, r := reader(t)
 	s.Manage()
 	l := r.Listen("4")
-	a := begin(t.Context(), dialogs(), question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	s.Do("key", "1", "2", "5", "4", "BackSpace", "4", "3", "6", "Return")
 	if got := testdesktop.Await(t, a.answer); got != typed("125436") {
 		t.Errorf("%+v", got)
 	}
 	s.Gone(dialogTitle)
-	a = begin(t.Context(), dialogs(), question("consent", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ = inFront(t.Context(), s, dialogs(), question("consent", "fr"))
 	s.Do("key", "x", "Escape")
 	testdesktop.Await(t, a.answer)
 	if got := heard(t, l, "x"); strings.ContainsAny(got, "123456") {
@@ -154,8 +152,7 @@ func TestNoProgramMeddles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.T, r.T = t, t
-			a := begin(t.Context(), dialogs(), question("pin", "fr"))
-			s.InFront(s.Ready(dialogTitle))
+			a, _ := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 			s.Do("key", "1", "2")
 			meddle(dots(r, 2))
 			s.Do("key", "4", "3", "Return")
@@ -183,8 +180,7 @@ func TestNoProgramMovesTheAnswer(t *testing.T) {
 	} {
 		t.Run(c.kind+" "+c.keys, func(t *testing.T) {
 			s.T, r.T = t, t
-			a := begin(t.Context(), dialogs(), question(c.kind, "fr"))
-			s.InFront(s.Ready(dialogTitle))
+			a, _ := inFront(t.Context(), s, dialogs(), question(c.kind, "fr"))
 			c.meddle()
 			s.Do("key", c.keys)
 			if got := testdesktop.Await(t, a.answer); got != c.want {

@@ -70,9 +70,7 @@ func TestBroughtToFront(t *testing.T) {
 	running(t, &testdesktop.Output{}, need.Program(t, "xev"))
 	other := s.Window("^Event Tester$")
 	ctx, login, end := prompt.Begin(t.Context(), p)
-	a := begin(ctx, login, question("pin", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(ctx, s, login, question("pin", "fr"))
 	s.Do("key", "1", "2")
 	s.Do("windowactivate", "--sync", other)
 	if !prompt.ToFront(p) {

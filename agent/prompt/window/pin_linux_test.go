@@ -25,9 +25,7 @@ func TestNothingPasted(t *testing.T) {
 	s.InFront(from)
 	s.Do("key", "ctrl+a", "alt+c") // both selections
 	s.Role(from, "cpx-copied")
-	a := begin(t.Context(), dialogs(), question("pin", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	width, height := s.Size(window)
 	s.Do("key", "1", "ctrl+v", "shift+Insert", "2")
 	for _, button := range []string{"2", "3"} { // into the entry, above the buttons
@@ -45,21 +43,8 @@ func TestNothingPasted(t *testing.T) {
 func TestCapsLock(t *testing.T) {
 	s, r := reader(t)
 	s.Manage()
-	a := begin(t.Context(), dialogs(), question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
-	said := func() bool {
-		shown := false
-		r.Window(func(w testdesktop.Thing) bool {
-			if w.Role != "dialog" {
-				return false
-			}
-			for _, thing := range w.All() {
-				shown = shown || thing.Name == "La touche Verr. Maj. est activée." && thing.Is(testdesktop.StateShowing)
-			}
-			return true
-		})
-		return shown
-	}
+	a, _ := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
+	said := func() bool { return dialogSays(r, "La touche Verr. Maj. est activée.", "") }
 	if said() {
 		t.Error("it says so before")
 	}
@@ -81,21 +66,14 @@ func TestGrab(t *testing.T) {
 		t.Helper()
 		s.Await(when+" the keyboard is "+want, func() bool { return grab() == want })
 	}
-	a := begin(t.Context(), dialogs(), question("consent", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ := inFront(t.Context(), s, dialogs(), question("consent", "fr"))
 	expect("at another question", "taken")
 	a.cancel()
 	<-a.answer
 	s.Gone(dialogTitle)
 
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
-	a = begin(ctx, login, question("consent", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
-	s.Do("key", "Tab", "Return")
-	if got := testdesktop.Await(t, a.answer); got != yes {
-		t.Fatalf("%+v", got)
-	}
+	window := consented(ctx, s, login)
 	a = begin(ctx, login, question("pin", "fr"))
 	s.Role(window, "cpx-ready-3")
 	expect("at the PIN", "refused")
@@ -106,8 +84,7 @@ func TestGrab(t *testing.T) {
 	expect("after the answer", "taken")
 	end()
 
-	a = begin(t.Context(), dialogs(), question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ = inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	expect("at the PIN", "refused")
 	s.Do("key", "Escape")
 	if got := testdesktop.Await(t, a.answer); got != cancelled {
@@ -115,9 +92,7 @@ func TestGrab(t *testing.T) {
 	}
 	expect("after a cancel", "taken")
 
-	a = begin(t.Context(), dialogs(), question("pin", "fr"))
-	window = s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window = inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	expect("at the PIN", "refused")
 	pid := windowProcess(s, window)
 	onlyPinentry(t, "xev") // none
@@ -147,9 +122,7 @@ func TestContinues(t *testing.T) {
 			s.T = t
 			ctx, login, end := prompt.Begin(t.Context(), dialogs())
 			defer end()
-			a := begin(ctx, login, question("pin", "fr"))
-			window := s.Ready(dialogTitle)
-			s.InFront(window)
+			a, window := inFront(ctx, s, login, question("pin", "fr"))
 			s.Do("key", "1", "2")
 			a.cancel() // as pkcs11 does
 			if got := testdesktop.Await(t, a.answer); got.Error != "ended" || got.PIN != "" {
@@ -181,14 +154,8 @@ func TestCrashWhileTyping(t *testing.T) {
 	onlyPinentry(t, "pinentry-gtk-2")
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()
-	a := begin(ctx, login, question("consent", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
-	s.Do("key", "Tab", "Return")
-	if got := testdesktop.Await(t, a.answer); got != yes {
-		t.Fatalf("%+v", got)
-	}
-	a = begin(ctx, login, question("pin", "fr"))
+	window := consented(ctx, s, login)
+	a := begin(ctx, login, question("pin", "fr"))
 	s.Role(window, "cpx-ready-3")
 	pid := windowProcess(s, window)
 	keys := []string{"key", "--delay", "50"}

@@ -323,9 +323,7 @@ func TestHostile(t *testing.T) {
 			for i := range 12 {
 				q.Holders = append(q.Holders, prompt.Holder{Name: text, Identifier: text + strconv.Itoa(i), Profession: text + "2", Kind: text + "3", NotAfter: text + "4"})
 			}
-			a := begin(t.Context(), dialogs(), q)
-			window := s.Ready(dialogTitle)
-			s.InFront(window)
+			a, window := inFront(t.Context(), s, dialogs(), q)
 			if width, height := s.Size(window); width > 700 || height > 580 {
 				t.Errorf("%d × %d on a screen of 900 × 600", width, height)
 			}

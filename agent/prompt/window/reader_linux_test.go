@@ -53,6 +53,18 @@ func focused(window testdesktop.Thing) string {
 	return ""
 }
 
+// says reports whether a window shows that text now, as a thing of that role, "" for any.
+func says(window testdesktop.Thing, text, role string) bool {
+	return slices.ContainsFunc(window.All(), func(x testdesktop.Thing) bool {
+		return x.Name == text && (role == "" || x.Role == role) && x.Is(testdesktop.StateShowing)
+	})
+}
+
+// dialogSays is says of the dialog, for which it waits.
+func dialogSays(r *testdesktop.Reader, text, role string) bool {
+	return says(r.Window(func(w testdesktop.Thing) bool { return w.Role == "dialog" }), text, role)
+}
+
 // TestScreenReader: each window reads everything in the right order, the focus is on
 // a safe control, and every usable control has a name.
 func TestScreenReader(t *testing.T) {
@@ -151,8 +163,7 @@ func TestScreenReader(t *testing.T) {
 func TestScreenReaderOnEntry(t *testing.T) {
 	s, r := reader(t)
 	s.Manage()
-	a := begin(t.Context(), dialogs(), question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	const tooShort = "Le code porteur compte de 4 à 8 caractères. Rien n’a été envoyé à la carte."
 	s.Do("key", "7", "3", "Return")
 	var entry testdesktop.Thing

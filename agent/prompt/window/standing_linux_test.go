@@ -22,9 +22,7 @@ func TestStandingWindowAsksForKeyboard(t *testing.T) {
 	other := s.Window("^Event Tester$")
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()
-	a := begin(ctx, login, question("insert", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(ctx, s, login, question("insert", "fr"))
 	s.Do("windowactivate", "--sync", other)
 	a.cancel()
 	testdesktop.Await(t, a.answer)
@@ -47,14 +45,7 @@ func TestEntryWithoutKeyboard(t *testing.T) {
 		t.Run(lang, func(t *testing.T) {
 			s, r := reader(t)
 			s.ManageWithoutFocus()
-			says := func(w testdesktop.Thing) bool {
-				for _, thing := range w.All() {
-					if thing.Name == want && thing.Is(testdesktop.StateShowing) {
-						return true
-					}
-				}
-				return false
-			}
+			says := func(w testdesktop.Thing) bool { return says(w, want, "") }
 			a := begin(t.Context(), dialogs(), question("pin", lang))
 			window := s.Find(dialogTitle)
 			s.Role(window, "cpx-away-1")
@@ -75,8 +66,7 @@ func TestCancelBetweenQuestions(t *testing.T) {
 	s.Manage()
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()
-	a := begin(ctx, login, question("pin", "fr"))
-	s.InFront(s.Ready(dialogTitle))
+	a, _ := inFront(ctx, s, login, question("pin", "fr"))
 	s.Do("key", "1", "2", "3", "4")
 	a.cancel()
 	testdesktop.Await(t, a.answer)
@@ -98,9 +88,7 @@ func TestDoubleClickOnAnswer(t *testing.T) {
 			s.T = t
 			ctx, login, end := prompt.Begin(t.Context(), dialogs())
 			defer end()
-			a := begin(ctx, login, question(kind, "fr"))
-			window := s.Ready(dialogTitle)
-			s.InFront(window)
+			a, window := inFront(ctx, s, login, question(kind, "fr"))
 			if kind == "pin" {
 				s.Do("key", "1", "2", "3", "4")
 			}
@@ -130,9 +118,7 @@ func TestLastTryIsRead(t *testing.T) {
 	s.Manage()
 	ctx, login, end := prompt.Begin(t.Context(), dialogs())
 	defer end()
-	a := begin(ctx, login, question("pin", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(ctx, s, login, question("pin", "fr"))
 	s.Do("key", "1", "2", "3", "4")
 	a.cancel()
 	testdesktop.Await(t, a.answer)

@@ -1,7 +1,6 @@
 package window
 
 import (
-	"context"
 	"fmt"
 	"image"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
@@ -290,19 +288,7 @@ func TestWaylandEnded(t *testing.T) {
 	for _, kind := range []string{"consent", "choose", "insert"} {
 		t.Run(kind, func(t *testing.T) {
 			w.T, r.T = t, t
-			a := begin(t.Context(), dialogs(), question(kind, "fr"))
-			w.InFront(waylandTitle)
-			a.cancel()
-			if got := testdesktop.Await(t, a.answer); got.Error != "ended" {
-				t.Errorf("cancelled by the page: %+v", got)
-			}
-			w.Gone(waylandTitle)
-			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-			defer cancel()
-			if got := testdesktop.Await(t, begin(ctx, dialogs(), question(kind, "fr")).answer); got.Error != "timeout" {
-				t.Errorf("time is up: %+v", got)
-			}
-			w.Gone(waylandTitle)
+			endsWithContext(t, kind, func() { w.InFront(waylandTitle) }, func() { w.Gone(waylandTitle) })
 		})
 	}
 }

@@ -127,22 +127,13 @@ func TestForeignSiteDuringLogin(t *testing.T) {
 	pins, person := askedByHand(t)
 	s := prepare(t, stack.Options{AgentOnly: true, Others: true, AutoPIN: pins})
 	start(t, s)
-	other := func(origin string) *page {
-		t.Helper()
-		socket, response, err := dial(s, origin)
-		if err != nil {
-			t.Fatalf("dial: %v %v", err, response)
-		}
-		t.Cleanup(func() { _ = socket.Close() })
-		return &page{t: t, socket: socket}
-	}
 	const (
 		status       = `{"jsonrpc":"2.0","id":1,"method":"status"}`
 		authenticate = `{"jsonrpc":"2.0","id":2,"method":"authenticate","params":{"challengeNonce":%q,"lang":"fr"}}`
 		plain        = `{"jsonrpc":"2.0","id":1,"result":{"protocol":1}}`
 		busy         = `{"jsonrpc":"2.0","id":2,"error":{"code":1004,"message":"The agent is busy with another login.","data":{"reason":"busy"}}}`
 	)
-	pages := []*page{other("https://un.autre.example"), other("https://deux.autre.example")}
+	pages := []*page{openAs(t, s, "https://un.autre.example"), openAs(t, s, "https://deux.autre.example")}
 	pages[0].sends(status)
 	if got := pages[0].received(); got != plain {
 		t.Errorf("while nobody logs in: %s", got)

@@ -99,9 +99,16 @@ func dial(s *stack.Stack, origin string) (*websocket.Conn, *http.Response, error
 	return d.Dial("ws://"+s.AgentAddress()+"/v1", http.Header{"Origin": {origin}})
 }
 
+// open opens the portal's page.
 func open(t testing.TB, s *stack.Stack) *page {
 	t.Helper()
-	socket, response, err := dial(s, s.Origin)
+	return openAs(t, s, s.Origin)
+}
+
+// openAs opens a page of a site.
+func openAs(t testing.TB, s *stack.Stack, origin string) *page {
+	t.Helper()
+	socket, response, err := dial(s, origin)
 	if err != nil {
 		t.Fatalf("dial: %v %v", err, response)
 	}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -79,18 +78,7 @@ func logIn(t *testing.T, home, announced string, typePIN func(pin string)) {
 func TestRunWithDisplay(t *testing.T) {
 	screen := testdesktop.NewScreen(t)
 	cmd, dir := makeRun(t, "DISPLAY="+screen.Display, "DBUS_SESSION_BUS_ADDRESS="+testdesktop.Bus(t), "XDG_RUNTIME_DIR="+t.TempDir(), "NO_AT_BRIDGE=1")
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	announced := ""
-	for lines := bufio.NewScanner(out); !strings.Contains(announced, "Ctrl-C") && lines.Scan(); {
-		announced += lines.Text() + "\n"
-	}
+	announced := started(t, cmd)
 	if !strings.Contains(announced, "is a window") {
 		t.Fatalf("announced: %q", announced)
 	}
@@ -99,12 +87,7 @@ func TestRunWithDisplay(t *testing.T) {
 		screen.Do(append(append([]string{"key", "--clearmodifiers"}, strings.Split(pin, "")...), "Return")...)
 		screen.Gone("^CPx Bridge$")
 	})
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Error(err)
-	}
+	ended(t, cmd, syscall.SIGINT)
 }
 
 // TestRunOnTerminal: without a display the PIN is typed on the terminal that

@@ -40,16 +40,6 @@ func startUntil(t *testing.T, s *stack.Stack) (end func()) {
 	return end
 }
 
-func openAs(t *testing.T, s *stack.Stack, origin string) *page {
-	t.Helper()
-	socket, response, err := dial(s, origin)
-	if err != nil {
-		t.Fatalf("dial: %v %v", err, response)
-	}
-	t.Cleanup(func() { _ = socket.Close() })
-	return &page{t: t, socket: socket}
-}
-
 // logIn logs in and returns the states that the page was notified of.
 func (p *page) logIn() string {
 	p.t.Helper()

@@ -3,6 +3,7 @@ package testdesktop
 import (
 	"bufio"
 	"context"
+	"image"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,20 +159,32 @@ func (s *Screen) Find(title string) string {
 	}
 }
 
-// Size returns a window's size, in pixels.
-func (s *Screen) Size(window string) (width, height int) {
+// Frame returns where a window is on the screen, in pixels.
+func (s *Screen) Frame(window string) image.Rectangle {
 	s.T.Helper()
+	var corner, size image.Point
 	for line := range strings.Lines(s.Do("getwindowgeometry", "--shell", window)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		number, _ := strconv.Atoi(value)
 		switch name {
+		case "X":
+			corner.X = number
+		case "Y":
+			corner.Y = number
 		case "WIDTH":
-			width = number
+			size.X = number
 		case "HEIGHT":
-			height = number
+			size.Y = number
 		}
 	}
-	return width, height
+	return image.Rectangle{corner, corner.Add(size)}
+}
+
+// Size returns a window's size, in pixels.
+func (s *Screen) Size(window string) (width, height int) {
+	s.T.Helper()
+	size := s.Frame(window).Size()
+	return size.X, size.Y
 }
 
 // InFront waits until the window manager has put a window in front of all others
