@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/asroot"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fulldisk"
 )
 
 // TestFullDisk: on a full disk a login ends with a problem of the server's, and once
 // there is room accounts and cards are as they were, and log in.
 func TestFullDisk(t *testing.T) {
-	if !fulldisk.Here(t) {
+	if !asroot.Here(t) {
 		return
 	}
 	dir := filepath.Join(t.TempDir(), "disk")

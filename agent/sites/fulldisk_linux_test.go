@@ -4,13 +4,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/asroot"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fulldisk"
 )
 
 // TestFullDisk: on a full disk nothing is added and nothing forgotten, which the error
 // says; the list stays as it was, and once there is room both work.
 func TestFullDisk(t *testing.T) {
-	if !fulldisk.Here(t) {
+	if !asroot.Here(t) {
 		return
 	}
 	d, _ := withKeyring(t, "")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/asroot"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fulldisk"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
@@ -28,7 +29,7 @@ func must(t *testing.T, err error) {
 // no log is kept and what to do; nothing that was remembered is lost; and once there
 // is room again the log goes on, and says what it lacks.
 func TestFullDisk(t *testing.T) {
-	if !fulldisk.Here(t) {
+	if !asroot.Here(t) {
 		return
 	}
 	p := workstation.NewPerson(t, "lang = \"en\"\n[ports]\nfirst = %d\ncount = 1\n", workstation.FreePorts(t, 1))
@@ -108,7 +109,7 @@ func TestFullDisk(t *testing.T) {
 // TestNoFolderForTheLog: a folder that cannot be written, or that is a file, stops no
 // agent either; doctor and the log name the folder and what to do.
 func TestNoFolderForTheLog(t *testing.T) {
-	if !fulldisk.Here(t) {
+	if !asroot.Here(t) {
 		return
 	}
 	for name, spoil := range map[string]func(t *testing.T, state string){
@@ -138,7 +139,7 @@ func TestNoFolderForTheLog(t *testing.T) {
 // the agent runs and can be called; where it has none for a name either, it says so and
 // doctor names the folder and what to do.
 func TestFullRuntimeFolder(t *testing.T) {
-	if !fulldisk.Here(t) {
+	if !asroot.Here(t) {
 		return
 	}
 	p := workstation.NewPerson(t, "lang = \"en\"\n[ports]\nfirst = %d\ncount = 1\n", workstation.FreePorts(t, 1))

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/asroot"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fulldisk"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -93,7 +94,7 @@ func TestQuitOfTwo(t *testing.T) {
 // TestQuitWithoutMark: where no mark can be written, quit ends the agent that is started anew
 // all the same, or refuses to start there.
 func TestQuitWithoutMark(t *testing.T) {
-	if !fulldisk.Here(t) {
+	if !asroot.Here(t) {
 		return
 	}
 	for name, row := range map[string]struct {

@@ -13,6 +13,8 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
+// needsRoot skips a test that makes files of root's and of another user's: a user namespace,
+// which anybody may have, knows one user alone.
 func needsRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {

@@ -1,12 +1,12 @@
 package window
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/ask"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/asroot"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
@@ -15,8 +15,8 @@ import (
 // keyboard, corrected, and handed over, no four digits of it are in the memory of the
 // window's process, which still stands.
 func TestPINIsForgotten(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("the process is closed to all but root")
+	if !asroot.Here(t) { // to others the process is closed
+		return
 	}
 	s := screen(t)
 	s.Manage()
@@ -31,9 +31,7 @@ func TestPINIsForgotten(t *testing.T) {
 			s.T = t
 			ctx, login, end := prompt.Begin(t.Context(), dialogs())
 			defer end()
-			a := begin(ctx, login, question("pin", "fr"))
-			window := s.Ready(dialogTitle)
-			s.InFront(window)
+			a, window := inFront(ctx, s, login, question("pin", "fr"))
 			pid := windowProcess(s, window)
 			keys := strings.Fields(c.keys)
 			s.Do(append([]string{"key"}, keys[:len(keys)-1]...)...)
@@ -60,14 +58,12 @@ func TestPINIsForgotten(t *testing.T) {
 
 // TestPINIsSeenWhileItStands: what the test above looks for is found where it is.
 func TestPINIsSeenWhileItStands(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("the process is closed to all but root")
+	if !asroot.Here(t) { // to others the process is closed
+		return
 	}
 	s := screen(t)
 	s.Manage()
-	a := begin(t.Context(), dialogs(), question("pin", "fr"))
-	window := s.Ready(dialogTitle)
-	s.InFront(window)
+	a, window := inFront(t.Context(), s, dialogs(), question("pin", "fr"))
 	s.Do("key", "7", "3", "9", "5", "8", "2")
 	pid := windowProcess(s, window)
 	s.Await("the entry's own memory has it", func() bool {

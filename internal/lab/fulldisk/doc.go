@@ -1,4 +1,4 @@
 // Package fulldisk gives tests and the lab a small disk of their own, a tmpfs, which
-// they fill and free. Mounting needs root; [Here] plays a test in namespaces of its
-// own where it has none. It is for one caller at a time.
+// they fill and free. Mounting needs root, or a test that internal/lab/asroot plays. It is
+// for one caller at a time.
 package fulldisk

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -98,35 +97,4 @@ func (d *Disk) ReadOnly(on bool) error {
 		flags |= syscall.MS_RDONLY
 	}
 	return syscall.Mount("tmpfs", d.Dir, "tmpfs", flags, "")
-}
-
-// inNamespace marks a test that Here plays in namespaces of its own.
-const inNamespace = "CPX_TEST_OWN_MOUNTS"
-
-// Here reports whether the calling test can mount disks here. Without root it plays
-// that test anew in namespaces where it can, fails where that fails, and reports
-// false: the caller returns.
-func Here(t *testing.T) bool {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return true
-	}
-	if os.Getenv(inNamespace) != "" {
-		t.Fatal("no root in a namespace of its own")
-	}
-	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1")
-	cmd.Env = append(os.Environ(), inNamespace+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) {
-		t.Skip("a disk of one's own needs root or user namespaces: run as root to test a full disk")
-	}
-	if err != nil {
-		t.Errorf("in namespaces of its own: %v\n%s", err, out)
-	}
-	return false
 }
