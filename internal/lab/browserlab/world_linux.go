@@ -247,6 +247,22 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if w.etc != "" {
 		return w.etc, nil
 	}
+	root := filepath.Join(w.dir, "root")
+	etc, err := copyEtc(ctx, root)
+	if err != nil {
+		return "", err
+	}
+	write := w.direct.Command(ctx, "cpx-agent", "policy", "browsers", "--origin", w.direct.Origin, "--dir", root, "--write")
+	if out, err := write.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cpx-agent policy browsers: %w\n%s", err, out)
+	}
+	w.etc = etc
+	return etc, nil
+}
+
+// copyEtc makes a copy of /etc below root, which a browser's mount namespace can have in its
+// place.
+func copyEtc(ctx context.Context, root string) (etc string, err error) {
 	own := []string{"--mount", "true"}
 	if os.Geteuid() != 0 {
 		own = append([]string{"--user", "--map-root-user"}, own...)
@@ -254,8 +270,7 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if out, err := exec.CommandContext(ctx, "unshare", own...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %w %s", ErrNoNamespace, err, out)
 	}
-	root := filepath.Join(w.dir, "root")
-	etc := filepath.Join(root, "etc")
+	etc = filepath.Join(root, "etc")
 	if err := os.MkdirAll(etc, 0o755); err != nil {
 		return "", err
 	}
@@ -263,11 +278,6 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 	if out, err := exec.CommandContext(ctx, "cp", "-a", "/etc/.", etc).CombinedOutput(); err != nil && os.Geteuid() == 0 {
 		return "", fmt.Errorf("a copy of /etc: %w\n%s", err, out)
 	}
-	write := w.direct.Command(ctx, "cpx-agent", "policy", "browsers", "--origin", w.direct.Origin, "--dir", root, "--write")
-	if out, err := write.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cpx-agent policy browsers: %w\n%s", err, out)
-	}
-	w.etc = etc
 	return etc, nil
 }
 
