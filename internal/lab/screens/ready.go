@@ -8,29 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
-// A white screen, as on X.
-const westonSettings = `[core]
-idle-time=0
-[shell]
-background-color=0xffffffff
-panel-position=none
-startup-animation=none
-animation=none
-close-animation=none
-focus-animation=none
-locking=false
-[input-method]
-path=
-`
+// white is all over the screen, as on X.
+const white = 0xffffffff
 
 // weston makes the desktop one of Wayland: its screen is a window that covers the desktop's
 // own screen, where keys are typed and pictures taken as before.
 func (d *desktop) weston(size string) error {
 	width, height, _ := strings.Cut(size, "x")
 	settings := filepath.Join(d.dir, "weston.ini")
-	if err := os.WriteFile(settings, []byte(westonSettings), 0o600); err != nil {
+	if err := os.WriteFile(settings, testdesktop.WestonSettings(white), 0o600); err != nil {
 		return err
 	}
 	d.wayland = filepath.Join(d.dir, "wayland")
@@ -60,15 +50,13 @@ func (d *desktop) ready(stands func(*image.RGBA) bool) error {
 		time.Sleep(unready)
 		return err
 	}
+	tool := func(name string, args ...string) (string, error) {
+		out, err := d.tool(name, args...)
+		return string(out), err
+	}
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		found, err := d.tool("xdotool", "search", "--onlyvisible", "--class", "^Cpx-bridge$")
-		if err != nil {
-			continue // it has not opened yet
-		}
-		for _, id := range strings.Fields(string(found)) {
-			if role, err := d.tool("xprop", "-id", id, "-notype", "WM_WINDOW_ROLE"); err == nil && strings.Contains(string(role), `"cpx-ready`) {
-				return nil
-			}
+		if testdesktop.AcceptsKeys(tool) {
+			return nil
 		}
 	}
 	return errors.New("no dialog takes keys")

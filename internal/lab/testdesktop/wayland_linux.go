@@ -34,22 +34,8 @@ type Wayland struct {
 // WaylandSize is the size of a Wayland desktop's screen.
 var WaylandSize = image.Pt(900, 600)
 
-// The screen is green all over, as no window of ours is.
-const westonSettings = `[core]
-idle-time=0
-[shell]
-background-color=0xff00ff00
-panel-position=none
-startup-animation=none
-animation=none
-close-animation=none
-focus-animation=none
-locking=false
-[keyboard]
-keymap_layout=us
-[input-method]
-path=
-`
+// green is all over the screen, as in no window of ours.
+const green = 0xff00ff00
 
 // NewWayland starts a Wayland desktop of the test's own.
 func NewWayland(t *testing.T) *Wayland {
@@ -60,7 +46,7 @@ func NewWayland(t *testing.T) *Wayland {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	settings := filepath.Join(dir, "weston.ini")
-	if err := os.WriteFile(settings, []byte(westonSettings), 0o600); err != nil {
+	if err := os.WriteFile(settings, WestonSettings(green), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w := &Wayland{T: t, Display: filepath.Join(dir, "wayland"), below: NewScreen(t), runtime: dir}

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
 
 // screen is a screen without a monitor, with a window manager, on which the browser and the
@@ -70,16 +72,10 @@ func (s *screen) tool(ctx context.Context, name string, args ...string) (string,
 // typePIN does what a person does when the agent asks for the PIN: it waits until the window
 // takes keys, and types. The picture is of the screen as it is before that.
 func (s *screen) typePIN(ctx context.Context, pin, picture string) error {
-	for ; ; time.Sleep(50 * time.Millisecond) {
+	tool := func(name string, args ...string) (string, error) { return s.tool(ctx, name, args...) }
+	for ; !testdesktop.AcceptsKeys(tool); time.Sleep(50 * time.Millisecond) {
 		if ctx.Err() != nil {
 			return errors.New("the agent did not ask for the PIN")
-		}
-		window, err := s.tool(ctx, "xdotool", "search", "--onlyvisible", "--class", "^Cpx-bridge$")
-		if err != nil || window == "" {
-			continue // it has not opened yet
-		}
-		if role, err := s.tool(ctx, "xprop", "-id", strings.Fields(window)[0], "-notype", "WM_WINDOW_ROLE"); err == nil && strings.Contains(role, `"cpx-ready`) {
-			break
 		}
 	}
 	time.Sleep(200 * time.Millisecond) // it is drawn a moment later
