@@ -85,7 +85,7 @@ func TestSharedBesideOthers(t *testing.T) {
 	for _, c := range plan(t, Request{Root: root, Origins: portals, Shared: SharedSet}) {
 		var other *ConflictError
 		if err := c.Apply(); errors.As(err, &other) && errors.Is(err, ErrConflict) {
-			conflicts[strings.TrimPrefix(other.Where, root)] = other.Policy + " " + other.Value
+			conflicts[filepath.ToSlash(strings.TrimPrefix(other.Where, root))] = other.Policy + " " + other.Value
 		} else if err != nil {
 			t.Errorf("%s: %v", c.Where, err)
 		}
