@@ -32,7 +32,7 @@ var program = Program{
 func TestMain(m *testing.M) {
 	pkcs11.RunChildRole()
 	testscript.Main(m, map[string]func(){"cpx-agent": func() {
-		os.Exit(program.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(withOwnPorts(func() int { return program.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr) }))
 	}})
 }
 

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package command
+
+func withOwnPorts(command func() int) int { return command() }
