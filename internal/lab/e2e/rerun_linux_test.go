@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"net"
 	"os"
 	"os/exec"
@@ -17,19 +16,11 @@ import (
 // started starts `make run` and returns what it announces.
 func started(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
+	var announced strings.Builder
+	lines := cmdLines(t, cmd, &announced)
+	for !strings.Contains(announced.String(), "Ctrl-C") && lines() {
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	announced := ""
-	for lines := bufio.NewScanner(out); !strings.Contains(announced, "Ctrl-C") && lines.Scan(); {
-		announced += lines.Text() + "\n"
-	}
-	return announced
+	return announced.String()
 }
 
 // TestRunSecond: a second `make run`, from whichever folder, says where the first one is
