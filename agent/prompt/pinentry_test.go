@@ -211,7 +211,8 @@ func TestPINTexts(t *testing.T) {
 		not  []string
 	}{
 		"first":     {PIN{}, []string{site.Origin, site.Program, gp.Name, gp.Identifier, gp.Profession, gp.Kind, "SETPROMPT " + fr.Text("dialog.pin_label")}, []string{"SETERROR", countLow, finalTry}},
-		"wrong":     {PIN{WrongPIN: true, CountLow: true}, []string{"SETERROR " + wrong, countLow}, []string{finalTry}},
+		"wrong":     {PIN{WrongPIN: true, CountLow: true}, []string{"SETERROR " + fr.Text("dialog.wrong_pin_low")}, []string{wrong, countLow, finalTry}},
+		"few tries": {PIN{CountLow: true}, []string{countLow}, []string{"SETERROR", finalTry}},
 		"final try": {PIN{CountLow: true, FinalTry: true}, []string{finalTry}, []string{"SETERROR", countLow}},
 		"length":    {PIN{LengthHint: true, MinLength: 4, MaxLength: 8}, []string{"SETERROR Le code porteur compte de 4 à 8"}, []string{wrong}},
 		"fixed":     {PIN{LengthHint: true, MinLength: 4, MaxLength: 4}, []string{"SETERROR Le code porteur compte 4 "}, []string{wrong}},

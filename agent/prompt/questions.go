@@ -200,15 +200,24 @@ func (q questions) row(h Holder) dialog.Row {
 	}
 }
 
-// wrong says what was wrong with the last entry, "" where nothing.
+// wrong says what was wrong with the last entry, "" where nothing. That few tries are left
+// is part of it: two lines in red are read as two faults.
 func (q questions) wrong(p PIN) string {
 	switch {
 	case p.LengthHint:
 		return q.length(p.MinLength, p.MaxLength)
+	case p.fewAfterWrong():
+		return q.Text("dialog.wrong_pin_low")
 	case p.WrongPIN:
 		return q.Text("dialog.wrong_pin")
 	}
 	return ""
+}
+
+// fewAfterWrong reports whether a wrong entry is why few tries are left. The last one has
+// its own warning.
+func (p PIN) fewAfterWrong() bool {
+	return p.WrongPIN && !p.LengthHint && p.CountLow && !p.FinalTry
 }
 
 // then adds what stands in a login's window until the next question, below what the
@@ -243,7 +252,7 @@ func (q questions) cautions(p PIN) (list []string) {
 	if p.Unsure {
 		list = append(list, q.Text("dialog.no_answer"))
 	}
-	if p.CountLow && !p.FinalTry {
+	if p.CountLow && !p.FinalTry && !p.fewAfterWrong() {
 		list = append(list, q.Text("card.pin.count_low"))
 	}
 	if p.Holder.Renew { // last: it can wait until tomorrow
