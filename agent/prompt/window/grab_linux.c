@@ -7,9 +7,9 @@
 #include "window.h"
 
 static gboolean grabbed;
-static guint idle;   /* the timer, 0 where none runs */
+static guint idle;       /* the timer, 0 where none runs */
 static int release_ms; /* so long without a key it keeps the keyboard; 0: for ever */
-static int released;     /* how often it was given back since the window opened */
+static int released;   /* how often it was given back since the window opened */
 
 void cpx_grab_release(int ms)
 {

@@ -2,6 +2,7 @@ package window
 
 import (
 	"image"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -57,5 +58,35 @@ func TestLargeLetters(t *testing.T) {
 				s.Gone(dialogTitle)
 			})
 		}
+	}
+}
+
+// TestLargeChoice: with letters at 200 % two certificates of one person, which differ in the
+// last digit of their identifiers, do not look the same.
+func TestLargeChoice(t *testing.T) {
+	s := testdesktop.NewScreenOf(t, "1366x768")
+	uses(t, s)
+	s.Manage()
+	t.Setenv("GDK_DPI_SCALE", "2")
+	s.Do("mousemove", "0", "0") // no tip covers anything
+	looks := func(identifier string) image.Image {
+		q := question("choose", "fr")
+		q.Holders = slices.Clone(q.Holders[:2])
+		q.Holders[1].Profession, q.Holders[1].Identifier = "Chirurgien-dentiste, chirurgie orale", identifier
+		a := begin(t.Context(), dialogs(), q)
+		window := s.Ready(dialogTitle)
+		s.InFront(window)
+		picture := s.Picture(window)
+		a.cancel()
+		testdesktop.Await(t, a.answer)
+		s.Gone(dialogTitle)
+		return picture
+	}
+	first := looks("810000000013")
+	if !reflect.DeepEqual(first, looks("810000000013")) {
+		t.Fatal("one question has two pictures")
+	}
+	if reflect.DeepEqual(first, looks("810000000014")) {
+		t.Error("the picture does not tell which certificate it is")
 	}
 }

@@ -12,5 +12,6 @@ GtkWidget *cpx_wrapped(const char *text, gboolean strong, double scale, PangoWra
 void cpx_framed(GtkWidget *entry);
 GtkWidget *cpx_alarming(const char *text);
 GtkWidget *cpx_one_line(const char *text, gboolean strong);
+GtkWidget *cpx_few_lines(const char *text);
 
 #endif

@@ -162,3 +162,15 @@ GtkWidget *cpx_one_line(const char *text, gboolean strong)
 	g_signal_connect(l, "query-tooltip", G_CALLBACK(on_tip), NULL);
 	return l;
 }
+
+/* A few lines, of which the last is shortened in its middle: what tells two apart comes last. */
+GtkWidget *cpx_few_lines(const char *text)
+{
+	GtkWidget *l = cpx_one_line(text, FALSE);
+
+	gtk_label_set_line_wrap(GTK_LABEL(l), TRUE);
+	gtk_label_set_line_wrap_mode(GTK_LABEL(l), PANGO_WRAP_WORD_CHAR);
+	gtk_label_set_ellipsize(GTK_LABEL(l), PANGO_ELLIPSIZE_MIDDLE);
+	gtk_label_set_lines(GTK_LABEL(l), 3);
+	return l;
+}

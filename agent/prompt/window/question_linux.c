@@ -2,7 +2,6 @@
 #include "state.h"
 #include "window.h"
 
-#define LIST_HEIGHT 320
 #define BODY_HEIGHT 320
 #define BODY_WIDE 900 /* fits a certificate's line at the usual font size */
 #define BODY_TALL 600
@@ -171,7 +170,7 @@ void cpx_list(void)
 		atk_object_set_name(gtk_widget_get_accessible(cpx.list), gtk_label_get_text(GTK_LABEL(cpx.question)));
 	}
 	gtk_window_set_resizable(GTK_WINDOW(cpx.window), TRUE);
-	cpx_add(scrolled(cpx.list, LIST_HEIGHT), TRUE);
+	cpx_add(scrolled(cpx.list, CPX_LIST_HEIGHT), TRUE);
 }
 
 void cpx_row(const char *name, const char *detail, const char *note, const char *spoken)
@@ -182,9 +181,9 @@ void cpx_row(const char *name, const char *detail, const char *note, const char 
 	gtk_container_set_border_width(GTK_CONTAINER(lines), 8);
 	gtk_box_pack_start(GTK_BOX(lines), cpx_one_line(name, TRUE), FALSE, FALSE, 0);
 	if (detail[0] != '\0')
-		gtk_box_pack_start(GTK_BOX(lines), cpx_one_line(detail, FALSE), FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(lines), cpx_few_lines(detail), FALSE, FALSE, 0);
 	if (note[0] != '\0')
-		gtk_box_pack_start(GTK_BOX(lines), cpx_one_line(note, FALSE), FALSE, FALSE, 0);
+		gtk_box_pack_start(GTK_BOX(lines), cpx_few_lines(note), FALSE, FALSE, 0);
 	gtk_container_add(GTK_CONTAINER(row), lines);
 	atk_object_set_name(gtk_widget_get_accessible(row), spoken);
 	gtk_list_box_insert(GTK_LIST_BOX(cpx.list), row, -1);

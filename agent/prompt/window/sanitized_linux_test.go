@@ -241,7 +241,7 @@ func put(t *testing.T, program string, h demand, s *testdesktop.Screen) (report 
 // makes one of the toolkit's parts: at most six calls above the allocation. fontconfig and
 // GTK keep for the life of the process what they read once, far below any call.
 var (
-	ownLeak  = regexp.MustCompile(`#[1-6] 0x\w+ in (?:cpx_\w+|copy_body|on_\w+|site_line|scrolled|label|add|show|widen|await_quiet|leave_list|note|new_entry|new_window|report|insert_text|delete_text|get_text|focus) `)
+	ownLeak  = regexp.MustCompile(`#[1-6] 0x\w+ in (?:cpx_\w+|copy_body|on_\w+|site_line|scrolled|label|add|show|widen|leave_list|stop|note|new_entry|new_window|report|insert_text|delete_text|get_text|focus) `)
 	leak     = regexp.MustCompile(`(?s)Direct leak of .*?\n\n`)
 	critical = regexp.MustCompile(`.*-CRITICAL \*\*.*`)
 )

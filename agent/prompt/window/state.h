@@ -42,7 +42,24 @@ extern struct cpx_state cpx;
 void cpx_finish(int answer);
 void cpx_add(GtkWidget *widget, gboolean grows);  /* to what scrolls where there is no room */
 void cpx_fix(GtkWidget *widget);                  /* to what is always visible, above the buttons */
+
+/* size_linux.c */
+#define CPX_WIDTH 500
+#define CPX_BORDER 16
+#define CPX_LIST_HEIGHT 320 /* at most */
 void cpx_fit(void); /* the fixed parts have another height */
+void cpx_on_size(GtkWidget *window, GdkRectangle *size, gpointer unused);
+
+/* events_linux.c */
+void cpx_on_event(GdkEvent *event, gpointer unused);
+gboolean cpx_on_key(GtkWidget *window, GdkEventKey *event, gpointer unused);
+void cpx_keep_places(void); /* focus, cursor and selection are where the person has them */
+
+/* quiet_linux.c */
+void cpx_ready(void);
+void cpx_await_quiet(void);
+void cpx_await_read(void); /* a warning has come, and no Enter counts before it can be read */
+gboolean cpx_on_focus(GtkWidget *window, GdkEventFocus *event, gpointer unused);
 
 /* front_linux.c */
 gboolean cpx_has_keyboard(void);
