@@ -154,8 +154,7 @@ void cpx_on_event(GdkEvent *event, gpointer unused)
 		if (is_press(event->type))
 			cpx_grab();
 		serve(event);
-	}
-	else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
+	} else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
 		cpx_await_quiet();
 	forget_key(event);
 }

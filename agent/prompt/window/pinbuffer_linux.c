@@ -14,6 +14,7 @@ static struct {
 	size_t bytes;
 	guint characters;
 	gboolean typing; /* a key's character is being inserted, and nothing else */
+	GtkEntryBuffer *buffer; /* that an entry shows, NULL without one */
 } pin;
 
 typedef struct {
@@ -107,7 +108,8 @@ GtkEntryBuffer *cpx_pin_buffer(void)
 	if (pin.text == NULL)
 		return NULL;
 	cpx_pin_wipe();
-	return g_object_new(cpx_pin_buffer_get_type(), NULL);
+	g_set_weak_pointer(&pin.buffer, g_object_new(cpx_pin_buffer_get_type(), NULL));
+	return pin.buffer;
 }
 
 /* Inserts a character at the cursor, in the place of what is selected. FALSE where
@@ -131,12 +133,18 @@ gboolean cpx_pin_type(GtkEntry *entry, gunichar character)
 	return pin.characters > before;
 }
 
+/* The entry is told, for it may be drawn once more: a cursor behind the end of its text has
+   it read memory that is none. */
 void cpx_pin_wipe(void)
 {
+	guint gone = pin.characters;
+
 	if (pin.text != NULL)
 		cpx_wipe(pin.text, MOST_BYTES + 1);
 	pin.bytes = 0;
 	pin.characters = 0;
+	if (gone > 0 && pin.buffer != NULL)
+		gtk_entry_buffer_emit_deleted_text(pin.buffer, 0, gone);
 }
 
 size_t cpx_pin_bytes(void)
