@@ -62,14 +62,14 @@ func TestLargeLetters(t *testing.T) {
 }
 
 // TestLargeChoice: with letters at 200 % two certificates of one person, which differ in the
-// last digit of their identifiers, do not look the same.
+// last digit of their identifiers, have different pictures.
 func TestLargeChoice(t *testing.T) {
 	s := testdesktop.NewScreenOf(t, "1366x768")
 	uses(t, s)
 	s.Manage()
 	t.Setenv("GDK_DPI_SCALE", "2")
 	s.Do("mousemove", "0", "0") // no tip covers anything
-	looks := func(identifier string) image.Image {
+	pictureOf := func(identifier string) image.Image {
 		q := question("choose", "fr")
 		q.Holders = slices.Clone(q.Holders[:2])
 		q.Holders[1].Profession, q.Holders[1].Identifier = "Chirurgien-dentiste, chirurgie orale", identifier
@@ -82,11 +82,11 @@ func TestLargeChoice(t *testing.T) {
 		s.Gone(dialogTitle)
 		return picture
 	}
-	first := looks("810000000013")
-	if !reflect.DeepEqual(first, looks("810000000013")) {
+	first := pictureOf("810000000013")
+	if !reflect.DeepEqual(first, pictureOf("810000000013")) {
 		t.Fatal("one question has two pictures")
 	}
-	if reflect.DeepEqual(first, looks("810000000014")) {
+	if reflect.DeepEqual(first, pictureOf("810000000014")) {
 		t.Error("the picture does not tell which certificate it is")
 	}
 }
