@@ -169,18 +169,53 @@ func TestStateGoesWithALogin(t *testing.T) {
 		<-answer
 		return prompt.ErrCancelled
 	}
-	p := &telling{Person: person, shown: make(chan string, 100)}
+	p := newTelling(person)
 	s := serve(t, setup{pool: pool, prompter: p, settings: askSettings})
 	s.ShowState(t.Context())
 	<-p.shown
 	openPage(t, s, otherOrigin).authenticate(1)
 	testdesktop.Await(t, asked)
-	for end := time.Now().Add(testdesktop.Patience); p.open.Load() != 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the state stands beside the login's window")
-		}
-	}
+	testdesktop.Await(t, p.closed) // else the state stands beside the login's window
 	close(answer)
+}
+
+// TestStateIsTrue: who inserts the card that the window asks for reads that all is ready, and
+// an old window that says what is so no more only closes.
+func TestStateIsTrue(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	clock := &testClock{t: time.Now()}
+	p := newTelling(person)
+	full := pool.Cards
+	empty := pkcs11.Snapshot{Slots: []pkcs11.Slot{fakes.EmptySlot}}
+	pool.Set(empty)
+	s := serve(t, setup{pool: pool, prompter: p, now: clock.now, settings: "lang = \"en\"\n"})
+	becomes := func(cards pkcs11.Snapshot) {
+		pool.Set(cards)
+		s.cards.Refresh(t.Context())
+		testdesktop.Await(t, p.closed)
+	}
+	s.ShowState(t.Context())
+	if text := <-p.shown; !strings.Contains(text, "nsert your card") {
+		t.Fatal(text)
+	}
+	becomes(full)
+	if text := testdesktop.Await(t, p.shown); !strings.Contains(text, "All is ready") {
+		t.Error(text)
+	}
+	if p.most.Load() != 1 {
+		t.Errorf("%d windows at once", p.most.Load())
+	}
+	becomes(empty) // it names a person
+	s.ShowState(t.Context())
+	clock.advance(statewindow.Pause)
+	s.ShowState(t.Context())
+	<-p.shown
+	clock.advance(2 * followed)
+	becomes(full)
+	s.window.End()
+	if len(p.shown) != 0 {
+		t.Error(<-p.shown)
+	}
 }
 
 // TestShowStateWhileReading: clicks while the module hangs end no reading and put no

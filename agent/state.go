@@ -103,22 +103,60 @@ func (s *Server) showState(ctx context.Context, opened func()) {
 	s.options.Logger.Info("the state is shown")
 	lang := s.language.current()
 	outdated := s.FullReport(ctx).Outdated
+	ctx, end := s.untilLogin(ctx)
+	defer end()
+	begun := s.options.Now()
+	opened()
+	for s.showNow(ctx, lang, outdated) && s.options.Now().Sub(begun) < followed {
+		outdated = false
+	}
+}
+
+// showNow shows the state of now, and reports whether the window closed because what it
+// says is so no more.
+func (s *Server) showNow(ctx context.Context, lang string, outdated bool) (untrue bool) {
 	ctx, end := s.whileShownCards(ctx)
 	defer end()
-	ctx, stop := s.untilLogin(ctx)
-	defer stop()
 	x := s.State() // of those cards
 	x.Outdated = outdated
+	lead := x.Plain(lang)
+	shown, stop := s.whileTrue(ctx, lang, lead)
+	defer stop()
 	say := texts.In(lang)
-	opened()
-	s.show(ctx, lang, prompt.Notice{Title: say.Text("state.title"), Lead: x.Plain(lang), Label: say.Text("state.copy"), Copy: x.Text(lang)})
+	s.show(shown, lang, prompt.Notice{Title: say.Text("state.title"), Lead: lead, Label: say.Text("state.copy"), Copy: x.Text(lang)})
+	return shown.Err() != nil && ctx.Err() == nil
+}
+
+// followed is how long a person looks at the state and does what it says, such as to insert
+// a card: the window then says what is so now. A window from before only closes, because
+// nothing may come to the front of somebody who does other things by now.
+const followed = time.Minute
+
+// whileTrue ends when the cards are read and another sentence than lead holds. A login that
+// begins is for untilLogin.
+func (s *Server) whileTrue(ctx context.Context, lang, lead string) (shown context.Context, end context.CancelFunc) {
+	return s.until(ctx, func() bool {
+		x := s.State()
+		return !x.FirstReading() && !x.InUse && x.Plain(lang) != lead
+	})
 }
 
 // untilLogin ends when a login begins: its window is to stand alone. One that runs already
 // ends nothing.
 func (s *Server) untilLogin(ctx context.Context) (shown context.Context, end context.CancelFunc) {
+	before := s.login.InUse()
+	return s.until(ctx, func() bool {
+		now := s.login.InUse()
+		began := now && !before
+		before = now
+		return began
+	})
+}
+
+// until ends when over says so, which is asked at each change of the state.
+func (s *Server) until(ctx context.Context, over func() bool) (shown context.Context, end context.CancelFunc) {
 	shown, end = context.WithCancel(ctx)
-	changes, before := s.changes.Listen(shown), s.login.InUse()
+	changes := s.changes.Listen(shown)
 	go func() {
 		for {
 			select {
@@ -126,11 +164,9 @@ func (s *Server) untilLogin(ctx context.Context) (shown context.Context, end con
 			case <-shown.Done():
 				return
 			}
-			now := s.login.InUse()
-			if now && !before {
+			if over() {
 				end()
 			}
-			before = now
 		}
 	}()
 	return shown, end

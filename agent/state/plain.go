@@ -35,13 +35,18 @@ func (s State) Plain(lang string) string {
 	return strings.Join(list, "\n")
 }
 
+// FirstReading reports whether the cards are being read and nothing else is known of them yet.
+func (s State) FirstReading() bool {
+	return len(s.Usable()) == 0 && s.Arriving || s.Card == CardUnknown && s.Failure == nil
+}
+
 // plainKey is the sentence for the cards as a whole, the hindrance that is nearest first.
 func (s State) plainKey() texts.Key {
 	usable := len(s.Usable())
 	switch {
 	case s.InUse:
 		return "state.plain.in_use"
-	case usable == 0 && s.Arriving, s.Card == CardUnknown && s.Failure == nil:
+	case s.FirstReading():
 		return "state.plain.reading"
 	case s.Failure != nil:
 		return "state.plain.module_failed"
