@@ -55,8 +55,8 @@ func formSite(t *testing.T) (origin string) {
 	return strings.Replace(site.URL, "127.0.0.1", "localhost", 1)
 }
 
-// sharedEtc is a copy of /etc in which the policies of shared workstations are written.
-func sharedEtc(t *testing.T, dir string) string {
+// copiedEtc is a copy of /etc without policies.
+func copiedEtc(t *testing.T, dir string) string {
 	t.Helper()
 	etc, err := copyEtc(t.Context(), dir)
 	if errors.Is(err, ErrNoNamespace) && os.Geteuid() != 0 {
@@ -66,6 +66,13 @@ func sharedEtc(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return etc
+}
+
+// sharedEtc is a copy of /etc in which the policies of shared workstations are written.
+func sharedEtc(t *testing.T, dir string) string {
+	t.Helper()
+	etc := copiedEtc(t, dir)
 	changes, err := browsers.Plan(browsers.Request{System: browsers.Linux, Browsers: browsers.All, Root: dir, Shared: browsers.SharedSet, OnlyShared: true})
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +131,7 @@ func TestPasswordsOfSharedWorkstations(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	etc, origin := sharedEtc(t, t.TempDir()), formSite(t)
+	shared, without, origin := sharedEtc(t, t.TempDir()), copiedEtc(t, t.TempDir()), formSite(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	start := map[string]func(o browser.Options) (typing, error){
@@ -146,7 +153,7 @@ func TestPasswordsOfSharedWorkstations(t *testing.T) {
 	}
 	for _, name := range Browsers {
 		t.Run(name+" with the policies", func(t *testing.T) {
-			w, err := start[name](browser.Options{Home: t.TempDir(), Origin: origin, Etc: etc})
+			w, err := start[name](browser.Options{Home: t.TempDir(), Origin: origin, Etc: shared})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,7 +171,7 @@ func TestPasswordsOfSharedWorkstations(t *testing.T) {
 			}
 		})
 		t.Run(name+" without", func(t *testing.T) {
-			w, err := start[name](browser.Options{Home: t.TempDir(), Origin: origin})
+			w, err := start[name](browser.Options{Home: t.TempDir(), Origin: origin, Etc: without})
 			if err != nil {
 				t.Fatal(err)
 			}

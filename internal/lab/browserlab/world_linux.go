@@ -260,8 +260,11 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 	return etc, nil
 }
 
+// policyFolders, in /etc, are where browsers read what this machine's administrators ask of them.
+var policyFolders = []string{"firefox/policies", "chromium/policies", "opt/chrome/policies", "opt/edge/policies"}
+
 // copyEtc makes a copy of /etc below root, which a browser's mount namespace can have in its
-// place.
+// place: without the policies that this machine happens to have for browsers.
 func copyEtc(ctx context.Context, root string) (etc string, err error) {
 	own := []string{"--mount", "true"}
 	if os.Geteuid() != 0 {
@@ -277,6 +280,11 @@ func copyEtc(ctx context.Context, root string) (etc string, err error) {
 	// Files that only root may read cannot be copied; the browsers do not need them.
 	if out, err := exec.CommandContext(ctx, "cp", "-a", "/etc/.", etc).CombinedOutput(); err != nil && os.Geteuid() == 0 {
 		return "", fmt.Errorf("a copy of /etc: %w\n%s", err, out)
+	}
+	for _, folder := range policyFolders {
+		if err := os.RemoveAll(filepath.Join(etc, folder)); err != nil {
+			return "", err
+		}
 	}
 	return etc, nil
 }
