@@ -44,6 +44,9 @@ type Options struct {
 	// Diagnose examines the workstation, in some seconds or as long as its time limits; nil:
 	// there is the state only.
 	Diagnose func(ctx context.Context, lang string) (Diagnosis, error)
+	// Nameless leaves out of a text who sits here and where they log in, for whoever it is
+	// copied to; nil: the window of the state has no such text.
+	Nameless func(text string) string
 	// InSystemLog says that the log's lines go to the system's own log too.
 	InSystemLog bool
 	// Certificate is for wss, where the settings switch it on; nil: none.

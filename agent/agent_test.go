@@ -119,7 +119,7 @@ func serve(t *testing.T, o setup) *Server {
 		Watch: watch, Desktop: o.desktop, SessionEnds: o.ends, Language: o.language,
 		Policy: p, Pool: o.over, Prompter: o.prompter, Diagnose: o.diagnose, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
 		Owner: o.owner, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, Certificate: o.wss,
-		Journal: o.journal, InSystemLog: o.inSystemLog,
+		Journal: o.journal, InSystemLog: o.inSystemLog, Nameless: func(text string) string { return text },
 	})
 	if err != nil {
 		t.Fatal(err)

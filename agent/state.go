@@ -123,7 +123,11 @@ func (s *Server) showNow(ctx context.Context, lang string, outdated bool) (untru
 	shown, stop := s.whileTrue(ctx, lang, lead)
 	defer stop()
 	say := texts.In(lang)
-	s.show(shown, lang, prompt.Notice{Title: say.Text("state.title"), Lead: lead, Label: say.Text("state.copy"), Copy: x.Text(lang)})
+	details := prompt.Notice{Title: say.Text("state.title"), Lead: lead}
+	if s.options.Nameless != nil {
+		details.Label, details.Copy = say.Text("state.hotline"), s.options.Nameless(x.Text(lang))
+	}
+	s.show(shown, lang, details)
 	return shown.Err() != nil && ctx.Err() == nil
 }
 

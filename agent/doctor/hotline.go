@@ -56,6 +56,9 @@ func (r Report) Hotline(now time.Time, system string, private []string) string {
 // articles would take letters out of every sentence.
 const shortestPrivate = 3
 
+// Nameless is a text of this program's with what Hotline leaves out left out.
+func Nameless(text string, private []string) string { return withoutPrivate(text, private) }
+
 func withoutPrivate(text string, private []string) string {
 	text = withoutForms(text)
 	private = slices.Clone(private)

@@ -65,11 +65,15 @@ func TestDiagnosisFromTheMenu(t *testing.T) {
 			private = append(private, r.Card)
 		}
 	}
-	for _, what := range private {
-		if strings.Contains(strings.ToLower(copied), strings.ToLower(what)) {
-			t.Errorf("%q goes to the hotline:\n%s", what, copied)
+	namesNobody := func(copied string) {
+		t.Helper()
+		for _, what := range private {
+			if strings.Contains(strings.ToLower(copied), strings.ToLower(what)) {
+				t.Errorf("%q goes to the hotline:\n%s", what, copied)
+			}
 		}
 	}
+	namesNobody(copied)
 	for _, what := range []string{"CPx Bridge " + version, "linux/", "opensc-pkcs11.so", "libcps3_pkcs11_lux.so", "[cards/module_failed]", "[cards/card_usable]", "[agent/agent_runs]", "Virtual Reader", "→ Réinstallez ce module"} {
 		if !strings.Contains(copied, what) {
 			t.Errorf("%q is missing for the hotline:\n%s", what, copied)
@@ -94,6 +98,21 @@ func TestDiagnosisFromTheMenu(t *testing.T) {
 		t.Errorf("copied %q", log)
 	}
 	s.Do("key", "Escape")
+
+	// Nor does the window of the state, which the menu's entry opens.
+	p.Runs(0, "run")
+	window = s.Ready("CPx Bridge · État")
+	if to := os.Getenv("CPX_TEST_PICTURES"); to != "" {
+		picture(t, s, filepath.Join(to, "state-fr.png"))
+	}
+	s.Do("windowfocus", "--sync", window)
+	s.Do("key", "alt+c")
+	s.Role(window, "cpx-copied")
+	copied = clipboard(t, s)
+	namesNobody(copied)
+	if !strings.Contains(copied, "opensc-pkcs11.so") {
+		t.Error(copied)
+	}
 }
 
 // clipboard is what a person would paste now.

@@ -7,6 +7,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/command"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
 	"github.com/cpx-bridge/cpx-bridge/agent/localcert"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
@@ -54,6 +55,7 @@ func serve(ctx context.Context, s command.Start) error {
 		},
 		Prompter: &l.prompter, InSystemLog: inSystemLog(),
 		Diagnose: diagnosis(s.Settings, func() state.State { return server.State() }),
+		Nameless: func(text string) string { return doctor.Nameless(text, private(server.State())) },
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,8 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // dialog is a dialog that a person may see.
@@ -37,12 +39,6 @@ func browser() string {
 const longLabel = "groupement-hospitalier-de-territoire-test-du-centre-et-du-nord2"
 
 func person(lang string) prompt.Holder { return holder("CPS", 1, lang, endOfCard) }
-
-// stateTexts replace the text of the state, which differs from machine to machine.
-var stateTexts = map[string]string{
-	"fr": "CPx Bridge " + version + "\n\nLecteurs :\n  Lecteur TEST  CPS3\nCertificats :\n  CAMILLE TEST-CPS0001  (CPS, Pharmacien, 30/06/2029)",
-	"en": "CPx Bridge " + version + "\n\nReaders:\n  TEST reader  CPS3\nCertificates:\n  CAMILLE TEST-CPS0001  (CPS, Pharmacist, 30 June 2029)",
-}
 
 // A holder with long names, as people have them, and with accents.
 const (
@@ -111,9 +107,20 @@ var dialogs = []dialog{
 	})},
 	{name: "pin-renew", show: pin(func(d *prompt.PIN) { d.Holder.Renew = true })},
 	{name: "pin-pad", show: pin(func(d *prompt.PIN) { d.PINPad = true })},
-	{name: "tell", show: func(ctx context.Context, p prompt.Prompter, lang string) error {
-		return p.Show(ctx, lang, "CPx Bridge", stateTexts[lang])
-	}},
+	{name: "state-ready", show: shown(withCards(certificate("CPS", 1, nil)))},
+	{name: "state-no-card", show: shown(state.State{ReaderCount: 1, Card: state.CardAbsent})},
+	{name: "state-last", show: shown(withCards(certificate("CPS", 1, func(c *state.Certificate) { c.PIN = state.PINFinalTry })))},
+	{name: "state-failed", show: shown(state.State{ReaderCount: 1, Card: state.CardPresent, Failure: &state.Failure{Reason: "module_failed"}})},
+}
+
+// shown is the window of a state.
+func shown(s state.State) func(context.Context, prompt.Prompter, string) error {
+	return func(ctx context.Context, p prompt.Prompter, lang string) error {
+		say := texts.In(lang)
+		return prompt.ShowNotice(ctx, p, lang, prompt.Notice{
+			Title: state.Name + " · " + say.Text("state.title"), Lead: s.Plain(lang), Label: say.Text("state.hotline"), Copy: s.Text(lang),
+		})
+	}
 }
 
 // typed are the dialogs as they are once something was typed, which only our window on
