@@ -26,7 +26,7 @@ var appearances = []appearance{
 }
 
 // few are the dialogs for the appearances that are not the usual one.
-var few = []string{"consent", "consent-longest", "choice", "pin", "pin-wrong-last", "pin-long", "pin-short", "pin-caps", "pin-busy", "tell"}
+var few = []string{"consent", "consent-longest", "choice", "pin", "pin-wrong-last", "pin-long", "pin-short", "pin-caps", "pin-busy", "state-no-card", "state-failed"}
 
 func (a appearance) shows(each dialog) bool {
 	moves := a.wayland && each.name == "pin-busy" // there GTK asks the desktop whether things move
