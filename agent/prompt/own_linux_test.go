@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -100,6 +101,37 @@ func TestProgramThatDefaultsToYes(t *testing.T) {
 	asker = New(Options{Program: program, Window: []string{"/bin/false"}})
 	if err := asker.Confirm(t.Context(), "fr", site, gp); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("confirm without a window: %v", err)
+	}
+}
+
+// dying is the input of a window's process that answers a question and dies at once.
+type dying struct {
+	answer string
+	out    *io.PipeWriter
+	dead   chan struct{}
+}
+
+func (d *dying) Write(request []byte) (int, error) {
+	_, err := d.out.Write([]byte(d.answer + "\n"))
+	_ = d.out.Close()
+	<-d.dead
+	return len(request), err
+}
+
+func (d *dying) Close() error { return nil }
+
+// TestAnswersAndDies: the answer of a window that dies right after it counts each time, and
+// nobody is asked again by another program.
+func TestAnswersAndDies(t *testing.T) {
+	for range 50 {
+		r, w := io.Pipe()
+		input := &dying{`{"id":1,"answer":"cancel"}`, w, make(chan struct{})}
+		p := &windowProcess{running: &running{stdin: input, stdout: r, end: func() {}}, answers: make(chan answered, 1), dead: input.dead}
+		go p.read()
+		l := &talk{process: p, ctx: t.Context()}
+		if got, err := l.answerOf(t.Context(), dialog.Request{Buttons: []dialog.Button{{Answer: dialog.Cancel}}}); err != nil || got.Answer.Answer != dialog.Cancel {
+			t.Fatalf("%+v, %v", got, err)
+		}
 	}
 }
 

@@ -134,7 +134,12 @@ func (t *talk) answerOf(ctx context.Context, r dialog.Request) (got answered, er
 	case got = <-t.process.answers:
 		return got, nil
 	case <-t.process.dead:
-		return got, t.process.why()
+		select {
+		case got = <-t.process.answers: // the last that it said counts
+			return got, nil
+		default:
+			return got, t.process.why()
+		}
 	case <-ctx.Done():
 		t.process.withdraw()
 		return got, ctx.Err()
