@@ -30,7 +30,7 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	p, err := New(settings, Options{})
+	p, err := New(f.Context(), settings, Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package portal
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,7 +18,7 @@ import (
 // second starts another instance of the site on the same database.
 func (s *site) second(t *testing.T) *site {
 	t.Helper()
-	p, err := New(s.settings, Options{Now: s.clock.now})
+	p, err := New(t.Context(), s.settings, Options{Now: s.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +149,7 @@ func TestInstancesStartTogether(t *testing.T) {
 	numbers := make([]uint32, 6)
 	for i := range numbers {
 		wg.Go(func() {
-			store, err := openStore(path)
+			store, err := openStore(t.Context(), path)
 			if err != nil {
 				t.Error(err)
 				return
@@ -193,12 +195,65 @@ func TestDatabaseInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	pauses := 0
-	if err := prepare(t.Context(), db, func() { pauses++ }); !busy(err) || pauses != busyTries-1 {
-		t.Errorf("%v after %d pauses", err, pauses)
+	o := fakeOpening(nil)
+	if err := o.prepare(t.Context(), db); !busy(err) || o.pauses != 5 {
+		t.Errorf("%v after %d pauses", err, o.pauses)
 	}
-	pauses = 0
-	if err := prepare(t.Context(), db, func() { pauses++; _ = tx.Rollback() }); err != nil || pauses != 1 {
-		t.Errorf("%v after %d pauses", err, pauses)
+	o = fakeOpening(func() { _ = tx.Rollback() })
+	if err := o.prepare(t.Context(), db); err != nil || o.pauses != 1 {
+		t.Errorf("%v after %d pauses", err, o.pauses)
 	}
+}
+
+// TestDatabaseWriteLocked: a database that is to be upgraded while another connection may
+// write it is given up after the patience, of which SQLite's own wait is no part, and at
+// once when the portal is stopped.
+func TestDatabaseWriteLocked(t *testing.T) {
+	path := t.TempDir() + "/portal.db"
+	other, err := connect(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	tx, err := other.Begin() // immediate
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tx.Rollback() })
+	// Of six tries that wait in SQLite, the third would meet the end.
+	ctx, end := context.WithTimeout(t.Context(), 2*patience)
+	defer end()
+	o := fakeOpening(nil)
+	if _, err := o.open(ctx, path); !busy(err) || o.pauses != 5 || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v after %d pauses", err, o.pauses)
+	}
+	stopped, stop := context.WithCancel(t.Context())
+	o = fakeOpening(nil)
+	o.pause = func() <-chan time.Time { stop(); o.pauses++; return nil } // never over
+	if _, err := o.open(stopped, path); !errors.Is(err, context.Canceled) || o.pauses != 1 {
+		t.Errorf("%v after %d pauses", err, o.pauses)
+	}
+}
+
+// counted is an opening whose pauses are over at once, and a second long by its clock.
+type counted struct {
+	opening
+	pauses int
+}
+
+func fakeOpening(meanwhile func()) *counted {
+	c := &counted{}
+	c.opening = opening{
+		now: func() time.Time { return time.Unix(int64(c.pauses), 0) },
+		pause: func() <-chan time.Time {
+			c.pauses++
+			if meanwhile != nil {
+				meanwhile()
+			}
+			over := make(chan time.Time)
+			close(over)
+			return over
+		},
+	}
+	return c
 }

@@ -24,7 +24,7 @@ func TestPipesOfSettings(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		p, err := New(settings, Options{})
+		p, err := New(t.Context(), settings, Options{})
 		if err != nil {
 			return err
 		}

@@ -147,7 +147,7 @@ func TestMigrationFails(t *testing.T) {
 	if _, err := db.Exec(`PRAGMA foreign_keys = OFF; INSERT INTO cards VALUES (1, 77, 'test', 'k', '', '', '', '', '', 0, 0)`); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openStore(settings.Database); err == nil {
+	if _, err := openStore(t.Context(), settings.Database); err == nil {
 		t.Fatal("upgraded over")
 	}
 	var n, version int
@@ -162,7 +162,7 @@ func TestMigrationFails(t *testing.T) {
 // A later version's database is left alone.
 func TestNewerDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "portal.db")
-	s, err := openStore(path)
+	s, err := openStore(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestNewerDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openStore(path); !errors.Is(err, ErrNewerDatabase) {
+	if _, err := openStore(t.Context(), path); !errors.Is(err, ErrNewerDatabase) {
 		t.Errorf("%v", err)
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {

@@ -47,8 +47,8 @@ type Options struct {
 }
 
 // New opens the database, which Close closes, and deletes from it what has expired as
-// long as it is open. Errors about the settings are of type *SettingsError.
-func New(s *Settings, o Options) (*Portal, error) {
+// long as it is open. The end of ctx ends the wait for a database in use. Errors about the settings are of type *SettingsError.
+func New(ctx context.Context, s *Settings, o Options) (*Portal, error) {
 	p := &Portal{settings: s, log: o.Logger, now: o.Now, hashing: newHashing(), ended: make(chan struct{})}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
@@ -70,7 +70,7 @@ func New(s *Settings, o Options) (*Portal, error) {
 	if p.pages, err = loadPages(); err != nil {
 		return nil, err
 	}
-	if p.store, err = openStore(s.Database); err != nil {
+	if p.store, err = openStore(ctx, s.Database); err != nil {
 		return nil, err
 	}
 	p.throttle = &throttle{store: p.store, now: p.now}
@@ -80,11 +80,11 @@ func New(s *Settings, o Options) (*Portal, error) {
 	if err != nil {
 		return nil, errors.Join(err, p.store.close())
 	}
-	ctx, end := context.WithCancel(context.Background())
+	open, end := context.WithCancel(context.Background())
 	p.end = end
 	go func() {
 		defer close(p.ended)
-		p.janitor(ctx)
+		p.janitor(open)
 	}()
 	return p, nil
 }

@@ -172,7 +172,7 @@ func TestCookieOnHTTPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(settings, Options{})
+	p, err := New(t.Context(), settings, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

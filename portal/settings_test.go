@@ -137,7 +137,7 @@ func TestRefusedCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = New(settings, Options{})
+		_, err = New(t.Context(), settings, Options{})
 		var bad *SettingsError
 		if !errors.As(err, &bad) || bad.Key != "trust_group.roots" || !strings.Contains(bad.Text, path) || bad.Line != lineOf(text, "roots") {
 			t.Errorf("%s: %v", name, err)
@@ -166,10 +166,10 @@ func TestRefusedTexts(t *testing.T) {
 func TestRefusedDatabase(t *testing.T) {
 	dir := t.TempDir()
 	path := writeFile(t, dir, "portal.db", strings.Repeat("this is a letter, no database\n", 100))
-	if s, err := openStore(path); err == nil || !strings.Contains(err.Error(), path) {
+	if s, err := openStore(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("%v, %v", s, err)
 	}
-	if _, err := openStore(filepath.Join(dir, "none", "portal.db")); err == nil {
+	if _, err := openStore(t.Context(), filepath.Join(dir, "none", "portal.db")); err == nil {
 		t.Error("a database in a folder that does not exist was accepted")
 	}
 }

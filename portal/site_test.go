@@ -153,7 +153,7 @@ func newSiteUnder(t *testing.T, more []*x509.Certificate, options ...siteOption)
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if s.Portal, err = New(settings, Options{Logger: log, Now: s.clock.now}); err != nil {
+	if s.Portal, err = New(t.Context(), settings, Options{Logger: log, Now: s.clock.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -16,7 +16,21 @@ import (
 // store is the portal's database.
 type store struct{ db *sql.DB }
 
-func openStore(path string) (*store, error) {
+// openStore opens the database, and waits a few seconds where another program has it.
+func openStore(ctx context.Context, path string) (*store, error) {
+	return opening{time.Now, briefly}.open(ctx, path)
+}
+
+// patience is how long is waited for another connection's lock.
+const patience = 5 * time.Second
+
+// opening is how the start waits for a database that another program has.
+type opening struct {
+	now   func() time.Time
+	pause func() <-chan time.Time
+}
+
+func (o opening) open(ctx context.Context, path string) (*store, error) {
 	// Created here because SQLite would let others on the machine read it; its
 	// journals get the same mode.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -26,38 +40,56 @@ func openStore(path string) (*store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate")
+	// By a connection of its own, which does not wait at SQLite's locks: nothing ends that
+	// wait, and the portal would be deaf to whoever stops it.
+	first, err := connect(path, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(o.prepare(ctx, first), first.Close()); err != nil {
+		return nil, fmt.Errorf("database %s: %w", path, err)
+	}
+	db, err := connect(path, patience)
+	if err != nil {
+		return nil, err
+	}
+	return &store{db}, nil
+}
+
+// connect connects to a database, whose locks are waited for that long.
+func connect(path string, busy time.Duration) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", fmt.Sprintf("file:%s?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_txlock=immediate", path, busy.Milliseconds()))
 	if err != nil {
 		return nil, err
 	}
 	// One connection: SQLite has one writer, and it is cheaper to queue here than
 	// at its lock.
 	db.SetMaxOpenConns(1)
-	if err := prepare(context.Background(), db, briefly); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
-	}
-	return &store{db}, nil
+	return db, nil
 }
 
-// busyTries is how often a database is prepared that is in use, with a pause in between:
-// five seconds in all, as busy_timeout has it.
-const busyTries = 250
-
-// prepare upgrades the database once it is free. Turning its journal into a WAL, which the
-// first connection to a new database does, needs it alone, and SQLite does not wait for
-// that whatever busy_timeout says: instances that start together would fail.
-func prepare(ctx context.Context, db *sql.DB, pause func()) error {
-	for try := 1; ; try++ {
+// prepare upgrades the database once it is free: it gives up at the first refusal after its
+// patience, or when ctx ends. Turning its journal into a WAL, which the first connection to a
+// new database does, needs it alone, and SQLite does not wait for that whatever busy_timeout
+// says: instances that start together would fail.
+func (o opening) prepare(ctx context.Context, db *sql.DB) error {
+	for begun := o.now(); ; {
 		err := upgrade(ctx, db)
-		if !busy(err) || try == busyTries {
+		if !busy(err) || o.now().Sub(begun) >= patience {
 			return err
 		}
-		pause()
+		select {
+		case <-o.pause():
+		case <-ctx.Done():
+			return fmt.Errorf("%w while waiting: %w", ctx.Err(), err)
+		}
 	}
 }
 
 // briefly is a pause, of another length each time so that instances do not meet anew.
-func briefly() { time.Sleep(10*time.Millisecond + rand.N(20*time.Millisecond)) }
+func briefly() <-chan time.Time {
+	return time.After(10*time.Millisecond + rand.N(20*time.Millisecond))
+}
 
 // busy reports whether another connection has the database.
 func busy(err error) bool {

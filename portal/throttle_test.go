@@ -60,7 +60,7 @@ func TestThrottle(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "portal.db")
 	instance := func(t *testing.T) *throttle {
 		t.Helper()
-		store, err := openStore(path)
+		store, err := openStore(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func do(ctx context.Context, command, config string, n portal.NewAccount, stdin 
 	if command != "serve" {
 		level = slog.LevelError
 	}
-	p, err := portal.New(settings, portal.Options{Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))})
+	p, err := portal.New(ctx, settings, portal.Options{Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))})
 	if err != nil {
 		return err
 	}
