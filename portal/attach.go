@@ -110,7 +110,6 @@ func (p *Portal) watched(ctx context.Context, s *session, v *view) error {
 
 func (p *Portal) home(w http.ResponseWriter, r *http.Request, _ *session, v *view) (*view, error) {
 	if r.URL.Query().Get("carte") == "autre" && v.CardID != "" {
-		v.Path = "/" // the language's button leads home, as the message does
 		return otherCard(v, http.StatusOK)
 	}
 	if v.Account != nil {
@@ -279,6 +278,7 @@ func ofAnotherCard(r *http.Request, v *view) bool {
 
 // otherCard says that nothing was done for a page of another card, and where to begin.
 func otherCard(v *view, status int) (*view, error) {
+	v.Path = "/" // the language's button leads home, as the message does: what was posted to may show no page
 	v.Page, v.Title, v.Status, v.Error = "message", "portal.message.other_card", status, texts.In(v.Lang).Text("portal.error.other_card")
 	return v, nil
 }

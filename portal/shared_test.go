@@ -11,6 +11,8 @@ import (
 
 var cardIDInPage = regexp.MustCompile(`data-card-id="([^"]+)"`)
 
+var languageBack = regexp.MustCompile(`<input type="hidden" name="back" value="([^"]*)">`)
+
 // cardID is what a page calls its card in what it posts.
 func cardID(t *testing.T, page answer) string {
 	t.Helper()
@@ -27,6 +29,13 @@ const otherCardText = "Une autre carte a été identifiée depuis dans ce naviga
 func refused(b *browser, a answer) {
 	b.t.Helper()
 	b.shows(a, http.StatusConflict, "Cette page n’est plus à jour", otherCardText, "Retour à l’accueil")
+	back := languageBack.FindStringSubmatch(a.raw)
+	if back == nil {
+		b.t.Fatalf("%s has no button of the language", a.Request.URL.Path)
+	}
+	if page := b.post("/langue", "back", back[1], "lang", "fr"); page.Header.Get("Location") != "/" {
+		b.t.Errorf("%s: the language's button leads to %q", a.Request.URL.Path, page.Header.Get("Location"))
+	}
 }
 
 // TestAnotherPersonsPage: at a shared workstation a page of the person before is still
