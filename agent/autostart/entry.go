@@ -97,6 +97,7 @@ type entry struct {
 	ours    bool     // it bears the mark
 	noMenu  bool     // it stands in no menu
 	made    []string // the folders that were made for it, in the person's own
+	icons   []string // the sums of those written with it
 	tryExec string
 	exec    []string // the program and its arguments
 }
@@ -145,6 +146,15 @@ func splitExec(value string) (args []string) {
 // for it and its icons, which go with it where they are empty.
 const madeKey = "X-CPxBridge-Folders"
 
+// iconsKey is another: the SHA-256 of each icon that was written with it, by which another
+// version of this program, which draws them otherwise, knows them.
+const iconsKey = "X-CPxBridge-Icons"
+
+// parts is the reverse of strings in one value.
+func parts(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ';' })
+}
+
 // markKey is a key of our own in what was written for one person: without it, an entry of this
 // name may be the person's own work. The packages' entries do not bear it, because a person
 // who changes one begins with a copy of it.
@@ -178,7 +188,9 @@ func parseEntry(text []byte) entry {
 		case markKey:
 			e.ours = value == "true"
 		case madeKey:
-			e.made = strings.FieldsFunc(unescape(value), func(r rune) bool { return r == ';' })
+			e.made = parts(unescape(value))
+		case iconsKey:
+			e.icons = parts(value)
 		case "TryExec":
 			e.tryExec = unescape(value)
 		case "Exec":

@@ -139,6 +139,43 @@ func TestOursFromBefore(t *testing.T) {
 	}
 }
 
+// TestIconsOfAnotherVersion: the icons of a version that drew them otherwise are replaced and
+// removed, also one that is drawn no more; what the person put in an icon's place stays, and an
+// entry without the mark vouches for none.
+func TestIconsOfAnotherVersion(t *testing.T) {
+	earlier := map[string][]byte{"48x48/apps/cpx-bridge.png": []byte("old 48"), "22x22/apps/cpx-bridge.png": []byte("old 22")}
+	entry, icon := data(t)
+	small := filepath.Join(filepath.Dir(icon), "..", "..", "22x22", "apps", "cpx-bridge.png")
+	do(t, AddToMenu("/bin/true", earlier))
+	do(t, AddToMenu("/bin/true", testIcons))
+	if text, err := os.ReadFile(icon); err != nil || string(text) != "48" {
+		t.Errorf("%q %v", text, err)
+	}
+	do(t, RemoveFromMenu(testIcons))
+	if rest, err := os.ReadDir(filepath.Join(filepath.Dir(entry), "..")); !os.IsNotExist(err) {
+		t.Errorf("%v %v stay", rest, err)
+	}
+
+	do(t, AddToMenu("/bin/true", earlier))
+	do(t, RemoveFromMenu(testIcons))
+	for _, gone := range []string{entry, icon, small} {
+		if _, err := os.Lstat(gone); !os.IsNotExist(err) {
+			t.Errorf("%s stays: %v", gone, err)
+		}
+	}
+
+	do(t, AddToMenu("/bin/true", earlier))
+	before := put(t, icon, puts["a file"])
+	isForeign(t, "add", AddToMenu("/bin/true", testIcons), before, icon)
+	do(t, os.WriteFile(icon, earlier["48x48/apps/cpx-bridge.png"], 0o600))
+	text, err := os.ReadFile(entry)
+	do(t, err)
+	write(t, entry, strings.Replace(string(text), mark, "", 1))
+	if foreign, is := errors.AsType[*ForeignError](AddToMenu("/bin/true", testIcons)); !is || !slices.Contains(foreign.Paths, icon) {
+		t.Errorf("%v, want it to name %s", foreign, icon)
+	}
+}
+
 // TestOthersStart: what others put where the autostart entry has its place stays, and is named.
 func TestOthersStart(t *testing.T) {
 	for what, how := range puts {

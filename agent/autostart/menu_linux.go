@@ -2,6 +2,8 @@ package autostart
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"maps"
@@ -71,7 +73,10 @@ func AddToMenu(program string, icons map[string][]byte) error {
 	path := filepath.Join(home, applications, file)
 	before, _ := plainfile.Read(path)
 	w := writer{home: home, made: parseEntry(before).made}
-	for name, icon := range icons {
+	drawn := drawnBefore(path) // also those that are drawn no more
+	for _, name := range slices.Sorted(maps.Keys(icons)) {
+		icon := icons[name]
+		drawn = append(drawn, sum(icon))
 		if err := w.write(filepath.Join(hicolor, filepath.FromSlash(name)), string(icon)); err != nil {
 			return err
 		}
@@ -84,6 +89,8 @@ func AddToMenu(program string, icons map[string][]byte) error {
 		slices.Sort(w.made)
 		entry += madeKey + "=" + escape(strings.Join(w.made, ";")) + ";\n"
 	}
+	slices.Sort(drawn)
+	entry += iconsKey + "=" + strings.Join(slices.Compact(drawn), ";") + ";\n"
 	if err := w.write(filepath.Join(applications, file), entry); err != nil {
 		return err
 	}
@@ -95,13 +102,15 @@ func AddToMenu(program string, icons map[string][]byte) error {
 
 // free reports what of others stands where the entry and the icons have their places.
 func free(home string, icons map[string][]byte) error {
+	path := filepath.Join(home, applications, file)
 	var others foreign
-	_, err := standing(filepath.Join(home, applications, file), menuIsOurs)
+	_, err := standing(path, menuIsOurs)
 	if err := others.add(err); err != nil {
 		return err
 	}
+	drawn := drawnBefore(path)
 	for _, name := range slices.Sorted(maps.Keys(icons)) {
-		_, err := standing(filepath.Join(home, hicolor, filepath.FromSlash(name)), isIcon(icons[name]))
+		_, err := standing(filepath.Join(home, hicolor, filepath.FromSlash(name)), isIcon(icons[name], drawn))
 		if err := others.add(err); err != nil {
 			return err
 		}
@@ -109,8 +118,28 @@ func free(home string, icons map[string][]byte) error {
 	return others.err()
 }
 
-func isIcon(ours []byte) func([]byte) bool {
-	return func(text []byte) bool { return bytes.Equal(text, ours) }
+// isIcon recognises an icon as this program draws it, or as an earlier one did whose entry
+// names its sum.
+func isIcon(ours []byte, drawn []string) func([]byte) bool {
+	return func(text []byte) bool {
+		return ours != nil && bytes.Equal(text, ours) || slices.Contains(drawn, sum(text))
+	}
+}
+
+// drawnBefore are the sums of the icons that the person's entry came with. Without the mark it
+// is not believed.
+func drawnBefore(path string) []string {
+	text, _ := plainfile.Read(path) // what cannot be read names none
+	if e := parseEntry(text); e.ours {
+		return e.icons
+	}
+	return nil
+}
+
+// sum is an icon's SHA-256.
+func sum(icon []byte) string {
+	of := sha256.Sum256(icon)
+	return hex.EncodeToString(of[:])
 }
 
 // writer writes files below the person's folder of data, and notes the folders it makes.
@@ -169,8 +198,9 @@ func removeFrom(home string, icons map[string][]byte) error {
 		return err
 	}
 	var others foreign
+	drawn := drawnBefore(path)
 	for _, path := range append(there, path) {
-		if err := others.add(removeOurs(home, path, icons)); err != nil {
+		if err := others.add(removeOurs(home, path, icons, drawn)); err != nil {
 			return err
 		}
 	}
@@ -188,11 +218,10 @@ func removeFrom(home string, icons map[string][]byte) error {
 }
 
 // removeOurs removes the entry or an icon where it was written here.
-func removeOurs(home, path string, icons map[string][]byte) error {
+func removeOurs(home, path string, icons map[string][]byte, drawn []string) error {
 	ours := menuIsOurs
 	if in, err := filepath.Rel(filepath.Join(home, hicolor), path); err == nil && filepath.IsLocal(in) {
-		icon, known := icons[filepath.ToSlash(in)]
-		ours = func(text []byte) bool { return known && bytes.Equal(text, icon) }
+		ours = isIcon(icons[filepath.ToSlash(in)], drawn)
 	}
 	exists, err := standing(path, ours)
 	if err != nil || !exists {
