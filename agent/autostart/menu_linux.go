@@ -110,7 +110,7 @@ func free(home string, icons map[string][]byte) error {
 	}
 	drawn := drawnBefore(path)
 	for _, name := range slices.Sorted(maps.Keys(icons)) {
-		_, err := standing(filepath.Join(home, hicolor, filepath.FromSlash(name)), isIcon(icons[name], drawn))
+		_, err := standing(filepath.Join(home, hicolor, filepath.FromSlash(name)), isIcon(icons, name, drawn))
 		if err := others.add(err); err != nil {
 			return err
 		}
@@ -120,9 +120,10 @@ func free(home string, icons map[string][]byte) error {
 
 // isIcon recognises an icon as this program draws it, or as an earlier one did whose entry
 // names its sum.
-func isIcon(ours []byte, drawn []string) func([]byte) bool {
+func isIcon(icons map[string][]byte, name string, drawn []string) func([]byte) bool {
+	ours, known := icons[name]
 	return func(text []byte) bool {
-		return ours != nil && bytes.Equal(text, ours) || slices.Contains(drawn, sum(text))
+		return known && bytes.Equal(text, ours) || slices.Contains(drawn, sum(text))
 	}
 }
 
@@ -221,7 +222,7 @@ func removeFrom(home string, icons map[string][]byte) error {
 func removeOurs(home, path string, icons map[string][]byte, drawn []string) error {
 	ours := menuIsOurs
 	if in, err := filepath.Rel(filepath.Join(home, hicolor), path); err == nil && filepath.IsLocal(in) {
-		ours = isIcon(icons[filepath.ToSlash(in)], drawn)
+		ours = isIcon(icons, filepath.ToSlash(in), drawn)
 	}
 	exists, err := standing(path, ours)
 	if err != nil || !exists {
