@@ -24,7 +24,7 @@ func (s *invocation) supervise(ctx context.Context, o runOptions) error {
 		Agent: func(ctx context.Context, anew bool) (*exec.Cmd, error) {
 			return s.supervised(ctx, o, anew)
 		},
-		Desktop: s.Desktop, Quit: known.Quit, Crashed: func(c supervisor.Crash) { known.Crashed(); s.crashed(c) },
+		Desktop: s.Desktop, Quit: known.Quit, Done: known.Done, Crashed: s.crashed,
 	})
 	_ = known.Close() // before a window stands here: no agent is started any more
 	switch {

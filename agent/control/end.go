@@ -41,7 +41,7 @@ type EndAnswer struct {
 // An agent that is ending already, or that has no control socket, is waited for too.
 func End(ctx context.Context, stateDir, method string) error {
 	// Before the agent: its supervisor could start the next one meanwhile.
-	supervisors, markErr := askSupervisors(stateDir)
+	supervisors, markErr := askSupervisors(stateDir, 0)
 	defer func() {
 		for _, s := range supervisors {
 			s.watch.close()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,8 @@ type Supervisor struct {
 const registering = time.Second
 
 // Register makes this process known as a supervisor until Close. What one of before with its
-// number was asked does not count for it.
+// number was asked does not count for it. It removes what supervisors have in their folder that
+// were killed, as at the end of a session of Windows: nobody else may ever do so.
 func Register(stateDir string) (*Supervisor, error) {
 	p, err := find(stateDir)
 	if err != nil {
@@ -42,6 +44,7 @@ func Register(stateDir string) (*Supervisor, error) {
 	if err := errors.Join(unmark(s.file.mark()), unmark(s.file.done())); err != nil {
 		return nil, errors.Join(err, s.lock.release())
 	}
+	p.discardKilled()
 	return s, nil
 }
 
@@ -54,11 +57,14 @@ func (s *Supervisor) Quit() bool {
 	return err == nil
 }
 
-// Crashed says that this process may start another agent, whatever the one before said.
-func (s *Supervisor) Crashed() {
-	if s != nil {
-		_ = unmark(s.file.done())
+// Done reports whether the agent has said that it ended on purpose: one that is killed after
+// that, while its window stands, has not crashed. It is false for nil.
+func (s *Supervisor) Done() bool {
+	if s == nil {
+		return false
 	}
+	_, err := os.Lstat(s.file.done())
+	return err == nil
 }
 
 // AgentEnded says for the agent of a supervisor that it has ended on purpose, and that only a
@@ -106,9 +112,20 @@ func (a *asked) goesOn() bool {
 	return a.file.running() != nil || a.watch.known() && !a.watch.ended()
 }
 
-// askSupervisors asks those that run to start no agent any more, and returns them. The error
-// is why one of them could not be asked; it may end all the same, as with its agent.
-func askSupervisors(stateDir string) (all []*asked, err error) {
+// QuitOthers asks the supervisors to start no agent any more, but for the one with a number: its
+// agent is the one that the person quits, and says so itself with [AgentEnded]. It is for the
+// moment in which the person quits: who starts an agent after that wants one.
+func QuitOthers(stateDir string, supervisor int) error {
+	all, err := askSupervisors(stateDir, supervisor)
+	for _, a := range all {
+		a.watch.close()
+	}
+	return err
+}
+
+// askSupervisors asks those that run to start no agent any more, but for one, and returns them.
+// The error is why one of them could not be asked; it may end all the same, as with its agent.
+func askSupervisors(stateDir string, but int) (all []*asked, err error) {
 	p, err := find(stateDir)
 	if err != nil {
 		return nil, err
@@ -121,7 +138,7 @@ func askSupervisors(stateDir string) (all []*asked, err error) {
 	for _, f := range files {
 		number, is := strings.CutPrefix(f.Name(), prefix)
 		pid, notNumber := strconv.Atoi(number)
-		if !is || notNumber != nil || pid <= 0 {
+		if !is || notNumber != nil || pid <= 0 || pid == but {
 			continue
 		}
 		a := &asked{file: p.supervisor(pid), pid: pid, watch: watchProcess(pid)}
@@ -154,6 +171,25 @@ func unmark(path string) error {
 		return fmt.Errorf("control: %w", err)
 	}
 	return nil
+}
+
+// ofSupervisor matches the files of supervisors, on Windows those of any session.
+var ofSupervisor = regexp.MustCompile(`^(supervisor-(?:[0-9]+-)?[0-9]+)(?:\.quit|\.done)?$`)
+
+// discardKilled removes the files of all supervisors that were killed. That is no error where it
+// cannot be: none of them keeps anything from running.
+func (p instance) discardKilled() {
+	folder := filepath.Dir(p.supervisors())
+	files, _ := os.ReadDir(folder)
+	for _, f := range files {
+		name := ofSupervisor.FindStringSubmatch(f.Name())
+		if name == nil {
+			continue
+		}
+		if p.file = filepath.Join(folder, name[1]); p.running() == nil {
+			p.discard()
+		}
+	}
 }
 
 // discard removes the file of a supervisor that was killed, unless one of now has its number.

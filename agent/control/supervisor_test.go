@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,21 +80,76 @@ func TestSupervisorNotAsked(t *testing.T) {
 }
 
 // TestSupervisorDone: a supervisor whose agent has ended on purpose, while its window stands, is
-// nothing to end; after a crash it is, whatever was said before.
+// nothing to end; what one of before with its number said does not count.
 func TestSupervisorDone(t *testing.T) {
 	state := ownInstance(t)
 	AgentEnded(state, os.Getpid()) // no supervisor
 	s := registered(t, state)
-	defer func() { _ = s.Close() }()
-	AgentEnded(state, os.Getpid())
-	if err := end(t, state, "quit"); !errors.Is(err, ErrNoAgent) || s.Quit() {
-		t.Errorf("its agent has ended: %v, asked: %v", err, s.Quit())
+	if s.Done() {
+		t.Error("its agent has not ended")
 	}
-	s.Crashed()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*endPause)
-	defer cancel()
-	var goesOn *GoesOnError
-	if err := End(ctx, state, "quit"); !errors.As(err, &goesOn) || !s.Quit() {
-		t.Errorf("after a crash: %v, asked: %v", err, s.Quit())
+	AgentEnded(state, os.Getpid())
+	if err := end(t, state, "quit"); !errors.Is(err, ErrNoAgent) || s.Quit() || !s.Done() {
+		t.Errorf("its agent has ended: %v, asked: %v, done: %v", err, s.Quit(), s.Done())
+	}
+	if err := s.lock.release(); err != nil { // as when it is killed
+		t.Fatal(err)
+	}
+	s = registered(t, state)
+	defer func() { _ = s.Close() }()
+	if s.Done() {
+		t.Error("what one of before said counts")
+	}
+}
+
+// TestQuitOthers: who quits an agent in its menu gets none from another supervisor; the agent's
+// own is not asked, whose window stands.
+func TestQuitOthers(t *testing.T) {
+	state := ownInstance(t)
+	s := registered(t, state)
+	defer func() { _ = s.Close() }()
+	if err := QuitOthers(state, os.Getpid()); err != nil || s.Quit() {
+		t.Errorf("its own: %v, asked: %v", err, s.Quit())
+	}
+	if err := QuitOthers(state, 0); err != nil || !s.Quit() {
+		t.Errorf("another: %v, asked: %v", err, s.Quit())
+	}
+}
+
+// TestSupervisorsKilled: a supervisor that begins removes what those that were killed have in the
+// folder, on Windows of any session, and nothing else.
+func TestSupervisorsKilled(t *testing.T) {
+	state := ownInstance(t)
+	first := registered(t, state)
+	defer func() { _ = first.Close() }()
+	folder := filepath.Dir(first.file.file)
+	var killed []string
+	for _, name := range []string{"supervisor-99991", "supervisor-99991.quit", "supervisor-7-99992", "supervisor-7-99992.done", "supervisor-99993.quit"} {
+		killed = append(killed, filepath.Join(folder, name))
+	}
+	other := filepath.Join(folder, "supervisor-notes")
+	for _, path := range append(killed, other, first.file.mark()) {
+		if err := touch(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := first.file
+	p.discardKilled() // as Register does, which this process cannot twice
+	for _, path := range killed {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s stays: %v", path, err)
+		}
+	}
+	for _, path := range []string{other, first.file.file, first.file.mark()} {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := errors.Join(touch(killed[0]), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	first = registered(t, state)
+	if _, err := os.Lstat(killed[0]); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after Register: %v", err)
 	}
 }

@@ -55,6 +55,10 @@ type Options struct {
 	// Quit reports whether the person wants no agent any more, which an agent that crashed
 	// cannot hear; nil: nobody says so. It is asked from another goroutine too.
 	Quit func() bool
+	// Done reports whether the agent has ended on purpose, and only a window of its stands: one
+	// that is killed then has not crashed. That window is not asked to close, as at Quit; nil:
+	// no agent says so.
+	Done func() bool
 	// Crashed is called at each crash; nil: by nobody.
 	Crashed func(Crash)
 
@@ -79,7 +83,7 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 	var restarts []time.Time
 	for {
 		status, crash := o.once(ctx, len(restarts) > 0)
-		if crash == nil || ctx.Err() != nil || o.Quit() {
+		if crash == nil || ctx.Err() != nil || o.Quit() || o.Done() {
 			return status, nil
 		}
 		restarts = since(restarts, o.Now().Add(-Within))
@@ -106,6 +110,9 @@ func Run(ctx context.Context, o Options) (status int, err error) {
 func (o Options) withDefaults() Options {
 	if o.Quit == nil {
 		o.Quit = func() bool { return false }
+	}
+	if o.Done == nil {
+		o.Done = func() bool { return false }
 	}
 	if o.Crashed == nil {
 		o.Crashed = func(Crash) {}

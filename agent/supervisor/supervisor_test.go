@@ -210,3 +210,14 @@ func TestQuit(t *testing.T) {
 		}
 	}
 }
+
+// TestDone: an agent that is killed while only its last window stands is not started anew.
+func TestDone(t *testing.T) {
+	c, started := &clock{}, 0
+	o := c.options(&started, "exit", "1")
+	o.Done = func() bool { return started > 0 }
+	o.Crashed = func(crash Crash) { t.Errorf("a crash: %+v", crash) }
+	if status, err := Run(t.Context(), o); status != 0 || err != nil || started != 1 || c.pauses != nil {
+		t.Errorf("%d %v, started %d times", status, err, started)
+	}
+}

@@ -8,5 +8,5 @@ import (
 
 // TestWindows runs the tests of processes under wine.
 func TestWindows(t *testing.T) {
-	winetest.New(t).RunTests(winetest.BuildTest(t, "."), "TestCrashes", "TestMeant", "TestProgramMissing", "TestDesktopEnds", "TestEndsWithContext", "TestQuit")
+	winetest.New(t).RunTests(winetest.BuildTest(t, "."), "TestCrashes", "TestMeant", "TestProgramMissing", "TestDesktopEnds", "TestEndsWithContext", "TestQuit", "TestDone")
 }

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
@@ -156,4 +157,35 @@ func TestQuitInTheMenu(t *testing.T) {
 			t.Errorf("exit %d: %s", status, rest)
 		}
 	}
+}
+
+// TestQuitInTheMenuForGood: who quits in the menu gets no agent afterwards, neither from another
+// supervisor, which pauses after a crash, nor from the agent's own where that is killed while its
+// last window stands.
+func TestQuitInTheMenuForGood(t *testing.T) {
+	const quit, title = "Quit CPx Bridge", "^CPx Bridge$"
+	p, screen, run := installed(t)
+	bus := testdesktop.Bus(t)
+	p.Keyring.Env = append(p.Keyring.Env, "DBUS_SESSION_BUS_ADDRESS="+bus)
+	host := testdesktop.NewTrayHost(t, bus)
+	first := supervises(t, p)
+	first.crashes("1s")
+	must(t, first.Process.Signal(syscall.SIGSTOP)) // its pause lasts until the person has quit
+	second := starts(t, p, p.Command("run", "--supervise", "--quiet"))
+	second.await("msg=listening")
+	agent := second.agent()
+	menu := host.Icon()
+	menu.Await("the entry", func() bool { return menu.Has(quit) })
+	menu.Click(quit)
+	screen.Do("windowfocus", "--sync", screen.Find(title))
+	must(t, first.Process.Signal(syscall.SIGCONT))
+	if status, rest := first.exits(); status != 0 || strings.Contains(rest, "listening") {
+		t.Errorf("the other supervisor: exit %d: %s", status, rest)
+	}
+	screen.Find(title) // it stands
+	must(t, syscall.Kill(agent, syscall.SIGKILL))
+	if status, rest := second.exits(); status != 0 || strings.Contains(rest, "crashed") {
+		t.Errorf("its own supervisor: exit %d: %s", status, rest)
+	}
+	workstation.Contains(t, run("", "quit"), "No agent")
 }

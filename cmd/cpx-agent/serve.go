@@ -97,6 +97,10 @@ func serve(ctx context.Context, s command.Start) error {
 	if s.Tray {
 		if quit = tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File(), ReadLog: s.Journal.Flush}); quit {
 			log.Info("the person quit", audit.Agent)
+			// A supervisor that pauses after a crash would start the next agent.
+			if err := control.QuitOthers(s.StateDir, supervised.PID()); err != nil {
+				log.Warn("a supervisor may start another agent", "error", err, audit.Agent)
+			}
 		}
 		cancel()
 	}
