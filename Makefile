@@ -25,6 +25,10 @@ BIN   := build/bin
 ROUNDS ?= 20
 FUZZTIME ?= 60s
 
+# Set for the tests of `make quick` alone: from outside, it would have those skipped here
+# that need something.
+unexport CPX_TEST_NEEDS
+
 .PHONY: run demo quick test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:

@@ -2,10 +2,13 @@ package docs
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 )
 
 var (
@@ -100,5 +103,24 @@ func TestTargetsAreThere(t *testing.T) {
 	}
 	if len(named) < 15 {
 		t.Errorf("only %d targets are named", len(named))
+	}
+}
+
+// TestTargetsSkipNothing: what `make quick` sets for its own tests, to skip those that need
+// something, reaches no target from a person's environment: `make test` would pass without them.
+func TestTargetsSkipNothing(t *testing.T) {
+	program := need.Program(t, "make")
+	more := filepath.Join(t.TempDir(), "more.mk")
+	if err := os.WriteFile(more, []byte("shown:\n\t@env\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), program, "--no-print-directory", "-f", "Makefile", "-f", more, "shown")
+	c.Dir, c.Env = root, append(os.Environ(), need.Nothing, "CPX_OTHER=there")
+	out, err := c.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "CPX_OTHER=there") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if strings.Contains(string(out), need.Nothing) {
+		t.Error("the recipes have", need.Nothing)
 	}
 }
