@@ -92,13 +92,11 @@ func (e entry) state(path string) State {
 }
 
 // Enable starts the program at each login. Where the machine's own entry does
-// that, the person's is removed: a desktop reads only one of them. Where a unit of systemd does,
-// nothing changes: an entry beside it would start a second one, only for it to end. A
-// *ForeignError says that nothing was changed, because others' work stands in the place.
+// that, the person's is removed: a desktop reads only one of them. An enabled unit of systemd
+// changes nothing: not every desktop reaches the target that starts it, and with both there is
+// one agent all the same. A *ForeignError says that nothing was changed, because others' work
+// stands in the place.
 func Enable(program string) error {
-	if unit, err := enabledUnit(); err != nil || unit.Enabled {
-		return err
-	}
 	path, err := personal()
 	if err != nil {
 		return err

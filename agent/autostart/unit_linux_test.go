@@ -76,8 +76,6 @@ func TestEnabledUnit(t *testing.T) {
 		enabled("not enabled", "disabled", State{})
 		systemd("systemctl", "enable", unit)
 		enabled("enabled", "enabled", started)
-		do(t, Enable("/bin/false"))
-		enabled("nothing beside it", "enabled", started)
 
 		write(t, filepath.Join(person, unit+".d", "override.conf"), "[Service]\nExecStart=\nExecStart=-/nonexistent/x run\n")
 		enabled("a program that is missing", "enabled", State{Where: path, Unit: path, UnitOff: off, Program: "/nonexistent/x", Missing: "/nonexistent/x"})
@@ -110,6 +108,18 @@ func TestEnabledUnit(t *testing.T) {
 			enabled("masked", "masked", State{})
 		}
 	}
+}
+
+// TestEntryBesideUnit: who enables the start gets the entry also where a unit is enabled, which
+// some desktops never start.
+func TestEntryBesideUnit(t *testing.T) {
+	person, _, systemd := unitHome(t)
+	path := filepath.Join(person, unit)
+	write(t, path, runs)
+	systemd("systemctl", "enable", unit)
+	do(t, Enable("/bin/true"))
+	personal := filepath.Join(filepath.Dir(filepath.Dir(person)), "autostart", file)
+	is(t, "both", State{Enabled: true, Where: personal, Unit: path, UnitOff: "systemctl --user disable " + unit})
 }
 
 // TestUnitBesideEntry: where both start the agent both are named, and the unit counts where the

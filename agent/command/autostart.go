@@ -64,7 +64,8 @@ func (s *invocation) autostartStatus() error {
 	case now.Machine: // which only the administrator changes
 		return err
 	case now.Enabled && now.Unit == now.Where:
-		change = s.Text("command.autostart.to_end_unit", now.UnitOff)
+		// Whether this desktop reaches the unit's target nobody knows before a login.
+		change = s.Text("command.autostart.to_end_unit", now.UnitOff) + "\n" + s.Text("command.autostart.to_start_too")
 	case now.Enabled:
 		change = s.Text("command.autostart.to_end")
 	}
