@@ -88,7 +88,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // LoadSettings reads and checks the file. Errors are of type *SettingsError.
 func LoadSettings(path string) (*Settings, error) {
-	text, err := plainfile.Read(path)
+	text, err := plainfile.ReadHanded(path, handedPatience)
 	if err != nil {
 		return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
 	}
@@ -113,6 +113,10 @@ func LoadSettings(path string) (*Settings, error) {
 	}
 	return s, s.check()
 }
+
+// handedPatience is how long a pipe that was opened for the portal has to give its content:
+// somebody may have to unlock a store of secrets first.
+const handedPatience = 30 * time.Second
 
 func (s *Settings) resolve(path *string) {
 	if *path != "" && !filepath.IsAbs(*path) {
@@ -236,7 +240,7 @@ func (s *Settings) profile() (authtoken.Profile, error) {
 func (s *Settings) certificates(key string, paths []string) ([]*x509.Certificate, error) {
 	var list []*x509.Certificate
 	for _, path := range paths {
-		text, err := plainfile.Read(path)
+		text, err := plainfile.ReadHanded(path, handedPatience)
 		if err != nil {
 			return nil, s.err(key, err.Error())
 		}
@@ -264,7 +268,7 @@ func (s *Settings) keyPair() (tls.Certificate, error) {
 	var read [2][]byte
 	for i, path := range []string{s.TLSCert, s.TLSKey} {
 		var err error
-		if read[i], err = plainfile.Read(path); err != nil {
+		if read[i], err = plainfile.ReadHanded(path, handedPatience); err != nil {
 			return tls.Certificate{}, s.err([]string{"tls_cert", "tls_key"}[i], err.Error())
 		}
 	}

@@ -54,7 +54,7 @@ type Region struct {
 func loadTexts(path string) (*Texts, error) {
 	name, text := "the built-in sample of texts", sampleTexts
 	if path != "" {
-		read, err := plainfile.Read(path)
+		read, err := plainfile.ReadHanded(path, handedPatience)
 		if err != nil {
 			return nil, &SettingsError{File: path, Text: "cannot be read: " + err.Error()}
 		}

@@ -54,7 +54,9 @@ func readFile(path string, named bool) (*source, error) {
 	if path == "" {
 		return nil, nil
 	}
-	text, err := fileContent(path)
+	// Of pipes only one is read that whoever starts the program opened for it: nothing may ever
+	// write to another, and the agent would hang.
+	text, err := plainfile.ReadHanded(path, defaultPatience)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -71,15 +73,6 @@ func readFile(path string, named bool) (*source, error) {
 	return s, s.check()
 }
 
-// fileContent is what a settings file holds. Of pipes only one is read that whoever starts the
-// program opened for it: nothing may ever write to another, and the agent would hang.
-func fileContent(path string) ([]byte, error) {
-	if handed(path) {
-		return handedContent(path, defaultPatience)
-	}
-	return plainfile.Read(path)
-}
-
 // unread says why a file cannot be read, and what to do where that is known.
 func unread(err error, named bool) tomlfile.Message {
 	bad, irregular := errors.AsType[*plainfile.KindError](err)
@@ -90,6 +83,8 @@ func unread(err error, named bool) tomlfile.Message {
 		return tomlfile.Say("settings.irregular", tomlfile.Say(kindTexts[bad.Kind]))
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return tomlfile.Say("settings.no_answer")
+	case errors.Is(err, plainfile.ErrTooLong):
+		return tomlfile.Say("settings.endless")
 	}
 	return tomlfile.Say("settings.unreadable", reason(err))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/filewatch"
+	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
@@ -90,7 +91,7 @@ func (w Watch) Run(ctx context.Context) {
 	if w.Refused == nil {
 		w.Refused = func(error) {}
 	}
-	w.once = handed(w.Paths.User)
+	w.once = plainfile.Handed(w.Paths.User)
 	machine, user := newNotices(), newNotices()
 	var running sync.WaitGroup
 	defer running.Wait()

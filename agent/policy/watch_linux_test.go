@@ -81,11 +81,31 @@ func TestConfigFromPipe(t *testing.T) {
 // up the program.
 func TestHandedPipeSilent(t *testing.T) {
 	path, _ := handedPipe(t)
-	if _, err := handedContent(path, time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := plainfile.ReadHanded(path, time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
 	if text := unread(os.ErrDeadlineExceeded, true)(texts.In("en")); !strings.Contains(text, "gives no answer") {
 		t.Error(text)
+	}
+}
+
+// TestConfigThroughStdin: a link to a pipe that was handed over, as /dev/stdin is one, gives
+// settings too, and what is more than settings are is refused, not cut.
+func TestConfigThroughStdin(t *testing.T) {
+	for text, refusal := range map[string]string{"lang = \"en\"\n": "", strings.Repeat("#", 1<<20) + "\n": "more than 1\u00a0MiB"} {
+		path, in := handedPipe(t)
+		go func() {
+			_, _ = in.WriteString(text)
+			_ = in.Close()
+		}()
+		link := filepath.Join(t.TempDir(), "stdin")
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(Paths{User: link, UserRequired: true, Owners: owners.Person})
+		if refusal == "" && err != nil || refusal != "" && !strings.Contains(Text(err, "en"), refusal) {
+			t.Errorf("%d bytes: %v", len(text), err)
+		}
 	}
 }
 
