@@ -17,8 +17,9 @@ import (
 var reachLine = regexp.MustCompile(`(?m)^    (\S.* (?:doctor|quit))\r?$`)
 
 // TestRunReached: the lines that `make run` prints look at its agent and stop it, pasted
-// into another terminal, from whichever folder; and Enter starts the agent anew. A line of
-// cpx-agent alone would find another agent or none.
+// into another terminal, from whichever folder; and Enter starts the agent anew, whose log goes
+// on, but not an Enter that was typed before the end. A line of cpx-agent alone would find
+// another agent or none.
 func TestRunReached(t *testing.T) {
 	cmd, dir := makeRun(t, "DISPLAY=", "TERM=xterm", "XDG_RUNTIME_DIR="+t.TempDir())
 	strange := filepath.Join(filepath.Dir(dir), "l'an $1")
@@ -37,6 +38,7 @@ func TestRunReached(t *testing.T) {
 	if said := pasted(t, doctor); !strings.Contains(said, "CPx Bridge runs on port") {
 		t.Errorf("%s: %s", doctor, said)
 	}
+	terminal.Type("\r") // while the agent runs, to which nothing listens
 	if said := pasted(t, quit); !strings.Contains(said, "CPx Bridge has ended.") {
 		t.Errorf("%s: %s", quit, said)
 	}
@@ -48,6 +50,10 @@ func TestRunReached(t *testing.T) {
 	terminal.Until("the agent runs again")
 	if said := pasted(t, doctor); !strings.Contains(said, "CPx Bridge runs on port") {
 		t.Errorf("after Enter: %s", said)
+	}
+	log, err := os.ReadFile(filepath.Join(strange, "build", "run", "cpx-agent.log"))
+	if said := string(log); err != nil || strings.Count(said, "quit by the command line") != 1 || !regexp.MustCompile(`(?s)quit by the command line.*msg=listening`).MatchString(said) {
+		t.Errorf("the log is not that of both agents: %v %s", err, said)
 	}
 	terminal.Type("\x03") // Ctrl-C
 	terminal.Until("-- ended")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ type Process struct {
 	name string
 	cmd  *exec.Cmd
 	log  string
+	from int64 // where its own part of the log begins
 	done chan struct{}
 	err  error
 }
@@ -29,21 +31,35 @@ type Process struct {
 // start starts a program of the stack. Its output goes to NAME.log; first, where
 // not nil, is also called with each line of its standard output.
 func (s *Stack) start(ctx context.Context, name string, first func(line string), args ...string) (*Process, error) {
-	return s.startWith(ctx, name, first, false, args...)
+	return s.startWith(ctx, name, first, how{}, args...)
 }
 
-func (s *Stack) startWith(ctx context.Context, name string, first func(string), terminal bool, args ...string) (*Process, error) {
+// how a program is started.
+type how struct {
+	terminal bool // it may read from the caller's terminal
+	anew     bool // its log goes on after what the one before wrote
+}
+
+func (s *Stack) startWith(ctx context.Context, name string, first func(string), h how, args ...string) (*Process, error) {
 	logPath := filepath.Join(s.dir, name+".log")
-	logFile, err := os.OpenFile(logPath, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	flags := os.O_CREATE | os.O_TRUNC | os.O_WRONLY
+	if h.anew {
+		flags = os.O_CREATE | os.O_APPEND | os.O_WRONLY
+	}
+	logFile, err := os.OpenFile(logPath, flags, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	before, err := logFile.Stat()
+	if err != nil {
+		return nil, errors.Join(err, logFile.Close())
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, name), args...)
 	cmd.Env = s.Env()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Stderr = logFile
-	if terminal {
+	if h.terminal {
 		cmd.Stdin = os.Stdin
 	} else {
 		cmd.SysProcAttr = apart() // Ctrl-C is for the caller, which ends it in order
@@ -58,7 +74,7 @@ func (s *Stack) startWith(ctx context.Context, name string, first func(string), 
 	if err := cmd.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), logFile.Close())
 	}
-	p := &Process{name: name, cmd: cmd, log: logPath, done: make(chan struct{})}
+	p := &Process{name: name, cmd: cmd, log: logPath, from: before.Size(), done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		lines := bufio.NewScanner(io.TeeReader(stdout, logFile))
@@ -91,7 +107,7 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 // Failure returns an error that says how the program ended, also where that was
 // without an error of its own, with the end of its log.
 func (p *Process) Failure() error {
-	text, _ := os.ReadFile(p.log)
+	text, _ := p.said()
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	if len(lines) > 8 {
 		lines = lines[len(lines)-8:]
@@ -101,6 +117,16 @@ func (p *Process) Failure() error {
 		how = p.err.Error()
 	}
 	return fmt.Errorf("%s ended, %s:\n%s\n(the whole log: %s)", p.name, how, strings.Join(lines, "\n"), p.log)
+}
+
+// said is what the program has written into its log.
+func (p *Process) said() ([]byte, error) {
+	f, err := os.Open(p.log)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.NewSectionReader(f, p.from, math.MaxInt64-p.from))
 }
 
 // connects returns nil where the address accepts a connection.
@@ -115,7 +141,7 @@ func connects(_ context.Context, address string) error {
 // listens checks the agent's log, because others may hold its first ports. Where
 // the log's level hides that, it asks the agent.
 func (p *Process) listens(ctx context.Context, address string) error {
-	if text, err := os.ReadFile(p.log); err == nil && bytes.Contains(text, []byte("msg=listening")) {
+	if text, err := p.said(); err == nil && bytes.Contains(text, []byte("msg=listening")) {
 		return nil
 	}
 	return serves(ctx, address)

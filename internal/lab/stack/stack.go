@@ -295,8 +295,17 @@ func (s *Stack) portalAddress() string {
 // StartAgent starts the agent and returns when it answers. With terminal the
 // agent may ask for the PIN on the caller's terminal.
 func (s *Stack) StartAgent(ctx context.Context, terminal bool, more ...string) (*Process, error) {
+	return s.startAgent(ctx, how{terminal: terminal}, more...)
+}
+
+// RestartAgent is StartAgent after an agent that has ended, whose log stays.
+func (s *Stack) RestartAgent(ctx context.Context, terminal bool) (*Process, error) {
+	return s.startAgent(ctx, how{terminal: terminal, anew: true})
+}
+
+func (s *Stack) startAgent(ctx context.Context, h how, more ...string) (*Process, error) {
 	args := append([]string{"run", "--config", s.Path("agent.toml")}, more...)
-	p, err := s.startWith(ctx, "cpx-agent", nil, terminal, args...)
+	p, err := s.startWith(ctx, "cpx-agent", nil, h, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -97,7 +97,7 @@ func serve(ctx context.Context, stop context.CancelFunc, claim *claim) error {
 	lines := reachLines(reach)
 	claim.say(s, lines)
 	announce(s, display, lines)
-	return watch(ctx, stop, portal, agent, func() (*stack.Process, error) { return s.StartAgent(ctx, !display) })
+	return watch(ctx, stop, portal, agent, func() (*stack.Process, error) { return s.RestartAgent(ctx, !display) })
 }
 
 // watch waits for the end of everything. An agent that was quit is started anew by whoever
@@ -128,6 +128,7 @@ func watch(ctx context.Context, stop context.CancelFunc, portal, agent *stack.Pr
 			fmt.Println("-- the agent was quit, from its menu or with cpx-agent quit: the portal has ended with it. Again: make run")
 			return nil
 		}
+		forgetTyped(os.Stdin) // an Enter of before is no answer to the next line
 		fmt.Println("-- the agent was quit, from its menu or with cpx-agent quit: the page finds none now.\n   Enter here starts it again. Ctrl-C ends everything.")
 		select {
 		case <-ctx.Done():
