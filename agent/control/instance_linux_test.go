@@ -254,7 +254,7 @@ func TestLeftoverFiles(t *testing.T) {
 func TestOnWindows(t *testing.T) {
 	program := winetest.BuildTest(t, ".")
 	out := winetest.New(t).Run(program, "-test.v", "-test.timeout=5m")
-	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastAnswer", "TestEnd", "TestEndGoesOn", "TestEndOfOneThatEnds", "TestSupervisors", "TestSupervisorNotAsked", "TestSupervisorDone", "TestQuitOthers", "TestSupervisorsKilled", "TestNamesOfOthers", "TestFileOfAnother", "TestFileHeldOpen", "TestOtherEnd"} {
+	for _, name := range []string{"TestOneHolds", "TestKilled", "TestRace", "TestCall", "TestStarting", "TestGarbage", "TestFlood", "TestBusy", "TestLastAnswer", "TestEnd", "TestEndGoesOn", "TestEndOfOneThatEnds", "TestSupervisors", "TestSupervisorNotAsked", "TestSupervisorDone", "TestPersonQuits", "TestSupervisorsKilled", "TestNamesOfOthers", "TestFileOfAnother", "TestFileHeldOpen", "TestOtherEnd"} {
 		if !strings.Contains(out, "--- PASS: "+name) {
 			t.Errorf("%s did not pass", name)
 		}

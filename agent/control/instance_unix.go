@@ -166,7 +166,7 @@ func (l *lock) release() error { return l.file.Close() }
 
 // free removes a supervisor's files, while they are held: later they may be another one's.
 func (p instance) free(l *lock) error {
-	_, _ = os.Remove(p.mark()), os.Remove(p.done())
+	_, _, _ = os.Remove(p.mark()), os.Remove(p.ends()), os.Remove(p.done())
 	_ = os.Remove(p.file)
 	return l.release()
 }

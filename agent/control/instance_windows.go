@@ -152,7 +152,7 @@ func (l *lock) release() error {
 
 // free removes a supervisor's files; one that is held cannot be removed here.
 func (p instance) free(l *lock) error {
-	_, _ = os.Remove(p.mark()), os.Remove(p.done())
+	_, _, _ = os.Remove(p.mark()), os.Remove(p.ends()), os.Remove(p.done())
 	err := l.release()
 	_ = os.Remove(p.file)
 	return err

@@ -41,7 +41,7 @@ func Register(stateDir string) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(unmark(s.file.mark()), unmark(s.file.done())); err != nil {
+	if err := errors.Join(unmark(s.file.mark()), unmark(s.file.ends()), unmark(s.file.done())); err != nil {
 		return nil, errors.Join(err, s.lock.release())
 	}
 	p.discardKilled()
@@ -57,14 +57,16 @@ func (s *Supervisor) Quit() bool {
 	return err == nil
 }
 
-// Done reports whether the agent has said that it ended on purpose: one that is killed after
-// that, while its window stands, has not crashed. It is false for nil.
+// Done reports whether the agent has said that it ends on purpose: one that is killed after
+// that, as by a module that it closes, or while its last window stands, has not crashed. It is
+// false for nil.
 func (s *Supervisor) Done() bool {
 	if s == nil {
 		return false
 	}
-	_, err := os.Lstat(s.file.done())
-	return err == nil
+	_, ends := os.Lstat(s.file.ends())
+	_, ended := os.Lstat(s.file.done())
+	return ends == nil || ended == nil
 }
 
 // AgentEnded says for the agent of a supervisor that it has ended on purpose, and that only a
@@ -93,6 +95,9 @@ func (p instance) supervisor(pid int) instance {
 	return p
 }
 
+// ends is the file that says that the person quits the agent, which has not ended yet.
+func (p instance) ends() string { return p.file + ".ends" }
+
 // done is the file that says that the agent has ended on purpose.
 func (p instance) done() string { return p.file + ".done" }
 
@@ -112,15 +117,22 @@ func (a *asked) goesOn() bool {
 	return a.file.running() != nil || a.watch.known() && !a.watch.ended()
 }
 
-// QuitOthers asks the supervisors to start no agent any more, but for the one with a number: its
-// agent is the one that the person quits, and says so itself with [AgentEnded]. It is for the
-// moment in which the person quits: who starts an agent after that wants one.
-func QuitOthers(stateDir string, supervisor int) error {
-	all, err := askSupervisors(stateDir, supervisor)
+// PersonQuits says to the supervisor of an agent that the person quits it, and asks all others to
+// start no agent any more. It is for the moment in which the person quits: who starts an agent
+// after that wants one.
+func PersonQuits(stateDir string, supervisor int) error {
+	p, err := find(stateDir)
+	if err != nil {
+		return err
+	}
+	if p = p.supervisor(supervisor); supervisor > 0 && p.running() != nil {
+		err = touch(p.ends())
+	}
+	all, notAsked := askSupervisors(stateDir, supervisor)
 	for _, a := range all {
 		a.watch.close()
 	}
-	return err
+	return errors.Join(err, notAsked)
 }
 
 // askSupervisors asks those that run to start no agent any more, but for one, and returns them.
@@ -174,7 +186,7 @@ func unmark(path string) error {
 }
 
 // ofSupervisor matches the files of supervisors, on Windows those of any session.
-var ofSupervisor = regexp.MustCompile(`^(supervisor-(?:[0-9]+-)?[0-9]+)(?:\.quit|\.done)?$`)
+var ofSupervisor = regexp.MustCompile(`^(supervisor-(?:[0-9]+-)?[0-9]+)(?:\.quit|\.ends|\.done)?$`)
 
 // discardKilled removes the files of all supervisors that were killed. That is no error where it
 // cannot be: none of them keeps anything from running.

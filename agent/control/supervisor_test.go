@@ -102,17 +102,30 @@ func TestSupervisorDone(t *testing.T) {
 	}
 }
 
-// TestQuitOthers: who quits an agent in its menu gets none from another supervisor; the agent's
-// own is not asked, whose window stands.
-func TestQuitOthers(t *testing.T) {
+// TestPersonQuits: who quits an agent in its menu gets none from another supervisor; the agent's
+// own is not asked, whose window will stand, and knows that an end is no crash. What ends yet
+// quit waits for.
+func TestPersonQuits(t *testing.T) {
 	state := ownInstance(t)
 	s := registered(t, state)
-	defer func() { _ = s.Close() }()
-	if err := QuitOthers(state, os.Getpid()); err != nil || s.Quit() {
-		t.Errorf("its own: %v, asked: %v", err, s.Quit())
+	if err := PersonQuits(state, os.Getpid()); err != nil || s.Quit() || !s.Done() {
+		t.Errorf("its own: %v, asked: %v, done: %v", err, s.Quit(), s.Done())
 	}
-	if err := QuitOthers(state, 0); err != nil || !s.Quit() {
+	if err := PersonQuits(state, 0); err != nil || !s.Quit() {
 		t.Errorf("another: %v, asked: %v", err, s.Quit())
+	}
+	if err := s.lock.release(); err != nil { // as when it is killed
+		t.Fatal(err)
+	}
+	s = registered(t, state)
+	if s.Quit() || s.Done() {
+		t.Errorf("what one of before was asked counts: %v, %v", s.Quit(), s.Done())
+	}
+	if err := errors.Join(PersonQuits(state, os.Getpid()), s.Close()); err != nil {
+		t.Error(err)
+	}
+	if files, _ := filepath.Glob(s.file.file + "*"); len(files) > 0 {
+		t.Errorf("files remain: %q", files)
 	}
 }
 
@@ -124,7 +137,7 @@ func TestSupervisorsKilled(t *testing.T) {
 	defer func() { _ = first.Close() }()
 	folder := filepath.Dir(first.file.file)
 	var killed []string
-	for _, name := range []string{"supervisor-99991", "supervisor-99991.quit", "supervisor-7-99992", "supervisor-7-99992.done", "supervisor-99993.quit"} {
+	for _, name := range []string{"supervisor-99991", "supervisor-99991.quit", "supervisor-7-99992", "supervisor-7-99992.done", "supervisor-99993.quit", "supervisor-99994.ends"} {
 		killed = append(killed, filepath.Join(folder, name))
 	}
 	other := filepath.Join(folder, "supervisor-notes")

@@ -55,9 +55,9 @@ type Options struct {
 	// Quit reports whether the person wants no agent any more, which an agent that crashed
 	// cannot hear; nil: nobody says so. It is asked from another goroutine too.
 	Quit func() bool
-	// Done reports whether the agent has ended on purpose, and only a window of its stands: one
-	// that is killed then has not crashed. That window is not asked to close, as at Quit; nil:
-	// no agent says so.
+	// Done reports whether the agent has said that it ends on purpose: one that is killed then has
+	// not crashed. It is not asked to end, as at Quit, because a window of its may stand; nil: no
+	// agent says so.
 	Done func() bool
 	// Crashed is called at each crash; nil: by nobody.
 	Crashed func(Crash)

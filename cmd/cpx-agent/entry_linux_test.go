@@ -160,8 +160,8 @@ func TestQuitInTheMenu(t *testing.T) {
 }
 
 // TestQuitInTheMenuForGood: who quits in the menu gets no agent afterwards, neither from another
-// supervisor, which pauses after a crash, nor from the agent's own where that is killed while its
-// last window stands.
+// supervisor, which pauses after a crash, nor from the agent's own where that is killed while it
+// ends or while its last window stands.
 func TestQuitInTheMenuForGood(t *testing.T) {
 	const quit, title = "Quit CPx Bridge", "^CPx Bridge$"
 	p, screen, run := installed(t)
@@ -186,6 +186,17 @@ func TestQuitInTheMenuForGood(t *testing.T) {
 	must(t, syscall.Kill(agent, syscall.SIGKILL))
 	if status, rest := second.exits(); status != 0 || strings.Contains(rest, "crashed") {
 		t.Errorf("its own supervisor: exit %d: %s", status, rest)
+	}
+	third := starts(t, p, p.Command("run", "--supervise", "--quiet"))
+	third.await("msg=listening")
+	agent = third.agent()
+	menu = host.Icon()
+	menu.Await("the entry", func() bool { return menu.Has(quit) })
+	menu.Click(quit)
+	third.await("the person quit")
+	must(t, syscall.Kill(agent, syscall.SIGKILL)) // as a module does that crashes when it is closed
+	if status, rest := third.exits(); status != 0 || strings.Contains(rest, "crashed") {
+		t.Errorf("killed while it ends: exit %d: %s", status, rest)
 	}
 	workstation.Contains(t, run("", "quit"), "No agent")
 }

@@ -96,9 +96,11 @@ func serve(ctx context.Context, s command.Start) error {
 	quit := false
 	if s.Tray {
 		if quit = tray.Run(ctx, server, tray.Options{Logger: log, LogFile: s.Journal.File(), ReadLog: s.Journal.Flush}); quit {
+			// A supervisor that pauses after a crash would start the next agent, as this one's own
+			// would where a module crashes when it is closed.
+			err := control.PersonQuits(s.StateDir, supervised.PID())
 			log.Info("the person quit", audit.Agent)
-			// A supervisor that pauses after a crash would start the next agent.
-			if err := control.QuitOthers(s.StateDir, supervised.PID()); err != nil {
+			if err != nil {
 				log.Warn("a supervisor may start another agent", "error", err, audit.Agent)
 			}
 		}
