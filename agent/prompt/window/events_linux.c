@@ -146,6 +146,12 @@ void cpx_on_event(GdkEvent *event, gpointer unused)
 	(void)unused;
 	if (is_second_click(event->type))
 		return;
+	/* The window manager says that only after the person clicked, and they may type at once. */
+	if (event->type == GDK_KEY_PRESS && cpx.accepts && cpx_elsewhere()) {
+		cpx_await_quiet();
+		forget_key(event);
+		return;
+	}
 	if (cpx.unread && is_press(event->type))
 		cpx_await_read();
 	if (before && !cpx.busy)
@@ -154,8 +160,11 @@ void cpx_on_event(GdkEvent *event, gpointer unused)
 		if (is_press(event->type))
 			cpx_grab();
 		serve(event);
-	} else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END)
+	} else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END) {
+		if (cpx.entry && !cpx.answered && event->type == GDK_KEY_PRESS && is_typed(event->key.keyval))
+			cpx.ahead = TRUE; /* the window says that what was typed did not count */
 		cpx_await_quiet();
+	}
 	forget_key(event);
 }
 

@@ -4,17 +4,64 @@
 #include "state.h"
 #include "window.h"
 
+static gboolean on_x11(void)
+{
+	return GDK_IS_X11_WINDOW(gtk_widget_get_window(cpx.window));
+}
+
+static gboolean managed(void)
+{
+	return gdk_x11_screen_supports_net_wm_hint(gtk_widget_get_screen(cpx.window), gdk_atom_intern_static_string("_NET_ACTIVE_WINDOW"));
+}
+
+/* Whether the person went to another program's window. While the keyboard is grabbed the
+   toolkit does not hear of that, and what they type there would come here. */
+gboolean cpx_elsewhere(void)
+{
+	GdkDisplay *display = gtk_widget_get_display(cpx.window);
+	Window focus = None;
+	int revert;
+
+	if (!on_x11() || !managed())
+		return FALSE;
+	XGetInputFocus(GDK_DISPLAY_XDISPLAY(display), &focus, &revert);
+	return focus != None && focus != PointerRoot && gdk_x11_window_lookup_for_display(display, focus) == NULL;
+}
+
 /* Where a window manager decides which window has the keyboard, a window without it
    accepts nothing: what is typed is not meant for it, and a click may be meant for a
    window that was in front of it a moment ago. */
 gboolean cpx_has_keyboard(void)
 {
-#ifdef GDK_WINDOWING_X11
-	if (GDK_IS_X11_WINDOW(gtk_widget_get_window(cpx.window)) &&
-	    !gdk_x11_screen_supports_net_wm_hint(gtk_widget_get_screen(cpx.window), gdk_atom_intern_static_string("_NET_ACTIVE_WINDOW")))
+	if (on_x11() && !managed())
 		return TRUE;
-#endif
-	return gtk_window_is_active(GTK_WINDOW(cpx.window));
+	return gtk_window_is_active(GTK_WINDOW(cpx.window)) && !cpx_elsewhere();
+}
+
+/* The window manager says on the root window which window is active, also while the
+   keyboard is grabbed. */
+static GdkFilterReturn on_active(GdkXEvent *xevent, GdkEvent *event, gpointer unused)
+{
+	XPropertyEvent *property = xevent;
+
+	(void)event;
+	(void)unused;
+	if (property->type != PropertyNotify || !cpx.mapped ||
+	    property->atom != gdk_x11_get_xatom_by_name_for_display(gtk_widget_get_display(cpx.window), "_NET_ACTIVE_WINDOW"))
+		return GDK_FILTER_CONTINUE;
+	if (cpx.accepts ? cpx_elsewhere() : cpx.quiet == 0 && cpx_has_keyboard())
+		cpx_await_quiet();
+	return GDK_FILTER_CONTINUE;
+}
+
+void cpx_follow_active(void)
+{
+	GdkWindow *root = gdk_screen_get_root_window(gtk_widget_get_screen(cpx.window));
+
+	if (!GDK_IS_X11_DISPLAY(gtk_widget_get_display(cpx.window)))
+		return;
+	gdk_window_set_events(root, gdk_window_get_events(root) | GDK_PROPERTY_CHANGE_MASK);
+	gdk_window_add_filter(root, on_active, NULL);
 }
 
 /* In front of the browser, with the keyboard: a window manager that prevents windows
@@ -24,12 +71,10 @@ void cpx_in_front(void)
 {
 	guint32 now = GDK_CURRENT_TIME;
 
-#ifdef GDK_WINDOWING_X11
-	if (GDK_IS_X11_WINDOW(gtk_widget_get_window(cpx.window))) {
+	if (on_x11()) {
 		now = gdk_x11_get_server_time(gtk_widget_get_window(cpx.window));
 		gdk_x11_window_set_user_time(gtk_widget_get_window(cpx.window), now);
 	}
-#endif
 	gtk_window_present_with_time(GTK_WINDOW(cpx.window), now);
 }
 

@@ -2,7 +2,7 @@ package window
 
 /*
 #cgo CFLAGS: -Wall
-#cgo pkg-config: gtk+-3.0
+#cgo pkg-config: gtk+-3.0 x11
 #include <stdlib.h>
 #include "window.h"
 */

@@ -63,6 +63,8 @@ gboolean cpx_on_focus(GtkWidget *window, GdkEventFocus *event, gpointer unused);
 
 /* front_linux.c */
 gboolean cpx_has_keyboard(void);
+gboolean cpx_elsewhere(void);
+void cpx_follow_active(void);
 void cpx_in_front(void);
 gboolean cpx_on_state(GtkWidget *window, GdkEventWindowState *event, gpointer unused);
 

@@ -1,7 +1,6 @@
 #include <gtk/gtk.h>
 
 #include "grab.h"
-#include "grab.h"
 #include "parts.h"
 #include "pinbuffer.h"
 #include "state.h"
@@ -68,6 +67,7 @@ static void new_window(void)
 	g_signal_connect(cpx.window, "key-press-event", G_CALLBACK(cpx_on_key), NULL);
 	g_signal_connect(cpx.window, "size-allocate", G_CALLBACK(cpx_on_size), NULL);
 	g_signal_connect(cpx.window, "delete-event", G_CALLBACK(on_delete), NULL);
+	cpx_follow_active();
 	g_signal_connect(cpx.window, "window-state-event", G_CALLBACK(cpx_on_state), NULL);
 }
 
