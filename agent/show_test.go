@@ -218,6 +218,31 @@ func TestStateIsTrue(t *testing.T) {
 	}
 }
 
+// TestStateShownDuringALogin: the state that is shown during a login closes with it, and no other
+// comes by itself before somebody who goes on in the page.
+func TestStateShownDuringALogin(t *testing.T) {
+	pool, person := fakes.OneCard(t)
+	asked, answer := make(chan bool, 1), make(chan struct{})
+	person.OnConsent = func(context.Context, prompt.Caller) error {
+		asked <- true
+		<-answer
+		return prompt.ErrCancelled
+	}
+	p := newTelling(person)
+	s := serve(t, setup{pool: pool, prompter: p, settings: askSettings})
+	openPage(t, s, otherOrigin).authenticate(1)
+	testdesktop.Await(t, asked)
+	s.ShowState(t.Context())
+	testdesktop.Await(t, p.shown)
+	close(answer)
+	testdesktop.Await(t, p.closed)
+	s.Report(t.Context(), true) // by then another would stand
+	s.window.End()
+	if len(p.shown) != 0 {
+		t.Error(<-p.shown)
+	}
+}
+
 // TestShowStateWhileReading: clicks while the module hangs end no reading and put no
 // window off.
 func TestShowStateWhileReading(t *testing.T) {

@@ -102,19 +102,19 @@ func (s *Server) Appear(ctx context.Context) {
 func (s *Server) showState(ctx context.Context, opened func()) {
 	s.options.Logger.Info("the state is shown")
 	lang := s.language.current()
-	outdated := s.FullReport(ctx).Outdated
 	ctx, end := s.untilLogin(ctx)
 	defer end()
+	outdated := s.FullReport(ctx).Outdated
 	begun := s.options.Now()
 	opened()
-	for s.showNow(ctx, lang, outdated) && s.options.Now().Sub(begun) < followed {
+	for again := false; s.showNow(ctx, lang, outdated, again) && s.options.Now().Sub(begun) < followed; again = true {
 		outdated = false
 	}
 }
 
 // showNow shows the state of now, and reports whether the window closed because what it
-// says is so no more.
-func (s *Server) showNow(ctx context.Context, lang string, outdated bool) (untrue bool) {
+// says is so no more. After a login there is nothing to say: its person is in the page.
+func (s *Server) showNow(ctx context.Context, lang string, outdated, again bool) (untrue bool) {
 	ctx, end := s.whileShownCards(ctx)
 	defer end()
 	x := s.State() // of those cards
@@ -123,12 +123,12 @@ func (s *Server) showNow(ctx context.Context, lang string, outdated bool) (untru
 	shown, stop := s.whileTrue(ctx, lang, lead)
 	defer stop()
 	say := texts.In(lang)
-	details := prompt.Notice{Title: say.Text("state.title"), Lead: lead}
+	details := prompt.Notice{Title: say.Text("state.title"), Lead: lead, Unasked: again}
 	if s.options.Nameless != nil {
 		details.Label, details.Copy = say.Text("state.hotline"), s.options.Nameless(x.Text(lang))
 	}
 	s.show(shown, lang, details)
-	return shown.Err() != nil && ctx.Err() == nil
+	return shown.Err() != nil && ctx.Err() == nil && !x.InUse
 }
 
 // followed is how long a person looks at the state and does what it says, such as to insert

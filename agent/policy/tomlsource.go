@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 
@@ -58,6 +59,9 @@ func readFile(path string, named bool) (*source, error) {
 	// write to another, and the agent would hang.
 	text, err := plainfile.ReadHanded(path, defaultPatience)
 	if errors.Is(err, os.ErrNotExist) {
+		if link := deadLink(path); link != "" {
+			return nil, tomlfile.Refused(link, err, tomlfile.Say("settings.dead_link"))
+		}
 		return nil, nil
 	}
 	if err != nil {
@@ -71,6 +75,24 @@ func readFile(path string, named bool) (*source, error) {
 	s := &source{path: path, system: thisSystem, values: map[string]any{}, lines: lines}
 	s.collect(file.Elem(), "")
 	return s, s.check()
+}
+
+// deadLink is the link on the way to a file that leads nowhere, "" where there is none. Whoever
+// made it wants settings to be there, perhaps stricter ones than those that hold without.
+func deadLink(path string) string {
+	for {
+		if found, err := os.Lstat(path); err == nil {
+			if _, err := os.Stat(path); found.Mode()&fs.ModeSymlink != 0 && errors.Is(err, os.ErrNotExist) {
+				return path
+			}
+			return ""
+		}
+		above := filepath.Dir(path)
+		if above == path {
+			return ""
+		}
+		path = above
+	}
 }
 
 // unread says why a file cannot be read, and what to do where that is known.

@@ -144,3 +144,29 @@ func TestIrregular(t *testing.T) {
 		}
 	}
 }
+
+// TestDeadLink: a link to settings that are not there is no absence of settings, which would
+// allow more than those do.
+func TestDeadLink(t *testing.T) {
+	dir := t.TempDir()
+	link, folder := filepath.Join(dir, "policy.toml"), filepath.Join(dir, "cpx-bridge")
+	if err := errors.Join(os.Symlink(filepath.Join(dir, "gone.toml"), link), os.Symlink(filepath.Join(dir, "gone"), folder)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		paths Paths
+		want  string
+	}{
+		"the policy":        {Paths{Machine: link, Owners: owners.Person}, link},
+		"its folder":        {Paths{Machine: filepath.Join(folder, "policy.toml"), Owners: owners.Person}, folder},
+		"the person's file": {Paths{User: link}, link},
+	} {
+		_, err := Load(c.paths)
+		if err == nil || !strings.Contains(Text(err, "fr"), c.want+": ce lien ne mène nulle part") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Load(Paths{Machine: filepath.Join(dir, "none", "policy.toml"), Owners: owners.Person}); err != nil {
+		t.Error(err)
+	}
+}

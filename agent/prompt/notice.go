@@ -10,12 +10,13 @@ import (
 
 // Notice is a text for the person, with something else to copy than what is shown.
 type Notice struct {
-	Title string
-	Lead  string // what the person needs, in plain words, before all else
-	Text  string // long, to be read in lines; "": the window is as small as Hint
-	Hint  string // what the copy is
-	Label string // of the button that copies
-	Copy  string // what it copies, after Lead; "": there is no such button
+	Title   string
+	Lead    string // what the person needs, in plain words, before all else
+	Text    string // long, to be read in lines; "": the window is as small as Hint
+	Hint    string // what the copy is
+	Label   string // of the button that copies
+	Unasked bool   // it opens by itself, perhaps where somebody types: keys count after a quiet time
+	Copy    string // what it copies, after Lead; "": there is no such button
 }
 
 // Noticing is a Prompter that shows notices.
@@ -61,6 +62,9 @@ func (p platform) ShowNotice(ctx context.Context, lang string, n Notice) error {
 // has happened.
 func (q questions) noticeToCopy(n Notice) dialog.Request {
 	r := dialog.Request{Title: safe(n.Title, maxName), Text: safeLines(n.after(n.Hint), maxText), Body: safeLines(n.Text, maxText)}
+	if n.Unasked {
+		r.Quiet = quiet
+	}
 	if n.Copy == "" {
 		return q.wait(r)
 	}

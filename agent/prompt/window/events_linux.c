@@ -136,6 +136,21 @@ static void serve(GdkEvent *event)
 		cpx_keep_places();
 }
 
+/* Under the grab the desktop gets no key, not even those that lock the screen or switch
+   windows. One that looks like those gives it the keyboard, so that it works the next time. */
+static gboolean for_desktop(GdkEvent *event)
+{
+	guint key, state;
+
+	if (event->type != GDK_KEY_PRESS)
+		return FALSE;
+	key = event->key.keyval;
+	state = event->key.state;
+	return key == GDK_KEY_Super_L || key == GDK_KEY_Super_R || (state & GDK_SUPER_MASK) ||
+	       (state & (GDK_CONTROL_MASK | GDK_MOD1_MASK)) == (GDK_CONTROL_MASK | GDK_MOD1_MASK) ||
+	       ((state & GDK_MOD1_MASK) && (key == GDK_KEY_Tab || key == GDK_KEY_ISO_Left_Tab));
+}
+
 /* Receives every event before any widget does. A person who goes on typing or clicking
    has not read the question yet, however long that takes. */
 void cpx_on_event(GdkEvent *event, gpointer unused)
@@ -157,12 +172,14 @@ void cpx_on_event(GdkEvent *event, gpointer unused)
 	if (before && !cpx.busy)
 		cpx_await_quiet();
 	else if (!before && (counts || !is_input(event->type) || cancels(event)) && !cpx_entry_swallows(event)) {
-		if (is_press(event->type))
+		if (for_desktop(event))
+			cpx_ungrab();
+		else if (is_press(event->type))
 			cpx_grab();
 		serve(event);
 	} else if (!cpx.accepts && event->type != GDK_KEY_RELEASE && event->type != GDK_BUTTON_RELEASE && event->type != GDK_TOUCH_END) {
 		if (cpx.entry && !cpx.answered && event->type == GDK_KEY_PRESS && is_typed(event->key.keyval))
-			cpx.ahead = TRUE; /* the window says that what was typed did not count */
+			cpx.early = TRUE;
 		cpx_await_quiet();
 	}
 	forget_key(event);

@@ -104,7 +104,7 @@ gboolean cpx_on_state(GtkWidget *window, GdkEventWindowState *event, gpointer un
 {
 	(void)window;
 	(void)unused;
-	if (!(event->changed_mask & event->new_window_state & GDK_WINDOW_STATE_ICONIFIED))
+	if (!cpx.of_site || !(event->changed_mask & event->new_window_state & GDK_WINDOW_STATE_ICONIFIED))
 		return FALSE;
 	cpx_in_front();
 	looks = 0;

@@ -41,6 +41,7 @@ void cpx_header(const char *site, const char *origin, int domain, int domain_end
 	GtkWidget *lines = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2);
 	GtkWidget *header = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 12);
 
+	cpx.of_site = TRUE;
 	g_object_unref(card);
 	atk_object_set_role(gtk_widget_get_accessible(image), ATK_ROLE_REDUNDANT_OBJECT); /* an ornament */
 	gtk_widget_set_valign(image, GTK_ALIGN_START);

@@ -23,6 +23,7 @@ void cpx_ready(void)
 	}
 	if (!cpx.busy)
 		cpx.ahead = FALSE;
+	cpx.early = FALSE;
 	cpx_grab();
 	gtk_window_set_focus_visible(GTK_WINDOW(cpx.window), TRUE); /* mapping clears it */
 	gtk_widget_queue_draw(cpx.window);
@@ -48,19 +49,23 @@ static gboolean on_quiet(gpointer unused)
 	return G_SOURCE_REMOVE;
 }
 
+/* Who types slowly, and has typed a beginning that did not count, must not have the rest
+   taken for the whole: they read that it did not, and have stopped by then. */
+#define TIMES_EARLY 3
+
 /* Swallows input from now on, until the quiet time has passed. */
 void cpx_await_quiet(void)
 {
 	if (cpx.quiet_ms == 0 || !cpx.mapped)
 		return;
 	cpx.accepts = FALSE;
-	if (cpx.ahead)
+	if (cpx.ahead || cpx.early)
 		cpx_entry_early();
 	cpx_ungrab();
 	report("quiet", cpx.quiet_starts++);
 	if (cpx.quiet != 0)
 		g_source_remove(cpx.quiet);
-	cpx.quiet = g_timeout_add(cpx.quiet_ms, on_quiet, NULL);
+	cpx.quiet = g_timeout_add((guint)cpx.quiet_ms * (cpx.early ? TIMES_EARLY : 1), on_quiet, NULL);
 }
 
 /* The window got the keyboard, perhaps from one that the person was still typing in,

@@ -63,7 +63,11 @@ func TestKeyboardIsReleased(t *testing.T) {
 	next(3, hour)
 	s.Role(window, "cpx-ready-3")
 	s.Await("the keyboard is refused to others", func() bool { return grab() == "refused" })
-	s.Do("key", "3", "4", "Return")
+	s.Do("key", "super+l")
+	s.Await("the desktop has the keyboard after a key of its own", func() bool { return grab() == "taken" })
+	s.Do("key", "3")
+	s.Await("the keyboard is refused again", func() bool { return grab() == "refused" })
+	s.Do("key", "4", "Return")
 	line, err := out.ReadString('\n')
 	if want := `{"id":3,"answer":"ok","row":-1,"length":4}` + "\n"; err != nil || line != want {
 		t.Errorf("%q, %v; want %q", line, err, want)

@@ -15,6 +15,7 @@ struct cpx_state {
 	gboolean asks_pin;        /* it has an entry, or will */
 	gboolean entry;           /* it has the entry of entry_linux.c */
 	gboolean busy;            /* it asks nothing */
+	gboolean of_site;         /* it is of a site's login */
 	gboolean answered, reported;
 	gboolean copied;          /* a button's text is in the clipboard */
 	int answer, row;
@@ -29,6 +30,7 @@ struct cpx_state {
 	gboolean by_hand;         /* a key, a click or a touch that counts is being served */
 	GtkWidget *focus, *chosen; /* as the person's keys, clicks and touches had them last */
 	gboolean ahead;           /* keys were typed that no question received, or its rest would */
+	gboolean early;           /* keys were typed while the entry did not accept any */
 	guint held;               /* the key that is down, 0 for none */
 	int held_at;              /* the request at which it went down */
 	guint quiet;              /* the timer, 0 where none runs */

@@ -100,6 +100,7 @@ void cpx_begin(int id, const char *title, const char *spoken, int quiet_ms, int 
 	cpx.busy = busy;
 	cpx.asks_pin = asks_pin;
 	cpx.answered = cpx.reported = FALSE;
+	cpx.of_site = cpx.early = FALSE;
 	cpx.row = -1;
 	gtk_window_set_title(GTK_WINDOW(cpx.window), title);
 	gtk_window_set_default_size(GTK_WINDOW(cpx.window), CPX_WIDTH, -1);
