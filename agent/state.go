@@ -107,14 +107,14 @@ func (s *Server) showState(ctx context.Context, opened func()) {
 	outdated := s.FullReport(ctx).Outdated
 	begun := s.options.Now()
 	opened()
-	for again := false; s.showNow(ctx, lang, outdated, again) && s.options.Now().Sub(begun) < followed; again = true {
+	for unasked := false; s.showNow(ctx, lang, outdated, unasked) && s.options.Now().Sub(begun) < followed; unasked = true {
 		outdated = false
 	}
 }
 
 // showNow shows the state of now, and reports whether the window closed because what it
 // says is so no more. After a login there is nothing to say: its person is in the page.
-func (s *Server) showNow(ctx context.Context, lang string, outdated, again bool) (untrue bool) {
+func (s *Server) showNow(ctx context.Context, lang string, outdated, unasked bool) (untrue bool) {
 	ctx, end := s.whileShownCards(ctx)
 	defer end()
 	x := s.State() // of those cards
@@ -123,7 +123,7 @@ func (s *Server) showNow(ctx context.Context, lang string, outdated, again bool)
 	shown, stop := s.whileTrue(ctx, lang, lead)
 	defer stop()
 	say := texts.In(lang)
-	details := prompt.Notice{Title: say.Text("state.title"), Lead: lead, Unasked: again}
+	details := prompt.Notice{Title: say.Text("state.title"), Lead: lead, Unasked: unasked}
 	if s.options.Nameless != nil {
 		details.Label, details.Copy = say.Text("state.hotline"), s.options.Nameless(x.Text(lang))
 	}

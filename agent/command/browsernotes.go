@@ -23,8 +23,8 @@ func (b *browsersRun) impossible(err error) string {
 }
 
 // notes are what an administrator has to know about the policies printed or
-// written.
-func (b *browsersRun) notes(changes []browsers.Change) []string {
+// written. written are those of the changes that were.
+func (b *browsersRun) notes(changes, written []browsers.Change) []string {
 	var (
 		adding   = !b.remove && !b.OnlyShared
 		sharing  = !b.remove && b.shared
@@ -33,6 +33,7 @@ func (b *browsersRun) notes(changes []browsers.Change) []string {
 		edge     = slices.Contains(b.Browsers, browsers.Edge)
 		imported = b.System != runtime.GOOS && b.System != browsers.Linux || b.Root != ""
 		changed  = slices.ContainsFunc(changes, func(c browsers.Change) bool { return c.Changed })
+		applied  = slices.ContainsFunc(written, func(c browsers.Change) bool { return c.Changed })
 		wildcard = slices.ContainsFunc(b.Origins, func(s string) bool { return strings.Contains(s, "*.") })
 		notes    []string
 	)
@@ -49,9 +50,9 @@ func (b *browsersRun) notes(changes []browsers.Change) []string {
 		{sharing && imported && windows, "command.browsers.import_shared"},
 		{!b.remove && imported && windows, "command.browsers.import_keys"},
 		{!b.remove && imported && b.System == browsers.MacOS, "command.browsers.import_mac"},
-		{!b.write && changed && !imported, "command.browsers.not_written"},
-		{b.write && changed && !imported && b.OnlyShared, "command.browsers.reload_shared"},
-		{b.write && changed && !imported && !b.OnlyShared, "command.browsers.reload"},
+		{!b.write && changed && (!imported || b.Root != ""), "command.browsers.not_written"},
+		{applied && !imported && b.OnlyShared, "command.browsers.reload_shared"},
+		{applied && !imported && !b.OnlyShared, "command.browsers.reload"},
 	} {
 		if note.when {
 			notes = append(notes, b.Text(note.text))

@@ -73,6 +73,7 @@ func (b *browsersRun) run() error {
 		}
 		return errUsage
 	}
+	var written []browsers.Change
 	for _, c := range changes {
 		if !b.write && c.Err == nil {
 			b.show(c)
@@ -81,9 +82,10 @@ func (b *browsersRun) run() error {
 			err = errProblem
 		} else {
 			b.report(c)
+			written = append(written, c)
 		}
 	}
-	for _, note := range b.notes(changes) {
+	for _, note := range b.notes(changes, written) {
 		fmt.Fprintln(b.stderr, note)
 	}
 	return err
