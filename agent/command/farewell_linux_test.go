@@ -38,10 +38,10 @@ func TestFarewell(t *testing.T) {
 		before   []string
 		has, not string
 	}{
-		{"fr", nil, "CPx Bridge est arrêté : vous ne pouvez plus vous identifier par carte sur ce poste.\n\nPour démarrer CPx Bridge, lancez ce programme : " + self + "\nIl ne démarre pas avec votre session.", ""},
+		{"fr", nil, "CPx Bridge est arrêté : vous ne pouvez plus vous identifier par carte sur ce poste.\n\nPour démarrer CPx Bridge, lancez ce programme : « " + self + " ».\nIl ne démarre pas avec votre session.", ""},
 		{"en", []string{"shortcut", "add"}, "CPx Bridge has ended: you cannot log in by card on this workstation.\n\nTo start CPx Bridge: the applications’ menu › CPx Bridge.\nIt does not start with your desktop.", self},
 		{"fr", []string{"autostart", "enable"}, "Pour démarrer CPx Bridge : menu des applications › CPx Bridge.\nIl démarre aussi à la prochaine ouverture de votre session.", self},
-		{"en", []string{"shortcut", "remove"}, "To start CPx Bridge, run this program: " + self + "\nIt also starts when you next log in to this desktop.", "menu"},
+		{"en", []string{"shortcut", "remove"}, "To start CPx Bridge, run this program: “" + self + "”.\nIt also starts when you next log in to this desktop.", "menu"},
 	} {
 		if err := os.WriteFile(settings, []byte("lang = \""+row.lang+"\"\n"), 0o600); err != nil {
 			t.Fatal(err)
