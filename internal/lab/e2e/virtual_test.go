@@ -140,7 +140,15 @@ func TestCardLeavesInBrowser(t *testing.T) {
 	second, endSecond := chromedp.NewContext(tab)
 	defer endSecond()
 	must("second tab", chromedp.Do(second)) // a tab lasts as long as its first context
-	must("second tab", browser.Within(second, limit, chromedp.Navigate(s.Origin+"/espace"), browser.Visible("#attached-cards")))
+	space := []chromedp.Action[chromedp.Void]{chromedp.Navigate(s.Origin + "/espace"), browser.Visible("#attached-cards")}
+	must("second tab", browser.Within(second, limit, space...))
+	must("log out in one tab", browser.Within(tab, limit, browser.Click("#logout")))
+	must("logged out in one tab", loggedOut(tab))
+	if err := loggedOut(second); err != nil {
+		t.Fatalf("logged out in the other tab: %v\n%s", err, browser.PageText(second))
+	}
+	must("log in for two tabs once more", logIn(tab))
+	must("second tab", browser.Within(second, limit, space...))
 	d.Remove()
 	must("removed, first tab", loggedOut(tab))
 	if err := loggedOut(second); err != nil {
