@@ -85,7 +85,7 @@ func where() string {
 
 // say makes a second start say where this one is, how to log in, and how to reach its agent.
 func (c *claim) say(s *stack.Stack, lines string) {
-	c.write("CPx Bridge is already running at " + s.Origin + "\n\n" + account(s) + "\n" + lines + "It was started " + where() + ". Ctrl-C in its terminal ends it.\n")
+	c.write("CPx Bridge is already running at " + s.Origin + "\n\n" + account(s) + "\n" + lines + "It was started " + where() + ". Ctrl-C in its terminal ends it; where its agent was quit, Enter there starts that again.\n")
 }
 
 func (c *claim) release() {
