@@ -11,9 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -156,6 +158,9 @@ func (s *invocation) errorText(err error) string {
 	}
 	if errors.Is(err, control.ErrNoSpace) || atomicfile.NoSpace(err) {
 		return s.Text("command.no_space", err)
+	}
+	if bad, ok := errors.AsType[*fs.PathError](err); ok && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		return s.Text("command.no_rights", bad.Path, bad.Err)
 	}
 	return err.Error()
 }

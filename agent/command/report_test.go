@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
 // TestFailedStart: who does not see what the agent prints is shown why there is none, and
@@ -86,5 +90,23 @@ func TestFailedStartWithoutLog(t *testing.T) {
 	}
 	if !strings.HasPrefix(shown, "CPx Bridge does not work") || strings.Contains(shown, journal.Name) {
 		t.Errorf("shown %q", shown)
+	}
+}
+
+// TestNoRights: a folder that is closed to the person is named with what to do, and the
+// system's reason stands in brackets.
+func TestNoRights(t *testing.T) {
+	for _, reason := range []error{syscall.EACCES, syscall.EROFS, fs.ErrPermission} {
+		err := fmt.Errorf("control: %w", &fs.PathError{Op: "mkdir", Path: "/TEST/.config", Err: reason})
+		for lang, want := range map[string]string{"fr": "« /TEST/.config » (" + reason.Error() + "). Demandez-les à votre support", "en": "“/TEST/.config” (" + reason.Error() + "). Ask your IT support"} {
+			s := &invocation{Catalogue: texts.In(lang), lang: lang}
+			if got := s.errorText(err); !strings.Contains(got, want) {
+				t.Errorf("%s: %s", lang, got)
+			}
+		}
+	}
+	s := &invocation{Catalogue: texts.In("en"), lang: "en"}
+	if got := s.errorText(&fs.PathError{Op: "open", Path: "/TEST", Err: syscall.EIO}); strings.Contains(got, "right") {
+		t.Error(got)
 	}
 }

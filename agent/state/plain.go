@@ -12,7 +12,11 @@ import (
 // wrong and what to do. It names nobody.
 func (s State) Plain(lang string) string {
 	say := texts.In(lang)
-	list := []string{say.Text(s.plainKey())}
+	var list []string
+	final := slices.ContainsFunc(s.Certificates, func(c Certificate) bool { return c.PIN == PINFinalTry })
+	if key := s.plainKey(); key != "state.plain.ready" || !final { // who doubts must not try
+		list = append(list, say.Text(key))
+	}
 	for _, pin := range []PIN{PINLocked, PINLockedOrInUse, PINFinalTry, PINCountLow, PINNotSet, PINExpired} {
 		if slices.ContainsFunc(s.Certificates, func(c Certificate) bool { return c.PIN == pin }) {
 			what, _ := say.Code("tray.pin", string(pin))

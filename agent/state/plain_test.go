@@ -32,7 +32,7 @@ func TestPlain(t *testing.T) {
 	for want, s := range map[string]State{
 		"Tout est prêt : vous pouvez":   with(func(*State) {}),
 		"répondez dans sa fenêtre":      with(func(s *State) { s.InUse = true }),
-		"rouvrez cette fenêtre":         with(func(s *State) { s.Card, s.Certificates = CardUnknown, nil }),
+		"Patientez quelques secondes":   with(func(s *State) { s.Card, s.Certificates = CardUnknown, nil }),
 		"un logiciel de ce poste":       with(func(s *State) { s.Failure = &Failure{Detail: "/opt/x.so"} }),
 		"sur le poste lui-même":         absent(0, NoPermission),
 		"arrêté ou absent":              absent(0, NoService),
@@ -57,6 +57,9 @@ func TestPlain(t *testing.T) {
 		got := s.Plain(language.French)
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in %q", want, got)
+		}
+		if strings.Contains(got, "Dernier essai") && strings.Contains(got, "Tout est prêt") {
+			t.Errorf("who has one try is told that all is ready: %q", got)
 		}
 		for _, never := range []string{"CAMILLE", "8997", "\ufffd", "CPS-1", "/opt", "42", "%!"} {
 			if strings.Contains(got+s.Plain(language.English), never) {
