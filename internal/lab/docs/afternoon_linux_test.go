@@ -19,6 +19,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
 const (
@@ -51,7 +52,8 @@ func readChapter(t *testing.T) *chapter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &chapter{home: t.TempDir(), text: text, http: freePort(t), https: freePort(t), agents: freePort(t), repeats: freePort(t)}
+	ports := workstation.FreePorts(t, 4) // below those that the system gives to others meanwhile
+	c := &chapter{home: t.TempDir(), text: text, http: ports, https: ports + 1, agents: ports + 2, repeats: ports + 3}
 	for _, b := range blocks {
 		if b.Line > first && b.Line < first+strings.Count(text, "\n")+1 {
 			b.Script = strings.NewReplacer("localhost:8080", fmt.Sprint("localhost:", c.http), "localhost:8443", fmt.Sprint("localhost:", c.https),
@@ -60,16 +62,6 @@ func readChapter(t *testing.T) *chapter {
 		}
 	}
 	return c
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // long is the block with that text, which runs until Ctrl-C.
