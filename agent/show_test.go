@@ -159,18 +159,25 @@ func TestStateGoesWithTheCard(t *testing.T) {
 	}
 }
 
-// TestStateGoesWithALogin: the window of the state closes when a login begins, so that the
-// login's stands alone.
-func TestStateGoesWithALogin(t *testing.T) {
+// asksConsent is an agent whose person reads the question for consent, which asked says, and
+// cancels it once answer is closed.
+func asksConsent(t *testing.T) (s *Server, p *telling, asked chan bool, answer chan struct{}) {
+	t.Helper()
 	pool, person := fakes.OneCard(t)
-	asked, answer := make(chan bool, 1), make(chan struct{})
+	asked, answer = make(chan bool, 1), make(chan struct{})
 	person.OnConsent = func(context.Context, prompt.Caller) error {
 		asked <- true
 		<-answer
 		return prompt.ErrCancelled
 	}
-	p := newTelling(person)
-	s := serve(t, setup{pool: pool, prompter: p, settings: askSettings})
+	p = newTelling(person)
+	return serve(t, setup{pool: pool, prompter: p, settings: askSettings}), p, asked, answer
+}
+
+// TestStateGoesWithALogin: the window of the state closes when a login begins, so that the
+// login's stands alone.
+func TestStateGoesWithALogin(t *testing.T) {
+	s, p, asked, answer := asksConsent(t)
 	s.ShowState(t.Context())
 	<-p.shown
 	openPage(t, s, otherOrigin).authenticate(1)
@@ -221,15 +228,7 @@ func TestStateIsTrue(t *testing.T) {
 // TestStateShownDuringALogin: the state that is shown during a login closes with it, and no other
 // comes by itself before somebody who goes on in the page.
 func TestStateShownDuringALogin(t *testing.T) {
-	pool, person := fakes.OneCard(t)
-	asked, answer := make(chan bool, 1), make(chan struct{})
-	person.OnConsent = func(context.Context, prompt.Caller) error {
-		asked <- true
-		<-answer
-		return prompt.ErrCancelled
-	}
-	p := newTelling(person)
-	s := serve(t, setup{pool: pool, prompter: p, settings: askSettings})
+	s, p, asked, answer := asksConsent(t)
 	openPage(t, s, otherOrigin).authenticate(1)
 	testdesktop.Await(t, asked)
 	s.ShowState(t.Context())
