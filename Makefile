@@ -8,9 +8,14 @@
 #   make windows the agent for Windows, with and without a console, into build/windows
 #   make test-windows   the tests of Windows' files, and logins, in wine 10: a table
 #   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
+#   make bench-verify   tokens that a portal verifies in a second, beside the bare floor
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
+#   make portal-cluster   three instances of the portal, 200 people, an instance killed
 #   make attack  attacks agent and portal from outside, a line for each attack
 #   make supply  what a release is made of: sums, vulnerabilities, the same bytes twice
+#   make dist    everything that a release ships, with sums, into dist/
+#   make dist-twice   the same twice, elsewhere and for somebody else, and whether the bytes are the same
+#   make test-packages   the packages of dist/ installed, used, upgraded and removed: a table
 #   make model   the model of a login with three requests, for minutes
 #   make situations   what each person reads in each situation, for a reader
 #   make fuzz    the fuzz targets, FUZZTIME each (60s)
@@ -24,12 +29,14 @@ SHELL := /bin/bash
 BIN   := build/bin
 ROUNDS ?= 20
 FUZZTIME ?= 60s
+PEOPLE ?= 200
+TIME ?= 1m
 
 # Set for the tests of `make quick` alone: from outside, it would have those skipped here
 # that need something.
 unexport CPX_TEST_NEEDS
 
-.PHONY: run demo quick test build windows test-windows check js module clean conformance conformance-trixie faults browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
+.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance bench bench-verify screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
 	@scripts/build
@@ -38,10 +45,24 @@ windows:
 	@scripts/setup windows
 	@scripts/windows build/windows amd64 386
 
+# Everything that a release ships, into dist/.
+dist:
+	@scripts/setup dist
+	@scripts/dist
+
+dist-twice:
+	@scripts/setup dist
+	@scripts/dist-twice
+
 test-windows:
 	@scripts/setup test-windows
 	@go build -o $(BIN)/test-windows ./internal/lab/wintable/table
 	@$(BIN)/test-windows $(CASES)
+
+# SYSTEMS names columns alone; DIST a folder of packages in place of those made here.
+test-packages:
+	@scripts/setup packages
+	@scripts/test-packages $(SYSTEMS)
 
 run:
 	@exec scripts/run
@@ -66,7 +87,7 @@ quick:
 test:
 	@scripts/setup test
 	@scripts/check
-	@go test -race -short -count=1 -timeout 9m -p 3 ./...
+	@go test -race -short -count=1 -timeout 14m -p 3 ./...
 
 conformance:
 	@scripts/setup conformance
@@ -81,6 +102,12 @@ faults:
 	@$(MAKE) -s build
 	@go run ./internal/lab/faults/table -rounds $(ROUNDS)
 
+# A portal of three instances on PostgreSQL, one killed, with the database started anew.
+portal-cluster:
+	@scripts/setup portal-cluster
+	@$(MAKE) -s build
+	@go run ./internal/lab/portalcluster/table -people $(PEOPLE) -time $(TIME)
+
 browsers:
 	@scripts/setup browsers
 	@$(MAKE) -s build
@@ -93,7 +120,7 @@ attack:
 	@$(BIN)/attack -bin $(BIN) $(LINES)
 
 supply:
-	@scripts/setup run
+	@scripts/setup run dist
 	@scripts/supply
 
 situations:
@@ -121,7 +148,13 @@ fuzz-retain:
 
 bench:
 	@scripts/setup test
-	@go test -run "^$$" -bench . ./pkcs11 ./tray ./agent/peer ./internal/lab/e2e
+	@go test -run "^$$" -bench . ./pkcs11 ./tray ./agent/peer ./internal/lab/e2e ./authtoken/revocation
+
+# Exit status 1 where a target of the table is missed.
+bench-verify:
+	@scripts/setup go
+	@go build -o $(BIN)/bench-verify ./internal/lab/verifybench
+	@$(BIN)/bench-verify
 
 screens:
 	@scripts/setup screens

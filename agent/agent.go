@@ -18,9 +18,11 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
+	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/agent/statewindow"
 	"github.com/cpx-bridge/cpx-bridge/internal/broadcast"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/programfile"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -49,6 +51,14 @@ type Options struct {
 	Nameless func(text string) string
 	// InSystemLog says that the log's lines go to the system's own log too.
 	InSystemLog bool
+	// Program is this program's file, which an upgrade may replace; nil: nobody notices.
+	Program *programfile.File
+	// Startable returns a *state.RestartError where the program that is there now would not
+	// serve in this one's stead; nil: it would.
+	Startable func(ctx context.Context) error
+	// Restart ends this agent so that the program that is there now follows it, and returns
+	// at once; nil: it cannot be.
+	Restart func()
 	// Certificate is for wss, where the settings switch it on; nil: none.
 	Certificate gate.LocalCertificate
 	// Owner looks up who owns a connection; default peer.Owner.
@@ -90,6 +100,11 @@ type Server struct {
 	window      *statewindow.Window
 	diagnosis   *statewindow.Window
 	log         *statewindow.Window
+	restart     *statewindow.Window
+	restartErr  atomic.Pointer[state.RestartError] // which that window shows
+	restarting  sync.Mutex                         // who asks for a restart, one after the other
+	followed    bool                               // another program follows this one
+	replaced    atomic.Pointer[state.Replaced]
 	changes     broadcast.Signal
 
 	pages         pages
@@ -117,6 +132,7 @@ func New(o Options) (*Server, error) {
 	s.language = newLanguage(o)
 	s.window = statewindow.New(s.showState, o.Now)
 	s.diagnosis, s.log = statewindow.New(s.showDiagnosis, o.Now), statewindow.New(s.showLog, o.Now)
+	s.restart = statewindow.New(s.showRestartFailure, o.Now)
 	s.cards = cards.New(cards.Options{
 		Pool: o.Pool, Choice: o.Choice, Logger: o.Logger, Limits: o.Limits.Cards, Now: o.Now, Watch: o.Watch,
 		Changed: s.changes.Publish, Removed: s.pages.cardsRemoved, SessionCardRemoved: s.sessionCardRemoved,
@@ -158,9 +174,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	running.Go(func() { s.login.Run(ctx) })
 	running.Go(func() { s.watchState(ctx) })
 	running.Go(func() { s.watchJournal(ctx) })
+	running.Go(func() { s.watchProgram(ctx) })
 	err := s.gate.Serve(ctx)
 	cancel()
-	for _, w := range []*statewindow.Window{s.window, s.diagnosis, s.log} {
+	for _, w := range []*statewindow.Window{s.window, s.diagnosis, s.log, s.restart} {
 		w.End() // before what may wait for the keyring
 	}
 	running.Wait()

@@ -26,7 +26,9 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fakes"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/programfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/programname"
+	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11/pcsc"
 )
 
@@ -61,6 +63,10 @@ type setup struct {
 
 	journal     *journal.Log
 	inSystemLog bool
+
+	program   *programfile.File
+	startable func(ctx context.Context) error
+	restart   func()
 }
 
 func serve(t *testing.T, o setup) *Server {
@@ -119,6 +125,7 @@ func serve(t *testing.T, o setup) *Server {
 		Watch: watch, Desktop: o.desktop, SessionEnds: o.ends, Language: o.language,
 		Policy: p, Pool: o.over, Prompter: o.prompter, Diagnose: o.diagnose, Logger: slog.New(slog.NewTextHandler(o.logTo, &slog.HandlerOptions{Level: o.level})), Version: "test",
 		Owner: o.owner, Limits: o.limits, Choice: o.choice, Sites: o.sites, Now: o.now, Certificate: o.wss,
+		Program: o.program, Startable: o.startable, Restart: o.restart,
 		Journal: o.journal, InSystemLog: o.inSystemLog, Nameless: func(text string) string { return text },
 	})
 	if err != nil {
@@ -219,5 +226,9 @@ func want(t *testing.T, a testAnswer, code int) {
 	}
 	if reason := protocol.Fail(code).Data.Reason; a.Error.Data == nil || a.Error.Data.Reason != reason {
 		t.Errorf("got %+v, want the reason %q", a.Error.Data, reason)
+		return
+	}
+	if !reference.Is(a.Error.Data.Reference) {
+		t.Errorf("%q is no reference", a.Error.Data.Reference)
 	}
 }

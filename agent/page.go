@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -21,6 +22,9 @@ import (
 )
 
 const writeLimit = 10 * time.Second
+
+// errPanicked ends a login that panicked; the line before its own says where.
+var errPanicked = errors.New("agent: the login panicked")
 
 // page is one page's connection.
 type page struct {
@@ -213,14 +217,15 @@ func (p *page) authenticate(ctx context.Context, r protocol.Request) {
 	}) {
 		return
 	}
+	begun := p.server.options.Now()
 	if running == nil {
-		p.reply(r.ID, nil, protocol.Fail(protocol.CodeBusy))
+		p.reply(r.ID, nil, p.failed(begun, protocol.Fail(protocol.CodeBusy)))
 		return
 	}
 	lang := p.server.language.of(ask.Lang)
 	go func() {
 		result, certificateID, err := p.logIn(ctx, running, ask.ChallengeNonce, lang)
-		if p.answer(r.ID, running, result, err) {
+		if p.answer(r.ID, running, begun, result, err) {
 			p.server.login.OfferAlways(p.who, lang, certificateID)
 		}
 		p.closeRefused()
@@ -229,7 +234,7 @@ func (p *page) authenticate(ctx context.Context, r protocol.Request) {
 
 // answer ends an authenticate. What is decided goes out before the answer to a cancel
 // that comes later can: a page whose cancel was answered gets no token.
-func (p *page) answer(id json.RawMessage, running *login.Running, result any, err *protocol.Error) (token bool) {
+func (p *page) answer(id json.RawMessage, running *login.Running, begun time.Time, result any, err *protocol.Error) (token bool) {
 	p.change(func() { p.answering++ })
 	defer p.change(func() { p.answering-- })
 	p.writes.Lock()
@@ -237,10 +242,15 @@ func (p *page) answer(id json.RawMessage, running *login.Running, result any, er
 	token = running.End(err == nil)
 	p.change(func() { p.running = nil })
 	if err == nil && !token {
-		result, err = nil, protocol.FromError(protocol.ErrPageCancelled)
+		result, err = nil, p.failed(begun, protocol.ErrPageCancelled)
 	}
 	p.writeNow(protocol.Reply(id, result, err))
 	return token
+}
+
+// failed is what the page gets of a login that failed here.
+func (p *page) failed(begun time.Time, err error) *protocol.Error {
+	return p.server.login.Failed(p.who, begun, err)
 }
 
 // cancel ends the authenticate that runs, if one does.
@@ -254,10 +264,11 @@ func (p *page) cancel() {
 
 // logIn turns a panic into an answer: one page's login never ends the agent.
 func (p *page) logIn(ctx context.Context, running *login.Running, nonce, lang string) (result any, certificateID string, err *protocol.Error) {
+	begun := p.server.options.Now()
 	defer func() {
 		if cause := recover(); cause != nil {
 			p.server.options.Logger.Error("login panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			result, err = nil, protocol.Internal()
+			result, err = nil, p.failed(begun, errPanicked)
 		}
 	}()
 	token, certificateID, err := p.server.login.Authenticate(ctx, login.Request{

@@ -20,7 +20,7 @@ func (s *Server) State() state.State {
 	o, settings := s.options, s.settings()
 	x := state.State{
 		Version: o.Version, PID: os.Getpid(), Program: program(), Addresses: s.gate.Addresses(),
-		Lang: s.language.current(), LangFixed: s.language.fixed.Load(), StaysOn: !settings.Quit,
+		Replaced: s.replaced.Load(), Lang: s.language.current(), LangFixed: s.language.fixed.Load(), StaysOn: !settings.Quit,
 		Configured: settings.Modules, Listed: settings.Origins.Allow, InUse: s.login.InUse(), SitesKnown: s.login.Remembers(),
 	}
 	if o.Journal != nil {
@@ -49,6 +49,7 @@ func (s *Server) State() state.State {
 		x.SitesFailure = &state.Failure{Reason: sites.Reason(err), Detail: err.Error()}
 	}
 	x.UnknownSitesPaused = s.login.UnknownSitesPaused()
+	x.Failures = s.login.Failures()
 	s.cards.Fill(&x)
 	return x
 }
@@ -69,6 +70,7 @@ func (s *Server) Report(ctx context.Context, refresh bool) state.State {
 	if s.options.Journal != nil {
 		s.options.Journal.Flush() // who asks for the state reads the log next
 	}
+	s.readProgram()
 	outdated := s.cards.Update(ctx, refresh, s.login.AtLogin)
 	x := s.State()
 	x.Outdated = outdated
@@ -119,11 +121,10 @@ func (s *Server) showNow(ctx context.Context, lang string, outdated, unasked boo
 	defer end()
 	x := s.State() // of those cards
 	x.Outdated = outdated
-	lead := x.Plain(lang)
-	shown, stop := s.whileTrue(ctx, lang, lead)
+	shown, stop := s.whileTrue(ctx, lang, x.Plain(lang))
 	defer stop()
 	say := texts.In(lang)
-	details := prompt.Notice{Title: say.Text("state.title"), Lead: lead, Unasked: unasked}
+	details := prompt.Notice{Title: say.Text("state.title"), Lead: x.Lead(lang, s.options.Now()), Unasked: unasked}
 	if s.options.Nameless != nil {
 		details.Label, details.Copy = say.Text("state.hotline"), s.options.Nameless(x.Text(lang))
 	}
@@ -136,12 +137,12 @@ func (s *Server) showNow(ctx context.Context, lang string, outdated, unasked boo
 // nothing may come to the front of somebody who does other things by now.
 const followed = time.Minute
 
-// whileTrue ends when the cards are read and another sentence than lead holds. A login that
+// whileTrue ends when the cards are read and another sentence than plain holds. A login that
 // begins is for untilLogin.
-func (s *Server) whileTrue(ctx context.Context, lang, lead string) (shown context.Context, end context.CancelFunc) {
+func (s *Server) whileTrue(ctx context.Context, lang, plain string) (shown context.Context, end context.CancelFunc) {
 	return s.until(ctx, func() bool {
 		x := s.State()
-		return !x.FirstReading() && !x.InUse && x.Plain(lang) != lead
+		return !x.FirstReading() && !x.InUse && x.Plain(lang) != plain
 	})
 }
 

@@ -1,8 +1,6 @@
 package authtoken
 
 import (
-	"fmt"
-
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
@@ -10,8 +8,10 @@ import (
 // callers may compare them, log them and send them to a page.
 type Reason string
 
-// The reasons, in the order of the verifier's checks.
+// The reasons, in the order of the checks.
 const (
+	// ReasonMalformedRequest is what was posted, where it is no envelope with a token.
+	ReasonMalformedRequest     Reason = "malformed_request"
 	ReasonNonceLength          Reason = "nonce_length"
 	ReasonOriginInvalid        Reason = "origin_invalid"
 	ReasonMalformedToken       Reason = "malformed_token"
@@ -27,11 +27,11 @@ const (
 	ReasonExpired               Reason = "expired"
 	ReasonNotYetValid           Reason = "not_yet_valid"
 	ReasonUntrustedCA           Reason = "untrusted_ca"
+	ReasonTestCardRefused       Reason = "test_card_refused"
 	// ReasonIssuerNotAllowed is a chain up to a trusted root in which an issuer goes
 	// beyond its own certificate: extended key usage, policies, names, path length;
-	// or whose key is weak.
+	// whose key is weak, or which is too long.
 	ReasonIssuerNotAllowed  Reason = "issuer_not_allowed"
-	ReasonTestCardRefused   Reason = "test_card_refused"
 	ReasonRevoked           Reason = "revoked"
 	ReasonRevocationUnknown Reason = "revocation_unknown"
 	ReasonAlgorithmRefused  Reason = "algorithm_refused"
@@ -41,6 +41,11 @@ const (
 
 // Error is a refusal. Its text is for logs: it holds no secret, but may repeat
 // what the refused token claims, in characters that are seen.
+//
+// Err is of the failed check's type, for errors.As: [RequestError], [NonceError],
+// [OriginError], [TokenError], [FormatError], [CertificateError], [UsageError],
+// [PolicyError], [ValidityError], [TrustError], [TestCardError], [IssuerError],
+// [RevocationError], [AlgorithmError], [KeyError] or [SignatureError].
 type Error struct {
 	Reason Reason
 	Err    error
@@ -50,13 +55,10 @@ func (e *Error) Error() string {
 	if e.Err == nil {
 		return "authtoken: " + string(e.Reason)
 	}
-	return visible.Text(fmt.Sprintf("authtoken: %s: %v", e.Reason, e.Err))
+	return visible.Text("authtoken: " + string(e.Reason) + ": " + e.Err.Error())
 }
 
-// Unwrap returns the cause, which may be nil.
+// Unwrap returns the check's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refuse makes an *Error; the format may use %w.
-func refuse(reason Reason, format string, args ...any) *Error {
-	return &Error{Reason: reason, Err: fmt.Errorf(format, args...)}
-}
+func refuse(reason Reason, check error) *Error { return &Error{Reason: reason, Err: check} }

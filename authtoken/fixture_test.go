@@ -143,6 +143,21 @@ func (f *fixture) template(t testing.TB, change func(*x509.Certificate)) *x509.C
 	return create(t, c, f.pki.Intermediate.Cert, f.rsa.Public(), f.pki.Intermediate.Key)
 }
 
+// sized issues a certificate of so many bytes.
+func (f *fixture) sized(t testing.TB, size int) *x509.Certificate {
+	t.Helper()
+	filled := 0
+	for {
+		cert := f.template(t, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 999, 3}, Value: make([]byte, filled)}}
+		})
+		if len(cert.Raw) == size {
+			return cert
+		}
+		filled += size - len(cert.Raw)
+	}
+}
+
 func (f *fixture) selfSigned(t testing.TB) *x509.Certificate {
 	t.Helper()
 	model := f.issue(t, f.rsa, demopki.Authentication)

@@ -1,15 +1,17 @@
 package authtoken
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
-// MaxTokenSize is the longest token accepted, in bytes of JSON.
-const MaxTokenSize = 64 << 10
+// MaxTokenSize is the longest token accepted, in bytes of JSON: as many as the
+// official Web eID libraries accept characters.
+const MaxTokenSize = 10_000
 
 // Parse reads a token from JSON. It is stricter than encoding/json: a member
 // given twice, a member's name in another letter case, invalid UTF-8, trailing
@@ -19,15 +21,15 @@ const MaxTokenSize = 64 << 10
 // The error is an *Error with malformed_token, or unsupported_format.
 func Parse(raw []byte) (Token, error) {
 	if len(raw) > MaxTokenSize {
-		return Token{}, refuse(ReasonMalformedToken, "token of %d bytes, at most %d", len(raw), MaxTokenSize)
+		return Token{}, badToken("", fmt.Errorf("token of %d bytes, at most %d", len(raw), MaxTokenSize))
 	}
 	members, err := strictjson.Object(raw)
 	if err != nil {
-		return Token{}, &Error{ReasonMalformedToken, err}
+		return Token{}, badToken("", err)
 	}
 	for name := range members {
-		if err := checkCase(name); err != nil {
-			return Token{}, &Error{ReasonMalformedToken, err}
+		if err := checkCase(name, "format", "unverifiedCertificate", "algorithm", "signature", "appVersion"); err != nil {
+			return Token{}, badToken("", err)
 		}
 	}
 	var t Token
@@ -46,26 +48,31 @@ func Parse(raw []byte) (Token, error) {
 		if !present && field.optional {
 			continue
 		}
-		if !isString(value) || json.Unmarshal(value, field.to) != nil {
-			return Token{}, refuse(ReasonMalformedToken, "member %s is missing or no string", field.name)
+		text, ok := stringOf(value)
+		if !ok {
+			return Token{}, badToken(field.name, errors.New("missing, or no string"))
 		}
+		*field.to = text
 	}
 	if t.Format != Format {
-		return Token{}, refuse(ReasonUnsupportedFormat, "format %.40q", t.Format)
+		return Token{}, refuse(ReasonUnsupportedFormat, &FormatError{t.Format})
 	}
 	return t, nil
 }
 
-// checkCase refuses a name that readers which ignore letter case, such as Go's,
-// would take for a member of the token.
-func checkCase(name string) error {
-	for _, known := range []string{"format", "unverifiedCertificate", "algorithm", "signature", "appVersion"} {
-		if name != known && strings.EqualFold(name, known) {
-			return fmt.Errorf("member %.40q, for %s", name, known)
-		}
-	}
-	return nil
+func badToken(member string, err error) error {
+	return refuse(ReasonMalformedToken, &TokenError{member, err})
 }
 
-// isString excludes null, which encoding/json reads as an empty string.
-func isString(value json.RawMessage) bool { return len(value) > 0 && value[0] == '"' }
+// stringOf reads a string, of a text whose syntax was checked. null is none, which
+// encoding/json would read as an empty one.
+func stringOf(value json.RawMessage) (text string, ok bool) {
+	if len(value) < 2 || value[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1]), true
+	}
+	err := json.Unmarshal(value, &text)
+	return text, err == nil
+}

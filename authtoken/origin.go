@@ -13,7 +13,7 @@ const MaxOriginLength = origin.MaxLength
 // The error is an *Error with origin_invalid.
 func CheckOrigin(text string) error {
 	if _, err := origin.Parse(text); err != nil {
-		return &Error{ReasonOriginInvalid, err}
+		return refuse(ReasonOriginInvalid, &OriginError{err})
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/authcert"
 )
@@ -20,7 +19,7 @@ type Profile struct {
 	AllowTestCards bool
 	// Algorithms restricts the signature algorithms; empty accepts all of the
 	// token's (RS, PS and ES, each with 256, 384 and 512).
-	Algorithms []string
+	Algorithms []Algorithm
 }
 
 // TrustGroup is a set of authorities with the conditions for their certificates.
@@ -31,7 +30,9 @@ type TrustGroup struct {
 	Test                 bool
 	Roots, Intermediates []*x509.Certificate
 	// RequiredPolicies are dotted OIDs, of which a certificate must carry at least
-	// one; empty requires none.
+	// one; empty requires none. A group for real cards names the policy of their
+	// authentication certificates: by key usage alone, a card's technical certificate, whose
+	// key signs without a PIN, cannot be told from that.
 	RequiredPolicies []string
 	// RefusedPolicies are dotted OIDs, of which a certificate must carry none.
 	RefusedPolicies []string
@@ -41,16 +42,16 @@ type TrustGroup struct {
 	// RequireEKU refuses a certificate without extended key usage. One that has
 	// it must allow client authentication in any case.
 	RequireEKU bool
-	// MinRSABits is 2048 when 0, and never less.
+	// MinRSABits is the smallest RSA key of a card: [MinRSABits] when 0, never less,
+	// and at most MaxRSABits.
 	MinRSABits int
 }
-
-const minRSABits = 2048
 
 // group is a TrustGroup, checked and parsed.
 type group struct {
 	TrustGroup
 	roots, intermediates *x509.CertPool
+	issuers              issuers
 	required, refused    []x509.OID
 }
 
@@ -62,10 +63,10 @@ func newGroup(g TrustGroup) (*group, error) {
 		return nil, fmt.Errorf("trust group %q has no root", g.Name)
 	}
 	if g.MinRSABits == 0 {
-		g.MinRSABits = minRSABits
+		g.MinRSABits = MinRSABits
 	}
-	if g.MinRSABits < minRSABits {
-		return nil, fmt.Errorf("trust group %q: RSA keys of %d bits, at least %d", g.Name, g.MinRSABits, minRSABits)
+	if g.MinRSABits < MinRSABits || g.MinRSABits > MaxRSABits {
+		return nil, fmt.Errorf("trust group %q: RSA keys of at least %d bits, want %d to %d", g.Name, g.MinRSABits, MinRSABits, MaxRSABits)
 	}
 	ready := &group{TrustGroup: g}
 	var err error
@@ -87,6 +88,7 @@ func newGroup(g TrustGroup) (*group, error) {
 	case g.StrictPolicies && len(ready.required) == 0:
 		return nil, fmt.Errorf("trust group %q: strict policies without a required policy", g.Name)
 	}
+	ready.issuers = newIssuers(g)
 	return ready, nil
 }
 
@@ -113,17 +115,19 @@ func parseOIDs(dotted []string) ([]x509.OID, error) {
 	return oids, nil
 }
 
+var errNoExtendedKeyUsage = errors.New("no extended key usage, and the trust group requires one")
+
 // conditions checks all that the group requires of a certificate but its chain.
 func (g *group) conditions(cert *x509.Certificate) *Error {
 	if g.RequireEKU && !authcert.HasExtendedKeyUsage(cert) {
-		return refuse(ReasonWrongExtendedKeyUsage, "no extended key usage")
+		return refuse(ReasonWrongExtendedKeyUsage, &UsageError{errNoExtendedKeyUsage})
 	}
 	carries := func(oid x509.OID) bool { return slices.ContainsFunc(cert.Policies, oid.Equal) }
 	if i := slices.IndexFunc(g.refused, carries); i >= 0 {
-		return refuse(ReasonRefusedPolicy, "policy %s", g.refused[i])
+		return refuse(ReasonRefusedPolicy, &PolicyError{Group: g.Name, Refused: g.RefusedPolicies[i]})
 	}
 	if len(g.required) > 0 && !slices.ContainsFunc(g.required, carries) {
-		return refuse(ReasonMissingPolicy, "none of the policies %s", strings.Join(g.RequiredPolicies, ", "))
+		return refuse(ReasonMissingPolicy, &PolicyError{Group: g.Name, Required: slices.Clone(g.RequiredPolicies)})
 	}
 	return nil
 }

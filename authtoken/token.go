@@ -6,10 +6,20 @@ import (
 	"encoding/base64"
 	"errors"
 	"slices"
+	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/jwa"
 )
 
 // Format is the only token format that this package makes and accepts.
+//
+// A newer web-eid:1.1 adds signing certificates and intermediate certificates
+// beside the signature, which does not cover them: a token of 1.1 proves no more
+// than one of 1.0, and whoever relays it can change what it adds. Cards' middleware
+// goes on making 1.0. So 1.1 is refused, by name, as is any other.
 const Format = "web-eid:1.0"
+
+const format11 = "web-eid:1.1"
 
 // Limits of a nonce, in characters (Web eID architecture, authentication).
 const (
@@ -42,7 +52,12 @@ func Message(alg, origin, nonce string) ([]byte, error) {
 	if err := CheckNonce(nonce); err != nil {
 		return nil, err
 	}
-	return slices.Concat(a.Digest([]byte(origin)), a.Digest([]byte(nonce))), nil
+	return signedBytes(a, origin, nonce), nil
+}
+
+// signedBytes is Message for what was checked.
+func signedBytes(a jwa.Algorithm, origin, nonce string) []byte {
+	return slices.Concat(a.Digest([]byte(origin)), a.Digest([]byte(nonce)))
 }
 
 // New makes a token from a signature over Message's result, which for ECDSA is the
@@ -53,14 +68,14 @@ func Message(alg, origin, nonce string) ([]byte, error) {
 // signature itself is not verified: New does not know the message.
 func New(cert *x509.Certificate, alg string, signature []byte, appVersion string) (Token, error) {
 	if cert == nil || len(cert.Raw) == 0 {
-		return Token{}, refuse(ReasonMalformedCertificate, "no certificate")
+		return Token{}, refuse(ReasonMalformedCertificate, &CertificateError{0, errors.New("no certificate")})
 	}
 	a, err := lookupFor(alg, cert.PublicKey)
 	if err != nil {
 		return Token{}, err
 	}
 	if err := a.CheckLength(cert.PublicKey, signature); err != nil {
-		return Token{}, &Error{ReasonBadSignature, err}
+		return Token{}, refuse(ReasonBadSignature, &SignatureError{err})
 	}
 	return Token{
 		Format:                Format,
@@ -82,25 +97,26 @@ func NewNonce() string {
 // The error is an *Error with nonce_length.
 func CheckNonce(nonce string) error {
 	if n := len(nonce); n < MinNonceLength || n > MaxNonceLength {
-		return refuse(ReasonNonceLength, "nonce of %d characters, want %d to %d", n, MinNonceLength, MaxNonceLength)
+		return refuse(ReasonNonceLength, &NonceError{n, -1})
 	}
 	for i := range len(nonce) {
 		if c := nonce[i]; c <= ' ' || c > '~' {
-			return refuse(ReasonNonceLength, "character %d of the nonce is not printable ASCII", i)
+			return refuse(ReasonNonceLength, &NonceError{len(nonce), i})
 		}
 	}
 	return nil
 }
 
-// decodeBase64 accepts padded standard base64 in its canonical form only. That
-// takes a comparison: even the standard library's strict decoder skips line ends.
+// decodeBase64 accepts padded standard base64 in its canonical form only (RFC 4648, 4
+// and 3.5). Even the standard library's strict decoder skips line ends.
 func decodeBase64(text string) ([]byte, error) {
-	b, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) == 0 || base64.StdEncoding.EncodeToString(b) != text {
+	switch {
+	case text == "":
+		return nil, errors.New("empty")
+	case strings.ContainsAny(text, "\r\n"):
 		return nil, errors.New("not canonical base64")
 	}
-	return b, nil
+	return strictBase64.DecodeString(text)
 }
+
+var strictBase64 = base64.StdEncoding.Strict()

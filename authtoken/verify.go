@@ -2,7 +2,6 @@ package authtoken
 
 import (
 	"context"
-	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -23,11 +22,22 @@ type Config struct {
 	Revocation Revocation
 	// Now defaults to time.Now.
 	Now func() time.Time
+	// TimeSkew is by how much this machine's clock may be wrong, at most MaxTimeSkew:
+	// by so much a card's certificate may be out of its validity. 0, the default,
+	// allows nothing, as the official Web eID libraries do.
+	TimeSkew time.Duration
+	// VerifyIssuersEachTime verifies the signatures on issuers' certificates for each
+	// token. By default an issuer that was verified is remembered, which changes no
+	// outcome: only the card's own certificate costs a verification then.
+	VerifyIssuersEachTime bool
 	// AllowLoopbackHTTP accepts an Origin of http on localhost or 127.0.0.1.
 	AllowLoopbackHTTP bool
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 }
+
+// MaxTimeSkew is the most that Config.TimeSkew may be.
+const MaxTimeSkew = 15 * time.Minute
 
 // Verifier verifies the tokens made for one site. Its methods may be called
 // concurrently.
@@ -35,7 +45,9 @@ type Verifier struct {
 	origin     string
 	groups     []*group
 	allowTest  bool
-	algorithms []string // nil: all
+	algorithms []Algorithm // nil: all
+	skew       time.Duration
+	cacheOff   bool
 	revocation Revocation
 	now        func() time.Time
 }
@@ -51,25 +63,32 @@ type Result struct {
 
 // NewVerifier makes a Verifier. It fails on a Config that nobody can have meant:
 // no Revocation, RevocationOff with a group that is not a test group, no trust
-// group, an unknown algorithm. For a malformed origin the error is an *Error with
+// group, two of one name, an unknown algorithm, a skew over MaxTimeSkew. For a malformed origin the error is an *Error with
 // origin_invalid.
 func NewVerifier(c Config) (*Verifier, error) {
 	if err := CheckOrigin(c.Origin); err != nil {
 		return nil, err
 	}
 	if IsLoopbackHTTP(c.Origin) && !c.AllowLoopbackHTTP {
-		return nil, refuse(ReasonOriginInvalid, "plain http, and loopback http is not allowed")
+		return nil, refuse(ReasonOriginInvalid, &OriginError{errors.New("plain http on this machine, which Config.AllowLoopbackHTTP allows for development")})
+	}
+	if c.TimeSkew < 0 || c.TimeSkew > MaxTimeSkew {
+		return nil, fmt.Errorf("authtoken: a time skew of %s, want 0 to %s", c.TimeSkew, MaxTimeSkew)
 	}
 	v := &Verifier{
 		origin: c.Origin, allowTest: c.Profile.AllowTestCards,
 		algorithms: slices.Clone(c.Profile.Algorithms), revocation: c.Revocation, now: c.Now,
+		skew: c.TimeSkew, cacheOff: c.VerifyIssuersEachTime,
 	}
 	for _, name := range v.algorithms {
-		if _, err := lookup(name); err != nil {
+		if _, err := lookup(string(name)); err != nil {
 			return nil, err
 		}
 	}
 	for _, g := range c.Profile.TrustGroups {
+		if slices.ContainsFunc(v.groups, func(other *group) bool { return other.Name == g.Name }) {
+			return nil, fmt.Errorf("authtoken: two trust groups are named %q: a Result's group could be either", g.Name)
+		}
 		ready, err := newGroup(g)
 		if err != nil {
 			return nil, fmt.Errorf("authtoken: %w", err)
@@ -89,8 +108,22 @@ func NewVerifier(c Config) (*Verifier, error) {
 	if err := v.checkRevocation(logger); err != nil {
 		return nil, err
 	}
+	v.warnOfPolicies(logger)
 	return v, nil
 }
+
+// warnOfPolicies says which groups for real cards may let in the certificates whose keys
+// sign without a PIN.
+func (v *Verifier) warnOfPolicies(logger *slog.Logger) {
+	for _, g := range v.groups {
+		if !g.Test && len(g.RequiredPolicies)+len(g.RefusedPolicies) == 0 {
+			logger.Warn("a trust group asks for no policy: a card's technical certificate, whose key signs without a PIN, may be accepted", "group", g.Name)
+		}
+	}
+}
+
+// Origin is the site's own, as the tokens must state it.
+func (v *Verifier) Origin() string { return v.origin }
 
 // checkRevocation keeps a site for real cards from running without revocation.
 func (v *Verifier) checkRevocation(logger *slog.Logger) error {
@@ -144,10 +177,16 @@ func (v *Verifier) Verify(ctx context.Context, rawTokenJSON []byte, nonce string
 	return Result{Certificate: cert, Chain: chain, Group: g.Name, Test: g.Test}, nil
 }
 
+// MaxCertificateSize is the longest card's certificate accepted, in bytes of DER.
+const MaxCertificateSize = 6000
+
 func (t Token) certificate() (*x509.Certificate, error) {
 	der, err := decodeBase64(t.UnverifiedCertificate)
 	if err != nil {
-		return nil, refuse(ReasonMalformedCertificate, "unverifiedCertificate: %w", err)
+		return nil, refuse(ReasonMalformedCertificate, &CertificateError{0, fmt.Errorf("unverifiedCertificate: %w", err)})
+	}
+	if len(der) > MaxCertificateSize {
+		return nil, refuse(ReasonMalformedCertificate, &CertificateError{len(der), fmt.Errorf("certificate of %d bytes, at most %d", len(der), MaxCertificateSize)})
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -155,7 +194,7 @@ func (t Token) certificate() (*x509.Certificate, error) {
 		if _, form := lenientcert.Read(der); form {
 			reason = ReasonUnreadableCertificate
 		}
-		return nil, &Error{reason, err}
+		return nil, refuse(reason, &CertificateError{len(der), err})
 	}
 	return cert, nil
 }
@@ -167,9 +206,9 @@ func checkUsage(cert *x509.Certificate) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, authcert.ErrExtendedKeyUsage):
-		return &Error{ReasonWrongExtendedKeyUsage, err}
+		return refuse(ReasonWrongExtendedKeyUsage, &UsageError{err})
 	}
-	return &Error{ReasonWrongKeyUsage, err}
+	return refuse(ReasonWrongKeyUsage, &UsageError{err})
 }
 
 // trust finds the group that accepts the certificate. It checks a group's
@@ -182,13 +221,11 @@ func (v *Verifier) trust(cert *x509.Certificate, at time.Time) (*group, []*x509.
 	if !slices.Contains(conditions, nil) {
 		return nil, nil, conditions[0]
 	}
-	if at.Before(cert.NotBefore) {
-		return nil, nil, refuse(ReasonNotYetValid, "valid from %s", cert.NotBefore.UTC().Format(time.RFC3339))
+	at, err := v.within(cert, at)
+	if err != nil {
+		return nil, nil, err
 	}
-	if at.After(cert.NotAfter) {
-		return nil, nil, refuse(ReasonExpired, "valid until %s", cert.NotAfter.UTC().Format(time.RFC3339))
-	}
-	refusal := refuse(ReasonUntrustedCA, "issued by %s", cert.Issuer)
+	var refusal *Error
 	for i, g := range v.groups {
 		chain, err := v.chain(g, cert, at)
 		if err == nil && conditions[i] == nil {
@@ -198,11 +235,30 @@ func (v *Verifier) trust(cert *x509.Certificate, at time.Time) (*group, []*x509.
 		// refusal of one that does not.
 		if err == nil {
 			refusal = conditions[i]
-		} else if refusal.Reason == ReasonUntrustedCA {
+		} else if refusal == nil || refusal.Reason == ReasonUntrustedCA {
 			refusal = err
 		}
 	}
 	return nil, nil, refusal
+}
+
+// within returns the moment of the certificate's validity that is nearest to now, which
+// the skew may allow to be another. Issuers are verified at that moment.
+func (v *Verifier) within(cert *x509.Certificate, now time.Time) (time.Time, error) {
+	invalid := &ValidityError{cert.NotBefore, cert.NotAfter, now, v.skew}
+	switch {
+	case now.Before(cert.NotBefore):
+		if now.Add(v.skew).Before(cert.NotBefore) {
+			return now, refuse(ReasonNotYetValid, invalid)
+		}
+		return cert.NotBefore, nil
+	case now.After(cert.NotAfter):
+		if now.Add(-v.skew).After(cert.NotAfter) {
+			return now, refuse(ReasonExpired, invalid)
+		}
+		return cert.NotAfter, nil
+	}
+	return now, nil
 }
 
 func (v *Verifier) checkRevoked(ctx context.Context, chain []*x509.Certificate, at time.Time) error {
@@ -211,9 +267,9 @@ func (v *Verifier) checkRevoked(ctx context.Context, chain []*x509.Certificate, 
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrRevoked):
-		return &Error{ReasonRevoked, err}
+		return refuse(ReasonRevoked, &RevocationError{err})
 	}
-	return &Error{ReasonRevocationUnknown, err}
+	return refuse(ReasonRevocationUnknown, &RevocationError{err})
 }
 
 func (v *Verifier) checkSignature(t Token, cert *x509.Certificate, g *group, nonce string) error {
@@ -221,22 +277,18 @@ func (v *Verifier) checkSignature(t Token, cert *x509.Certificate, g *group, non
 	if err != nil {
 		return err
 	}
-	if len(v.algorithms) > 0 && !slices.Contains(v.algorithms, t.Algorithm) {
-		return refuse(ReasonAlgorithmRefused, "%s is not among the profile's algorithms", t.Algorithm)
+	if len(v.algorithms) > 0 && !slices.Contains(v.algorithms, Algorithm(t.Algorithm)) {
+		return refuse(ReasonAlgorithmRefused, &AlgorithmError{Algorithm(t.Algorithm), errors.New("not among the profile's algorithms")})
 	}
-	if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < g.MinRSABits {
-		return refuse(ReasonWeakKey, "RSA key of %d bits, at least %d", key.N.BitLen(), g.MinRSABits)
+	if err := checkKey(cert.PublicKey, g.MinRSABits); err != nil {
+		return err
 	}
 	signature, err := decodeBase64(t.Signature)
 	if err != nil {
-		return refuse(ReasonBadSignature, "signature: %w", err)
+		return refuse(ReasonBadSignature, &SignatureError{fmt.Errorf("signature: %w", err)})
 	}
-	message, err := Message(t.Algorithm, v.origin, nonce)
-	if err != nil {
-		return err
-	}
-	if err := a.Verify(cert.PublicKey, message, signature); err != nil {
-		return &Error{ReasonBadSignature, err}
+	if err := a.Verify(cert.PublicKey, signedBytes(a, v.origin, nonce), signature); err != nil {
+		return refuse(ReasonBadSignature, &SignatureError{err})
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func wantReason(t *testing.T, err error, want Reason) {
 	if e.Reason != want {
 		t.Fatalf("reason %s (%v), want %s", e.Reason, err, want)
 	}
+	checkType(t, e)
 }
 
 func TestVerifyAccepts(t *testing.T) {
@@ -120,7 +121,7 @@ func TestVerifyRefuses(t *testing.T) {
 		}, ReasonTestCardRefused},
 		{"revoked", good, func(c *Config) { c.Revocation = refuser{fmt.Errorf("list 12: %w", ErrRevoked)} }, ReasonRevoked},
 		{"revocation not known", good, func(c *Config) { c.Revocation = refuser{errors.New("no list")} }, ReasonRevocationUnknown},
-		{"algorithm not in profile", good, func(c *Config) { c.Profile.Algorithms = []string{"PS256"} }, ReasonAlgorithmRefused},
+		{"algorithm not in profile", good, func(c *Config) { c.Profile.Algorithms = []Algorithm{"PS256"} }, ReasonAlgorithmRefused},
 		{"key under the profile's size", good, func(c *Config) { group(c).MinRSABits = 3072 }, ReasonWeakKey},
 		{"another site", good, func(c *Config) { c.Origin = "https://autre.test.example" }, ReasonBadSignature},
 		{"another port", good, func(c *Config) { c.Origin = testOrigin + ":8443" }, ReasonBadSignature},
@@ -191,21 +192,25 @@ func TestNewVerifierRefuses(t *testing.T) {
 		"revocation off with real cards": func(c *Config) { c.Profile.TrustGroups[0].Test = false },
 		"revocation off, one real group": func(c *Config) {
 			real := c.Profile.TrustGroups[0]
-			real.Test = false
+			real.Test, real.Name = false, "real"
 			c.Profile.TrustGroups = append(c.Profile.TrustGroups, real)
 		},
-		"no group":        func(c *Config) { c.Profile.TrustGroups = nil },
-		"group unnamed":   func(c *Config) { c.Profile.TrustGroups[0].Name = "" },
-		"no root":         func(c *Config) { c.Profile.TrustGroups[0].Roots = nil },
-		"nil root":        func(c *Config) { c.Profile.TrustGroups[0].Roots = []*x509.Certificate{nil} },
-		"weak minimum":    func(c *Config) { c.Profile.TrustGroups[0].MinRSABits = 1024 },
-		"bad policy":      func(c *Config) { c.Profile.TrustGroups[0].RefusedPolicies = []string{"x"} },
-		"bad required":    func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{""} },
-		"any as required": func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{anyPolicyOID} },
+		"two groups of one name": func(c *Config) {
+			c.Profile.TrustGroups = append(c.Profile.TrustGroups, c.Profile.TrustGroups[0])
+		},
+		"a minimum over the maximum": func(c *Config) { c.Profile.TrustGroups[0].MinRSABits = MaxRSABits + 1 },
+		"no group":                   func(c *Config) { c.Profile.TrustGroups = nil },
+		"group unnamed":              func(c *Config) { c.Profile.TrustGroups[0].Name = "" },
+		"no root":                    func(c *Config) { c.Profile.TrustGroups[0].Roots = nil },
+		"nil root":                   func(c *Config) { c.Profile.TrustGroups[0].Roots = []*x509.Certificate{nil} },
+		"weak minimum":               func(c *Config) { c.Profile.TrustGroups[0].MinRSABits = 1024 },
+		"bad policy":                 func(c *Config) { c.Profile.TrustGroups[0].RefusedPolicies = []string{"x"} },
+		"bad required":               func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{""} },
+		"any as required":            func(c *Config) { c.Profile.TrustGroups[0].RequiredPolicies = []string{anyPolicyOID} },
 		"strict, none required": func(c *Config) {
 			c.Profile.TrustGroups[0].RequiredPolicies, c.Profile.TrustGroups[0].StrictPolicies = nil, true
 		},
-		"unknown algorithm": func(c *Config) { c.Profile.Algorithms = []string{"HS256"} },
+		"unknown algorithm": func(c *Config) { c.Profile.Algorithms = []Algorithm{"HS256"} },
 		"no origin":         func(c *Config) { c.Origin = "" },
 		"plain http":        func(c *Config) { c.Origin = "http://localhost:8080" },
 	} {

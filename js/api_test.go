@@ -52,7 +52,7 @@ var (
 // of a type is in the document.
 func TestAPIDocument(t *testing.T) {
 	document := read(t, "API.md")
-	types := read(t, "src/cpx-bridge.d.mts") + read(t, "src/button.d.mts")
+	types := read(t, "src/cpx-bridge.d.mts") + read(t, "src/button.d.mts") + read(t, "src/selftest.d.mts")
 	declared := names(`(?m)^export (?:declare )?(?:function|class|interface|type) (\w+)`, types)
 	documented := names("(?m)^### `(\\w+)`$", document)
 	if !slices.Equal(declared, documented) {
@@ -75,13 +75,13 @@ func TestAPIDocument(t *testing.T) {
 func TestExports(t *testing.T) {
 	open(t, newEvents(), "", nil)
 	got := inPage(t, `await new Promise((done) => document.head.append(Object.assign(document.createElement("script"), { src: "/static/cpx-bridge.js", onload: done })));
-		return [Object.keys(cpx).sort(), Object.keys(CPxBridge).sort(), Object.keys(await import("/static/button.mjs"))]`)
-	var have [3][]string
+		return [Object.keys(cpx).sort(), Object.keys(CPxBridge).sort(), Object.keys(await import("/static/button.mjs")), Object.keys(await import("/static/selftest.mjs"))]`)
+	var have [4][]string
 	if err := json.Unmarshal(got.Value, &have); err != nil {
 		t.Fatal(err, got.reason())
 	}
 	want := names(`(?m)^export declare (?:function|class) (\w+)`, read(t, "src/cpx-bridge.d.mts"))
-	if !slices.Equal(have[0], want) || !slices.Equal(have[1], want) || !slices.Equal(have[2], []string{"CpxLogin"}) {
+	if !slices.Equal(have[0], want) || !slices.Equal(have[1], want) || !slices.Equal(have[2], []string{"CpxLogin"}) || !slices.Equal(have[3], []string{"CpxSelfTest"}) {
 		t.Errorf("exported %v, declared %v", have, want)
 	}
 }
@@ -160,6 +160,11 @@ func TestTwins(t *testing.T) {
 			t.Errorf("%s: progress %v, declared %v", lang, keys, states)
 		}
 	}
+	// The self-test has the same texts in both languages, with the same values in them.
+	french, english := names(`(?m)^  ("?[\w.]+"?: ")`, read(t, "src/selftest-fr.ts")), names(`(?m)^  ("?[\w.]+"?: ")`, read(t, "src/selftest-en.ts"))
+	if !slices.Equal(french, english) || len(french) < 50 {
+		t.Errorf("the self-test's texts: only French %v, only English %v", without(french, english), without(english, french))
+	}
 	// Each of the verifier's reasons has a sentence of its own.
 	for _, reason := range names(`(?m)^\sReason\w+\s+Reason = "(\w+)"`, read(t, "../authtoken/errors.go")) {
 		if !slices.Contains(reasons, "login_refused/"+reason) {
@@ -177,7 +182,7 @@ func without(list, others []string) []string {
 func TestElementDocument(t *testing.T) {
 	_, document, _ := strings.Cut(read(t, "API.md"), "## The element")
 	document, _, _ = strings.Cut(document, "### `LoginState`")
-	source, sheet := read(t, "src/button.ts"), read(t, "src/style.ts")
+	source, sheet := read(t, "src/button.ts")+read(t, "src/make.ts"), read(t, "src/style.ts")
 	written := names(code, document)
 	parts := slices.Concat(names(`make\("\w+", "([\w-]+)"`, source), names(`part: "([\w-]+)"`, source))
 	defaults := map[string]string{}
@@ -188,7 +193,7 @@ func TestElementDocument(t *testing.T) {
 		defaults[m[1]] = m[2]
 	}
 	attributes := slices.Concat(names(`get\("([\w-]+)"\)`, source), []string{"state"})
-	for _, name := range names(`ports\("(\w+)"\)`, source) {
+	for _, name := range names(`ports\(this, "(\w+)"\)`, source) {
 		attributes = append(attributes, name+"-first", name+"-count")
 	}
 	if len(parts) < 10 || len(defaults) < 10 || len(attributes) < 8 {
@@ -222,7 +227,7 @@ func agentCodes(t *testing.T) map[string]int {
 // French has the typography of print: no straight apostrophe, and a no-break space
 // before the signs that need one.
 func TestTypography(t *testing.T) {
-	for _, m := range regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(read(t, "src/lang-fr.ts"), -1) {
+	for _, m := range regexp.MustCompile(`"((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(read(t, "src/lang-fr.ts")+read(t, "src/selftest-fr.ts"), -1) {
 		for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\} s\b`, "no space": `\w([;!?]|:)(?: |$)`} {
 			if found := regexp.MustCompile(wrong).FindString(m[1]); found != "" {
 				t.Errorf("%s %q in %q", what, found, m[1])

@@ -28,9 +28,14 @@ const seen = `
 // element shows a page with the element, which has these attributes and content.
 func element(t *testing.T, e *events, port int, attributes, content string) {
 	t.Helper()
-	body := fmt.Sprintf(`<p><a href="#" id="before">avant</a></p><cpx-login ports-first="%d" ports-count="1" %s>%s</cpx-login>`, port, attributes, content)
-	visit(t, site(t, e, accepts)+"?csp="+url.QueryEscape(strict)+"&body="+url.QueryEscape(body))
+	visit(t, site(t, e, accepts)+ownLogin(port, attributes, content))
 	inPage(t, seen)
+}
+
+// ownLogin is a page with the element, on which the browser asks nobody anything.
+func ownLogin(port int, attributes string, content ...string) (query string) {
+	body := fmt.Sprintf(`<p><a href="#" id="before">avant</a></p><cpx-login ports-first="%d" ports-count="1" %s>%s</cpx-login>`, port, attributes, strings.Join(content, ""))
+	return "?csp=" + url.QueryEscape(strict) + "&body=" + url.QueryEscape(body)
 }
 
 const login = `challenge-url="/auth/challenge" login-url="/auth/login"`

@@ -3,7 +3,11 @@
 // sources are in src; go run ./js/build makes dist from them.
 package js
 
-import "embed"
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+)
 
 // Files has the folder dist: cpx-bridge.mjs, its types cpx-bridge.d.mts, and all
 // that the module loads from its own folder, such as the language files. Serve
@@ -11,3 +15,13 @@ import "embed"
 //
 //go:embed dist
 var Files embed.FS
+
+// Handler serves the files of dist under a path that ends with a slash, such as
+// "/static/cpx-bridge/", which is where it is mounted too.
+func Handler(path string) http.Handler {
+	dist, err := fs.Sub(Files, "dist")
+	if err != nil { // the folder is built in
+		panic(err)
+	}
+	return http.StripPrefix(path, http.FileServerFS(dist))
+}

@@ -228,10 +228,18 @@ func TestFirefoxAsks(t *testing.T) {
 			if err != nil || got != c.want {
 				t.Errorf("%q, want %q: %v", got, c.want, err)
 			}
-			inFirefox(t, `const w = Services.wm.getMostRecentWindow("navigator:browser");
-				w.SitePermissions.clearTemporaryBlockPermissions(w.gBrowser.selectedBrowser);`)
+			forgetsAnswer(t)
 		})
 	}
+}
+
+// forgetsAnswer takes back what was answered in the tab, a yes as well as a no: the tests share
+// it, and the next one is to be asked.
+func forgetsAnswer(t *testing.T) {
+	t.Helper()
+	inFirefox(t, `const w = Services.wm.getMostRecentWindow("navigator:browser");
+		const browser = w.gBrowser.selectedBrowser;
+		w.SitePermissions.removeFromPrincipal(browser.contentPrincipal, "loopback-network", browser);`)
 }
 
 // As on a terminal server, where other users' agents hold the first ports.

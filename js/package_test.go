@@ -92,7 +92,7 @@ func TestPackage(t *testing.T) {
 		t.Errorf("its licence is not the repository's: %v", err)
 	}
 	var about map[string]any
-	if err := json.Unmarshal(files["package.json"], &about); err != nil || about["dependencies"] != nil || about["private"] != nil {
+	if err := json.Unmarshal(files["package.json"], &about); err != nil || about["dependencies"] != nil || about["private"] != true {
 		t.Errorf("package.json: %v, %v", err, about)
 	}
 	root := filepath.Dir(filepath.Dir(home))
@@ -104,6 +104,7 @@ func bundled(t *testing.T, root string) {
 	result := api.Build(api.BuildOptions{
 		Stdin: &api.StdinOptions{ResolveDir: root, Contents: `
 			import "cpx-bridge/button";
+			import "cpx-bridge/selftest";
 			import { authenticate, sentence } from "cpx-bridge";
 			console.log(authenticate, sentence);`},
 		Bundle: true, Splitting: true, Format: api.FormatESModule, Outdir: filepath.Join(root, "out"), LogLevel: api.LogLevelSilent,
@@ -123,7 +124,8 @@ func imported(t *testing.T, root string) {
 	cmd := exec.Command("node", "--input-type=module", "-e", `
 		const { authenticate, CpxError } = await import("cpx-bridge");
 		const { CpxLogin } = await import("cpx-bridge/button");
-		if (typeof authenticate !== "function" || !(new CpxError("busy") instanceof Error) || !CpxLogin) process.exit(3);`)
+		const { CpxSelfTest } = await import("cpx-bridge/selftest");
+		if (typeof authenticate !== "function" || !(new CpxError("busy") instanceof Error) || !CpxLogin || !CpxSelfTest) process.exit(3);`)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

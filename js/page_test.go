@@ -127,6 +127,14 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 		}
 		http.ServeFileFS(w, r, dist, r.PathValue("file"))
 	})
+	// As in a tab that was opened before the files changed.
+	mux.HandleFunc("GET /old/{file}", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.PathValue("file"), "selftest-") {
+			http.NotFound(w, r)
+			return
+		}
+		http.ServeFileFS(w, r, dist, r.PathValue("file"))
+	})
 	// Without the texts.
 	mux.HandleFunc("GET /bare/cpx-bridge.mjs", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, dist, "cpx-bridge.mjs") })
 	mux.HandleFunc("GET /{$}", page)
@@ -151,6 +159,14 @@ func portal(e *events, login http.HandlerFunc) http.Handler {
 	})
 	mux.HandleFunc("GET /auth/challenge", func(w http.ResponseWriter, _ *http.Request) {
 		e.add("challenge")
+		fmt.Fprintf(w, `{"nonce":%q}`, nonce)
+	})
+	mux.HandleFunc("POST /auth/challenge", func(w http.ResponseWriter, r *http.Request) {
+		e.add("posted")
+		if r.Header.Get("X-Csrf-Token") != "TEST" || r.Header.Get("Accept") != "application/json" {
+			http.Error(w, "no", http.StatusForbidden)
+			return
+		}
 		fmt.Fprintf(w, `{"nonce":%q}`, nonce)
 	})
 	mux.HandleFunc("GET /auth/broken", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) })
@@ -183,6 +199,12 @@ func page(w http.ResponseWriter, r *http.Request) {
 const testScript = `import * as cpx from "/static/cpx-bridge.mjs";
 	window.cpx = cpx;
 	onmessage = async (e) => {
+		if (e.data?.selftest) {
+			await import("/static/selftest.mjs");
+			const test = document.querySelector("cpx-selftest");
+			await test.test();
+			e.source.postMessage(test.steps.map((s) => [s.state, s.error?.reason, s.error?.detail].filter((x) => x).join(" ")).join(", "), "*");
+		}
 		if (!e.data?.ports) return;
 		const { reason, detail } = await cpx.status(e.data).then(() => ({ reason: "found" }), (e) => e);
 		e.source.postMessage({ reason, detail }, "*");
@@ -226,6 +248,7 @@ type failure struct {
 	TriesLeft     *int
 	RetryAfter    *int
 	ProblemDetail string
+	Reference     string
 }
 
 // outcome is the result of a script in the page.
@@ -251,7 +274,7 @@ func inPage(t *testing.T, body string, args ...any) outcome {
 		} catch (e) {
 			if (!(e instanceof cpx.CpxError)) throw e;
 			return { Error: { Reason: e.reason, Code: e.code, Detail: e.detail, TriesLeft: e.triesLeft,
-				RetryAfter: e.retryAfter, ProblemDetail: e.problemDetail } };
+				RetryAfter: e.retryAfter, ProblemDetail: e.problemDetail, Reference: e.reference } };
 		}
 	})()`
 	ctx, cancel := context.WithTimeout(tab, patience)

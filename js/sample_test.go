@@ -9,25 +9,30 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack/browser"
 )
 
-// shown is the document's first block in that language.
-func shown(t *testing.T, language string) string {
+// shown is the document's first block in that language that has the text in it.
+func shown(t *testing.T, language, with string) string {
 	t.Helper()
-	_, rest, begun := strings.Cut(read(t, "../docs/portal-developers.md"), "```"+language+"\n")
-	block, _, ended := strings.Cut(rest, "```")
-	if !begun || !ended {
-		t.Fatalf("docs/portal-developers.md shows no %s", language)
+	for rest, begun := read(t, "../docs/portal-developers.md"), true; begun; {
+		var block string
+		if _, rest, begun = strings.Cut(rest, "```"+language+"\n"); !begun {
+			break
+		}
+		if block, rest, begun = strings.Cut(rest, "```"); begun && strings.Contains(block, with) {
+			return block
+		}
 	}
-	return block
+	t.Fatalf("docs/portal-developers.md shows no %s with %s", language, with)
+	return ""
 }
 
 // The lines that the document shows are a complete login, under the policy that it
 // shows; only the ports are the test's.
 func TestLinesOfTheDocument(t *testing.T) {
-	lines := shown(t, "html")
+	lines := shown(t, "html", "/button.mjs")
 	if n := strings.Count(strings.TrimSpace(lines), "\n") + 1; n > 10 {
 		t.Errorf("card login takes %d lines", n)
 	}
-	_, policy, found := strings.Cut(strings.SplitN(shown(t, "http"), "\n", 2)[0], "Content-Security-Policy: ")
+	_, policy, found := strings.Cut(strings.SplitN(shown(t, "http", "Content-Security-Policy"), "\n", 2)[0], "Content-Security-Policy: ")
 	if !found {
 		t.Fatal("no policy is shown")
 	}

@@ -18,11 +18,11 @@ var reasons = strings.Fields(`
 	aborted insecure_context csp_blocked csp_blocked/safari agent_lost agent_too_old page_too_old
 	login_refused login_refused/pause login_refused/too_many_requests login_refused/unreachable login_refused/unexpected_answer
 	login_refused/malformed_token login_refused/unsupported_format login_refused/malformed_certificate login_refused/unreadable_certificate
-	login_refused/nonce_length login_refused/origin_invalid login_refused/wrong_key_usage
+	login_refused/malformed_request login_refused/nonce_length login_refused/origin_invalid login_refused/wrong_key_usage
 	login_refused/wrong_extended_key_usage login_refused/refused_policy login_refused/missing_policy
 	login_refused/expired login_refused/not_yet_valid login_refused/untrusted_ca login_refused/issuer_not_allowed login_refused/test_card_refused
 	login_refused/revoked login_refused/revocation_unknown login_refused/algorithm_refused login_refused/weak_key
-	login_refused/bad_signature login_refused/card_attached_elsewhere login_refused/no_session`)
+	login_refused/bad_signature login_refused/card_attached_elsewhere login_refused/no_session login_refused/csrf_failed`)
 
 func TestSentences(t *testing.T) {
 	open(t, newEvents(), "", nil)

@@ -16,8 +16,12 @@ import (
 // before its process is ended.
 type opening struct {
 	stage atomic.Int32
-	abort context.CancelFunc
+	abort context.CancelCauseFunc
 }
+
+// errOpenAnew ends an opening that Restart found under way: what it waited for, or
+// has already seen, may be gone.
+var errOpenAnew = errors.New("pkcs11: the module is opened anew")
 
 // The stages of an opening.
 const (
@@ -26,11 +30,11 @@ const (
 	hangs             // nobody waits any longer
 )
 
-// openModule opens the module, and says how long that takes already. With the lease
-// held.
+// openModule opens the module, and says how long that takes already. It fails with
+// errOpenAnew where Restart came meanwhile. With the lease held.
 func (p *Pool) openModule(m *module) (driver, string, error) {
-	ctx, abort := context.WithCancel(p.life)
-	defer abort()
+	ctx, abort := context.WithCancelCause(p.life)
+	defer abort(nil)
 	o := &opening{abort: abort}
 	m.setOpening(o)
 	defer func() {
@@ -48,7 +52,10 @@ func (p *Pool) openModule(m *module) (driver, string, error) {
 		defer timer.Stop()
 	}
 	opened, err := p.open(ctx, m.path)
-	if err != nil {
+	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errOpenAnew):
+		return nil, "", errOpenAnew
+	case err != nil:
 		return nil, "", err
 	}
 	info, err := describe(opened)
@@ -80,7 +87,7 @@ func (m *module) abortOpening() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.opening != nil {
-		m.opening.abort()
+		m.opening.abort(errOpenAnew)
 	}
 }
 

@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -197,5 +198,59 @@ func TestReopeningAHangingModule(t *testing.T) {
 	hang()
 	if *begun != before+2 {
 		t.Errorf("opened again %d times", *begun-before)
+	}
+}
+
+// A restart of the PC/SC service while a module is being opened costs nobody a login:
+// who waits for the module gets it.
+func TestRestartDuringAnOpening(t *testing.T) {
+	p, let, begun := slowModule(t, nil)
+	p.hangsAfter = time.Hour // nothing is overdue here
+	let <- nil               // the opening of the pool itself
+	if _, err := p.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := *begun
+	listed := make(chan error, 1)
+	go func() {
+		s, err := p.List(t.Context())
+		if err == nil && len(s.Certificates) == 0 {
+			err = ErrNoModule
+		}
+		listed <- err
+	}()
+	m := p.modules[0]
+	under := func() *opening {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.opening
+	}
+	first := under()
+	for ; first == nil; first = under() {
+		runtime.Gosched()
+	}
+	restarted := make(chan error, 1)
+	go func() { restarted <- p.Restart(t.Context()) }()
+	for under() == first {
+		runtime.Gosched()
+	}
+	for ended := 0; ended < 2; {
+		select {
+		case err := <-listed:
+			if ended++; err != nil {
+				t.Error(err)
+			}
+		case err := <-restarted:
+			if ended++; err != nil {
+				t.Error(err)
+			}
+		case let <- nil:
+		}
+	}
+	if *begun < before+2 {
+		t.Errorf("opened %d times", *begun-before)
 	}
 }

@@ -279,6 +279,10 @@ func (p *Pool) ready(m *module) error {
 	}
 	b := p.basis()
 	opened, info, err := p.openModule(m)
+	for errors.Is(err, errOpenAnew) { // whoever waits for the module, a login perhaps, need not know
+		b = p.basis()
+		opened, info, err = p.openModule(m)
+	}
 	if err == nil {
 		m.driver, m.opened = opened, p.now()
 		p.log.Info("module opened", "path", m.path, "info", info, audit.Module)
@@ -291,7 +295,7 @@ func (p *Pool) ready(m *module) error {
 			m.retry, m.hungOn = p.now().Add(p.hangsAfter), b
 		}
 		if before == nil && p.life.Err() == nil {
-			p.log.Warn("module does not work", "path", m.path, "error", err, audit.Module)
+			p.log.Warn("module does not work", "path", m.path, "trusted", !errors.Is(err, ErrUntrusted), "error", err, audit.Module)
 		}
 	}
 	m.mu.Lock()

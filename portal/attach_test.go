@@ -1,14 +1,21 @@
 package portal
 
 import (
+	"context"
+	"crypto/x509"
+	"errors"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"crypto/x509"
-
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
+	"github.com/cpx-bridge/cpx-bridge/portal/administration"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
+	"github.com/cpx-bridge/cpx-bridge/portal/sessions"
 )
 
 const credentialsText = "Nom d’utilisateur ou mot de passe incorrect"
@@ -32,7 +39,7 @@ func TestAttachOnceThenOneClick(t *testing.T) {
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	b.loggedOut() // and neither does the password, before the person confirms
 	b.shows(b.get(pathFirst+"/confirmation"), http.StatusOK, holder.Identifier, "Dr TEST Testeur", testName, "SERVICE TEST")
-	b.redirected(b.confirm(), pathSpace)
+	b.redirected(b.confirm(), pathAttached)
 	b.shows(b.get(pathSpace), http.StatusOK, "Dr TEST Testeur", holder.Identifier, holder.Surname, "CPS", holder.Profession, "utilisée maintenant")
 	b.redirected(b.get("/"), pathSpace)
 	b.redirected(b.mine("/deconnexion"), pathLoggedOut)
@@ -78,8 +85,8 @@ func TestTrustGroupIsPartOfTheCard(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	root, intermediate := writePEM(t, dir, "r.pem", elsewhere.Root.Cert), writePEM(t, dir, "i.pem", elsewhere.Intermediate.Cert)
-	s := newSite(t, replacing("[kinds]", "[[trust_group]]\nname = \"other\"\ntest = true\nroots = [\""+root+"\"]\nintermediates = [\""+intermediate+"\"]\n\n[kinds]"))
+	root, intermediate := portallab.WritePEM(t, dir, "r.pem", elsewhere.Root.Cert), portallab.WritePEM(t, dir, "i.pem", elsewhere.Intermediate.Cert)
+	s := newSite(t, portallab.Replacing("[kinds]", "[[trust_group]]\nname = \"other\"\ntest = true\nroots = [\""+root+"\"]\nintermediates = [\""+intermediate+"\"]\n\n[kinds]"))
 	b := s.browser(t)
 	holder := demopki.NewHolder("CPS", 1)
 	b.attach(issue(t, pki().Intermediate, holder), testName)
@@ -115,7 +122,7 @@ func TestKindOfTheCard(t *testing.T) {
 			}
 			b.shows(b.get(pathFirst), http.StatusOK, "Le type de cette carte a changé")
 			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-			b.redirected(b.confirm(), pathSpace)
+			b.redirected(b.confirm(), pathAttached)
 			b.entered(issue(t, pki().Intermediate, holder), "Dr TEST Testeur")
 			if n := strings.Count(b.get(pathSpace).raw, "/detacher"); n != 1 {
 				t.Errorf("%d cards attached, want the one card, updated", n)
@@ -175,7 +182,7 @@ func TestCardAttachedElsewhere(t *testing.T) {
 	}
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	other.redirected(other.password("autre", testPassword), pathFirst+"/confirmation")
-	b.redirected(b.confirm(), pathSpace)
+	b.redirected(b.confirm(), pathAttached)
 	refused := other.confirm()
 	other.shows(refused, http.StatusConflict, "Cette carte est déjà rattachée à un autre compte")
 	if strings.Contains(refused.raw, "confirm-attach") {
@@ -205,13 +212,14 @@ func TestSeveralCards(t *testing.T) {
 		t.Fatalf("cards %v", ids)
 	}
 	b.shows(b.get("/cartes/"+ids[1]+"/detacher"), http.StatusOK, "Détacher cette carte\u00a0?", second.Identifier)
-	b.redirected(b.post("/cartes/"+ids[1]+"/detacher"), pathSpace)
-	b.redirected(b.post("/cartes/"+ids[1]+"/detacher"), pathSpace) // a second click
+	b.redirected(b.post("/cartes/"+ids[1]+"/detacher"), spaceDetached)
+	b.redirected(b.post("/cartes/"+ids[1]+"/detacher"), spaceDetached) // a second click
 	if next, _ := s.browser(t).login(two); next != pathFirst {
 		t.Errorf("the detached card: %q", next)
 	}
 	b.shows(b.get("/cartes/"+ids[0]+"/detacher"), http.StatusOK, "vous serez déconnecté")
-	b.redirected(b.post("/cartes/"+ids[0]+"/detacher"), pathLoggedOut)
+	b.redirected(b.post("/cartes/"+ids[0]+"/detacher"), pathDetached)
+	b.redirected(b.post("/cartes/"+ids[0]+"/detacher"), pathDetached) // a second click
 	b.loggedOut()
 	if next, _ := b.login(one); next != pathFirst {
 		t.Errorf("the card of the login, detached: %q", next)
@@ -245,7 +253,7 @@ func TestDetachOnlyOnesOwn(t *testing.T) {
 		if a := b.post(path); path == "/cartes/x/detacher" {
 			b.shows(a, http.StatusNotFound, "Cette page n’existe pas.")
 		} else {
-			b.redirected(a, pathSpace) // as after a second click on one's own
+			b.redirected(a, spaceDetached) // as after a second click on one's own
 		}
 		nobody := s.browser(t)
 		nobody.redirected(nobody.get(path), "/")
@@ -287,7 +295,7 @@ func TestPendingCard(t *testing.T) {
 	// Confirming without the password step leads nowhere.
 	b.shows(b.post(pathFirst+"/confirmation"), http.StatusForbidden, "Aucune carte n’attend")
 
-	s.clock.pass(pendingLife - 2*time.Second)
+	s.clock.pass(sessions.PendingLife - 2*time.Second)
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 	s.clock.pass(2 * time.Second)
 	for _, a := range []answer{b.get(pathFirst), b.password(testName, testPassword), b.get(pathFirst + "/confirmation"), b.post(pathFirst + "/confirmation")} {
@@ -320,22 +328,18 @@ func TestNoEnumeration(t *testing.T) {
 		}
 	}
 	// The same work, too: both wait in the line for the same hash.
-	if mine, err := hashPassword(testPassword); err != nil || mine[:strings.LastIndex(mine[:len(mine)-44], "$")] != decoy[:strings.LastIndex(decoy[:len(decoy)-44], "$")] {
-		t.Errorf("an account's hash is %s, the decoy's %s, %v", mine, decoy, err)
+	if mine, err := passwords.Hash(testPassword); err != nil || cost(mine) != cost(passwords.Decoy) {
+		t.Errorf("an account's hash is %s, the decoy's %s, %v", mine, passwords.Decoy, err)
 	}
 	other := s.browser(t)
 	if next, _ := other.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2))); next != pathFirst {
 		t.Fatal(next)
 	}
-	for range maxHashing + maxLine {
-		s.hashing.line <- struct{}{}
-	}
+	empty := s.fillLine(t)
 	for _, name := range []string{testName, "inconnu"} {
 		other.shows(other.password(name, testPassword), http.StatusServiceUnavailable)
 	}
-	for range maxHashing + maxLine {
-		<-s.hashing.line
-	}
+	empty()
 	b.shows(b.password("", testPassword), http.StatusUnprocessableEntity, "Indiquez votre nom d’utilisateur")
 	b.shows(b.password(strings.Repeat("x", 201), testPassword), http.StatusUnprocessableEntity)
 	if strings.Contains(s.log.String(), testPassword) || strings.Contains(s.log.String(), "TEST autre mot de passe") {
@@ -373,25 +377,91 @@ func TestFormFitsTheAccount(t *testing.T) {
 
 func TestAccounts(t *testing.T) {
 	s := newSite(t)
-	good := NewAccount{Name: "autre", Display: "Mme TEST", Service: "SERVICE TEST", Region: "corse", Password: testPassword}
-	for name, change := range map[string]func(*NewAccount){
-		"no name":        func(n *NewAccount) { n.Name = " " },
-		"long name":      func(n *NewAccount) { n.Name = strings.Repeat("x", 201) },
-		"no display":     func(n *NewAccount) { n.Display = "" },
-		"no service":     func(n *NewAccount) { n.Service = "" },
-		"no such region": func(n *NewAccount) { n.Region = "atlantide" },
-		"short password": func(n *NewAccount) { n.Password = "court" },
-		"long password":  func(n *NewAccount) { n.Password = strings.Repeat("x", maxPassword+1) },
-		"taken":          func(n *NewAccount) { n.Name = testName },
-		"taken, by case": func(n *NewAccount) { n.Name = strings.ToUpper(testName) },
+	good := administration.NewAccount{Name: "autre", Display: "Mme TEST", Service: "SERVICE TEST", Region: "corse", Password: testPassword}
+	for name, change := range map[string]func(*administration.NewAccount){
+		"no name":        func(n *administration.NewAccount) { n.Name = " " },
+		"long name":      func(n *administration.NewAccount) { n.Name = strings.Repeat("x", 201) },
+		"no display":     func(n *administration.NewAccount) { n.Display = "" },
+		"no service":     func(n *administration.NewAccount) { n.Service = "" },
+		"no such region": func(n *administration.NewAccount) { n.Region = "atlantide" },
+		"short password": func(n *administration.NewAccount) { n.Password = "court" },
+		"long password":  func(n *administration.NewAccount) { n.Password = strings.Repeat("x", passwords.MaxLength+1) },
+		"taken":          func(n *administration.NewAccount) { n.Name = testName },
+		"taken, by case": func(n *administration.NewAccount) { n.Name = strings.ToUpper(testName) },
 	} {
 		n := good
 		change(&n)
-		if err := s.AddAccount(t.Context(), n); err == nil {
+		if err := s.Administration().AddAccount(t.Context(), n); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if err := s.AddAccount(t.Context(), good); err != nil {
+	if err := s.Administration().AddAccount(t.Context(), good); err != nil {
 		t.Error(err)
 	}
+}
+
+// cost is what a hash says of its cost.
+func cost(hash string) string { return strings.Join(strings.Split(hash, "$")[:4], "$") }
+
+// fillLine has as many others wait for their password's turn as the site admits, until empty.
+func (s *site) fillLine(t *testing.T) (empty func()) {
+	t.Helper()
+	release := s.hold(t)
+	ctx, end := context.WithCancel(t.Context())
+	var queued sync.WaitGroup
+	for range passwords.MaxQueued {
+		queued.Go(func() {
+			if _, err := s.hashing.Acquire(ctx); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	for _, n := s.hashing.Load(); n < passwords.MaxQueued; _, n = s.hashing.Load() {
+		runtime.Gosched()
+	}
+	return func() {
+		end()
+		queued.Wait()
+		release()
+	}
+}
+
+// hold has all turns to hash a password, until release.
+func (s *site) hold(t *testing.T) (release func()) {
+	t.Helper()
+	var all []func()
+	for range passwords.MaxRunning {
+		one, err := s.hashing.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, one)
+	}
+	return func() {
+		for _, one := range all {
+			one()
+		}
+	}
+}
+
+// TestPasswordReplacedMeanwhile: a password that waits its turn to be hashed while an operator
+// replaces it is as wrong as one that comes later.
+func TestPasswordReplacedMeanwhile(t *testing.T) {
+	s := newSite(t)
+	release := s.hold(t)
+	b := s.browser(t)
+	if next, reason := b.login(issue(t, portallab.PKI().Intermediate, demopki.NewHolder("CPS", 1))); next != pathFirst {
+		t.Fatal(next, reason)
+	}
+	answered := make(chan answer)
+	go func() { answered <- b.password(testName, testPassword) }()
+	for _, queued := s.hashing.Load(); queued == 0; _, queued = s.hashing.Load() {
+		runtime.Gosched()
+	}
+	if err := s.Administration().ResetPassword(t.Context(), testName, "another TEST password"); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	b.shows(<-answered, http.StatusForbidden, credentialsText)
+	b.redirected(b.password(testName, "another TEST password"), pathFirst+"/confirmation")
 }

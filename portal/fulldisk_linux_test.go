@@ -8,6 +8,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/asroot"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fulldisk"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
 )
 
 // TestFullDisk: on a full disk a login ends with a problem of the server's, and once
@@ -18,7 +19,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "disk")
 	disk := fulldisk.New(t, dir)
-	s := newSite(t, replacing(`database = "portal.db"`, `database = "`+filepath.Join(dir, "portal.db")+`"`))
+	s := newSite(t, portallab.Replacing(`database = "portal.db"`, `database = "`+filepath.Join(dir, "portal.db")+`"`))
 	c := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
 	in := s.browser(t)
 	in.attach(c, testName)

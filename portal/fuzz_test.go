@@ -3,19 +3,22 @@ package portal
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/fuzzing"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
+	"github.com/cpx-bridge/cpx-bridge/portal/administration"
+	"github.com/cpx-bridge/cpx-bridge/portal/sessions"
+	"github.com/cpx-bridge/cpx-bridge/portal/settings"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 const fuzzOrigin = "http://localhost:8443"
@@ -26,11 +29,11 @@ const fuzzOrigin = "http://localhost:8443"
 // text, and leads nowhere else.
 func FuzzRequest(f *testing.F) {
 	dir := fuzzing.Folder(f)
-	settings, err := LoadSettings(writeFile(f, dir, "portal.toml", settingsText(f, dir, fuzzOrigin)))
+	read, err := settings.Load(portallab.WriteFile(f, dir, "portal.toml", portallab.SettingsText(f, dir, fuzzOrigin)))
 	if err != nil {
 		f.Fatal(err)
 	}
-	p, err := New(f.Context(), settings, Options{})
+	p, err := New(f.Context(), read, Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -39,12 +42,13 @@ func FuzzRequest(f *testing.F) {
 			f.Error(err)
 		}
 	})
-	if err := p.AddAccount(f.Context(), NewAccount{Name: testName, Display: "Dr TEST Testeur", Service: "TEST", Password: testPassword}); err != nil {
+	if err := p.Administration().AddAccount(f.Context(), administration.NewAccount{Name: testName, Display: "Dr TEST Testeur", Service: "TEST", Password: testPassword}); err != nil {
 		f.Fatal(err)
 	}
+	db := portallab.Database(f, read.Database)
 	handler := p.Handler()
-	sessions := func(t testing.TB) (n int) {
-		if err := p.store.db.QueryRow(`SELECT count(*) FROM sessions`).Scan(&n); err != nil {
+	rows := func(t testing.TB) (n int) {
+		if err := db.QueryRow(`SELECT count(*) FROM sessions`).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n
@@ -59,11 +63,12 @@ func FuzzRequest(f *testing.F) {
 		}
 		own := strings.Contains(raw, "{pending}")
 		if own {
-			s, err := p.renew(t.Context(), p.store.db, nil, session{pending: &card{Group: "test", Identifier: "899700000000", Holder: "TEST", Certificate: "00", Named: true}})
+			id := rand.Text()
+			_, err := p.store.Login(t.Context(), store.Card{Group: "test", Identifier: "899700000000", Holder: "TEST", Certificate: "00", Named: true}, nil, store.Session{Hash: hashOf(id)}, time.Now(), sessions.PendingLife)
 			if err != nil {
 				t.Fatal(err)
 			}
-			raw = strings.ReplaceAll(raw, "{pending}", p.cookieName()+"="+s.id)
+			raw = strings.ReplaceAll(raw, "{pending}", p.sessions.CookieName()+"="+id)
 		}
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(raw)))
 		if err != nil {
@@ -74,12 +79,12 @@ func FuzzRequest(f *testing.F) {
 		if head, body, found := strings.Cut(raw, "\r\n\r\n"); found && strings.Contains(head, "x-www-form-urlencoded") {
 			fields, _ = url.ParseQuery(body)
 		}
-		before := sessions(t)
+		before := rows(t)
 		w := httptest.NewRecorder()
 		if spent := fuzzing.Spent(func() { handler.ServeHTTP(w, r) }); spent > 32<<20+500*uint64(len(raw)) { // a password's hash has 19 MiB
 			t.Errorf("%d bytes for a request of %d", spent, len(raw))
 		}
-		if after := sessions(t); after > before || after < before && !own {
+		if after := rows(t); after > before || after < before && !own {
 			t.Errorf("%d sessions became %d: %q", before, after, raw)
 		}
 		checkAnswer(t, raw, fields, w)
@@ -133,45 +138,4 @@ func checkAnswer(t *testing.T, raw string, fields url.Values, w *httptest.Respon
 			t.Errorf("%q is answered without a reason: %s", raw, body)
 		}
 	}
-}
-
-// FuzzSettings: whatever stands in a portal's settings, it is refused by name or safe to
-// run: test cards and plain http stay on this machine, and no card is taken without a
-// revocation check but a test card.
-func FuzzSettings(f *testing.F) {
-	dir := fuzzing.Folder(f)
-	file := filepath.Join(dir, "portal.toml")
-	good := settingsText(f, dir, "https://portail.test.example")
-	f.Add(good)
-	f.Fuzz(func(t *testing.T, text string) {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		s, err := LoadSettings(file)
-		if err != nil {
-			var refused *SettingsError
-			if !errors.As(err, &refused) || len(err.Error()) > 4000 || strings.ContainsAny(err.Error(), "\x00\r\x1b") {
-				t.Errorf("%q", err)
-			}
-			return
-		}
-		u, err := url.Parse(s.Origin)
-		if err != nil || u.Hostname() == "" || u.Path != "" || u.User != nil {
-			t.Errorf("origin %q: %v", s.Origin, err)
-		}
-		if !s.local() && (u.Scheme != "https" && !s.AllowInsecure || s.testGroups() && !s.AllowTestGroups) {
-			t.Errorf("taken beyond this machine: %+v", s)
-		}
-		for _, g := range s.TrustGroups {
-			if !g.Test {
-				t.Errorf("real cards without revocation: %+v", s)
-			}
-		}
-		if s.Session.Idle <= 0 || s.Session.Total <= 0 || time.Duration(s.Session.Idle) > 1<<62 {
-			t.Errorf("session %+v", s.Session)
-		}
-		if c := s.CardLogin; c.PortsFirst < 1024 || c.PortsFirst+c.PortsCount > 65536 || strings.HasPrefix(c.InstallURL, "//") || strings.Contains(strings.ToLower(c.InstallURL), "javascript:") && !strings.HasPrefix(c.InstallURL, "/") && !strings.HasPrefix(c.InstallURL, "https://") {
-			t.Errorf("card login %+v", c)
-		}
-	})
 }

@@ -2,14 +2,14 @@ package portal
 
 import (
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
-	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/portal/answers"
+	"github.com/cpx-bridge/cpx-bridge/portal/settings"
 )
 
 // ownHost refuses a request for another host: a name that an attacker's page gave this
@@ -21,36 +21,25 @@ func (p *Portal) ownHost(next http.Handler) http.Handler {
 		own = append(slices.Clone(own), u.Hostname())
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !slices.Contains(own, hostOnly(r.Host)) {
+		if !slices.Contains(own, settings.HostOnly(r.Host)) {
 			p.otherHost(w, r)
 			return
 		}
-		if p.settings.https() {
+		if p.settings.HTTPS() {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// hostOnly is the host of a Host header, without its port: a port tells no names apart.
-func hostOnly(header string) string {
-	host, _, err := net.SplitHostPort(header)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(header, "["), "]")
-	}
-	return strings.ToLower(host)
-}
-
 // otherHost says where the site is.
 func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/auth/") {
-		p.problem(w, r, http.StatusMisdirectedRequest, "unknown_host", errors.New("Host is "+short(r.Host)))
+		answers.Problem(w, r, p.log, http.StatusMisdirectedRequest, "unknown_host", errors.New("Host is "+answers.Short(r.Host)))
 		return
 	}
-	p.log.Warn("request refused", "reason", "unknown_host", "host", short(r.Host))
-	v := &view{Page: "elsewhere", Lang: p.lang(r), Name: p.settings.Name, Link: p.settings.Origin + "/", Status: http.StatusMisdirectedRequest, Texts: p.settings.texts}
-	v.Error = texts.In(v.Lang).Text("portal.error.unknown_host")
-	p.render(w, v)
+	p.log.Warn("request refused", "reason", "unknown_host", "host", answers.Short(r.Host))
+	p.pages.Elsewhere(w, r)
 }
 
 // ownPages lets the site's own pages alone use what their script uses: nobody opens
@@ -59,12 +48,9 @@ func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
 func (p *Portal) ownPages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/auth/") && !challenge.FromOwnPage(r) {
-			p.problem(w, r, http.StatusForbidden, "cross_origin", errors.New("Sec-Fetch-Site is "+short(strings.Join(r.Header["Sec-Fetch-Site"], ", "))))
+			answers.Problem(w, r, p.log, http.StatusForbidden, "cross_origin", errors.New("Sec-Fetch-Site is "+answers.Short(strings.Join(r.Header["Sec-Fetch-Site"], ", "))))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
-
-// short is what the log has of a header, which may be long.
-func short(header string) string { return header[:min(len(header), 100)] }

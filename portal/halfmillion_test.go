@@ -14,9 +14,14 @@ import (
 func fillExpired(t testing.TB, s *site, rows int) {
 	t.Helper()
 	ago := s.clock.now().Add(-24 * time.Hour).Unix()
-	_, err := s.store.db.Exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-INSERT INTO sessions (id, created, seen) SELECT randomblob(32), ?, ? FROM n`, rows, ago, ago)
-	if err != nil {
+	insert := `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+INSERT INTO sessions (id, created, seen) SELECT randomblob(32), ?, ? FROM n`
+	args := []any{rows, ago, ago}
+	if s.onPostgres() {
+		insert = `INSERT INTO sessions (id, created, seen) SELECT sha256(n::text::bytea), $2, $2 FROM generate_series(1, $1) AS n`
+		args = args[:2]
+	}
+	if _, err := s.db.Exec(insert, args...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
 )
 
 // TestDetachEndsConfirmations: a password that was typed before the owner detached the
@@ -24,33 +24,12 @@ func TestDetachEndsConfirmations(t *testing.T) {
 	owner.attach(lost, testName)
 	owner.attach(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 2)), testName)
 	fields := shown(elsewhere.get(pathFirst + "/confirmation"))
-	owner.redirected(owner.post("/cartes/"+cardIDs(t, owner.get(pathSpace))[0]+"/detacher"), pathSpace)
+	owner.redirected(owner.post("/cartes/"+cardIDs(t, owner.get(pathSpace))[0]+"/detacher"), spaceDetached)
 	if a := elsewhere.post(pathFirst+"/confirmation", fields...); a.Header.Get("Location") == pathSpace {
 		t.Errorf("%d to %s", a.StatusCode, a.Header.Get("Location"))
 	}
 	if cards := cardIDs(t, owner.get(pathSpace)); len(cards) != 1 {
 		t.Errorf("%d cards are attached", len(cards))
-	}
-}
-
-// TestForgedNumbers: cookies that name keys of no instance have the database asked no
-// more than once a second. A context that has ended shows whether it is asked.
-func TestForgedNumbers(t *testing.T) {
-	s := newSite(t)
-	keys := &challengeStore{store: s.store, now: s.now}
-	if _, err := keys.Key(t.Context(), 1<<31); err != nil {
-		t.Fatal(err)
-	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	for i := range uint32(240) {
-		if _, err := keys.Key(ended, 1<<31+i); err != nil {
-			t.Fatalf("forged number %d asks the database: %v", i, err)
-		}
-	}
-	s.clock.pass(time.Second)
-	if _, err := keys.Key(ended, 1<<31); err == nil {
-		t.Error("a key that another instance made is never looked for")
 	}
 }
 
@@ -85,7 +64,7 @@ func TestThrottleAfterAClockAhead(t *testing.T) {
 	b = s.browser(t)
 	b.login(card)
 	b.password(testName, testPassword) // counts from now on
-	s.clock.pass(2 * maxDelay)
+	s.clock.pass(2 * passwords.MaxDelay)
 	b = s.browser(t)
 	b.login(card)
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")

@@ -1,9 +1,6 @@
 package portal
 
 import (
-	"context"
-	"database/sql"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +10,8 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
+	"github.com/cpx-bridge/cpx-bridge/portal/auth"
 )
 
 // second starts another instance of the site on the same database.
@@ -36,6 +35,7 @@ func (s *site) second(t *testing.T) *site {
 	server.Start()
 	t.Cleanup(server.Close)
 	other := *s
+	other.db = portallab.Database(t, s.settings.Database)
 	other.Portal, other.origin = p, "http://"+server.Listener.Addr().String()
 	return &other
 }
@@ -76,7 +76,7 @@ func TestInstances(t *testing.T) {
 	// A key that the other instance made since, and the one before it.
 	old := s.browser(t)
 	token = card.token(t, s.origin, old.challenge())
-	s.clock.pass(keyLife - 4*time.Minute) // the first's key is nearly as old as keys get
+	s.clock.pass(auth.KeyLife - 4*time.Minute) // the first's key is nearly as old as keys get
 	before := s.browser(t)
 	beforeToken := card.token(t, s.origin, before.challenge())
 	s.clock.pass(4 * time.Minute)
@@ -98,7 +98,7 @@ func TestInstances(t *testing.T) {
 	if n := s.rows(t)["challenge_keys"]; n != 2 {
 		t.Errorf("%d keys, want one for each day", n)
 	}
-	s.clock.pass(2*keyLife + time.Second)
+	s.clock.pass(2*auth.KeyLife + time.Second)
 	if err := s.clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -140,120 +140,4 @@ func TestOneInstanceAccepts(t *testing.T) {
 			t.Errorf("%d logins with one token", good)
 		}
 	}
-}
-
-// Instances that start at the same time on a new database make it once, with one key.
-func TestInstancesStartTogether(t *testing.T) {
-	path := t.TempDir() + "/portal.db"
-	var wg sync.WaitGroup
-	numbers := make([]uint32, 6)
-	for i := range numbers {
-		wg.Go(func() {
-			store, err := openStore(t.Context(), path)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer store.close()
-			c := &challengeStore{store: store, now: (&clock{}).now}
-			if numbers[i], _, err = c.SigningKey(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	for _, n := range numbers {
-		if n != 1 {
-			t.Errorf("keys %v", numbers)
-			break
-		}
-	}
-}
-
-// TestDatabaseInUse: a new database that another connection reads meanwhile is prepared once
-// that one has ended, and not waited for without end.
-func TestDatabaseInUse(t *testing.T) {
-	path := "file:" + t.TempDir() + "/portal.db"
-	reader, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = reader.Close() })
-	if _, err := reader.Exec(`CREATE TABLE others (n)`); err != nil {
-		t.Fatal(err)
-	}
-	tx, err := reader.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n int
-	if err := tx.QueryRow(`SELECT COUNT(*) FROM others`).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	o := fakeOpening(nil)
-	if err := o.prepare(t.Context(), db); !busy(err) || o.pauses != 5 {
-		t.Errorf("%v after %d pauses", err, o.pauses)
-	}
-	o = fakeOpening(func() { _ = tx.Rollback() })
-	if err := o.prepare(t.Context(), db); err != nil || o.pauses != 1 {
-		t.Errorf("%v after %d pauses", err, o.pauses)
-	}
-}
-
-// TestDatabaseWriteLocked: a database that is to be upgraded while another connection may
-// write it is given up after the patience, of which SQLite's own wait is no part, and at
-// once when the portal is stopped.
-func TestDatabaseWriteLocked(t *testing.T) {
-	path := t.TempDir() + "/portal.db"
-	other, err := connect(path, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
-	tx, err := other.Begin() // immediate
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = tx.Rollback() })
-	// Of six tries that wait in SQLite, the third would meet the end.
-	ctx, end := context.WithTimeout(t.Context(), 2*patience)
-	defer end()
-	o := fakeOpening(nil)
-	if _, err := o.open(ctx, path); !busy(err) || o.pauses != 5 || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v after %d pauses", err, o.pauses)
-	}
-	stopped, stop := context.WithCancel(t.Context())
-	o = fakeOpening(nil)
-	o.pause = func() <-chan time.Time { stop(); o.pauses++; return nil } // never over
-	if _, err := o.open(stopped, path); !errors.Is(err, context.Canceled) || o.pauses != 1 {
-		t.Errorf("%v after %d pauses", err, o.pauses)
-	}
-}
-
-// counted is an opening whose pauses are over at once, and a second long by its clock.
-type counted struct {
-	opening
-	pauses int
-}
-
-func fakeOpening(meanwhile func()) *counted {
-	c := &counted{}
-	c.opening = opening{
-		now: func() time.Time { return time.Unix(int64(c.pauses), 0) },
-		pause: func() <-chan time.Time {
-			c.pauses++
-			if meanwhile != nil {
-				meanwhile()
-			}
-			over := make(chan time.Time)
-			close(over)
-			return over
-		},
-	}
-	return c
 }

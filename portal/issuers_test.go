@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
 )
 
 // The demonstration's issuer states no policy: strict_policies refuses its cards, and
 // the page is told in the person's language why.
 func TestStrictPolicies(t *testing.T) {
-	s := newSite(t, replacing("[[trust_group]]", "[[trust_group]]\nstrict_policies = true"))
+	s := newSite(t, portallab.Replacing("[[trust_group]]", "[[trust_group]]\nstrict_policies = true"))
 	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
 	for language, want := range map[string]string{
 		"fr-FR": "D’après les certificats de son émetteur, cette carte ne sert pas",

@@ -3,6 +3,10 @@ package portal
 import (
 	"context"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/portal/auth"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 const (
@@ -32,22 +36,20 @@ func (p *Portal) janitor(ctx context.Context) {
 func (p *Portal) clean(ctx context.Context) error {
 	now := p.now()
 	for _, old := range []struct {
-		what   string // by an index
+		what   store.Expired
 		before time.Time
 	}{
-		{`DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions WHERE seen < ? LIMIT ?)`, now.Add(-time.Duration(p.settings.Session.Idle))},
-		{`DELETE FROM sessions WHERE rowid IN (SELECT rowid FROM sessions WHERE created < ? LIMIT ?)`, now.Add(-time.Duration(p.settings.Session.Total))},
-		{`DELETE FROM used_nonces WHERE nonce IN (SELECT nonce FROM used_nonces WHERE until < ? LIMIT ?)`, now.Add(-margin)},
-		{`DELETE FROM password_tries WHERE card IN (SELECT card FROM password_tries WHERE last < ? LIMIT ?)`, now.Add(-window - margin)},
-		{`DELETE FROM challenge_keys WHERE id IN (SELECT id FROM challenge_keys WHERE made < ? LIMIT ?)`, now.Add(-2 * keyLife)},
+		{store.SessionsSeen, now.Add(-time.Duration(p.settings.Session.Idle))},
+		{store.SessionsCreated, now.Add(-time.Duration(p.settings.Session.Total))},
+		{store.UsedNonces, now.Add(-margin)},
+		{store.PasswordTries, now.Add(-passwords.Window - margin)},
+		{store.SigningKeys, now.Add(-2 * auth.KeyLife)},
+		{store.DoneForms, now},
+		{store.AuditLog, now.Add(-time.Duration(p.settings.Audit.Retention))},
 	} {
 		for more := true; more; {
 			begun := time.Now()
-			result, err := p.store.db.ExecContext(ctx, old.what, old.before.Unix(), batch)
-			if err != nil {
-				return err
-			}
-			n, err := result.RowsAffected()
+			n, err := p.store.Delete(ctx, old.what, old.before, batch)
 			if err != nil {
 				return err
 			}

@@ -77,10 +77,10 @@ func TestNonces(t *testing.T) {
 			s.clock.pass(time.Second)
 			b.challenge()
 		}
-		if n := len(b.challenges()); n != challenge.Open {
+		if n := len(b.challenges()); n != challenge.Open+1 { // one says that another was taken back
 			t.Errorf("%d challenges in a browser", n)
 		}
-		refused(t, b, card.token(t, s.origin, first), "bad_signature")
+		refused(t, b, card.token(t, s.origin, first), "challenge_expired")
 	})
 }
 
@@ -219,6 +219,28 @@ func TestMalformedLogin(t *testing.T) {
 			}
 			b.loggedOut()
 		})
+	}
+}
+
+// Whatever is asked for under /auth/, the page's script gets a problem.
+func TestProblemsUnderAuth(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	for request, want := range map[string]string{
+		"GET /auth/login": "method_not_allowed", "PUT /auth/login": "method_not_allowed", "DELETE /auth/challenge": "method_not_allowed",
+		"GET /auth/selftest": "method_not_allowed", "GET /auth/": "not_found", "POST /auth/other": "not_found", "POST /auth/logout": "not_found",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		a := b.do(method, path, "application/json", strings.NewReader("{}"))
+		if _, reason := outcome(t, a); reason != want || a.Header.Get("Content-Type") != "application/problem+json" || !strings.Contains(a.raw, `"detail"`) {
+			t.Errorf("%s: %d %s", request, a.StatusCode, a.raw)
+		}
+	}
+	for body, status := range map[string]int{`{}`: 400, `{"auth-token":{}}`: 400, `{"auth-token":"` + strings.Repeat("x", authtoken.MaxEnvelopeSize) + `"}`: 413} {
+		b.challenge()
+		if a := b.do("POST", "/auth/login", "application/json", strings.NewReader(body)); a.StatusCode != status {
+			t.Errorf("%.30s: %d %s", body, a.StatusCode, a.raw)
+		}
 	}
 }
 

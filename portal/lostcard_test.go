@@ -2,11 +2,15 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 // A lost card that its owner detaches can do nothing more: the session that its
@@ -22,9 +26,9 @@ func TestLostCard(t *testing.T) {
 	if len(ids) != 2 {
 		t.Fatalf("cards %v", ids)
 	}
-	owner.redirected(owner.post("/cartes/"+ids[0]+"/detacher"), pathSpace)
+	owner.redirected(owner.post("/cartes/"+ids[0]+"/detacher"), spaceDetached)
 
-	finder.redirected(finder.post("/cartes/"+ids[1]+"/detacher"), "/")
+	finder.shows(finder.post("/cartes/"+ids[1]+"/detacher"), http.StatusForbidden, "La carte n’a pas été détachée")
 	finder.loggedOut()
 	owner.shows(owner.get(pathSpace), http.StatusOK, "Dr TEST Testeur", fresh.cert.Subject.CommonName)
 	owner.entered(fresh, "Dr TEST Testeur")
@@ -43,7 +47,7 @@ func TestNoNumberTwice(t *testing.T) {
 			t.Fatalf("card %d has the number %s of one that was detached", n, id)
 		}
 		seen[id] = true
-		b.redirected(b.post("/cartes/"+id+"/detacher"), pathLoggedOut)
+		b.redirected(b.post("/cartes/"+id+"/detacher"), pathDetached)
 	}
 }
 
@@ -67,20 +71,93 @@ func TestConfirmsOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	through := 0
-	for _, a := range answers {
-		if a.StatusCode == http.StatusSeeOther && a.Header.Get("Location") == pathSpace {
-			through++
-			continue
+	opened := map[string]bool{}
+	for _, a := range answers { // whichever of them a browser shows
+		b.redirected(a, pathAttached)
+		for _, c := range a.Cookies() {
+			if c.Name == s.cookieName() {
+				opened[c.Value] = true
+			}
 		}
-		b.shows(a, http.StatusOK, "Votre carte est rattachée")
 	}
-	if through != 1 {
-		t.Errorf("%d of %d confirmations went through", through, len(answers))
+	if len(opened) != 1 || opened[pending] {
+		t.Errorf("%d sessions were opened", len(opened))
+	}
+	for id := range opened {
+		one := s.browser(t)
+		one.header.Set("Cookie", s.cookieName()+"="+id)
+		one.shows(one.get(pathAttached), http.StatusOK, "Dr TEST Testeur", "Votre carte est rattachée")
 	}
 	var n int
-	if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE account IS NOT NULL`).Scan(&n); err != nil || n != 1 {
+	if err := s.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE account IS NOT NULL`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d sessions of the account, %v", n, err)
+	}
+}
+
+// The old session leads to the one that followed it for a minute, and not once that has ended.
+func TestConfirmedForAMoment(t *testing.T) {
+	for name, c := range map[string]struct {
+		between func(s *site, b *browser)
+		through bool
+		agent   string // the User-Agent of the second request
+	}{
+		"at once":              {func(*site, *browser) {}, true, ""},
+		"from another browser": {func(*site, *browser) {}, false, "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"},
+		"too late":             {func(s *site, _ *browser) { s.clock.pass(time.Minute) }, false, ""},
+		"after its end":        {func(_ *site, b *browser) { b.redirected(b.mine(pathLogout), pathLoggedOut) }, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			b := s.browser(t)
+			if next, _ := b.login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))); next != pathFirst {
+				t.Fatal(next)
+			}
+			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
+			fields := shown(b.get(pathFirst + "/confirmation"))
+			old := s.browser(t)
+			old.header.Set("Cookie", b.cookie().String())
+			if c.agent != "" {
+				old.header.Set("User-Agent", c.agent)
+			}
+			b.redirected(b.post(pathFirst+"/confirmation", fields...), pathAttached)
+			c.between(s, b)
+			a := old.post(pathFirst+"/confirmation", fields...)
+			if c.through {
+				old.redirected(a, pathAttached)
+				return
+			}
+			old.shows(a, http.StatusOK, "Votre carte est rattachée à votre compte. Si votre espace ne s’ouvre pas")
+			if len(a.Cookies()) != 0 {
+				t.Errorf("cookies %v", a.Cookies())
+			}
+		})
+	}
+}
+
+// The second of two clicks that end a session gets the answer of the first, and no other
+// request of that session does.
+func TestSecondClickAfterTheEnd(t *testing.T) {
+	s := newSite(t)
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	for path, to := range map[string]string{"/cartes/%s/detacher": pathDetached, "/sessions/toutes": "/?session=partout"} {
+		b, other := s.browser(t), s.browser(t)
+		if next, _ := b.login(card); next == pathFirst {
+			b.attach(card, testName)
+		}
+		other.entered(card, "Dr TEST Testeur")
+		if strings.Contains(path, "%s") {
+			path = fmt.Sprintf(path, cardIDs(t, b.get(pathSpace))[0])
+		}
+		fields := []string{"card", cardIDInPage.FindStringSubmatch(b.get(pathSpace).raw)[1]}
+		second, third := s.browser(t), s.browser(t)
+		second.header.Set("Cookie", b.cookie().String())
+		third.header.Set("Cookie", other.cookie().String())
+		b.redirected(b.post(path, fields...), to)
+		second.redirected(second.post(path, fields...), to)
+		second.loggedOut()
+		third.shows(third.post(path, fields...), http.StatusForbidden, "Votre session a pris fin")
+		s.clock.pass(time.Minute)
+		second.shows(second.post(path, fields...), http.StatusForbidden, "Votre session a pris fin")
 	}
 }
 
@@ -92,7 +169,7 @@ func TestBackAfterAttaching(t *testing.T) {
 	b.redirected(b.get(pathFirst), pathSpace)
 	b.redirected(b.password(testName, testPassword), pathSpace)
 	b.redirected(b.get(pathFirst+"/confirmation"), pathSpace)
-	b.redirected(b.post(pathFirst+"/confirmation", "account", "1"), pathSpace)
+	b.redirected(b.post(pathFirst+"/confirmation", "account", "1"), pathAttached)
 	if n := len(cardIDs(t, b.get(pathSpace))); n != 1 {
 		t.Errorf("%d cards", n)
 	}
@@ -115,7 +192,7 @@ func TestConfirmsWhatItShows(t *testing.T) {
 	}
 	page := b.get(pathFirst + "/confirmation")
 	b.shows(page, http.StatusOK, "Mme TEST Autre")
-	b.redirected(b.post(pathFirst+"/confirmation", shown(page)...), pathSpace)
+	b.redirected(b.post(pathFirst+"/confirmation", shown(page)...), pathAttached)
 	b.shows(b.get(pathSpace), http.StatusOK, "Mme TEST Autre")
 }
 
@@ -129,26 +206,31 @@ func TestLostCardIsHeldOffThrice(t *testing.T) {
 	owner.attach(lost, testName)
 	finder.entered(lost, "Dr TEST Testeur")
 	owner.attach(fresh, testName)
-	begun := &session{id: finder.cookie().Value, Account: 1, Card: 1}
+	begun := store.Session{Hash: hashOf(finder.cookie().Value), Account: 1, Card: 1}
 	run := func(query string) {
 		t.Helper()
-		if _, err := s.store.db.Exec(query); err != nil {
+		if _, err := s.db.Exec(query); err != nil {
 			t.Fatal(err)
 		}
 	}
-	run(`PRAGMA foreign_keys = OFF`)
+	off, on := `PRAGMA foreign_keys = OFF`, `PRAGMA foreign_keys = ON`
+	if s.onPostgres() {
+		off, on = `SET session_replication_role = replica`, `SET session_replication_role = DEFAULT`
+	}
+	run(off)
 	run(`UPDATE cards SET id = 100 WHERE id = 1`)
 	finder.loggedOut()
-	run(`UPDATE cards SET id = 1 WHERE id = 100; PRAGMA foreign_keys = ON`)
+	run(`UPDATE cards SET id = 1 WHERE id = 100`)
+	run(on)
 
 	finder.entered(lost, "Dr TEST Testeur")
-	begun.id = finder.cookie().Value
-	owner.redirected(owner.post("/cartes/1/detacher"), pathSpace)
+	begun.Hash = hashOf(finder.cookie().Value)
+	owner.redirected(owner.post("/cartes/1/detacher"), spaceDetached)
 	var n int
-	if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE card = 1`).Scan(&n); err != nil || n != 0 {
+	if err := s.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE card = 1`).Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d sessions of the card that was detached, %v", n, err)
 	}
-	if _, err := s.store.detach(t.Context(), begun, 2); !errors.Is(err, errNotFound) {
+	if _, err := s.store.Detach(t.Context(), begun, 2, s.clock.now()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a detachment that had begun: %v", err)
 	}
 	owner.shows(owner.get(pathSpace), http.StatusOK, fresh.cert.Subject.CommonName)

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"io/fs"
 	"net/http"
 	"os"
 	"regexp"
@@ -10,35 +9,13 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
+	"github.com/cpx-bridge/cpx-bridge/portal/settings"
 )
 
-// The sample's French has the typography of print; the catalogue's is checked in
-// the catalogue's own tests.
-func TestTypography(t *testing.T) {
-	texts, err := loadTexts("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	said := []string{texts.Default.FR, texts.Support.Hours.FR}
-	for _, r := range texts.Regions {
-		said = append(said, r.How.FR)
-	}
-	for what, wrong := range map[string]string{"apostrophe": `\w'\w`, "space": `« | »| [;:!?](?: |$)|\d h\b| h \d`, "no space": `\w[;:!?](?: |$)`} {
-		for _, text := range said {
-			if found := regexp.MustCompile(wrong).FindString(text); found != "" {
-				t.Errorf("%s %q in %q", what, found, text)
-			}
-		}
-	}
-}
-
-// Every template is a page, and every page shows in both languages with no text
+// Every page shows in both languages with no text
 // missing: none is empty, and no formatting verb lacks its argument.
 func TestEveryPageInBothLanguages(t *testing.T) {
-	names, err := fs.Glob(files, "web/templates/*.html")
-	if err != nil || len(names) != len(pageNames)+1 {
-		t.Fatalf("%d templates for %d pages, %v", len(names), len(pageNames), err)
-	}
 	for _, lang := range []string{french, english} {
 		t.Run(lang, func(t *testing.T) {
 			s := newSite(t)
@@ -47,18 +24,18 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 			holder := demopki.NewUnnamedHolder(1)
 			holder.Kind = "" // for the text about what a card does not say
 			card := issue(t, pki().Intermediate, holder)
-			pages := []answer{b.get("/"), b.get("/assistance"), b.get("/aide"), b.get("/rien"), b.get(pathFirst)}
+			pages := []answer{b.get("/"), b.get("/assistance"), b.get("/aide"), b.get(pathSelfTest), b.get("/rien"), b.get(pathFirst)}
 			if next, _ := b.login(card); next != pathFirst {
 				t.Fatal(next)
 			}
 			pages = append(pages, b.get(pathFirst), b.password("", ""), b.password(testName, "x"))
-			for range freeFailures {
+			for range passwords.FreeFailures {
 				pages = append(pages, b.password(testName, "x"))
 			}
 			s.clock.pass(2 * time.Minute)
 			b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
 			pages = append(pages, b.get(pathFirst+"/confirmation"))
-			b.redirected(b.confirm(), pathSpace)
+			b.redirected(b.confirm(), pathAttached)
 			pages = append(pages, b.get(pathSpace), b.get("/assistance"))
 			pages = append(pages, b.get("/cartes/"+cardIDs(t, b.get(pathSpace))[0]+"/detacher"))
 			wrong := map[string]*regexp.Regexp{
@@ -90,7 +67,7 @@ func TestLinks(t *testing.T) {
 	b, _ := loggedIn(t, s)
 	links := regexp.MustCompile(`(?:href|src)="([^"]+)"`)
 	seen := map[string]bool{}
-	for _, path := range []string{"/assistance", "/aide", pathSpace, "/rien"} {
+	for _, path := range []string{"/assistance", "/aide", pathSelfTest, pathSpace, "/rien"} {
 		for _, m := range links.FindAllStringSubmatch(b.get(path).raw, -1) {
 			seen[m[1]] = true
 		}
@@ -114,49 +91,30 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// The five regions that have texts of their own, and a default for the others;
-// the sample's addresses are all in domains that no mail can reach (RFC 6761).
-func TestSampleTexts(t *testing.T) {
-	texts, err := loadTexts("")
-	if err != nil {
-		t.Fatal(err)
+// TestInstall: the support page says how to get the agent, in the operator's text
+// where there is one, and the home page links there.
+// TestFooter: the operator's statements are linked from every page, and nothing is where there are none.
+func TestFooter(t *testing.T) {
+	s := newSite(t)
+	b := s.browser(t)
+	if page := b.get("/"); strings.Contains(page.raw, `class="links"`) {
+		t.Error("links without statements")
 	}
-	own, overseas := 0, 0
-	for _, r := range texts.Regions {
-		for _, lang := range []string{french, english} {
-			text := texts.how(r, lang, "PORTAIL")
-			if text == "" || strings.Contains(text, "{{") {
-				t.Errorf("%s in %s: %q", r.ID, lang, text)
+	texts := s.settings.OperatorTexts()
+	texts.Privacy = "/donnees"
+	for state, says := range map[string]string{"full": "Accessibilité : totalement conforme", "partial": "Accessibilité : partiellement conforme", "none": "Accessibilité : non conforme"} {
+		texts.Accessibility = settings.Accessibility{State: state, URL: "https://www.example.fr/accessibilite?a=1&b=2"}
+		for _, path := range []string{"/", "/assistance", "/rien"} {
+			page := b.get(path).raw
+			for _, want := range []string{`<a href="https://www.example.fr/accessibilite?a=1&amp;b=2">` + says + `</a>`, `<a href="/donnees">Données personnelles</a>`} {
+				if !strings.Contains(page, want) {
+					t.Errorf("%s, %s: no %s", path, state, want)
+				}
 			}
 		}
-		if r.How.FR != "" {
-			own++
-			if r.How.EN == "" {
-				t.Errorf("%s has no English", r.ID)
-			}
-		}
-		if r.Overseas {
-			overseas++
-		}
-	}
-	if len(texts.Regions)-overseas != 13 || overseas < 5 || own < 5 {
-		t.Errorf("%d regions, %d overseas, %d with texts of their own", len(texts.Regions), overseas, own)
-	}
-	for _, address := range regexp.MustCompile(`[\w.+-]+@[\w.-]+`).FindAllString(string(sampleTexts), -1) {
-		if !strings.HasSuffix(strings.TrimRight(address, "."), ".invalid") {
-			t.Errorf("the sample has the address %s", address)
-		}
-	}
-	if found := regexp.MustCompile(`\b0[1-9]([ .]?\d\d){4}\b|\+33`).FindString(string(sampleTexts)); found != "" {
-		t.Errorf("the sample has the telephone number %s", found)
-	}
-	if _, bad := texts.sample(); !bad {
-		t.Error("the sample is not recognised as one")
 	}
 }
 
-// TestInstall: the support page says how to get the agent, in the operator's text
-// where there is one, and the home page links there.
 func TestInstall(t *testing.T) {
 	s := newSite(t, func(text string) string { return text + "\n[card_login]\ninstall_url = \"/assistance#agent\"\n" })
 	b := s.browser(t)
@@ -164,7 +122,7 @@ func TestInstall(t *testing.T) {
 	if raw := b.get("/").raw; !strings.Contains(raw, `install-url="/assistance#agent"`) {
 		t.Errorf("the home page has no such link:\n%s", raw)
 	}
-	s.settings.texts.Install = Bilingual{FR: "Au guichet TEST.", EN: "At the TEST desk."}
+	s.settings.OperatorTexts().Install = settings.Bilingual{FR: "Au guichet TEST.", EN: "At the TEST desk."}
 	b.shows(b.get("/assistance"), http.StatusOK, "Au guichet TEST.")
 	b.header.Set("Accept-Language", "en")
 	b.shows(b.get("/assistance"), http.StatusOK, "At the TEST desk.")
@@ -197,6 +155,6 @@ func TestHelp(t *testing.T) {
 		t.Errorf("reasons %q", reasons)
 	}
 	b.shows(page, http.StatusOK, "Ouvrez CPx Bridge.", "C’est le service informatique", s.settings.Origin)
-	s.settings.texts.Install = Bilingual{FR: "Au guichet TEST."}
+	s.settings.OperatorTexts().Install = settings.Bilingual{FR: "Au guichet TEST."}
 	b.shows(b.get("/aide"), http.StatusOK, "Au guichet TEST.")
 }

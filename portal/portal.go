@@ -11,30 +11,43 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
-	"io/fs"
+	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	"github.com/cpx-bridge/cpx-bridge/authtoken"
-	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
-	"github.com/cpx-bridge/cpx-bridge/js"
+	"github.com/cpx-bridge/cpx-bridge/authtoken/revocation"
+	"github.com/cpx-bridge/cpx-bridge/portal/administration"
+	"github.com/cpx-bridge/cpx-bridge/portal/answers"
+	"github.com/cpx-bridge/cpx-bridge/portal/auditlog"
+	"github.com/cpx-bridge/cpx-bridge/portal/auth"
+	"github.com/cpx-bridge/cpx-bridge/portal/metrics"
+	"github.com/cpx-bridge/cpx-bridge/portal/pages"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
+	"github.com/cpx-bridge/cpx-bridge/portal/sessions"
+	"github.com/cpx-bridge/cpx-bridge/portal/settings"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 // Portal is the site. Its methods may be called concurrently.
 type Portal struct {
-	settings   *Settings
-	store      *store
-	verifier   *authtoken.Verifier
-	challenges *challenge.Challenges
-	throttle   *throttle
-	hashing    *hashing
-	pages      *pages
-	log        *slog.Logger
-	now        func() time.Time
+	settings *settings.Settings
+	store    *store.Store
+	sessions *sessions.Sessions
+	hashing  *passwords.Hashing
+	auth     *auth.Endpoints
+	pages    *pages.Pages
+	audit    *auditlog.Log
+	metrics  *metrics.Metrics
+	checker  *revocation.Checker // nil: revocation is off
+	pair     tls.Certificate     // the site's own; empty: plain http
+	log      *slog.Logger
+	now      func() time.Time
+
+	lines io.Closer // of the audit log
+	// ready are the checks of readiness besides the database's.
+	ready map[string]func(ctx context.Context) error
 
 	end   context.CancelFunc // of the janitor
 	ended chan struct{}
@@ -47,38 +60,52 @@ type Options struct {
 }
 
 // New opens the database, which Close closes, and deletes from it what has expired as
-// long as it is open. The end of ctx ends the wait for a database in use. Errors about the settings are of type *SettingsError.
-func New(ctx context.Context, s *Settings, o Options) (*Portal, error) {
-	p := &Portal{settings: s, log: o.Logger, now: o.Now, hashing: newHashing(), ended: make(chan struct{})}
+// long as it is open. The end of ctx ends the wait for a database in use. Errors about the settings are of type *settings.Error.
+func New(ctx context.Context, s *settings.Settings, o Options) (*Portal, error) {
+	p := &Portal{settings: s, log: o.Logger, now: o.Now, hashing: passwords.NewHashing(), ended: make(chan struct{})}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)
 	}
 	if p.now == nil {
 		p.now = time.Now
 	}
-	profile, err := s.profile()
+	profile, err := s.Profile()
 	if err != nil {
 		return nil, err
 	}
-	p.verifier, err = authtoken.NewVerifier(authtoken.Config{
-		Origin: s.Origin, Profile: profile, Revocation: authtoken.RevocationOff, Now: p.now,
-		AllowLoopbackHTTP: authtoken.IsLoopbackHTTP(s.Origin), Logger: p.log,
+	if s.TLSCert != "" {
+		if p.pair, err = s.KeyPair(); err != nil {
+			return nil, err
+		}
+	}
+	if p.store, err = store.Open(ctx, s.Database); err != nil {
+		return nil, err
+	}
+	if err := p.observe(); err != nil {
+		return nil, errors.Join(err, p.store.Close())
+	}
+	p.sessions = sessions.New(sessions.Options{
+		Address: p.audit.Address,
+		Store:   p.store, Now: p.now, HTTPS: s.HTTPS(),
+		Idle: time.Duration(s.Session.Idle), Total: time.Duration(s.Session.Total), Failed: p.failed,
 	})
+	check, err := p.revocation(ctx, profile)
 	if err != nil {
-		return nil, s.err("trust_group", err.Error())
+		return nil, errors.Join(err, p.closed())
 	}
-	if p.pages, err = loadPages(); err != nil {
-		return nil, err
+	verifier, err := auth.NewVerifier(s, profile, check, p.log, p.now)
+	if err != nil {
+		return nil, errors.Join(err, p.closed())
 	}
-	if p.store, err = openStore(ctx, s.Database); err != nil {
-		return nil, err
-	}
-	p.throttle = &throttle{store: p.store, now: p.now}
-	p.challenges, err = challenge.New(challenge.Options{
-		Store: &challengeStore{store: p.store, now: p.now}, HTTPS: s.https(), Now: p.now,
+	p.pages, err = pages.New(pages.Parts{
+		Settings: s, Store: p.store, Sessions: p.sessions, Log: p.log,
+		Throttle: &passwords.Throttle{Store: p.store, Now: p.now}, Hashing: p.hashing, Audit: p.audit,
 	})
+	if err == nil {
+		p.auth, err = auth.New(s, verifier, p.store, p.sessions, auth.After{Space: pages.PathSpace, First: pages.PathFirst}, p.audit, p.log, p.now)
+	}
 	if err != nil {
-		return nil, errors.Join(err, p.store.close())
+		return nil, errors.Join(err, p.closed())
 	}
 	open, end := context.WithCancel(context.Background())
 	p.end = end
@@ -93,66 +120,66 @@ func New(ctx context.Context, s *Settings, o Options) (*Portal, error) {
 func (p *Portal) Close() error {
 	p.end()
 	<-p.ended
-	return p.store.close()
+	return p.closed()
 }
 
-// NewAccount is an account to add, with its password in clear. Region is the ID
-// of one in the texts, or "".
-type NewAccount struct{ Name, Display, Service, Region, Password string }
+// closed closes what New opened, in the other order.
+func (p *Portal) closed() (err error) {
+	if p.checker != nil {
+		err = p.checker.Close()
+	}
+	return errors.Join(err, p.lines.Close(), p.store.Close())
+}
 
-// AddAccount adds an account. It fails with ErrAccountExists, ErrPasswordLength,
-// or an error that says which other field is invalid.
-func (p *Portal) AddAccount(ctx context.Context, n NewAccount) error {
-	n.Name, n.Service = strings.TrimSpace(n.Name), strings.TrimSpace(n.Service)
-	for what, value := range map[string]string{"user name": n.Name, "display name": n.Display, "service": n.Service} {
-		if value == "" || len(value) > 200 {
-			return fmt.Errorf("the %s must have 1 to 200 characters", what)
-		}
-	}
-	if _, known := p.settings.texts.region(n.Region); n.Region != "" && !known {
-		return fmt.Errorf("no region %q in the texts", n.Region)
-	}
-	hash, err := hashPassword(n.Password)
-	if err != nil {
-		return err
-	}
-	return p.store.addAccount(ctx, account{Name: n.Name, Display: n.Display, Service: n.Service, Region: n.Region, password: hash}, p.now())
+// Administration is what an operator does with the site's accounts.
+func (p *Portal) Administration() *administration.Administration {
+	return &administration.Administration{Store: p.store, Texts: p.settings.OperatorTexts(), Now: p.now}
 }
 
 // Handler serves the whole site.
 func (p *Portal) Handler() http.Handler {
-	mux := http.NewServeMux()
-	library, err := fs.Sub(js.Files, "dist")
-	if err != nil { // the folder is built in
-		panic(err)
-	}
-	mux.Handle("GET /static/js/", http.StripPrefix("/static/js/", http.FileServerFS(library)))
-	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(p.pages.static)))
-	mux.HandleFunc("GET /auth/challenge", p.challenge)
-	mux.HandleFunc("POST /auth/login", p.login)
-	mux.HandleFunc("GET /{$}", p.page(p.home))
-	mux.HandleFunc("GET "+pathFirst, p.page(p.first))
-	mux.HandleFunc("POST "+pathFirst, p.page(p.checkPassword))
-	mux.HandleFunc("GET "+pathFirst+"/confirmation", p.page(p.confirmation))
-	mux.HandleFunc("POST "+pathFirst+"/confirmation", p.page(p.attach))
-	mux.HandleFunc("POST "+pathFirst+"/pas-ma-carte", p.page(p.notMine))
-	mux.HandleFunc("GET "+pathSpace, p.page(p.space))
-	mux.HandleFunc("GET /cartes/{id}/detacher", p.page(p.askDetach))
-	mux.HandleFunc("POST /cartes/{id}/detacher", p.page(p.detach))
-	mux.HandleFunc("POST "+pathLogout, p.page(p.logout))
-	mux.HandleFunc("POST /langue", p.setLang)
-	mux.HandleFunc("GET /assistance", p.page(p.support))
-	mux.HandleFunc("GET /aide", p.page(p.help))
-	mux.HandleFunc("GET /", p.page(p.missing))
+	pages, mux := http.NewServeMux(), http.NewServeMux()
+	p.pages.Handle(pages)
+	mux.Handle("/auth/", p.auth.Handler())
+	mux.Handle("/", pages)
 
 	crossOrigin := http.NewCrossOriginProtection()
 	if err := crossOrigin.AddTrustedOrigin(p.settings.Origin); err != nil {
 		panic(err) // checked with the settings
 	}
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.problem(w, r, http.StatusForbidden, "cross_origin", errors.New("a form of another site"))
+		if strings.HasPrefix(r.URL.Path, "/auth/") {
+			answers.Problem(w, r, p.log, http.StatusForbidden, "cross_origin", errors.New("a form of another site"))
+			return
+		}
+		p.log.Warn("request refused", "reason", "cross_origin", "path", answers.Short(r.URL.Path))
+		p.pages.Foreign(w, r)
 	}))
-	return p.secured(p.ownHost(p.ownPages(crossOrigin.Handler(mux))))
+	return p.metrics.Middleware(p.metrics.Health(p.secured(p.ownHost(p.ownPages(crossOrigin.Handler(p.withSession(mux)))))))
+}
+
+// withSession reads the session for what is for somebody: no file and no challenge is.
+func (p *Portal) withSession(next http.Handler) http.Handler {
+	read := p.sessions.Middleware(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/static/") || r.URL.Path == "/auth/challenge" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		read.ServeHTTP(w, r)
+	})
+}
+
+// failed answers where the session cannot be read.
+func (p *Portal) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil {
+		return // the browser is gone
+	}
+	if strings.HasPrefix(r.URL.Path, "/auth/") {
+		answers.Problem(w, r, p.log, http.StatusInternalServerError, "internal", err)
+		return
+	}
+	p.pages.Failed(w, r, err)
 }
 
 // csp lets a page load only its own files, and connect to the agent (in Safari by
@@ -176,43 +203,4 @@ func (p *Portal) secured(next http.Handler) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, 128<<10)
 		next.ServeHTTP(w, r)
 	})
-}
-
-// Serve answers requests until ctx ends, and then gives open ones five seconds.
-func (p *Portal) Serve(ctx context.Context) error {
-	protection := &tls.Config{MinVersion: tls.VersionTLS12}
-	if p.settings.TLSCert != "" {
-		own, err := p.settings.keyPair()
-		if err != nil {
-			return err
-		}
-		protection.Certificates = []tls.Certificate{own}
-	}
-	l, err := net.Listen("tcp", p.settings.Listen)
-	if err != nil {
-		return p.settings.err("listen", err.Error())
-	}
-	web := &http.Server{
-		Handler: p.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-		TLSConfig: protection,
-		ErrorLog:  slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
-	p.log.Info("serving", "origin", p.settings.Origin, "listen", l.Addr().String())
-	ended := make(chan error, 1)
-	go func() {
-		if p.settings.TLSCert != "" {
-			ended <- web.ServeTLS(l, "", "")
-			return
-		}
-		ended <- web.Serve(l)
-	}()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	return web.Shutdown(stop)
 }

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
+	"github.com/cpx-bridge/cpx-bridge/portal/settings"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 func loggedIn(t *testing.T, s *site) (*browser, testCard) {
@@ -47,7 +50,7 @@ func TestSessionEnds(t *testing.T) {
 		b.loggedOut()
 	})
 	t.Run("settings", func(t *testing.T) {
-		s := newSite(t, replacing("[[trust_group]]", "[session]\nidle = \"1m\"\ntotal = \"90s\"\n\n[[trust_group]]"))
+		s := newSite(t, portallab.Replacing("[[trust_group]]", "[session]\nidle = \"1m\"\ntotal = \"90s\"\n\n[[trust_group]]"))
 		b, card := loggedIn(t, s)
 		s.clock.pass(61 * time.Second)
 		b.loggedOut()
@@ -83,7 +86,7 @@ func TestSessionIsRenewed(t *testing.T) {
 	}
 	pending := b.cookie()
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-	b.redirected(b.confirm(), pathSpace)
+	b.redirected(b.confirm(), pathAttached)
 	in := b.cookie()
 	if pending.Value == in.Value || len(pending.Value) < 43 || len(in.Value) < 43 {
 		t.Errorf("identifiers %q, %q", pending.Value, in.Value)
@@ -93,7 +96,7 @@ func TestSessionIsRenewed(t *testing.T) {
 	thief.loggedOut()
 	thief.shows(thief.get(pathFirst), http.StatusForbidden)
 	var n int
-	if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE account IS NOT NULL OR pending <> ''`).Scan(&n); err != nil || n != 1 {
+	if err := s.db.QueryRow(`SELECT COUNT(*) FROM sessions WHERE account IS NOT NULL OR pending <> ''`).Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d sessions are good for something, %v", n, err)
 	}
 	// An identifier that somebody else chose is not adopted.
@@ -114,6 +117,18 @@ func TestDatabaseHoldsNoSecret(t *testing.T) {
 	s := newSite(t)
 	b, _ := loggedIn(t, s)
 	value := b.cookie().Value
+	if s.onPostgres() {
+		for table := range s.rows(t) {
+			var text string
+			if err := s.db.QueryRow(`SELECT COALESCE(string_agg(t::text, ' '), '') FROM ` + table + ` AS t`).Scan(&text); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(text, value) || strings.Contains(text, hex.EncodeToString([]byte(value))) || strings.Contains(text, testPassword) {
+				t.Errorf("%s holds a session identifier or a password", table)
+			}
+		}
+		return
+	}
 	files, err := filepath.Glob(s.settings.Database + "*")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%v %v", files, err)
@@ -131,7 +146,7 @@ func TestDatabaseHoldsNoSecret(t *testing.T) {
 		}
 	}
 	var hash string
-	if err := s.store.db.QueryRow(`SELECT password FROM accounts`).Scan(&hash); err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
+	if err := s.db.QueryRow(`SELECT password FROM accounts`).Scan(&hash); err != nil || !strings.HasPrefix(hash, "$argon2id$v=19$m=19456,t=2,p=1$") {
 		t.Errorf("password stored as %q, %v", hash, err)
 	}
 }
@@ -155,24 +170,27 @@ func TestClean(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, got, rows)
 		}
 	}
-	all := map[string]int{"accounts": 1, "cards": 2, "sessions": 5, "used_nonces": 3, "password_tries": 3, "challenge_keys": 1}
+	all := map[string]int{"accounts": 1, "cards": 2, "sessions": 5, "used_nonces": 3, "password_tries": 3, "challenge_keys": 1, "audit": 6, "revocation_lists": 0, "done": 2}
 	want("at once", all)
 	s.clock.pass(16 * time.Minute)
 	s.browser(t).entered(cards[0], "Dr TEST Testeur")
-	all["sessions"], all["used_nonces"] = 1, 4
+	all["sessions"], all["used_nonces"], all["audit"], all["done"] = 1, 4, 7, 0
 	want("after the sessions", all)
 	s.clock.pass(2 * time.Hour)
 	all["sessions"], all["used_nonces"], all["password_tries"] = 0, 0, 0
 	want("after all", all)
+	s.clock.pass(366 * 24 * time.Hour)
+	all["challenge_keys"], all["audit"] = 0, 0
+	want("after a year", all)
 }
 
 func TestCookieOnHTTPS(t *testing.T) {
 	dir := t.TempDir()
-	settings, err := LoadSettings(writeFile(t, dir, "portal.toml", settingsText(t, dir, "https://portail.test")))
+	read, err := settings.Load(portallab.WriteFile(t, dir, "portal.toml", portallab.SettingsText(t, dir, "https://portail.test")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(t.Context(), settings, Options{})
+	p, err := New(t.Context(), read, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +205,10 @@ func TestCookieOnHTTPS(t *testing.T) {
 		t.Errorf("cookie %v", c)
 	}
 	after := httptest.NewRecorder()
-	p.setSession(after, &session{id: "x"})
+	login := httptest.NewRequestWithContext(t.Context(), "POST", "https://portail.test/auth/login", nil)
+	if _, err := p.sessions.Login(after, login, store.Card{Group: "test", Identifier: "1", Named: true}); err != nil {
+		t.Fatal(err)
+	}
 	if c := after.Result().Cookies()[0]; c.Name != "__Host-cpx" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 0 {
 		t.Errorf("cookie %v", c)
 	}

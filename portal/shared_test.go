@@ -101,7 +101,7 @@ func TestAnotherPersonsPage(t *testing.T) {
 	}
 	old = cardID(t, b.get(pathFirst))
 	b.redirected(b.password(testName, testPassword), pathFirst+"/confirmation")
-	b.redirected(b.confirm(), pathSpace)
+	b.redirected(b.confirm(), pathAttached)
 	b.redirected(b.post(pathFirst+"/pas-ma-carte", "card", old), "/")
 	b.loggedOut()
 }

@@ -6,9 +6,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"database/sql"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"html"
 	"io"
@@ -17,8 +18,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,6 +27,12 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/portallab"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/portal/pages"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
+	"github.com/cpx-bridge/cpx-bridge/portal/settings"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 const (
@@ -53,86 +58,16 @@ func (c *clock) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// pki is shared by all tests: making its keys takes longer than they do.
-var pki = sync.OnceValue(func() *demopki.PKI {
-	p, err := demopki.New(time.Now())
-	if err != nil {
-		panic(err)
-	}
-	return p
-})
-
-func writePEM(t testing.TB, dir, name string, certs ...*x509.Certificate) string {
-	t.Helper()
-	var out bytes.Buffer
-	for _, c := range certs {
-		if err := pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// settingsText is a settings file for a demonstration on loopback; change edits
-// the text before it is read.
-func settingsText(t testing.TB, dir, origin string, intermediates ...*x509.Certificate) string {
-	t.Helper()
-	intermediates = append(intermediates, pki().Intermediate.Cert)
-	var kinds strings.Builder
-	for kind, policy := range demopki.KindPolicies() {
-		fmt.Fprintf(&kinds, "%q = %q\n", policy, kind)
-	}
-	return fmt.Sprintf(`name = "Portail TEST"
-origin = %q
-listen = "127.0.0.1:0"
-database = "portal.db"
-revocation = "off"
-
-[[trust_group]]
-name = "test"
-test = true
-roots = [%q]
-intermediates = [%q]
-required_policies = [%q]
-refused_policies = [%q]
-
-[kinds]
-%s`, origin, writePEM(t, dir, "root.pem", pki().Root.Cert), writePEM(t, dir, "intermediate.pem", intermediates...),
-		demopki.PolicyAuthentication, demopki.PolicyTechnical, kinds.String())
-}
-
-func writeFile(t testing.TB, dir, name, text string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
 // site is a portal with one account that answers on loopback.
 type site struct {
 	*Portal
+	db     *sql.DB // its database, past its store
 	clock  *clock
 	origin string
 	log    *bytes.Buffer
 }
 
-type siteOption func(text string) string
-
-// replacing changes a line of the settings.
-func replacing(old, new string) siteOption {
-	return func(text string) string {
-		if !strings.Contains(text, old) {
-			panic("the settings have no " + old)
-		}
-		return strings.Replace(text, old, new, 1)
-	}
-}
+type siteOption = func(text string) string
 
 func newSite(t *testing.T, options ...siteOption) *site {
 	t.Helper()
@@ -144,16 +79,19 @@ func newSiteUnder(t *testing.T, more []*x509.Certificate, options ...siteOption)
 	server := httptest.NewUnstartedServer(nil)
 	s := &site{clock: &clock{at: time.Now()}, origin: "http://" + server.Listener.Addr().String(), log: &bytes.Buffer{}}
 	dir := t.TempDir()
-	text := settingsText(t, dir, s.origin, more...)
+	text := portallab.SettingsText(t, dir, s.origin, more...)
+	if database := databaseOf(t); database != "" {
+		text = portallab.Replacing(`database = "portal.db"`, fmt.Sprintf("database = %q", database))(text)
+	}
 	for _, o := range options {
 		text = o(text)
 	}
-	settings, err := LoadSettings(writeFile(t, dir, "portal.toml", text))
+	read, err := settings.Load(portallab.WriteFile(t, dir, "portal.toml", text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&lockedWriter{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if s.Portal, err = New(t.Context(), settings, Options{Logger: log, Now: s.clock.now}); err != nil {
+	if s.Portal, err = New(t.Context(), read, Options{Logger: log, Now: s.clock.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -161,11 +99,17 @@ func newSiteUnder(t *testing.T, more []*x509.Certificate, options ...siteOption)
 			t.Error(err)
 		}
 	})
+	s.db = portallab.Database(t, read.Database)
 	s.account(t, testName, "Dr TEST Testeur")
 	server.Config.Handler = s.Handler()
 	server.Start()
 	t.Cleanup(server.Close)
 	return s
+}
+
+// textLog is a log of lines to w.
+func textLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(&lockedWriter{w: w}, nil))
 }
 
 type lockedWriter struct {
@@ -179,10 +123,15 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
+// account adds an account past the operator's commands, which refuse names that nobody can type
+// and write into the audit log.
 func (s *site) account(t *testing.T, name, display string) {
 	t.Helper()
-	err := s.AddAccount(t.Context(), NewAccount{Name: name, Display: display, Service: "SERVICE TEST", Region: "bretagne", Password: testPassword})
+	hash, err := passwords.Hash(testPassword)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.AddAccount(t.Context(), store.Account{Name: name, Display: display, Service: "SERVICE TEST", Region: "bretagne", Password: hash}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -250,6 +199,8 @@ type browser struct {
 	header http.Header // of each request
 }
 
+// browser is a browser's session with the site. It follows no redirect, so that a
+// test sees each.
 func (s *site) browser(t *testing.T) *browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -350,7 +301,7 @@ func (b *browser) attach(c testCard, name string) {
 		b.t.Fatalf("login by an unknown card: %q %q", next, reason)
 	}
 	b.redirected(b.password(name, testPassword), pathFirst+"/confirmation")
-	b.redirected(b.confirm(), pathSpace)
+	b.redirected(b.confirm(), pathAttached)
 }
 
 func (b *browser) password(name, password string) answer {
@@ -408,7 +359,9 @@ func (b *browser) entered(c testCard, display string) {
 // loggedOut requires that the session gives access to nothing.
 func (b *browser) loggedOut() {
 	b.t.Helper()
-	b.redirected(b.get(pathSpace), "/")
+	if a := b.get(pathSpace); a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != "/" && a.Header.Get("Location") != pathEnded {
+		b.t.Fatalf("the space: %d to %q\n%s", a.StatusCode, a.Header.Get("Location"), excerpt(a))
+	}
 }
 
 func (b *browser) cookie() *http.Cookie {
@@ -454,4 +407,31 @@ func shown(page answer) []string {
 		return []string{"account", m[1], "card", cardIDInPage.FindStringSubmatch(page.raw)[1]}
 	}
 	return nil
+}
+
+const (
+	pathFirst = pages.PathFirst
+	pathSpace = pages.PathSpace
+	// What the pages' own paths are.
+	pathSelfTest  = "/poste"
+	pathLogout    = "/deconnexion"
+	pathLoggedOut = "/?session=fermee"
+	pathEnded     = "/?session=finie"
+	pathDetached  = "/?carte=detachee"
+	pathAttached  = pathSpace + "?carte=rattachee"
+	spaceDetached = pathSpace + "?carte=detachee"
+
+	french  = language.French
+	english = language.English
+)
+
+// pki is shared by all tests: making its keys takes longer than they do.
+var pki = portallab.PKI
+
+func (s *site) cookieName() string { return s.sessions.CookieName() }
+
+// hashOf is what the database has of a session's identifier.
+func hashOf(id string) []byte {
+	sum := sha256.Sum256([]byte(id))
+	return sum[:]
 }

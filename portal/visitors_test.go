@@ -13,7 +13,11 @@ import (
 // rows counts the rows of all tables.
 func (s *site) rows(t *testing.T) map[string]int {
 	t.Helper()
-	list, err := s.store.db.Query(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+	tables := `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
+	if s.onPostgres() {
+		tables = `SELECT tablename FROM pg_tables WHERE schemaname = 'public'`
+	}
+	list, err := s.db.Query(tables + ` ORDER BY 1`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +27,9 @@ func (s *site) rows(t *testing.T) map[string]int {
 		if err := list.Scan(&name); err != nil {
 			t.Fatal(err)
 		}
-		names = append(names, name)
+		if name != "goose_db_version" {
+			names = append(names, name)
+		}
 	}
 	if err := list.Err(); err != nil {
 		t.Fatal(err)
@@ -31,7 +37,7 @@ func (s *site) rows(t *testing.T) map[string]int {
 	counts := map[string]int{}
 	for _, name := range names {
 		var n int
-		if err := s.store.db.QueryRow(`SELECT COUNT(*) FROM ` + name).Scan(&n); err != nil {
+		if err := s.db.QueryRow(`SELECT COUNT(*) FROM ` + name).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		counts[name] = n

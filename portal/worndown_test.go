@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/demopki"
+	"github.com/cpx-bridge/cpx-bridge/portal/passwords"
 )
 
 // One card that guesses passwords keeps nobody else out, also behind the one address
@@ -49,16 +48,14 @@ func TestOneCardShutsNobodyOut(t *testing.T) {
 func TestPasswordFlood(t *testing.T) {
 	s := newSite(t)
 	const more = 10
-	browsers := make([]*browser, maxHashing+maxLine+more)
+	browsers := make([]*browser, passwords.MaxQueued+more)
 	for i := range browsers {
 		browsers[i] = s.browser(t)
 		if next, _ := browsers[i].login(issue(t, pki().Intermediate, demopki.NewHolder("CPS", i+1))); next != pathFirst {
 			t.Fatal(next)
 		}
 	}
-	for range maxHashing { // so that nobody's turn comes until all are there
-		s.hashing.running <- struct{}{}
-	}
+	release := s.hold(t) // so that nobody's turn comes until all are there
 	answers := make(chan answer)
 	for _, b := range browsers {
 		go func() { answers <- b.password(testName, testPassword) }()
@@ -73,30 +70,13 @@ func TestPasswordFlood(t *testing.T) {
 	if n := strings.Count(s.log.String(), "reason=line_full"); n != more {
 		t.Errorf("%d of the log's lines say so", n)
 	}
-	for range maxHashing {
-		<-s.hashing.running
-	}
-	for range maxHashing + maxLine {
+	release()
+	for range passwords.MaxQueued {
 		browsers[0].redirected(<-answers, pathFirst+"/confirmation")
 	}
 	// A try that was not made does not count.
 	var n int
-	if err := s.store.db.QueryRow(`SELECT SUM(failures) FROM password_tries`).Scan(&n); err != nil || n != 0 {
+	if err := s.db.QueryRow(`SELECT SUM(failures) FROM password_tries`).Scan(&n); err != nil || n != 0 {
 		t.Errorf("%d tries are counted, %v", n, err)
-	}
-}
-
-// A browser that leaves the line makes room.
-func TestLeavesTheLine(t *testing.T) {
-	h := newHashing()
-	for range maxHashing {
-		h.running <- struct{}{}
-	}
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 2 * (maxHashing + maxLine) {
-		if _, err := h.check(gone, decoy, "x"); !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	doState   = "state"
 	doExamine = "examine"
 	doJournal = "journal"
+	doRestart = "restart"
 	doQuit    = "quit"
 )
 
@@ -51,6 +52,8 @@ func (t *tray) clicked(ctx context.Context, c click) {
 		t.do(doRefresh, "", func() error { t.agent.Refresh(ctx); return nil })
 	case doState:
 		t.do(doState, "", func() error { t.agent.ShowState(ctx); return nil })
+	case doRestart:
+		t.do(doRestart, "", func() error { return t.restart(ctx) })
 	case doExamine:
 		t.do(doExamine, "", func() error { t.agent.ShowDiagnosis(ctx); return nil })
 	case doJournal:
@@ -95,6 +98,18 @@ func (t *tray) openWithin(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// restart has the agent start anew. Why it does not stands in the menu for a while, and in a
+// window.
+func (t *tray) restart(ctx context.Context) error {
+	err := t.agent.Restart(ctx)
+	if err != nil {
+		say := texts.In(t.agent.State().Lang)
+		t.notify(say.Text("tray.restart_failed"))
+		t.agent.ShowRestartFailure(ctx, err)
+	}
+	return err
 }
 
 // switchTo changes the language. Where the choice cannot be saved, a notice in the

@@ -115,6 +115,17 @@ func (d *fakeAgent) SetLanguage(lang string) error {
 	return d.done("language " + lang)
 }
 
+func (d *fakeAgent) Restart(context.Context) error {
+	if err := d.done("restart"); err != nil {
+		return &state.RestartError{Reason: state.RestartFails, Detail: err.Error()}
+	}
+	return nil
+}
+
+func (d *fakeAgent) ShowRestartFailure(_ context.Context, err error) {
+	_ = d.done("shows: " + err.(*state.RestartError).Reason)
+}
+
 func (d *fakeAgent) Refresh(context.Context)       { _ = d.done("refresh") }
 func (d *fakeAgent) ShowState(context.Context)     { _ = d.done("state") }
 func (d *fakeAgent) ShowDiagnosis(context.Context) { _ = d.done("examine") }

@@ -27,7 +27,7 @@ type menu struct {
 	settings, language           *submenu
 	resume, lock                 *item
 	refresh, diagnostic, journal *item
-	about, quit                  *item
+	about, restart, quit         *item
 }
 
 func (m *menu) build(v view) {
@@ -52,6 +52,7 @@ func (m *menu) build(v view) {
 	m.language = &submenu{menu: m, parent: m.top("", false), do: doLang, checks: true}
 	m.about = m.top("", false)
 	systray.AddSeparator()
+	m.restart = m.top(doRestart, false)
 	m.quit = m.top(doQuit, false)
 	m.show(v)
 }
@@ -83,6 +84,7 @@ func (m *menu) show(v view) {
 	m.journal.show(entry{ID: "journal", Label: v.Journal})
 	m.language.show(v.Language)
 	m.about.show(entry{Label: v.About})
+	m.restart.show(v.Restart)
 	m.quit.show(entry{ID: "quit", Label: v.Quit})
 }
 

@@ -38,6 +38,11 @@ type Agent interface {
 	LockCards(ctx context.Context) error
 	SetLanguage(lang string) error
 	Refresh(ctx context.Context)
+	// Restart has the program that is installed follow this one: a *state.RestartError where
+	// it does not.
+	Restart(ctx context.Context) error
+	// ShowRestartFailure shows why, and returns at once.
+	ShowRestartFailure(ctx context.Context, err error)
 	// ShowState shows the state as text, and returns at once.
 	ShowState(ctx context.Context)
 	// ShowDiagnosis examines the workstation and shows what it found, likewise.

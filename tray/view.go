@@ -29,6 +29,7 @@ type view struct {
 	Refresh, Diagnostic, Journal string
 	Language                     list
 	About, Quit                  string
+	Restart                      entry // where another version is installed than runs
 }
 
 // entry is one of several entries of a kind. One without an ID is greyed: it is only
@@ -62,6 +63,7 @@ func viewOf(s state.State, notice string) view {
 		Diagnostic: say.Text("tray.diagnostic"), Journal: say.Text("tray.journal"), Language: languageList(s, say),
 		About: say.Text("tray.about", prompt.Safe(s.Version, maxName)), Quit: say.Text("tray.quit"),
 	}
+	v.Restart = restart(s, say)
 	v.Warnings = v.Warnings[:min(len(v.Warnings), maxWarnings)]
 	v.Name = state.Name + " · " + v.Line
 	if s.StaysOn {
@@ -77,6 +79,25 @@ func viewOf(s state.State, notice string) view {
 		v.Refresh = say.Text("tray.refresh")
 	}
 	return v
+}
+
+// restart offers the version that is installed, where that is not the one that runs. During
+// a login it says why not yet.
+func restart(s state.State, say texts.Catalogue) entry {
+	if s.Replaced == nil || s.Replaced.Removed {
+		return entry{}
+	}
+	version := s.Replaced.Short()
+	known := version != "" && version != s.Version
+	switch {
+	case s.InUse && known:
+		return entry{Label: say.Text("tray.restart_later_version", version)}
+	case s.InUse:
+		return entry{Label: say.Text("tray.restart_later")}
+	case known:
+		return entry{ID: "restart", Label: say.Text("tray.restart_version", version)}
+	}
+	return entry{ID: "restart", Label: say.Text("tray.restart")}
 }
 
 func iconOf(s state.State) icon {

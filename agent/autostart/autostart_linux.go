@@ -47,7 +47,29 @@ func Get() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	unit, err := enabledUnit()
+	folders, err := unitDirs()
+	if err != nil {
+		return State{}, err
+	}
+	return s.withUnit(folders)
+}
+
+// Everyone reads what the administrator has set for each person, and nothing of whoever asks.
+func Everyone() (State, error) {
+	path, text, err := machine()
+	if err != nil {
+		return State{}, err
+	}
+	var s State
+	if path != "" {
+		s = parseEntry(text).state(path)
+	}
+	return s.withUnit(everyonesUnitDirs())
+}
+
+// withUnit is an entry's state together with that of a unit in these folders.
+func (s State) withUnit(folders []string) (State, error) {
+	unit, err := unitIn(folders)
 	switch {
 	case err != nil:
 		return State{}, err

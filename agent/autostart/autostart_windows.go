@@ -34,6 +34,9 @@ var system = roots{root{registry.LOCAL_MACHINE, "", "HKLM"}, root{registry.CURRE
 // the agent, the person's cannot prevent that.
 func Get() (State, error) { return system.get() }
 
+// Everyone reads what the administrator has set for each person, and nothing of whoever asks.
+func Everyone() (State, error) { return system.machine.get() }
+
 // Enable starts the program at each login, or the one beside it that has no console.
 func Enable(program string) error { return system.enable(withoutConsole(program)) }
 

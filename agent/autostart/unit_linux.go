@@ -30,7 +30,14 @@ func unitDirs() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []string
+	return unitFolders(config, data, dirs.Runtime()), nil
+}
+
+// everyonesUnitDirs are those of them that no person has for themselves.
+func everyonesUnitDirs() []string { return unitFolders("", "", "") }
+
+// unitFolders leaves out those of a base that is "".
+func unitFolders(config, data, runtime string) (all []string) {
 	add := func(folder string, bases ...string) {
 		for _, base := range bases {
 			if path := filepath.Join(base, "systemd", folder); base != "" && !slices.Contains(all, path) {
@@ -38,13 +45,13 @@ func unitDirs() ([]string, error) {
 			}
 		}
 	}
-	add("user.control", config, dirs.Runtime())
+	add("user.control", config, runtime)
 	add("user", config)
 	add("user", dirs.ConfigDirs()...)
-	add("user", "/etc", dirs.Runtime(), "/run", data)
+	add("user", "/etc", runtime, "/run", data)
 	add("user", dirs.DataDirs()...)
 	add("user", "/usr/local/lib", "/usr/local/share", "/usr/lib", "/usr/share")
-	return all, nil
+	return all
 }
 
 // enabledUnit is what starts the agent as a unit of the person's systemd; Where is "" where
@@ -54,6 +61,11 @@ func enabledUnit() (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	return unitIn(folders)
+}
+
+// unitIn is the same of these folders.
+func unitIn(folders []string) (State, error) {
 	link := firstLink(folders)
 	path := firstFile(folders, unit)
 	if link == "" || path == "" || isMasked(path) {

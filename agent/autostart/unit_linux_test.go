@@ -141,3 +141,35 @@ func TestUnitBesideEntry(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestEveryone: what starts the agent for everybody is told whatever the person who asks has,
+// also without a home.
+func TestEveryone(t *testing.T) {
+	person, everyone, _ := unitHome(t)
+	own, err := personal()
+	do(t, err)
+	write(t, own, "[Desktop Entry]\nType=Application\nName=TEST\nExec=/bin/true run --supervise --quiet\n")
+	write(t, filepath.Join(person, unit), runs)
+	do(t, os.MkdirAll(filepath.Join(person, wanting[0]), 0o700))
+	do(t, os.Symlink(filepath.Join(person, unit), filepath.Join(person, wanting[0], unit)))
+	if s, err := Get(); err != nil || !s.Enabled || s.Unit == "" {
+		t.Fatalf("%+v %v", s, err)
+	}
+	if s, err := Everyone(); err != nil || s != (State{}) {
+		t.Errorf("the person's own: %+v %v", s, err)
+	}
+	write(t, filepath.Join(everyone, unit), runs)
+	do(t, os.MkdirAll(filepath.Join(everyone, wanting[0]), 0o700))
+	do(t, os.Symlink(filepath.Join(everyone, unit), filepath.Join(everyone, wanting[0], unit)))
+	for _, name := range []string{"HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"} {
+		do(t, os.Unsetenv(name)) // which t.Setenv puts back
+	}
+	if s, err := Everyone(); err != nil || !s.Enabled || s.Unit != filepath.Join(everyone, unit) {
+		t.Errorf("a unit for everybody: %+v %v", s, err)
+	}
+	entry := filepath.Join(filepath.Dir(filepath.Dir(everyone)), "autostart", file)
+	write(t, entry, "[Desktop Entry]\nType=Application\nName=TEST\nExec=/bin/true run --supervise --quiet\n")
+	if s, err := Everyone(); err != nil || !s.Enabled || s.Where != entry {
+		t.Errorf("an entry for everybody: %+v %v", s, err)
+	}
+}

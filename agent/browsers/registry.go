@@ -205,3 +205,14 @@ func rewrite(h hive, key string, now, after map[string]string) error {
 	}
 	return nil
 }
+
+// PolicyList is the list of portals in a browser's policies in Windows's registry: its key
+// below HKEY_LOCAL_MACHINE, and what stands in it for the origins.
+func PolicyList(b Browser, origins []string) (key string, values []string, err error) {
+	entries, err := parseEntries(origins)
+	if err != nil {
+		return "", nil, err
+	}
+	l := registryLists(Request{}, b, entries)[0]
+	return l.policy, l.values, nil
+}

@@ -3,13 +3,23 @@ package browsers
 import (
 	"errors"
 	"fmt"
+	"syscall"
+	"unsafe"
 
+	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/registry"
 )
 
 const thisSystem = Windows
 
 func openHive() hive { return machine{} }
+
+// oneHalf has programs of 32 and of 64 bits share what is recorded: one's package may replace
+// the other's, which then takes away what that one entered. The policies are one anyway.
+const oneHalf = registry.WOW64_64KEY
+
+// regDeleteKeyEx alone deletes in that half (RegDeleteKeyExW).
+var regDeleteKeyEx = windows.NewLazySystemDLL("advapi32.dll").NewProc("RegDeleteKeyExW")
 
 // machine is HKEY_LOCAL_MACHINE.
 type machine struct{}
@@ -19,7 +29,7 @@ func (machine) values(key string) (map[string]string, error) {
 }
 
 func keyValues(root registry.Key, key string) (map[string]string, error) {
-	k, err := registry.OpenKey(root, key, registry.QUERY_VALUE)
+	k, err := registry.OpenKey(root, key, registry.QUERY_VALUE|oneHalf)
 	if errors.Is(err, registry.ErrNotExist) {
 		return nil, nil
 	}
@@ -43,7 +53,7 @@ func keyValues(root registry.Key, key string) (map[string]string, error) {
 }
 
 func (machine) set(key, name, value string) error {
-	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE|oneHalf)
 	if err != nil {
 		return fmt.Errorf("browsers: %s: %w", key, err)
 	}
@@ -52,7 +62,7 @@ func (machine) set(key, name, value string) error {
 }
 
 func (machine) number(key, name string) (string, bool, error) {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE)
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE|oneHalf)
 	if errors.Is(err, registry.ErrNotExist) {
 		return "", false, nil
 	}
@@ -77,7 +87,7 @@ func (machine) number(key, name string) (string, bool, error) {
 }
 
 func (machine) setNumber(key, name string, value uint32) error {
-	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	k, _, err := registry.CreateKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE|oneHalf)
 	if err != nil {
 		return fmt.Errorf("browsers: %s: %w", key, err)
 	}
@@ -86,7 +96,7 @@ func (machine) setNumber(key, name string, value uint32) error {
 }
 
 func (machine) remove(key, name string) error {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE)
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.SET_VALUE|oneHalf)
 	if err != nil {
 		return fmt.Errorf("browsers: %s: %w", key, err)
 	}
@@ -95,7 +105,7 @@ func (machine) remove(key, name string) error {
 }
 
 func (machine) exists(key string) (bool, error) {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE)
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE|oneHalf)
 	if errors.Is(err, registry.ErrNotExist) {
 		return false, nil
 	}
@@ -106,7 +116,7 @@ func (machine) exists(key string) (bool, error) {
 }
 
 func (machine) drop(key string) error {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS)
+	k, err := registry.OpenKey(registry.LOCAL_MACHINE, key, registry.QUERY_VALUE|registry.ENUMERATE_SUB_KEYS|oneHalf)
 	if errors.Is(err, registry.ErrNotExist) {
 		return nil
 	}
@@ -118,5 +128,12 @@ func (machine) drop(key string) error {
 	if err != nil || info.ValueCount > 0 || info.SubKeyCount > 0 {
 		return err
 	}
-	return registry.DeleteKey(registry.LOCAL_MACHINE, key)
+	path, err := windows.UTF16PtrFromString(key)
+	if err != nil {
+		return err
+	}
+	if status, _, _ := regDeleteKeyEx.Call(uintptr(registry.LOCAL_MACHINE), uintptr(unsafe.Pointer(path)), oneHalf, 0); status != 0 {
+		return fmt.Errorf("browsers: %s: %w", key, syscall.Errno(status))
+	}
+	return nil
 }

@@ -22,17 +22,17 @@ func (s *invocation) autostartCommand() *cobra.Command {
 			if err == nil {
 				err = autostart.Enable(program)
 			}
-			return s.autostartAfter(err)
+			return s.autostartAfter(err, "enable")
 		}),
 		plainCommand("disable", about{short: "command.autostart.disable"}, func(context.Context, []string) error {
-			return s.autostartAfter(autostart.Disable())
+			return s.autostartAfter(autostart.Disable(), "disable")
 		}),
 	)
 	return c
 }
 
-// autostartAfter prints the state after a change.
-func (s *invocation) autostartAfter(err error) error {
+// autostartAfter prints the state after a change, which the command's word made.
+func (s *invocation) autostartAfter(err error, verb string) error {
 	if s.areForeign(err, "command.foreign") {
 		return errProblem
 	}
@@ -50,6 +50,7 @@ func (s *invocation) autostartAfter(err error) error {
 	case err != nil:
 		return err
 	}
+	s.warnRoot("cpx-agent autostart " + verb)
 	_, err = s.autostart()
 	return err
 }

@@ -52,7 +52,8 @@ func (b *browsersRun) notes(changes, written []browsers.Change) []string {
 		{!b.remove && imported && b.System == browsers.MacOS, "command.browsers.import_mac"},
 		{!b.write && changed && (!imported || b.Root != ""), "command.browsers.not_written"},
 		{applied && !imported && b.OnlyShared, "command.browsers.reload_shared"},
-		{applied && !imported && !b.OnlyShared, "command.browsers.reload"},
+		{applied && !imported && !b.OnlyShared && !b.remove, "command.browsers.reload"},
+		{applied && !imported && !b.OnlyShared && b.remove, "command.browsers.reload_removed"}, // the program may be on its way out too
 	} {
 		if note.when {
 			notes = append(notes, b.Text(note.text))

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os/signal"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
@@ -21,6 +24,8 @@ type browsersRun struct {
 	browsers.Request
 	names                 []string
 	write, remove, shared bool
+	allowed               bool // the portals are those of the machine's policy
+	noneNamed             bool // which has no list of any
 }
 
 // list is the value of an option that may be repeated, or hold several with commas.
@@ -41,9 +46,10 @@ func (l *list) Set(text string) error {
 
 func (s *invocation) browsersCommand() *cobra.Command {
 	b := &browsersRun{invocation: s}
-	c := s.command("browsers", about{short: "command.browsers.short", use: "command.browsers.use"}, func(context.Context, []string) error { return b.run() })
+	c := plainCommand("browsers", about{short: "command.browsers.short", use: "command.browsers.use"}, func(context.Context, []string) error { return b.run() })
 	f := c.Flags()
 	f.Var((*list)(&b.Origins), "origin", "command.browsers.option_origin")
+	f.BoolVar(&b.allowed, "allowed", false, "command.browsers.option_allowed")
 	f.BoolVar(&b.shared, "shared", false, "command.browsers.option_shared")
 	f.BoolVar(&b.write, "write", false, "command.browsers.option_write")
 	f.BoolVar(&b.remove, "remove", false, "command.browsers.option_remove")
@@ -65,6 +71,10 @@ func (b *browsersRun) run() error {
 	if err := b.prepare(); err != nil {
 		return err
 	}
+	if b.noneNamed && !b.shared {
+		b.say(b.Text("command.browsers.none_named"))
+		return nil
+	}
 	changes, err := browsers.Plan(b.Request)
 	if err != nil {
 		b.complain(b.impossible(err))
@@ -72,6 +82,10 @@ func (b *browsersRun) run() error {
 			return errProblem
 		}
 		return errUsage
+	}
+	if b.write {
+		// Whoever reads no further (`| head -1`) must not leave it half written.
+		signal.Ignore(syscall.SIGPIPE)
 	}
 	var written []browsers.Change
 	for _, c := range changes {
@@ -94,10 +108,7 @@ func (b *browsersRun) run() error {
 // prepare fills in what the command line leaves open.
 func (b *browsersRun) prepare() error {
 	if b.System == "" {
-		b.System = runtime.GOOS
-		if runtime.GOOS == "darwin" {
-			b.System = browsers.MacOS
-		}
+		b.System = thisSystem()
 	}
 	b.Browsers = browsers.All
 	if len(b.names) > 0 {
@@ -106,7 +117,10 @@ func (b *browsersRun) prepare() error {
 	for _, name := range b.names {
 		b.Browsers = append(b.Browsers, browsers.Browser(name))
 	}
-	b.OnlyShared = b.shared && len(b.Origins) == 0
+	if err := b.settingsNeeded(); err != nil {
+		return err
+	}
+	b.OnlyShared = b.shared && len(b.Origins) == 0 && (!b.allowed || b.noneNamed)
 	switch {
 	case b.remove:
 		b.Shared = browsers.SharedRemoved
@@ -116,12 +130,50 @@ func (b *browsersRun) prepare() error {
 	switch {
 	case b.remove && len(b.Origins) > 0:
 		return misused("command.browsers.remove_all")
-	case !b.remove && !b.shared && len(b.Origins) == 0:
+	case !b.remove && !b.shared && !b.allowed && len(b.Origins) == 0:
 		return misused("command.browsers.no_origin")
 	case b.remove && b.System != browsers.Linux && (b.System != runtime.GOOS || b.Root != ""):
 		return misused("command.browsers.remove_here")
 	}
 	return nil
+}
+
+// settingsNeeded is an error where settings are bad that this run needs: the machine's
+// where the portals are taken from its policy, none where our entries are taken away, as
+// whoever removes the program does.
+func (b *browsersRun) settingsNeeded() error {
+	switch {
+	case b.allowed && (b.remove || len(b.Origins) > 0 || b.Root != "" || b.System != thisSystem()):
+		return misused("command.browsers.allowed_alone")
+	case b.allowed:
+		return b.readAllowed()
+	case b.remove:
+		return nil
+	}
+	return b.settingsErr
+}
+
+// readAllowed reads the portals from the machine's policy: those that a browser would ask
+// about. A person's own file counts for nothing there.
+func (b *browsersRun) readAllowed() error {
+	machine := b.paths
+	machine.User, machine.UserRequired = "", false
+	settings, err := policy.Load(machine)
+	if err != nil {
+		b.settingsErr = err // which is what the exit status is told by
+		return err
+	}
+	b.Origins = browsers.Expressible(settings.Origins.Allow)
+	b.noneNamed = !settings.Fixed("origins.allow")
+	return nil
+}
+
+// thisSystem is the name of the system that this one is.
+func thisSystem() string {
+	if runtime.GOOS == "darwin" {
+		return browsers.MacOS
+	}
+	return runtime.GOOS
 }
 
 // show prints what would be written. A document to import is printed alone, so
@@ -158,8 +210,12 @@ func (b *browsersRun) report(c browsers.Change) {
 		done = b.Text("command.browsers.removed")
 	}
 	b.say(b.Text("command.browsers.line", done, c.Where))
-	if c.Shared && c.Changed && b.System == browsers.Linux {
+	switch {
+	case !c.Shared || !c.Changed:
+	case b.System == browsers.Linux:
 		b.say("  " + b.Text("command.browsers.others"))
+	case !b.remove: // the others may be a domain's
+		b.say("  " + b.Text("command.browsers.group_policy"))
 	}
 	if c.Backup != "" && c.Changed {
 		b.say("  " + b.Text("command.browsers.backup", c.Backup))

@@ -2,13 +2,41 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/browsers"
+	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
+	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	trust "github.com/cpx-bridge/cpx-bridge/internal/owners"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
+
+// TestOthersInTheRegistry: whoever writes beside others' entries of Windows's registry reads
+// that a domain's group policy would take ours away; who removes ours does not.
+func TestOthersInTheRegistry(t *testing.T) {
+	for name, c := range map[string]struct {
+		change browsers.Change
+		remove bool
+		want   bool
+	}{
+		"beside others": {browsers.Change{Shared: true, Changed: true, Text: "1"}, false, true},
+		"alone":         {browsers.Change{Changed: true, Text: "1"}, false, false},
+		"as it was":     {browsers.Change{Shared: true, Text: "1"}, false, false},
+		"removing":      {browsers.Change{Shared: true, Changed: true, Text: "1"}, true, false},
+	} {
+		var out strings.Builder
+		b := &browsersRun{invocation: &invocation{Catalogue: texts.In(language.English), stdout: &out}, Request: browsers.Request{System: browsers.Windows}, remove: c.remove}
+		b.report(c.change)
+		if got := strings.Contains(out.String(), "put your portals into the group policy"); got != c.want {
+			t.Errorf("%s: %q", name, out.String())
+		}
+	}
+}
 
 func TestPolicyBrowsers(t *testing.T) {
 	w := newStation(t)
@@ -182,5 +210,56 @@ func TestPolicyBrowsersOutside(t *testing.T) {
 		out, errs := w.cpxAgent(t, exitProblem, "policy", "browsers", "--os", "linux", "--dir", root, "--write", "--origin", "https://portail.example.fr", "--lang", lang.lang)
 		workstation.Contains(t, errs, lang.says)
 		workstation.Contains(t, out, filepath.Join(root, "/etc/chromium/policies/managed/cpx-bridge.json"))
+	}
+}
+
+// TestPolicyBrowsersAllowed: the portals are those of the machine's policy, whatever
+// the person's own file holds; a policy without a list changes nothing, one whose list is
+// empty takes ours away.
+func TestPolicyBrowsersAllowed(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                          "[] none named",
+		"[origins]\nmode = \"ask\"": "[] none named",
+		"[origins]\nallow = []":     "[]",
+		"[origins]\nallow = [\"https://b.example.fr\", \"http://localhost:8080\", \"https://*.c.example.fr\"]": "[https://b.example.fr https://*.c.example.fr]",
+		"[origins]\nallow = [\"http://b.example.fr\"]":                                                         "refused",
+		"origins = ": "refused",
+	} {
+		dir := t.TempDir()
+		paths := policy.Paths{Machine: filepath.Join(dir, "policy.toml"), User: filepath.Join(dir, "config.toml"), Owners: trust.Person}
+		if err := errors.Join(os.WriteFile(paths.Machine, []byte(text), 0o600), os.WriteFile(paths.User, []byte("malformed"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		b := &browsersRun{invocation: &invocation{paths: paths, settingsErr: errors.New("the person's file")}, allowed: true}
+		got := "refused"
+		if err := b.prepare(); err == nil {
+			got = fmt.Sprint(b.Origins)
+			if b.noneNamed {
+				got += " none named"
+			}
+		} else if !errors.Is(err, b.settingsErr) {
+			t.Errorf("%q: %v has not the exit status of bad settings", text, err)
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	w := newStation(t)
+	for _, others := range []string{"--remove", "--origin=https://b.example.fr", "--dir=x", "--os=windows"} {
+		w.cpxAgent(t, exitUsage, "policy", "browsers", "--allowed", others)
+	}
+}
+
+// TestPolicyBrowsersRemoveAnyway: what removes the program takes our entries away,
+// whatever the settings are.
+func TestPolicyBrowsersRemoveAnyway(t *testing.T) {
+	w := newStation(t)
+	root := filepath.Join(w.Dir, "root")
+	w.cpxAgent(t, exitGood, "policy", "browsers", "--os", "linux", "--dir", root, "--write", "--origin", "https://b.example.fr")
+	w.Settings(t, "malformed")
+	w.cpxAgent(t, exitUsage, "policy", "browsers", "--os", "linux", "--dir", root, "--write", "--origin", "https://c.example.fr")
+	w.cpxAgent(t, exitGood, "policy", "browsers", "--os", "linux", "--dir", root, "--write", "--remove")
+	if entries, err := os.ReadDir(root); len(entries) > 0 {
+		t.Errorf("%v is left, %v", entries, err)
 	}
 }

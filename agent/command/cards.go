@@ -81,7 +81,7 @@ func (c *reading) ask(ctx context.Context, refresh bool, wanted func(modules []s
 }
 
 // readAlone reads all cards once, without a PIN, and asks PC/SC for the readers,
-// because a module may name others.
+// because a module may name others. Without a choice nothing is chosen.
 func (s *invocation) readAlone(ctx context.Context, choice *cards.Choice, w io.Writer) (state.Cards, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -95,7 +95,10 @@ func (s *invocation) readAlone(ctx context.Context, choice *cards.Choice, w io.W
 	_ = pool.AwaitOpening(ctx) // whatever ends it ends the reading too
 	snapshot, err := pool.List(ctx)
 	now.Readers, now.Err = pcsc.Readers(ctx)
-	chosen, _ := choice.Get()
+	var chosen cards.Chosen
+	if choice != nil {
+		chosen, _ = choice.Get()
+	}
 	return cards.Report(snapshot, pool.Modules(), chosen, now), err
 }
 

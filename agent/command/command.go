@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/events"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -29,24 +30,30 @@ import (
 // ErrQuit says that the person ended the agent in its menu.
 var ErrQuit = errors.New("command: the person quit")
 
+// ErrRestart says that the program that is installed is to follow the agent.
+var ErrRestart = errors.New("command: another version of the program follows")
+
 // Exit statuses, as docs/administrators.md lists them for each command.
 const (
 	exitGood    = 0
 	exitProblem = 1
 	exitUsage   = 2
+	exitFailed  = 3 // of doctor: it could not say anything
 )
 
 // Program is what the program provides to its command line. All fields but Failed,
 // Say, Desktop and Standard are required.
 type Program struct {
 	Version string
+	System  string // what it runs on, as far as a hotline asks
 	// Display reports whether a display answers; it may be asked only once in a
 	// process.
 	Display func() bool
 	// DisplayAnswers reports the same from a process of its own, and so may be
 	// asked repeatedly.
 	DisplayAnswers func(ctx context.Context) bool
-	// Serve runs the agent until ctx ends or the person quits, which is ErrQuit.
+	// Serve runs the agent until ctx ends, the person quits, which is ErrQuit, or restarts
+	// it, which is ErrRestart.
 	Serve func(ctx context.Context, s Start) error
 	// Failed shows a text to the person, who does not see what the program prints: one
 	// that was started at a login or from a menu has no console. It returns once the
@@ -76,6 +83,10 @@ type Start struct {
 	Logger   *slog.Logger
 	Level    *slog.LevelVar // of the log
 	Journal  *journal.Log
+	Events   *events.Sender
+	// Startable returns a *state.RestartError where the program that is installed would not
+	// serve in this one's stead.
+	Startable func(ctx context.Context) error
 }
 
 // Run runs a command line, of which args excludes the program's name, and returns
@@ -124,6 +135,8 @@ func (s *invocation) exit(ctx context.Context, err error, root *cobra.Command) i
 	var (
 		known status
 		wrong *misuse
+
+		unable unexamined
 	)
 	switch {
 	case err == nil:
@@ -142,6 +155,9 @@ func (s *invocation) exit(ctx context.Context, err error, root *cobra.Command) i
 	if s.line.serves() {
 		s.report(ctx, s.errorText(err))
 	}
+	if errors.As(err, &unable) {
+		return exitFailed
+	}
 	if errors.Is(err, s.settingsErr) {
 		return exitUsage
 	}
@@ -155,6 +171,9 @@ func (s *invocation) errorText(err error) string {
 	}
 	if peer.Reason(err) != "" {
 		return strings.TrimSpace(peer.Why(err, s.lang) + " " + peer.Next(err, s.lang))
+	}
+	if ports, ok := errors.AsType[*policy.PortsInUseError](err); ok {
+		return s.Text("command.no_port", ports.First, ports.Last) + " " + s.Text("doctor.more_ports")
 	}
 	if errors.Is(err, control.ErrNoSpace) || atomicfile.NoSpace(err) {
 		return s.Text("command.no_space", err)

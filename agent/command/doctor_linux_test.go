@@ -13,12 +13,12 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
-// TestDoctorOfBadSettings: a collector gets JSON, the exit status of bad settings, and all
+// TestDoctorOfBadSettings: a collector gets JSON, the exit status of a problem, and all
 // that is wrong beside them.
 func TestDoctorOfBadSettings(t *testing.T) {
 	w := newStation(t)
 	w.Settings(t, "lang = \"fr\"\n[wss]\nenabled = 3\n")
-	out, _ := w.cpxAgent(t, exitUsage, "doctor", "--json")
+	out, _ := w.cpxAgent(t, exitProblem, "doctor", "--json")
 	var r doctor.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) < 8 {
 		t.Fatalf("%v in %s", err, out)
@@ -28,7 +28,7 @@ func TestDoctorOfBadSettings(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	workstation.Contains(t, f.Text, "config.toml:3: wss.enabled: il faut true ou false")
-	out, errs := w.cpxAgent(t, exitUsage, "doctor")
+	out, errs := w.cpxAgent(t, exitProblem, "doctor")
 	if strings.Contains(out+errs, "struct") || errs != "" {
 		t.Error(out, errs)
 	}
@@ -43,7 +43,7 @@ func TestDoctorOfAPipe(t *testing.T) {
 	if err := syscall.Mkfifo(w.Config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := w.cpxAgent(t, exitUsage, "doctor", "--lang", "fr")
+	out, _ := w.cpxAgent(t, exitProblem, "doctor", "--lang", "fr")
 	workstation.Contains(t, out, w.Config+": c’est un tube nommé, et non un fichier ordinaire : indiquez un fichier ordinaire", "✓ Ce système dit qui se connecte")
 	_, errs := w.cpxAgent(t, exitUsage, "run")
 	workstation.Contains(t, errs, w.Config+": c’est un tube nommé")

@@ -42,7 +42,7 @@ func TestSettingsAsEditorsSaveThem(t *testing.T) {
 					t.Errorf("%s printed %s", command, out)
 				}
 			}
-			out, _ := w.cpxAgent(t, exitUsage, "doctor", "--json", "--lang", lang)
+			out, _ := w.cpxAgent(t, exitProblem, "doctor", "--json", "--lang", lang)
 			var r doctor.Report
 			if err := json.Unmarshal([]byte(out), &r); err != nil || len(r.Findings) == 0 {
 				t.Fatalf("%v in %s", err, out)

@@ -38,6 +38,8 @@ func (s *invocation) load() {
 	paths := policy.DefaultPaths()
 	if s.line.config != "" {
 		paths.User, paths.UserRequired = s.line.config, true
+	} else if s.line.ofEverybody() {
+		paths.User = ""
 	}
 	log := s.logger
 	if s.line.needsNoSettings() {
@@ -51,6 +53,9 @@ func (s *invocation) load() {
 	s.paths = paths
 	if s.Effective, s.settingsErr = policy.Load(paths); s.settingsErr != nil {
 		s.Effective = policy.Rest(paths)
+	}
+	if s.line.ofEverybody() {
+		s.Effective = s.OfEverybody()
 	}
 	s.level.Set(s.LogLevel())
 	s.lang = s.line.lang
@@ -89,11 +94,20 @@ func (s *invocation) say(text string) { fmt.Fprintln(s.stdout, text) }
 // complain prints a line about what went wrong.
 func (s *invocation) complain(text string) { fmt.Fprintln(s.stderr, "cpx-agent:", text) }
 
+// warnRoot says, where root gives a command of one person's, whom it concerned: who
+// administers a workstation over ssh would take root's desktop for everyone's. Windows has
+// no such account.
+func (s *invocation) warnRoot(command string) {
+	if os.Geteuid() == 0 {
+		s.complain(s.Text("command.own_of_root", command))
+	}
+}
+
 // printJSON prints the command's answer for programs.
 func (s *invocation) printJSON(v any) error {
 	text, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
-		s.say(visible.Escaped(string(text)))
+		_, err = fmt.Fprintln(s.stdout, visible.Escaped(string(text)))
 	}
 	return err
 }

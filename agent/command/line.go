@@ -40,7 +40,7 @@ func (l *line) needsNoSettings() bool {
 		return true // without a command it is a request of the shells' completion
 	}
 	switch l.args[0] {
-	case "help", "version", "completion", "quit", "autostart":
+	case "help", "version", "completion", "quit", "restart", "autostart":
 		return true
 	}
 	return false

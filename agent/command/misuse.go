@@ -46,7 +46,10 @@ func (l *line) check(root *cobra.Command) error {
 		return nil
 	}
 	if misplaced := l.misplaced(c); misplaced != "" {
-		return misused("command.misuse.misplaced", misplaced, owners(root, misplaced))
+		return misused("command.misuse.misplaced", misplaced, having(root, misplaced))
+	}
+	if empty := l.empty(); empty != "" {
+		return misused("command.misuse.no_value", "--"+empty)
 	}
 	switch {
 	case l.lang != "" && !language.Known(l.lang):
@@ -64,6 +67,18 @@ func (l *line) check(root *cobra.Command) error {
 func (l *line) misplaced(c *cobra.Command) (name string) {
 	l.options.Visit(func(f *pflag.Flag) {
 		if c.Flag(f.Name) == nil {
+			name = f.Name
+		}
+	})
+	return name
+}
+
+// empty returns an option that was given nothing, as by a script of whose variables one is not
+// set, "" for none. What it asks for would not be done, or the opposite: without a scope doctor
+// looks at everything.
+func (l *line) empty() (name string) {
+	l.options.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && strings.TrimSpace(f.Value.String()) == "" {
 			name = f.Name
 		}
 	})
@@ -98,8 +113,8 @@ func names(c *cobra.Command) string {
 	return strings.Join(names, ", ")
 }
 
-// owners lists the commands that have an option.
-func owners(root *cobra.Command, option string) string {
+// having lists the commands that have an option.
+func having(root *cobra.Command, option string) string {
 	var names []string
 	walk(root, func(c *cobra.Command) {
 		if c.LocalFlags().Lookup(option) != nil {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -16,21 +17,36 @@ import (
 )
 
 func (s *invocation) policyCommand() *cobra.Command {
-	c := s.command("policy", about{short: "command.policy.short", long: "command.policy.long", exits: "command.policy.exits"}, func(context.Context, []string) error {
+	var setup bool
+	c := plainCommand("policy", about{short: "command.policy.short", long: "command.policy.long", exits: "command.policy.exits"}, func(context.Context, []string) error {
+		switch {
+		case setup:
+			return s.checkSetup()
+		case s.settingsErr != nil:
+			return s.settingsErr
+		}
 		return s.showPolicy()
 	})
+	c.Flags().BoolVar(&setup, "setup", false, "command.policy.setup")
 	c.AddCommand(s.browsersCommand())
 	return c
+}
+
+// checkSetup is for an installer, which is to answer for what it was given, and not for a
+// group policy or a person's file that were bad before it came.
+func (s *invocation) checkSetup() error {
+	err := s.paths.CheckSetup()
+	if errors.Is(err, policy.ErrNoSetup) {
+		s.complain(s.Text("command.quit.not_here"))
+		return errProblem
+	}
+	return err
 }
 
 // showPolicy prints the settings in force: for those that no file sets, what the
 // default means on this machine now.
 func (s *invocation) showPolicy() error {
-	for _, setting := range s.Describe() {
-		if setting.From == policy.Default {
-			setting.From = s.Text("command.policy.default")
-		}
-		s.inForce(&setting)
+	for _, setting := range s.settingsInForce() {
 		fmt.Fprintf(s.stdout, "%-20s %-40s %s\n", setting.Key, setting.Value, setting.From)
 	}
 	for _, w := range s.Warnings {
@@ -40,6 +56,18 @@ func (s *invocation) showPolicy() error {
 		return errProblem
 	}
 	return nil
+}
+
+// settingsInForce are the settings, each with where it comes from.
+func (s *invocation) settingsInForce() []policy.Setting {
+	list := s.Describe()
+	for i := range list {
+		if list[i].From == policy.Default {
+			list[i].From = s.Text("command.policy.default")
+		}
+		s.inForce(&list[i])
+	}
+	return list
 }
 
 // inForce fills in what the default means on this machine.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/everyone"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -108,5 +110,24 @@ func TestNoRights(t *testing.T) {
 	s := &invocation{Catalogue: texts.In("en"), lang: "en"}
 	if got := s.errorText(&fs.PathError{Op: "open", Path: "/TEST", Err: syscall.EIO}); strings.Contains(got, "right") {
 		t.Error(got)
+	}
+}
+
+// TestResumeIsSilent: an installer runs it as SYSTEM at the desktop of whoever asked for a
+// repair, where no window of its may stand.
+func TestResumeIsSilent(t *testing.T) {
+	p := program
+	p.Failed = func(_ context.Context, _, text string) { t.Errorf("shown: %s", text) }
+	for _, err := range []error{errors.New("session 3: nobody is logged in there"), everyone.ErrNotAdministrator} {
+		var errs bytes.Buffer
+		s := &invocation{Program: p, stdout: io.Discard, stderr: &errs}
+		root := s.commands()
+		if err := s.line.parse(root, []string{"run", "--resume", "--lang", "en"}); err != nil {
+			t.Fatal(err)
+		}
+		s.load()
+		if got := s.exit(t.Context(), s.resumed(err), root); got != exitProblem || errs.Len() == 0 {
+			t.Errorf("%v: exit %d, printed %q", err, got, errs.String())
+		}
 	}
 }

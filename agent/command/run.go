@@ -14,6 +14,8 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/autostart"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/events"
+	"github.com/cpx-bridge/cpx-bridge/agent/everyone"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/remote"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
@@ -21,6 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -36,16 +39,21 @@ const (
 )
 
 // runOptions are the options of run.
-type runOptions struct{ noTray, supervise, show, quiet bool }
+type runOptions struct{ noTray, supervise, show, quiet, resume bool }
 
 func (s *invocation) runCommand() *cobra.Command {
 	var o runOptions
 	// Settings that are bad are for the agent to refuse, which says so once.
 	c := plainCommand("run", about{short: "command.run.short", long: "command.run.long", exits: "command.run.exits", use: "command.run.use"}, func(ctx context.Context, _ []string) error {
 		switch {
+		case o.resume:
+			return s.resumed(everyone.Resume())
 		case o.supervise:
 			return s.supervise(ctx, o)
 		case s.settingsErr != nil:
+			if s.Log.Events {
+				events.SettingsRefused(events.Options{Lang: s.lang, Version: s.Version}, s.settingsErr)
+			}
 			return s.settingsErr
 		}
 		return s.serve(ctx, o)
@@ -54,7 +62,20 @@ func (s *invocation) runCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.supervise, "supervise", false, "command.run.supervise")
 	c.Flags().BoolVar(&o.show, "show", false, "command.run.show")
 	c.Flags().BoolVar(&o.quiet, "quiet", false, "command.run.quiet")
+	c.Flags().BoolVar(&o.resume, "resume", false, "command.run.resume")
 	return c
+}
+
+// resumed is how `run --resume` ends, which starts the agents anew that `quit --everyone
+// --upgrade` ended, each in its session. What fails is printed and never shown: an installer runs it, for whom nobody closes windows.
+func (s *invocation) resumed(err error) error {
+	if err == nil {
+		return nil
+	}
+	if err = s.everyoneFailed(err); !errors.Is(err, errProblem) {
+		s.complain(err.Error())
+	}
+	return errProblem
 }
 
 // serve makes this process the person's agent, or makes the one that already runs
@@ -64,7 +85,13 @@ func (s *invocation) serve(ctx context.Context, o runOptions) error {
 	supervised := supervisor.Parent()
 	defer supervised.Close()
 	err := s.serveOnce(ctx, o)
-	if !errors.Is(err, ErrQuit) {
+	switch {
+	case errors.Is(err, ErrRestart) && supervised.PID() != 0:
+		return status(role.ExitAnew) // which the supervisor starts in place of both
+	case errors.Is(err, ErrRestart):
+		o.supervise = role.SupervisedAgent.Is() // its supervisor was killed
+		return s.startAnew(o)
+	case !errors.Is(err, ErrQuit):
 		return err
 	}
 	if dir, err := dirs.State(); err == nil {
@@ -97,9 +124,15 @@ func (s *invocation) serveOnce(ctx context.Context, o runOptions) error {
 	if held == nil {
 		return s.second(ctx, first, err)
 	}
-	whole := journal.NewLog(dir, s.stderr, func(w io.Writer) slog.Handler { return s.logger(w).Handler() })
+	if control.Others(dir) && s.DisplayAnswers(ctx) {
+		go s.yield(ctx, dir)
+	}
+	sender := events.New(events.Options{Lang: s.lang, Version: s.Version})
+	defer sender.Close() // after the log, which says its counts when it is closed
+	whole := journal.NewLog(dir, s.stderr, func(w io.Writer) slog.Handler { return s.logger(w).Handler() }, sender.Handler())
 	defer whole.Close()
 	log := whole.Logger()
+	sender.Set(s.Log.Events, log)
 	for _, w := range s.Warnings {
 		w.Log(log)
 	}
@@ -120,11 +153,12 @@ func (s *invocation) serveOnce(ctx context.Context, o runOptions) error {
 	if err := held.Err(); err != nil {
 		log.Warn("no control socket: other commands will not reach this agent", "error", err)
 	}
-	err = s.Serve(ctx, Start{Policy: s.Effective, Settings: s.paths, StateDir: dir, Tray: !o.noTray, Show: o.show && !o.quiet, Held: held, Logger: log, Level: &s.level, Journal: whole})
+	err = s.Serve(ctx, Start{Policy: s.Effective, Settings: s.paths, StateDir: dir, Tray: !o.noTray, Show: o.show && !o.quiet, Held: held, Logger: log, Level: &s.level, Journal: whole, Events: sender,
+		Startable: s.startable})
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 		return nil
-	case errors.Is(err, ErrQuit):
+	case errors.Is(err, ErrQuit), errors.Is(err, ErrRestart):
 		return err
 	}
 	log.Error("the agent ends", "error", err, audit.Agent) // on a desktop nobody reads what it prints
@@ -163,6 +197,14 @@ func (s *invocation) hold(ctx context.Context, dir string, quiet bool) (*control
 		case <-time.After(firstPause):
 		}
 	}
+}
+
+// yield ends the agents of desktop sessions of this account that are over: this one has another
+// folder, and would never meet them.
+func (s *invocation) yield(ctx context.Context, dir string) {
+	ctx, cancel := context.WithTimeout(ctx, firstLimit)
+	defer cancel()
+	_ = remote.Yield(ctx, dir) // one that hangs asks nobody either
 }
 
 // second ends a start that found another agent.

@@ -24,17 +24,18 @@ func (s *invocation) shortcutCommand() *cobra.Command {
 			if err == nil {
 				err = autostart.AddToMenu(program, s.Icons())
 			}
-			return s.shortcutAfter(err, "command.foreign")
+			return s.shortcutAfter(err, "add", "command.foreign")
 		}),
 		plainCommand("remove", about{short: "command.shortcut.remove"}, func(context.Context, []string) error {
-			return s.shortcutAfter(autostart.RemoveFromMenu(s.Icons()), "command.shortcut.kept")
+			return s.shortcutAfter(autostart.RemoveFromMenu(s.Icons()), "remove", "command.shortcut.kept")
 		}),
 	)
 	return c
 }
 
-// shortcutAfter prints the state after a change, or by the key why others' files stay.
-func (s *invocation) shortcutAfter(err error, foreign texts.Key) error {
+// shortcutAfter prints the state after a change, which the command's word made, or by the key
+// why others' files stay.
+func (s *invocation) shortcutAfter(err error, verb string, foreign texts.Key) error {
 	if s.areForeign(err, foreign) {
 		return errProblem
 	}
@@ -48,6 +49,7 @@ func (s *invocation) shortcutAfter(err error, foreign texts.Key) error {
 	case err != nil:
 		return err
 	}
+	s.warnRoot("cpx-agent shortcut " + verb)
 	_, err = s.shortcut()
 	return err
 }

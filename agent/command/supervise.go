@@ -26,8 +26,13 @@ func (s *invocation) supervise(ctx context.Context, o runOptions) error {
 		},
 		Desktop: s.Desktop, Quit: known.Quit, Done: known.Done, Crashed: s.crashed,
 	})
+	anew := err == nil && ended == role.ExitAnew && !known.Quit()
 	_ = known.Close() // before a window stands here: no agent is started any more
 	switch {
+	case anew:
+		return s.startAnew(o)
+	case err == nil && ended == role.ExitAnew: // the person quit meanwhile
+		return nil
 	case errors.Is(err, supervisor.ErrDesktopEnded), err == nil && ended == exitGood:
 		return nil
 	case err == nil:
@@ -58,20 +63,11 @@ func (s *invocation) register() *control.Supervisor {
 // supervised is the command of an agent. One that comes after a crash shows no window: the
 // person did not ask for one.
 func (s *invocation) supervised(ctx context.Context, o runOptions, anew bool) (*exec.Cmd, error) {
-	var args []string
-	if s.line.config != "" {
-		args = append(args, "--config", s.line.config)
+	if anew {
+		o = o.unasked()
 	}
-	args = append(args, defaultCommand)
-	for _, flag := range []struct {
-		name string
-		is   bool
-	}{{"--no-tray", o.noTray}, {"--show", o.show && !anew}, {"--quiet", o.quiet || anew}} {
-		if flag.is {
-			args = append(args, flag.name)
-		}
-	}
-	cmd, err := role.SupervisedAgent.Command(ctx, args...)
+	o.supervise = false
+	cmd, err := role.SupervisedAgent.Command(ctx, s.runLine(o)...)
 	if err != nil {
 		return nil, err
 	}

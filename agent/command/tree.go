@@ -66,7 +66,7 @@ func (s *invocation) commands() *cobra.Command {
 	f.BoolVarP(&s.line.help, "help", "h", false, "command.option.help")
 	complete(root, "lang", language.French, language.English)
 	root.AddCommand(
-		s.runCommand(), s.certsCommand(), s.sitesCommand(), s.autostartCommand(), s.shortcutCommand(), s.doctorCommand(), s.policyCommand(), s.wssCommand(), s.quitCommand(),
+		s.runCommand(), s.certsCommand(), s.sitesCommand(), s.autostartCommand(), s.shortcutCommand(), s.doctorCommand(), s.policyCommand(), s.wssCommand(), s.restartCommand(), s.quitCommand(),
 		s.completionCommand(), s.versionCommand(),
 	)
 	help := s.helpCommand()

@@ -28,7 +28,7 @@ func Call(ctx context.Context, stateDir, method string, params, result any) erro
 func callAs(ctx context.Context, stateDir, method string, params, result any, asks func(pid int)) error {
 	var starting error
 	for {
-		err := call(ctx, stateDir, method, params, result, asks)
+		err := call(ctx, func(ctx context.Context) (net.Conn, int, error) { return dial(ctx, stateDir) }, method, params, result, asks)
 		switch {
 		case errors.Is(err, &Error{Code: CodeStarting}):
 			starting = err
@@ -50,8 +50,8 @@ func timedOut(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-func call(ctx context.Context, stateDir, method string, params, result any, asks func(pid int)) error {
-	c, pid, err := dial(ctx, stateDir)
+func call(ctx context.Context, dial func(context.Context) (net.Conn, int, error), method string, params, result any, asks func(pid int)) error {
+	c, pid, err := dial(ctx)
 	if err != nil {
 		return err
 	}

@@ -223,6 +223,8 @@ func TestLongPath(t *testing.T) {
 // TestLeftoverFiles: other files in place of lock and socket stop nothing, and
 // ours are marked so that clean-up programs spare them.
 func TestLeftoverFiles(t *testing.T) {
+	t.Setenv("DISPLAY", ":4242.0") // which other sessions of this account read
+	t.Setenv("WAYLAND_DISPLAY", "")
 	state := ownInstance(t)
 	p, err := find(state)
 	if err != nil {
@@ -244,7 +246,7 @@ func TestLeftoverFiles(t *testing.T) {
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(p.dir, "lock"))
-	if err != nil || string(text) != strconv.Itoa(os.Getpid())+"\n" {
+	if err != nil || string(text) != strconv.Itoa(os.Getpid())+"\n:4242\n" {
 		t.Errorf("%q %v", text, err)
 	}
 }

@@ -6,17 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/desktopsession"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
@@ -24,11 +22,21 @@ import (
 // folder is one agent.
 type instance struct{ dir, file string }
 
-// find returns $XDG_RUNTIME_DIR/cpx-bridge. Where the variable is missing or names
+// find returns the folder of this desktop session's agent. Where there is none, acquire makes
+// it: a command that only looks leaves nothing behind.
+func find(stateDir string) (instance, error) {
+	p, err := first(stateDir)
+	if err != nil {
+		return p, err
+	}
+	return p.inSession(desktopsession.Own()), nil
+}
+
+// first returns $XDG_RUNTIME_DIR/cpx-bridge. Where the variable is missing or names
 // no folder of the person's own (after su, from cron), it uses /run/user/UID, the
 // variable's usual value, so that such a command finds the running agent; where
 // that is missing too, the folder run in the agent's state.
-func find(stateDir string) (instance, error) {
+func first(stateDir string) (instance, error) {
 	for _, dir := range []string{dirs.Runtime(), dirs.RuntimeOfUser()} {
 		if dir != "" && trusted(dir) == nil {
 			p := in(filepath.Join(dir, folder))
@@ -93,6 +101,9 @@ type lock struct{ file *os.File }
 // acquire locks the file. Nothing ever removes it: an agent that has just opened a
 // removed file would hold a lock that nobody else sees.
 func (p instance) acquire() (*lock, error) {
+	if err := p.prepare(); err != nil {
+		return nil, err
+	}
 	path := p.file
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
@@ -114,7 +125,7 @@ func (p instance) acquire() (*lock, error) {
 		markInUse(path)
 		// Only for people to read: a folder without room stops no agent.
 		_ = f.Truncate(0)
-		_ = writePID(f)
+		_ = writeHolder(f)
 		return &lock{f}, nil
 	}
 }
@@ -147,18 +158,9 @@ func sameFile(f *os.File, path string) bool {
 // spare a file (XDG Base Directory Specification).
 func markInUse(path string) { _ = os.Chmod(path, 0o600|fs.ModeSticky) }
 
-func writePID(f *os.File) error {
-	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return err
-}
-
 // readPID is only for people to read; 0 where the other agent has not written it yet.
 func readPID(f *os.File) int {
-	text, err := io.ReadAll(io.LimitReader(f, 32))
-	if err != nil {
-		return 0
-	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	pid, _ := readHolder(f)
 	return pid
 }
 
@@ -228,6 +230,10 @@ func dial(ctx context.Context, stateDir string) (net.Conn, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	return p.dial(ctx)
+}
+
+func (p instance) dial(ctx context.Context) (net.Conn, int, error) {
 	path, done, err := p.socket()
 	if err != nil {
 		return nil, 0, err

@@ -144,7 +144,7 @@ func askSupervisors(stateDir string, but int) (all []*asked, err error) {
 	}
 	folder, prefix := filepath.Split(p.supervisors())
 	files, err := os.ReadDir(folder)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("control: %w", err)
 	}
 	for _, f := range files {

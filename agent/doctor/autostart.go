@@ -20,6 +20,24 @@ type Start struct {
 }
 
 func (d *doctor) autostart(context.Context) []Finding {
+	found := d.starts()
+	if !d.ofEverybody() {
+		return found
+	}
+	for i := range found {
+		f := &found[i]
+		f.Scope = OfMachine
+		if f.Code == "no_autostart" {
+			f.Text = d.Text("doctor.no_autostart_everyone")
+		}
+		if f.Next != "" { // which would be for whoever runs this
+			f.Next = d.Text(d.key("doctor.everyone_next", "doctor.everyone_windows"))
+		}
+	}
+	return found
+}
+
+func (d *doctor) starts() []Finding {
 	now, err := d.Autostart()
 	switch {
 	case err != nil:

@@ -191,7 +191,11 @@ func (d *doctor) module(m state.Module) Finding {
 		case bad.Missing: // by now
 			f.Code, f.Text, f.Next = "module_failed", d.Text("doctor.module_missing", m.Path), d.Text("doctor.module_next")
 		default:
-			f.Text, f.Next = d.Text("doctor.module_untrusted", m.Path, bad.Why(d.Catalogue)), bad.Next(d.Catalogue)
+			text := texts.Key("doctor.module_untrusted")
+			if d.ofEverybody() && !d.Policy.Fixed("modules") {
+				text = "doctor.module_untrusted_everyone"
+			}
+			f.Text, f.Next = d.Text(text, m.Path, bad.Why(d.Catalogue)), bad.Next(d.Catalogue)
 		}
 	case "no_module":
 		f.Code, f.Text, f.Next = "module_failed", d.Text("doctor.module_missing", m.Path), d.Text("doctor.module_next")

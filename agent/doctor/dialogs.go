@@ -28,7 +28,7 @@ func (d *doctor) dialogs(context.Context) []Finding {
 			program, err = "", installedErr
 		}
 	}
-	asksAll := d.Policy.Pinentry == "" && (agents || own && prompt.OwnWindow("")) // our window, also for the PIN
+	asksAll := d.Policy.Pinentry == "" && (agents || d.ofEverybody() || own && prompt.OwnWindow("")) // our window, also for the PIN, on any desktop
 	if asksAll {
 		found = append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.Text("doctor.window_asks_all")})
 	}

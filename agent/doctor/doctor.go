@@ -12,11 +12,13 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/events"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -45,6 +47,7 @@ var rank = map[Outcome]int{Good: 0, Notice: 1, Unknown: 2, Problem: 3}
 type Finding struct {
 	Check   string  `json:"check"`
 	Code    string  `json:"code"`
+	Scope   Scope   `json:"scope"`
 	Subject string  `json:"subject,omitempty"` // a module, reader, browser, port or key
 	Outcome Outcome `json:"outcome"`
 	Text    string  `json:"text"`
@@ -57,6 +60,8 @@ type Report struct {
 	Agent    string    `json:"agent"`
 	System   string    `json:"system"`
 	Lang     string    `json:"lang"`
+	Scopes   []Scope   `json:"scopes"`  // which were looked at
+	Ignored  []string  `json:"ignored"` // codes that are left out of outcome and findings
 	Outcome  Outcome   `json:"outcome"` // the worst: problem, else unknown, else notice, else good
 	Findings []Finding `json:"findings"`
 }
@@ -73,6 +78,12 @@ type Options struct {
 	StateDir    string
 	Identity    bool // name holders, other people, personal folders and sites
 	Root        string
+	// Scopes are those of the findings that are wanted; nil: all. Without the person's, only
+	// what is the same for everybody is looked at, and nothing of who runs this.
+	Scopes []Scope
+	Ignore []string // codes that are not wanted
+	// OwnSettings is the person's file of settings, "" for none.
+	OwnSettings string
 
 	Display   func() bool           // nil: not checked
 	Autostart func() (Start, error) // what starts the agent at a login; nil: not checked
@@ -86,10 +97,13 @@ type Options struct {
 	Answers    func(ctx context.Context) (state.State, error) // the running agent's state, or control.ErrNoAgent; nil: it is not called
 	Callers    func() error                                   // whether the system tells who connects
 	Sockets    func(ports []int) ([]Socket, error)
-	// Closed is an agent of the person's whose sockets nobody else can look up, by its
-	// program's path and process; "" for none.
-	Closed func() (program string, pid int)
-	System string // the system whose texts are given, as runtime.GOOS has it, which is the default
+	Events     func() error // whether security events reach the system's log, as events.Reached has it
+	// Closed are this account's agents, whose sockets nobody else can look up.
+	Closed func() []Process
+	// OtherSession reports whether the account's agent is of another desktop session than this
+	// one; nil: it is not.
+	OtherSession func() bool
+	System       string // the system whose texts are given, as runtime.GOOS has it, which is the default
 	// Of Windows alone: the virtual loopbacks of a terminal server that are switched on, how
 	// the service for readers is, whether the session is shown on another computer, and
 	// whether Windows keeps a port back from all programs.
@@ -121,6 +135,7 @@ type doctor struct {
 	home string
 	// running is the state of the person's running agent, which is called once.
 	running func() (state.State, error)
+	several bool // this account has another agent besides the one that answers
 	// callersErr is what Callers answered, which is asked once.
 	callersErr func() error
 }
@@ -153,15 +168,16 @@ func Run(ctx context.Context, o Options) Report {
 	if o.Menu != nil {
 		checks = append(checks, check{"menu", shortLimit, d.menu})
 	}
+	checks = slices.DeleteFunc(checks, func(c check) bool { return len(d.scopesOf(c.name)) == 0 })
 	found := make([][]Finding, len(checks))
 	var all sync.WaitGroup
 	for i, c := range checks {
 		all.Go(func() { found[i] = d.within(ctx, c) })
 	}
 	all.Wait()
-	r := Report{Version: 1, Agent: o.Agent, System: d.System, Lang: d.Lang, Outcome: Good, Findings: []Finding{}}
+	r := Report{Version: 1, Agent: o.Agent, System: d.System, Lang: d.Lang, Scopes: d.Scopes, Ignored: d.Ignore, Outcome: Good, Findings: []Finding{}}
 	for _, list := range found {
-		for _, f := range list {
+		for _, f := range d.wanted(list) {
 			f.Text, f.Next, f.Subject = d.discreet(f.Text), d.discreet(f.Next), d.discreet(f.Subject)
 			r.Findings = append(r.Findings, f)
 			if rank[f.Outcome] > rank[r.Outcome] {
@@ -194,6 +210,12 @@ func (o Options) withDefaults() Options {
 	if o.Sockets == nil {
 		o.Sockets = Sockets
 	}
+	if o.Events == nil {
+		o.Events = events.Reached
+	}
+	if o.OtherSession == nil {
+		o.OtherSession = func() bool { return false }
+	}
 	if o.Closed == nil {
 		o.Closed = closed
 	}
@@ -206,7 +228,7 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return o.ofSystem()
+	return o.ofSystem().ofScopes()
 }
 
 func (d *doctor) windows() bool { return d.System == "windows" }
@@ -232,20 +254,21 @@ func (d *doctor) within(ctx context.Context, c check) []Finding {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				done <- []Finding{{c.name, "failed", "", Unknown, d.Text("doctor.failed", c.name, p), d.Text("doctor.report")}}
+				done <- []Finding{{Code: "failed", Outcome: Unknown, Text: d.Text("doctor.failed", c.name, p), Next: d.Text("doctor.report")}}
 			}
 		}()
 		done <- c.run(ctx)
 	}()
+	var list []Finding
 	select {
-	case list := <-done:
-		for i := range list {
-			list[i].Check = c.name
-		}
-		return list
+	case list = <-done:
 	case <-ctx.Done():
-		return []Finding{{c.name, "late", "", Problem, d.Text("doctor.overdue", c.name, limit), d.overdueNext(c.name)}}
+		list = []Finding{{Code: "late", Outcome: Problem, Text: d.Text("doctor.overdue", c.name, limit), Next: d.overdueNext(c.name)}}
 	}
+	for i := range list {
+		list[i].Check = c.name
+	}
+	return list
 }
 
 // overdueNext is what to do about an overdue check, depending on what it waits for.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
+	"github.com/cpx-bridge/cpx-bridge/agent/events"
 	"github.com/cpx-bridge/cpx-bridge/agent/keyring"
 	"github.com/cpx-bridge/cpx-bridge/agent/peer"
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
@@ -94,7 +95,7 @@ func healthy(t *testing.T) Options {
 		Sockets: func([]int) ([]Socket, error) {
 			return []Socket{{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent", PID: 7}}, nil
 		},
-		Closed: func() (string, int) { return "", 0 },
+		Closed: func() []Process { return nil },
 		Dial:   func(context.Context, string) error { return nil },
 	}
 }
@@ -107,6 +108,8 @@ func codes(r Report) (list []string) {
 }
 
 func find(t *testing.T, r Report, code string) Finding {
+	t.Helper()
+	asTheSchemaSays(t, r)
 	t.Helper()
 	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Code == code })
 	if i < 0 {
@@ -191,7 +194,7 @@ func TestFindings(t *testing.T) {
 		return func(o *Options) {
 			o.Sockets = func([]int) ([]Socket, error) { return []Socket{{Port: 27720, Own: true}}, nil }
 			if errors.Is(err, control.ErrNoAnswer) || errors.Is(err, control.ErrNoAgent) {
-				o.Closed = func() (string, int) { return "/usr/bin/cpx-agent", 7 }
+				o.Closed = func() []Process { return []Process{{"/usr/bin/cpx-agent", 7, ""}} }
 			}
 			answers(r, err)(o)
 		}
@@ -215,6 +218,9 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	atWSS := state.State{Addresses: []string{"127.0.0.1:27720"}, WSS: []string{"127.0.0.1:27820"}}
+	sends := func(err error) func(*Options) {
+		return func(o *Options) { o.Policy.Log.Events, o.Events = true, func() error { return err } }
+	}
 	callers := func(err error) func(*Options) { return func(o *Options) { o.Callers = func() error { return err } } }
 	entry := func(s Start, err error) func() (Start, error) { return func() (Start, error) { return s, err } }
 	start := func(enabled bool, missing string, err error) func(*Options) {
@@ -230,6 +236,8 @@ func TestFindings(t *testing.T) {
 	}{
 		{"settings_taken", Good, nil},
 		{"setting_not_taken", Problem, func(o *Options) { o.Policy = load(t, "lang = \"fr\"\n", "[ports]\nfirst = 30000\n") }},
+		{"setup_not_taken", Notice, func(o *Options) { o.Policy = besideSetup(t, textKey{}, textKey{"lang": "fr"}) }},
+		{"settings_taken", Good, func(o *Options) { o.Policy = besideSetup(t, textKey{"lang": "en"}, textKey{"lang": "fr"}) }},
 		{"no_pcsc_library", Problem, readers(nil, pcsc.ErrNoLibrary)},
 		{"no_pcsc_service", Problem, readers(nil, pcsc.ErrNoService)},
 		{"pcsc_no_permission", Problem, readers(nil, pcsc.ErrRefused)},
@@ -296,6 +304,7 @@ func TestFindings(t *testing.T) {
 		{"keyring_no_collection", Notice, key(keyring.ErrNoCollection)}, {"keyring_entry_locked", Notice, key(keyring.ErrEntryLocked)},
 		{"no_keyring", Good, func(o *Options) { o.Policy.Origins.Mode = policy.ModeListed; key(keyring.ErrNone)(o) }},
 		{"log_kept", Good, nil},
+		{"events_sent", Good, sends(nil)}, {"events_nowhere", Notice, sends(events.ErrNowhere)}, {"events_unregistered", Notice, sends(events.ErrUnregistered)},
 		{"audit_log_refused", Notice, func(o *Options) {
 			if err := os.Mkdir(filepath.Join(o.StateDir, "audit.log"), 0o700); err != nil {
 				t.Fatal(err)
@@ -321,9 +330,12 @@ func TestFindings(t *testing.T) {
 		{"agent_deaf", Problem, deaf(answers(atWSS, nil))}, {"agent_deaf", Problem, deaf(noSockets(atWSS, nil))},
 		{"sites_paused", Notice, answers(state.State{UnknownSitesPaused: time.Now()}, nil)},
 		{"agent_runs", Good, answers(state.State{}, nil)}, {"no_agent", Problem, sockets()},
-		{"agent_replaced", Notice, sockets(Socket{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent (deleted)"})},
+		{"agent_replaced", Notice, answers(state.State{Version: "0.1.0", Replaced: &state.Replaced{Version: "0.2.0"}}, nil)},
+		{"agent_replaced", Notice, answers(state.State{Version: "0.1.0", Replaced: &state.Replaced{}}, nil)},
+		{"agent_removed", Notice, answers(state.State{Version: "0.1.0", Replaced: &state.Replaced{Removed: true}}, nil)},
+		{"agent_runs", Good, sockets(Socket{Port: 27720, Own: true, Program: "/usr/bin/cpx-agent (deleted)"})},
 		{"agent_runs", Good, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27720"}}, nil)},
-		{"agent_replaced", Notice, closed(state.State{Program: "/usr/bin/cpx-agent (deleted)", Addresses: []string{"[::1]:27720"}}, nil)},
+		{"agent_runs", Good, closed(state.State{Program: "/usr/bin/cpx-agent (deleted)", Addresses: []string{"[::1]:27720"}}, nil)},
 		{"port_taken_unknown", Unknown, closed(state.State{Program: "/usr/bin/cpx-agent", Addresses: []string{"127.0.0.1:27721"}}, nil)},
 		{"agent_silent", Problem, closed(state.State{}, control.ErrNoAnswer)}, {"agent_not_asked", Unknown, closed(state.State{}, control.ErrNoAgent)},
 		{"agent_serves_wss", Good, withWSS(sockets(plain, wss))},

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,30 +60,56 @@ const shortestPrivate = 3
 // Nameless is a text of this program's with what Hotline leaves out left out.
 func Nameless(text string, private []string) string { return withoutPrivate(text, private) }
 
-func withoutPrivate(text string, private []string) string {
-	text = withoutForms(text)
+func withoutPrivate(text string, private []string) string { return newOmitter(private).omit(text) }
+
+// omitter leaves out of many texts what is private in one world.
+type omitter struct{ names []*regexp.Regexp }
+
+func newOmitter(private []string) omitter {
 	private = slices.Clone(private)
-	slices.SortFunc(private, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // the whole before its parts
-	for _, p := range private {
-		if utf8.RuneCountInString(strings.TrimSpace(p)) >= shortestPrivate {
-			text = withoutWord(text, strings.TrimSpace(p))
+	slices.SortFunc(private, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) }) // the whole before its parts
+	var o omitter
+	for _, p := range slices.Compact(private) {
+		if p = strings.TrimSpace(p); utf8.RuneCountInString(p) >= shortestPrivate {
+			o.names = append(o.names, nameForm(p))
 		}
+	}
+	return o
+}
+
+func (o omitter) omit(text string) string {
+	text = withoutForms(unescaped(text))
+	for _, name := range o.names {
+		text = withoutName(text, name)
 	}
 	return withoutNumbers(text)
 }
 
-// withoutWord leaves out each occurrence of a word, in any letter case, that is no part of a
-// longer one.
-func withoutWord(text, word string) string {
-	form := regexp.MustCompile(`(?i)` + regexp.QuoteMeta(word))
+// percents are the bytes of characters that an address writes by their numbers.
+var percents = regexp.MustCompile(`(%[0-9A-Fa-f]{2})+`)
+
+// unescaped is a text with the characters that a path has within an address: a name hides
+// behind %C3%89, and a folder's space behind %20.
+func unescaped(text string) string {
+	return percents.ReplaceAllStringFunc(text, func(s string) string {
+		plain, err := url.PathUnescape(s)
+		if err != nil || !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) {
+			return s
+		}
+		return plain
+	})
+}
+
+// withoutName leaves out each occurrence of a name that is no part of a longer word.
+func withoutName(text string, name *regexp.Regexp) string {
 	var b strings.Builder
 	at := 0
-	for _, m := range form.FindAllStringIndex(text, -1) {
+	for _, m := range name.FindAllStringIndex(text, -1) {
 		before, _ := utf8.DecodeLastRuneInString(text[:m[0]])
 		after, _ := utf8.DecodeRuneInString(text[m[1]:])
-		first, _ := utf8.DecodeRuneInString(word)
-		last, _ := utf8.DecodeLastRuneInString(word)
-		if inWord(before) && inWord(first) || inWord(after) && inWord(last) {
+		first, _ := utf8.DecodeRuneInString(text[m[0]:])
+		last, _ := utf8.DecodeLastRuneInString(text[:m[1]])
+		if inWord(before) && inWord(first) || inWord(after) && (inWord(last) || unicode.IsMark(last)) {
 			continue
 		}
 		b.WriteString(text[at:m[0]])

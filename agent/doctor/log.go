@@ -2,17 +2,22 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
+	"github.com/cpx-bridge/cpx-bridge/agent/events"
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
 )
 
-// storage reports whether a log is kept, and whether there is room for the agent's lock
+// storage reports whether a log is kept, where security events go, and whether there is room for the agent's lock
 // and socket. A running agent knows of its log; without one the folder is looked at.
 func (d *doctor) storage(context.Context) []Finding {
-	found := []Finding{d.log()}
+	if d.ofEverybody() { // logs and sockets are a person's
+		return d.events()
+	}
+	found := append([]Finding{d.log()}, d.events()...)
 	if dir := dirs.Runtime(); d.runtimeFull() {
 		found = append(found, Finding{Code: "runtime_full", Subject: dir, Outcome: Problem, Text: d.Text("doctor.runtime_full", dir), Next: d.Text("journal.full_next", dir)})
 	}
@@ -42,6 +47,22 @@ func (d *doctor) log() Finding {
 		f.Next = d.Text("journal.audit_next", filepath.Dir(file))
 	}
 	return f
+}
+
+// events reports whether security events reach the system's log, where the policy asks for
+// them.
+func (d *doctor) events() []Finding {
+	if !d.Policy.Log.Events {
+		return nil
+	}
+	f := Finding{Code: "events_sent", Outcome: Good, Text: d.Text("doctor.events_sent")}
+	switch err := d.Events(); {
+	case errors.Is(err, events.ErrUnregistered):
+		f = Finding{Code: "events_unregistered", Subject: events.Source, Outcome: Notice, Text: d.Text("doctor.events_unregistered"), Next: d.Text("doctor.register_events")}
+	case err != nil:
+		f = Finding{Code: "events_nowhere", Outcome: Notice, Text: d.Text("doctor.events_nowhere"), Next: d.Text("doctor.events_nowhere_next")}
+	}
+	return []Finding{f}
 }
 
 // runtimeFull reports that the folder of lock and socket takes no more files: no agent

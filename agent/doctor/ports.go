@@ -17,6 +17,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
@@ -34,7 +35,26 @@ type Socket struct {
 var ErrNoSockets = errors.New("doctor: this system does not tell who holds a port")
 
 func (d *doctor) agent(ctx context.Context) []Finding {
-	return append(d.withoutStart(d.agents(ctx)), d.pausedSites()...)
+	return slices.Concat(d.withoutStart(d.agents(ctx)), d.replaced(), d.pausedSites())
+}
+
+// replaced says that the running agent is not the program that is installed. Its subject is
+// the version that runs, for programs.
+func (d *doctor) replaced() []Finding {
+	r, err := d.running()
+	if err != nil || r.Replaced == nil {
+		return nil
+	}
+	f := Finding{Code: "agent_replaced", Subject: r.Version, Outcome: Notice, Next: d.Text("doctor.agent_replaced_next")}
+	switch version := r.Replaced.Short(); {
+	case r.Replaced.Removed:
+		f.Code, f.Text, f.Next = "agent_removed", d.Text("doctor.agent_removed", r.Version), d.Text("doctor.agent_removed_next")
+	case version == "" || version == r.Version:
+		f.Text = d.Text("doctor.agent_replaced", r.Version)
+	default:
+		f.Text = d.Text("doctor.agent_version_replaced", version, r.Version)
+	}
+	return []Finding{f}
 }
 
 // pausedSites says that the running agent asks nobody about sites that are not allowed:
@@ -81,6 +101,7 @@ func (d *doctor) agents(ctx context.Context) []Finding {
 		}
 		found = append(found, d.socket(ctx, s, isPlain))
 	}
+	found = d.grouped(found)
 	switch {
 	case running && err != nil:
 		found = append(found, d.silent(err))
@@ -130,30 +151,73 @@ func (d *doctor) allReserved(plain []int, used map[int]bool) bool {
 	return d.Reserved != nil && !slices.ContainsFunc(plain, func(p int) bool { return !used[p] && !d.Reserved(p) })
 }
 
+// Process is an agent of this account that is closed to other programs.
+type Process struct {
+	Program string // its path
+	PID     int
+	Session string // its desktop session, as the system numbers them; "": not known
+}
+
 // nameClosed completes the sockets whose program cannot be seen: an agent is closed to
 // other programs of its person (internal/nodump), and has to say itself which sockets are
-// its own. Those of one that does not answer are told by its name.
+// its own. Those of one that does not answer are told by its name. An agent of another desktop
+// session of this account is not the person's own here.
 func (d *doctor) nameClosed(sockets []Socket) {
 	if !slices.ContainsFunc(sockets, Socket.unseen) {
 		return
 	}
-	own := func(s Socket) bool { return s.Own }
 	r, err := d.running()
-	if err == nil {
-		own = func(s Socket) bool {
-			return slices.ContainsFunc(slices.Concat(r.Addresses, r.WSS), func(address string) bool {
-				_, port, err := net.SplitHostPort(address)
-				return err == nil && port == strconv.Itoa(s.Port)
-			})
-		}
-	} else {
-		r.Program, r.PID = d.Closed()
-	}
+	agents := d.Closed()
+	elsewhere := slices.DeleteFunc(slices.Clone(agents), func(p Process) bool { return err == nil && p.PID == r.PID })
+	d.several = err == nil && len(elsewhere) > 0
 	for i, s := range sockets {
-		if s.unseen() && own(s) {
+		switch {
+		case !s.unseen():
+		case err == nil && serves(r, s.Port):
 			sockets[i].Own, sockets[i].Program, sockets[i].PID = true, r.Program, r.PID
+		case !s.Own || len(elsewhere) == 0:
+		case err == nil, errors.Is(err, control.ErrNoAgent) && d.OtherSession():
+			sockets[i].Own, sockets[i].Program = false, elsewhere[0].Program
+			if len(elsewhere) == 1 {
+				sockets[i].PID, sockets[i].Session = elsewhere[0].PID, elsewhere[0].Session
+			}
+		default:
+			sockets[i].Program, sockets[i].PID = agents[0].Program, agents[0].PID
 		}
 	}
+}
+
+// serves reports whether an agent says that it listens on a port.
+func serves(r state.State, port int) bool {
+	return slices.ContainsFunc(slices.Concat(r.Addresses, r.WSS), func(address string) bool {
+		_, number, err := net.SplitHostPort(address)
+		return err == nil && number == strconv.Itoa(port)
+	})
+}
+
+// severalPorts is from how many on the ports of other people are one finding: on a terminal
+// server there are dozens, and nothing is wrong with any.
+const severalPorts = 3
+
+// grouped makes one finding of the ports that the agents of others hold, and one of those that
+// others hold nobody knows with what.
+func (d *doctor) grouped(found []Finding) (list []Finding) {
+	several := map[string][]Finding{}
+	for _, f := range found {
+		several[f.Code] = append(several[f.Code], f)
+	}
+	for _, f := range found {
+		same := several[f.Code]
+		text := map[string]texts.Key{"port_other_agent": "doctor.ports_of_other_agents", "port_other_user": "doctor.ports_of_other_users"}[f.Code]
+		switch {
+		case text == "" || len(same) < severalPorts:
+			list = append(list, f)
+		case f == same[0]:
+			last := same[len(same)-1].Subject
+			list = append(list, Finding{Code: f.Code, Outcome: f.Outcome, Subject: f.Subject + "-" + last, Text: d.Text(text, len(same), f.Subject, last)})
+		}
+	}
+	return list
 }
 
 // unseen reports a socket of the person's, or of nobody knows whom, without its program.
@@ -284,12 +348,14 @@ func dial(ctx context.Context, address string) error {
 func (d *doctor) socket(ctx context.Context, s Socket, plain bool) Finding {
 	f := Finding{Subject: strconv.Itoa(s.Port), Outcome: Good}
 	switch {
-	case ours(s) && strings.HasSuffix(s.Program, deleted):
-		f.Code, f.Outcome, f.Text, f.Next = "agent_replaced", Notice, d.Text("doctor.agent_replaced", s.Port), d.Text("doctor.start_anew")
 	case ours(s) && plain:
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
-		if err := d.Dial(ctx, address); err != nil {
-			return d.deaf(address)
+		// Beside another of this account's it answers nobody whose session it cannot read,
+		// and this program is closed to it. It has answered on its control socket.
+		if !d.several {
+			if err := d.Dial(ctx, address); err != nil {
+				return d.deaf(address)
+			}
 		}
 		f.Code, f.Text = "agent_runs", d.Text("doctor.agent_runs", s.Port)
 	case ours(s):
@@ -314,7 +380,11 @@ func (d *doctor) socket(ctx context.Context, s Socket, plain bool) Finding {
 // closed to this one on Windows, but not its session.
 func (d *doctor) holder(s Socket) string {
 	who := d.Text("doctor.account_closed")
-	if s.Account != "" {
+	switch {
+	case s.Account == "":
+	case d.ofEverybody() && !d.Identity && !isService(s.Account): // an inventory leaves the workstation
+		who = d.Text("doctor.other_account")
+	default:
 		who = d.Text("doctor.account", d.account(s.Account))
 	}
 	if s.Session == "" {
@@ -326,11 +396,15 @@ func (d *doctor) holder(s Socket) string {
 // account is an account by its number, or by its name where that is no person's, as of
 // Windows' own services, or may be shown.
 func (d *doctor) account(number string) string {
-	service := strings.HasPrefix(number, "S-1-5-") && !strings.HasPrefix(number, "S-1-5-21-")
-	if d.Identity || service {
+	if d.Identity || isService(number) {
 		if u, err := user.LookupId(number); err == nil {
 			return visible.Text(u.Username)
 		}
 	}
 	return number
+}
+
+// isService reports an account of Windows' own services.
+func isService(number string) bool {
+	return strings.HasPrefix(number, "S-1-5-") && !strings.HasPrefix(number, "S-1-5-21-")
 }

@@ -19,12 +19,18 @@ func (d *doctor) settings(context.Context) []Finding {
 	if bad := d.Policy.OwnFile(); bad != nil {
 		list = append(list, d.writable("settings_writable", "doctor.settings_writable", bad))
 	}
+	if hidden := strings.Join(d.Policy.Hidden(), ", "); hidden != "" {
+		list = append(list, Finding{
+			Code: "setup_not_taken", Subject: hidden, Outcome: Notice,
+			Text: d.Text("doctor.setup_not_applied", hidden), Next: d.Text("doctor.setup_next"),
+		})
+	}
 	if len(d.Policy.Warnings) == 0 {
 		return append(list, Finding{Code: "settings_taken", Outcome: Good, Text: d.Text("doctor.settings_applied")})
 	}
 	for _, w := range d.Policy.Warnings {
 		list = append(list, Finding{
-			Code: "setting_not_taken", Subject: w.Key, Outcome: Problem,
+			Code: "setting_not_taken", Scope: d.ofFile(w.File), Subject: w.Key, Outcome: Problem,
 			Text: d.Text("doctor.setting_not_applied", w.File, w.Line, w.Key, w.In(d.Lang)), Next: d.Text("doctor.setting_next"),
 		})
 	}
@@ -48,6 +54,9 @@ func (d *doctor) badSettings(err error) Finding {
 		return f
 	}
 	where, _ := errors.AsType[*policy.SettingsError](err)
+	if where != nil {
+		f.Scope = d.ofFile(where.File)
+	}
 	switch {
 	case where == nil:
 	case where.Key == "" && strings.HasPrefix(where.File, `HKLM\`): // a value of the registry, by its full name

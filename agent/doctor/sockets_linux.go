@@ -14,13 +14,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/desktopsession"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 const listening = "0A" // TCP_LISTEN in /proc/net/tcp
 
 // Sockets returns who listens on the ports (proc(5)): of the person's own programs
-// the path, of others only the user.
+// the path, of others only the user, and whether that user's agents may be what listens.
 func Sockets(ports []int) ([]Socket, error) {
 	var list []Socket
 	inodes := map[string]int{} // to an index of list
@@ -46,6 +47,7 @@ func Sockets(ports []int) ([]Socket, error) {
 	}
 	if len(list) > 0 {
 		namePrograms(list, inodes)
+		nameOthers(list)
 	}
 	return list, nil
 }
@@ -108,13 +110,16 @@ func namePrograms(list []Socket, inodes map[string]int) {
 	}
 }
 
-// closed finds a running cpx-agent of this user, whose sockets cannot be looked up, by
-// its command line (proc(5)).
-func closed() (program string, pid int) {
+// closed finds the running agents of this user, whose sockets cannot be looked up.
+func closed() []Process { return agentsOf(os.Getuid()) }
+
+// agentsOf finds the running agents of a user by their command lines (proc(5)), which every
+// user may read of every process, where the system does not hide those.
+func agentsOf(uid int) (list []Process) {
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range processes {
 		status, err := os.ReadFile(filepath.Join(dir, "status"))
-		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", os.Getuid())) {
+		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", uid)) {
 			continue // another user's, or ended
 		}
 		if _, err := os.ReadDir(filepath.Join(dir, "fd")); err == nil {
@@ -126,8 +131,32 @@ func closed() (program string, pid int) {
 		serves = serves && !slices.Contains(args, "--supervise")
 		if serves && ours(Socket{Own: true, Program: args[0]}) {
 			pid, _ := strconv.Atoi(filepath.Base(dir))
-			return args[0], pid
+			list = append(list, Process{args[0], pid, desktopsession.Of(pid).Name()})
 		}
 	}
-	return "", 0
+	return list
+}
+
+// nameOthers names the programs of other users' sockets where each of those that a user has in
+// the list goes with an agent which that user runs: more cannot be seen of others' processes.
+func nameOthers(list []Socket) {
+	of := map[string][]int{} // ports
+	for _, s := range list {
+		if !s.Own && !slices.Contains(of[s.Account], s.Port) {
+			of[s.Account] = append(of[s.Account], s.Port)
+		}
+	}
+	for account, ports := range of {
+		uid, err := strconv.Atoi(account)
+		if err != nil {
+			continue
+		}
+		if agents := agentsOf(uid); len(agents) >= len(ports) {
+			for i := range list {
+				if list[i].Account == account && list[i].Program == "" {
+					list[i].Program = agents[0].Program
+				}
+			}
+		}
+	}
 }

@@ -117,7 +117,7 @@ func (g *Gate) owned(raw net.Conn) net.Conn {
 	case err != nil:
 		g.Logger.Warn("connection refused", "reason", "peer_unknown", "error", err, audit.Refusal)
 	case !owner.SamePerson():
-		g.Logger.Warn("connection refused", "reason", "peer_other_user", owner.Account(), owner.Process(), audit.Refusal)
+		g.Logger.Warn("connection refused", "reason", owner.Refusal(), owner.Account(), owner.Process(), audit.Refusal)
 	default:
 		c := &ownedConn{Conn: raw, owner: owner, all: &g.conns}
 		g.conns.move(c, isPending)

@@ -37,7 +37,7 @@ type Options struct {
 	Allowed func(origin string) bool
 	// Subprotocol and Path are what a page's handshake must name.
 	Subprotocol, Path string
-	// Owner looks up who owns a connection; default peer.Owner.
+	// Owner looks up who owns a connection; default peer.OwnerInSession.
 	Owner func(local, remote netip.AddrPort) (peer.Identity, error)
 	// Header is how long a connection may wait with its request; default: longer
 	// than a browser's own permission prompt stands.
@@ -79,7 +79,7 @@ func New(o Options) (*Gate, error) {
 		if err := peer.Check(); err != nil {
 			return nil, err
 		}
-		g.Owner = peer.Owner
+		g.Owner = peer.OwnerInSession(g.servesBeside)
 	}
 	if g.Now == nil {
 		g.Now = time.Now
@@ -96,6 +96,12 @@ func New(o Options) (*Gate, error) {
 	listeners, port, err := listen(o.Policy.Ports.First, o.Policy.Ports.Count)
 	g.pages.replace(listeners, port, nil)
 	return g, err
+}
+
+// servesBeside reports whether another agent of this account seems to serve in the range.
+func (g *Gate) servesBeside() bool {
+	ports := g.policy.Load().Ports
+	return peer.ServesBeside(ports.First, ports.Count, g.Port())
 }
 
 // Port is the port on 127.0.0.1 and ::1.
@@ -171,5 +177,5 @@ func listen(first, count int) ([]net.Listener, int, error) {
 		}
 		_ = v4.Close()
 	}
-	return nil, 0, fmt.Errorf("%w: %d to %d are all taken, or refused by the system", ErrNoPort, first, first+count-1)
+	return nil, 0, fmt.Errorf("%w: %w", ErrNoPort, &policy.PortsInUseError{First: first, Last: first + count - 1})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 )
 
 // How often the same is written before it is counted instead. A kind is a message with
@@ -34,6 +35,10 @@ const (
 	flushBack     = time.Second
 
 	maxValue = 200 // bytes of a value in a marked line
+
+	// References of counted lines that stand in the line with the count: more than a person
+	// causes by hand before it is written, and no more than maxValue holds.
+	maxReferences = maxValue / (reference.Length + 1)
 )
 
 // kindKeys are the attributes whose values an outsider cannot choose at will.

@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 )
 
 // written is what a log writes, and how often each line of it stands for.
@@ -340,7 +341,7 @@ func TestBoundedOutput(t *testing.T) {
 	})
 }
 
-// TestSame: groups and attributes given before count like the others, and values that
+// TestSame: groups and attributes refs before count like the others, and values that
 // are computed are.
 func TestSame(t *testing.T) {
 	k, f := counting()
@@ -370,4 +371,54 @@ func TestClip(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	}
+}
+
+// TestReferences: a failure's reference makes no line of its own, and is lost in no count:
+// the last failure, which a person has before them, can always be found.
+func TestReferences(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, f := counting()
+		log := slog.New(f)
+		var refs []string
+		fail := func(n int) {
+			for range n {
+				refs = append(refs, reference.New())
+				log.Info("login failed", "code", 1102, "reason", "no_card", "error", "TEST", reference.Key, refs[len(refs)-1], audit.Failed)
+			}
+		}
+		found := func(ref string) (n int) {
+			for _, line := range k.all() {
+				if slices.Contains(reference.In(line), ref) {
+					n++
+				}
+			}
+			return n
+		}
+		fail(linesAtOnce + maxReferences)
+		f.flush()
+		for i, ref := range refs {
+			if found(ref) != 1 {
+				t.Errorf("failure %d has %d lines", i, found(ref))
+			}
+		}
+		if lines := len(k.all()); lines != linesAtOnce+1 {
+			t.Errorf("%d lines", lines)
+		}
+		fail(1) // counted alone, it is a line like any other
+		f.flush()
+		if lines := k.all(); !strings.Contains(lines[len(lines)-1], " reference="+refs[len(refs)-1]+" ") {
+			t.Errorf("%s in %q", refs[len(refs)-1], lines[len(lines)-1])
+		}
+		fail(1000)
+		f.flush()
+		for i, ref := range refs[len(refs)-maxReferences:] {
+			if found(ref) != 1 {
+				t.Errorf("of the last %d number %d has %d lines", maxReferences, i, found(ref))
+			}
+		}
+		if n := k.stands("login failed"); n != len(refs) {
+			t.Errorf("the lines stand for %d of %d", n, len(refs))
+		}
+		f.close()
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 )
 
 // line is a record with all its attributes, and what it is the same as.
@@ -20,7 +21,9 @@ type line struct {
 	message string
 	kind    string // what it is counted as
 	same    string // what makes it the same line
-	size    float64
+	// reference is the failure's that the line tells of, or "".
+	reference string
+	size      float64
 }
 
 // newLine makes a record's line; a marked one's long values are shortened.
@@ -50,6 +53,8 @@ func newLine(r slog.Record, attrs []slog.Attr) line {
 		switch {
 		case kindKeys[a.Key]:
 			kind.WriteString(part)
+		case a.Key == reference.Key: // each has one of its own
+			l.reference = text
 		case a.Key != "ms": // how long it took makes it no other line
 			same.WriteString(part)
 		}
@@ -78,6 +83,7 @@ type sum struct {
 	seen        time.Time
 	attrs       []slog.Attr // which all that were counted have
 	of          slog.Record // the first of them
+	references  []string    // the last of them: a person who calls has the last one before them
 }
 
 func newKind(now time.Time) *kind {
@@ -125,6 +131,10 @@ func (k *kind) count(l line, now time.Time) {
 	}
 	s.n++
 	s.last = now
+	if l.reference != "" {
+		s.references = append(s.references, l.reference)
+		s.references = s.references[max(0, len(s.references)-maxReferences):]
+	}
 }
 
 // sums are the counts that are not written yet, the oldest first.
@@ -155,8 +165,11 @@ func (k *kind) forgotten(now time.Time) bool {
 func (s *sum) record(now time.Time) slog.Record {
 	r := slog.NewRecord(now, s.of.Level, s.of.Message, 0)
 	r.AddAttrs(s.attrs...)
+	if s.n > 1 && len(s.references) > 0 {
+		r.AddAttrs(slog.String("references", strings.Join(s.references, ",")))
+	}
 	r.AddAttrs(slog.Int("more", s.n), slog.String("first", s.first.Format(stamp)), slog.String("last", s.last.Format(stamp)))
 	return r
 }
 
-func (s *sum) clear() { s.n, s.attrs, s.of = 0, nil, slog.Record{} }
+func (s *sum) clear() { s.n, s.attrs, s.of, s.references = 0, nil, slog.Record{}, nil }

@@ -25,13 +25,13 @@ type Log struct {
 
 // NewLog opens the log in the state folder. text makes the handler that writes lines as
 // the settings ask for; the marked lines are kept whatever they ask for. That a file
-// cannot be written is reported to stderr.
-func NewLog(stateDir string, stderr io.Writer, text func(io.Writer) slog.Handler) *Log {
+// cannot be written is reported to stderr. others get the lines that are written, too.
+func NewLog(stateDir string, stderr io.Writer, text func(io.Writer) slog.Handler, others ...slog.Handler) *Log {
 	l := &Log{stderr: &bounded{w: stderr}}
 	printed := text(l.stderr)
 	l.Journal = Open(stateDir, slog.New(printed))
 	l.audit = openAudit(l.Journal)
-	l.flood = newFlood(slog.NewMultiHandler(printed, text(l.Journal), marked{slog.NewTextHandler(l.audit, nil)}))
+	l.flood = newFlood(slog.NewMultiHandler(append([]slog.Handler{printed, text(l.Journal), marked{slog.NewTextHandler(l.audit, nil)}}, others...)...))
 	return l
 }
 

@@ -116,6 +116,7 @@ type Service struct {
 	session   cardSession
 	trace     *trace
 	requests  atomic.Uint64
+	failures  failures
 }
 
 // New makes a Service. It remembers nothing and opens no card session until Start.
@@ -179,6 +180,15 @@ func (s *Service) Between(ctx context.Context, do func()) error {
 	return nil
 }
 
+// Alone keeps logins from beginning until release is called, and reports false where one
+// runs, or a question stands after one.
+func (s *Service) Alone() (release func(), alone bool) {
+	if !s.queue.acquireFree() {
+		return nil, false
+	}
+	return s.queue.release, true
+}
+
 // InUse reports whether the person is being asked, or a card used, for a login.
 func (s *Service) InUse() bool { return s.queue.inUse() }
 
@@ -209,20 +219,15 @@ func (s *Service) Authenticate(ctx context.Context, r Request) (*authtoken.Token
 	}
 	begun := s.Now()
 	token, id, err := s.authenticate(ctx, r)
-	// The program's name is there where a dialog needed it: a request that asks nobody costs none.
-	log := s.Logger.With("origin", r.Caller.Origin, "allowed", s.Allowed(r.Caller.Origin), "program", r.Caller.Seen().Log(), "ms", s.Now().Sub(begun).Milliseconds())
 	if err != nil {
-		wire := protocol.FromError(err)
-		log = log.With("code", wire.Code)
-		if why := wire.Data; why != nil { // in the words that the page is told
-			log = log.With("reason", why.Reason)
-			if why.Detail != "" {
-				log = log.With("detail", why.Detail)
-			}
-		}
-		log.Info("login failed", "error", err, audit.Failed)
-		return nil, "", wire
+		return nil, "", s.Failed(r.Caller, begun, err)
 	}
-	log.Info("login signed", "certificate", id[:8], audit.Signed)
+	s.logOf(r.Caller, begun).Info("login signed", "certificate", id[:8], audit.Signed)
 	return token, id, nil
+}
+
+// logOf is the log of how a login ended. The program's name is there where a dialog needed
+// it: a request that asks nobody costs none.
+func (s *Service) logOf(c peer.Caller, begun time.Time) *slog.Logger {
+	return s.Logger.With("origin", c.Origin, "allowed", s.Allowed(c.Origin), "program", c.Seen().Log(), "ms", s.Now().Sub(begun).Milliseconds())
 }

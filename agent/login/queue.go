@@ -212,6 +212,17 @@ func (q *queue) acquireAlone(ctx context.Context) error {
 	}
 }
 
+// acquireFree is acquireAlone that waits for nobody.
+func (q *queue) acquireFree() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.leased {
+		return false
+	}
+	q.leased, q.holder = true, noRequest
+	return true
+}
+
 // withdraw takes w off the queue. A lease granted at the same moment is passed on.
 func (q *queue) withdraw(w *waiter, reason error) error {
 	q.mu.Lock()

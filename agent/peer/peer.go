@@ -51,16 +51,25 @@ var (
 // Identity is the owner of the connecting socket. The zero value is nobody's, and never
 // the person's.
 type Identity struct {
-	samePerson bool
-	account    slog.Attr
-	process    slog.Attr
-	program    *program // nil: nobody can tell
+	samePerson   bool
+	otherSession bool // of the same account
+	account      slog.Attr
+	process      slog.Attr
+	program      *program // nil: nobody can tell
 }
 
 // SamePerson reports whether the socket belongs to the person this process runs for. On
-// Linux that is the same user; on Windows the same user in the same session, as a person
-// may have several there.
+// Linux that is the same user, where OwnerInSession found it not in another desktop session;
+// on Windows the same user in the same session.
 func (i Identity) SamePerson() bool { return i.samePerson }
+
+// Refusal is the log's reason to refuse who is not the person.
+func (i Identity) Refusal() string {
+	if i.otherSession {
+		return "peer_other_session"
+	}
+	return "peer_other_user"
+}
 
 // Account names the owner in the log, as the system does: an attribute that nobody can
 // choose at will.
@@ -90,6 +99,9 @@ func Self(holders func(context.Context) []programname.File) Identity {
 func OtherUser(account, process slog.Attr) Identity {
 	return Identity{account: account, process: process}
 }
+
+// OtherSession is a program of this user's in another desktop session, which the log names so.
+func OtherSession(session slog.Attr) Identity { return Identity{otherSession: true, account: session} }
 
 // program is the look-up of a program, made once.
 type program struct {

@@ -25,10 +25,14 @@ func Owner(local, remote netip.AddrPort) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
+	return identity(uid, inode), nil
+}
+
+func identity(uid, inode uint32) Identity {
 	if int(uid) != os.Getuid() {
-		return OtherUser(slog.Uint64("uid", uint64(uid)), slog.Attr{}), nil
+		return OtherUser(slog.Uint64("uid", uint64(uid)), slog.Attr{})
 	}
-	return Self(func(ctx context.Context) []programname.File { return holders(ctx, inode) }), nil
+	return Self(func(ctx context.Context) []programname.File { return holders(ctx, inode) })
 }
 
 func find(local, remote netip.AddrPort) (uid, inode uint32, err error) {

@@ -33,6 +33,14 @@ func Reason(err error) string {
 	return ""
 }
 
+// Reasons are all names that Reason gives, for tests that compare what others say of them.
+func Reasons() (all []string) {
+	for _, k := range kinds {
+		all = append(all, k.reason)
+	}
+	return all
+}
+
 // Why is the text of an error of Check for people, in French or English.
 func Why(err error, lang string) string {
 	var values []any

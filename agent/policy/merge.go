@@ -55,6 +55,15 @@ func (e *Effective) refusal(key string, user, machine *source) texts.Key {
 // Managed reports whether there is a machine policy.
 func (e *Effective) Managed() bool { return e.hasMachine }
 
+// Hidden are the settings that an installer was given and that do not count, because group
+// policy has a key and does not set them.
+func (e *Effective) Hidden() []string {
+	if e.machine == nil {
+		return nil
+	}
+	return e.machine.hidden
+}
+
 // mergedAllow is the list to display: the machine's entries where the person lists
 // none, else the intersection.
 func (e *Effective) mergedAllow() []string {

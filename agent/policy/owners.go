@@ -31,13 +31,21 @@ func trusted(path string, trust owners.Trust) error {
 	})
 }
 
+// OfEverybody has what is found or named without the machine's policy be root's all the same:
+// a command for everybody on the machine is run by its administrator, with whose rights nothing
+// may run that others can write.
+func (e *Effective) OfEverybody() *Effective {
+	e.everybodys = true
+	return e
+}
+
 // Owners checks who may change the program or module at the path, which the setting of
 // that key names, or which was found because no file sets it. refused says that it must
 // not be used: where the machine's policy names it, it has to be root's. What a person
 // names is the person's own affair, and reported.
 func (e *Effective) Owners(key, path string) (refused bool, err *owners.Error) {
 	trust := owners.Person
-	if e.Fixed(key) {
+	if e.Fixed(key) || e.everybodys {
 		trust = owners.Root
 	}
 	bad, is := errors.AsType[*owners.Error](owners.CheckProgram(path, trust))

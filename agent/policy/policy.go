@@ -7,6 +7,7 @@
 package policy
 
 import (
+	"errors"
 	"io/fs"
 	"log/slog"
 	"slices"
@@ -65,7 +66,11 @@ type WSS struct {
 }
 
 // Log settings.
-type Log struct{ Level string }
+type Log struct {
+	Level string
+	// Events sends security events to the system's log: the machine's policy only.
+	Events bool
+}
 
 // Warning is a setting that was ignored; the agent starts nevertheless.
 type Warning struct {
@@ -89,6 +94,7 @@ type Effective struct {
 	machine, user                       *source
 	hasMachine, machineLists, userLists bool
 	machineAllow, userAllow             []string
+	everybodys                          bool // see OfEverybody
 }
 
 // Default is the source of a setting that no file sets.
@@ -117,19 +123,6 @@ func Load(paths Paths) (*Effective, error) {
 	return merged(machine, user), nil
 }
 
-// Rest are the settings without what Load refuses of them, for those who have to go on
-// all the same, as an examination of the workstation does: no agent starts with them. Of a
-// machine's policy that is bad nothing is known but that there is one, so that nobody is
-// allowed and nothing of the person's is taken. It reads no file of the person's.
-func Rest(paths Paths) *Effective {
-	machine, err := readMachine(paths)
-	e := merged(machine, nil)
-	if err != nil {
-		e.hasMachine, e.machineLists, e.Origins.Mode = true, true, ModeListed
-	}
-	return e
-}
-
 // readMachine returns nil where there is no machine policy.
 func readMachine(paths Paths) (machine *source, err error) {
 	if paths.Registry != nil {
@@ -141,6 +134,20 @@ func readMachine(paths Paths) (machine *source, err error) {
 		return nil, err
 	}
 	return machine, machine.checkNetwork()
+}
+
+// ErrNoSetup says that installers have no place of their own for settings on this system.
+var ErrNoSetup = errors.New("policy: installers keep no settings on this system")
+
+// CheckSetup returns what is wrong with the settings that an installer was given, whether or
+// not they count beside group policy's, of which it reads nothing. Errors are ErrNoSetup
+// and of type *SettingsError.
+func (p Paths) CheckSetup() error {
+	if p.Registry == nil || p.Registry.Otherwise == nil {
+		return ErrNoSetup
+	}
+	_, err := readMachine(Paths{Registry: p.Registry.Otherwise})
+	return err
 }
 
 // readUser returns nil where there is no file of the person's.

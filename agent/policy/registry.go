@@ -31,6 +31,12 @@ type Registry struct {
 	// is below it, also where it is missing at first, until ctx ends; nil: it is not
 	// watched.
 	Watch func(ctx context.Context, changed func()) error
+	// Otherwise is read where this key does not exist, and in its place only; nil: nothing
+	// is. What it says counts as the machine's policy in every rule.
+	Otherwise *Registry
+	// Joined lets a list be one REG_SZ, with spaces, commas or semicolons between its
+	// entries, as an installer's property is.
+	Joined bool
 }
 
 // Key is an open key of a registry.
@@ -62,11 +68,33 @@ var errChanging = errors.New("policy: the registry is being changed")
 func readRegistry(registry *Registry) (*source, error) {
 	for range 3 {
 		s, err := (&registryReader{Registry: registry}).read()
-		if !errors.Is(err, errChanging) {
+		switch {
+		case errors.Is(err, errChanging):
+		case s == nil && err == nil && registry.Otherwise != nil:
+			return readRegistry(registry.Otherwise)
+		case s != nil && registry.Otherwise != nil:
+			s.hidden = s.hides(registry.Otherwise)
+			return s, err
+		default:
 			return s, err
 		}
 	}
 	return nil, wrong(registry.Name, "settings.restless")
+}
+
+// hides are the keys that other sets and s does not: they do not count, and nobody has said
+// that they should not.
+func (s *source) hides(other *Registry) (keys []string) {
+	o, err := (&registryReader{Registry: other}).read()
+	if o == nil || err != nil { // it is not read, so that what is wrong with it is nobody's concern
+		return nil
+	}
+	for _, d := range definitions {
+		if o.sets(d.Key) && !s.sets(d.Key) {
+			keys = append(keys, d.Key)
+		}
+	}
+	return keys
 }
 
 // registryReader is one reading. Whatever it does not know ends it: an agent that passed
@@ -278,10 +306,33 @@ func (k Kind) inRegistry() any {
 	return "REG_SZ"
 }
 
+// PolicyKey is the key of group policy's values, below HKEY_LOCAL_MACHINE: one key for
+// programs of 32 and of 64 bits ("Registry Keys Affected by WOW64").
+const PolicyKey = `SOFTWARE\Policies\CPxBridge`
+
+// InPolicy is where group policy writes a setting: a value of a key below
+// HKEY_LOCAL_MACHINE, or a list, which is a key of its own and has no name of a value.
+func (d *Definition) InPolicy() (key, value string) {
+	key, value = PolicyKey, d.Name()
+	if section := d.Section(); section != "" {
+		key += `\` + section
+	}
+	if d.Kind.List() {
+		return key + `\` + value, ""
+	}
+	return key, value
+}
+
 // value reads a setting that is one value.
 func (r *registryReader) value(d *Definition, name string, v Value) error {
 	mistyped := func() error { return wrong(name, "settings.value_type", d.Kind.inRegistry(), typeName(v.Type)) }
 	switch {
+	case d.Kind.List() && r.Joined && v.Type == regSZ:
+		text, err := r.text(d, name, v)
+		if err != nil {
+			return err
+		}
+		return r.set(d, strings.FieldsFunc(text, separates), name)
 	case d.Kind.List():
 		if v.Type != regMultiSZ {
 			return mistyped()
@@ -370,6 +421,10 @@ func multiple(name string, data []byte) ([]string, error) {
 	return list, nil
 }
 
+// separates reports whether a character stands between the entries of a joined list. An
+// origin has none of them.
+func separates(r rune) bool { return r == ' ' || r == ',' || r == ';' }
+
 func utf16Units(name string, data []byte) ([]uint16, error) {
 	if len(data) > MaxValue {
 		return nil, wrong(name, "settings.too_long", MaxValue)
@@ -397,6 +452,9 @@ func plainText(name string, units []uint16) (string, error) {
 	return text, nil
 }
 
+// Variables are those that a REG_EXPAND_SZ may hold.
+const Variables = "%ProgramFiles%, %ProgramFiles(x86)%, %ProgramData%, %SystemRoot%"
+
 // variable is one in a REG_EXPAND_SZ.
 var variable = regexp.MustCompile(`%([^%]*)%`)
 
@@ -415,7 +473,7 @@ func (r *registryReader) expanded(name, text string) (string, error) {
 		return value
 	})
 	if unknown != "" {
-		return "", wrong(name, "settings.variable", visible.Short(unknown, mostName), "%ProgramFiles%, %ProgramFiles(x86)%, %ProgramData%, %SystemRoot%")
+		return "", wrong(name, "settings.variable", visible.Short(unknown, mostName), Variables)
 	}
 	return text, nil
 }

@@ -114,7 +114,7 @@ func TestRegistry(t *testing.T) {
 		`Origins\mode`: sz("listed"), `Origins\Allow\10`: sz("https://c.example.fr"), `Origins\Allow\9`: sz("https://b.example.fr"), `Origins\Allow\1`: sz("https://a.example.fr"),
 		`Origins\block`: multiSZ("https://x.example.fr", "https://y.example.fr"),
 		`ports\first`:   dword(30000), `ports\count`: dword(20), `pin\session`: sz("30m"),
-		`wss\Enabled`: dword(1), `wss\first`: dword(31000), `wss\count`: dword(20), `log\level`: sz("debug"),
+		`wss\Enabled`: dword(1), `wss\first`: dword(31000), `wss\count`: dword(20), `log\level`: sz("debug"), `log\events`: dword(1),
 		`limits\pin_pad`: sz("151s"), `limits\card`: sz("31s"), `limits\other`: sz("11s"),
 	}
 	e, err := loadRegistry(t, values)
@@ -124,7 +124,7 @@ func TestRegistry(t *testing.T) {
 	want := Settings{
 		Modules: []string{`D:/Clé/é.dll`, `C:\Program Files\Vendor\a.dll`, `C:\ten.dll`}, Pinentry: `\\?\C:\p.exe`, Lang: "en",
 		Origins: Origins{ModeListed, []string{"https://a.example.fr", "https://b.example.fr", "https://c.example.fr"}, []string{"https://x.example.fr", "https://y.example.fr"}},
-		Ports:   Ports{30000, 20}, PIN: PIN{30 * time.Minute}, WSS: WSS{true, 31000, 20}, Log: Log{"debug"},
+		Ports:   Ports{30000, 20}, PIN: PIN{30 * time.Minute}, WSS: WSS{true, 31000, 20}, Log: Log{Level: "debug", Events: true},
 		Limits: Limits{151 * time.Second, 31 * time.Second, 11 * time.Second},
 	}
 	for i := range definitions {

@@ -14,21 +14,31 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 )
 
-const policyKey = `SOFTWARE\Policies\CPxBridge`
+// setupKey has what the installer was given: group policy never touches it, and each
+// architecture's package and program have their own.
+const setupKey = `SOFTWARE\CPxBridge\Settings`
 
-// machineRegistry is HKLM\SOFTWARE\Policies\CPxBridge, which is one key for programs of
-// 32 and of 64 bits ("Registry Keys Affected by WOW64").
+// machineRegistry is HKLM\SOFTWARE\Policies\CPxBridge, or where there is no such key
+// HKLM\SOFTWARE\CPxBridge\Settings.
 func machineRegistry() *Registry {
-	name := `HKLM\` + policyKey
+	policy, setup := localMachine(PolicyKey), localMachine(setupKey)
+	setup.Joined = true
+	policy.Otherwise = setup
+	return policy
+}
+
+// localMachine is a key of HKEY_LOCAL_MACHINE.
+func localMachine(path string) *Registry {
+	name := `HKLM\` + path
 	return &Registry{
 		Name:   name,
-		Open:   func() (Key, error) { return openKey(registry.LOCAL_MACHINE, policyKey) },
+		Open:   func() (Key, error) { return openKey(registry.LOCAL_MACHINE, path) },
 		Expand: knownFolder,
 		Watch: func(ctx context.Context, changed func()) error {
-			return watchKey(ctx, registry.LOCAL_MACHINE, policyKey, changed)
+			return watchKey(ctx, registry.LOCAL_MACHINE, path, changed)
 		},
 		Trusted: func() error {
-			bad, is := errors.AsType[*owners.Error](owners.CheckKey(registry.LOCAL_MACHINE, policyKey, owners.Root))
+			bad, is := errors.AsType[*owners.Error](owners.CheckKey(registry.LOCAL_MACHINE, path, owners.Root))
 			if !is {
 				return nil // one that is missing, or cannot be looked up, is for who reads it
 			}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -19,7 +20,12 @@ var regSetValueEx = windows.NewLazySystemDLL("advapi32.dll").NewProc("RegSetValu
 // realKey makes a key below the policy's own, which goes when the test ends.
 func realKey(t *testing.T, path string) registry.Key {
 	t.Helper()
-	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, strings.TrimSuffix(policyKey+`\`+path, `\`), registry.ALL_ACCESS)
+	return keyBelow(t, PolicyKey, path)
+}
+
+func keyBelow(t *testing.T, root, path string) registry.Key {
+	t.Helper()
+	key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, strings.TrimSuffix(root+`\`+path, `\`), registry.ALL_ACCESS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +33,7 @@ func realKey(t *testing.T, path string) registry.Key {
 	return key
 }
 
-// remove removes the policy's key and all below it.
+// remove removes the policy's key, the installer's, and all below them.
 func remove(t *testing.T) {
 	t.Helper()
 	var below func(path string)
@@ -51,7 +57,8 @@ func remove(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	below(policyKey)
+	below(PolicyKey)
+	below(setupKey)
 }
 
 // setRaw sets a value of any type and bytes.
@@ -106,6 +113,41 @@ func TestRealRegistry(t *testing.T) {
 	}
 }
 
+// TestRealSetupKey: what the installer was given is read where group policy has no key, and
+// what counts changes as that key comes and goes.
+func TestRealSetupKey(t *testing.T) {
+	remove(t)
+	t.Cleanup(func() { remove(t) })
+	if err := errors.Join(
+		keyBelow(t, setupKey, "origins").SetStringValue("allow", "https://a.example.fr;https://b.example.fr"),
+		keyBelow(t, setupKey, "origins").SetStringValue("mode", "listed"),
+		keyBelow(t, setupKey, "wss").SetDWordValue("enabled", 1),
+	); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Load(machinesOwn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"https://a.example.fr", "https://b.example.fr"}; !e.Managed() || !slices.Equal(e.Origins.Allow, want) || !e.WSS.Enabled {
+		t.Fatalf("managed: %v, %+v", e.Managed(), e.Settings)
+	}
+	changed := make(chan *Effective, 1)
+	go Watch{Paths: machinesOwn(), Now: e, Logger: slog.New(slog.DiscardHandler), Changed: func(now *Effective) { changed <- now }, Doubt: time.Millisecond}.Run(t.Context())
+	if err := realKey(t, "").SetStringValue("lang", "en"); err != nil {
+		t.Fatal(err)
+	}
+	if now := <-changed; now.Lang != "en" || now.WSS.Enabled || len(now.Origins.Allow) != 0 {
+		t.Fatalf("beside group policy: %+v", now.Settings)
+	}
+	if err := registry.DeleteKey(registry.LOCAL_MACHINE, PolicyKey); err != nil {
+		t.Fatal(err)
+	}
+	if now := <-changed; now.Lang != "" || !now.WSS.Enabled || len(now.Origins.Allow) != 2 {
+		t.Fatalf("after group policy: %+v", now.Settings)
+	}
+}
+
 // TestRealRegistryOfOthers: a policy that others than administrators may change is none.
 func TestRealRegistryOfOthers(t *testing.T) {
 	remove(t)
@@ -126,12 +168,12 @@ func TestRealRegistryOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := windows.SetNamedSecurityInfo(`MACHINE\`+policyKey, windows.SE_REGISTRY_KEY, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, owner, nil, access, nil); err != nil {
+		if err := windows.SetNamedSecurityInfo(`MACHINE\`+PolicyKey, windows.SE_REGISTRY_KEY, windows.OWNER_SECURITY_INFORMATION|windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, owner, nil, access, nil); err != nil {
 			t.Fatal(err)
 		}
 		_, err = Load(machinesOwn())
 		var bad *SettingsError
-		if good && err != nil || !good && (!errors.As(err, &bad) || bad.File != `HKLM\`+policyKey || bad.In("fr") == bad.In("en")) {
+		if good && err != nil || !good && (!errors.As(err, &bad) || bad.File != `HKLM\`+PolicyKey || bad.In("fr") == bad.In("en")) {
 			t.Errorf("%s: %v", list, err)
 		}
 	}
@@ -186,7 +228,7 @@ func TestRealRegistryRefused(t *testing.T) {
 			setRaw(t, c.path, c.value, c.stored)
 			_, err := Load(machinesOwn())
 			var bad *SettingsError
-			full := below(strings.TrimSuffix(`HKLM\`+policyKey+`\`+c.path, `\`), c.value)
+			full := below(strings.TrimSuffix(`HKLM\`+PolicyKey+`\`+c.path, `\`), c.value)
 			if !errors.As(err, &bad) || bad.File != full {
 				t.Errorf("%v, want %s", err, full)
 			}

@@ -21,7 +21,7 @@ func TestRealRegistryWatched(t *testing.T) {
 	}
 	set := func(path, name, value string) {
 		t.Helper()
-		key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, policyKey+`\`+path, registry.SET_VALUE)
+		key, _, err := registry.CreateKey(registry.LOCAL_MACHINE, PolicyKey+`\`+path, registry.SET_VALUE)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestRealRegistryWatched(t *testing.T) {
 	}
 	drop := func(path string) {
 		t.Helper()
-		if err := registry.DeleteKey(registry.LOCAL_MACHINE, policyKey+`\`+path); err != nil {
+		if err := registry.DeleteKey(registry.LOCAL_MACHINE, PolicyKey+`\`+path); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestWatchEnds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		begun, ended := make(chan struct{}, 10), make(chan error, 1)
 		go func() {
-			ended <- watchKey(ctx, registry.LOCAL_MACHINE, policyKey, func() { begun <- struct{}{} })
+			ended <- watchKey(ctx, registry.LOCAL_MACHINE, PolicyKey, func() { begun <- struct{}{} })
 		}()
 		<-begun
 		cancel()

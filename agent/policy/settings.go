@@ -108,6 +108,13 @@ var definitions = []Definition{
 		Meaning: "`debug`, `info`, `warn`, `error`", Otherwise: "`info`",
 	},
 	{
+		Key: "log.events", Kind: KindSwitch, Person: Never, Default: false,
+		in: func(s *Settings) any { return &s.Log.Events },
+		Meaning: "whether security events go to the system's own log: journald, or the event log of Windows; accepted from the machine's policy only. " +
+			"See [Security events](#security-events)",
+		Otherwise: "`false`",
+	},
+	{
 		Key: "limits.pin_pad", Kind: KindDuration, Person: Alone, Default: 150 * time.Second, Least: int64(minLimit), Most: int64(maxLimit), Bounds: limitBounds,
 		in: func(s *Settings) any { return &s.Limits.PINPad },
 		Meaning: "how long the card's module may take before its process is ended and started anew: a login on a reader's own pad, " +

@@ -34,6 +34,8 @@ type source struct {
 	// valueNames are those of the registry's values, of a list one for each entry; nil:
 	// this is a file.
 	valueNames map[string][]string
+	// hidden are keys that an installer was given and that this one does not set.
+	hidden []string
 }
 
 // err is an error of a key, or of an entry of its list.

@@ -50,7 +50,7 @@ func (k Kind) inFile() reflect.Type {
 	return reflect.TypeFor[string]()
 }
 
-// readFile returns nil where the file does not exist. named says that the person named it.
+// readFile returns nil where the file does not exist; with an error what of it could be read. named says that the person named it.
 func readFile(path string, named bool) (*source, error) {
 	if path == "" {
 		return nil, nil
@@ -69,11 +69,11 @@ func readFile(path string, named bool) (*source, error) {
 	}
 	file := reflect.New(fileType)
 	lines, err := tomlfile.Decode(path, text, file.Interface())
-	if err != nil {
-		return nil, err
-	}
 	s := &source{path: path, system: thisSystem, values: map[string]any{}, lines: lines}
 	s.collect(file.Elem(), "")
+	if err != nil {
+		return s, err
+	}
 	return s, s.check()
 }
 

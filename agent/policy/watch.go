@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"reflect"
 	"sync"
@@ -110,10 +111,13 @@ func (w Watch) Run(ctx context.Context) {
 	if !w.once {
 		followFile(w.Paths.User, user)
 	}
-	if r := w.Paths.Registry; r == nil {
+	if w.Paths.Registry == nil {
 		followFile(w.Paths.Machine, machine)
-	} else if r.Watch != nil {
-		follow(r.Name, machine, r.Watch)
+	}
+	for r := w.Paths.Registry; r != nil; r = r.Otherwise {
+		if r.Watch != nil {
+			follow(r.Name, machine, r.Watch)
+		}
 	}
 	unasked := time.NewTicker(w.Unasked)
 	defer unasked.Stop()
@@ -170,7 +174,11 @@ func (w *Watch) read(ctx context.Context, settled bool, refused string) string {
 		return why
 	}
 	if err != nil {
-		w.Logger.Error("settings are not taken: those from before stay in force", "error", err, audit.Setting)
+		log := w.Logger
+		if where, is := errors.AsType[*SettingsError](err); is && where.Key != "" {
+			log = log.With("key", where.Key, "line", where.Line)
+		}
+		log.Error("settings are not taken: those from before stay in force", "error", err, audit.Setting)
 	} else {
 		w.Logger.Info("the settings are good again", audit.Setting)
 	}

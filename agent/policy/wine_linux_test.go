@@ -8,6 +8,6 @@ import (
 
 // TestWindows runs the tests of the real registry under wine.
 func TestWindows(t *testing.T) {
-	winetest.New(t).RunTests(winetest.BuildTest(t, "."), "TestRealRegistry", "TestRealRegistryOfOthers", "TestRealRegistryRefused",
+	winetest.New(t).RunTests(winetest.BuildTest(t, "."), "TestRealRegistry", "TestRealSetupKey", "TestRealRegistryOfOthers", "TestRealRegistryRefused",
 		"TestRefusesNetwork", "TestRealRegistryWatched", "TestWatchEnds", "TestPersonsFileWatched")
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
 // running is the program of one dialog.
@@ -21,6 +23,7 @@ type running struct {
 // hold nothing of the dialog.
 func start(ctx context.Context, program string, args ...string) (*running, error) {
 	cmd := exec.CommandContext(ctx, program, args...)
+	role.OwnImage(cmd) // our own window; another program is itself
 	cmd.Env = append(environment(), programsOwn...)
 	restore := ownGroup(cmd)
 	cmd.WaitDelay = time.Second

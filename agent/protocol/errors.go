@@ -82,6 +82,20 @@ type ErrorData struct {
 	TriesLeft  *int   `json:"triesLeft,omitempty"`
 	RetryAfter int    `json:"retryAfter,omitempty"` // seconds
 	CKR        string `json:"ckr,omitempty"`
+	// Reference is that of a failed login, of package internal/reference.
+	Reference string `json:"reference,omitempty"`
+}
+
+// WithReference is a copy of the error that bears a reference: one error may answer
+// several requests, each of which has its own.
+func (e *Error) WithReference(reference string) *Error {
+	copied, data := *e, ErrorData{}
+	if e.Data != nil {
+		data = *e.Data
+	}
+	data.Reference = reference
+	copied.Data = &data
+	return &copied
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%d: %s", e.Code, e.Message) }

@@ -16,7 +16,7 @@ import (
 // is usable and on a card, a site is forgotten only under the name that a reader of exact
 // names sees, and what cannot be read changes nothing.
 func FuzzParams(f *testing.F) {
-	names := []string{methodState, methodUse, methodShow, methodSites, methodForget, methodQuit}
+	names := []string{methodState, methodUse, methodShow, methodSites, methodForget, methodQuit, methodRestart}
 	f.Fuzz(func(t *testing.T, which uint8, params []byte) {
 		agent := &fake{list: []sites.Site{{Origin: "https://a.fr"}, {Origin: "https://b.fr"}}}
 		agent.report.Certificates = []state.Certificate{{ID: "usable", Usable: true}, {ID: "not usable"}}

@@ -7,7 +7,9 @@ package remote
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/control"
 	"github.com/cpx-bridge/cpx-bridge/agent/sites"
@@ -26,6 +28,7 @@ type Agent interface {
 	Never() []state.Domain
 	Refuse(domain string) error
 	Forget(what string) error
+	Restart(ctx context.Context) error
 }
 
 // The names of the methods.
@@ -39,6 +42,8 @@ const (
 	methodNever  = "never"
 	methodRefuse = "refuse"
 	methodQuit   = "quit"
+
+	methodRestart = "restart"
 )
 
 type stateParams struct {
@@ -116,6 +121,13 @@ func Methods(life context.Context, a Agent, yield, display func(context.Context)
 		methodResume: method(func(context.Context, struct{}) (any, error) {
 			return resumed{a.ResumeUnknownSites()}, nil
 		}),
+		methodRestart: method(func(ctx context.Context, _ struct{}) (any, error) {
+			err := a.Restart(ctx)
+			if bad, is := errors.AsType[*state.RestartError](err); is {
+				return nil, &control.Error{Code: restartPrefix + bad.Reason, Message: bad.Detail}
+			}
+			return struct{}{}, err
+		}),
 		methodQuit: method(func(context.Context, struct{}) (any, error) {
 			return control.EndAnswer{With: quit()}, nil
 		}),
@@ -168,6 +180,12 @@ func Show(ctx context.Context, stateDir string, s Start) (state.State, error) {
 	return r, err
 }
 
+// Yield has the account's agents of other desktop sessions end where they can ask nobody any
+// more, because those sessions have ended.
+func Yield(ctx context.Context, stateDir string) error {
+	return control.CallOthers(ctx, stateDir, methodShow, Start{Desktop: true, Quiet: true})
+}
+
 // Use has the running agent choose the certificate of the next logins.
 func Use(ctx context.Context, stateDir, id string) error {
 	return control.Call(ctx, stateDir, methodUse, useParams{id}, nil)
@@ -203,6 +221,21 @@ func ResumeUnknownSites(ctx context.Context, stateDir string) (bool, error) {
 	var r resumed
 	err := control.Call(ctx, stateDir, methodResume, nil, &r)
 	return r.Paused, err
+}
+
+// restartPrefix begins the codes of why an agent is not started anew.
+const restartPrefix = "restart_"
+
+// Restart has the program that is installed follow the running agent, and does not wait for
+// it. The error is a *state.RestartError where the agent goes on as it was.
+func Restart(ctx context.Context, stateDir string) error {
+	err := control.Call(ctx, stateDir, methodRestart, nil, nil)
+	if bad, is := errors.AsType[*control.Error](err); is {
+		if reason, is := strings.CutPrefix(bad.Code, restartPrefix); is {
+			return &state.RestartError{Reason: reason, Detail: bad.Message}
+		}
+	}
+	return err
 }
 
 // Quit has the running agent end, and returns once its process has ended. The error is

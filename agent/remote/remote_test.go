@@ -24,6 +24,8 @@ type fake struct {
 	never  []state.Domain
 	err    error // of the keyring
 	paused bool
+
+	restarts int
 }
 
 func (f *fake) Report(_ context.Context, refresh bool) state.State {
@@ -46,6 +48,11 @@ func (f *fake) ResumeUnknownSites() bool {
 	paused := f.paused
 	f.paused = false
 	return paused
+}
+
+func (f *fake) Restart(context.Context) error {
+	f.restarts++
+	return f.err
 }
 
 func (f *fake) Never() []state.Domain { return f.never }
@@ -141,6 +148,24 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	if err := control.Call(ctx, dir, "use", "text", nil); !errors.Is(err, &control.Error{Code: control.CodeInvalidParams}) {
+		t.Error(err)
+	}
+}
+
+// TestRestart: why an agent goes on as it was crosses the socket.
+func TestRestart(t *testing.T) {
+	f := &fake{}
+	dir := running(t, f)
+	if err := Restart(t.Context(), dir); err != nil || f.restarts != 1 {
+		t.Errorf("%v, %d", err, f.restarts)
+	}
+	f.err = &state.RestartError{Reason: state.RestartFails, Detail: "TEST"}
+	bad, is := errors.AsType[*state.RestartError](Restart(t.Context(), dir))
+	if !is || bad.Reason != state.RestartFails || bad.Detail != "TEST" {
+		t.Errorf("%+v", bad)
+	}
+	f.err = errors.New("TEST")
+	if err := Restart(t.Context(), dir); !errors.Is(err, &control.Error{Code: control.CodeFailed}) {
 		t.Error(err)
 	}
 }

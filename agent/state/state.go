@@ -21,15 +21,17 @@ var ErrLanguageFixed = errors.New("state: the machine's policy sets the language
 
 // State is how the agent is.
 type State struct {
-	Version    string   `json:"version"`
-	PID        int      `json:"pid"`
-	Program    string   `json:"program,omitempty"` // its path; Linux says there, too, that the file was removed
-	Addresses  []string `json:"addresses"`
-	WSS        []string `json:"wss,omitempty"`        // the addresses of the encrypted socket
-	WSSFailure *Failure `json:"wssFailure,omitempty"` // why it is not served, though switched on: localcert.Reason
-	WSSRenew   bool     `json:"wssRenew,omitempty"`   // its certificate ends soon
-	Log        string   `json:"log,omitempty"`        // the log's file
-	LogFailure *Failure `json:"logFailure,omitempty"` // why it is not written: journal.Reason
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	Program string `json:"program,omitempty"` // its path; Linux says there, too, that the file was removed
+	// Replaced is what its file is now, where that is no longer what runs.
+	Replaced   *Replaced `json:"replaced,omitempty"`
+	Addresses  []string  `json:"addresses"`
+	WSS        []string  `json:"wss,omitempty"`        // the addresses of the encrypted socket
+	WSSFailure *Failure  `json:"wssFailure,omitempty"` // why it is not served, though switched on: localcert.Reason
+	WSSRenew   bool      `json:"wssRenew,omitempty"`   // its certificate ends soon
+	Log        string    `json:"log,omitempty"`        // the log's file
+	LogFailure *Failure  `json:"logFailure,omitempty"` // why it is not written: journal.Reason
 
 	Lang      string `json:"lang"`
 	LangFixed bool   `json:"langFixed,omitempty"` // the machine's policy sets it
@@ -59,7 +61,19 @@ type State struct {
 	// because too many dialogs of them led to nothing; zero: they are asked about.
 	UnknownSitesPaused time.Time `json:"unknownSitesPausedUntil,omitzero"`
 
+	// Failures are the last logins that failed, the newest first.
+	Failures []LoginFailure `json:"failures,omitempty"`
+
 	Desktop *Desktop `json:"desktop,omitempty"` // where it was asked for
+}
+
+// LoginFailure is a login that failed, as its page was told.
+type LoginFailure struct {
+	Time      time.Time `json:"time"`
+	Code      int       `json:"code"`
+	Reason    string    `json:"reason"`
+	Detail    string    `json:"detail,omitempty"`
+	Reference string    `json:"reference"` // of internal/reference
 }
 
 // Desktop is what only the agent's own desktop session knows: a command

@@ -37,6 +37,9 @@ var oneLine = strings.NewReplacer("\n", "; ", "\u00a0", " ")
 func (s State) Text(lang string) string {
 	l := newLines(lang)
 	l.add(l.Text("state.running", s.Version, s.PID))
+	if text := s.ReplacedText(lang); text != "" {
+		l.add(text)
+	}
 	l.cards(s.Cards)
 	if s.Failure != nil {
 		l.add(l.Text("state.failure", InBrackets(said(s.Failure.Detail, ""))))
@@ -52,6 +55,12 @@ func (s State) Text(lang string) string {
 	}
 	if text := s.PauseText(lang); text != "" {
 		l.add(text, l.Text("state.sites_paused_next"))
+	}
+	if len(s.Failures) > 0 {
+		l.add(l.Text("state.last_failures"))
+	}
+	for _, f := range s.Failures {
+		l.add("", f.text(lang))
 	}
 	l.modules(s.Cards)
 	if s.SettingsFailure != nil {

@@ -181,3 +181,21 @@ func TestSitesTextOfWindows(t *testing.T) {
 		}
 	}
 }
+
+// TestReplacedText: both versions, and what to do; what a file says of itself steers nothing.
+func TestReplacedText(t *testing.T) {
+	for want, r := range map[string]*Replaced{
+		"": nil,
+		"Version 0.2.0 is installed; version 0.1.0 still runs.": {Version: "0.2.0"},
+		"the one from before, version 0.1.0, still runs":        {Version: "0.1.0"},
+		"no longer installed on this machine; version 0.1.0":    {Removed: true},
+	} {
+		got := State{Version: "0.1.0", Replaced: r}.ReplacedText("en")
+		if !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("%+v: %q", r, got)
+		}
+	}
+	if got := (Replaced{Version: "\x1b[2J" + strings.Repeat("9", 100)}).Short(); strings.Contains(got, "\x1b") || len([]rune(got)) > maxVersion {
+		t.Errorf("%q", got)
+	}
+}

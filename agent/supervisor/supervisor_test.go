@@ -109,7 +109,7 @@ func TestCrashesNowAndThen(t *testing.T) {
 
 // TestMeant: an agent that ended on purpose is not started anew, whatever its status.
 func TestMeant(t *testing.T) {
-	for want := range 3 {
+	for _, want := range []int{0, 1, 2, role.ExitAnew} {
 		c, started := &clock{}, 0
 		status, err := Run(t.Context(), c.options(&started, "exit", strconv.Itoa(role.ExitOnPurpose(want))))
 		if status != want || err != nil || started != 1 || c.pauses != nil {

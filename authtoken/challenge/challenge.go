@@ -24,6 +24,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -131,6 +132,9 @@ func (c *Challenges) Issue(w http.ResponseWriter, r *http.Request) (nonce string
 	for _, name := range rest[:min(len(rest), maxDropped)] {
 		c.set(w, name, "", -1)
 	}
+	if len(rest) > 0 {
+		c.set(w, c.ended(), "1", int(cookieLife.Seconds()))
+	}
 	value := make([]byte, 4+nonceLength, cookieBytes)
 	binary.BigEndian.PutUint32(value, number)
 	binary.BigEndian.PutUint64(value[4:], uint64(c.o.Now().Add(Lifetime).UnixMilli()))
@@ -143,13 +147,19 @@ func (c *Challenges) Issue(w http.ResponseWriter, r *http.Request) (nonce string
 
 // Verify verifies a token against the challenges in the request's cookies: the token
 // does not say which of them it answers. A token that is good is good once.
+//
+// Where the signature fits none of them and others of this browser have ended, the
+// token most likely answers one of those, in a tab that stood open: the reason is
+// ReasonExpired then, and the error wraps the bad signature.
 func (c *Challenges) Verify(w http.ResponseWriter, r *http.Request, v *authtoken.Verifier, token []byte) (authtoken.Result, error) {
 	known, rest, err := c.brought(r)
 	if err != nil {
 		return authtoken.Result{}, err
 	}
+	_, none := r.Cookie(c.ended())
+	more := len(rest) > 0 || none == nil || len(known) > Open
 	if len(known) == 0 {
-		if len(rest) == 0 {
+		if !more {
 			return authtoken.Result{}, &authtoken.Error{Reason: ReasonNoCookie}
 		}
 		return authtoken.Result{}, &authtoken.Error{Reason: ReasonExpired}
@@ -158,12 +168,15 @@ func (c *Challenges) Verify(w http.ResponseWriter, r *http.Request, v *authtoken
 	for _, o := range known[:min(len(known), Open)] {
 		result, err := v.Verify(r.Context(), token, o.nonce)
 		if err == nil {
-			return result, c.use(w, r, o)
+			return result, c.use(w, r, o, len(known) > 1)
 		}
 		refused = err
 		if reason := (*authtoken.Error)(nil); !errors.As(err, &reason) || reason.Reason != authtoken.ReasonBadSignature {
-			break // no other nonce would change that
+			return authtoken.Result{}, err // no other nonce would change that
 		}
+	}
+	if more {
+		refused = &authtoken.Error{Reason: ReasonExpired, Err: fmt.Errorf("of a challenge that has ended, or else %w", refused)}
 	}
 	return authtoken.Result{}, refused
 }
@@ -176,7 +189,9 @@ func FromOwnPage(r *http.Request) bool {
 	return !said || slices.Equal(from, []string{"same-origin"})
 }
 
-func (c *Challenges) use(w http.ResponseWriter, r *http.Request, o open) error {
+// use uses up a challenge; others says whether the browser has more of them, against which
+// the same token would be verified if it came once more.
+func (c *Challenges) use(w http.ResponseWriter, r *http.Request, o open, others bool) error {
 	fresh, err := c.o.Store.Use(r.Context(), o.nonce, o.until)
 	if err != nil {
 		return err
@@ -188,6 +203,9 @@ func (c *Challenges) use(w http.ResponseWriter, r *http.Request, o open) error {
 		return &authtoken.Error{Reason: ReasonExpired, Err: errors.New("the nonce was used")}
 	}
 	c.set(w, o.cookie, "", -1)
+	if others {
+		c.set(w, c.ended(), "1", int(cookieLife.Seconds()))
+	}
 	return nil
 }
 
@@ -195,7 +213,7 @@ func (c *Challenges) use(w http.ResponseWriter, r *http.Request, o open) error {
 // names of the cookies that are not.
 func (c *Challenges) brought(r *http.Request) (good []open, bad []string, err error) {
 	for _, cookie := range r.Cookies() {
-		if !strings.HasPrefix(cookie.Name, c.prefix()) {
+		if !strings.HasPrefix(cookie.Name, c.prefix()) || cookie.Name == c.ended() {
 			continue
 		}
 		o, valid, err := c.read(r.Context(), cookie)
@@ -249,6 +267,10 @@ func (c *Challenges) prefix() string {
 	}
 	return "cpx-challenge-"
 }
+
+// ended is the name of the cookie that says that others were taken back. Nothing is
+// believed of it but which of two refusals a page reads.
+func (c *Challenges) ended() string { return c.prefix() + "ended" }
 
 func (c *Challenges) set(w http.ResponseWriter, name, value string, maxAge int) {
 	cookie := &http.Cookie{

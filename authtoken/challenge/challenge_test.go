@@ -287,14 +287,14 @@ func TestTabs(t *testing.T) {
 		nonces[i] = b.challenge()
 		s.pass(time.Second)
 	}
-	if n := len(b.cookies()); n != Open {
+	if n := len(b.cookies()); n != Open+1 { // one says that another was taken back
 		t.Errorf("%d cookies", n)
 	}
-	want(t, "the oldest", b.login(nonces[0]), "bad_signature")
+	want(t, "the oldest", b.login(nonces[0]), "challenge_expired")
 	for _, i := range []int{1, 8, 4, 2, 7, 3, 6, 5} {
 		want(t, "a tab", b.login(nonces[i]), "")
 	}
-	if n := len(b.cookies()); n != 0 {
+	if n := len(b.cookies()); n != 1 {
 		t.Errorf("%d cookies remain", n)
 	}
 	// What no longer counts is taken back, however much a browser has of it.
@@ -304,10 +304,46 @@ func TestTabs(t *testing.T) {
 	}
 	b.has(junk...)
 	nonce := b.challenge()
-	if n := len(b.cookies()); n != 40-maxDropped+1 {
+	if n := len(b.cookies()); n != 40-maxDropped+2 {
 		t.Errorf("%d cookies", n)
 	}
 	want(t, "among junk", b.login(nonce), "")
+}
+
+// A tab that stood open longer than others asks to begin anew, whatever ended its
+// challenge; nobody learns so of another browser's.
+func TestTabsThatStoodOpen(t *testing.T) {
+	s := serve(t, nil, false)
+	b := s.browser(t)
+	var first string
+	for i := range 20 {
+		if nonce := b.challenge(); i == 0 {
+			first = nonce
+		}
+		s.pass(time.Millisecond)
+	}
+	want(t, "the first of twenty", b.login(first), "challenge_expired")
+	want(t, "after as many others", b.login(b.challenge()), "")
+	want(t, "the first of them, later", b.login(first), "challenge_expired")
+
+	b = s.browser(t)
+	overdue := b.challenge()
+	s.pass(Lifetime + time.Second)
+	open := b.challenge()
+	want(t, "of a tab from before", b.login(overdue), "challenge_expired")
+	want(t, "of the other tab", b.login(open), "")
+
+	b = s.browser(t)
+	open = b.challenge()
+	b.challenge()
+	want(t, "of two", b.login(open), "")
+	want(t, "the same once more", b.login(open), "challenge_expired")
+
+	alone := s.browser(t)
+	alone.challenge()
+	want(t, "where none has ended", alone.login(first), "bad_signature")
+	s.pass(cookieLife)
+	want(t, "long after", b.login(b.challenge()), "")
 }
 
 // Requests for a challenge that meet under way lose none.

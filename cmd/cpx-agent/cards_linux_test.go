@@ -8,6 +8,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -20,6 +21,7 @@ func findings(t *testing.T, p *workstation.Person, exit int) map[string]doctor.F
 	if err := json.Unmarshal(fromBrace(text), &r); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}
+	must(t, jsonschema.Check(doctor.Schema(), fromBrace(text)))
 	found := map[string]doctor.Finding{}
 	for _, f := range r.Findings {
 		found[f.Code] = f

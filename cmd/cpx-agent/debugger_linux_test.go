@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/pry"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
@@ -42,7 +43,9 @@ func TestDebugger(t *testing.T) {
 			}
 			return os.Lchown(path, testdesktop.Nobody, testdesktop.Nobody)
 		}))
-		must(t, os.Chmod(filepath.Dir(dir), 0o755|os.ModeSticky))
+		if above := filepath.Dir(dir); above != filepath.Clean(os.TempDir()) { // which is everybody's
+			must(t, os.Chmod(above, 0o755|os.ModeSticky))
+		}
 	}
 	asNobody := func(cmd *exec.Cmd) {
 		cmd.Path, cmd.Args[0], cmd.Dir = program, program, "/"
@@ -96,6 +99,7 @@ func TestDebugger(t *testing.T) {
 		out, _ := report.Output() // its status says that not all is well, as without a reader
 		var r doctor.Report
 		must(t, json.Unmarshal(out, &r))
+		must(t, jsonschema.Check(doctor.Schema(), out))
 		if !slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Code == code }) {
 			t.Errorf("doctor does not find %s: %s", code, out)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
 
@@ -34,6 +35,7 @@ func TestDoctor(t *testing.T) {
 		if err := json.Unmarshal(fromBrace(text), &r); err != nil || r.Version != 1 || r.Outcome != doctor.Problem {
 			t.Fatalf("%v in %s", err, text)
 		}
+		must(t, jsonschema.Check(doctor.Schema(), fromBrace(text)))
 		var codes []string
 		for _, f := range r.Findings {
 			codes = append(codes, f.Code)
@@ -70,7 +72,7 @@ func TestDoctor(t *testing.T) {
 	p.Settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = %d\n", filepath.Join(p.Dir, "missing.so"), first+2*count, count) // where nothing listens
 	workstation.Contains(t, p.Runs(1, "doctor"), "✗ Module ", "this file does not exist", "    → Install this module again", "CPx Bridge does not run")
 	p.Settings(t, "colour = 1\n")
-	workstation.Contains(t, p.Runs(2, "doctor"), "colour")
+	workstation.Contains(t, p.Runs(1, "doctor"), "colour")
 	p.Settings(t, "lang = \"en\"\n")
 }
 

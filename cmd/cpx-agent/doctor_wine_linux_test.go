@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
@@ -56,7 +58,9 @@ func TestDoctorOnWindows(t *testing.T) {
 			return string(out)
 		}
 		var r doctor.Report
-		must(t, json.Unmarshal([]byte(examine("--json")), &r))
+		report := examine("--json")
+		must(t, json.Unmarshal([]byte(report), &r))
+		must(t, jsonschema.Check(doctor.Schema(), []byte(report)))
 		text := ""
 		if i < 2 { // once in each language
 			text = examine()
@@ -95,5 +99,28 @@ func TestDoctorOnWindows(t *testing.T) {
 		if bad := linuxOnly.FindString(text); bad != "" || r.System != "windows" {
 			t.Errorf("%s, on %s: %q in\n%s", c.lang, r.System, bad, text)
 		}
+	}
+
+	// As the documents' detection script runs it.
+	cmd := w.Command(program, "doctor", "--json", "--lang", "en", "--scope", "machine")
+	out, _ := cmd.Output() // its status says that not all is well
+	var r doctor.Report
+	must(t, errors.Join(json.Unmarshal(out, &r), jsonschema.Check(doctor.Schema(), out)))
+	var problems []string
+	for _, f := range r.Findings {
+		if f.Scope != doctor.OfMachine {
+			t.Errorf("%+v", f)
+		}
+		if f.Outcome == doctor.Problem {
+			problems = append(problems, f.Code)
+		}
+	}
+	for _, code := range []string{"no_module", "no_autostart", "virtual_loopback"} {
+		if !slices.Contains(problems, code) {
+			t.Errorf("%q lacks %s", problems, code)
+		}
+	}
+	if cmd.ProcessState.ExitCode() != 1 || slices.IndexFunc(out, func(b byte) bool { return b > '~' }) >= 0 {
+		t.Errorf("status %d: %s", cmd.ProcessState.ExitCode(), out)
 	}
 }

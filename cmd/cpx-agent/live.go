@@ -25,6 +25,8 @@ type live struct {
 	prompter      livePrompter
 	notifications switchable
 	opened        func() // of pkcs11.Options
+	// sendEvents switches the sending of security events.
+	sendEvents func(bool)
 	// open opens the modules of settings; in tests they fail when they shall.
 	open func(context.Context, *policy.Effective) (*pkcs11.Pool, error)
 	// pause is after how long modules and dialogs that could not be replaced are tried once
@@ -97,6 +99,7 @@ func (l *live) follow(ctx context.Context, paths policy.Paths) <-chan struct{} {
 // set makes settings count, modules and dialogs as soon as no login runs.
 func (l *live) set(ctx context.Context, e *policy.Effective) {
 	l.level.Set(e.LogLevel())
+	l.sendEvents(e.Log.Events)
 	l.server.SetPolicy(ctx, e)
 	l.notifications.set(ctx, e.Notifications)
 	l.latest.Store(e)

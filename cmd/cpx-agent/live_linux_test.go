@@ -90,12 +90,12 @@ func TestPolicyLive(t *testing.T) {
 	}
 
 	policy(second, "[pin]\nsession = \"9h\"\n")
-	await(`level=ERROR msg="settings are not taken: those from before stay in force" error="/etc/cpx-bridge/policy\.toml:\d+: pin\.session`)
+	await(`level=ERROR msg="settings are not taken: those from before stay in force" key=pin\.session line=\d+ error="/etc/cpx-bridge/policy\.toml:\d+: pin\.session`)
 	if _, status, err := visit(port, once); err == nil || status != http.StatusForbidden {
 		t.Errorf("beside a bad policy: %d %v", status, err)
 	}
 	stays(t, port, listed)
-	if f := m.findings(2, "--lang", "fr")["settings_bad"]; !strings.Contains(f.Text, "pin.session") || !strings.Contains(f.Text, "Un agent déjà lancé garde les réglages d’avant") {
+	if f := m.findings(1, "--lang", "fr")["settings_bad"]; !strings.Contains(f.Text, "pin.session") || !strings.Contains(f.Text, "Un agent déjà lancé garde les réglages d’avant") {
 		t.Errorf("doctor: %+v", f)
 	}
 	workstation.Contains(t, m.runs(2, "run", "--no-tray"), "pin.session") // a fresh start does not begin

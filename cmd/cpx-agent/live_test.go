@@ -53,7 +53,7 @@ func liveWith(t *testing.T, now *policy.Effective, fails ...error) (*live, *serv
 	t.Helper()
 	s := &served{refused: make(chan error, 10), between: make(chan error, 10), done: make(chan struct{}, 10)}
 	opened := make(chan opening, 10)
-	l := &live{log: slog.New(slog.DiscardHandler), level: &slog.LevelVar{}, server: s, wanted: make(chan struct{}, 1), pause: time.Millisecond}
+	l := &live{log: slog.New(slog.DiscardHandler), level: &slog.LevelVar{}, server: s, wanted: make(chan struct{}, 1), pause: time.Millisecond, sendEvents: func(bool) {}}
 	l.notifications.start = func(context.Context) <-chan struct{} { ended := make(chan struct{}); close(ended); return ended }
 	first, err := l.openPool(t.Context(), now)
 	if err != nil {

@@ -13,13 +13,16 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
+	"github.com/cpx-bridge/cpx-bridge/internal/programfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
-// version is set by the build.
-var version = "dev"
+// stamp is set by the build: the version, so that it can be read from this program's file.
+var stamp string
+
+var version = programfile.Version(stamp, "dev")
 
 func main() {
 	// Before anything is read, and in each role: a program that this one starts does not
@@ -44,6 +47,7 @@ const mostArguments = 8
 
 func program() command.Program {
 	return command.Program{
+		System:  system(),
 		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Say: say, Desktop: desktop(), Icons: tray.ThemeIcons,
 		Standard: [3]*os.File{os.Stdin, os.Stdout, os.Stderr},
 	}

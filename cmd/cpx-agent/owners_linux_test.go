@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
 )
@@ -77,6 +78,7 @@ func (m *managed) findings(exit int, args ...string) map[string]doctor.Finding {
 	if err := json.Unmarshal(fromBrace(text), &r); err != nil {
 		m.t.Fatalf("%v in %s", err, text)
 	}
+	must(m.t, jsonschema.Check(doctor.Schema(), fromBrace(text)))
 	found := map[string]doctor.Finding{}
 	for _, f := range r.Findings {
 		found[f.Code] = f
@@ -98,8 +100,8 @@ func TestPolicyOfOthers(t *testing.T) {
 	}
 	for lang, said := range map[string]string{"fr": "tout le monde", "en": "by everyone"} {
 		workstation.Contains(t, m.runs(2, "policy", "--lang", lang), policyFile, said, "666", "chmod go-w "+policyFile)
-		workstation.Contains(t, m.runs(2, "doctor", "--lang", lang), policyFile, said, "chmod go-w "+policyFile)
-		f := m.findings(2, "--lang", lang)["settings_untrusted"]
+		workstation.Contains(t, m.runs(1, "doctor", "--lang", lang), policyFile, said, "chmod go-w "+policyFile)
+		f := m.findings(1, "--lang", lang)["settings_untrusted"]
 		if f.Outcome != doctor.Problem || f.Subject != policyFile || !strings.Contains(f.Text, said) || !strings.HasSuffix(f.Next, "chmod go-w "+policyFile) {
 			t.Errorf("%s: %+v", lang, f)
 		}
@@ -111,7 +113,7 @@ func TestPolicyOfOthers(t *testing.T) {
 	workstation.Contains(t, m.runs(0, "policy"), `"listed"`)
 
 	// In a container that does not have the machine's root, nobody can tell whose it is.
-	workstation.Contains(t, m.ends(2, []string{"unshare", "--user"}, "doctor", "--lang", "fr"), "conteneur", "65534")
+	workstation.Contains(t, m.ends(1, []string{"unshare", "--user"}, "doctor", "--lang", "fr"), "conteneur", "65534")
 }
 
 // opened is a copy of a file, in a folder that everyone may write.
@@ -159,6 +161,11 @@ func TestModuleOfOthers(t *testing.T) {
 	found := m.findings(1)
 	if f := found["module_writable"]; f.Outcome != doctor.Notice || f.Subject != bad || found["module_works"].Subject != bad {
 		t.Errorf("%+v", found)
+	}
+	// An inventory runs as root, who would be whoever may write the module.
+	everybodys := m.findings(1, "--scope", "machine", "--lang", "en")
+	if f := everybodys["module_untrusted_owner"]; f.Outcome != doctor.Problem || f.Subject != bad || !strings.Contains(f.Text, "it was not loaded") || everybodys["module_works"].Code != "" {
+		t.Errorf("%+v", everybodys)
 	}
 	if f := found["settings_writable"]; f.Outcome != doctor.Notice || !strings.HasSuffix(f.Next, "chmod go-w "+m.Config) {
 		t.Errorf("%+v", f)

@@ -27,7 +27,7 @@ func supervises(t *testing.T, p *workstation.Person) *supervised {
 func (s *supervised) crashes(pauses ...string) {
 	s.t.Helper()
 	for i, pause := range pauses {
-		must(s.t, syscall.Kill(s.agent(), syscall.SIGKILL))
+		kill(s.t, s.agent())
 		s.await(`is started anew" error="signal: killed" pause=` + pause)
 		if i+1 < len(pauses) {
 			s.await("msg=listening")
@@ -72,7 +72,7 @@ func TestQuitBetweenAgents(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(dir, "supervisor-"+strconv.Itoa(s.Process.Pid+pid)+".quit"), nil, 0o600))
 	}
 	next := supervises(t, p)
-	must(t, syscall.Kill(next.agent(), syscall.SIGKILL))
+	kill(t, next.agent())
 	next.await("is started anew")
 	next.await("msg=listening")
 	workstation.Contains(t, p.Runs(0, "quit"), "CPx Bridge has ended.")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/cpx-bridge/cpx-bridge/agent"
 	"github.com/cpx-bridge/cpx-bridge/agent/cards"
@@ -15,10 +16,12 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/supervisor"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/programfile"
 	"github.com/cpx-bridge/cpx-bridge/tray"
 )
 
-// serve serves until ctx ends or the person quits in the tray, which is command.ErrQuit.
+// serve serves until ctx ends, the person quits in the tray, which is command.ErrQuit, or has
+// another version follow, which is command.ErrRestart.
 func serve(ctx context.Context, s command.Start) error {
 	log := s.Logger
 	supervised := supervisor.Parent()
@@ -30,7 +33,7 @@ func serve(ctx context.Context, s command.Start) error {
 	defer func() { cancel(); <-socketEnded }()
 
 	opened := make(chan struct{}, 1)
-	l := &live{log: log, inForce: s.Policy, level: s.Level, wanted: make(chan struct{}, 1), pause: defaultPause, opened: func() {
+	l := &live{log: log, inForce: s.Policy, level: s.Level, wanted: make(chan struct{}, 1), pause: defaultPause, sendEvents: func(yes bool) { s.Events.Set(yes, log) }, opened: func() {
 		select {
 		case opened <- struct{}{}:
 		default: // the one that waits serves for both
@@ -44,6 +47,11 @@ func serve(ctx context.Context, s command.Start) error {
 	l.pool.replace(pool)
 	defer l.pool.Close()
 	l.prompter.replace(l.newPrompter(s.Policy))
+	program, err := programfile.Own()
+	if err != nil {
+		log.Info("an upgrade of this program is not noticed", "error", err)
+	}
+	var restart atomic.Bool
 	var server *agent.Server
 	server, err = agent.New(agent.Options{
 		Policy: s.Policy, Pool: &l.pool, Logger: log, Version: version, Choice: cards.NewChoice(s.StateDir), Sites: sites.New(sites.Options{Dir: s.StateDir}),
@@ -53,9 +61,10 @@ func serve(ctx context.Context, s command.Start) error {
 			cancel()
 			select {} // the system ends this process once it is answered; it ends by itself before
 		},
+		Program: program, Startable: s.Startable, Restart: func() { restart.Store(true); cancel() },
 		Prompter: &l.prompter, InSystemLog: inSystemLog(),
 		Diagnose: diagnosis(s.Settings, func() state.State { return server.State() }),
-		Nameless: func(text string) string { return doctor.Nameless(text, private(server.State())) },
+		Nameless: func(text string) string { return doctor.Nameless(text, doctor.Private(server.State())) },
 	})
 	if err != nil {
 		return err
@@ -106,8 +115,12 @@ func serve(ctx context.Context, s command.Start) error {
 		}
 		cancel()
 	}
-	if err := <-served; err != nil || !quit {
+	switch err := <-served; {
+	case err == nil && quit:
+		return command.ErrQuit
+	case err == nil && restart.Load():
+		return command.ErrRestart
+	default:
 		return err
 	}
-	return command.ErrQuit
 }

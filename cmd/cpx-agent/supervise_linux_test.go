@@ -92,9 +92,20 @@ func (s *supervised) exits() (status int, rest string) {
 // agent is the process that is the person's one agent, as its lock says.
 func (s *supervised) agent() int { return agentOf(s.p) }
 
+// kill kills a process. 0, which agentOf gives where nobody's number stands, is the test's own
+// group to the system.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if pid <= 0 {
+		t.Fatal("no process is known that could be killed")
+	}
+	must(t, syscall.Kill(pid, syscall.SIGKILL))
+}
+
 func agentOf(p *workstation.Person) int {
 	text, _ := os.ReadFile(filepath.Join(runtimeOf(p), "lock"))
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	number, _, _ := strings.Cut(string(text), "\n") // its screens follow
+	pid, _ := strconv.Atoi(number)
 	return pid
 }
 
@@ -190,7 +201,7 @@ func TestSupervisedMeanwhile(t *testing.T) {
 	p := person(t)
 	s := starts(t, p, p.Command("run", "--supervise", "--quiet", "--no-tray"))
 	s.await("msg=listening")
-	must(t, syscall.Kill(s.agent(), syscall.SIGKILL))
+	kill(t, s.agent())
 	s.await("the agent crashed, and is started anew")
 	p.Starts()("msg=listening")
 	if status, rest := s.exits(); status != 0 || strings.Contains(rest, "listening") {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/caservice"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 )
@@ -23,12 +24,15 @@ var version = "dev"
 
 const usage = `Usage: cpx-card COMMAND [OPTIONS]
 
-  demo  --dir DIR [--card NAME]... [--all]   make demonstration cards in SoftHSM tokens under DIR
+  demo  --dir DIR [--card NAME]... [--all] [--ca-service ADDRESS]
+                                             make demonstration cards in SoftHSM tokens under DIR
   renew --dir DIR --card NAME [--new-ca]     new keys and certificates, same identifier
   list  --dir DIR                            the cards of DIR
   virtual --dir DIR [--type TYPE] [--kind KIND] [--pinpad] [--contactless]
                                              a virtual card on a virtual reader, until Ctrl-C
   tell  --dir DIR WORDS                      to the virtual card of DIR; tell help says which
+  ca-service --dir DIR [--validity DURATION] the revocation lists and OCSP of DIR's CAs, until Ctrl-C
+  ca-tell --dir DIR WORDS                    to the CA service of DIR; ca-tell help says which
   version
 
 A program uses the cards with SOFTHSM2_CONF=DIR/softhsm2.conf, and the virtual
@@ -36,6 +40,8 @@ card, through OpenSC's module, with PCSCLITE_CSOCK_NAME=DIR/pcscd.
 Types: cps3 (the default), cps4, piv, piv-p256, piv-p384. Kinds: CPS, CPF, CPE, CPA.
 --contactless lays a cps3 on a contactless reader: it shows its technical key only,
 with which nobody logs in.
+--ca-service http://127.0.0.1:9080 has all certificates of a new DIR name the CA service
+at that address, which must be one of this machine alone.
 `
 
 func main() {
@@ -74,10 +80,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	set.StringVar(&v.kind, "kind", "CPS", "")
 	set.BoolVar(&v.pinPad, "pinpad", false, "")
 	set.BoolVar(&v.contactless, "contactless", false, "")
+	service := set.String("ca-service", "", "")
+	validity := set.Duration("validity", time.Hour, "")
 	if err := set.Parse(args[1:]); err != nil {
 		return misused(err.Error())
 	}
-	if set.NArg() > 0 && args[0] != "tell" {
+	if set.NArg() > 0 && args[0] != "tell" && args[0] != "ca-tell" {
 		return misused(fmt.Sprintf("unexpected %q", set.Arg(0)))
 	}
 	command := args[0]
@@ -88,27 +96,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "help", "--help", "-h":
 		fmt.Fprint(stdout, usage)
 		return 0
-	case "demo", "renew", "list", "virtual", "tell":
+	case "demo", "renew", "list", "virtual", "tell", "ca-service", "ca-tell":
 	default:
 		return misused(fmt.Sprintf("unknown command %q", command))
 	}
-	if command == "tell" && set.Arg(0) == "help" {
-		fmt.Fprint(stdout, virtual.Commands)
+	if help := map[string]string{"tell": virtual.Commands, "ca-tell": caservice.Commands}[command]; help != "" && set.Arg(0) == "help" {
+		fmt.Fprint(stdout, help)
 		return 0
 	}
 	if *dir == "" {
 		return misused("--dir is missing")
 	}
 	var err error
+	if *service != "" {
+		if command != "demo" && command != "virtual" {
+			return misused(command + " takes no --ca-service: the cards' certificates have it")
+		}
+		if err := democard.SetService(*dir, *service); err != nil {
+			return failed(stderr, err)
+		}
+	}
 	switch command {
+	case "ca-service":
+		return failed(stderr, serveCA(ctx, *dir, *validity, stdout))
+	case "ca-tell":
+		return answered(stdout, stderr, func() (string, error) { return sendService(*dir, strings.Join(set.Args(), " ")) })
 	case "virtual":
 		return failed(stderr, serveVirtual(ctx, *dir, v, stdout))
 	case "tell":
-		var answer string
-		if answer, err = virtual.Send(controlPath(*dir), strings.Join(set.Args(), " ")); err == nil {
-			fmt.Fprintln(stdout, answer)
-		}
-		return failed(stderr, err)
+		return answered(stdout, stderr, func() (string, error) { return virtual.Send(controlPath(*dir), strings.Join(set.Args(), " ")) })
 	case "demo":
 		switch {
 		case *all:
@@ -129,12 +145,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return failed(stderr, err)
 }
 
+// answered prints what a program that runs answered.
+func answered(stdout, stderr io.Writer, send func() (string, error)) int {
+	answer, err := send()
+	if err == nil {
+		fmt.Fprintln(stdout, answer)
+	}
+	return failed(stderr, err)
+}
+
 func failed(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(stderr, "cpx-card:", err)
-	if errors.Is(err, democard.ErrUnknownCard) || errors.Is(err, virtual.ErrUnknownType) || errors.Is(err, errUnknownKind) {
+	if errors.Is(err, democard.ErrUnknownCard) || errors.Is(err, virtual.ErrUnknownType) || errors.Is(err, errUnknownKind) ||
+		errors.Is(err, democard.ErrService) {
 		return 2
 	}
 	return 1

@@ -1,11 +1,10 @@
 // Command relying-party is the smallest site with login by card: a page with the
 // button, a challenge, a login, and a page that says who has logged in. It shows
-// how to use authtoken from another module; it is not to be deployed.
+// how to use cardlogin from another module; it is not to be deployed.
 package main
 
 import (
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"flag"
@@ -14,12 +13,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/authtoken"
-	"github.com/cpx-bridge/cpx-bridge/authtoken/challenge"
+	"github.com/cpx-bridge/cpx-bridge/cardlogin"
 	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/js"
 )
 
 func main() {
@@ -98,118 +97,21 @@ func newVerifier(origin string, cas []*x509.Certificate, now func() time.Time) (
 	})
 }
 
+// newHandler is the site: the page's library, its endpoints, and the page.
 func newHandler(origin string, cas []*x509.Certificate, now func() time.Time) (http.Handler, error) {
 	verifier, err := newVerifier(origin, cas, now)
 	if err != nil {
 		return nil, err
 	}
-	at, err := url.Parse(origin)
+	// The challenges are in the browsers, the sessions in memory: they end with the process.
+	// Where several serve the site, both go into the database that these share.
+	cards, err := cardlogin.New(cardlogin.Options{Verifier: verifier, Rules: cps.DemoRules(), Now: now})
 	if err != nil {
 		return nil, err
 	}
-	// What this store remembers ends with the process. Where several serve the site, they
-	// share one of their own, in their database.
-	challenges, err := challenge.New(challenge.Options{Store: challenge.NewMemory(now), HTTPS: at.Scheme == "https", Now: now})
-	if err != nil {
-		return nil, err
-	}
-	s := &site{host: at.Host, cookie: cookieName(at.Scheme == "https"), verifier: verifier, challenges: challenges, people: newPeople(now)}
 	mux := http.NewServeMux()
-	mux.Handle("GET /static/cpx-bridge/", library())
-	mux.HandleFunc("GET /{$}", s.page)
-	mux.HandleFunc("POST /logout", s.logout)
-	mux.HandleFunc("GET /auth/challenge", s.challenge)
-	mux.HandleFunc("POST /auth/login", s.login)
-	return s.own(http.NewCrossOriginProtection().Handler(mux)), nil
-}
-
-type site struct {
-	host       string
-	cookie     string // the session's name
-	verifier   *authtoken.Verifier
-	challenges *challenge.Challenges
-	people     *people
-}
-
-// own lets in what asks for this site by its own name, and to the page's endpoints the
-// site's own pages alone.
-func (s *site) own(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.Host != s.host:
-			refuse(w, http.StatusMisdirectedRequest, "unknown_host")
-		case strings.HasPrefix(r.URL.Path, "/auth/") && !challenge.FromOwnPage(r):
-			refuse(w, http.StatusForbidden, "cross_origin")
-		default:
-			next.ServeHTTP(w, r)
-		}
-	})
-}
-
-func (s *site) challenge(w http.ResponseWriter, r *http.Request) {
-	nonce, err := s.challenges.Issue(w, r)
-	if err != nil {
-		log.Print(err)
-		refuse(w, http.StatusInternalServerError, "internal")
-		return
-	}
-	answer(w, http.StatusOK, map[string]string{"nonce": nonce})
-}
-
-func (s *site) login(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Token json.RawMessage `json:"auth-token"`
-	}
-	limited := http.MaxBytesReader(w, r.Body, 2*authtoken.MaxTokenSize)
-	if err := json.NewDecoder(limited).Decode(&body); err != nil {
-		refuse(w, http.StatusBadRequest, string(authtoken.ReasonMalformedToken))
-		return
-	}
-	result, err := s.challenges.Verify(w, r, s.verifier, body.Token)
-	if refusal := (*authtoken.Error)(nil); errors.As(err, &refusal) {
-		log.Print(refusal)
-		refuse(w, http.StatusForbidden, string(refusal.Reason))
-		return
-	} else if err != nil {
-		log.Print(err)
-		refuse(w, http.StatusInternalServerError, "internal")
-		return
-	}
-	// A new session: whoever planted one before knows its identifier.
-	s.setCookie(w, s.people.begin(cps.Parse(result.Certificate, cps.DemoRules())))
-	answer(w, http.StatusOK, map[string]string{"next": "/"})
-}
-
-// cookieName has the prefix that keeps other hosts of the same domain from planting a
-// session (RFC 6265bis, 4.1.3.2), where the browser takes it: on https.
-func cookieName(https bool) string {
-	if https {
-		return "__Host-session"
-	}
-	return "session"
-}
-
-// setCookie sets Secure for localhost too, which browsers consider secure.
-func (s *site) setCookie(w http.ResponseWriter, session string) {
-	http.SetCookie(w, &http.Cookie{
-		Name: s.cookie, Value: session, Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
-	})
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	if w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "application/json")
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(body); err != nil {
-		log.Print(err)
-	}
-}
-
-// refuse answers with a problem document (RFC 9457). The page's library has a text
-// for the reason.
-func refuse(w http.ResponseWriter, status int, reason string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	answer(w, status, map[string]any{"title": http.StatusText(status), "status": status, "reason": reason})
+	mux.Handle("GET /static/cpx-bridge/", js.Handler("/static/cpx-bridge/"))
+	mux.Handle("/auth/", cards)
+	mux.Handle("GET /{$}", cards.Identify(http.HandlerFunc(page)))
+	return cards.Protect(mux), nil
 }

@@ -67,7 +67,7 @@ func Write(path string, content []byte, o Options) error {
 	_, err = f.Write(content)
 	// Sync before the rename: otherwise some disks would keep the new name and lose
 	// the content.
-	if err = errors.Join(err, f.Chmod(o.mode()), setOwner(f, o.Like), o.toDisk(f), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(o.mode()), SetOwner(f, o.Like), o.toDisk(f), f.Close()); err != nil {
 		return err
 	}
 	if err := patiently(func() error { return os.Rename(f.Name(), path) }); err != nil {

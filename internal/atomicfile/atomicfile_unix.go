@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// setOwner gives the new file the owner of another file, which only root can.
-func setOwner(f *os.File, like fs.FileInfo) error {
+// SetOwner gives a file, or a folder, the owner and the group of another file, which only root
+// can: it does nothing else.
+func SetOwner(f *os.File, like fs.FileInfo) error {
 	if like == nil || os.Geteuid() != 0 {
 		return nil
 	}

@@ -33,6 +33,7 @@ func inUse(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
 }
 
-func setOwner(*os.File, fs.FileInfo) error { return nil }
+// SetOwner does nothing: a folder says who may do what with its files.
+func SetOwner(*os.File, fs.FileInfo) error { return nil }
 
 func syncFolder(string) {}

@@ -1,7 +1,8 @@
 // Package role starts this program in another role, as a process of its own: a
 // crash of a vendor's module or a toolkit there costs one call or one question and
 // not the agent. It defines the roles, by the first argument that asks for each,
-// and the exit statuses of such a process.
+// and the exit statuses of such a process. On Linux it is of this process's own version,
+// whatever has become of the program's file since; a supervised agent alone is of the file.
 //
 // Command and Start may be called concurrently; Asked and Ends are for main,
 // before anything else. Never pass a secret in the arguments: every program of the
@@ -35,6 +36,7 @@ const (
 	ExitMisused   = 2 // it was not started as its role requires
 	ExitNoDisplay = 3 // no display answers
 	ExitRestart   = 4 // its toolkit failed in a way that a restart settles
+	ExitAnew      = 5 // of a supervised agent: the program is to be started as it is on disk now
 )
 
 // exitMeant is added to the exit status of a supervised agent that ended on purpose. A crash
@@ -50,7 +52,7 @@ func ExitOnPurpose(status int) int { return exitMeant + status }
 // where the agent did not mean to end.
 func Meant(exit int) (status int, meant bool) {
 	status = exit - exitMeant
-	return status, status >= 0 && status <= ExitMisused
+	return status, status >= 0 && status <= ExitMisused || status == ExitAnew
 }
 
 // Asked reports whether this program is to play the role, and with which
@@ -67,7 +69,8 @@ func (r Role) Asked(least, most int) (args []string, asked bool) {
 // Is reports whether this process plays the role.
 func (r Role) Is() bool { return len(os.Args) > 1 && os.Args[1] == string(r) }
 
-// CommandLine is this program and the role, for callers that start it their own way.
+// CommandLine is this program and the role, for callers that start it their own way, with
+// OwnImage.
 func (r Role) CommandLine() ([]string, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -76,11 +79,16 @@ func (r Role) CommandLine() ([]string, error) {
 	return []string{program, string(r)}, nil
 }
 
-// Command is this program in the role, not yet started. It is killed when ctx ends.
+// Command is this program in the role, not yet started: a supervised agent is the program as
+// it is on disk now, any other OwnImage. It is killed when ctx ends.
 func (r Role) Command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	line, err := r.CommandLine()
 	if err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(ctx, line[0], append(line[1:], args...)...), nil
+	cmd := exec.CommandContext(ctx, line[0], append(line[1:], args...)...)
+	if r != SupervisedAgent {
+		OwnImage(cmd)
+	}
+	return cmd, nil
 }

@@ -20,6 +20,7 @@ var elsewhere = map[string]string{
 	"cps/profession.go":              "titles as cards carry them; package cps is for other portals too, and needs none but the standard library",
 	"internal/kit/demopki/holder.go": "titles that the demonstration's cards carry",
 	"internal/language/date.go":      "the form of a date",
+	"portal/names/names.go":          "letters by which names are compared",
 }
 
 // TestElsewhere: no text for people is in the source.

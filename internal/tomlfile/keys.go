@@ -7,11 +7,14 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/textfile"
 )
 
 // keyAt is a key where it stands, with those of the tables around it.
 type keyAt struct {
 	path []string
+	at   []string // the same, with the number of a table among several: "group[1]"
 	line int
 }
 
@@ -19,19 +22,35 @@ type keyAt struct {
 // have a letter case, which the library ignores: a key that it would take for another
 // is an unknown one.
 func exactLines(path string, text []byte, v any) (Lines, error) {
-	found := Lines{}
-	for _, k := range keys(text) {
+	all := keys(text)
+	for _, k := range all {
 		if !isKey(reflect.TypeOf(v), k.path) {
 			return nil, unknownKey(path, k.line, k.path)
 		}
-		for i := range k.path { // a table is set where a key in it is
-			key := strings.Join(k.path[:i+1], ".")
-			if _, seen := found[key]; !seen {
-				found[key] = k.line
-			}
+	}
+	return linesOf(all), nil
+}
+
+// KeyLines are the lines of the keys of a file's content, as far as it is TOML.
+func KeyLines(content []byte) Lines {
+	text, _ := textfile.Read(content)
+	return linesOf(keys(text))
+}
+
+func linesOf(all []keyAt) Lines {
+	found := Lines{}
+	first := func(key string, line int) {
+		if _, seen := found[key]; !seen {
+			found[key] = line
 		}
 	}
-	return found, nil
+	for _, k := range all {
+		for i := range k.path { // a table is set where a key in it is
+			first(strings.Join(k.path[:i+1], "."), k.line)
+			first(strings.Join(k.at[:i+1], "."), k.line)
+		}
+	}
+	return found
 }
 
 func unknownKey(path string, line int, key []string) *Error {
@@ -62,7 +81,7 @@ func isKey(kind reflect.Type, path []string) bool {
 
 // keys are the keys of a text in their order, those of inline tables too.
 func keys(text []byte) []keyAt {
-	r := reader{}
+	r := reader{tables: map[string]int{}}
 	for i, b := range text {
 		if b == '\n' {
 			r.ends = append(r.ends, i)
@@ -70,12 +89,15 @@ func keys(text []byte) []keyAt {
 	}
 	var p unstable.Parser
 	p.Reset(text)
-	var table []string
+	var table keyAt
 	for p.NextExpression() {
 		e := p.Expression()
 		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			table = r.key(nil, e)
+		case unstable.Table:
+			table = r.key(keyAt{}, e)
+		case unstable.ArrayTable:
+			r.tables[r.whole(keyAt{}, e)]++
+			table = r.key(keyAt{}, e)
 		case unstable.KeyValue:
 			r.pair(table, e)
 		}
@@ -85,36 +107,61 @@ func keys(text []byte) []keyAt {
 
 // reader collects keys.
 type reader struct {
-	ends  []int // of the lines
-	found []keyAt
+	ends   []int // of the lines
+	found  []keyAt
+	tables map[string]int // how many there have been of each array of tables
 }
 
 // key adds the key of an expression within a table, and returns it.
-func (r *reader) key(table []string, e *unstable.Node) []string {
-	k := keyAt{path: append([]string(nil), table...)}
+func (r *reader) key(table keyAt, e *unstable.Node) keyAt {
+	k := r.within(table, e)
+	r.found = append(r.found, k)
+	return k
+}
+
+func (r *reader) within(table keyAt, e *unstable.Node) keyAt {
+	k := keyAt{path: slices.Clone(table.path), at: slices.Clone(table.at)}
 	for it := e.Key(); it.Next(); {
 		n := it.Node()
 		before, _ := slices.BinarySearch(r.ends, int(n.Raw.Offset))
 		k.path, k.line = append(k.path, string(n.Data)), 1+before
+		whole := strings.Join(append(slices.Clone(k.at), string(n.Data)), ".")
+		last := string(n.Data)
+		if count := r.tables[whole]; count > 0 {
+			last = numbered(last, count-1)
+		}
+		k.at = append(k.at, last)
 	}
-	r.found = append(r.found, k)
-	return k.path
+	return k
 }
 
+// whole is the key of an array of tables, without its own number.
+func (r *reader) whole(table keyAt, e *unstable.Node) string {
+	k := r.within(table, e)
+	parents := k.at[:len(k.at)-1]
+	return strings.Join(append(slices.Clone(parents), k.path[len(k.path)-1]), ".")
+}
+
+func numbered(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
+
 // pair adds the key of a pair and those of the tables in its value.
-func (r *reader) pair(table []string, e *unstable.Node) {
+func (r *reader) pair(table keyAt, e *unstable.Node) {
 	r.value(r.key(table, e), e.Value())
 }
 
-func (r *reader) value(path []string, v *unstable.Node) {
+func (r *reader) value(k keyAt, v *unstable.Node) {
 	if v.Kind != unstable.InlineTable && v.Kind != unstable.Array {
 		return
 	}
-	for it := v.Children(); it.Next(); {
-		if n := it.Node(); n.Kind == unstable.KeyValue {
-			r.pair(path, n)
-		} else {
-			r.value(path, n)
+	for i, it := 0, v.Children(); it.Next(); i++ {
+		n := it.Node()
+		switch {
+		case n.Kind == unstable.KeyValue:
+			r.pair(k, n)
+		case n.Kind == unstable.InlineTable || n.Kind == unstable.Array:
+			element := keyAt{path: k.path, at: slices.Clone(k.at)}
+			element.at[len(element.at)-1] = numbered(element.at[len(element.at)-1], i)
+			r.value(element, n)
 		}
 	}
 }

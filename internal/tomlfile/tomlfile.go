@@ -57,7 +57,8 @@ func (e *Error) where() string {
 	return where + ": "
 }
 
-// Lines maps each key of a file, dotted, to its line.
+// Lines maps each key of a file, dotted, to its line: the first where there are several.
+// Those of the second of several tables are in it with its number too: "group[1].name".
 type Lines map[string]int
 
 // Decode reads the content of the file at path into v. Errors are of type *Error.
@@ -66,21 +67,39 @@ func Decode(path string, content []byte, v any) (Lines, error) {
 	if unreadable != nil {
 		return nil, unreadable
 	}
-	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v)
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(v); err != nil {
+		return nil, explained(path, text, err)
+	}
+	return exactLines(path, text, v)
+}
+
+// Text is the content of the file at path as TOML, whatever its keys: without the byte
+// order mark that an editor may have written. Errors are of type *Error.
+func Text(path string, content []byte) ([]byte, error) {
+	text, unreadable := decoded(path, content)
+	if unreadable != nil {
+		return nil, unreadable
+	}
+	if err := toml.Unmarshal(text, &map[string]any{}); err != nil {
+		return nil, explained(path, text, err)
+	}
+	return text, nil
+}
+
+// explained is the library's error as one of ours.
+func explained(path string, text []byte, err error) *Error {
 	var unknown *toml.StrictMissingError
 	var bad *toml.DecodeError
 	switch {
-	case err == nil:
-		return exactLines(path, text, v)
 	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
 		row, _ := unknown.Errors[0].Position()
-		return nil, unknownKey(path, row, unknown.Errors[0].Key())
+		return unknownKey(path, row, unknown.Errors[0].Key())
 	case errors.As(err, &bad):
 		row, _ := bad.Position()
 		if e := unseen(path, text, row, bad.Error()); e != nil && !mistyped.MatchString(strings.TrimPrefix(bad.Error(), "toml: ")) {
-			return nil, e
+			return e
 		}
-		return nil, New(path, row, dotted(bad.Key()), reworded(strings.TrimPrefix(bad.Error(), "toml: ")))
+		return New(path, row, dotted(bad.Key()), reworded(strings.TrimPrefix(bad.Error(), "toml: ")))
 	}
-	return nil, New(path, 0, "", reworded(err.Error()))
+	return New(path, 0, "", reworded(err.Error()))
 }

@@ -80,8 +80,8 @@ func TestLines(t *testing.T) {
 		"\npart = {flag = true, map = {a = \"b\"}}": {"part": 2, "part.flag": 2, "part.map": 2, "part.map.a": 2},
 		"text = \"a\"\npart.flag = true":            {"text": 1, "part": 2, "part.flag": 2},
 		"[part.map]\n\n\"a b\" = \"\"":              {"part": 1, "part.map": 1, "part.map.a b": 3},
-		"group = [\n{},\n{name = \"a\"}]":           {"group": 1, "group.name": 3},
-		"[[group]]\n[[group]]\nname = \"a\"":        {"group": 1, "group.name": 3},
+		"group = [\n{},\n{name = \"a\"}]":           {"group": 1, "group.name": 3, "group[1]": 3, "group[1].name": 3},
+		"[[group]]\n[[group]]\nname = \"a\"":        {"group": 1, "group.name": 3, "group[0]": 1, "group[1]": 2, "group[1].name": 3},
 	} {
 		if got, err := Decode("f", []byte(text), &settings{}); err != nil || !maps.Equal(got, want) {
 			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
@@ -102,6 +102,41 @@ func TestMessagesAreInert(t *testing.T) {
 		_, err := Decode("f", []byte(text), &settings{})
 		if err == nil || want != "" && err.Error() != want || strings.ContainsAny(err.Error(), "\x1b\a\n\u202e") {
 			t.Errorf("%q: %q, want %q", text, err, want)
+		}
+	}
+}
+
+// TestLinesOfTables: a key in one of several tables has its own line, however they are
+// written.
+func TestLinesOfTables(t *testing.T) {
+	type file struct {
+		Group []struct {
+			Name string `toml:"name"`
+			Part []struct {
+				Flag bool `toml:"flag"`
+			} `toml:"part"`
+			One struct {
+				Flag bool `toml:"flag"`
+			} `toml:"one"`
+		} `toml:"group"`
+	}
+	for text, want := range map[string]map[string]int{
+		"[[group]]\nname = \"a\"\n[[group.part]]\nflag = true\n[[group]]\nname = \"b\"\n[group.one]\nflag = true\n[[group.part]]\n[[group.part]]\nflag = true\n": {
+			"group": 1, "group.name": 2, "group[0]": 1, "group[0].name": 2, "group[0].part[0].flag": 4, "group[1]": 5, "group[1].name": 6,
+			"group[1].one.flag": 8, "group[1].part[1].flag": 11, "group[1].part[0].flag": 0,
+		},
+		"group = [\n{ name = \"a\" },\n{ name = \"b\",\n part = [{ flag = true }] }]\n": {
+			"group": 1, "group.name": 2, "group[0].name": 2, "group[1].name": 3, "group[1].part[0].flag": 4, "group[2].name": 0,
+		},
+	} {
+		lines, err := Decode("f", []byte(text), &file{})
+		if err != nil {
+			t.Error(err)
+		}
+		for key, line := range want {
+			if lines[key] != line {
+				t.Errorf("%s: line %d, want %d of\n%s", key, lines[key], line, text)
+			}
 		}
 	}
 }

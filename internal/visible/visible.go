@@ -45,19 +45,13 @@ func Short(text string, limit int) string {
 	return string(all[:head]) + "…" + string(all[len(all)-(limit-1-head):])
 }
 
-// Escaped is JSON in which each character that Text does not show stands as its escape:
-// programs read the same text, and people see what is in it.
+// Escaped is JSON in ASCII, in which each other character stands as its escape: programs read
+// the same text whatever character set they take it for, as Windows PowerShell 5.1 takes it for
+// another than ours, and people see what is in it.
 func Escaped(json string) string {
 	var out strings.Builder
-	accents := 0
 	for _, r := range json {
-		mark := unicode.In(r, unicode.Mn, unicode.Me)
-		if !mark {
-			accents = 0
-		} else {
-			accents++
-		}
-		if r != '\n' && hidden(r) || accents > mostAccents {
+		if r > '~' {
 			escape(&out, r)
 			continue
 		}

@@ -4,10 +4,12 @@
 package bundle
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
@@ -25,19 +27,26 @@ var products = map[string]product{
 	"cpx-bridge.mjs":    {source: "index.ts", format: api.FormatESModule},
 	"cpx-bridge.js":     {source: "index.ts", format: api.FormatIIFE, global: "CPxBridge"},
 	"button.mjs":        {source: "button.ts", format: api.FormatESModule},
+	"selftest.mjs":      {source: "selftest.ts", format: api.FormatESModule},
+	"selftest-fr.mjs":   {source: "selftest-fr.ts", format: api.FormatESModule},
+	"selftest-en.mjs":   {source: "selftest-en.ts", format: api.FormatESModule},
 	"web-eid-compat.js": {source: "web-eid-compat.ts", format: api.FormatIIFE},
 	"lang-fr.mjs":       {source: "lang-fr.ts", format: api.FormatESModule},
 	"lang-en.mjs":       {source: "lang-en.ts", format: api.FormatESModule},
 }
 
 // types are the declarations, which are copied.
-var types = []string{"cpx-bridge.d.mts", "button.d.mts"}
+var types = []string{"cpx-bridge.d.mts", "button.d.mts", "selftest.d.mts"}
 
 // Files returns the built files by name. dir is the js folder.
 func Files(dir string) (map[string][]byte, error) {
+	version, err := version(dir)
+	if err != nil {
+		return nil, err
+	}
 	files := map[string][]byte{}
 	for name, p := range products {
-		text, err := build(dir, p)
+		text, err := build(dir, p, version)
 		if err != nil {
 			return nil, fmt.Errorf("bundle %s: %w", p.source, err)
 		}
@@ -53,7 +62,22 @@ func Files(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-func build(dir string, p product) ([]byte, error) {
+// version is the package's, which the self-test's text for a hotline names.
+func version(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	if err != nil {
+		return "", err
+	}
+	var about struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(text, &about); err != nil {
+		return "", fmt.Errorf("package.json: %w", err)
+	}
+	return about.Version, nil
+}
+
+func build(dir string, p product, version string) ([]byte, error) {
 	path, err := filepath.Abs(filepath.Join(dir, "src", p.source))
 	if err != nil {
 		return nil, err
@@ -71,7 +95,8 @@ func build(dir string, p product) ([]byte, error) {
 		MinifySyntax:      true,
 		// Files of their own: the page loads them when needed, from the folder of
 		// the file that needs them.
-		External: []string{"./cpx-bridge.mjs", "./lang-fr.mjs", "./lang-en.mjs"},
+		External: []string{"./cpx-bridge.mjs", "./lang-fr.mjs", "./lang-en.mjs", "./selftest-fr.mjs", "./selftest-en.mjs"},
+		Define:   map[string]string{"LIBRARY_VERSION": strconv.Quote(version)},
 		// So that settings for the type checker change nothing here.
 		TsconfigRaw: `{"compilerOptions":{"target":"ES2022","useDefineForClassFields":true}}`,
 		Banner:      map[string]string{"js": mark},

@@ -1,7 +1,8 @@
-import type { AuthenticateOptions, Ports, Progress, Sentence } from "./cpx-bridge.mjs";
+import type { AuthenticateOptions, Progress } from "./cpx-bridge.mjs";
 import type { LoginState } from "./button.mjs";
 import { authenticate, CpxError, progressText, sentence } from "./cpx-bridge.mjs";
 import { language, wanted } from "./language";
+import { explained, make, ports, requests, tongue } from "./make";
 import { style } from "./style";
 
 // On a server that renders pages there is no HTMLElement; no element is made there.
@@ -14,14 +15,6 @@ const cancels = /^(cancelled|consent_denied|permission_dismissed)$/;
 const departure = 10_000;
 /** The states in which no login runs. */
 const idle = /^(idle|cancelled|error)$/;
-
-/** Makes an element by hand: a page's Trusted Types may forbid parsing one. */
-function make<K extends keyof HTMLElementTagNameMap>(tag: K, part: string, ...children: Node[]): HTMLElementTagNameMap[K] {
-  const e = document.createElement(tag);
-  if (part) e.setAttribute("part", part);
-  e.append(...children);
-  return e;
-}
 
 function icon(): SVGElement {
   const make = (tag: string, attributes: Record<string, string>): SVGElement => {
@@ -71,7 +64,7 @@ export class CpxLogin extends Base {
     addEventListener("pageshow", this.shown);
     addEventListener("pagehide", this.left);
     // With the page: what cannot be loaded any more when the network has gone must still be said.
-    language(this.tongue()).catch(() => undefined);
+    language(tongue(this)).catch(() => undefined);
     if (this.now === "idle") void this.become("idle");
   }
 
@@ -127,26 +120,17 @@ export class CpxLogin extends Base {
 
   private options(signal: AbortSignal): AuthenticateOptions {
     const get = (name: string): string | undefined => this.getAttribute(name) || undefined;
-    const ports = (name: string): Ports | undefined => {
-      const first = get(name + "-first");
-      return first === undefined ? undefined : { first: Number(first), count: Number(get(name + "-count") ?? 10) };
-    };
     return {
       signal,
-      lang: this.tongue(),
-      challengeUrl: get("challenge-url"),
+      lang: tongue(this),
+      ...requests(this),
       loginUrl: get("login-url"),
       installUrl: get("install-url"),
       helpUrl: get("help-url"),
-      ports: ports("ports"),
-      wss: ports("wss"),
+      ports: ports(this, "ports"),
+      wss: ports(this, "wss"),
       onProgress: (state: Progress) => this.become(state),
     };
-  }
-
-  /** The language of the element, or of the nearest element around it that has one. */
-  private tongue(): string | undefined {
-    return this.closest<HTMLElement>("[lang]")?.lang || undefined;
   }
 
   private follow(answer: Record<string, unknown>): void {
@@ -220,7 +204,7 @@ export class CpxLogin extends Base {
   /** Shows the state's texts, once they are loaded. */
   private async show(state: LoginState, busy: boolean): Promise<void> {
     const v = this.view;
-    const lang = this.tongue();
+    const lang = tongue(this);
     v.progress.hidden = !busy;
     v.cancel.hidden = !busy || state === "done";
     if (!busy) v.text.textContent = "";
@@ -248,20 +232,6 @@ export class CpxLogin extends Base {
     shown.replaceChildren(...explained(s));
     shown.hidden = false;
   }
-}
-
-function explained({ title, help, list, links }: Sentence): Node[] {
-  const plain = (text: string): Text => new Text(text);
-  const nodes: Node[] = [make("p", "title", plain(title)), make("p", "help", plain(help))];
-  if (list.length) nodes.push(make("ol", "list", ...list.map((text) => make("li", "", plain(text)))));
-  for (const { href, text } of links) {
-    const a = make("a", "link", plain(text));
-    a.href = href;
-    a.target = "_blank";
-    a.rel = "noopener";
-    nodes.push(a);
-  }
-  return nodes;
 }
 
 /** The parts. The live regions exist from the beginning: one that appears with its text may not be read out. */

@@ -1,5 +1,7 @@
 // Compiled by the type check only: the exports must match the declarations in
 // cpx-bridge.d.mts and button.d.mts.
+import type * as declaredSelfTest from "./selftest.mjs";
+import * as actualSelfTest from "./selftest";
 import type * as declaredButton from "./button.mjs";
 import * as actualButton from "./button";
 import type * as declared from "./cpx-bridge.mjs";
@@ -23,3 +25,7 @@ export type UndeclaredOfTheButton = Nothing<Names<typeof actualButton, typeof de
 export const CpxLogin: typeof declaredButton.CpxLogin = actualButton.CpxLogin;
 export type MissingOfTheElement = Nothing<Names<actualButton.CpxLogin, declaredButton.CpxLogin & Callbacks>>;
 type Callbacks = Record<"connectedCallback" | "disconnectedCallback", unknown>;
+
+export type UndeclaredOfTheSelfTest = Nothing<Names<typeof actualSelfTest, typeof declaredSelfTest>>;
+export const CpxSelfTest: typeof declaredSelfTest.CpxSelfTest = actualSelfTest.CpxSelfTest;
+export type MissingOfTheSelfTest = Nothing<Names<actualSelfTest.CpxSelfTest, declaredSelfTest.CpxSelfTest & Callbacks>>;

@@ -77,17 +77,31 @@ export interface Options {
   wss?: Ports | undefined;
   /** Where it returns a promise at "permission-prompt", the browser's question waits for that, 3 s at most. */
   onProgress?: ((state: Progress) => unknown) | undefined;
+  /** Is given each address where an agent was looked for, once the search has ended: for a diagnosis. */
+  onAttempts?: ((attempts: Attempt[]) => unknown) | undefined;
   /** Where a person gets the agent; repeated in the error, and among sentence()'s links. */
   installUrl?: string | undefined;
   /** The portal's help with logging in by card; likewise, with the reason as the address's fragment where it has none. */
   helpUrl?: string | undefined;
 }
 
+/** One address where an agent was looked for. */
+export interface Attempt {
+  url: string;
+  /** What answered: "mute" opened and gave no agent's answer, "pending" had not ended with the search, "failed" is a refusal, or a program of another kind. */
+  outcome: "agent" | "agent_too_old" | "page_too_old" | "mute" | "pending" | "failed" | "blocked";
+  ms: number;
+}
+
 export interface AuthenticateOptions extends Options {
   /** Where to fetch the challenge, once the agent has answered; by default "/auth/challenge". */
   challengeUrl?: string | undefined;
+  /** How the challenge is fetched: "GET", or "POST" where the portal wants its own token against requests of other sites for it; by default "GET". */
+  challengeMethod?: "GET" | "POST" | undefined;
   /** Where to post the token; without it the token itself is the result. */
   loginUrl?: string | undefined;
+  /** Sent with challenge and login, such as the portal's own token against requests of other sites; a function is called for each. */
+  headers?: Record<string, string> | (() => Record<string, string>) | undefined;
   /** A challenge that the page already has, instead of fetching one: only where the browser has granted its permission already. */
   nonce?: string | undefined;
 }
@@ -116,6 +130,7 @@ export interface ErrorData {
   triesLeft?: number | undefined;
   retryAfter?: number | undefined;
   problemDetail?: string | undefined;
+  reference?: string | undefined;
   installUrl?: string | undefined;
   helpUrl?: string | undefined;
 }
@@ -134,6 +149,8 @@ export declare class CpxError extends Error {
   readonly retryAfter: number | undefined;
   /** The portal's own explanation (RFC 9457, "detail"). */
   readonly problemDetail: string | undefined;
+  /** Six characters that a person reads out to a hotline: they stand in the log of the agent, or of the portal that refused. */
+  readonly reference: string | undefined;
   /** The option of that name. */
   readonly installUrl: string | undefined;
   /** The option of that name. */
@@ -149,6 +166,8 @@ export interface Sentence {
   list: readonly string[];
   /** Where to get the agent, and help, where those help and their addresses were given. */
   links: readonly Link[];
+  /** The line with the failure's reference, "" where there is none or nothing failed. */
+  reference: string;
 }
 
 /** A link for a person. */

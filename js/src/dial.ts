@@ -1,3 +1,4 @@
+import type { Attempt } from "./cpx-bridge.mjs";
 import { count, members } from "./errors";
 import { Link } from "./rpc";
 
@@ -30,6 +31,10 @@ export class Dial {
   /** When it ended. */
   ended = 0;
   link: Link | undefined;
+  /** Whether a socket of the agent's subprotocol opened, whatever answered on it. */
+  opened = false;
+  /** Whether it was given up on before a socket opened or was refused. */
+  private dropped = false;
   private socket: WebSocket | undefined;
   private readonly moved: (dial: Dial) => void;
 
@@ -46,12 +51,13 @@ export class Dial {
       return;
     }
     const socket = this.socket;
-    socket.addEventListener("open", () => this.opened(socket));
+    socket.addEventListener("open", () => this.ask(socket));
     socket.addEventListener("error", () => this.end("failed"));
     socket.addEventListener("close", () => this.end("failed"));
   }
 
   close(): void {
+    this.dropped = this.silent;
     this.socket?.close();
     this.end("failed");
   }
@@ -61,8 +67,9 @@ export class Dial {
     return this.socket?.readyState === WebSocket.CONNECTING;
   }
 
-  private opened(socket: WebSocket): void {
+  private ask(socket: WebSocket): void {
     if (socket.protocol !== "cpx.v1") return this.close();
+    this.opened = true;
     this.moved(this);
     const link = new Link(socket, this.url);
     void version(link).then((protocol) => {
@@ -70,6 +77,13 @@ export class Dial {
       else link.close();
       this.end(protocol === spoken ? "agent" : protocol < spoken ? "agent_too_old" : protocol > spoken ? "page_too_old" : "failed");
     });
+  }
+
+  /** What became of it so far, for a diagnosis. */
+  get attempt(): Attempt {
+    const { url, started } = this;
+    const outcome = this.dropped ? "pending" : this.opened && this.outcome === "failed" ? "mute" : (this.outcome ?? "pending");
+    return { url, outcome, ms: Math.round((this.ended || performance.now()) - started) };
   }
 
   private end(outcome: Outcome): void {

@@ -8,6 +8,7 @@ export class CpxError extends Error {
   readonly triesLeft: number | undefined;
   readonly retryAfter: number | undefined;
   readonly problemDetail: string | undefined;
+  readonly reference: string | undefined;
   readonly installUrl: string | undefined;
   readonly helpUrl: string | undefined;
 
@@ -20,6 +21,7 @@ export class CpxError extends Error {
     this.triesLeft = data.triesLeft;
     this.retryAfter = data.retryAfter;
     this.problemDetail = data.problemDetail;
+    this.reference = data.reference;
     this.installUrl = data.installUrl;
     this.helpUrl = data.helpUrl;
   }
@@ -34,6 +36,9 @@ export const members = (v: unknown): Record<string, unknown> =>
 // this library.
 const standard: Record<number, string> = { [-32601]: "agent_too_old", [-32602]: "invalid_params", [-32603]: "internal" };
 
+/** The reference of a failure. It is shown, and any program may have answered: only what has its form is one. */
+export const reference = (v: unknown): string | undefined => (/^[A-Z\d]{6}$/.test(text(v) ?? "") ? text(v) : undefined);
+
 /** Makes our error from the agent's error object. */
 export function fromWire(raw: unknown): CpxError {
   const e = members(raw);
@@ -42,7 +47,13 @@ export function fromWire(raw: unknown): CpxError {
   const reason = text(data["reason"]) ?? standard[code ?? 0] ?? "protocol_error";
   return new CpxError(
     reason,
-    { code, detail: text(data["detail"]), triesLeft: count(data["triesLeft"]), retryAfter: count(data["retryAfter"]) },
+    {
+      code,
+      detail: text(data["detail"]),
+      triesLeft: count(data["triesLeft"]),
+      retryAfter: count(data["retryAfter"]),
+      reference: reference(data["reference"]),
+    },
     text(e["message"]) ?? reason,
   );
 }

@@ -1,10 +1,11 @@
 import { abortable, aborted, CpxError, safely } from "./errors";
-import type { Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
+import type { Attempt, Options, Ports, Progress, Reason } from "./cpx-bridge.mjs";
 import { answerTime, Dial, type Outcome, spoken, version } from "./dial";
-import { firefox, forbidden, framed, handheld, type Permission, permission, safari } from "./permission";
+import { firefox, forbidden, framed, handheld, pass, type Permission, permission, safari } from "./permission";
 import type { Link } from "./rpc";
 
 type Listener = (state: Progress) => unknown;
+type Reporter = ((attempts: Attempt[]) => unknown) | undefined;
 
 const memory = "cpx-bridge.last";
 const headStart = 150;
@@ -30,19 +31,23 @@ const current = new Set<Search>(); // one for each range that is asked for
 let searches = 0;
 
 /** An open connection to the agent: the last one where it serves, else from a search. */
-export async function connect({ ports, wss, signal, onProgress }: Options): Promise<Link> {
+export async function connect({ ports, wss, signal, onProgress, onAttempts }: Options): Promise<Link> {
   const all = addresses(ports, wss);
   if (signal?.aborted) throw aborted();
   if (!isSecureContext) throw new CpxError("insecure_context");
   const link = recent;
   if (link?.open && all.includes(link.url)) {
     // An agent that hangs counts as gone. One that is at work is not disturbed.
-    if (link.busy || (await abortable(version(link), signal)) === spoken) return link;
+    const asked = performance.now();
+    if (link.busy || (await abortable(version(link), signal)) === spoken) {
+      safely(onAttempts, [{ url: link.url, outcome: "agent", ms: Math.round(performance.now() - asked) }]);
+      return link;
+    }
     link.close();
   }
   safely(onProgress, "searching");
   const search = [...current].find((s) => String(s.all) === String(all)) ?? new Search(all);
-  return search.join(signal, onProgress);
+  return search.join(signal, onProgress, onAttempts);
 }
 
 /** Where an agent may be. In Safari the encrypted ones come first: it blocks most others. */
@@ -81,6 +86,7 @@ class Search {
   readonly all: string[];
   private readonly found: Promise<Link>;
   private readonly listeners = new Set<Listener>();
+  private readonly reporters = new Set<Reporter>();
   private readonly stop = new AbortController();
   private callers = 0;
   private readonly mine = new Map<string, Dial>();
@@ -114,13 +120,15 @@ class Search {
   }
 
   /** What it finds. A caller that joins later gets the present state at once; when all callers have aborted, the search ends. */
-  join(signal: AbortSignal | undefined, onProgress: Listener | undefined): Promise<Link> {
+  join(signal: AbortSignal | undefined, onProgress: Listener | undefined, onAttempts: Reporter): Promise<Link> {
     this.callers++;
     const listener: Listener = (state) => safely(onProgress, state);
     this.listeners.add(listener);
+    this.reporters.add(onAttempts);
     if (this.said) listener(this.said);
     return abortable(this.found, signal).finally(() => {
       this.listeners.delete(listener);
+      this.reporters.delete(onAttempts);
       if (!--this.callers) this.end();
     });
   }
@@ -244,8 +252,15 @@ class Search {
     return Math.min(...[...this.mine.values()].map((d) => d.started));
   }
 
+  private report(): void {
+    const all = [...this.mine.values()].map((d) => d.attempt);
+    for (const r of this.reporters) safely(r, all);
+  }
+
   private won(link: Link): void {
     this.end();
+    this.report();
+    if (this.state === "prompt") pass();
     remember(link);
     for (const d of [...dials.values()]) if (d.link !== link && !searching(d).length) d.close();
     this.resolve(link);
@@ -253,6 +268,7 @@ class Search {
 
   private fail(state: Permission): void {
     this.end();
+    this.report();
     const all = [...this.mine.values()];
     const some = (o: Outcome): boolean => all.some((d) => d.outcome === o);
     let reason: Reason = "no_agent";

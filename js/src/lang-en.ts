@@ -98,10 +98,12 @@ export const texts: Language["texts"] = {
   "login_refused.algorithm_refused": ["The portal does not accept this card’s signature.", "Tell the portal’s support."],
   "login_refused.bad_signature": ["The card’s signature could not be verified.", retryHint + " Check that the portal’s address is the right one. " + support],
   "login_refused.malformed_token": ["The portal did not understand the card’s answer.", retryHint + " " + support],
+  "login_refused.malformed_request": ["The portal did not understand what this page sent.", retryHint + " " + support],
   "login_refused.malformed_certificate": ["The portal could not read the card’s certificate.", "Tell the portal’s support."],
   "login_refused.unreadable_certificate": ["This card’s certificate cannot be read.", "Tell the body that issues the card, and name this portal."],
   "login_refused.unsupported_format": ["The agent on this computer and this portal have versions that do not match.", "Ask your IT support to update the agent."],
   "login_refused.origin_invalid": ["The portal’s address is not the expected one.", "Open the portal by its usual address. If that does not help, tell its support."],
+  "login_refused.csrf_failed": ["This page has been open for too long.", "Reload it, then begin again. " + support],
   "login_refused.no_session": ["The browser did not keep this site’s session.", "If the portal stands in another site’s page, open it in a tab of its own. Else allow this site’s cookies, then try again."],
   "login_refused.nonce_length": ["The portal could not begin the login.", "Tell the portal’s support."],
   "login_refused.card_attached_elsewhere": ["This card is already attached to another account.", "Log in to that account, or ask the portal’s support to detach the card."],
@@ -128,4 +130,5 @@ export const words: Language["words"] = {
   help: "Help with logging in by card",
   cancel: "Cancel",
   retry: "Try again",
+  reference: "Reference: ",
 };

@@ -98,10 +98,12 @@ export const texts: Language["texts"] = {
   "login_refused.algorithm_refused": ["Le portail n’accepte pas la signature de cette carte.", "Prévenez le support du portail."],
   "login_refused.bad_signature": ["La signature de la carte n’a pas pu être vérifiée.", retryHint + " Vérifiez que l’adresse du portail est la bonne. " + support],
   "login_refused.malformed_token": ["Le portail n’a pas compris la réponse de la carte.", retryHint + " " + support],
+  "login_refused.malformed_request": ["Le portail n’a pas compris ce que cette page a envoyé.", retryHint + " " + support],
   "login_refused.malformed_certificate": ["Le portail n’a pas pu lire le certificat de la carte.", "Prévenez le support du portail."],
   "login_refused.unreadable_certificate": ["Le certificat de cette carte n’est pas lisible.", "Signalez-le à l’organisme qui délivre la carte, avec le nom de ce portail."],
   "login_refused.unsupported_format": ["L’agent de ce poste et ce portail n’ont pas des versions compatibles.", "Demandez à votre support informatique de mettre l’agent à jour."],
   "login_refused.origin_invalid": ["L’adresse du portail n’est pas celle qui est attendue.", "Ouvrez le portail par son adresse habituelle. Si cela ne suffit pas, prévenez son support."],
+  "login_refused.csrf_failed": ["Cette page est ouverte depuis trop longtemps.", "Rechargez-la, puis recommencez. " + support],
   "login_refused.no_session": ["Le navigateur n’a pas gardé la session de ce site.", "Si le portail s’affiche dans la page d’un autre site, ouvrez-le dans son propre onglet. Sinon, autorisez les cookies de ce site, puis recommencez."],
   "login_refused.nonce_length": ["Le portail n’a pas pu commencer l’identification.", "Prévenez le support du portail."],
   "login_refused.card_attached_elsewhere": ["Cette carte est déjà rattachée à un autre compte.", "Connectez-vous à ce compte, ou demandez au support du portail de l’en détacher."],
@@ -128,4 +130,5 @@ export const words: Language["words"] = {
   help: "Aide à l’identification par carte",
   cancel: "Annuler",
   retry: "Recommencer",
+  reference: "Référence : ",
 };

@@ -7,3 +7,9 @@ declare module "*lang-en.mjs" {
   const language: import("./language").Language;
   export const texts: typeof language.texts, progress: typeof language.progress, words: typeof language.words;
 }
+declare module "*selftest-fr.mjs" {
+  export const texts: import("./selftest-texts").Texts;
+}
+declare module "*selftest-en.mjs" {
+  export const texts: import("./selftest-texts").Texts;
+}

@@ -7,7 +7,7 @@ export interface Language {
   texts: Record<string, Text>;
   /** For each state of a login. */
   progress: Record<string, string>;
-  words: { install: string; help: string; cancel: string; retry: string };
+  words: { install: string; help: string; cancel: string; retry: string; reference: string };
 }
 
 /** The language to use: the one given, else the page's, else the browser's. */

@@ -1,4 +1,4 @@
-import { abortable, aborted, count, CpxError, members, safely, text } from "./errors";
+import { abortable, aborted, count, CpxError, members, reference, safely, text } from "./errors";
 import type { AuthenticateOptions, Options, Progress, Status, Token } from "./cpx-bridge.mjs";
 import { connect } from "./find";
 import { wanted } from "./language";
@@ -24,22 +24,37 @@ async function body(response: Response): Promise<Record<string, unknown> | undef
   }
 }
 
-async function challenge(url: string, signal: AbortSignal | undefined): Promise<string> {
-  const response = await request(url, { headers: { accept: "application/json" } }, signal, "challenge_failed");
-  const nonce = response.ok ? text((await body(response))?.["nonce"]) : undefined;
+/** The page's own headers, and the library's, which stand before those of the same name. */
+function merged({ headers }: AuthenticateOptions, ours: Record<string, string>): Headers {
+  try {
+    const all = new Headers(typeof headers === "function" ? headers() : headers);
+    for (const [name, value] of Object.entries(ours)) all.set(name, value);
+    return all;
+  } catch (e) {
+    throw new CpxError("invalid_params", {}, String(e));
+  }
+}
+
+async function challenge(o: AuthenticateOptions): Promise<string> {
+  const { challengeUrl = "/auth/challenge", challengeMethod = "GET", signal } = o;
+  const init = { method: challengeMethod, headers: merged(o, { accept: "application/json" }) };
+  const response = await request(challengeUrl, init, signal, "challenge_failed");
+  const answer = await body(response);
+  const nonce = response.ok ? text(answer?.["nonce"]) : undefined;
   if (signal?.aborted) throw aborted();
-  if (!nonce) throw new CpxError("challenge_failed", { code: response.status, retryAfter: pause(response) });
+  if (!nonce) throw new CpxError("challenge_failed", { code: response.status, retryAfter: pause(response), reference: reference(answer?.["reference"]) });
   return nonce;
 }
 
 const pause = (r: Response): number | undefined => count(parseInt(r.headers.get("retry-after") ?? "", 10));
 
-async function send(url: string, token: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+async function send(url: string, token: unknown, o: AuthenticateOptions): Promise<unknown> {
+  const { signal } = o;
   const response = await request(
     url,
     {
       method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json, application/problem+json" },
+      headers: merged(o, { "content-type": "application/json", accept: "application/json, application/problem+json" }),
       body: JSON.stringify({ "auth-token": token }),
       redirect: "manual", // mostly to a login page, whose status 200 would be taken for a login
     },
@@ -56,6 +71,7 @@ async function send(url: string, token: unknown, signal: AbortSignal | undefined
     detail: detail ?? (status === 429 ? "too_many_requests" : undefined),
     problemDetail: text(answer?.["detail"]),
     retryAfter: pause(response),
+    reference: reference(answer?.["reference"]),
   });
 }
 
@@ -105,7 +121,7 @@ async function login(o: AuthenticateOptions): Promise<unknown> {
   const { signal } = o;
   let nonce = o.nonce;
   const token = await connected(o, async (link) => {
-    const challengeNonce = (nonce ??= await challenge(o.challengeUrl ?? "/auth/challenge", signal));
+    const challengeNonce = (nonce ??= await challenge(o));
     // A login cancelled here ends a moment later: until then the agent would refuse this one as one too many.
     await abortable(Promise.resolve(link.ended), signal);
     const notify = (state: Progress): void => {
@@ -121,7 +137,7 @@ async function login(o: AuthenticateOptions): Promise<unknown> {
     });
     return checked(await answer.finally(() => clearTimeout(silent)));
   });
-  return o.loginUrl === undefined ? token : send(o.loginUrl, token, signal);
+  return o.loginUrl === undefined ? token : send(o.loginUrl, token, o);
 }
 
 /** What the agent says about itself; to an origin not yet allowed, only the protocol version. */

@@ -3,6 +3,9 @@ export type Permission = "granted" | "denied" | "prompt" | "unknown";
 
 const name = "loopback-network";
 
+/** How long a browser may take to say what it would do, in ms. */
+const answerTime = 1000;
+
 /** A browser never asks for a page on this machine, or at an address of the local network. */
 const near =
   /^(localhost|.*\.localhost|(127|10)(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|\[(::1|f[cde].*)\])$/;
@@ -16,16 +19,22 @@ export const safari = (): boolean => navigator.vendor.startsWith("Apple");
 /** A telephone or a tablet, on which there is no agent. An iPad identifies as a Mac. */
 export const handheld = (): boolean => /Android|iPhone|iPad/.test(navigator.userAgent) || (safari() && navigator.maxTouchPoints > 1);
 
+/** Set once a socket opened while the browser said that it would ask: then it asks nothing for this page, whatever it says. */
+let passed = false;
+export const pass = (): void => void (passed = true);
+
 /** Whether a socket to this machine can lead to a question: Firefox asks from 154 on, but reports "prompt" before. */
-const asks = (): boolean => !near.test(location.hostname) && !(firefox && firefox < 154);
+const asks = (): boolean => !passed && !near.test(location.hostname) && !(firefox && firefox < 154);
 
 /**
- * Asks for the state; "unknown" in browsers that do not know the name, and throw.
+ * Asks for the state; "unknown" in browsers that do not know the name, and throw, or do not answer.
  * onChange is called until the signal aborts, because a browser retains listeners.
  */
 export async function permission(onChange?: (state: Permission) => void, until?: AbortSignal): Promise<Permission> {
   try {
-    const status = await navigator.permissions.query({ name: name as PermissionName });
+    const query = navigator.permissions.query({ name: name as PermissionName });
+    // Without an answer in time there is no status, and what follows throws.
+    const status = (await Promise.race([query, new Promise((r) => setTimeout(r, answerTime))])) as PermissionStatus;
     const now = (): Permission => (status.state === "prompt" && !asks() ? "unknown" : status.state);
     if (onChange && !until?.aborted) {
       status.onchange = () => onChange(now());

@@ -11,20 +11,21 @@ export async function sentence(error: unknown, lang?: string): Promise<Sentence>
   } catch {
     // The site no longer answers, or has others since the page was opened.
     return wanted(lang).startsWith("fr")
-      ? { title: "L’identification n’a pas abouti.", help: "Rechargez la page, puis recommencez.", list: [], links: [] }
-      : { title: "The login did not succeed.", help: "Reload the page, then try again.", list: [], links: [] };
+      ? { title: "L’identification n’a pas abouti.", help: "Rechargez la page, puis recommencez.", list: [], links: [], reference: "" }
+      : { title: "The login did not succeed.", help: "Reload the page, then try again.", list: [], links: [], reference: "" };
   }
   const { texts } = l;
   const [title, help, ...list] = texts[key(e, texts)]!;
   // The portal's own text, where this library has none.
   const own = e.reason === "login_refused" && e.problemDetail && !texts[`login_refused.${e.detail}`];
-  const { install, help: more } = l.words;
+  const { install, help: more, reference } = l.words;
   const links = [mends.test(e.reason) && e.detail !== "handheld" && link(install, e.installUrl), helps.test(e.reason) && link(more, e.helpUrl, e.reason)];
   return {
     title,
     help: own ? e.problemDetail! : fill(help, e),
     list,
     links: links.filter((x) => x) as Link[],
+    reference: e.reference && !ended.test(e.reason) ? reference + e.reference : "",
   };
 }
 
@@ -35,6 +36,8 @@ export const progressText = (state: Progress | "done", lang?: string): Promise<s
     () => "",
   );
 
+/** What a person ended themselves: nobody calls a hotline about that. */
+const ended = /^(cancelled|consent_denied|aborted)$/;
 /** The reasons that another agent, or a newer one, would remedy. */
 const mends = /^(no_agent|agent_too_old)$/;
 /** Those whose remedy is longer than a sentence: the steps stand in the portal's help, each under the reason's name. */

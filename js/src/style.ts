@@ -20,6 +20,7 @@ button{font:inherit;font-weight:600;cursor:pointer;border-radius:var(--_radius)}
 [part=help]{margin:.3em 0 0}
 ol{margin:.5em 0 0;padding-left:1.5em}
 li{margin:.25em 0}
+[part=reference]{margin:.6em 0 0;font-size:.875em}
 [part=link]{display:table;margin-top:.6em;color:inherit;font-weight:600}
 @keyframes t{to{transform:rotate(1turn)}}
 @media(prefers-reduced-motion:reduce){[part=spinner]{animation:none}}

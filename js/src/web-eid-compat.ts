@@ -130,14 +130,15 @@ const codes: Record<string, string> = {
 async function explained(e: unknown, lang: string | undefined): Promise<Failure> {
   const lib = await load().catch(() => undefined);
   if (!lib || !(e instanceof lib.CpxError)) return { code: "UNKNOWN_ERROR", message: String(e) };
-  const { title, help, list } = await lib.sentence(e, lang);
+  const { title, help, list, reference } = await lib.sentence(e, lang);
   // All others are failures of the card or its software, as the native program reports them.
   const code = (Object.hasOwn(codes, e.reason) && codes[e.reason]) || "NATIVE_FATAL";
   const old = e.reason === "agent_too_old";
   return {
     code,
-    message: [title, help, ...list].join(" "),
+    message: [title, help, ...list, reference].filter((x) => x).join(" "),
     reason: e.reason,
+    ...(e.reference && { reference: e.reference }),
     ...(code === "VERSION_MISMATCH" && { requiresUpdate: { extension: !old, nativeApp: old } }),
   };
 }

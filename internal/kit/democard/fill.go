@@ -82,22 +82,32 @@ func (w *workshop) putKeys(session p11.SessionHandle, d design, key crypto.Signe
 // OpenPKI reads the CAs with their keys from the folder, or makes them. The keys
 // are stored in clear: they are worth nothing outside the demonstration.
 func OpenPKI(dir string, now time.Time) (*demopki.PKI, error) {
+	ofRoot, ofIntermediate, err := readServices(dir)
+	if err != nil {
+		return nil, err
+	}
 	root, err := readAuthority(dir, "root")
 	if errors.Is(err, fs.ErrNotExist) {
-		return newPKI(dir, now)
+		return newPKI(dir, now, ofRoot, ofIntermediate)
 	}
 	if err != nil {
 		return nil, err
 	}
 	intermediate, err := readAuthority(dir, "intermediate")
-	return &demopki.PKI{Root: root, Intermediate: intermediate}, err
-}
-
-func newPKI(dir string, now time.Time) (*demopki.PKI, error) {
-	pki, err := demopki.New(now)
 	if err != nil {
 		return nil, err
 	}
+	root.Services, intermediate.Services = ofRoot, ofIntermediate
+	intermediate.Issued = noteIssued(dir)
+	return &demopki.PKI{Root: root, Intermediate: intermediate}, nil
+}
+
+func newPKI(dir string, now time.Time, ofRoot, ofIntermediate demopki.Services) (*demopki.PKI, error) {
+	pki, err := demopki.NewServed(now, ofRoot, ofIntermediate)
+	if err != nil {
+		return nil, err
+	}
+	pki.Intermediate.Issued = noteIssued(dir)
 	return pki, errors.Join(
 		writeAuthority(dir, "intermediate", pki.Intermediate, nil),
 		writeAuthority(dir, "root", pki.Root, nil), // last: OpenPKI checks for it

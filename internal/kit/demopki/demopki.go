@@ -33,6 +33,44 @@ const (
 type Authority struct {
 	Cert *x509.Certificate
 	Key  crypto.Signer
+	// Services are what the certificates that it issues name.
+	Services Services
+	// Issued, where not nil, is called with each certificate that it issued.
+	Issued func(*x509.Certificate) error
+}
+
+// Services are the addresses at which an authority says which certificates it revoked:
+// of its list (cRLDistributionPoints), of its delta list (freshestCRL), and of its OCSP
+// responder (authorityInfoAccess). Certificates do not name what is empty.
+type Services struct {
+	CRL, Delta, OCSP []string
+}
+
+var oidFreshestCRL = asn1.ObjectIdentifier{2, 5, 29, 46}
+
+// name puts the services into a certificate that is to be made.
+func (s Services) name(template *x509.Certificate) error {
+	template.CRLDistributionPoints, template.OCSPServer = s.CRL, s.OCSP
+	if len(s.Delta) == 0 {
+		return nil
+	}
+	// As cRLDistributionPoints (RFC 5280, 4.2.1.15): one point, by its full name.
+	type name struct {
+		Full []asn1.RawValue `asn1:"tag:0"`
+	}
+	type point struct {
+		Name name `asn1:"tag:0"`
+	}
+	var full []asn1.RawValue
+	for _, address := range s.Delta {
+		full = append(full, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(address)})
+	}
+	value, err := asn1.Marshal([]point{{name{full}}})
+	if err != nil {
+		return fmt.Errorf("demopki: freshestCRL: %w", err)
+	}
+	template.ExtraExtensions = append(template.ExtraExtensions, pkix.Extension{Id: oidFreshestCRL, Value: value})
+	return nil
 }
 
 // PKI is a root and one intermediate under it.
@@ -40,8 +78,13 @@ type PKI struct {
 	Root, Intermediate *Authority
 }
 
-// New makes a PKI, valid for ten years from an hour before now.
-func New(now time.Time) (*PKI, error) {
+// New makes a PKI, valid for ten years from an hour before now, whose certificates name no
+// services.
+func New(now time.Time) (*PKI, error) { return NewServed(now, Services{}, Services{}) }
+
+// NewServed makes a PKI of which the intermediate's certificate names the root's services,
+// and those that it issues its own.
+func NewServed(now time.Time, ofRoot, ofIntermediate Services) (*PKI, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -52,10 +95,11 @@ func New(now time.Time) (*PKI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("demopki: root: %w", err)
 	}
-	p := &PKI{Root: &Authority{Cert: cert, Key: key}}
+	p := &PKI{Root: &Authority{Cert: cert, Key: key, Services: ofRoot}}
 	if p.Intermediate, err = p.NewIntermediate(now); err != nil {
 		return nil, err
 	}
+	p.Intermediate.Services = ofIntermediate
 	return p, nil
 }
 
@@ -68,11 +112,18 @@ func (p *PKI) NewIntermediate(now time.Time) (*Authority, error) {
 	}
 	template := authority(testpki.Prefix+"AC IGC-SANTE FORT PERSONNES", now)
 	template.MaxPathLenZero = true
+	if err := p.Root.Services.name(template); err != nil {
+		return nil, err
+	}
 	cert, err := sign(template, p.Root.Cert, key.Public(), p.Root.Key)
 	if err != nil {
 		return nil, fmt.Errorf("demopki: intermediate: %w", err)
 	}
-	return &Authority{Cert: cert, Key: key}, nil
+	a := &Authority{Cert: cert, Key: key}
+	if p.Intermediate != nil {
+		a.Services, a.Issued = p.Intermediate.Services, p.Intermediate.Issued
+	}
+	return a, nil
 }
 
 func authority(commonName string, now time.Time) *x509.Certificate {
@@ -151,9 +202,17 @@ func (a *Authority) Issue(l Leaf) (*x509.Certificate, error) {
 		}
 		template.Policies = append(template.Policies, oid)
 	}
+	if err := a.Services.name(template); err != nil {
+		return nil, err
+	}
 	cert, err := sign(template, a.Cert, l.PublicKey, a.Key)
 	if err != nil {
 		return nil, fmt.Errorf("demopki: leaf: %w", err)
+	}
+	if a.Issued != nil {
+		if err := a.Issued(cert); err != nil {
+			return nil, fmt.Errorf("demopki: leaf: %w", err)
+		}
 	}
 	return cert, nil
 }

@@ -1,17 +1,14 @@
 package virtual
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/kit/commandsocket"
 )
 
 // Commands describes the commands of Do, as help for people.
@@ -140,62 +137,10 @@ func (s *Station) State() string {
 // Serve carries out lines from a control socket until ctx ends. It calls ready once
 // it listens. Only the user who called it may write to the socket.
 func (s *Station) Serve(ctx context.Context, path string, ready func()) error {
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return errors.Join(err, l.Close())
-	}
-	ready()
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
-	var lines sync.WaitGroup
-	defer lines.Wait()
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		lines.Go(func() {
-			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(2 * pinPadLimit))
-			line, err := bufio.NewReader(io.LimitReader(conn, 1024)).ReadString('\n')
-			if err != nil {
-				return
-			}
-			answer, err := s.Do(line)
-			if err != nil {
-				answer = "error: " + err.Error()
-			}
-			fmt.Fprintln(conn, answer)
-		})
-	}
+	return commandsocket.Serve(ctx, path, ready, s.Do)
 }
 
 // Send sends a line to the station that serves the control socket.
 func Send(path, line string) (string, error) {
-	conn, err := net.Dial("unix", path)
-	if err != nil {
-		return "", fmt.Errorf("no virtual card runs there: %w", err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(3 * pinPadLimit)); err != nil {
-		return "", err
-	}
-	if _, err := fmt.Fprintln(conn, line); err != nil {
-		return "", err
-	}
-	answer, err := io.ReadAll(conn)
-	if err != nil {
-		return "", err
-	}
-	text := strings.TrimSpace(string(answer))
-	if problem, failed := strings.CutPrefix(text, "error: "); failed {
-		return "", errors.New(problem)
-	}
-	return text, nil
+	return commandsocket.Send(path, line, "virtual card")
 }

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
@@ -47,10 +49,10 @@ func foreignIssuers(w *World, r *Record) error {
 		{"of another policy", "issuer_not_allowed", pki.Root, func(c *x509.Certificate) { c.Policies = policy("2.999.10.9") }, nil},
 		{"below one that may have none", "issuer_not_allowed", pki.Intermediate, func(*x509.Certificate) {}, nil},
 		{"of names elsewhere", "issuer_not_allowed", pki.Root, func(c *x509.Certificate) { c.PermittedEmailAddresses = []string{"autre.example"} }, nil},
-		{"that is no authority", "untrusted_ca", pki.Root, func(c *x509.Certificate) { c.IsCA = false }, nil},
+		{noAuthority, "untrusted_ca", pki.Root, func(c *x509.Certificate) { c.IsCA = false }, nil},
 		{"that has expired", "untrusted_ca", pki.Root, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, nil},
 	}
-	var added bytes.Buffer
+	var added, none bytes.Buffer
 	for i, x := range issuers {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -71,10 +73,17 @@ func foreignIssuers(w *World, r *Record) error {
 			return err
 		}
 		x.authority = &demopki.Authority{Cert: cert, Key: key}
-		if err := pem.Encode(&added, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
+		to := &added
+		if x.name == noAuthority {
+			to = &none
+		}
+		if err := pem.Encode(to, &pem.Block{Type: "CERTIFICATE", Bytes: der}); err != nil {
 			return err
 		}
 	}
+	err = w.trusts(none.Bytes())
+	refused := err != nil && strings.Contains(err.Error(), "is no authority's certificate")
+	r.Check(refused, "a portal that is to trust an issuer "+noAuthority, "%v", err)
 	if err := w.trusts(added.Bytes()); err != nil {
 		return err
 	}
@@ -94,21 +103,30 @@ func foreignIssuers(w *World, r *Record) error {
 	return nil
 }
 
-// trusts adds authorities to those that the portal trusts to issue, and starts it anew.
+// noAuthority is an issuer that no portal takes among its authorities.
+const noAuthority = "that is no authority"
+
+// trusts adds authorities to those that the portal trusts to issue, and starts it anew. Where
+// it does not start with them, they are taken away again, and it is stopped.
 func (w *World) trusts(authorities []byte) error {
 	file := w.Path("card/ca/intermediate.pem")
 	own, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, append(own, authorities...), 0o600); err != nil {
+	if err := os.WriteFile(file, slices.Concat(own, authorities), 0o600); err != nil {
 		return err
 	}
-	if err := errors.Join(w.Portal.Signal(os.Interrupt), w.Portal.Wait()); err != nil {
-		return err
+	if w.Portal != nil {
+		if err := errors.Join(w.Portal.Signal(os.Interrupt), w.Portal.Wait()); err != nil {
+			return err
+		}
 	}
-	w.Portal, err = w.StartPortal(w.Context)
-	return err
+	if w.Portal, err = w.StartPortal(w.Context); err != nil {
+		w.Portal = nil
+		return errors.Join(err, os.WriteFile(file, own, 0o600))
+	}
+	return nil
 }
 
 // issuedCard is a card of that authority, with a name that no other one states.

@@ -178,7 +178,7 @@ func (v *visitor) attach(c ownCard, name, password string) error {
 		return fmt.Errorf("no confirmation: %d", page.Status)
 	}
 	a, err := v.post("/premiere-connexion/confirmation", url.Values{"account": {field[1]}, "card": {cardOf(page)}})
-	if err == nil && a.Location != "/espace" {
+	if err == nil && !strings.HasPrefix(a.Location, "/espace") {
 		err = fmt.Errorf("not attached: %d", a.Status)
 	}
 	return err

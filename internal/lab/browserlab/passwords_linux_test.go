@@ -58,7 +58,7 @@ func formSite(t *testing.T) (origin string) {
 // copiedEtc is a copy of /etc without policies.
 func copiedEtc(t *testing.T, dir string) string {
 	t.Helper()
-	etc, err := copyEtc(t.Context(), dir)
+	etc, err := CopyEtc(t.Context(), dir)
 	if errors.Is(err, ErrNoNamespace) && os.Geteuid() != 0 {
 		// Browsers read these policies in /etc alone, which is the machine's own here.
 		t.Skip(err)

@@ -248,7 +248,7 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 		return w.etc, nil
 	}
 	root := filepath.Join(w.dir, "root")
-	etc, err := copyEtc(ctx, root)
+	etc, err := CopyEtc(ctx, root)
 	if err != nil {
 		return "", err
 	}
@@ -263,9 +263,9 @@ func (w *world) withPolicies(ctx context.Context) (string, error) {
 // policyFolders, in /etc, are where browsers read what this machine's administrators ask of them.
 var policyFolders = []string{"firefox/policies", "chromium/policies", "opt/chrome/policies", "opt/edge/policies"}
 
-// copyEtc makes a copy of /etc below root, which a browser's mount namespace can have in its
+// CopyEtc makes a copy of /etc below root, which a browser's mount namespace can have in its
 // place: without the policies that this machine happens to have for browsers.
-func copyEtc(ctx context.Context, root string) (etc string, err error) {
+func CopyEtc(ctx context.Context, root string) (etc string, err error) {
 	own := []string{"--mount", "true"}
 	if os.Geteuid() != 0 {
 		own = append([]string{"--user", "--map-root-user"}, own...)

@@ -16,6 +16,25 @@ type Block struct {
 	Script string
 }
 
+// Fenced returns the text of the fenced blocks of a Markdown file in a language, such as yaml.
+func Fenced(file, language string) (all []string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	_, rest, found := strings.Cut(string(text), "\n```"+language)
+	for found {
+		_, rest, _ = strings.Cut(rest, "\n") // what the fence says
+		block, after, ends := strings.Cut(rest, "\n```\n")
+		if !ends {
+			return nil, fmt.Errorf("%s: a fence is not closed", file)
+		}
+		all = append(all, block+"\n")
+		_, rest, found = strings.Cut("\n"+after, "\n```"+language)
+	}
+	return all, nil
+}
+
 // Blocks returns the fenced blocks of a Markdown file whose language is sh. A
 // fence may say "manual: reason": a person runs those.
 func Blocks(file string) ([]Block, error) {

@@ -12,7 +12,7 @@ import (
 
 // catalogues hold what a person reads, by their files; %s is the language.
 var catalogues = []string{
-	"js/src/lang-%s.ts", "internal/texts/portal.toml", "internal/texts/card.toml", "internal/texts/dialog.toml", "internal/texts/sites.toml", "internal/texts/tray.toml",
+	"js/src/lang-%s.ts", "js/src/selftest-%s.ts", "internal/texts/portal.toml", "internal/texts/card.toml", "internal/texts/dialog.toml", "internal/texts/sites.toml", "internal/texts/tray.toml",
 }
 
 // menuEntry stands in the applications' menu. Its name is the program's, in any language.

@@ -13,7 +13,7 @@ import (
 
 var (
 	ruleLine  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
-	fenced    = regexp.MustCompile("(?ms)^```.*?^```$")
+	fenced    = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
 	codeSpan  = regexp.MustCompile("`([^`]+)`")
 	makeCall  = regexp.MustCompile(`(?m)(?:^|[;&|(]|\s)make((?:[ \t]+(?:[\w-]+=(?:"[^"]*"|\S*)|-?[\w./-]+))*)`)
 	assigning = regexp.MustCompile(`^[A-Z_]+=`)

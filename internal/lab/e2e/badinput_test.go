@@ -14,6 +14,7 @@ import (
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 )
 
 // TestBadInput plays what goes wrong at a card, a module or a dialog, with the
@@ -70,6 +71,9 @@ func TestBadInput(t *testing.T) {
 			}
 			if got.Error.Code != c.code || got.Error.Data.Reason != c.reason || got.Error.Data.Detail != c.detail {
 				t.Errorf("got %d %s %q, want %d %s %q", got.Error.Code, got.Error.Data.Reason, got.Error.Data.Detail, c.code, c.reason, c.detail)
+			}
+			if !reference.Is(got.Error.Data.Reference) {
+				t.Errorf("%q is no reference", got.Error.Data.Reference)
 			}
 			if n := asked(t, s); n != c.entries {
 				t.Errorf("%d PINs were entered, want %d\n%s", n, c.entries, dialogs(t, s))

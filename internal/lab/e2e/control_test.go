@@ -275,10 +275,11 @@ func TestSessionThatEnded(t *testing.T) {
 	var first *exec.Cmd
 	var firstEnded <-chan outcome
 	t.Run("session", func(inner *testing.T) {
-		first = on(testdesktop.Display(inner))
+		there := testdesktop.Display(inner)
+		first = on(there)
 		firstEnded = background(t, first)
 		pid := strconv.Itoa(first.Process.Pid)
-		if got := finish(t, on(here)); got.exit != 0 || !strings.Contains(got.stdout, pid) {
+		if got := finish(t, on(there)); got.exit != 0 || !strings.Contains(got.stdout, pid) {
 			t.Errorf("while its session lasts: %+v", got)
 		}
 	}) // and with it the first agent's display

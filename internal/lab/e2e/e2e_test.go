@@ -54,7 +54,10 @@ func run(m *testing.M) int {
 // prepare makes a stack for one test.
 func prepare(t testing.TB, o stack.Options) *stack.Stack {
 	t.Helper()
-	o.Dir, o.Bin = t.TempDir(), bin
+	o.Dir = t.TempDir()
+	if o.Bin == "" {
+		o.Bin = bin
+	}
 	s, err := stack.Prepare(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -125,9 +128,9 @@ type answer struct {
 		Code    int
 		Message string
 		Data    struct {
-			Reason, Detail, CKR string
-			TriesLeft           *int
-			RetryAfter          int
+			Reason, Detail, CKR, Reference string
+			TriesLeft                      *int
+			RetryAfter                     int
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vreader"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 )
@@ -66,6 +67,9 @@ func said(t *testing.T, s *stack.Stack) map[string]doctor.Finding {
 	text := run1(t, s, "doctor", "--json")
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		t.Fatalf("%v in %s", err, text)
+	}
+	if err := jsonschema.Check(doctor.Schema(), []byte(text)); err != nil {
+		t.Error(err)
 	}
 	found := map[string]doctor.Finding{}
 	for _, f := range r.Findings {

@@ -39,7 +39,7 @@ type inputs struct {
 var reached = []string{
 	"JSON-RPC of a page", "certificate to person", "token", "virtual card", "browser policy files", "language tags",
 	"sealed list of sites", "origin", "texts of a dialog", "settings", "child pipe", "control socket", "Assuan answers", "handshake", "portal: forms and JSON", "portal: settings", "window protocol", "virtual reader",
-	"policy in the registry",
+	"policy in the registry", "revocation lists and answers of OCSP",
 }
 
 func TestInputs(t *testing.T) {

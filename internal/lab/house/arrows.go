@@ -16,10 +16,10 @@ var allowed = map[string][]string{
 
 	// Clients of the agent's state.
 	"agent/state": {"agent/prompt", "cps"},
-	"agent/doctor": {"agent/browsers", "agent/control", "agent/desktop", "agent/journal", "agent/keyring", "agent/localcert", "agent/peer", "agent/policy",
+	"agent/doctor": {"agent/browsers", "agent/control", "agent/desktop", "agent/events", "agent/journal", "agent/keyring", "agent/localcert", "agent/peer", "agent/policy",
 		"agent/prompt", "agent/state", "pkcs11", "pkcs11/pcsc"},
 	"agent/remote": {"agent/control", "agent/sites", "agent/state"},
-	"agent/command": {"agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/journal", "agent/keyring",
+	"agent/command": {"agent/autostart", "agent/browsers", "agent/cards", "agent/control", "agent/doctor", "agent/events", "agent/everyone", "agent/journal", "agent/keyring",
 		"agent/localcert", "agent/peer", "agent/policy", "agent/prompt", "agent/remote", "agent/sites", "agent/state", "agent/supervisor", "pkcs11", "pkcs11/pcsc"},
 	"tray": {"agent/prompt", "agent/state", "cps"},
 
@@ -30,6 +30,8 @@ var allowed = map[string][]string{
 	"agent/journal":       nil,
 	"agent/keyring":       nil,
 	"agent/localcert":     {"agent/keyring"},
+	"agent/events":        {"agent/policy"},
+	"agent/everyone":      nil,
 	"agent/notify":        nil,
 	"agent/peer":          nil,
 	"agent/policy":        nil,
@@ -44,15 +46,43 @@ var allowed = map[string][]string{
 	"pkcs11/pcsc": nil,
 
 	// What portals import, and the reference portal.
-	"authtoken":           nil,
-	"authtoken/challenge": {"authtoken"},
-	"cps":                 nil,
-	"portal":              {"authtoken", "authtoken/challenge", "cps", "js"},
-	"js":                  nil,
-	"js/build":            {"js/bundle"},
-	"js/bundle":           nil,
+	"authtoken":             nil,
+	"authtoken/challenge":   {"authtoken"},
+	"authtoken/revocation":  {"authtoken"},
+	"cardlogin":             {"authtoken", "authtoken/challenge", "cps"},
+	"cps":                   nil,
+	"portal":                {"authtoken", "authtoken/challenge", "authtoken/revocation", "portal/administration", "portal/answers", "portal/auditlog", "portal/auth", "portal/metrics", "portal/pages", "portal/passwords", "portal/sessions", "portal/settings", "portal/store"},
+	"portal/administration": {"portal/passwords", "portal/settings", "portal/store"},
+	"portal/answers":        nil,
+	"portal/auth":           {"authtoken", "authtoken/challenge", "cardlogin", "cps", "portal/answers", "portal/auditlog", "portal/sessions", "portal/settings", "portal/store"},
+	"portal/names":          nil,
+	"portal/pages":          {"cps", "js", "portal/answers", "portal/auditlog", "portal/names", "portal/passwords", "portal/sessions", "portal/settings", "portal/store"},
+	"portal/commandline":    {"portal", "portal/administration", "portal/settings", "portal/trust"},
+	"portal/passwords":      {"portal/store"},
+	"portal/sessions":       {"portal/store"},
+	"portal/settings":       {"authtoken", "authtoken/revocation", "portal/network"},
+	"portal/auditlog":       {"portal/network", "portal/store"},
+	"portal/metrics":        nil,
+	"portal/network":        nil,
+	"portal/store":          {"authtoken/revocation"},
+	"portal/trust":          nil,
+	"js":                    nil,
+	"js/build":              {"js/bundle"},
+	"js/bundle":             nil,
+
+	// For the tests of portals: it makes cards of TEST people.
+	"cardlogin/cardlogintest": {"authtoken", "cps", "internal/kit/demopki"},
+
+	// What makes the administrative templates of group policy.
+	"packaging/admx": {"agent/browsers", "agent/policy"},
+
+	// What a release holds.
+	"packaging/release":        {"packaging/supply"},
+	"packaging/supply":         nil,
+	"packaging/supply/notices": {"packaging/supply"},
 
 	// What makes the Windows programs' icon, version and manifest.
+	"packaging/windows/msi":       {"tray"},
 	"packaging/windows/resources": {"tray"},
 }
 
@@ -71,6 +101,7 @@ var never = map[string][]string{
 	"authtoken":     {"agent", "agent/policy", "pkcs11", "portal"},
 	"cps":           {"agent", "authtoken", "pkcs11", "portal"},
 	"portal":        {"agent", "pkcs11"},
+	"portal/store":  {"portal/settings"},
 }
 
 // server is what answers pages and holds cards.

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -22,6 +23,7 @@ var unmarked = []string{"always cannot be asked", "sites are not remembered", "t
 // internal/audit, so that no other line pushes it out.
 func TestMarks(t *testing.T) {
 	found := 0
+	documented := markedLines(t)
 	for _, pattern := range []string{"../../../agent/*.go", "../../../agent/*/*.go", "../../../pkcs11/*.go", "../../../cmd/cpx-agent/*.go", "../../../tray/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
@@ -42,6 +44,14 @@ func TestMarks(t *testing.T) {
 					return true
 				}
 				text, err := strconv.Unquote(call.Args[0].(*ast.BasicLit).Value)
+				if mark, ok := call.Args[len(call.Args)-1].(*ast.SelectorExpr); ok && err == nil && isName(mark.X, "audit") {
+					if want := strings.ToLower(mark.Sel.Name); documented[text] == "" {
+						t.Errorf("%s: docs/administrators.md does not say what %q means", positions.Position(call.Pos()), text)
+					} else if documented[text] != want && documented[text] != "seen" {
+						t.Errorf("%s: docs/administrators.md has %q under %s, not %s", positions.Position(call.Pos()), text, documented[text], want)
+					}
+					documented[text] = "seen"
+				}
 				if err != nil || !decisive.MatchString(text) {
 					return true
 				}
@@ -58,9 +68,41 @@ func TestMarks(t *testing.T) {
 			})
 		}
 	}
+	for text, state := range documented {
+		if state != "seen" {
+			t.Errorf("docs/administrators.md explains %q, which no line says", text)
+		}
+	}
 	if found < 8 {
 		t.Errorf("only %d lines were found", found)
 	}
+}
+
+// markedLines are the messages that docs/administrators.md explains, with their mark.
+func markedLines(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/administrators.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, begins := strings.Cut(string(text), "<!-- marked lines -->")
+	table, _, ends := strings.Cut(table, "<!-- /marked lines -->")
+	if !begins || !ends {
+		t.Fatal("docs/administrators.md has no table of marked lines")
+	}
+	all := map[string]string{}
+	for _, row := range strings.Split(table, "\n") {
+		cells := strings.Split(row, "|")
+		if len(cells) < 4 || !strings.Contains(cells[1], "`") || strings.TrimSpace(cells[2]) == "`audit`" {
+			continue
+		}
+		for i, message := range strings.Split(cells[1], "`") {
+			if i%2 == 1 {
+				all[message] = strings.Trim(cells[2], " `")
+			}
+		}
+	}
+	return all
 }
 
 // logs reports whether a call writes a line of the log above debug.

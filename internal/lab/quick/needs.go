@@ -20,10 +20,10 @@ var wholePackages = map[string]string{
 	"agent/desktop": keyrings, "agent/keyring": keyrings, "agent/localcert": keyrings, "agent/sites": keyrings,
 	"agent/prompt": dialogs, "js": browsers, "pkcs11/pcsc": readers,
 	"internal/lab/attack": stations, "internal/lab/browserlab": stations, "internal/lab/e2e": stations,
-	"internal/lab/faults": stations, "internal/lab/situations": stations,
+	"internal/lab/faults": stations, "internal/lab/situations": stations, "internal/lab/terminalserver": stations,
 	"internal/lab/windowslab": wines, "internal/lab/winetest": wines,
 	"internal/lab/badcerts": checkers, "internal/lab/model": checkers,
-	"internal/lab/docs": programs, "internal/lab/supply": network,
+	"internal/lab/docs": programs, "packaging/supply": network,
 }
 
 // onWindows are the tests that play their package's other tests in wine, by the name that

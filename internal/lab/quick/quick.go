@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/wintable"
 )
@@ -152,7 +153,7 @@ func (p *Plan) run(ctx context.Context, root string, out io.Writer, says <-chan 
 				break
 			}
 			o.add(&t)
-			if t.State == wintable.Failed {
+			if t.State == cells.Failed {
 				failed = true
 				fmt.Fprintf(out, "FAILED %s\n%s", t.Package, t.Failure())
 			}
@@ -180,23 +181,23 @@ func (o *Outcome) add(t *wintable.Tested) {
 	for _, test := range t.Tests {
 		whole := !strings.Contains(test.Name, "/")
 		switch what, needed := need.Needed(reasons[test.Name]); {
-		case whole && test.State == wintable.Passed:
+		case whole && test.State == cells.Passed:
 			o.Passed++
-		case whole && test.State == wintable.Failed:
+		case whole && test.State == cells.Failed:
 			o.Failed++
-		case test.State == wintable.NotTried && needed:
+		case test.State == cells.NotTried && needed:
 			o.Needing = append(o.Needing, Unplayed{t.Package, test.Name, what})
-		case test.State == wintable.NotTried:
+		case test.State == cells.NotTried:
 			o.Skipped = append(o.Skipped, Unplayed{t.Package, test.Name, reasons[test.Name]})
 		}
 	}
 	switch t.State {
-	case wintable.Passed:
+	case cells.Passed:
 		o.Tested++
 		if strings.Contains(t.Output, "(cached)") {
 			o.Cached++
 		}
-	case wintable.NotTried:
+	case cells.NotTried:
 		o.Untested++
 	}
 }

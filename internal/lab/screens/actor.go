@@ -37,16 +37,18 @@ func (a *actor) State() state.State {
 	return a.state
 }
 
-func (a *actor) Changes(context.Context) <-chan struct{} { return a.changed }
-func (a *actor) Use(string) error                        { return nil }
-func (a *actor) Forget(string) error                     { return nil }
-func (a *actor) ResumeUnknownSites() bool                { return false }
-func (a *actor) LockCards(context.Context) error         { return nil }
-func (a *actor) SetLanguage(string) error                { return nil }
-func (a *actor) Refresh(context.Context)                 {}
-func (a *actor) ShowState(context.Context)               {}
-func (a *actor) ShowDiagnosis(context.Context)           {}
-func (a *actor) ShowLog(context.Context)                 {}
+func (a *actor) Changes(context.Context) <-chan struct{}   { return a.changed }
+func (a *actor) Use(string) error                          { return nil }
+func (a *actor) Forget(string) error                       { return nil }
+func (a *actor) Restart(context.Context) error             { return nil }
+func (a *actor) ShowRestartFailure(context.Context, error) {}
+func (a *actor) ResumeUnknownSites() bool                  { return false }
+func (a *actor) LockCards(context.Context) error           { return nil }
+func (a *actor) SetLanguage(string) error                  { return nil }
+func (a *actor) Refresh(context.Context)                   {}
+func (a *actor) ShowState(context.Context)                 {}
+func (a *actor) ShowDiagnosis(context.Context)             {}
+func (a *actor) ShowLog(context.Context)                   {}
 
 // holder is a person of the demonstration, as dialogs show them.
 func holder(kind string, n int, lang string, end time.Time) prompt.Holder {
@@ -110,6 +112,13 @@ func full(lang string) state.State {
 	s.Sites = []state.Site{{Origin: "https://portail.example.fr", Since: allowedOn}, {Origin: "https://dossier.example.org", Since: allowedOn}}
 	s.Listed = []string{"https://intranet.example.fr"}
 	s.Ignored = []state.Setting{{File: "config.toml", Line: 3, Key: "modules"}}
+	return s
+}
+
+// upgraded is an agent whose program was replaced since it started.
+func upgraded(lang string) state.State {
+	s := withCards(certificate("CPS", 1, func(c *state.Certificate) { c.Chosen = true }))
+	s.Lang, s.Version, s.ReaderCount, s.Replaced = lang, "0.1.0", 1, &state.Replaced{Version: "0.2.0"}
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"image"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
@@ -110,7 +111,14 @@ var dialogs = []dialog{
 	{name: "state-ready", show: shown(withCards(certificate("CPS", 1, nil)))},
 	{name: "state-no-card", show: shown(state.State{ReaderCount: 1, Card: state.CardAbsent})},
 	{name: "state-last", show: shown(withCards(certificate("CPS", 1, func(c *state.Certificate) { c.PIN = state.PINFinalTry })))},
+	{name: "state-login-failed", show: shown(withFailure(withCards(certificate("CPS", 1, func(c *state.Certificate) { c.PIN, c.Usable, c.Reason = state.PINLocked, false, state.ReasonPINLocked }))))},
 	{name: "state-failed", show: shown(state.State{ReaderCount: 1, Card: state.CardPresent, Failure: &state.Failure{Reason: "module_failed"}})},
+}
+
+// withFailure is a state after a login that failed.
+func withFailure(s state.State) state.State {
+	s.Failures = []state.LoginFailure{{Time: time.Now(), Code: 1201, Reason: "pin_locked", Reference: "K7M4PX"}}
+	return s
 }
 
 // shown is the window of a state.
@@ -118,7 +126,7 @@ func shown(s state.State) func(context.Context, prompt.Prompter, string) error {
 	return func(ctx context.Context, p prompt.Prompter, lang string) error {
 		say := texts.In(lang)
 		return prompt.ShowNotice(ctx, p, lang, prompt.Notice{
-			Title: state.Name + " · " + say.Text("state.title"), Lead: s.Plain(lang), Label: say.Text("state.hotline"), Copy: s.Text(lang),
+			Title: state.Name + " · " + say.Text("state.title"), Lead: s.Lead(lang, time.Now()), Label: say.Text("state.hotline"), Copy: s.Text(lang),
 		})
 	}
 }

@@ -48,7 +48,7 @@ func main() {
 
 // published are the pictures of docs/desktop.md and of the professionals' pages.
 var published = []string{
-	"icons", "menu-fr-light", "menu-en-dark", "menu-sites-fr-light",
+	"icons", "menu-fr-light", "menu-en-dark", "menu-sites-fr-light", "menu-upgraded-fr-light",
 	"dialog-consent-fr", "dialog-always-fr", "dialog-choice-fr", "dialog-insert-fr", "dialog-pin-fr", "dialog-pin-wrong-fr", "dialog-pin-last-fr",
 	"dialog-consent-en", "dialog-pin-en",
 }

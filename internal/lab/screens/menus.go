@@ -48,6 +48,10 @@ func captureMenus(folder string, dark bool) (icons []*image.RGBA, err error) {
 				return nil, fmt.Errorf("menu %s, %s, %s: %w", m.name, lang, theme, err)
 			}
 		}
+		a.show(upgraded(lang))
+		if err := d.captureMenu(openMenu{name: "menu-upgraded"}, folder, "menu-upgraded-"+lang+"-"+theme); err != nil {
+			return nil, fmt.Errorf("menu after an upgrade, %s, %s: %w", lang, theme, err)
+		}
 	}
 	return icons, nil
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/denied"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/faultmodule"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/testdesktop"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/workstation"
@@ -203,6 +204,9 @@ func (w *world) findings(lang string) (list []doctor.Finding) {
 	var r doctor.Report
 	if begin < 0 || json.NewDecoder(strings.NewReader(out[begin:])).Decode(&r) != nil {
 		w.t.Fatalf("doctor printed %s", out)
+	}
+	if err := jsonschema.Check(doctor.Schema(), []byte(out[begin:])); err != nil {
+		w.t.Error(err)
 	}
 	return r.Findings
 }

@@ -21,7 +21,7 @@ func (s *Stack) makePortal(ctx context.Context) error {
 		fmt.Fprintf(&b, "tls_cert = %q\ntls_key = %q\n", s.Path("portal.pem"), s.Path("portal.key"))
 	}
 	b.WriteString("revocation = \"off\" # taken for test groups only\n")
-	fmt.Fprintf(&b, "\n[card_login]\nports_first = %d\nports_count = %d\ninstall_url = \"/assistance#agent\"\n", s.agentPorts, agentPortCount)
+	fmt.Fprintf(&b, "\n[card_login]\nports_first = %d\nports_count = %d\ninstall_url = \"/assistance#agent\"\n", s.agentPorts, s.agentPortCount)
 	fmt.Fprintf(&b, "\n[[trust_group]]\nname = \"test\"\ntest = true\nroots = [%q]\nintermediates = [%q]\n",
 		s.Path("card/ca/root.pem"), s.Path("card/ca/intermediate.pem"))
 	fmt.Fprintf(&b, "required_policies = [%q]\n", demopki.PolicyAuthentication)
@@ -42,10 +42,15 @@ func (s *Stack) makePortal(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := s.run(ctx, Password+"\n", "cpx-portal", "user", "add", "--config", s.Path("portal.toml"),
-		"--name", Username, "--display", Display, "--service", Service, "--region", Region)
-	if err != nil {
+	if err := s.AddAccount(ctx, Username, Display); err != nil {
 		return err
 	}
 	return os.WriteFile(s.Path("account"), []byte(Username+"\n"), 0o600)
+}
+
+// AddAccount makes an account at the portal, with Password.
+func (s *Stack) AddAccount(ctx context.Context, username, display string) error {
+	_, err := s.run(ctx, Password+"\n", "cpx-portal", "user", "add", "--config", s.Path("portal.toml"),
+		"--name", username, "--display", display, "--service", Service, "--region", Region)
+	return err
 }

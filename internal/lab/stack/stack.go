@@ -54,6 +54,8 @@ type Options struct {
 	Proxied []string
 	// AgentPorts is the first of the agents' ports; 0 chooses free ones.
 	AgentPorts int
+	// AgentPortCount is how many there are; 0: 10.
+	AgentPortCount int
 	// Port is the portal's where it is free, else one of the next or any; 0 chooses a
 	// free one.
 	Port int
@@ -77,18 +79,19 @@ type Stack struct {
 	Inner  string // host and port of a portal behind a proxy
 	Cards  []Card
 
-	dir, bin    string
-	host        string
-	port        int
-	agentPorts  int
-	extra       map[string]string
-	pinentry    string
-	softhsmConf string
-	bound       bool
+	dir, bin       string
+	host           string
+	port           int
+	agentPorts     int
+	agentPortCount int
+	extra          map[string]string
+	pinentry       string
+	softhsmConf    string
+	bound          bool
 }
 
-// agentPortCount is the size of the demonstration agent's port range.
-const agentPortCount = 10
+// usualPortCount is the size of the demonstration agent's port range.
+const usualPortCount = 10
 
 // runtimeDir holds the lock and the control socket of the stack's agent, so that it
 // never meets the person's own. Its name is short because a socket's path must be.
@@ -119,7 +122,10 @@ func Prepare(ctx context.Context, o Options) (*Stack, error) {
 			return nil, err
 		}
 	}
-	s.agentPorts = min(s.agentPorts, 65535-agentPortCount)
+	if s.agentPortCount = o.AgentPortCount; s.agentPortCount == 0 {
+		s.agentPortCount = usualPortCount
+	}
+	s.agentPorts = min(s.agentPorts, 65535-s.agentPortCount)
 	s.Origin = "http://localhost:" + strconv.Itoa(s.port)
 	if o.Host != "" {
 		s.Origin = "https://" + net.JoinHostPort(o.Host, strconv.Itoa(s.port))
@@ -226,7 +232,7 @@ func (s *Stack) writeAgentSettings(modules []string, o Options) error {
 	default:
 		fmt.Fprintf(&b, "\n[origins]\nmode = \"listed\"\nallow = %s\n", tomlList([]string{s.Origin}))
 	}
-	fmt.Fprintf(&b, "\n[ports]\nfirst = %d\ncount = %d\n", s.agentPorts, agentPortCount)
+	fmt.Fprintf(&b, "\n[ports]\nfirst = %d\ncount = %d\n", s.agentPorts, s.agentPortCount)
 	b.WriteString("\n" + o.Settings)
 	return os.WriteFile(s.Path("agent.toml"), []byte(b.String()), 0o600)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/doctor"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/jsonschema"
 )
 
 // pryingProgram is another program of the same person, which means no good.
@@ -116,6 +117,9 @@ func (w *World) finds(all ...want) string {
 	var r doctor.Report
 	if err := json.Unmarshal([]byte(text), &r); err != nil {
 		return fmt.Sprintf("%v in %q", err, text)
+	}
+	if err := jsonschema.Check(doctor.Schema(), []byte(text)); err != nil {
+		return err.Error()
 	}
 	for _, f := range all {
 		if !slices.ContainsFunc(r.Findings, func(found doctor.Finding) bool {

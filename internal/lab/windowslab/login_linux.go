@@ -72,8 +72,8 @@ type page struct {
 	nonce   string
 	origin  string
 	mark    int
-	// algorithm is of the token that it got.
-	algorithm string
+	// algorithm is of the token that it got, and version of the agent that made it.
+	algorithm, version string
 }
 
 // open starts a client. Its output is a file, which Node needs in wine.
@@ -163,11 +163,11 @@ func (p *page) verify(token []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	result, err := v.Verify(ctx, token, p.nonce)
-	var signed struct{ Algorithm string }
+	var signed struct{ Algorithm, AppVersion string }
 	if err == nil {
 		err = json.Unmarshal(token, &signed)
 	}
-	p.algorithm = signed.Algorithm
+	p.algorithm, p.version = signed.Algorithm, signed.AppVersion
 	if err == nil && !result.Test {
 		err = fmt.Errorf("the certificate of %s is no demonstration's", result.Certificate.Subject)
 	}

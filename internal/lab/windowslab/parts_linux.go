@@ -97,12 +97,12 @@ func buildAgent(t testing.TB, arch string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "cpx-agent.exe")
 	env := []string{"GOOS=windows", "GOARCH=" + arch, "CGO_ENABLED=1", "CC=" + winetest.Compilers[arch], "GOFLAGS="}
-	run(t, repository(t), env, "go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", program, "./cmd/cpx-agent")
+	run(t, repository(t), env, "go", "build", "-trimpath", "-ldflags", "-X main.stamp=cpx-bridge-version="+version+";", "-o", program, "./cmd/cpx-agent")
 	return program
 }
 
 // version is what the agent under test calls itself.
-const version = "lab"
+const version = "0.0.0-lab"
 
 // node is the path of Node for Windows, from npm, pinned with its sum in
 // testdata/node/package-lock.json, and downloaded once.

@@ -44,7 +44,7 @@ const work = 20 * time.Millisecond
 
 // Rows are all rows, in the order of the table.
 func Rows() []Row {
-	return slices.Concat(logins(), faults(), others(), closed(), settings(), sessions())
+	return slices.Concat(logins(), faults(), others(), closed(), settings(), []Row{securityEvents()}, sessions())
 }
 
 // Rows32 are those for 32 bits.
@@ -262,6 +262,31 @@ func settings() []Row {
 			return fmt.Sprint("status ", status) + w.unless(strings.Contains(text, `HKLM\SOFTWARE\Policies\CPxBridge\ports\count`), "it said "+text)
 		}},
 	}
+}
+
+// securityEvents is the row about what is reported to the event log, which wine prints.
+func securityEvents() Row {
+	policy := []string{key("origins", `"mode"="listed"`), key(`origins\allow`, `"1"="`+Site+`"`), key("log", `"events"=dword:00000001`)}
+	return Row{Name: "security events: reported while the policy asks for them", card: piv256, settings: debug, policy: policy, want: []string{"refused 403"}, play: func(w *World) string {
+		from := w.agent.log
+		if _, _, said := from.next(0, patience, func(line string) bool { return strings.Contains(line, "[events_on version="+version) }); !said {
+			return "no event says that they come"
+		}
+		got := w.open(byOurs, "https://autre.example.fr").end(nil)
+		if !w.hears("[page_refused reason=origin_not_listed]") {
+			return got + ", and no event says so"
+		}
+		w.setPolicy(key("log", `"events"=dword:00000000`))
+		if !w.hears("[events_off]") {
+			return got + ", and no event says that no more come"
+		}
+		for _, line := range from.since(0) {
+			if strings.Contains(line, ":eventlog:") && strings.Contains(line, "autre") {
+				return got + ", with its site in " + line
+			}
+		}
+		return got
+	}}
 }
 
 // unless is "" where it is so, else what is wrong, after a comma.

@@ -19,6 +19,7 @@ func TestLogin(t *testing.T) {
 		{Name: "a Linux process is refused, wine 8", card: piv256, settings: allowed, want: []string{"refused"}, play: func(w *World) string {
 			return w.login(byLinux, nil) + w.unless(w.hears("connection refused"), "the log does not say it")
 		}},
+		securityEvents(),
 	})
 }
 

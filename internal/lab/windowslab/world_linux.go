@@ -2,6 +2,7 @@ package windowslab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -59,6 +60,7 @@ type World struct {
 	station *virtual.Station
 	marker  string // in the environment of every program of this world
 	linux   string // our client, built for this system
+	program string // the agent's, as Windows names it
 
 	policy bool // whether there is a machine's policy
 	agent  *agent
@@ -80,6 +82,9 @@ type Options struct {
 	Small bool
 	// Other is another Windows in the same network, with programs of its own.
 	Other Windows
+	// Installed is the path of the agent's program that a package brings, or has brought; none
+	// is built here then.
+	Installed string
 }
 
 // Environment is what every program of a world needs, made before its Windows: the
@@ -104,7 +109,7 @@ func NewEnvironment(t *testing.T) Environment {
 
 // Variables are for every program of the Windows.
 func (e Environment) Variables() []string {
-	return []string{"DISPLAY=" + e.Screen.Display, "CPX_TEST_PCSC=" + readerPort, e.marker, overrides}
+	return []string{"DISPLAY=" + e.Screen.Display, "CPX_TEST_PCSC=" + readerPort, e.marker, overrides, "WINEDEBUG=-all,+eventlog"}
 }
 
 // overrides are wine's, as winetest has them, and the double for its own winscard.
@@ -116,7 +121,7 @@ func Open(t *testing.T, e Environment, windows Windows, o Options) *World {
 	if o.Arch == "" {
 		o.Arch = "amd64"
 	}
-	w := &World{t: t, windows: windows, screen: e.Screen, marker: e.marker, linux: buildGo(t, "linux", "amd64", "./internal/lab/windowslab/client")}
+	w := &World{t: t, windows: windows, screen: e.Screen, marker: e.marker, program: cmp.Or(o.Installed, agentProgram), linux: buildGo(t, "linux", "amd64", "./internal/lab/windowslab/client")}
 	var err error
 	if w.pki, err = demopki.New(time.Now()); err != nil {
 		t.Fatal(err)
@@ -135,7 +140,11 @@ func Open(t *testing.T, e Environment, windows Windows, o Options) *World {
 		}
 	})
 	relay(t, windows.Inside, readerPort, w.station.Socket())
-	install(t, buildAgent(t, o.Arch), w.file(agentProgram))
+	if o.Installed == "" {
+		install(t, buildAgent(t, o.Arch), w.file(agentProgram))
+	} else {
+		w.known(e.Variables())
+	}
 	ours := buildGo(t, "windows", "amd64", "./internal/lab/windowslab/client")
 	install(t, ours, w.file(clientProgram))
 	if w.other = o.Other; w.other != nil {
@@ -240,7 +249,7 @@ const listening = "msg=listening address=[::1]:"
 // start starts the agent, and waits until it serves.
 func (w *World) start(args ...string) error {
 	a := &agent{log: newOutput(), ended: make(chan struct{})}
-	a.cmd = w.windows.Command(agentProgram, append([]string{"run", "--no-tray", "--config", configPath}, args...)...)
+	a.cmd = w.windows.Command(w.program, append([]string{"run", "--no-tray", "--config", configPath}, args...)...)
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
 	if err := a.cmd.Start(); err != nil {
 		return err
@@ -286,8 +295,11 @@ func (w *World) hears(text string) bool {
 	return ok
 }
 
-// processes are the agent's of this world whose arguments contain some.
-func (w *World) processes(holding ...string) []int { return w.processesOf(agentProgram, holding...) }
+// processes are the agent's of this world whose arguments contain some: of both of its
+// programs, with a console and without.
+func (w *World) processes(holding ...string) []int {
+	return w.processesOf(strings.TrimSuffix(w.program, ".exe"), holding...)
+}
 
 // processesOf are a program's, by their numbers on this system: a process in wine is one
 // of Linux, too.
@@ -404,7 +416,7 @@ func (w *World) command(args ...string) (string, int) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	cmd := w.windows.Command(agentProgram, args...)
+	cmd := w.windows.Command(w.program, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

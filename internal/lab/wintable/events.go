@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 )
 
 // event is one line of go test -json (go doc test2json).
@@ -22,15 +24,15 @@ type event struct {
 // Test is how one test of a package ended.
 type Test struct {
 	Name   string
-	State  State // NotTried where it skipped itself
+	State  cells.State // NotTried where it skipped itself
 	Output string
 }
 
 // Tested is how a package's tests ended.
 type Tested struct {
 	Package string
-	State   State  // NotTried where it has none
-	Why     string // why go test reported nothing of it, "" where it did
+	State   cells.State // NotTried where it has none
+	Why     string      // why go test reported nothing of it, "" where it did
 	Tests   []Test
 	Output  string // of none of them, such as the compiler's
 }
@@ -84,16 +86,16 @@ func ReadEvents(in io.Reader, report func(Tested)) error {
 func (p *Tested) test(e event) {
 	i := slices.IndexFunc(p.Tests, func(t Test) bool { return t.Name == e.Test })
 	if i < 0 {
-		p.Tests, i = append(p.Tests, Test{Name: e.Test, State: Failed}), len(p.Tests) // until it has ended well
+		p.Tests, i = append(p.Tests, Test{Name: e.Test, State: cells.Failed}), len(p.Tests) // until it has ended well
 	}
 	t := &p.Tests[i]
 	switch e.Action {
 	case "output":
 		t.Output += e.Output
 	case "pass":
-		t.State = Passed
+		t.State = cells.Passed
 	case "skip":
-		t.State = NotTried
+		t.State = cells.NotTried
 	}
 }
 
@@ -102,9 +104,9 @@ func (p *Tested) finish(action, built string) {
 	p.Output = built + p.Output
 	switch {
 	case action == "fail":
-		p.State = Failed
-	case slices.ContainsFunc(p.Tests, func(t Test) bool { return t.State == Passed }):
-		p.State = Passed
+		p.State = cells.Failed
+	case slices.ContainsFunc(p.Tests, func(t Test) bool { return t.State == cells.Passed }):
+		p.State = cells.Passed
 	}
 }
 
@@ -112,7 +114,7 @@ func (p *Tested) finish(action, built string) {
 func (p *Tested) Failure() string {
 	var text strings.Builder
 	for _, t := range p.Tests {
-		if t.State == Failed {
+		if t.State == cells.Failed {
 			text.WriteString(t.Output)
 		}
 	}
@@ -124,7 +126,7 @@ func (p *Tested) Failure() string {
 func (p *Tested) Skipped() map[string]string {
 	reasons := map[string]string{}
 	for _, t := range p.Tests {
-		if t.State == NotTried {
+		if t.State == cells.NotTried {
 			reasons[t.Name] = reason(t.Output)
 		}
 	}
@@ -155,23 +157,23 @@ func reason(output string) string {
 // rows are the results of a package each of whose tests is a case: those without others
 // below them. A folder's name of an architecture is that of all below it. A test that
 // failed and has good ones below it only is a case, too.
-func (p *Tested) rows() (results []Result) {
+func (p *Tested) rows() (results []cells.Result) {
 	for _, t := range p.Tests {
 		below, bad := false, false
 		for _, other := range p.Tests {
 			if strings.HasPrefix(other.Name, t.Name+"/") {
 				below = true
-				bad = bad || other.State == Failed
+				bad = bad || other.State == cells.Failed
 			}
 		}
-		if below && (t.State != Failed || bad) {
+		if below && (t.State != cells.Failed || bad) {
 			continue
 		}
-		r := Result{Case: caseName(t.Name), Arch: Architectures[0], State: t.State, Why: t.Output}
+		r := cells.Result{Case: caseName(t.Name), Column: Architectures[0], State: t.State, Why: t.Output}
 		if slices.Contains(strings.Split(t.Name, "/"), "386") {
-			r.Arch = "386"
+			r.Column = "386"
 		}
-		if r.State == NotTried {
+		if r.State == cells.NotTried {
 			r.Why = reason(t.Output)
 		}
 		results = append(results, r)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 )
 
 // played are events as go test -json prints them.
@@ -42,7 +44,7 @@ func TestEvents(t *testing.T) {
 		got = append(got, fmt.Sprint(p.Package, " ", p.State))
 		all[p.Package] = p
 	})
-	want := fmt.Sprintf("[m/a %d m/b %d m/c %d m/d %d m/e %d]", Failed, Failed, NotTried, NotTried, Passed)
+	want := fmt.Sprintf("[m/a %d m/b %d m/c %d m/d %d m/e %d]", cells.Failed, cells.Failed, cells.NotTried, cells.NotTried, cells.Passed)
 	if err != nil || fmt.Sprint(got) != want {
 		t.Errorf("%v, %v, want %s", got, err, want)
 	}
@@ -58,9 +60,9 @@ func TestEvents(t *testing.T) {
 	}
 	var rows []string
 	for _, r := range a.rows() {
-		rows = append(rows, fmt.Sprintf("%s/%s %d", r.Case, r.Arch, r.State))
+		rows = append(rows, fmt.Sprintf("%s/%s %d", r.Case, r.Column, r.State))
 	}
-	if got, want := strings.Join(rows, ", "), fmt.Sprintf("card pulled/386 %d, quit/386 %d, quit/amd64 %d, TestKilled/amd64 %d", Failed, NotTried, Passed, Failed); got != want {
+	if got, want := strings.Join(rows, ", "), fmt.Sprintf("card pulled/386 %d, quit/386 %d, quit/amd64 %d, TestKilled/amd64 %d", cells.Failed, cells.NotTried, cells.Passed, cells.Failed); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	if why := a.rows()[1].Why; why != "there is no Node for 386" {

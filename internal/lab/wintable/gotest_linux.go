@@ -16,10 +16,10 @@ import (
 // limit is how long one package's tests may take, and building them.
 const limit = 10 * time.Minute
 
-// goTest runs go test -json of some packages in the repository, and reports each of them:
+// GoTest runs go test -json of some packages in the repository, and reports each of them:
 // also one of which go test sent nothing, as not tried. What ended otherwise than by
 // itself, with the status of good tests or of bad ones, is an error.
-func goTest(ctx context.Context, env, packages, flags []string, report func(Tested)) error {
+func GoTest(ctx context.Context, env, packages, flags []string, report func(Tested)) error {
 	args := append([]string{"test", "-json", "-count=1", "-timeout", limit.String()}, append(flags, packages...)...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Env = append(os.Environ(), env...)

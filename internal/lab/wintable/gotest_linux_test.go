@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 )
 
 // fakeGo is a go command in front of the real one, whose tests print events and end by a
@@ -50,10 +52,10 @@ func TestGoTestEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fakeGo(t, c.events, c.end)
 			var got, why []string
-			err := goTest(t.Context(), nil, []string{"m/a", "m/b"}, nil, func(p Tested) {
+			err := GoTest(t.Context(), nil, []string{"m/a", "m/b"}, nil, func(p Tested) {
 				u := Unit{Package: p.Package}
 				for _, r := range u.results(p, "amd64") {
-					got = append(got, r.Case+" "+map[State]string{Passed: "ok", Failed: "FAIL", NotTried: "NOT TRIED"}[r.State])
+					got = append(got, r.Case+" "+map[cells.State]string{cells.Passed: "ok", cells.Failed: "FAIL", cells.NotTried: "NOT TRIED"}[r.State])
 					why = append(why, r.Why)
 				}
 			})
@@ -71,9 +73,9 @@ func TestGoTestEnds(t *testing.T) {
 // reason.
 func TestNotSent(t *testing.T) {
 	fakeGo(t, "", "exit 1")
-	var got []Result
-	err := RunPlayed(t.Context(), []Played{{Package: "agent/peer"}}, func(r Result) { got = append(got, r) })
-	if err != nil || len(got) != 1 || got[0].State != NotTried || !strings.Contains(got[0].Why, "sent nothing") {
+	var got []cells.Result
+	err := RunPlayed(t.Context(), []Played{{Package: "agent/peer"}}, func(r cells.Result) { got = append(got, r) })
+	if err != nil || len(got) != 1 || got[0].State != cells.NotTried || !strings.Contains(got[0].Why, "sent nothing") {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

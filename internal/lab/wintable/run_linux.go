@@ -11,13 +11,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/winetest"
 )
 
 // RunUnits runs the tests of the units whose package contains only in Windows, each in
 // one of its own, and reports each package when it has ended. self is this program, which
 // go test runs with [InWine].
-func RunUnits(ctx context.Context, self string, units []Unit, report func(Result)) error {
+func RunUnits(ctx context.Context, self string, units []Unit, report func(cells.Result)) error {
 	if _, err := winetest.OpenRoot(ctx); err != nil { // before, not within the tests' time
 		return err
 	}
@@ -39,7 +40,7 @@ func RunUnits(ctx context.Context, self string, units []Unit, report func(Result
 }
 
 // runUnits is RunUnits for an architecture.
-func runUnits(ctx context.Context, module, runs, arch string, units []Unit, report func(Result)) error {
+func runUnits(ctx context.Context, module, runs, arch string, units []Unit, report func(cells.Result)) error {
 	var packages []string
 	for _, u := range units {
 		if slices.Contains(u.Archs(), arch) {
@@ -55,7 +56,7 @@ func runUnits(ctx context.Context, module, runs, arch string, units []Unit, repo
 		return err
 	}
 	env = append(env, autopinVariable+"="+helper)
-	return goTest(ctx, env, packages, []string{"-p", "2", "-exec", runs}, func(p Tested) {
+	return GoTest(ctx, env, packages, []string{"-p", "2", "-exec", runs}, func(p Tested) {
 		name := strings.TrimPrefix(p.Package, module+"/")
 		i := slices.IndexFunc(units, func(u Unit) bool { return u.Package == name })
 		for _, r := range units[i].results(p, arch) {
@@ -96,7 +97,7 @@ func buildAutopin(ctx context.Context, env []string, arch string) (string, error
 }
 
 // RunPlayed runs tests on this system, one package after the other: each has a screen.
-func RunPlayed(ctx context.Context, all []Played, report func(Result)) error {
+func RunPlayed(ctx context.Context, all []Played, report func(cells.Result)) error {
 	module, err := modulePath(ctx)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func RunPlayed(ctx context.Context, all []Played, report func(Result)) error {
 		if p.Run != "" {
 			args = append(args, "-run", p.Run)
 		}
-		errs = append(errs, goTest(ctx, nil, []string{module + "/" + p.Package}, args, func(tested Tested) {
+		errs = append(errs, GoTest(ctx, nil, []string{module + "/" + p.Package}, args, func(tested Tested) {
 			for _, r := range p.results(tested) {
 				report(r)
 			}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 )
 
 // Unit is a package whose tests are run on Windows.
@@ -38,6 +40,8 @@ var Units = []Unit{
 	{Package: "agent/control"},
 	{Package: "agent/desktop", With32: true},
 	{Package: "agent/doctor"},
+	{Package: "agent/events", Not: map[string]string{"they read the documents": "TestTable,TestMarkedLines"}},
+	{Package: "agent/everyone"},
 	{Package: "agent/gate"},
 	{Package: "agent/journal"},
 	{Package: "agent/keyring"},
@@ -68,6 +72,7 @@ var Units = []Unit{
 	{Package: "internal/sharepath"},
 	{Package: "internal/textfile"},
 	{Package: "internal/tomlfile"},
+	{Package: "packaging/admx", Not: map[string]string{"they read the source and the documents": "TestEverySettingHasItsTexts,TestPoliciesOfTheDocument"}},
 	{Package: "pkcs11/pcsc", With32: true},
 	{Package: "tray"},
 }
@@ -109,26 +114,26 @@ func (u Unit) flags() []string {
 
 // results are the package's cell, and one for each of its tests that skipped itself: that
 // was not tried.
-func (u Unit) results(p Tested, arch string) []Result {
-	r := Result{Case: u.Package, Arch: arch, State: p.State}
+func (u Unit) results(p Tested, arch string) []cells.Result {
+	r := cells.Result{Case: u.Package, Column: arch, State: p.State}
 	for _, t := range p.Tests {
-		if t.State == Passed && !strings.Contains(t.Name, "/") {
+		if t.State == cells.Passed && !strings.Contains(t.Name, "/") {
 			r.Tests++
 		}
 	}
 	switch p.State {
-	case Failed:
+	case cells.Failed:
 		r.Why = p.Failure()
-	case NotTried:
+	case cells.NotTried:
 		r.Why = cmp.Or(p.Why, "none of its tests runs on Windows")
 	}
-	all := []Result{r}
+	all := []cells.Result{r}
 	skipped := p.Skipped()
 	for _, name := range slices.Sorted(maps.Keys(skipped)) {
 		if slices.Contains(u.not(), name) {
 			continue
 		}
-		all = append(all, Result{Case: u.Package + " " + name, Arch: arch, Why: skipped[name]})
+		all = append(all, cells.Result{Case: u.Package + " " + name, Column: arch, Why: skipped[name]})
 	}
 	return all
 }

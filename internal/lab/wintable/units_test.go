@@ -5,28 +5,30 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 )
 
 // TestResults: a test that skips itself is a cell that was not tried, unless its package's
 // row says why; one that failed, and a package without tests, are no good cells.
 func TestResults(t *testing.T) {
 	u := Unit{Package: "agent/peer", Not: map[string]string{"modes are those of POSIX": "TestMode,TestFile/mode"}}
-	passed := Test{Name: "TestGood", State: Passed}
+	passed := Test{Name: "TestGood", State: cells.Passed}
 	skipped := func(name string) Test { return Test{Name: name, Output: "    x_test.go:1: because\n"} }
 	for name, c := range map[string]struct {
 		tested Tested
 		want   string
 	}{
-		"passed":            {Tested{State: Passed, Tests: []Test{passed, {Name: "TestGood/part", State: Passed}}}, "agent/peer ok 1"},
-		"declared":          {Tested{State: Passed, Tests: []Test{passed, skipped("TestFile/mode")}}, "agent/peer ok 1"},
-		"skipped itself":    {Tested{State: Passed, Tests: []Test{passed, skipped("TestOther")}}, "agent/peer ok 1, agent/peer TestOther NOT TRIED because"},
+		"passed":            {Tested{State: cells.Passed, Tests: []Test{passed, {Name: "TestGood/part", State: cells.Passed}}}, "agent/peer ok 1"},
+		"declared":          {Tested{State: cells.Passed, Tests: []Test{passed, skipped("TestFile/mode")}}, "agent/peer ok 1"},
+		"skipped itself":    {Tested{State: cells.Passed, Tests: []Test{passed, skipped("TestOther")}}, "agent/peer ok 1, agent/peer TestOther NOT TRIED because"},
 		"no tests":          {Tested{}, "agent/peer NOT TRIED none of its tests runs on Windows"},
-		"failed":            {Tested{State: Failed, Tests: []Test{{Name: "TestX", State: Failed, Output: "wrong"}}}, "agent/peer FAIL wrong"},
-		"failed and silent": {Tested{State: Failed, Output: "killed"}, "agent/peer FAIL killed"},
+		"failed":            {Tested{State: cells.Failed, Tests: []Test{{Name: "TestX", State: cells.Failed, Output: "wrong"}}}, "agent/peer FAIL wrong"},
+		"failed and silent": {Tested{State: cells.Failed, Output: "killed"}, "agent/peer FAIL killed"},
 	} {
 		var got []string
 		for _, r := range u.results(c.tested, "amd64") {
-			text := map[State]string{Passed: fmt.Sprint("ok ", r.Tests), Failed: "FAIL " + r.Why, NotTried: "NOT TRIED " + r.Why}[r.State]
+			text := map[cells.State]string{cells.Passed: fmt.Sprint("ok ", r.Tests), cells.Failed: "FAIL " + r.Why, cells.NotTried: "NOT TRIED " + r.Why}[r.State]
 			got = append(got, r.Case+" "+text)
 		}
 		if strings.Join(got, ", ") != c.want {
@@ -53,10 +55,10 @@ func TestPlayedResults(t *testing.T) {
 		tested Tested
 		want   string
 	}{
-		"passed":    {Tested{State: Passed, Tests: []Test{{Name: "TestWindows10", State: Passed}}}, "agent/peer, from outside: TestWindows10 2"},
-		"not built": {Tested{State: Failed, Output: "no such thing"}, "agent/peer 1"},
+		"passed":    {Tested{State: cells.Passed, Tests: []Test{{Name: "TestWindows10", State: cells.Passed}}}, "agent/peer, from outside: TestWindows10 2"},
+		"not built": {Tested{State: cells.Failed, Output: "no such thing"}, "agent/peer 1"},
 		"no tests":  {Tested{}, "agent/peer 0"},
-		"killed":    {Tested{State: Failed, Tests: []Test{{Name: "TestA", State: Passed}}}, "agent/peer, from outside: TestA 2, agent/peer 1"},
+		"killed":    {Tested{State: cells.Failed, Tests: []Test{{Name: "TestA", State: cells.Passed}}}, "agent/peer, from outside: TestA 2, agent/peer 1"},
 	} {
 		var got []string
 		for _, r := range p.results(c.tested) {

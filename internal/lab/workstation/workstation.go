@@ -21,6 +21,9 @@ import (
 // asProgram is a variable that makes the test program run as cpx-agent.
 const asProgram = "CPX_TEST_AS_PROGRAM"
 
+// AsProgram is the environment in which the test program runs as cpx-agent, whoever starts it.
+const AsProgram = asProgram + "=1"
+
 // Main runs a package's tests, or main where a person of this package started the
 // test program. main never returns.
 func Main(m *testing.M, main func()) {

@@ -66,6 +66,8 @@ type Options struct {
 
 	Hosts []string // more names of this machine
 	Etc   string   // a folder that replaces /etc for it, in a mount namespace; "" for the machine's
+
+	Modify func(*exec.Cmd) // changes the command that starts Chromium, as to whose it is; may be nil
 }
 
 // Start starts the browser. The returned context is for chromedp; the function ends
@@ -145,6 +147,9 @@ func flags(program, home string, o Options) ([]chromedp.ExecAllocatorOption, err
 	}
 	if os.Geteuid() == 0 || o.Etc != "" { // with an /etc of its own it is root in its namespace
 		list = append(list, chromedp.NoSandbox) // Chromium refuses to run with its sandbox as root
+	}
+	if o.Modify != nil {
+		list = append(list, chromedp.ModifyCmdFunc(o.Modify))
 	}
 	if names := o.names(origin); len(names) > 0 {
 		list = append(list, chromedp.Flag("host-resolver-rules", "MAP "+strings.Join(names, " 127.0.0.1, MAP ")+" 127.0.0.1"))

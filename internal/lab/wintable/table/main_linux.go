@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/cells"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/wintable"
 )
 
@@ -40,8 +41,8 @@ func run(ctx context.Context, only []string) error {
 	if err != nil {
 		return err
 	}
-	var results []wintable.Result
-	report := func(r wintable.Result) {
+	var results []cells.Result
+	report := func(r cells.Result) {
 		results = append(results, r)
 		fmt.Fprintln(os.Stderr, r)
 	}
@@ -55,7 +56,7 @@ func run(ctx context.Context, only []string) error {
 	played := slices.DeleteFunc(slices.Clone(wintable.AllPlayed), func(p wintable.Played) bool { return !chosen(p.Package, only) })
 	err = errors.Join(err, wintable.RunPlayed(ctx, played, report))
 	// After an error, too: what was tried until then is known.
-	err = errors.Join(err, wintable.Table(os.Stdout, results, wintable.Allowed()))
+	err = errors.Join(err, cells.Table(os.Stdout, wintable.Architectures, results, cells.Allowed()))
 	wintable.Omitted(os.Stdout, units)
 	return err
 }

@@ -1,0 +1,71 @@
+import type { Texts } from "./selftest-texts";
+
+export const texts: Texts = {
+  intro: "This test checks, step by step, what logging in by card needs on this computer. It needs no account. Your browser may ask a question: choose “Allow”.",
+  colon: ": ",
+  start: "Begin the test",
+  restart: "Repeat the test",
+  cancel: "Stop",
+
+  "step.browser": "The browser",
+  "step.permission": "The permission to reach programs on this computer",
+  "step.agent": "The CPx Bridge agent",
+  "step.station": "The reader and the card",
+  "step.login": "The trial login",
+
+  "state.pending": "not done yet",
+  "state.running": "running",
+  "state.good": "good",
+  "state.failed": "failed",
+  "state.cancelled": "cancelled",
+  "state.not_applicable": "not applicable",
+
+  "browser.good": "The page is protected and this browser is suitable.",
+  "browser.framed": "This page is shown in another site’s page. If a step fails, open it in a tab of its own.",
+  "browser.safari": "Safari reaches the agent only where this computer is set for it.",
+  "browser.cookies": "The browser refuses this site’s cookies: the trial login will fail until they are allowed.",
+
+  "permission.good": "The browser lets this site reach programs on this computer.",
+  "permission.none": "The browser asked nothing for this page.",
+
+  "agent.good": "An agent answered on port {port}.",
+  "agent.mute": "Port {ports}: the connection opens, but nothing answers there as an agent does. If it is CPx Bridge, it hangs: log out of the computer and in, then repeat the test.",
+  "agent.others": "Another program answers too, on port {ports}.",
+  "agent.silent": "Port {ports}: a program takes the connection and says nothing. It is an agent that hangs, or another program: log out of the computer and in, then repeat the test.",
+
+  "station.closed": "This site is not allowed in advance on this computer: the agent tells it nothing of the reader or the card. To know, open the menu of CPx Bridge, beside the clock, then “Diagnostics”.",
+  "station.agent": "The agent’s version: {version}.",
+  "station.readers": "Card readers: {readers}.",
+  "station.present": "A card is in the reader.",
+  "station.unknown": "The agent has not finished reading the card. Repeat the test in a moment.",
+
+  "login.offer": "If you like: a real trial, with your card and its PIN. The portal verifies the card’s answer and says what it is worth. It opens no session and retains nothing about you.",
+  "login.button": "Try to log in",
+  "login.unreachable": "The trial needs an agent that answers.",
+  "login.valid": "The card’s certificate is valid from {from} to {to}: {days} more days.",
+  "login.soon": "The card’s certificate expires soon: valid from {from} to {to}, {days} more days. If you have not received a new card, contact the body that issues it.",
+  "login.early": "The card’s certificate is valid from {from} to {to}, and not yet today.",
+  "login.expired": "The card’s certificate was valid from {from} to {to}: it expired {days} days ago.",
+  "login.kind": "Kind of card: {kind}.",
+  "login.fit": "It is an authentication certificate, of an issuer that this portal accepts.",
+  "login.revocation": "The portal has checked that the card is not revoked.",
+  "login.unchecked": "This portal does not check whether the card is revoked.",
+  "login.clock": "This computer’s clock differs from the portal’s by {minutes} min: have it set.",
+
+  "end.good": "The test has ended: everything is good.",
+  "end.partial": "The test has ended: all that this page can check is good.",
+  "end.failed": "A step failed: “{step}”. Do what stands there, then repeat the test. If that does not help, give the text below to the hotline.",
+  "end.cancelled": "The test was interrupted.",
+
+  reference: "Reference to give to the hotline: {reference}",
+  report: "Text for the hotline",
+  "report.hint": "It holds no name and no identifier, neither yours nor the card’s.",
+  "report.title": "CPx Bridge, test of the workstation",
+  "report.date": "Date",
+  "report.site": "Site",
+  "report.browser": "Browser",
+  "report.library": "Library",
+  copy: "Copy this text",
+  copied: "The text is copied.",
+  "copy.manual": "The browser does not let this page copy. The text is selected: press Ctrl+C (on a Mac, ⌘C).",
+};

@@ -1,0 +1,71 @@
+import type { Texts } from "./selftest-texts";
+
+export const texts: Texts = {
+  intro: "Ce test vérifie, étape par étape, ce qu’il faut pour s’identifier par carte sur ce poste. Il n’a besoin d’aucun compte. Votre navigateur peut poser une question : choisissez « Autoriser ».",
+  colon: " : ",
+  start: "Commencer le test",
+  restart: "Recommencer le test",
+  cancel: "Arrêter",
+
+  "step.browser": "Le navigateur",
+  "step.permission": "La permission de joindre les programmes de ce poste",
+  "step.agent": "L’agent CPx Bridge",
+  "step.station": "Le lecteur et la carte",
+  "step.login": "L’essai d’identification",
+
+  "state.pending": "pas encore fait",
+  "state.running": "en cours",
+  "state.good": "bon",
+  "state.failed": "échec",
+  "state.cancelled": "annulé",
+  "state.not_applicable": "sans objet",
+
+  "browser.good": "La page est protégée et ce navigateur convient.",
+  "browser.framed": "Cette page est affichée dans la page d’un autre site. Si une étape échoue, ouvrez-la dans son propre onglet.",
+  "browser.safari": "Safari ne joint l’agent que si ce poste est réglé pour cela.",
+  "browser.cookies": "Le navigateur refuse les cookies de ce site : l’essai d’identification échouera tant qu’ils ne sont pas autorisés.",
+
+  "permission.good": "Le navigateur laisse ce site joindre les programmes de ce poste.",
+  "permission.none": "Le navigateur n’a rien demandé pour cette page.",
+
+  "agent.good": "Un agent a répondu sur le port {port}.",
+  "agent.mute": "Port {ports} : la connexion s’ouvre, mais rien n’y répond comme un agent. Si c’est CPx Bridge, il est bloqué : redémarrez la session, puis recommencez le test.",
+  "agent.others": "Un autre programme répond aussi, sur le port {ports}.",
+  "agent.silent": "Port {ports} : un programme prend la connexion et ne dit rien. C’est un agent bloqué ou un autre programme : redémarrez la session, puis recommencez le test.",
+
+  "station.closed": "Ce site n’est pas autorisé d’avance sur ce poste : l’agent ne lui dit rien du lecteur ni de la carte. Pour le savoir, ouvrez le menu de CPx Bridge, à côté de l’horloge, puis « Diagnostic ».",
+  "station.agent": "Version de l’agent : {version}.",
+  "station.readers": "Lecteurs de cartes : {readers}.",
+  "station.present": "Une carte est dans le lecteur.",
+  "station.unknown": "L’agent n’a pas fini de lire la carte. Recommencez le test dans un instant.",
+
+  "login.offer": "Si vous voulez : un véritable essai, avec votre carte et son code porteur. Le portail vérifie la réponse de la carte et dit ce qu’elle vaut. Il n’ouvre aucune session et ne garde rien de vous.",
+  "login.button": "Faire l’essai d’identification",
+  "login.unreachable": "L’essai demande un agent qui répond.",
+  "login.valid": "Le certificat de la carte est valable du {from} au {to} : encore {days} jours.",
+  "login.soon": "Le certificat de la carte expire bientôt : valable du {from} au {to}, encore {days} jours. Si vous n’avez pas reçu de nouvelle carte, contactez l’organisme qui la délivre.",
+  "login.early": "Le certificat de la carte est valable du {from} au {to}, et pas encore aujourd’hui.",
+  "login.expired": "Le certificat de la carte était valable du {from} au {to} : il a expiré il y a {days} jours.",
+  "login.kind": "Type de carte : {kind}.",
+  "login.fit": "C’est un certificat d’authentification, d’un émetteur que ce portail accepte.",
+  "login.revocation": "Le portail a vérifié que la carte n’est pas en opposition.",
+  "login.unchecked": "Ce portail ne vérifie pas si la carte est en opposition.",
+  "login.clock": "L’horloge de ce poste diffère de {minutes} min de celle du portail : faites-la régler.",
+
+  "end.good": "Le test est terminé : tout est bon.",
+  "end.partial": "Le test est terminé : tout ce que cette page peut vérifier est bon.",
+  "end.failed": "Une étape a échoué : « {step} ». Faites ce qui y est indiqué, puis recommencez le test. Si cela ne suffit pas, transmettez le texte ci-dessous à l’assistance.",
+  "end.cancelled": "Le test a été interrompu.",
+
+  reference: "Référence à donner à l’assistance : {reference}",
+  report: "Texte pour l’assistance",
+  "report.hint": "Il ne contient ni nom ni identifiant, ni le vôtre ni celui de la carte.",
+  "report.title": "CPx Bridge, test du poste",
+  "report.date": "Date",
+  "report.site": "Site",
+  "report.browser": "Navigateur",
+  "report.library": "Bibliothèque",
+  copy: "Copier ce texte",
+  copied: "Le texte est copié.",
+  "copy.manual": "Le navigateur ne laisse pas copier cette page. Le texte est sélectionné : appuyez sur Ctrl+C (sur Mac, ⌘C).",
+};
