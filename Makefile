@@ -7,8 +7,8 @@
 #   make build   the three programs into build/bin
 #   make windows the agent for Windows, with and without a console, into build/windows
 #   make test-windows   the tests of Windows' files, and logins, in wine 10: a table
-#   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
-#   make bench-verify   tokens that a portal verifies in a second, beside the bare floor
+#   make conformance, faults, browsers, endurance   the tables of docs/testing.md
+#   make bench   speed and weight beside floor and peers, one table: docs/performance.md
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make portal-cluster   three instances of the portal, 200 people, an instance killed
 #   make attack  attacks agent and portal from outside, a line for each attack
@@ -36,7 +36,7 @@ TIME ?= 1m
 # that need something.
 unexport CPX_TEST_NEEDS
 
-.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance bench bench-verify screens screens-windows situations attack supply fuzz fuzz-retain model
+.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
 	@scripts/build
@@ -146,15 +146,12 @@ fuzz-retain:
 	@scripts/setup fuzz
 	@go run ./internal/lab/fuzzing/run -retain
 
+# ROWS names rows and curves to measure alone, which writes nothing.
 bench:
 	@scripts/setup test
-	@go test -run "^$$" -bench . ./pkcs11 ./tray ./agent/peer ./internal/lab/e2e ./authtoken/revocation
-
-# Exit status 1 where a target of the table is missed.
-bench-verify:
-	@scripts/setup go
-	@go build -o $(BIN)/bench-verify ./internal/lab/verifybench
-	@$(BIN)/bench-verify
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/bench ./internal/lab/bench/run
+	@$(BIN)/bench -rows "$(ROWS)"
 
 screens:
 	@scripts/setup screens
