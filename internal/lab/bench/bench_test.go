@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"os"
 	"path/filepath"
@@ -30,6 +31,17 @@ func TestDocument(t *testing.T) {
 	}
 	if want != string(text) {
 		t.Errorf("%s is not what %s says: run make bench", Document, File)
+	}
+	var drawn []string
+	for _, d := range r.Curves {
+		file := filepath.Join(root, folder, d.Name+".svg")
+		drawn = append(drawn, file)
+		if svg, err := os.ReadFile(file); err != nil || string(svg) != d.SVG() {
+			t.Errorf("%s is not what %s says (%v): run make bench", file, File, err)
+		}
+	}
+	if files, err := filepath.Glob(filepath.Join(root, folder, "*.svg")); err != nil || len(files) != len(drawn) {
+		t.Errorf("there are the plots %q, and %s has %q (%v)", files, File, drawn, err)
 	}
 }
 
@@ -187,6 +199,53 @@ func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 12345: "12345", 99.94: "99.9", 1.5: "1.50", 0.0494: "0.0494", -2.25: "-2.25"} {
 		if got := number(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
+		}
+	}
+}
+
+const points = `pkg: example
+BenchmarkGrow/readers=16-2 	       1	        8.0 read-ms	         2.0 login-ms
+BenchmarkGrow/readers=2-2 	       1	        4.0 read-ms	         2.0 login-ms
+BenchmarkGrow/readers=2-2 	       1	        6.0 read-ms	         2.0 login-ms
+`
+
+// TestDraw: the points of a curve are in the order of the key's numbers, each a median, and
+// what nothing reports is no plot.
+func TestDraw(t *testing.T) {
+	s := samples{}
+	if err := s.read(strings.NewReader(points), "./p"); err != nil {
+		t.Fatal(err)
+	}
+	c := Curve{Name: "grow", Title: "It <grows>", Package: "./p", Benchmark: "BenchmarkGrow", Key: "readers", Axis: "readers", Unit: "ms",
+		Metrics: []Metric{{"read-ms", "read"}, {"login-ms", "a login"}}, LogX: true}
+	d, err := s.draw(c)
+	if err != nil || len(d.Lines) != 2 || len(d.Lines[0].Points) != 2 || d.Lines[0].Points[0].At != "2" || d.Lines[0].Points[0].Value.Median != 5 {
+		t.Fatalf("%+v %v", d, err)
+	}
+	for _, bars := range []bool{false, true} {
+		d.Bars = bars
+		svg := d.SVG()
+		if err := xml.Unmarshal([]byte(svg), new(struct{})); err != nil || strings.Contains(svg, "NaN") || strings.Contains(svg, "Inf") ||
+			!strings.Contains(svg, "a login") || !strings.Contains(svg, "It &lt;grows&gt;") || svg != d.SVG() {
+			t.Errorf("bars %v: %v\n%s", bars, err, svg)
+		}
+	}
+	c.Metrics = append(c.Metrics, Metric{"never-ms", "never"})
+	if _, err := s.draw(c); !errors.Is(err, errNotMeasured) {
+		t.Error(err)
+	}
+	c.Metrics, c.Key = c.Metrics[:1], "pages"
+	if _, err := s.draw(c); !errors.Is(err, errNotMeasured) {
+		t.Error(err)
+	}
+}
+
+// TestTicks: round steps from 0 that reach the highest value, few of them.
+func TestTicks(t *testing.T) {
+	for _, most := range []float64{0, 0.0031, 0.99, 1, 7, 10, 61, 623, 99999} {
+		list := ticks(most)
+		if list[0] != 0 || list[len(list)-1] < most || len(list) < 2 || len(list) > 8 {
+			t.Errorf("%v: %v", most, list)
 		}
 	}
 }

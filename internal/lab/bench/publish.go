@@ -57,6 +57,11 @@ func (r Results) Publish(root string) error {
 	if err := r.Write(filepath.Join(root, File)); err != nil {
 		return err
 	}
+	for _, d := range r.Curves {
+		if err := atomicfile.Write(filepath.Join(root, folder, d.Name+".svg"), []byte(d.SVG()), atomicfile.Options{Mode: 0o644}); err != nil {
+			return err
+		}
+	}
 	return r.publishDocument(filepath.Join(root, Document))
 }
 

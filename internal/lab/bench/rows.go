@@ -18,4 +18,11 @@ var Rows = []Row{
 }
 
 // Curves are what is drawn.
-var Curves []Curve
+var Curves = []Curve{
+	{Name: "stages", Title: "A login on a card that takes 20 ms for each command", Package: "./internal/lab/scale", Benchmark: "BenchmarkStages",
+		Key: "login", Unit: "ms", Bars: true, Metrics: []Metric{{"before-ms", "until the PIN is asked for"}, {"pin-ms", "the card checks it"}, {"signature-ms", "signature, card locked"}}},
+	{Name: "readers", Title: "Readers without a card beside the card's own", Package: "./internal/lab/scale", Benchmark: "BenchmarkReaders",
+		Key: "readers", Axis: "readers", Unit: "ms", Metrics: []Metric{{"read-ms", "a card is inserted and read"}, {"login-ms", "a login on a card that was read"}}},
+	{Name: "certificates", Title: "Certificates on the card", Package: "./internal/lab/scale", Benchmark: "BenchmarkCertificates",
+		Key: "certificates", Axis: "certificates", Unit: "ms", Metrics: []Metric{{"read-ms", "the card is read"}, {"login-ms", "a login"}}, LogX: true},
+}
