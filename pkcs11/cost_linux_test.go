@@ -2,6 +2,7 @@ package pkcs11
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
@@ -130,4 +131,44 @@ func leastLogin(t testing.TB, d *virtual.Station) *phases {
 		}
 	}
 	return costs
+}
+
+// mostModuleCalls are those of a login on a card that was read, by name. An attribute
+// takes two calls, the first for its length, and so does a signature.
+var mostModuleCalls = map[string]int{
+	"C_OpenSession": 1, "C_GetSessionInfo": 1, "C_Login": 1,
+	"C_FindObjectsInit": 1, "C_FindObjects": 2, "C_FindObjectsFinal": 1, "C_GetAttributeValue": 16,
+	"C_SignInit": 1, "C_Sign": 2, "C_Logout": 1, "C_CloseSession": 1,
+}
+
+// TestModuleCalls: a login on a card that was read calls its module for nothing but the
+// signature: no slot, no token and no certificate is read again, and no session opened twice.
+func TestModuleCalls(t *testing.T) {
+	p, d, log := spiedLog(t, newCard(t, virtual.CardOptions{}))
+	observe(t, p)
+	id := usable(t, p).ID
+	login(t, p, d, id)
+	before := spiedCalls(t, log)
+	login(t, p, d, id)
+	for name, n := range spiedCalls(t, log) {
+		if n -= before[name]; n > mostModuleCalls[name] {
+			t.Errorf("%d × %s, at most %d", n, name, mostModuleCalls[name])
+		} else if n > 0 {
+			t.Logf("%2d × %s", n, name)
+		}
+	}
+}
+
+// spiedCalls are the calls in a spy's log, by name.
+func spiedCalls(t *testing.T, log string) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	for _, m := range spyCall.FindAllStringSubmatch(string(text), -1) {
+		calls[m[1]]++
+	}
+	return calls
 }

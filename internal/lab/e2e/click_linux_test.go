@@ -30,7 +30,7 @@ const clickRounds = 7
 func BenchmarkClick(b *testing.B) {
 	c := newClicks(b)
 	c.settled()
-	least := newBare(b, c.station)
+	least := newLeastProgram(b, c.station)
 	c.station.SetDelay(slowCard)
 	c.login()
 	least.login()

@@ -75,16 +75,16 @@ func (c *clicks) login() click {
 	return k
 }
 
-// bare is a program without an agent, as a process. The agent runs too, so that both
+// leastProgram is a program without an agent, as a process. The agent runs too, so that both
 // have the card open.
-type bare struct {
+type leastProgram struct {
 	t       testing.TB
 	station *virtual.Station
 	in      io.Writer
 	out     *bufio.Reader
 }
 
-func newBare(t testing.TB, d *virtual.Station) *bare {
+func newLeastProgram(t testing.TB, d *virtual.Station) *leastProgram {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "login"), openSC, virtual.PIN, "02")
 	cmd.Env = append(cmd.Environ(), "PCSCLITE_CSOCK_NAME="+d.Socket())
@@ -105,11 +105,11 @@ func newBare(t testing.TB, d *virtual.Station) *bare {
 			t.Error(err)
 		}
 	})
-	return &bare{t: t, station: d, in: in, out: bufio.NewReader(out)}
+	return &leastProgram{t: t, station: d, in: in, out: bufio.NewReader(out)}
 }
 
 // login is the cost of one login: PIN, signature, reset.
-func (b *bare) login() (apdus int64, took time.Duration) {
+func (b *leastProgram) login() (apdus int64, took time.Duration) {
 	b.t.Helper()
 	apdus, begun := b.station.APDUs(), time.Now()
 	if _, err := io.WriteString(b.in, "\n"); err != nil {
@@ -145,7 +145,7 @@ func TestCardIsAskedOnce(t *testing.T) {
 	c.login()
 	c.settled()
 	second := c.login()
-	least := newBare(t, c.station)
+	least := newLeastProgram(t, c.station)
 	least.login() // the first reads the card
 	apdus, _ := least.login()
 	t.Logf("APDUs: click to GETPIN %d, GETPIN to answer %d; the bare program %d", second.pinAPDUs, second.restAPDUs, apdus)
