@@ -39,7 +39,7 @@ func (o opening) sqlite(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db, sqliteDialect}, nil
+	return &Store{db: db, dialect: sqliteDialect, sharing: newSharing()}, nil
 }
 
 // connect connects to a database, whose locks are waited for that long.
