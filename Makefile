@@ -9,6 +9,7 @@
 #   make test-windows   the tests of Windows' files, and logins, in wine 10: a table
 #   make conformance, faults, browsers, endurance   the tables of docs/testing.md
 #   make bench   speed and weight beside floor and peers, one table: docs/performance.md
+#   make soak    a workstation's and a portal's life in one go, and whether anything has grown
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make portal-cluster   three instances of the portal, 200 people, an instance killed
 #   make attack  attacks agent and portal from outside, a line for each attack
@@ -30,13 +31,14 @@ BIN   := build/bin
 ROUNDS ?= 20
 FUZZTIME ?= 60s
 PEOPLE ?= 200
+SOAK ?= 1
 TIME ?= 1m
 
 # Set for the tests of `make quick` alone: from outside, it would have those skipped here
 # that need something.
 unexport CPX_TEST_NEEDS
 
-.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance bench screens screens-windows situations attack supply fuzz fuzz-retain model
+.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance soak bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
 	@scripts/build
@@ -135,6 +137,12 @@ model:
 endurance:
 	@scripts/setup test
 	@go test -race -count=1 -run TestCardEvents ./tray
+
+# SOAK=0.1 plays a tenth.
+soak:
+	@scripts/setup test
+	@$(MAKE) -s build
+	@go test -v -count=1 -timeout 6h -run '^TestSoak$$' ./internal/lab/soak -bin "$(CURDIR)/$(BIN)" -portion $(SOAK)
 
 fuzz:
 	@scripts/setup fuzz

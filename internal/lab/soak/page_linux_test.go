@@ -1,0 +1,219 @@
+package soak
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/cpx-bridge/cpx-bridge/cps"
+	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
+	"github.com/cpx-bridge/cpx-bridge/portal/store"
+)
+
+// patience bounds every wait; none should take as long.
+const patience = 2 * time.Minute
+
+// page is a page of the portal's, in a browser of its own.
+type page struct {
+	w      *world
+	socket *websocket.Conn
+	next   int
+	client *http.Client
+}
+
+func (w *world) open() *page {
+	w.t.Helper()
+	d := websocket.Dialer{Subprotocols: []string{"cpx.v1"}, HandshakeTimeout: patience}
+	socket, _, err := d.Dial("ws://"+w.stack.AgentAddress()+"/v1", http.Header{"Origin": {w.stack.Origin}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return &page{w: w, socket: socket, client: &http.Client{Jar: jar, Transport: w.client, Timeout: patience}}
+}
+
+// close ends the page as a browser does, or abruptly, as one that is killed.
+func (p *page) close(abruptly bool) {
+	if !abruptly {
+		_ = p.socket.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseGoingAway, ""), time.Now().Add(patience))
+		for {
+			if _, _, err := p.socket.ReadMessage(); err != nil {
+				break // the agent's answer to the close
+			}
+		}
+	}
+	_ = p.socket.Close()
+}
+
+type message struct {
+	ID     json.RawMessage
+	Method string
+	Params struct{ State, Event string }
+	Result json.RawMessage
+	Error  *struct {
+		Data struct{ Reason, Detail string }
+	}
+}
+
+// read returns the next message that is wanted.
+func (p *page) read(what string, wanted func(message) bool) message {
+	p.w.t.Helper()
+	_ = p.socket.SetReadDeadline(time.Now().Add(patience))
+	for {
+		var m message
+		if err := p.socket.ReadJSON(&m); err != nil {
+			p.w.t.Fatalf("%s: %v", what, err)
+		}
+		if wanted(m) {
+			return m
+		}
+	}
+}
+
+func (p *page) call(method string, params any) message {
+	p.w.t.Helper()
+	p.next++
+	if err := p.socket.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": p.next, "method": method, "params": params}); err != nil {
+		p.w.t.Fatal(err)
+	}
+	id := fmt.Sprint(p.next)
+	return p.read(method, func(m message) bool { return string(m.ID) == id })
+}
+
+func (p *page) status() { p.w.t.Helper(); p.call("status", struct{}{}) }
+
+// cardRemoved waits until the agent says that the card has gone.
+func (p *page) cardRemoved() {
+	p.w.t.Helper()
+	p.read("the card's removal", func(m message) bool { return m.Method == "card" && m.Params.Event == "removed" })
+}
+
+// token asks for a challenge at the portal, and for its token at the agent.
+func (p *page) token() message {
+	p.w.t.Helper()
+	var challenge struct{ Nonce string }
+	p.portal(http.MethodGet, "/auth/challenge", nil, &challenge)
+	return p.call("authenticate", map[string]string{"challengeNonce": challenge.Nonce})
+}
+
+// logIn logs in at the portal, and opens the page that this leads to.
+func (p *page) logIn() {
+	p.w.t.Helper()
+	answer := p.token()
+	if answer.Error != nil {
+		p.w.t.Fatalf("a login failed: %+v", answer.Error.Data)
+	}
+	body, err := json.Marshal(map[string]json.RawMessage{"auth-token": answer.Result})
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	var next struct{ Next string }
+	p.portal(http.MethodPost, "/auth/login", body, &next)
+	if next.Next != "/espace" {
+		p.w.t.Fatalf("the login leads to %q", next.Next)
+	}
+	p.portal(http.MethodGet, next.Next, nil, nil)
+}
+
+// refuse has the person refuse the dialog for the PIN.
+func (p *page) refuse() {
+	p.w.t.Helper()
+	p.w.person.refuses.Store(true)
+	answer := p.token()
+	p.w.person.refuses.Store(false)
+	if answer.Error == nil || answer.Error.Data.Reason != "cancelled" {
+		p.w.t.Fatalf("a refused dialog ended in %+v", answer)
+	}
+}
+
+func (p *page) portal(method, path string, body []byte, into any) {
+	p.w.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, p.w.stack.Origin+path, bytes.NewReader(body))
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := p.client.Do(r)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		p.w.t.Fatalf("%s %s: %s, %v\n%s", method, path, answer.Status, err, text)
+	}
+	if into != nil {
+		if err := json.Unmarshal(text, into); err != nil {
+			p.w.t.Fatal(err)
+		}
+	}
+}
+
+// attach attaches the card to the portal's account, as a first connection does.
+func (w *world) attach() {
+	w.t.Helper()
+	p := w.open()
+	answer := p.token()
+	p.close(false)
+	if answer.Error != nil {
+		w.t.Fatalf("%+v", answer.Error.Data)
+	}
+	var token struct{ UnverifiedCertificate string }
+	if err := json.Unmarshal(answer.Result, &token); err != nil {
+		w.t.Fatal(err)
+	}
+	der, err := base64.StdEncoding.DecodeString(token.UnverifiedCertificate)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx := w.t.Context()
+	db, err := store.Open(ctx, w.stack.Path("portal.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	account, err := db.AccountByName(ctx, stack.Username)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	who, sum := cps.Parse(cert, cps.DemoRules()), sha256.Sum256(der)
+	card := store.Card{Group: "test", Identifier: who.Identifier, Holder: who.DisplayName(), Profession: who.Profession, Certificate: hex.EncodeToString(sum[:]), Named: who.Named()}
+	now := time.Now()
+	pending, err := db.Login(ctx, card, nil, store.Session{Hash: []byte("pending")}, now, time.Minute)
+	if err == nil {
+		err = db.Confirmable(ctx, pending.Hash, account.ID, account.Password)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	pending.PendingAccount = account.ID
+	if _, err := db.Confirm(ctx, pending, store.Session{Hash: []byte("in")}, nil, now); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// menuShows waits for the menu to follow the card.
+func (w *world) menuShows(label string) {
+	w.t.Helper()
+	w.menu.Await(label, func() bool { return w.menu.Has(label) })
+}
