@@ -9,9 +9,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -110,7 +113,11 @@ func (p *page) token() message {
 	return p.call("authenticate", map[string]string{"challengeNonce": challenge.Nonce})
 }
 
-// logIn logs in at the portal, and opens the page that this leads to.
+// cardInForm is in each form of a page of the portal's, which is good for that card alone.
+var cardInForm = regexp.MustCompile(`name="card" value="([^"]+)"`)
+
+// logIn logs in at the portal, opens the page that this leads to, and logs out there: the
+// sessions of a person who never does would make that page longer each time.
 func (p *page) logIn() {
 	p.w.t.Helper()
 	answer := p.token()
@@ -126,7 +133,11 @@ func (p *page) logIn() {
 	if next.Next != "/espace" {
 		p.w.t.Fatalf("the login leads to %q", next.Next)
 	}
-	p.portal(http.MethodGet, next.Next, nil, nil)
+	shown := cardInForm.FindStringSubmatch(p.portal(http.MethodGet, next.Next, nil, nil))
+	if shown == nil {
+		p.w.t.Fatal("the person's page has no form")
+	}
+	p.portal(http.MethodPost, "/deconnexion", []byte(url.Values{"card": {html.UnescapeString(shown[1])}}.Encode()), nil)
 }
 
 // refuse has the person refuse the dialog for the PIN.
@@ -140,14 +151,18 @@ func (p *page) refuse() {
 	}
 }
 
-func (p *page) portal(method, path string, body []byte, into any) {
+// portal sends a request to the portal, and returns what it answers; where that is to be read
+// into something, both are JSON.
+func (p *page) portal(method, path string, body []byte, into any) string {
 	p.w.t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, p.w.stack.Origin+path, bytes.NewReader(body))
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	if body != nil {
+	if into != nil {
 		r.Header.Set("Content-Type", "application/json")
+	} else if body != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	answer, err := p.client.Do(r)
 	if err != nil {
@@ -163,6 +178,7 @@ func (p *page) portal(method, path string, body []byte, into any) {
 			p.w.t.Fatal(err)
 		}
 	}
+	return string(text)
 }
 
 // attach attaches the card to the portal's account, as a first connection does.
