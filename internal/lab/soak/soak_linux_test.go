@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -19,6 +20,7 @@ import (
 var (
 	portion = flag.Float64("portion", 0.01, "how much of all is played")
 	bin     = flag.String("bin", "", "the folder of the programs; empty: they are built")
+	idle    = flag.Duration("idle", 0, "how long nothing happens at the end; 0: the portion of five minutes")
 	leak    = flag.String("leak", "", "what is to leak, which must be found: page, file")
 )
 
@@ -36,8 +38,8 @@ type amounts struct {
 // pages, 2,000 refused dialogs, 1,000 restarts, 1,000,000 rows.
 func all(portion float64) amounts {
 	part := func(n int) int { return max(1, int(float64(n)*portion)) }
-	idle := time.Duration(float64(5*time.Minute) * min(1, portion))
-	return amounts{rounds: part(10_000), refusals: part(2_000), restarts: part(1_000), rows: part(1_000_000), idle: idle, idleTicks: portion >= 1}
+	length := cmp.Or(*idle, time.Duration(float64(idleTime)*min(1, portion)))
+	return amounts{rounds: part(10_000), refusals: part(2_000), restarts: part(1_000), rows: part(1_000_000), idle: length, idleTicks: length >= idleTime}
 }
 
 const (
@@ -45,6 +47,7 @@ const (
 	samples     = 48 // of each part
 	inARow      = 9  // refused dialogs: at the tenth an allowed site pauses (agent/login)
 	menuRestart = 31 * time.Second
+	idleTime    = 5 * time.Minute
 )
 
 // programs is the folder of the programs.
@@ -299,36 +302,42 @@ func (w *world) awaitPurge(say func(string, ...any), rows int) {
 	say("%d old rows of the portal's database are gone", rows)
 }
 
+// idleParts are the parts of the idle time of which each is said what was used in it.
+const idleParts = 10
+
 // idle compares the processor time that agent, module and menu use while nothing happens, with
-// the card in its reader.
+// the card in its reader. What the last login began ends before: a watch of the readers is
+// compared with them for some seconds.
 func (w *world) idle(say func(string, ...any), a amounts) (rows []Row) {
 	w.t.Helper()
-	if a.idle == 0 {
-		return nil
-	}
-	used := map[string]time.Duration{}
-	measure := func(do func(name string, now time.Duration)) {
-		for name, pid := range w.named() {
-			now, err := ProcessorTime(pid)
+	time.Sleep(a.idle / idleParts)
+	say("idle for %s", a.idle)
+	names := []string{"agent", "module", "menu"}
+	pids := w.named()
+	used := map[string][]time.Duration{}
+	for i := range idleParts + 1 {
+		if i > 0 {
+			time.Sleep(a.idle / idleParts)
+		}
+		for _, name := range names {
+			now, err := ProcessorTime(pids[name])
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			if name != "portal" {
-				do(name, now)
-			}
+			used[name] = append(used[name], now)
 		}
 	}
-	time.Sleep(a.idle / 10) // what the last login began ends
-	say("idle for %s", a.idle)
-	measure(func(name string, now time.Duration) { used[name] = now })
-	time.Sleep(a.idle)
-	measure(func(name string, now time.Duration) {
-		since := now - used[name]
-		say("%s: %s of processor time", name, since)
+	for _, name := range names {
+		var parts []string
+		for i := range idleParts {
+			parts = append(parts, fmt.Sprintf("%.1f", (used[name][i+1]-used[name][i]).Seconds()*1000))
+		}
+		since := used[name][idleParts] - used[name][0]
+		say("%s used %.1f ms: %s", name, since.Seconds()*1000, strings.Join(parts, " "))
 		if a.idleTicks {
 			rows = append(rows, Row{Of: name, What: "ticks in " + a.idle.String(), End: int(since / Tick)})
 		}
-	})
+	}
 	return rows
 }
 
