@@ -172,3 +172,58 @@ func spiedCalls(t *testing.T, log string) map[string]int {
 	}
 	return calls
 }
+
+// TestCardSessionAsksOnce: a signature in a card session costs the card what it costs a
+// program that stays logged in, and the question whether it is still open: a module that
+// kept the PIN would else show it once more to a card that was reset, or was given another
+// PIN meanwhile, and cost a try that nobody made.
+func TestCardSessionAsksOnce(t *testing.T) {
+	p, d, c := observedStation(t)
+	sign := func(r Request) (apdus int64) {
+		t.Helper()
+		begun := d.APDUs()
+		s, err := p.Sign(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, s)
+		return d.APDUs() - begun
+	}
+	first := request(c, virtual.PIN, nil)
+	first.OpenCardSession = true
+	sign(first)
+	ours := sign(Request{CertificateID: c.ID, Message: message, UseCardSession: true})
+	begun := d.APDUs()
+	if _, err := p.modules[0].driver.SessionState(p.modules[0].cardSession.session); err != nil {
+		t.Fatal(err)
+	}
+	asking := d.APDUs() - begun
+	if err := p.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	program, err := bareprogram.Open(openSC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := program.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	session, err := program.Stay(virtual.PIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Sign(c.KeyID); err != nil {
+		t.Fatal(err)
+	}
+	begun = d.APDUs()
+	if err := session.Sign(c.KeyID); err != nil {
+		t.Fatal(err)
+	}
+	least := d.APDUs() - begun
+	t.Logf("%d APDUs, of which %d ask whether the card is open; the bare program %d", ours, asking, least)
+	if ours > least+asking {
+		t.Errorf("%d APDUs, and %d without an agent", ours, least)
+	}
+}

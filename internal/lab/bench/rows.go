@@ -3,6 +3,14 @@ package bench
 // Rows are what `make bench` measures. The targets are those that the project was asked to
 // reach.
 var Rows = []Row{
+	{Name: "apdus", What: "commands to the card from click to token", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClick",
+		Ours: "agent-APDUs", Beside: "bare-APDUs", BesideWhat: "a program without an agent", Ratio: true, Runs: 2, AtMost: 1.1},
+	{Name: "pin-to-token", What: "from the PIN to the token, 20 ms a command", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClick",
+		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a program without an agent", Ratio: true, Runs: 2, AtMost: 1.15},
+	{Name: "click-to-pinentry", What: "from the frame that asks to GETPIN at a pinentry program, card read", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClick",
+		Ours: "pinentry-ms", Runs: 2, AtMost: 60},
+	{Name: "click-to-window", What: "from the frame that asks to our window's first word to the display, card read", Package: "./internal/lab/e2e", Benchmark: "BenchmarkPINWindow",
+		Ours: "agent-ms", Runs: 2, AtMost: 60},
 	{Name: "verify-rsa", What: "tokens verified on a core, RSA-2048", Package: "./internal/lab/verifybench", Benchmark: "BenchmarkVerify/key=RSA-2048",
 		Ours: "verifier-tokens/s", Beside: "floor-tokens/s", BesideWhat: "the same signatures checked and nothing else", Ratio: true, Runs: 1, AtLeast: 0.95},
 	{Name: "verify-p256", What: "tokens verified on a core, P-256", Package: "./internal/lab/verifybench", Benchmark: "BenchmarkVerify/key=P-256",

@@ -25,8 +25,8 @@ const clickRounds = 7
 
 // BenchmarkClick measures a login on a card that was read, beside one of a program
 // without an agent: the commands that the card is sent from click to token, and the
-// time from the PIN to the token. The card takes its usual time for a command. get-ms is
-// from the frame that asks to GETPIN at a pinentry program.
+// time from the PIN to the token. The card takes its usual time for a command. pinentry-ms
+// is from the frame that asks to GETPIN at a pinentry program.
 func BenchmarkClick(b *testing.B) {
 	c := newClicks(b)
 	c.settled()
