@@ -12,6 +12,7 @@ import (
 // cardSession is a login left open for the next signature, with its session.
 type cardSession struct {
 	session     p11.SessionHandle
+	key         p11.ObjectHandle // as long as the session
 	certificate Certificate
 	basis       basis // since when the card must not have left
 }
@@ -56,10 +57,24 @@ func (p *Pool) lock(m *module) {
 	}
 	m.setCardSession(nil)
 	if m.driver != nil {
-		_ = m.driver.Logout(k.session)
-		_ = m.driver.CloseSession(k.session)
+		endSession(m.driver, k.session)
 	}
 	p.reset(k.certificate.Slot)
+}
+
+// cardSessionStands reports whether the token in a slot of which PC/SC says nothing is
+// still the one of the card session: what else a reading would show of it was proved when
+// the session was opened, and is by the signature. With the lease held.
+func (j *job) cardSessionStands() bool {
+	k, last := j.module.cardSession, j.module.lastReading()
+	if k == nil || k.certificate.ID != j.chosen.ID || last == nil || !last.repeatable() || !last.basis.sameSilence(j.pool.basis()) {
+		return false
+	}
+	id := j.chosen.Slot.ID
+	// signInCardSession asks for the session's state next.
+	expect(j.module.driver, nil, call{Op: "C_GetTokenInfo", Slot: id}, call{Op: "C_GetSessionInfo", Session: uint(k.session)})
+	slot, _, err := j.pool.readSlot(j.module, id)
+	return err == nil && sameToken(slot.Token, k.certificate.Slot.Token)
 }
 
 // signInCardSession signs in the card session. Whatever goes wrong ends it,
@@ -78,7 +93,9 @@ func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
 	if j.request.Signing != nil {
 		j.request.Signing()
 	}
-	value, _, err := j.signWith(d, k.session, c)
+	value, err := j.signed(c, func(data []byte) ([]byte, error) {
+		return signWithKey(d, k.session, j.how.mechanism, k.key, data)
+	})
 	if err != nil {
 		j.pool.lock(j.module)
 	}

@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,7 @@ type child struct {
 	slots      map[p11.SessionHandle]uint // of the open sessions
 	loggedIn   map[p11.SessionHandle]bool
 	limit      atomic.Int64 // milliseconds, of the call that runs
+	last       recorded
 }
 
 type received struct {
@@ -69,7 +71,8 @@ func (c *child) serve() {
 		}
 	}()
 	for r := range calls {
-		answer, value := c.do(r.call, r.tail)
+		answer, value := c.together(r.call, r.tail, time.Now().Add(time.Duration(r.call.Limit)*time.Millisecond/2))
+		c.last.note(r.call, answer)
 		clear(r.tail)
 		if err := c.pipe.send(answer, value); err != nil {
 			break
@@ -125,6 +128,70 @@ func (c *child) describe(id uint) (slot Slot, all []Slot) {
 	return slot, all
 }
 
+// together makes a call and those that follow it. Past until it leaves what may be left:
+// each has its own time then.
+func (c *child) together(r call, tail []byte, until time.Time) (reply, []byte) {
+	if r.Op == opAgain {
+		return c.again(r, until), nil
+	}
+	own := tail
+	if len(r.Then) > 0 {
+		own = nil
+	}
+	answer, value := c.do(r, own)
+	if answer.failed() {
+		return answer, value
+	}
+	if r.Op == "C_FindObjects" && len(r.Types) > 0 {
+		answer.Objects = c.objects(r, answer.IDs, until)
+	}
+	for i, next := range r.Then {
+		if time.Now().After(until) {
+			break
+		}
+		if next.Session == 0 && r.Op == "C_OpenSession" {
+			next.Session = answer.Value
+		}
+		own = nil
+		if i == len(r.Then)-1 {
+			own = tail
+		}
+		var each reply
+		each, value = c.do(next, own)
+		answer.Then = append(answer.Then, each)
+		if each.failed() {
+			break
+		}
+	}
+	return answer, value
+}
+
+// What is read with a search is bounded: its answer must fit into a frame.
+const (
+	maxWithSearch      = 64        // objects
+	maxBytesWithSearch = 512 << 10 // of their values
+)
+
+// objects are attributes of what a search found, as far as time and room allow.
+func (c *child) objects(r call, found []uint, until time.Time) (all [][]reply) {
+	read := 0
+	for _, o := range found[:min(len(found), maxWithSearch)] {
+		var attributes []reply
+		for _, kind := range r.Types {
+			if time.Now().After(until) || read > maxBytesWithSearch {
+				return all
+			}
+			each, _ := c.do(call{Op: "C_GetAttributeValue", Session: r.Session, Object: o, Types: []uint{kind}}, nil)
+			for _, value := range each.Values {
+				read += len(value)
+			}
+			attributes = append(attributes, each)
+		}
+		all = append(all, attributes)
+	}
+	return all
+}
+
 // do makes one call.
 func (c *child) do(r call, tail []byte) (reply, []byte) {
 	if r.Op == "open" {
@@ -173,13 +240,18 @@ func (c *child) dispatch(r call, tail []byte) (answer reply, value []byte, err e
 	case "C_GetTokenInfo":
 		var info p11.TokenInfo
 		info, err = c.module.TokenInfo(r.Slot)
-		answer.TokenInfo = &info
+		// What is left out changes by itself, as the time of day does, and nobody asks for it.
+		answer.TokenInfo = &p11.TokenInfo{
+			Label: info.Label, ManufacturerID: info.ManufacturerID, Model: info.Model, SerialNumber: info.SerialNumber,
+			Flags: info.Flags, MinPinLen: info.MinPinLen, MaxPinLen: info.MaxPinLen,
+		}
 	case "C_GetMechanismList":
 		var offered map[uint]bool
 		offered, err = c.module.Mechanisms(r.Slot)
 		for id := range offered {
 			answer.IDs = append(answer.IDs, id)
 		}
+		slices.Sort(answer.IDs)
 	case "C_OpenSession":
 		var opened p11.SessionHandle
 		opened, err = c.module.OpenSession(r.Slot)

@@ -20,7 +20,8 @@ type driver interface {
 	OpenSession(slot uint) (p11.SessionHandle, error)
 	CloseSession(s p11.SessionHandle) error
 	SessionState(s p11.SessionHandle) (uint, error)
-	Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error)
+	// Find searches objects; ahead names the attributes of each that will be read next.
+	Find(s p11.SessionHandle, template []*p11.Attribute, ahead ...uint) ([]p11.ObjectHandle, error)
 	Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error)
 	Login(s p11.SessionHandle, user uint, pin []byte) error
 	Logout(s p11.SessionHandle) error
@@ -176,7 +177,7 @@ func (d *cgoDriver) SessionState(s p11.SessionHandle) (uint, error) {
 const maxObjects = 5000
 
 // Find asks until the module gives nothing more: some give one object a call.
-func (d *cgoDriver) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
+func (d *cgoDriver) Find(s p11.SessionHandle, template []*p11.Attribute, _ ...uint) ([]p11.ObjectHandle, error) {
 	if err := d.ctx.FindObjectsInit(s, template); err != nil {
 		return nil, d.err("C_FindObjectsInit", err)
 	}

@@ -102,7 +102,7 @@ func (s *keySearch) named(k key) bool {
 // searched by class alone: an empty CKA_ID in a template means nothing to some
 // modules, and any to others.
 func (s *keySearch) keys(class uint) ([]key, error) {
-	handles, err := s.driver.Find(s.session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, class)})
+	handles, err := s.driver.Find(s.session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, class)}, s.ahead()...)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +118,18 @@ func (s *keySearch) keys(class uint) ([]key, error) {
 		keys = append(keys, k)
 	}
 	return keys, nil
+}
+
+// ahead names what is read of each key, and no more: an attribute may be a command to the
+// card.
+func (s *keySearch) ahead() []uint {
+	switch s.certificate.X509.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return []uint{p11.CKA_ID, p11.CKA_KEY_TYPE, p11.CKA_MODULUS}
+	case *ecdsa.PublicKey:
+		return []uint{p11.CKA_ID, p11.CKA_KEY_TYPE, p11.CKA_EC_PARAMS, p11.CKA_EC_POINT}
+	}
+	return []uint{p11.CKA_ID, p11.CKA_KEY_TYPE}
 }
 
 // link tells private keys that say nothing of themselves, as those on curves often

@@ -102,6 +102,7 @@ type module struct {
 	retry       time.Time
 	hungOn      basis // what PC/SC had said when it was found to hang
 	cardSession *cardSession
+	repeatable  *reading // as it was made, of which only the module can say that it holds
 
 	mu            sync.Mutex
 	reading       *reading // the last, or nil

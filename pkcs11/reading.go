@@ -16,6 +16,7 @@ type reading struct {
 	basis    basis
 	driver   driver // the process that showed it
 	complete bool   // each slot is a PC/SC reader, and each card in a reader was read
+	clean    bool   // nothing was there that another reading may show better
 	number   uint64 // of the readings of all modules, the later the higher
 	offered  map[uint]map[uint]bool
 }
@@ -72,6 +73,22 @@ func (r *reading) covers() bool {
 	return len(r.slots) > 0
 }
 
+// repeatable reports whether the same answers of the module would make the same reading:
+// nothing in it is what PC/SC said, of which the module knows nothing, nor what this pool
+// knows of a PIN.
+func (r *reading) repeatable() bool {
+	for i, readers := range r.basis.readersOf(r.slots) {
+		slot := r.slots[i]
+		if len(readers) > 0 || slot.Unrecognized || slot.Contactless || slot.Failure != nil || slot.Token != nil && slot.Token.PINLocked {
+			return false
+		}
+	}
+	return r.clean
+}
+
+// sameSilence reports whether PC/SC said as little of the readers then as now.
+func (b basis) sameSilence(now basis) bool { return !b.known && !now.known || b.same(now) }
+
 // with is the reading with what was read of one token since.
 func (r *reading) with(now Slot) *reading {
 	changed := *r
@@ -88,6 +105,17 @@ func (r *reading) with(now Slot) *reading {
 		}
 	}
 	return &changed
+}
+
+// noteMechanisms notes what a token offers, where the reading asked.
+func (r *reading) noteMechanisms(slot uint, offered map[uint]bool) {
+	if offered == nil {
+		return
+	}
+	if r.offered == nil {
+		r.offered = map[uint]map[uint]bool{}
+	}
+	r.offered[slot] = offered
 }
 
 // withMechanisms is the reading with what the slot's token offers.

@@ -60,6 +60,11 @@ func (p *Pool) prepare(ctx context.Context, r Request) (*job, error) {
 			return j, err
 		}
 	}
+	if m := p.silentHolderOf(r.CertificateID); m != nil && (r.JustRead || r.UseCardSession) {
+		if j, err := p.begin(ctx, m, r, false); err == nil {
+			return j, nil
+		}
+	}
 	snapshot, err := p.List(ctx)
 	if err != nil {
 		return nil, err
@@ -91,6 +96,21 @@ func (p *Pool) holderOf(id string) *module {
 		return nil
 	}
 	if c, err = p.findIn(r, id); err != nil || refusal(c) != nil {
+		return nil
+	}
+	return m
+}
+
+// silentHolderOf is the module whose last reading shows the certificate in a slot of which
+// PC/SC says nothing.
+func (p *Pool) silentHolderOf(id string) *module {
+	snapshot, _ := p.Snapshot()
+	c, err := find(snapshot.Slots, snapshot.Certificates, id)
+	if err != nil {
+		return nil
+	}
+	m := p.module(c.Slot.Module)
+	if r := m.lastReading(); r == nil || !r.repeatable() || !r.basis.sameSilence(p.basis()) {
 		return nil
 	}
 	return m

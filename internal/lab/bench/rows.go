@@ -23,6 +23,13 @@ var Rows = []Row{
 		Ours: "remembering-tokens/s", Beside: "floor-tokens/s", BesideWhat: "the same signatures checked and nothing else", Ratio: true, Runs: 1, AtLeast: 1.3},
 	{Name: "remembered-p384", What: "the same with issuers remembered, P-384", Package: "./internal/lab/verifybench", Benchmark: "BenchmarkVerify/key=P-384",
 		Ours: "remembering-tokens/s", Beside: "floor-tokens/s", BesideWhat: "the same signatures checked and nothing else", Ratio: true, Runs: 1, AtLeast: 1.3},
+
+	{Name: "softhsm-login", What: "page's request to token with SoftHSM, log-in and log-out each time", Package: "./internal/lab/floor", Benchmark: "BenchmarkSoftHSMLogin",
+		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, the module's calls, JSON", Ratio: true, AtMost: 1.5},
+	{Name: "kept-rsa", What: "signature in a kept login, RSA-2048", Package: "./internal/lab/floor", Benchmark: "BenchmarkKeptLogin/key=RSA-2048",
+		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Ratio: true, AtMost: 1.35},
+	{Name: "kept-p256", What: "signature in a kept login, P-256: milliseconds more", Package: "./internal/lab/floor", Benchmark: "BenchmarkKeptLogin/key=P-256",
+		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Difference: true, AtMost: 0.2},
 }
 
 // Curves are what is drawn.
