@@ -3,10 +3,6 @@ package soak
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -15,13 +11,12 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/gorilla/websocket"
 
-	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/stack"
-	"github.com/cpx-bridge/cpx-bridge/portal/store"
 )
 
 // patience bounds every wait; none should take as long.
@@ -113,12 +108,28 @@ func (p *page) token() message {
 	return p.call("authenticate", map[string]string{"challengeNonce": challenge.Nonce})
 }
 
-// cardInForm is in each form of a page of the portal's, which is good for that card alone.
-var cardInForm = regexp.MustCompile(`name="card" value="([^"]+)"`)
+// What is in the forms of the portal's pages: for which card each is, and which account.
+var (
+	cardInForm    = regexp.MustCompile(`name="card" value="([^"]+)"`)
+	accountInForm = regexp.MustCompile(`name="account" value="([^"]+)"`)
+)
 
-// logIn logs in at the portal, opens the page that this leads to, and logs out there: the
-// sessions of a person who never does would make that page longer each time.
-func (p *page) logIn() {
+// submit sends a form of a page that the portal showed, and returns the page that follows.
+func (p *page) submit(shown, path string, fields url.Values) string {
+	p.w.t.Helper()
+	if fields == nil {
+		fields = url.Values{}
+	}
+	for name, field := range map[string]*regexp.Regexp{"card": cardInForm, "account": accountInForm} {
+		if found := field.FindStringSubmatch(shown); found != nil {
+			fields.Set(name, html.UnescapeString(found[1]))
+		}
+	}
+	return p.portal(http.MethodPost, path, []byte(fields.Encode()), nil)
+}
+
+// present presents the card at the portal, and returns the page that this leads to.
+func (p *page) present() (path, shown string) {
 	p.w.t.Helper()
 	answer := p.token()
 	if answer.Error != nil {
@@ -130,14 +141,23 @@ func (p *page) logIn() {
 	}
 	var next struct{ Next string }
 	p.portal(http.MethodPost, "/auth/login", body, &next)
-	if next.Next != "/espace" {
-		p.w.t.Fatalf("the login leads to %q", next.Next)
+	return next.Next, p.portal(http.MethodGet, next.Next, nil, nil)
+}
+
+const (
+	pathFirst = "/premiere-connexion"
+	pathSpace = "/espace"
+)
+
+// logIn logs in at the portal, and logs out there: the sessions of a person who never does
+// would make their page longer each time.
+func (p *page) logIn() {
+	p.w.t.Helper()
+	path, shown := p.present()
+	if path != pathSpace {
+		p.w.t.Fatalf("the login leads to %q", path)
 	}
-	shown := cardInForm.FindStringSubmatch(p.portal(http.MethodGet, next.Next, nil, nil))
-	if shown == nil {
-		p.w.t.Fatal("the person's page has no form")
-	}
-	p.portal(http.MethodPost, "/deconnexion", []byte(url.Values{"card": {html.UnescapeString(shown[1])}}.Encode()), nil)
+	p.submit(shown, "/deconnexion", nil)
 }
 
 // refuse has the person refuse the dialog for the PIN.
@@ -181,50 +201,18 @@ func (p *page) portal(method, path string, body []byte, into any) string {
 	return string(text)
 }
 
-// attach attaches the card to the portal's account, as a first connection does.
+// attach attaches the card to the portal's account, with that account's password.
 func (w *world) attach() {
 	w.t.Helper()
 	p := w.open()
-	answer := p.token()
-	p.close(false)
-	if answer.Error != nil {
-		w.t.Fatalf("%+v", answer.Error.Data)
+	defer p.close(false)
+	path, shown := p.present()
+	if path != pathFirst {
+		w.t.Fatalf("the first login leads to %q", path)
 	}
-	var token struct{ UnverifiedCertificate string }
-	if err := json.Unmarshal(answer.Result, &token); err != nil {
-		w.t.Fatal(err)
-	}
-	der, err := base64.StdEncoding.DecodeString(token.UnverifiedCertificate)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	ctx := w.t.Context()
-	db, err := store.Open(ctx, w.stack.Path("portal.db"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer db.Close()
-	account, err := db.AccountByName(ctx, stack.Username)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	who, sum := cps.Parse(cert, cps.DemoRules()), sha256.Sum256(der)
-	card := store.Card{Group: "test", Identifier: who.Identifier, Holder: who.DisplayName(), Profession: who.Profession, Certificate: hex.EncodeToString(sum[:]), Named: who.Named()}
-	now := time.Now()
-	pending, err := db.Login(ctx, card, nil, store.Session{Hash: []byte("pending")}, now, time.Minute)
-	if err == nil {
-		err = db.Confirmable(ctx, pending.Hash, account.ID, account.Password)
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	pending.PendingAccount = account.ID
-	if _, err := db.Confirm(ctx, pending, store.Session{Hash: []byte("in")}, nil, now); err != nil {
-		w.t.Fatal(err)
+	shown = p.submit(shown, path, url.Values{"username": {stack.Username}, "password": {stack.Password}})
+	if !strings.Contains(p.submit(shown, pathFirst+"/confirmation", nil), `id="logout"`) {
+		w.t.Fatalf("the card is not attached:\n%s", shown)
 	}
 }
 

@@ -117,7 +117,7 @@ func play(t *testing.T, programs string, a amounts, leak string) (rows []Row) {
 	for i := range min(warmUp, a.rounds/4) {
 		w.round(i, 0)
 	}
-	atStart := w.quit()
+	agentAtStart, portalAtStart := w.quit("agent", w.agent), w.quit("portal", w.portal)
 
 	w.fill(a.rows)
 	w.start()
@@ -149,12 +149,11 @@ func play(t *testing.T, programs string, a amounts, leak string) (rows []Row) {
 	if tries := w.station.Card().PIN().Tries(); tries == 0 {
 		t.Error("the card's PIN is locked")
 	}
+	// First the portal: it writes its log into the folder of the agent's settings, which the
+	// agent watches.
+	rows = append(rows, GoroutineRows("portal", portalAtStart, w.quit("portal", w.portal))...)
 	rows = append(rows, w.idle(say, a)...)
-	atEnd := w.quit()
-	for _, name := range []string{"agent", "portal"} {
-		rows = append(rows, GoroutineRows(name, atStart[name], atEnd[name])...)
-	}
-	return rows
+	return append(rows, GoroutineRows("agent", agentAtStart, w.quit("agent", w.agent))...)
 }
 
 // part plays n steps, with samples between them, and compares these.

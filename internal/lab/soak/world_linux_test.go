@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // the driver
+
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/democard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
 	"github.com/cpx-bridge/cpx-bridge/internal/lab/need"
@@ -136,25 +138,22 @@ func (w *world) end() {
 	}
 }
 
-// quit ends agent and portal by a signal at which Go's runtime prints each goroutine, and
+// quit ends agent or portal by a signal at which Go's runtime prints each goroutine, and
 // counts these.
-func (w *world) quit() map[string]map[string]int {
+func (w *world) quit(name string, p *stack.Process) map[string]int {
 	w.t.Helper()
-	counts := map[string]map[string]int{}
-	for name, p := range map[string]*stack.Process{"agent": w.agent, "portal": w.portal} {
-		if err := p.Signal(syscall.SIGQUIT); err != nil {
-			w.t.Fatal(err)
-		}
-		_ = p.Wait() // by that signal
-		printed, err := os.ReadFile(w.stack.Path("cpx-" + name + ".log"))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		if counts[name] = Goroutines(string(printed)); len(counts[name]) == 0 {
-			w.t.Fatalf("%s printed no goroutines", name)
-		}
+	if err := p.Signal(syscall.SIGQUIT); err != nil {
+		w.t.Fatal(err)
 	}
-	w.ends = nil
+	_ = p.Wait() // by that signal
+	printed, err := os.ReadFile(w.stack.Path("cpx-" + name + ".log"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	counts := Goroutines(string(printed))
+	if len(counts) == 0 {
+		w.t.Fatalf("%s printed no goroutines", name)
+	}
 	return counts
 }
 
