@@ -30,6 +30,11 @@ var Rows = []Row{
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Ratio: true, AtMost: 1.35},
 	{Name: "kept-p256", What: "signature in a kept login, P-256: milliseconds more", Package: "./internal/lab/floor", Benchmark: "BenchmarkKeptLogin/key=P-256",
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Difference: true, AtMost: 0.2},
+
+	{Name: "menu-out", What: "a card is taken out, and the menu says so", Package: "./internal/lab/e2e", Benchmark: "BenchmarkCardToMenu", Ours: "out-ms", NoTarget: true, Runs: 1},
+	{Name: "menu-read", What: "a card is inserted, and the menu names its holder (OpenSC, virtual CPS3)", Package: "./internal/lab/e2e", Benchmark: "BenchmarkCardToMenu", Ours: "read-ms", NoTarget: true, Runs: 1},
+	{Name: "menu-follows", What: "a card comes or goes with a module that answers at once, and the menu says so", Package: "./tray", Benchmark: "BenchmarkMenuFollows", Ours: "menu-ms", NoTarget: true, Runs: 1},
+	{Name: "connection", What: "the agent's processor time for a connection with a request", Package: "./internal/lab/e2e", Benchmark: "BenchmarkConnection", Ours: "agent-us", NoTarget: true, Runs: 1},
 }
 
 // Curves are what is drawn.

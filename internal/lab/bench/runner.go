@@ -74,6 +74,20 @@ func (r Runner) groups(rows []Row, curves []Curve) []group {
 	return groups
 }
 
+// failed are the benchmarks that a program says have failed; all of them where it says
+// nothing, as one that was killed.
+func (g group) failed(out []byte) (list []string) {
+	for _, b := range g.benchmarks {
+		if regexp.MustCompile(`(?m)^--- FAIL: ` + regexp.QuoteMeta(b) + `(/|$|-\d+$)`).Match(out) {
+			list = append(list, b)
+		}
+	}
+	if list == nil {
+		return g.benchmarks
+	}
+	return list
+}
+
 // had reports whether what the row needs of the environment is there.
 func (r Row) had() bool { return r.Needs == "" || os.Getenv(r.Needs) != "" }
 
@@ -94,11 +108,11 @@ func (r Runner) Run(ctx context.Context, rows []Row, curves []Curve) (Results, e
 		out, err := r.play(ctx, programs[g.pkg], g)
 		mu.Lock()
 		defer mu.Unlock()
-		if err == nil {
-			err = all.read(bytes.NewReader(out), g.pkg)
+		if unread := all.read(bytes.NewReader(out), g.pkg); unread != nil {
+			err = errors.Join(err, unread)
 		}
 		if err != nil {
-			for _, b := range g.benchmarks {
+			for _, b := range g.failed(out) {
 				failed[key(g.pkg, b)] = err.Error()
 			}
 			fmt.Fprintf(r.Log, "%s: %v\n%s\n", g.pkg, err, out)
@@ -125,6 +139,9 @@ func (r Runner) Run(ctx context.Context, rows []Row, curves []Curve) (Results, e
 	}
 	for _, c := range curves {
 		drawn, err := all.draw(c)
+		if why := failed[key(c.Package, c.Benchmark)]; why != "" {
+			err = fmt.Errorf("%w: %s", errNotMeasured, why)
+		}
 		if err != nil {
 			fmt.Fprintln(r.Log, err)
 			results.Missing = append(results.Missing, c.Name)
