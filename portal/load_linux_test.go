@@ -240,7 +240,7 @@ func (l *loaded) prepare(b *testing.B, n int) [][]byte {
 }
 
 // clients are how many connections a proxy has open to the site.
-const clients = 16
+const clients = 32
 
 // each calls do for the numbers below n, on all connections, and returns how long that took.
 func (l *loaded) each(b *testing.B, n int, do func(c *client, i int) error) time.Duration {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -80,6 +81,7 @@ func (g *sharing) withdraw(one *shared) bool {
 // runShared runs those that were asked for until now.
 func (s *Store) runShared() {
 	g := s.sharing
+	runtime.Gosched() // requests that are about to ask do so first, and share this one too
 	g.mu.Lock()
 	n := min(len(g.asked), most)
 	all := g.asked[:n:n]
