@@ -35,6 +35,24 @@ var Rows = []Row{
 	{Name: "menu-read", What: "a card is inserted, and the menu names its holder (OpenSC, virtual CPS3)", Package: "./internal/lab/e2e", Benchmark: "BenchmarkCardToMenu", Ours: "read-ms", NoTarget: true, Runs: 1},
 	{Name: "menu-follows", What: "a card comes or goes with a module that answers at once, and the menu says so", Package: "./tray", Benchmark: "BenchmarkMenuFollows", Ours: "menu-ms", NoTarget: true, Runs: 1},
 	{Name: "connection", What: "the agent's processor time for a connection with a request", Package: "./internal/lab/e2e", Benchmark: "BenchmarkConnection", Ours: "agent-us", NoTarget: true, Runs: 1},
+
+	{Name: "portal-logins", What: "logins a second at the portal on two cores, SQLite", Package: "./portal", Benchmark: "BenchmarkLogins",
+		Ours: "portal-logins/s", Beside: "bare-logins/s", BesideWhat: "the verifier alone behind net/http", Ratio: true, Runs: 1, AtLeast: 0.5},
+	{Name: "portal-million", What: "the same with a million old rows", Package: "./portal", Benchmark: "BenchmarkLogins",
+		Ours: "million-logins/s", Beside: "portal-logins/s", BesideWhat: "the same without them", Ratio: true, Runs: 1, AtLeast: 0.9},
+	{Name: "portal-tail", What: "99 of 100 logins at half that load, SQLite", Package: "./portal", Benchmark: "BenchmarkLogins",
+		Ours: "portal-ms", Beside: "bare-ms", BesideWhat: "the verifier alone at half its own load", Ratio: true, Runs: 1, NoTarget: true},
+	{Name: "portal-million-tail", What: "the same with a million old rows", Package: "./portal", Benchmark: "BenchmarkLogins",
+		Ours: "million-ms", Beside: "portal-ms", BesideWhat: "the same without them", Ratio: true, Runs: 1, AtMost: 1.25},
+
+	{Name: "postgresql-logins", What: "logins a second at the portal on two cores, PostgreSQL", Package: "./portal", Benchmark: "BenchmarkLoginsPostgreSQL",
+		Ours: "portal-logins/s", Beside: "bare-logins/s", BesideWhat: "the verifier alone behind net/http", Ratio: true, Runs: 1, AtLeast: 0.5},
+	{Name: "postgresql-million", What: "the same with a million old rows", Package: "./portal", Benchmark: "BenchmarkLoginsPostgreSQL",
+		Ours: "million-logins/s", Beside: "portal-logins/s", BesideWhat: "the same without them", Ratio: true, Runs: 1, AtLeast: 0.9},
+	{Name: "postgresql-tail", What: "99 of 100 logins at half that load, PostgreSQL", Package: "./portal", Benchmark: "BenchmarkLoginsPostgreSQL",
+		Ours: "portal-ms", Beside: "bare-ms", BesideWhat: "the verifier alone at half its own load", Ratio: true, Runs: 1, NoTarget: true},
+	{Name: "postgresql-million-tail", What: "the same with a million old rows", Package: "./portal", Benchmark: "BenchmarkLoginsPostgreSQL",
+		Ours: "million-ms", Beside: "portal-ms", BesideWhat: "the same without them", Ratio: true, Runs: 1, AtMost: 1.25},
 }
 
 // Curves are what is drawn.
@@ -45,4 +63,6 @@ var Curves = []Curve{
 		Key: "readers", Axis: "readers", Unit: "ms", Metrics: []Metric{{"read-ms", "a card is inserted and read"}, {"login-ms", "a login on a card that was read"}}},
 	{Name: "certificates", Title: "Certificates on the card", Package: "./internal/lab/scale", Benchmark: "BenchmarkCertificates",
 		Key: "certificates", Axis: "certificates", Unit: "ms", Metrics: []Metric{{"read-ms", "the card is read"}, {"login-ms", "a login"}}, LogX: true},
+	{Name: "rows", Title: "Old rows in the portal's database", Package: "./portal", Benchmark: "BenchmarkLoginRows",
+		Key: "rows", Axis: "rows", Unit: "us", Metrics: []Metric{{"portal-us", "a login at full load"}}, LogX: true, Runs: 1},
 }
