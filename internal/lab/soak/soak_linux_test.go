@@ -265,7 +265,6 @@ func (w *world) restart(int) {
 	}
 	p.close(false)
 	if time.Since(w.menuBegun) > menuRestart {
-		w.menuBegun = time.Now()
 		for pid, line := range Children(w.agent.PID()) {
 			if strings.Contains(line, string(role.TrayMenu)) {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -273,6 +272,7 @@ func (w *world) restart(int) {
 			}
 		}
 		w.menu = w.panel.Icon()
+		w.menuBegun = time.Now()
 	}
 }
 

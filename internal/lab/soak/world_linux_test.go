@@ -46,7 +46,7 @@ type world struct {
 	owed      float64   // refused dialogs
 	amends    int64     // logins of other than the usual rounds
 	menus     int       // processes of the menu that were killed
-	menuBegun time.Time // the last of them
+	menuBegun time.Time // when the one after the last of them did
 }
 
 // newWorld makes all of it, and starts neither agent nor portal.
