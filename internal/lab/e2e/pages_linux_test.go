@@ -31,16 +31,16 @@ func BenchmarkPages(b *testing.B) {
 			}
 			if n > 1 { // once: a later crowd finds the memory of the one before
 				before := proportional(b, agent.PID())
-				leave := gather(b, s, n-1)
+				closeAll := gather(b, s, n-1)
 				b.ReportMetric(float64(proportional(b, agent.PID())-before)/float64(n-1), "agent-kB")
-				leave()
+				closeAll()
 			}
 			var alone, among []time.Duration
 			for range 6 {
 				alone = append(alone, timedLogin(b, mine), timedLogin(b, mine), timedLogin(b, mine))
-				leave := gather(b, s, n-1)
+				closeAll := gather(b, s, n-1)
 				among = append(among, timedLogin(b, mine), timedLogin(b, mine), timedLogin(b, mine))
-				leave()
+				closeAll()
 			}
 			b.ReportMetric(milliseconds(among), "agent-ms")
 			b.ReportMetric(milliseconds(alone), "alone-ms")
@@ -51,7 +51,7 @@ func BenchmarkPages(b *testing.B) {
 
 // gather opens the pages of so many sites, none of which is the portal. The function
 // closes them all, and returns once the agent has none of them.
-func gather(tb testing.TB, s *stack.Stack, n int) (leave func()) {
+func gather(tb testing.TB, s *stack.Stack, n int) (closeAll func()) {
 	tb.Helper()
 	var pages []*page
 	for i := range n {
