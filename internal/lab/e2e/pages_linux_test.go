@@ -42,8 +42,8 @@ func BenchmarkPages(b *testing.B) {
 				among = append(among, timedLogin(b, mine), timedLogin(b, mine), timedLogin(b, mine))
 				closeAll()
 			}
-			b.ReportMetric(milliseconds(among), "agent-ms")
-			b.ReportMetric(milliseconds(alone), "alone-ms")
+			b.ReportMetric(middle(among), "agent-ms")
+			b.ReportMetric(middle(alone), "alone-ms")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -101,8 +101,8 @@ func proportional(tb testing.TB, pid int) int {
 	return 0
 }
 
-// milliseconds is the median.
-func milliseconds(list []time.Duration) float64 {
+// middle is the median, in milliseconds.
+func middle(list []time.Duration) float64 {
 	slices.Sort(list)
 	return float64(list[len(list)/2].Microseconds()) / 1000
 }
