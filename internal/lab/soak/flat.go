@@ -47,6 +47,10 @@ const (
 	moreDescriptors = 4
 	moreThreads     = 6
 	moreGoroutines  = 4
+	// One is being started anew, or not yet. The tray's toolkit has its icon in a file, and is
+	// just replacing it by another.
+	moreProcesses = 1
+	moreFiles     = 2
 )
 
 // window is the part of the samples, at each end, of which the least counts: memory swings with
@@ -72,8 +76,8 @@ func Rows(samples []Sample) (rows []Row) {
 		compare(name, "descriptors", moreDescriptors, func(s Sample) int { return s.Uses[name].Descriptors })
 		compare(name, "threads", moreThreads, func(s Sample) int { return s.Uses[name].Threads })
 	}
-	compare("all", "processes", 0, func(s Sample) int { return s.Processes })
-	compare("all", "temporary files", 0, func(s Sample) int { return s.Files })
+	compare("all", "processes", moreProcesses, func(s Sample) int { return s.Processes })
+	compare("all", "temporary files", moreFiles, func(s Sample) int { return s.Files })
 	return rows
 }
 

@@ -47,9 +47,9 @@ func TestRows(t *testing.T) {
 			u.Threads += i / 3
 			s.Uses["portal"] = u
 		}, "portal threads"},
-		"a process remains":     {func(i int, s *Sample) { s.Processes += i / 20 }, "all processes"},
+		"a process remains":     {func(i int, s *Sample) { s.Processes += i / 8 }, "all processes"},
 		"a dialog now and then": {func(i int, s *Sample) { s.Processes += i % 2 }, ""},
-		"files remain":          {func(i int, s *Sample) { s.Files += i / 20 }, "all temporary files"},
+		"files remain":          {func(i int, s *Sample) { s.Files += i / 8 }, "all temporary files"},
 		"another process of the name": {func(i int, s *Sample) {
 			u := s.Uses["agent"]
 			u.PID, u.Kilobytes = u.PID+i/20, u.Kilobytes<<(i/20)

@@ -48,6 +48,9 @@ const (
 	inARow      = 9  // refused dialogs: at the tenth an allowed site pauses (agent/login)
 	menuRestart = 31 * time.Second
 	idleTime    = 5 * time.Minute
+	purgeLimit  = 30 * time.Minute
+	// heldByPortal is how much of its database the portal may hold in memory (portal/store).
+	heldByPortal = 16_000 // kB
 )
 
 // programs is the folder of the programs.
@@ -121,9 +124,7 @@ func play(t *testing.T, programs string, a amounts, leak string) (rows []Row) {
 
 	w.fill(a.rows)
 	w.start()
-	for i := range min(warmUp, a.rounds/4) {
-		w.round(i, 0)
-	}
+	rows = append(rows, w.purge(say, a))
 	logins, refused := w.person.entered.Load(), w.person.denied.Load()
 	say("%d rounds begin", a.rounds)
 	w.owed = 0
@@ -138,7 +139,6 @@ func play(t *testing.T, programs string, a amounts, leak string) (rows []Row) {
 	if entered, denied := w.person.entered.Load()-logins, w.person.denied.Load()-refused; entered != int64(2*a.rounds)+w.amends || denied != int64(a.refusals) {
 		t.Errorf("%d PINs were entered and %d dialogs refused, want %d and %d", entered, denied, int64(2*a.rounds)+w.amends, a.refusals)
 	}
-	w.awaitPurge(say, a.rows)
 
 	w.station.Insert()
 	for _, r := range w.part(say, "restarts", a.restarts/2, w.restart) {
@@ -290,15 +290,31 @@ func (w *world) awaitModule(other int) {
 
 func (w *world) module() int { return w.named()["module"] }
 
-// awaitPurge waits until the portal has deleted its old rows.
-func (w *world) awaitPurge(say func(string, ...any), rows int) {
+// purge plays rounds until the portal has deleted its old rows, and compares its memory, of which
+// SQLite has more then: as much of the database as it may hold.
+func (w *world) purge(say func(string, ...any), a amounts) Row {
 	w.t.Helper()
-	for end := time.Now().Add(30 * time.Minute); !w.purged(); time.Sleep(time.Second) { // its janitor says nothing
-		if time.Now().After(end) {
+	measure := func() int {
+		u, err := UseOf(w.portal.PID())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		return u.Kilobytes
+	}
+	row := Row{Of: "portal", What: "kB, purge", Start: measure(), Bound: heldByPortal + moreKilobytes}
+	n := 0
+	for begun := time.Now(); n < min(warmUp, a.rounds/4) || !w.purged(); n++ {
+		w.round(n, 0)
+		if time.Since(begun) > purgeLimit {
 			w.t.Fatal("old rows remain in the portal's database")
 		}
+		if n%warmUp == 0 {
+			say("%d rounds while the portal deletes %d old rows, for %s", n+1, a.rows, time.Since(begun).Round(time.Second))
+		}
 	}
-	say("%d old rows of the portal's database are gone", rows)
+	say("%d old rows of the portal's database are gone after %d rounds", a.rows, n)
+	row.End = measure()
+	return row
 }
 
 // idleParts are the parts of the idle time of which each is said what was used in it.
