@@ -7,16 +7,19 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The size of a plot, and where in it the drawing is.
 const (
-	plotWidth, plotHeight   = 760.0, 400.0
-	plotWest, plotEast      = 90.0, 540.0
-	plotNorth, plotSouth    = 50.0, 340.0
-	barHeight, barDistance  = 34.0, 58.0
-	barsWest, barsEast      = 190.0, 720.0
-	legendLine, legendWidth = 20.0, 180.0
+	plotWidth, plotHeight  = 760.0, 420.0
+	plotWest, plotEast     = 80.0, 720.0
+	plotSouth              = 360.0
+	barHeight, barDistance = 34.0, 52.0
+	barsWest, barsEast     = 150.0, 690.0
+	margin                 = 20.0
+	legendLine             = 22.0
+	letterWidth            = 7.2 // about that of a letter of the usual size
 )
 
 // colours can be told apart by people who see few of them (Okabe and Ito).
@@ -38,7 +41,7 @@ func newCanvas(title string, height float64) *canvas {
 	fmt.Fprintf(c, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" role="img" font-family="sans-serif" font-size="13">`+"\n", plotWidth, height)
 	fmt.Fprintf(c, "<title>%s</title>\n", escaped(title))
 	fmt.Fprintf(c, `<rect width="%.0f" height="%.0f" fill="#fff"/>`+"\n", plotWidth, height)
-	c.text(20, 26, "start", title, `font-size="16"`)
+	c.text(margin, 26, "start", title, `font-size="16"`)
 	return c
 }
 
@@ -63,6 +66,7 @@ func colour(i int) string { return colours[i%len(colours)] }
 // lines draws a line for each metric over the key's numbers.
 func (d Drawn) lines() string {
 	c := newCanvas(d.Title, plotHeight)
+	north := c.legend(d.Lines) + 26
 	var at []float64
 	most := 0.0
 	for _, l := range d.Lines {
@@ -75,7 +79,7 @@ func (d Drawn) lines() string {
 	at = slices.Compact(at)
 	x := scale(at[0], at[len(at)-1], plotWest, plotEast, d.LogX)
 	steps := ticks(most)
-	y := scale(0, steps[len(steps)-1], plotSouth, plotNorth, false)
+	y := scale(0, steps[len(steps)-1], plotSouth, north, false)
 	for _, v := range steps {
 		c.line(plotWest, y(v), plotEast, y(v), "#ddd")
 		c.text(plotWest-8, y(v)+4, "end", exact(v), `fill="#444"`)
@@ -89,7 +93,7 @@ func (d Drawn) lines() string {
 		}
 	}
 	c.text((plotWest+plotEast)/2, plotSouth+44, "middle", d.Axis, "")
-	c.text(plotWest-8, plotNorth-8, "end", d.Unit, "")
+	c.text(plotWest-8, north-12, "end", d.Unit, "")
 	for i, l := range d.Lines {
 		var points []string
 		for _, p := range l.Points {
@@ -98,14 +102,23 @@ func (d Drawn) lines() string {
 			fmt.Fprintf(c, `<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`+"\n", px, py, colour(i))
 		}
 		fmt.Fprintf(c, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(points, " "), colour(i))
-		c.legend(plotEast+24, plotNorth+20+float64(i)*2*legendLine, i, l.Label)
 	}
 	return c.String()
 }
 
-func (c *canvas) legend(x, y float64, i int, label string) {
-	fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>`+"\n", x, y-10, colour(i))
-	c.text(x+18, y+1, "start", label, "")
+// legend names the colours, below the title, and says where it ends.
+func (c *canvas) legend(lines []Line) float64 {
+	x, y := margin, 52.0
+	for i, l := range lines {
+		width := 18 + letterWidth*float64(utf8.RuneCountInString(l.Label))
+		if x > margin && x+width > plotWidth-margin {
+			x, y = margin, y+legendLine
+		}
+		fmt.Fprintf(c, `<rect x="%.1f" y="%.1f" width="12" height="12" fill="%s"/>`+"\n", x, y-10, colour(i))
+		c.text(x+18, y+1, "start", l.Label, "")
+		x += width + margin
+	}
+	return y
 }
 
 // bars draws a bar for each value of the key, of metrics that follow each other.
@@ -124,9 +137,10 @@ func (d Drawn) bars() string {
 	for _, total := range totals {
 		most = max(most, total)
 	}
-	top := plotNorth + 2*legendLine
-	south := top + float64(len(names))*barDistance
+	slices.Sort(names)
+	south := 52 + 2*legendLine + float64(len(names))*barDistance
 	c := newCanvas(d.Title, south+60)
+	top := c.legend(d.Lines) + 26
 	steps := ticks(most)
 	x := scale(0, steps[len(steps)-1], barsWest, barsEast, false)
 	for _, v := range steps {
@@ -134,9 +148,6 @@ func (d Drawn) bars() string {
 		c.text(x(v), south+18, "middle", exact(v), `fill="#444"`)
 	}
 	c.text((barsWest+barsEast)/2, south+42, "middle", d.Unit, "")
-	for i, l := range d.Lines {
-		c.legend(20+float64(i%4)*legendWidth, plotNorth+float64(i/4)*legendLine, i, l.Label)
-	}
 	for row, name := range names {
 		y := top + float64(row)*barDistance
 		c.text(barsWest-10, y+barHeight/2+5, "end", strings.ReplaceAll(name, "_", " "), "")

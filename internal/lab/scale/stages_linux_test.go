@@ -27,12 +27,12 @@ const slow = 20 * time.Millisecond
 // consent, and from there to the token, with the card locked.
 type stages struct{ before, pin, signature time.Duration }
 
-// BenchmarkStages: the stages of a login on a slow card, of which nobody knows anything
-// ("first", it has just been inserted), which has been read before ("next"), and in a program
-// without an agent ("bare"). The PIN is typed at once.
+// BenchmarkStages: the stages of a login on a slow card that has just been inserted, on one
+// that has been read before, and in a program without an agent that has read it before. The
+// PIN is typed at once.
 func BenchmarkStages(b *testing.B) {
 	w := newWorld(b)
-	b.Run("login=first", func(b *testing.B) {
+	b.Run("login=just_inserted", func(b *testing.B) {
 		report(b, 3, func() stages {
 			w.station.Remove()
 			w.await("absent")
@@ -40,13 +40,13 @@ func BenchmarkStages(b *testing.B) {
 			return w.login()
 		})
 	})
-	b.Run("login=next", func(b *testing.B) {
+	b.Run("login=read_before", func(b *testing.B) {
 		report(b, 5, func() stages {
 			w.settled()
 			return w.login()
 		})
 	})
-	b.Run("login=bare", func(b *testing.B) {
+	b.Run("login=without_agent", func(b *testing.B) {
 		w.settled()
 		program, err := bareprogram.Open(openSC)
 		if err != nil {
