@@ -19,9 +19,9 @@ func (p shortPage) Serve(context.Context)    { p() }
 func (shortPage) Use() (Use, time.Time)      { return Idle, time.Time{} }
 func (shortPage) Displace(greatest Use) bool { return false }
 
-// TestPageKeepsNoRequest: a page that waits holds no request of net/http's, whose buffers
+// TestPageHasNoRequest: a page that waits holds no request of net/http's, whose buffers
 // are more than its own.
-func TestPageKeepsNoRequest(t *testing.T) {
+func TestPageHasNoRequest(t *testing.T) {
 	stack := make(chan string, 1)
 	g := serve(t, setup{page: func(socket *websocket.Conn, _ peer.Caller) Page {
 		return shortPage(func() {

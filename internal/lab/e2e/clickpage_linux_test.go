@@ -29,13 +29,13 @@ func BenchmarkClickToPage(b *testing.B) {
 		}
 	}
 	echo := serveEcho(b)
-	var login, bare []time.Duration
+	var login, echoes []time.Duration
 	for range 15 {
-		bare = append(bare, clickToEcho(b, tab, echo))
+		echoes = append(echoes, clickToEcho(b, tab, echo))
 		login = append(login, clickToPage(b, tab, s.Origin))
 	}
 	b.ReportMetric(middle(login), "agent-ms")
-	b.ReportMetric(middle(bare), "echo-ms")
+	b.ReportMetric(middle(echoes), "echo-ms")
 	b.ReportMetric(0, "ns/op")
 }
 
