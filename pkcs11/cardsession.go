@@ -2,7 +2,6 @@ package pkcs11
 
 import (
 	"context"
-	"errors"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -62,19 +61,20 @@ func (p *Pool) lock(m *module) {
 	p.reset(k.certificate.Slot)
 }
 
-// cardSessionStands reports whether the token in a slot of which PC/SC says nothing is
-// still the one of the card session: what else a reading would show of it was proved when
-// the session was opened, and is by the signature. With the lease held.
-func (j *job) cardSessionStands() bool {
-	k, last := j.module.cardSession, j.module.lastReading()
-	if k == nil || k.certificate.ID != j.chosen.ID || last == nil || !last.repeatable() || !last.basis.sameSilence(j.pool.basis()) {
-		return false
-	}
-	id := j.chosen.Slot.ID
-	// signInCardSession asks for the session's state next.
-	expect(j.module.driver, nil, call{Op: "C_GetTokenInfo", Slot: id}, call{Op: "C_GetSessionInfo", Session: uint(k.session)})
-	slot, _, err := j.pool.readSlot(j.module, id)
-	return err == nil && sameToken(slot.Token, k.certificate.Slot.Token)
+// stands reports whether the card is still logged in, in the session: it would not be in a
+// card that left.
+func (k *cardSession) stands(d driver) bool {
+	state, err := d.SessionState(k.session)
+	return err == nil && (state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS)
+}
+
+// onSilentSlot reports whether the job's card session is of a slot of which PC/SC says
+// nothing. What a reading would show there was proved when the session was opened, and is
+// by the signature; that the card is still there, by the session's state. With the lease
+// held.
+func (j *job) onSilentSlot() bool {
+	k := j.module.cardSession
+	return k != nil && k.certificate.ID == j.chosen.ID && j.pool.silent(j.module.lastReading())
 }
 
 // signInCardSession signs in the card session. Whatever goes wrong ends it,
@@ -85,10 +85,9 @@ func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
 	if k == nil || k.certificate.ID != c.ID || k.certificate.Slot.Token.Serial != c.Slot.Token.Serial {
 		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}
 	}
-	state, err := d.SessionState(k.session)
-	if err != nil || (state != p11.CKS_RO_USER_FUNCTIONS && state != p11.CKS_RW_USER_FUNCTIONS) {
+	if !k.stands(d) {
 		j.pool.lock(j.module)
-		return nil, errors.Join(&Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}, err)
+		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}
 	}
 	if j.request.Signing != nil {
 		j.request.Signing()

@@ -134,6 +134,13 @@ func (c *child) together(r call, tail []byte, until time.Time) (reply, []byte) {
 	if r.Op == opAgain {
 		return c.again(r, until), nil
 	}
+	if kinds, one := readsOne(r); one {
+		replies := c.attributes(r.Session, r.Object, kinds)
+		if !replies[0].failed() {
+			replies[0].Then = replies[1:]
+		}
+		return replies[0], nil
+	}
 	own := tail
 	if len(r.Then) > 0 {
 		own = nil
@@ -176,20 +183,49 @@ const (
 func (c *child) objects(r call, found []uint, until time.Time) (all [][]reply) {
 	read := 0
 	for _, o := range found[:min(len(found), maxWithSearch)] {
-		var attributes []reply
-		for _, kind := range r.Types {
-			if time.Now().After(until) || read > maxBytesWithSearch {
-				return all
-			}
-			each, _ := c.do(call{Op: "C_GetAttributeValue", Session: r.Session, Object: o, Types: []uint{kind}}, nil)
+		if time.Now().After(until) || read > maxBytesWithSearch {
+			break
+		}
+		attributes := c.attributes(r.Session, o, r.Types)
+		for _, each := range attributes {
 			for _, value := range each.Values {
 				read += len(value)
 			}
-			attributes = append(attributes, each)
 		}
 		all = append(all, attributes)
 	}
 	return all
+}
+
+// attributes are those of one object, each as if it had been asked for alone: so they are
+// where one of them cannot be read.
+func (c *child) attributes(session, object uint, kinds []uint) []reply {
+	replies := make([]reply, len(kinds))
+	one := call{Op: "C_GetAttributeValue", Session: session, Object: object, Types: kinds}
+	if all, _ := c.do(one, nil); !all.failed() && len(all.Values) == len(kinds) {
+		for i, value := range all.Values {
+			replies[i].Values = [][]byte{value}
+		}
+		return replies
+	}
+	for i := range kinds {
+		one.Types = kinds[i : i+1]
+		replies[i], _ = c.do(one, nil)
+	}
+	return replies
+}
+
+// readsOne reports whether the call and those that follow it read one object's attributes,
+// and which.
+func readsOne(r call) (kinds []uint, one bool) {
+	kinds = slices.Clone(r.Types)
+	for _, next := range r.Then {
+		if next.Op != r.Op || next.Session != r.Session || next.Object != r.Object || len(next.Then) > 0 {
+			return nil, false
+		}
+		kinds = append(kinds, next.Types...)
+	}
+	return kinds, r.Op == "C_GetAttributeValue" && len(r.Then) > 0 && len(kinds) == 1+len(r.Then)
 }
 
 // do makes one call.

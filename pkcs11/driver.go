@@ -200,15 +200,20 @@ const findAtOnce = 256
 // maxAttribute bounds a value: certificates have a few thousand octets.
 const maxAttribute = 256 << 10
 
+// Attributes reads all in one call, which some modules answer much sooner than one for each.
 func (d *cgoDriver) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
 	values := make([][]byte, len(types))
+	template := make([]*p11.Attribute, len(types))
 	for i, kind := range types {
-		got, err := d.ctx.GetAttributeValue(s, o, []*p11.Attribute{p11.NewAttribute(kind, nil)})
-		if err != nil {
-			return nil, d.err("C_GetAttributeValue", err)
-		}
-		if len(got) == 1 {
-			values[i] = got[0].Value
+		template[i] = p11.NewAttribute(kind, nil)
+	}
+	got, err := d.ctx.GetAttributeValue(s, o, template)
+	if err != nil {
+		return nil, d.err("C_GetAttributeValue", err)
+	}
+	for i := range values {
+		if i < len(got) {
+			values[i] = got[i].Value
 		}
 		if len(values[i]) > maxAttribute {
 			return nil, &Error{Op: "C_GetAttributeValue: a value that is too long", Path: d.library.path, CKR: p11.CKR_ATTRIBUTE_VALUE_INVALID, Kind: ErrModuleFailed}

@@ -24,6 +24,7 @@ type keySearch struct {
 	// unread is an attribute that could not be read for another reason than its
 	// own: that no key was found proves nothing then.
 	unread error
+	public []key // once they were searched
 }
 
 // likeness says whether a key is the certificate's.
@@ -143,7 +144,7 @@ func (s *keySearch) link(private []key) error {
 	if !pending {
 		return nil
 	}
-	public, err := s.keys(p11.CKO_PUBLIC_KEY)
+	public, err := s.publicKeys()
 	if err != nil {
 		return err
 	}
@@ -158,6 +159,14 @@ func (s *keySearch) link(private []key) error {
 	return nil
 }
 
+// publicKeys are searched once.
+func (s *keySearch) publicKeys() (keys []key, err error) {
+	if s.public == nil {
+		s.public, err = s.keys(p11.CKO_PUBLIC_KEY)
+	}
+	return s.public, err
+}
+
 func withID(keys []key, id []byte) (list []key) {
 	for _, k := range keys {
 		if len(id) > 0 && bytes.Equal(k.id, id) {
@@ -170,7 +179,7 @@ func withID(keys []key, id []byte) (list []key) {
 // anothers reports whether the public key objects say that the certificate's CKA_ID
 // is another pair's, and none of them is the certificate's.
 func (s *keySearch) anothers() (bool, error) {
-	public, err := s.keys(p11.CKO_PUBLIC_KEY)
+	public, err := s.publicKeys()
 	if err != nil {
 		return false, err
 	}

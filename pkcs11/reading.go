@@ -200,17 +200,38 @@ func (s Snapshot) with(now Slot) Snapshot {
 // changed since it was read: the last reading of each module where it holds, and
 // a new one of every other. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, p.confirmed)
+	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
+		if r := p.keptReading(m); r != nil {
+			return r
+		}
+		return p.read(m)
+	})
 }
 
 // List reads all modules, whatever is known of them. It fails with ErrNoModule
 // where none works, and with the module's own error where the only one fails.
 func (p *Pool) List(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, func(*module) *reading { return nil })
+	return p.refresh(ctx, func(*module) *reading { return nil }, p.read)
+}
+
+// keptReading is the module's last reading while a card session stands that is on a slot of
+// which PC/SC says nothing, or nil: the session is the proof that its card did not leave.
+// With the lease held.
+func (p *Pool) keptReading(m *module) *reading {
+	r := m.lastReading()
+	if k := m.cardSession; k == nil || !p.silent(r) || r.driver != m.driver || !k.stands(m.driver) {
+		return nil
+	}
+	return r
+}
+
+// silent reports whether PC/SC says nothing of the reading's slots, then and now.
+func (p *Pool) silent(r *reading) bool {
+	return r != nil && r.repeatable() && r.basis.sameSilence(p.basis())
 }
 
 // refresh reads the modules of which usable has no reading.
-func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snapshot, error) {
+func (p *Pool) refresh(ctx context.Context, usable, anew func(*module) *reading) (Snapshot, error) {
 	done := make(chan struct{})
 	var err error
 	go func() { // a reading that nobody waits for any more still becomes the snapshot
@@ -222,7 +243,7 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 				outdated = append(outdated, m)
 			}
 		}
-		err = p.readModules(context.WithoutCancel(ctx), outdated, usable, readings)
+		err = p.readModules(context.WithoutCancel(ctx), outdated, usable, anew, readings)
 	}()
 	select {
 	case <-done:
@@ -235,12 +256,12 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 
 // readModules reads those modules, and publishes all readings. One that does not
 // open is said to hang, and hides no card of the others.
-func (p *Pool) readModules(ctx context.Context, outdated []*module, usable func(*module) *reading, readings []*reading) error {
+func (p *Pool) readModules(ctx context.Context, outdated []*module, usable, anew func(*module) *reading, readings []*reading) error {
 	read := func(m *module) *reading {
 		if r := usable(m); r != nil { // another caller may have read it meanwhile
 			return r
 		}
-		return p.read(m)
+		return anew(m)
 	}
 	note := func(a attended) { readings[slices.Index(p.modules, a.module)] = a.reading }
 	overdue, rest, err := p.attend(ctx, outdated, read, note, func() bool { return slices.ContainsFunc(readings, (*reading).hasCard) })

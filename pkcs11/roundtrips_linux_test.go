@@ -61,11 +61,11 @@ func signed(t *testing.T, p *Pool, trips func() int64, r Request) int64 {
 }
 
 // TestRoundTrips: what a login costs in round trips to the module's process, with a card
-// of which PC/SC says nothing: it is read before the PIN and after it.
+// of which PC/SC says nothing: it is read before the PIN, and shown to be the same after it.
 func TestRoundTrips(t *testing.T) {
 	p, trips := counted(t)
 	for card, want := range map[string]int64{
-		"cps":    8, // two readings; session and token; C_Login; the keys; what the key is for; the signature; the end
+		"cps":    8, // a reading; a session; that both stand; C_Login; the keys; what the key is for; the signature; the end
 		"cps-ec": 9, // its private keys say nothing of themselves, the public ones are searched too
 	} {
 		r := request(authentication(t, p, card), democard.PIN, nil)
@@ -76,8 +76,8 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// TestRoundTripsOfACardSession: a reading; that the session and its card are there; the
-// signature.
+// TestRoundTripsOfACardSession: that the session stands, before the person is asked and
+// after that; the signature.
 func TestRoundTripsOfACardSession(t *testing.T) {
 	p, trips := counted(t)
 	r := request(authentication(t, p, "cps"), democard.PIN, nil)

@@ -110,7 +110,7 @@ func (p *Pool) silentHolderOf(id string) *module {
 		return nil
 	}
 	m := p.module(c.Slot.Module)
-	if r := m.lastReading(); r == nil || !r.repeatable() || !r.basis.sameSilence(p.basis()) {
+	if !p.silent(m.lastReading()) {
 		return nil
 	}
 	return m
@@ -134,6 +134,8 @@ func (p *Pool) begin(ctx context.Context, m *module, r Request, must bool) (*job
 		if !r.UseCardSession {
 			err = j.beforePIN()
 		}
+	} else if err == nil && !r.UseCardSession && !j.chosen.Slot.Token.ProtectedPath && p.silent(m.lastReading()) {
+		_ = j.open(j.chosen.Slot) // without it the card is read once more after the PIN
 	}
 	if err != nil && must {
 		m.setReading(nil)
