@@ -53,6 +53,18 @@ var Rows = []Row{
 		Ours: "portal-ms", Beside: "bare-ms", BesideWhat: "the verifier alone at half its own load", Ratio: true, Runs: 1, NoTarget: true},
 	{Name: "postgresql-million-tail", What: "the same with a million old rows", Package: "./portal", Benchmark: "BenchmarkLoginsPostgreSQL",
 		Ours: "million-ms", Beside: "portal-ms", BesideWhat: "the same without them", Ratio: true, Runs: 1, AtMost: 1.25},
+	{Name: "start", What: "process start to listening, a reader and no card", Package: "./internal/lab/weight", Benchmark: "BenchmarkStart",
+		Ours: "agent-ms", Beside: "version-ms", BesideWhat: "the same program that prints its version", Runs: 2, AtMost: 30},
+	{Name: "start-processor", What: "processor time of the process until it listens", Package: "./internal/lab/weight", Benchmark: "BenchmarkStart",
+		Ours: "processor-ms", Beside: "versionprocessor-ms", BesideWhat: "the same program that prints its version", Runs: 2, AtMost: 25},
+	{Name: "memory", What: "memory idle of agent and module, shared pages in proportion", Package: "./internal/lab/weight", Benchmark: "BenchmarkIdle",
+		Ours: "both-MB", Runs: 1, Alone: true, AtMost: 25},
+	{Name: "memory-menu", What: "the same with the menu on a display", Package: "./internal/lab/weight", Benchmark: "BenchmarkMenu",
+		Ours: "all-MB", Runs: 1, AtMost: 50},
+	{Name: "idle", What: "clock ticks of agent and module in a minute, idle, with a card", Package: "./internal/lab/weight", Benchmark: "BenchmarkIdle",
+		Ours: "idle-ticks", Runs: 1, Alone: true, AtMost: 0},
+	{Name: "size", What: "the agent as it is installed, stripped", Package: "./internal/lab/weight", Benchmark: "BenchmarkSize",
+		Ours: "agent-MB", Runs: 1, AtMost: 12.0},
 }
 
 // Curves are what is drawn.
