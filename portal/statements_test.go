@@ -38,10 +38,10 @@ func TestStatements(t *testing.T) {
 		{"a visitor's page", get(strange, "/"), "200", 0, 0},
 		{"a card of nobody's authority", send(strange, issue(t, foreign.Intermediate, demopki.NewHolder("CPS", 3))), "untrusted_ca", 0, 0},
 		{"a file", get(strange, "/static/portal.css"), "200", 0, 0},
-		{"the first login of a browser", send(b, card), pathSpace, 3 + 5, 1 + 5},
+		{"the first login of a browser", send(b, card), pathSpace, 3 + 5, 1 + 1},
 		{"its space", get(b, pathSpace), "200", 5, 5},
-		{"its next login", send(b, card), pathSpace, 3 + 1 + 6, 1 + 1 + 6},
-		{"a login by an unknown card", send(s.browser(t), unknown), pathFirst, 3 + 6, 1 + 6},
+		{"its next login", send(b, card), pathSpace, 3 + 1 + 6, 1 + 1 + 1},
+		{"a login by an unknown card", send(s.browser(t), unknown), pathFirst, 3 + 6, 1 + 1 + 6},
 	} {
 		before := s.store.Statements()
 		got := c.ask()

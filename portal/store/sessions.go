@@ -99,7 +99,13 @@ VALUES ($1, NULLIF(CAST($2 AS BIGINT),0), NULLIF(CAST($3 AS BIGINT),0), $4, $5, 
 //
 // The row of the audit log that row makes of the session, where it is not nil, is written in the
 // same transaction, and reported as written; where it cannot be, the session begins without it.
+// row may be called several times, the last time with the session that is returned.
 func (s *Store) Login(ctx context.Context, c Card, old []byte, next Session, now time.Time, pendingLife time.Duration, row func(Session) AuditEvent) (session Session, written bool, err error) {
+	if s.postgres {
+		if session, done := s.loginAtOnce(ctx, c, old, next, now, row); done {
+			return session, row != nil, nil
+		}
+	}
 	err = s.together(ctx, func(q querier) error {
 		session = next
 		var err error
