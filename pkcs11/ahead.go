@@ -62,9 +62,9 @@ func (c *call) key() (asked, bool) {
 
 func (a *ahead) expect(tail []byte, calls ...call) { a.expected, a.tail = calls, tail }
 
-// take returns the answer to the call where it is known, once. What else is known does
+// answer returns the answer to the call where it is known, once. What else is known does
 // not outlive a call that is not about objects: it may change what that would say.
-func (a *ahead) take(c call) (reply, []byte, bool) {
+func (a *ahead) answer(c call) (reply, []byte, bool) {
 	if len(a.known) == 0 {
 		return reply{}, nil, false
 	}
@@ -106,9 +106,9 @@ func (a *ahead) number() uint64 {
 	return 0
 }
 
-// keep notes what came with an answer, and takes it off that. The process may have run
+// store notes what came with an answer, and takes it off that. The process may have run
 // wild: it can answer what was asked, and nothing else.
-func (a *ahead) keep(c call, answer *reply, value []byte) {
+func (a *ahead) store(c call, answer *reply, value []byte) {
 	if answer.failed() {
 		return
 	}

@@ -131,8 +131,8 @@ func (c *child) describe(id uint) (slot Slot, all []Slot) {
 // together makes a call and those that follow it. Past until it leaves what may be left:
 // each has its own time then.
 func (c *child) together(r call, tail []byte, until time.Time) (reply, []byte) {
-	if r.Op == opAgain {
-		return c.again(r, until), nil
+	if r.Op == opRepeat {
+		return c.repeat(r, until), nil
 	}
 	if kinds, one := readsOne(r); one {
 		replies := c.attributes(r.Session, r.Object, kinds)

@@ -57,7 +57,7 @@ func (p *Pool) readRepeatably(m *module, b basis) *reading {
 		return p.readSlots(m, b)
 	}
 	if before := m.repeatable; before != nil && before.driver == m.driver && before.basis.sameSilence(b) {
-		if same, err := d.again(); err == nil && same {
+		if same, err := d.repeat(); err == nil && same {
 			now := *before
 			now.basis = b
 			return &now

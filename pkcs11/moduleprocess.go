@@ -145,10 +145,10 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 		}
 		return reply{}, nil, ended
 	}
-	if known, value, is := r.ahead.take(c); is {
+	if known, value, is := r.ahead.answer(c); is {
 		return r.outcome(c, known, value)
 	}
-	if c.Op != opAgain {
+	if c.Op != opRepeat {
 		c.Reading = r.ahead.number()
 	}
 	if c.Then = expected; last != nil {
@@ -166,7 +166,7 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 	if err != nil {
 		return reply{}, nil, r.broken(c.Op, err)
 	}
-	r.ahead.keep(c, &answer, value)
+	r.ahead.store(c, &answer, value)
 	return r.outcome(c, answer, value)
 }
 

@@ -201,7 +201,7 @@ func (s Snapshot) with(now Slot) Snapshot {
 // a new one of every other. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
 	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
-		if r := p.keptReading(m); r != nil {
+		if r := p.sessionReading(m); r != nil {
 			return r
 		}
 		return p.read(m)
@@ -214,10 +214,10 @@ func (p *Pool) List(ctx context.Context) (Snapshot, error) {
 	return p.refresh(ctx, func(*module) *reading { return nil }, p.read)
 }
 
-// keptReading is the module's last reading while a card session stands that is on a slot of
+// sessionReading is the module's last reading while a card session stands that is on a slot of
 // which PC/SC says nothing, or nil: the session is the proof that its card did not leave.
 // With the lease held.
-func (p *Pool) keptReading(m *module) *reading {
+func (p *Pool) sessionReading(m *module) *reading {
 	r := m.lastReading()
 	if k := m.cardSession; k == nil || !p.silent(r) || r.driver != m.driver || !k.stands(m.driver) {
 		return nil

@@ -98,11 +98,11 @@ func TestUnchangedReading(t *testing.T) {
 	p, trips := counted(t)
 	c := authentication(t, p, "cpf")
 	before := trips()
-	again := authentication(t, p, "cpf")
-	if n := trips() - before; n != 1 || again.ID != c.ID || again.X509 != c.X509 {
-		t.Errorf("%d round trips, %s and then %s", n, c.ID, again.ID)
+	second := authentication(t, p, "cpf")
+	if n := trips() - before; n != 1 || second.ID != c.ID || second.X509 != c.X509 {
+		t.Errorf("%d round trips, %s and then %s", n, c.ID, second.ID)
 	}
-	wrong := request(again, "9999", nil)
+	wrong := request(second, "9999", nil)
 	if _, err := p.Sign(t.Context(), wrong); err == nil {
 		t.Fatal("signed with a wrong PIN")
 	}
@@ -121,18 +121,18 @@ func TestAheadIsOfTheMoment(t *testing.T) {
 	slot := call{Op: "C_GetSlotInfo", Slot: 1}
 	a.expect(nil, call{Op: "C_GetTokenInfo", Slot: 1}, call{Op: "C_GetSessionInfo", Session: 5})
 	slot.Then, _ = a.next(slot)
-	a.keep(slot, &reply{Then: []reply{{}, {Value: 3}, {Value: 4}}}, nil)
-	if _, _, known := a.take(call{Op: "C_GetSessionInfo", Session: 6}); known {
+	a.store(slot, &reply{Then: []reply{{}, {Value: 3}, {Value: 4}}}, nil)
+	if _, _, known := a.answer(call{Op: "C_GetSessionInfo", Session: 6}); known {
 		t.Error("another session's state")
 	}
-	if _, _, known := a.take(call{Op: "C_GetSessionInfo", Session: 5}); known {
+	if _, _, known := a.answer(call{Op: "C_GetSessionInfo", Session: 5}); known {
 		t.Error("a state from before another call")
 	}
-	a.keep(slot, &reply{Then: []reply{{}, {Value: 3}}}, nil)
-	if got, _, known := a.take(call{Op: "C_GetSessionInfo", Session: 5}); !known || got.Value != 3 {
+	a.store(slot, &reply{Then: []reply{{}, {Value: 3}}}, nil)
+	if got, _, known := a.answer(call{Op: "C_GetSessionInfo", Session: 5}); !known || got.Value != 3 {
 		t.Errorf("%+v, %t", got, known)
 	}
-	if _, _, known := a.take(call{Op: "C_GetSessionInfo", Session: 5}); known {
+	if _, _, known := a.answer(call{Op: "C_GetSessionInfo", Session: 5}); known {
 		t.Error("twice")
 	}
 	a.expect([]byte("data"), call{Op: "C_Sign"})
@@ -145,9 +145,9 @@ func TestAheadIsOfTheMoment(t *testing.T) {
 func TestTogetherInTime(t *testing.T) {
 	c := &child{module: &oneObject{value: []byte("TEST")}, slots: nil, loggedIn: nil}
 	find := call{Op: "C_FindObjects", Types: []uint{0x11}, Template: []wireAttr{{0, []byte{1}}}, Then: []call{{Op: "C_GetInfo"}}}
-	late, _ := c.together(find, nil, time.Now().Add(-time.Second))
-	if len(late.IDs) != 1 || len(late.Objects) != 0 || len(late.Then) != 0 {
-		t.Errorf("%+v", late)
+	overdue, _ := c.together(find, nil, time.Now().Add(-time.Second))
+	if len(overdue.IDs) != 1 || len(overdue.Objects) != 0 || len(overdue.Then) != 0 {
+		t.Errorf("%+v", overdue)
 	}
 	whole, _ := c.together(find, nil, time.Now().Add(time.Hour))
 	if len(whole.Objects) != 1 || string(whole.Objects[0][0].Values[0]) != "TEST" || len(whole.Then) != 1 {

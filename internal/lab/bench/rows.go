@@ -26,9 +26,9 @@ var Rows = []Row{
 
 	{Name: "softhsm-login", What: "page's request to token with SoftHSM, log-in and log-out each time", Package: "./internal/lab/floor", Benchmark: "BenchmarkSoftHSMLogin",
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, the module's calls, JSON", Ratio: true, AtMost: 1.5},
-	{Name: "kept-rsa", What: "signature in a kept login, RSA-2048", Package: "./internal/lab/floor", Benchmark: "BenchmarkKeptLogin/key=RSA-2048",
+	{Name: "session-rsa", What: "signature in a kept login, RSA-2048", Package: "./internal/lab/floor", Benchmark: "BenchmarkCardSession/key=RSA-2048",
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Ratio: true, AtMost: 1.35},
-	{Name: "kept-p256", What: "signature in a kept login, P-256: milliseconds more", Package: "./internal/lab/floor", Benchmark: "BenchmarkKeptLogin/key=P-256",
+	{Name: "session-p256", What: "signature in a kept login, P-256: milliseconds more", Package: "./internal/lab/floor", Benchmark: "BenchmarkCardSession/key=P-256",
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Difference: true, AtMost: 0.2},
 
 	{Name: "menu-out", What: "a card is taken out, and the menu says so", Package: "./internal/lab/e2e", Benchmark: "BenchmarkCardToMenu", Ours: "out-ms", NoTarget: true, Runs: 1},

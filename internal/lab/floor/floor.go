@@ -34,10 +34,10 @@ type Floor struct {
 	mechanism []*p11.Mechanism
 	server    *httptest.Server
 
-	mu   sync.Mutex
-	slot uint
-	kept p11.SessionHandle // logged in
-	key  p11.ObjectHandle  // in kept
+	mu      sync.Mutex
+	slot    uint
+	session p11.SessionHandle // logged in
+	key     p11.ObjectHandle  // in it
 }
 
 // request is what a page sends; Method is "login", which logs in and out for its
@@ -136,21 +136,21 @@ func (f *Floor) keyIn(s p11.SessionHandle) (p11.ObjectHandle, error) {
 	return found[0], nil
 }
 
-// Keep logs in, for requests of the method "sign", until the returned function is called.
-func (f *Floor) Keep() (end func() error, err error) {
+// OpenSession logs in, for requests of the method "sign", until the returned function is called.
+func (f *Floor) OpenSession() (end func() error, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.kept, err = f.module.OpenSession(f.slot, p11.CKF_SERIAL_SESSION); err != nil {
+	if f.session, err = f.module.OpenSession(f.slot, p11.CKF_SERIAL_SESSION); err != nil {
 		return nil, err
 	}
-	if err = f.module.Login(f.kept, p11.CKU_USER, f.options.PIN); err != nil {
+	if err = f.module.Login(f.session, p11.CKU_USER, f.options.PIN); err != nil {
 		return nil, err
 	}
-	f.key, err = f.keyIn(f.kept)
+	f.key, err = f.keyIn(f.session)
 	return func() error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		return errors.Join(f.module.Logout(f.kept), f.module.CloseSession(f.kept))
+		return errors.Join(f.module.Logout(f.session), f.module.CloseSession(f.session))
 	}, err
 }
 
@@ -171,11 +171,11 @@ func (f *Floor) signIn(s p11.SessionHandle, key p11.ObjectHandle, nonce []byte) 
 	return f.module.Sign(s, input)
 }
 
-// Sign is the raw signature in the session that Keep keeps, without a socket.
+// Sign is the raw signature in that session, without a socket.
 func (f *Floor) Sign(nonce []byte) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.signIn(f.kept, f.key, nonce)
+	return f.signIn(f.session, f.key, nonce)
 }
 
 // LogIn logs in, signs and logs out, without a socket.

@@ -54,14 +54,14 @@ func BenchmarkSoftHSMLogin(b *testing.B) {
 	}.report(b)
 }
 
-// BenchmarkKeptLogin is a login while the card stays logged in, beside the floor's and
+// BenchmarkCardSession is a login while the card stays logged in, beside the floor's and
 // beside C_SignInit and C_Sign alone.
-func BenchmarkKeptLogin(b *testing.B) {
+func BenchmarkCardSession(b *testing.B) {
 	for _, key := range []struct{ name, card string }{{"RSA-2048", "cps"}, {"P-256", "cps-ec"}} {
 		b.Run("key="+key.name, func(b *testing.B) {
 			w := newWorld(b, key.card, time.Hour)
 			f, page := w.floor()
-			end, err := f.Keep()
+			end, err := f.OpenSession()
 			if err != nil {
 				b.Fatal(err)
 			}

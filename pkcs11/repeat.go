@@ -16,9 +16,9 @@ import (
 type rereading interface {
 	// record has the calls from here on be a reading, until end is called.
 	record() (end func())
-	// again reports whether all calls of the last recorded reading give what they gave. It
+	// repeat reports whether all calls of the last recorded reading give what they gave. It
 	// fails where the process does.
-	again() (same bool, err error)
+	repeat() (same bool, err error)
 }
 
 func (r *moduleProcess) record() (end func()) {
@@ -27,13 +27,13 @@ func (r *moduleProcess) record() (end func()) {
 	return func() { r.ahead.records = false }
 }
 
-func (r *moduleProcess) again() (bool, error) {
-	a, _, err := r.do(call{Op: opAgain, Reading: r.ahead.reading}, nil, r.limits.Other)
+func (r *moduleProcess) repeat() (bool, error) {
+	a, _, err := r.do(call{Op: opRepeat, Reading: r.ahead.reading}, nil, r.limits.Other)
 	return a.Value == unchanged && err == nil, err
 }
 
-// opAgain is the call that asks for it.
-const opAgain = "again"
+// opRepeat is the call that asks for it.
+const opRepeat = "repeat"
 
 // unchanged is the value of the reply where nothing differs.
 const unchanged = 1
@@ -49,7 +49,7 @@ type recorded struct {
 const maxRecorded = 2000
 
 func (l *recorded) note(c call, answer reply) {
-	if c.Reading == 0 || c.Op == opAgain {
+	if c.Reading == 0 || c.Op == opRepeat {
 		return
 	}
 	if c.Reading != l.reading {
@@ -60,9 +60,9 @@ func (l *recorded) note(c call, answer reply) {
 	}
 }
 
-// again makes the calls of the reading once more, up to the first that gives something
+// repeat makes the calls of the reading once more, up to the first that gives something
 // else, and closes what sessions that leaves open.
-func (c *child) again(r call, until time.Time) reply {
+func (c *child) repeat(r call, until time.Time) reply {
 	l := &c.last
 	if r.Reading != l.reading || len(l.calls) == 0 || len(l.calls) > maxRecorded {
 		return reply{}
