@@ -53,3 +53,22 @@ func TestPagePanics(t *testing.T) {
 		t.Errorf("the log:\n%s", log.String())
 	}
 }
+
+// TestRoomCostsNothing: where there is room, a place is taken without a list of those that
+// have one: 25 kB for each of 256 pages.
+func TestRoomCostsNothing(t *testing.T) {
+	var s sockets
+	for range maxSockets - 1 {
+		s.list = append(s.list, &admission{})
+	}
+	p := &admission{domain: "example.fr"}
+	allocations := testing.AllocsPerRun(10, func() {
+		if !s.addToFree(p) {
+			t.Fatal("no room")
+		}
+		s.remove(p)
+	})
+	if allocations > 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+}
