@@ -233,7 +233,7 @@ func TestPagesNameTheirCard(t *testing.T) {
 	}
 	watches := func(page answer, removal string) {
 		t.Helper()
-		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+removal+`"`) || !strings.Contains(page.raw, "/static/session.mjs") {
+		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+removal+`"`) || !strings.Contains(page.raw, "/session.mjs") {
 			t.Errorf("%s does not watch its card", page.Request.URL.Path)
 		}
 	}
