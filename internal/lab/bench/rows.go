@@ -70,6 +70,17 @@ var Rows = []Row{
 		Ours: "idle-ticks", Runs: 1, Alone: true, AtMost: 0},
 	{Name: "size", What: "the agent as it is installed, stripped", Package: "./internal/lab/weight", Benchmark: "BenchmarkSize",
 		Ours: "agent-MB", Runs: 1, AtMost: 12.0},
+
+	{Name: "click-to-page", What: "click to logged-in page in Chromium, the dialog answered at once", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClickToPage",
+		Ours: "agent-ms", Beside: "echo-ms", BesideWhat: "click to the echo on a socket", Ratio: true, Runs: 2, AtMost: 3},
+	{Name: "page-memory", What: "an agent's memory for each of 256 open pages", Package: "./internal/lab/e2e", Benchmark: "BenchmarkPages/pages=256",
+		Ours: "agent-kB", Runs: 2, AtMost: 20},
+	{Name: "login-among-pages", What: "a login among 256 open pages", Package: "./internal/lab/e2e", Benchmark: "BenchmarkPages/pages=256",
+		Ours: "agent-ms", Beside: "alone-ms", BesideWhat: "one alone", Ratio: true, Runs: 2, AtMost: 1.1},
+	{Name: "library-bytes", What: "the page's library on the wire", Package: "./js", Benchmark: "BenchmarkLibrary",
+		Ours: "library-kB", Runs: 1, AtMost: 6},
+	{Name: "library-dial", What: "the page's main thread until the library's first dial", Package: "./js", Benchmark: "BenchmarkLibrary",
+		Ours: "library-ms", Beside: "own-ms", BesideWhat: "a script that makes a socket", Runs: 1, AtMost: 5},
 }
 
 // sessionShortfall is of a signature in a card session.
@@ -86,4 +97,8 @@ var Curves = []Curve{
 		Key: "certificates", Axis: "certificates", Unit: "ms", Metrics: []Metric{{"read-ms", "the card is read"}, {"login-ms", "a login"}}, LogX: true},
 	{Name: "rows", Title: "Old rows in the portal's database", Package: "./portal", Benchmark: "BenchmarkLoginRows",
 		Key: "rows", Axis: "rows", Unit: "us", Metrics: []Metric{{"portal-us", "a login at full load"}}, LogX: true, Runs: 1},
+	{Name: "pages", Title: "Open pages: a login at one of them", Package: "./internal/lab/e2e", Benchmark: "BenchmarkPages",
+		Key: "pages", Axis: "pages", Unit: "ms", Metrics: []Metric{{"agent-ms", "a login among them"}, {"alone-ms", "a login alone"}}, LogX: true, Runs: 2},
+	{Name: "pages-memory", Title: "Open pages: the agent's memory", Package: "./internal/lab/e2e", Benchmark: "BenchmarkPages",
+		Key: "pages", Axis: "pages", Unit: "MB", Metrics: []Metric{{"all-MB", "agent"}}, LogX: true, Runs: 2},
 }

@@ -29,12 +29,13 @@ func BenchmarkPages(b *testing.B) {
 			for range 3 {
 				timedLogin(b, mine)
 			}
-			if n > 1 { // once: a later crowd finds the memory of the one before
-				before := proportional(b, agent.PID())
-				closeAll := gather(b, s, n-1)
-				b.ReportMetric(float64(proportional(b, agent.PID())-before)/float64(n-1), "agent-kB")
-				closeAll()
-			}
+			// Once: a later crowd finds the memory of the one before.
+			before := proportional(b, agent.PID())
+			closeAll := gather(b, s, n-1)
+			all := proportional(b, agent.PID())
+			closeAll()
+			b.ReportMetric(float64(all)/1000, "all-MB")
+			b.ReportMetric(float64(all-before)/float64(max(n-1, 1)), "agent-kB")
 			var alone, among []time.Duration
 			for range 6 {
 				alone = append(alone, timedLogin(b, mine), timedLogin(b, mine), timedLogin(b, mine))
