@@ -80,7 +80,7 @@ var Rows = []Row{
 	{Name: "library-bytes", What: "the page's library on the wire", Package: "./js", Benchmark: "BenchmarkLibrary",
 		Ours: "library-kB", Runs: 1, AtMost: 6},
 	{Name: "library-dial", What: "the page's main thread until the library's first dial", Package: "./js", Benchmark: "BenchmarkLibrary",
-		Ours: "library-ms", Beside: "own-ms", BesideWhat: "a script that makes a socket", Runs: 1, AtMost: 5},
+		Ours: "library-ms", Runs: 1, AtMost: 5},
 }
 
 // sessionShortfall is of a signature in a card session.
