@@ -29,7 +29,7 @@ type Row struct {
 	Ours, Beside string
 	BesideWhat   string // "the bare program"
 	// What is compared with the target: Ours through Beside, Ours less Beside, or, without
-	// either, Ours itself.
+	// either, Ours itself, of which Beside only shows what it could be.
 	Ratio, Difference bool
 	// The target is AtLeast where it is set, and else AtMost, which may be 0.
 	AtMost, AtLeast float64

@@ -19,8 +19,8 @@ func (m Measured) cells() []string {
 		beside = quantity(m.Beside.Median, m.BesideUnit) + ", " + m.BesideWhat
 	}
 	figure := m.Text
-	if m.Beside == nil {
-		figure = "–" // the same as ours
+	if figure == quantity(m.Ours.Median, m.Unit) {
+		figure = "–"
 	}
 	return []string{m.What, quantity(m.Ours.Median, m.Unit), beside, figure, m.Target, string(m.Met)}
 }
