@@ -60,6 +60,18 @@ func (c *call) key() (asked, bool) {
 	return k, true
 }
 
+// name names the calls that go as one: which of them the process ended in is not known.
+func (c *call) name() string {
+	name := c.Op
+	if c.Op == "C_FindObjects" && len(c.Types) > 0 {
+		name += ", C_GetAttributeValue"
+	}
+	for _, next := range c.Then {
+		name += ", " + next.Op
+	}
+	return name
+}
+
 func (a *ahead) expect(tail []byte, calls ...call) { a.expected, a.tail = calls, tail }
 
 // answer returns the answer to the call where it is known, once. What else is known does

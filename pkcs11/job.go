@@ -333,8 +333,13 @@ func (j *job) ensureSession(d driver, slot Slot) (reopened bool, err error) {
 	}
 	if !j.opened {
 		reopened = true
-		// What sameCard may ask, too.
-		expect(d, nil, call{Op: "C_GetSessionInfo"}, call{Op: "C_GetSlotInfo", Slot: slot.ID}, call{Op: "C_GetTokenInfo", Slot: slot.ID})
+		next := []call{{Op: "C_GetSessionInfo"}}
+		if _, is := j.basis.reader(slot, j.pool.slotsOf(slot)); !is {
+			// sameCard asks these. Where PC/SC answers it, C_GetTokenInfo would be commands
+			// to the card, more than half as many as C_Login takes.
+			next = append(next, call{Op: "C_GetSlotInfo", Slot: slot.ID}, call{Op: "C_GetTokenInfo", Slot: slot.ID})
+		}
+		expect(d, nil, next...)
 		if err := j.open(slot); err != nil {
 			return reopened, err
 		}

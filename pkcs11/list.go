@@ -56,14 +56,20 @@ func (p *Pool) readRepeatably(m *module, b basis) *reading {
 	if !can {
 		return p.readSlots(m, b)
 	}
-	if before := m.repeatable; before != nil && before.driver == m.driver && before.basis.sameSilence(b) {
-		if same, err := d.repeat(); err == nil && same {
+	before := m.repeatable
+	m.repeatable = nil
+	if before != nil && before.driver == m.driver && before.basis.sameSilence(b) {
+		same, err := d.repeat()
+		if err != nil {
+			return &reading{err: err} // how the process ended: the next call would say that it has
+		}
+		if same {
+			m.repeatable = before
 			now := *before
 			now.basis = b
 			return &now
 		}
 	}
-	m.repeatable = nil
 	end := d.record()
 	r := p.readSlots(m, b)
 	end()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -154,6 +155,9 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 	if c.Then = expected; last != nil {
 		tail = last
 	}
+	if slices.ContainsFunc(c.Then, func(next call) bool { return next.Op == "C_Sign" }) {
+		limit = max(limit, r.limits.Card) // what a card may take for it alone
+	}
 	c.Limit = limit.Milliseconds()
 	timer := time.AfterFunc(limit, func() { r.kill(fmt.Sprintf("%s %s, its process was ended", limitPassed, limit)) })
 	defer timer.Stop()
@@ -164,7 +168,7 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 		value, err = r.pipe.receive(&answer)
 	}
 	if err != nil {
-		return reply{}, nil, r.broken(c.Op, err)
+		return reply{}, nil, r.broken(c.name(), err)
 	}
 	r.ahead.store(c, &answer, value)
 	return r.outcome(c, answer, value)

@@ -64,6 +64,7 @@ type Token struct {
 	ProtectedPath                      bool // the PIN is typed on the reader
 
 	loginRequired bool // CKF_LOGIN_REQUIRED
+	openForUs     bool // it says that its PIN is locked, because this pool has shown it
 }
 
 // Certificate is one certificate found on a card.

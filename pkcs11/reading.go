@@ -79,7 +79,12 @@ func (r *reading) covers() bool {
 func (r *reading) repeatable() bool {
 	for i, readers := range r.basis.readersOf(r.slots) {
 		slot := r.slots[i]
-		if len(readers) > 0 || slot.Unrecognized || slot.Contactless || slot.Failure != nil || slot.Token != nil && slot.Token.PINLocked {
+		if slot.Hardware && !r.basis.known {
+			// It may be a reader whose card comes and goes unheard. Not every module ends a
+			// session with its card, and one that kept the PIN would show it to the next.
+			return false
+		}
+		if len(readers) > 0 || slot.Unrecognized || slot.Contactless || slot.Failure != nil || slot.Token != nil && (slot.Token.PINLocked || slot.Token.openForUs) {
 			return false
 		}
 	}

@@ -33,7 +33,7 @@ func (r *moduleProcess) repeat() (bool, error) {
 }
 
 // opRepeat is the call that asks for it.
-const opRepeat = "repeat"
+const opRepeat = "a reading, repeated"
 
 // unchanged is the value of the reply where nothing differs.
 const unchanged = 1
@@ -43,36 +43,59 @@ type recorded struct {
 	reading uint64
 	calls   []call
 	replies []reply
+	bytes   int           // of the replies' values
+	took    time.Duration // all of them
+	full    bool
 }
 
-// maxRecorded bounds the calls that are kept: one more, and there is no reading to repeat.
-const maxRecorded = 2000
+// What is kept is bounded: with more there is no reading to repeat.
+const (
+	maxRecorded      = 2000 // calls
+	maxRecordedBytes = 4 << 20
+)
 
-func (l *recorded) note(c call, answer reply) {
+func (l *recorded) note(c call, answer reply, took time.Duration) {
 	if c.Reading == 0 || c.Op == opRepeat {
 		return
 	}
 	if c.Reading != l.reading {
 		*l = recorded{reading: c.Reading}
 	}
-	if len(l.calls) <= maxRecorded {
-		l.calls, l.replies = append(l.calls, c), append(l.replies, answer)
+	l.bytes += answer.bytes()
+	l.took += took
+	if l.full = l.full || len(l.calls) == maxRecorded || l.bytes > maxRecordedBytes; l.full {
+		l.calls, l.replies = nil, nil
+		return
 	}
+	l.calls, l.replies = append(l.calls, c), append(l.replies, answer)
+}
+
+func (r *reply) bytes() (n int) {
+	for _, value := range r.Values {
+		n += len(value)
+	}
+	for _, attributes := range append(r.Objects, r.Then) {
+		for i := range attributes {
+			n += attributes[i].bytes()
+		}
+	}
+	return n
 }
 
 // repeat makes the calls of the reading once more, up to the first that gives something
 // else, and closes what sessions that leaves open.
 func (c *child) repeat(r call, until time.Time) reply {
 	l := &c.last
-	if r.Reading != l.reading || len(l.calls) == 0 || len(l.calls) > maxRecorded {
-		return reply{}
+	if r.Reading != l.reading || len(l.calls) == 0 || time.Now().Add(l.took).After(until) {
+		return reply{} // also where it would not be done in time: a new one would follow
 	}
 	// What the reading had of these, as it is now: a module may number objects anew for each
 	// session, and what is read of them shows whether they are the same.
 	sessions, objects := map[uint]uint{}, map[uint]uint{}
+	open := map[uint]bool{} // also one that the reading tried for in vain
 	defer func() {
-		for _, open := range sessions {
-			c.do(call{Op: "C_CloseSession", Session: open}, nil)
+		for session := range open {
+			c.do(call{Op: "C_CloseSession", Session: session}, nil)
 		}
 	}()
 	for i, before := range l.calls {
@@ -88,7 +111,8 @@ func (c *child) repeat(r call, until time.Time) reply {
 		}
 		answer, _ := c.together(now, nil, until)
 		was := l.replies[i]
-		if before.Op == "C_OpenSession" && !answer.failed() && !was.failed() {
+		if before.Op == "C_OpenSession" && !answer.failed() {
+			open[answer.Value] = true
 			sessions[was.Value], answer.Value = answer.Value, was.Value
 		}
 		if before.Op == "C_FindObjects" && len(answer.IDs) == len(was.IDs) {
@@ -101,6 +125,7 @@ func (c *child) repeat(r call, until time.Time) reply {
 			return reply{}
 		}
 		if before.Op == "C_CloseSession" {
+			delete(open, now.Session)
 			delete(sessions, before.Session)
 		}
 	}

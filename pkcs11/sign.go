@@ -16,6 +16,7 @@ import (
 func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 	s, err := p.signOnce(ctx, r)
 	if errors.Is(err, errFreed) { // once at most, by Request.MayReset
+		r.JustRead = false // the person was asked
 		s, err = p.signOnce(ctx, r)
 	}
 	return s, err

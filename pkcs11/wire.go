@@ -66,9 +66,13 @@ func (r *reply) failed() bool { return r.CKR != 0 || r.Failure != "" || r.Kind !
 const (
 	maxFrame = 4 << 20
 	maxTail  = 64 << 10 // PINs, digests and signatures have some hundred bytes
+	maxParts = 64 << 10 // a part of two bytes may become a reply, which is a hundred times that
 )
 
-var errFrame = errors.New("pkcs11: a frame of an impossible length")
+var (
+	errFrame = errors.New("pkcs11: a frame of an impossible length")
+	errParts = errors.New("pkcs11: a frame of too many parts")
+)
 
 // pipe reads and writes frames. One goroutine may read while another writes.
 type pipe struct {
@@ -106,6 +110,9 @@ func (p *pipe) receive(head any) ([]byte, error) {
 	var in bytes.Buffer // grows with what comes, not with what was announced
 	if _, err := io.CopyN(&in, p.r, int64(text)); err != nil {
 		return nil, err
+	}
+	if bytes.Count(in.Bytes(), []byte{','}) > maxParts {
+		return nil, errParts
 	}
 	value := make([]byte, tail) // at once: a buffer that grows leaves parts of a PIN behind
 	if _, err := io.ReadFull(p.r, value); err != nil {
