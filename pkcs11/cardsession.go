@@ -68,13 +68,14 @@ func (k *cardSession) stands(d driver) bool {
 	return err == nil && (state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS)
 }
 
-// onSilentSlot reports whether the job's card session is of a slot of which PC/SC says
-// nothing. What a reading would show there was proved when the session was opened, and is
-// by the signature; that the card is still there, by the session's state. With the lease
-// held.
-func (j *job) onSilentSlot() bool {
-	k := j.module.cardSession
-	return k != nil && k.certificate.ID == j.chosen.ID && j.pool.silent(j.module.lastReading())
+// onSilentSlot reports whether the module's card session is of a slot of which PC/SC says
+// nothing, and of no card that a person could pull: not every module ends a session with its
+// card, and one that kept the PIN would show it to the next. What a reading would show there
+// was proved when the session was opened, and is by the signature; that the token is still
+// there, by the session's state. With the lease held.
+func (p *Pool) onSilentSlot(m *module) bool {
+	k := m.cardSession
+	return k != nil && !k.certificate.Slot.Hardware && p.silent(m.lastReading())
 }
 
 // signInCardSession signs in the card session. Whatever goes wrong ends it,

@@ -177,7 +177,7 @@ func (j *job) confirm() (Certificate, error) {
 			}
 		}
 	}
-	if !j.held && (j.request.UseCardSession && j.onSilentSlot() || j.tokenStands()) {
+	if !j.held && (j.request.UseCardSession && j.pool.onSilentSlot(j.module) && j.module.cardSession.certificate.ID == j.chosen.ID || j.tokenStands()) {
 		return j.chosen, nil
 	}
 	r := j.pool.read(j.module)

@@ -80,9 +80,7 @@ func (r *reading) repeatable() bool {
 	for i, readers := range r.basis.readersOf(r.slots) {
 		slot := r.slots[i]
 		if slot.Hardware && !r.basis.known {
-			// It may be a reader whose card comes and goes unheard. Not every module ends a
-			// session with its card, and one that kept the PIN would show it to the next.
-			return false
+			return false // it may be a reader whose card comes and goes unheard
 		}
 		if len(readers) > 0 || slot.Unrecognized || slot.Contactless || slot.Failure != nil || slot.Token != nil && (slot.Token.PINLocked || slot.Token.openForUs) {
 			return false
@@ -224,7 +222,7 @@ func (p *Pool) List(ctx context.Context) (Snapshot, error) {
 // With the lease held.
 func (p *Pool) sessionReading(m *module) *reading {
 	r := m.lastReading()
-	if k := m.cardSession; k == nil || !p.silent(r) || r.driver != m.driver || !k.stands(m.driver) {
+	if !p.onSilentSlot(m) || r.driver != m.driver || !m.cardSession.stands(m.driver) {
 		return nil
 	}
 	return r

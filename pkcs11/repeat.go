@@ -74,7 +74,7 @@ func (r *reply) bytes() (n int) {
 	for _, value := range r.Values {
 		n += len(value)
 	}
-	for _, attributes := range append(r.Objects, r.Then) {
+	for _, attributes := range slices.Concat(r.Objects, [][]reply{r.Then}) {
 		for i := range attributes {
 			n += attributes[i].bytes()
 		}

@@ -172,3 +172,25 @@ func TestNothingAheadOfAReader(t *testing.T) {
 		_ = p.Close()
 	}
 }
+
+// TestCardSessionOfAReader: that a card session stands proves nothing of a card that could
+// be pulled, where PC/SC does not prove it.
+func TestCardSessionOfAReader(t *testing.T) {
+	p := lying(t, `{}`, `{"value":3}`, `{"value":3}`)
+	m := p.modules[0]
+	for _, c := range []struct {
+		hardware, heard, proved bool
+	}{{false, false, true}, {false, true, true}, {true, false, false}, {true, true, false}} {
+		p.observed.known = c.heard
+		slot := Slot{Module: m.path, ID: 1, Description: "TEST", Hardware: c.hardware, Token: &Token{Serial: "TEST"}}
+		m.setReading(&reading{clean: true, slots: []Slot{slot}, basis: p.basis(), driver: m.driver})
+		m.cardSession = &cardSession{certificate: Certificate{Slot: slot}}
+		if m.driver == nil {
+			t.Fatal("the module is not open")
+		}
+		if p.onSilentSlot(m) != c.proved || (p.sessionReading(m) != nil) != c.proved {
+			t.Errorf("%+v: %t, %v", c, p.onSilentSlot(m), p.sessionReading(m))
+		}
+	}
+	m.cardSession = nil
+}
