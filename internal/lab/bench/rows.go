@@ -69,7 +69,8 @@ var Rows = []Row{
 	{Name: "idle", What: "clock ticks of agent and module in a minute, idle, with a card", Package: "./internal/lab/weight", Benchmark: "BenchmarkIdle",
 		Ours: "idle-ticks", Runs: 1, Alone: true, AtMost: 0},
 	{Name: "size", What: "the agent as it is installed, stripped", Package: "./internal/lab/weight", Benchmark: "BenchmarkSize",
-		Ours: "agent-MB", Runs: 1, AtMost: 12.0},
+		Ours: "agent-MB", Runs: 1, AtMost: 12.0,
+		Shortfall: "18.0 MB before html/template, which kept each method, HTTP/2 and wide alignment went. A program that may lie at any address costs 1.4 MB of relocations, which packed need a C library of 2.36 while 2.34 is supported; the rest is TLS, HTTP and our own code"},
 
 	{Name: "click-to-page", What: "click to logged-in page in Chromium, the dialog answered at once", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClickToPage",
 		Ours: "agent-ms", Beside: "echo-ms", BesideWhat: "click to the echo on a socket", Ratio: true, Runs: 2, AtMost: 3},

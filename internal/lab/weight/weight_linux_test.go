@@ -199,7 +199,7 @@ func BenchmarkStart(b *testing.B) {
 
 // BenchmarkIdle measures the agent and its module's process with a card in the reader, once it
 // was read: their memory, shared pages in proportion, and the clock ticks that they take in a
-// minute; and their memory with the menu's process on a display.
+// minute.
 func BenchmarkIdle(b *testing.B) {
 	if os.Geteuid() != 0 {
 		need.Lacks(b, "root, who alone sees the memory of processes that allow no debugger")
@@ -212,9 +212,11 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(float64(bytes)/1e6, name+"-MB")
 	}
 	all := sum(memory(b, a.cmd.Process.Pid))
-	before := ticks(b, a.cmd.Process.Pid)
+	before := used(b, a.cmd.Process.Pid)
 	time.Sleep(idleTime)
-	b.ReportMetric(float64(ticks(b, a.cmd.Process.Pid)-before), "idle-ticks")
+	took := used(b, a.cmd.Process.Pid) - before
+	b.ReportMetric(float64(took/tick), "idle-ticks")
+	b.ReportMetric(milliseconds(took), "idle-ms")
 	b.ReportMetric(float64(all)/1e6, "both-MB")
 	b.ReportMetric(0, "ns/op")
 }
@@ -257,9 +259,9 @@ func (s *station) settle(a *agent) {
 		}
 	}
 	pid := a.cmd.Process.Pid
-	for last := -1; ; { // two seconds without a tick
-		now := ticks(s.b, pid)
-		if now == last {
+	for last := time.Duration(0); ; { // two seconds without a tick
+		now := used(s.b, pid)
+		if now-last < tick {
 			return
 		}
 		last = now
@@ -324,22 +326,29 @@ func sum(of map[string]int) (all int) {
 	return all
 }
 
-// ticks are the clock ticks that a process and those that it started have taken.
-func ticks(b *testing.B, pid int) (all int) {
+// tick is a clock tick. The kernel's own count of them, which is of each process and rounded,
+// may go on by one for a moment's work that follows much.
+const tick = 10 * time.Millisecond
+
+// used is the processor time that the threads of a process, and of those that it started, have
+// taken (proc_pid_schedstat(5)).
+func used(b *testing.B, pid int) (all time.Duration) {
 	b.Helper()
 	for p := range family(b, pid) {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
-		if err != nil {
-			b.Fatal(err)
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p))
+		if err != nil || len(threads) == 0 {
+			b.Fatalf("process %d: no threads, %v", p, err)
 		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		fields := strings.Fields(rest)
-		for _, field := range fields[11:13] { // utime and stime, proc_pid_stat(5)
-			n, err := strconv.Atoi(field)
+		for _, thread := range threads {
+			text, err := os.ReadFile(thread)
 			if err != nil {
-				b.Fatal(err)
+				continue // it has ended
 			}
-			all += n
+			var nanoseconds int64
+			if _, err := fmt.Sscan(string(text), &nanoseconds); err != nil {
+				b.Fatalf("%v: %s", err, text)
+			}
+			all += time.Duration(nanoseconds)
 		}
 	}
 	return all
