@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -132,8 +133,12 @@ func (p *page) submit(shown, path string, fields url.Values) string {
 func (p *page) present() (path, shown string) {
 	p.w.t.Helper()
 	answer := p.token()
-	if answer.Error != nil {
-		p.w.t.Fatalf("a login failed: %+v", answer.Error.Data)
+	for answer.Error != nil {
+		fmt.Fprintf(os.Stderr, "soak: a login failed, and is tried anew: %+v\n", answer.Error.Data)
+		if p.w.failed++; p.w.failed > mostFailed {
+			p.w.t.Fatalf("%d logins failed", p.w.failed)
+		}
+		answer = p.token()
 	}
 	body, err := json.Marshal(map[string]json.RawMessage{"auth-token": answer.Result})
 	if err != nil {
@@ -143,6 +148,10 @@ func (p *page) present() (path, shown string) {
 	p.portal(http.MethodPost, "/auth/login", body, &next)
 	return next.Next, p.portal(http.MethodGet, next.Next, nil, nil)
 }
+
+// mostFailed is how many logins may fail in all, which the person then tries anew: on a machine
+// that stands still for seconds a module does not answer in time.
+const mostFailed = 5
 
 const (
 	pathFirst = "/premiere-connexion"

@@ -45,6 +45,7 @@ type world struct {
 
 	owed      float64   // refused dialogs
 	amends    int64     // logins of other than the usual rounds
+	failed    int64     // logins that were tried anew
 	menus     int       // processes of the menu that were killed
 	menuBegun time.Time // when the one after the last of them did
 }
