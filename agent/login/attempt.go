@@ -56,6 +56,8 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
 	defer cancel()
 
+	// Both take longer than all that comes before the first question where the card was read.
+	r.Caller.LookUp()
 	ctx, person, end := prompt.Begin(ctx, s.Prompter)
 	defer end()
 

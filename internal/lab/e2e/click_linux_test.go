@@ -38,6 +38,7 @@ func BenchmarkClick(b *testing.B) {
 	add := func(name string, cost float64) { costs[name] = append(costs[name], cost) }
 	for range clickRounds {
 		c.settled()
+		c.page = open(b, c.stack) // of a page that has just connected no program is known
 		k := c.login()
 		add("agent-APDUs", float64(k.pinAPDUs+k.restAPDUs))
 		add("agent-ms", milliseconds(k.rest))
@@ -59,10 +60,10 @@ func BenchmarkPINWindow(b *testing.B) {
 	s, d := virtualStack(b, stack.Options{AgentOnly: true, Extra: screen.environment()}, virtual.CardOptions{}, virtual.StationOptions{})
 	start(b, s)
 	d.SetDelay(slowCard)
-	p := open(b, s)
-	(&clicks{t: b, station: d, page: p}).settled()
+	(&clicks{t: b, station: d}).settled()
 	costs := map[string][]float64{}
 	for range clickRounds {
+		p := open(b, s) // see above
 		screen.drain()
 		begun := time.Now()
 		p.at = map[string]func(){"waiting-for-pin": func() {
@@ -74,6 +75,7 @@ func BenchmarkPINWindow(b *testing.B) {
 		if a := p.call("authenticate", map[string]any{"challengeNonce": nonce(b), "lang": "en"}); a.Error == nil || a.Error.Data.Reason != "cancelled" {
 			b.Fatalf("%+v", a)
 		}
+		_ = p.socket.Close()
 		costs["bare-ms"] = append(costs["bare-ms"], milliseconds(windowAlone(b, screen)))
 	}
 	reportMedians(b, costs)

@@ -20,6 +20,7 @@ import (
 // person types it at once.
 type clicks struct {
 	t       testing.TB
+	stack   *stack.Stack
 	station *virtual.Station
 	page    *page
 	pinAsks net.Listener
@@ -36,7 +37,7 @@ func newClicks(t testing.TB) *clicks {
 	t.Cleanup(func() { _ = l.Close() })
 	s, d := virtualStack(t, stack.Options{AgentOnly: true, AutoPIN: map[string]any{"socket": socket, "confirm": []string{"ok"}}}, virtual.CardOptions{}, virtual.StationOptions{})
 	start(t, s)
-	return &clicks{t: t, station: d, page: open(t, s), pinAsks: l}
+	return &clicks{t: t, stack: s, station: d, page: open(t, s), pinAsks: l}
 }
 
 // click is the cost of one login: from the page's frame to GETPIN, and from there
