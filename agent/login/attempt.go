@@ -57,7 +57,7 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	defer cancel()
 
 	// Both take longer than all that comes before the first question where the card was read.
-	r.Caller.LookUp()
+	r.Caller.FindPrograms()
 	ctx, person, end := prompt.Begin(ctx, s.Prompter)
 	defer end()
 
