@@ -54,9 +54,9 @@ func TestPagePanics(t *testing.T) {
 	}
 }
 
-// TestRoomCostsNothing: where there is room, a place is taken without a list of those that
+// TestCapacityCostsNothing: where there is room, a place is taken without a list of those that
 // have one: 25 kB for each of 256 pages.
-func TestRoomCostsNothing(t *testing.T) {
+func TestCapacityCostsNothing(t *testing.T) {
 	var s sockets
 	for range maxSockets - 1 {
 		s.list = append(s.list, &admission{})
