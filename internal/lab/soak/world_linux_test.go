@@ -28,6 +28,10 @@ import (
 
 const openSC = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 
+// patientLimits let a module answer late where the machine stands still, as it may beside other
+// tests.
+const patientLimits = "[limits]\ncard = \"2m\"\nother = \"1m\"\n"
+
 // world is a workstation with a card, a reader and a panel, and a portal.
 type world struct {
 	t       *testing.T
@@ -73,6 +77,7 @@ func newWorld(t *testing.T, bin string) *world {
 	socket := filepath.Join(dir, "pcscd")
 	w.stack, err = stack.Prepare(t.Context(), stack.Options{
 		Dir: filepath.Join(dir, "s"), Bin: bin, Modules: []string{openSC}, AutoPIN: map[string]any{"socket": w.person.socket},
+		Settings: patientLimits,
 		Extra: map[string]string{
 			"PCSCLITE_CSOCK_NAME": socket, "TMPDIR": w.temp, "HOME": filepath.Join(dir, "home"), "LC_ALL": "fr_FR.UTF-8",
 			"DISPLAY": screen.Display, "WAYLAND_DISPLAY": "", "DBUS_SESSION_BUS_ADDRESS": address, "NO_AT_BRIDGE": "1",
