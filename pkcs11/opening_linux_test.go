@@ -206,7 +206,10 @@ func TestReopeningAHangingModule(t *testing.T) {
 func TestRestartDuringAnOpening(t *testing.T) {
 	p, let, begun := slowModule(t, nil)
 	p.hangsAfter = time.Hour // nothing is overdue here
-	let <- nil               // the opening of the pool itself
+	let <- nil               // the opening of the pool itself, which was found to hang
+	for _, opens := p.modules[0].openingStage(); opens; _, opens = p.modules[0].openingStage() {
+		runtime.Gosched()
+	}
 	if _, err := p.List(t.Context()); err != nil {
 		t.Fatal(err)
 	}
