@@ -87,7 +87,7 @@ quick:
 test:
 	@scripts/setup test
 	@scripts/check
-	@go test -race -short -count=1 -timeout 14m -p 3 ./...
+	@go test -race -short -count=1 -timeout 25m -p 3 ./...
 
 conformance:
 	@scripts/setup conformance
