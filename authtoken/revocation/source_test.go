@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net/http"
 	"slices"
@@ -37,9 +38,25 @@ func (c *clock) set(now time.Time) {
 	c.now = now
 }
 
+// saved waits until what the checker fetches is in its store too, which no check waits for.
+func (w *world) saved(c *Checker) {
+	c.mu.RLock()
+	sources := slices.Collect(maps.Values(c.sources))
+	c.mu.RUnlock()
+	for _, s := range sources {
+		s.mu.Lock()
+		flight := s.flight
+		s.mu.Unlock()
+		if flight != nil {
+			<-flight.ended
+		}
+	}
+}
+
 // refreshed has the checker fetch a path anew now, and waits for the end of it.
 func (w *world) refreshed(c *Checker, path string, delta bool) {
 	w.t.Helper()
+	w.saved(c) // or the fetch before would be joined
 	s, err := c.source(sourceKey{w.at(path), delta})
 	if err != nil {
 		w.t.Fatal(err)

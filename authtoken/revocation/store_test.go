@@ -121,9 +121,11 @@ func TestRestart(t *testing.T) {
 			chain, lost := w.card(), w.card()
 			w.set("/ca.crl", body(w.list(w.pki.Intermediate, listOf(lost[0]))))
 			with := func(o *Options) { o.Store = store }
-			if err := w.checker(with).Check(t.Context(), chain, w.now); err != nil {
+			before := w.checker(with)
+			if err := before.Check(t.Context(), chain, w.now); err != nil {
 				t.Fatal(err)
 			}
+			w.saved(before)
 			w.set("/ca.crl", http.NotFound)
 			w.set("/root.crl", http.NotFound)
 			c := w.checker(with)
@@ -162,6 +164,7 @@ func TestInstancesShare(t *testing.T) {
 				if err := c.Check(t.Context(), chain, w.now); err != nil {
 					t.Fatal(err)
 				}
+				w.saved(c)
 			}
 			if n := w.count("/ca.crl"); n != 1 {
 				t.Errorf("fetched %d times", n)
@@ -198,9 +201,11 @@ func TestNoRollbackByRestart(t *testing.T) {
 			lost := w.card()
 			w.set("/ca.crl", body(w.list(w.pki.Intermediate, listOf(lost[0]))))
 			with := func(o *Options) { o.Store = store }
-			if err := w.checker(with).Check(t.Context(), lost, w.now); !errors.Is(err, authtoken.ErrRevoked) {
+			before := w.checker(with)
+			if err := before.Check(t.Context(), lost, w.now); !errors.Is(err, authtoken.ErrRevoked) {
 				t.Fatal(err)
 			}
+			w.saved(before)
 			w.set("/ca.crl", body(older))
 			c := w.checker(with)
 			if err := c.Check(t.Context(), lost, w.now); !errors.Is(err, authtoken.ErrRevoked) {
@@ -251,9 +256,11 @@ func TestSpoiledFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		with := func(o *Options) { o.Store = folder }
-		if err := w.checker(with).Check(t.Context(), chain, w.now); err != nil {
+		before := w.checker(with)
+		if err := before.Check(t.Context(), chain, w.now); err != nil {
 			t.Fatal(err)
 		}
+		w.saved(before)
 		path := folder.path(w.at("/ca.crl"))
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -262,9 +269,11 @@ func TestSpoiledFiles(t *testing.T) {
 		if err := os.WriteFile(path, spoil(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.checker(with).Check(t.Context(), chain, w.now); err != nil {
+		after := w.checker(with)
+		if err := after.Check(t.Context(), chain, w.now); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		w.saved(after)
 		if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
 			t.Errorf("%s: %v, %v", name, files, err)
 		}
