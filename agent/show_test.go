@@ -79,12 +79,14 @@ func TestShowState(t *testing.T) {
 	for range 1000 {
 		s.ShowState(t.Context())
 	}
+	clock.advance(statewindow.Stays - time.Millisecond)
+	s.ShowState(t.Context()) // which may not be drawn yet
 	if (*p.first.Load()).Err() != nil {
 		t.Error("a flood closes the window")
 	}
 	// Later on, when the first may lie behind others, one makes place for the next.
 	for range 3 {
-		clock.advance(statewindow.Pause)
+		clock.advance(statewindow.Stays)
 		for range 100 {
 			s.ShowState(t.Context())
 		}

@@ -38,14 +38,23 @@ func New(show Show, now func() time.Time) *Window { return &Window{show: show, n
 // must not flood the person.
 const Pause = time.Second
 
+// Stays is how long a window stays at least before another click replaces it. A slow
+// workstation needs seconds to draw one, and a person who clicks again until they see it
+// would never see it.
+const Stays = 5 * time.Second
+
 // Open shows the state until the person closes it or ctx ends, and returns at once.
-// Where the window stands already, perhaps behind others, it makes way for a new
-// one. One that waits for the cards to be read comes anyway: who clicks again would
-// only put it off.
+// Where the window has stood for a while, perhaps behind others, it makes way for a new
+// one. One that waits for the cards to be read, or to be drawn, comes anyway: who clicks
+// again would only put it off.
 func (w *Window) Open(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended || w.gathering || !w.opened.IsZero() && w.now().Sub(w.opened) < Pause {
+	pause := Pause
+	if w.open {
+		pause = Stays
+	}
+	if w.ended || w.gathering || !w.opened.IsZero() && w.now().Sub(w.opened) < pause {
 		return
 	}
 	if w.open {
