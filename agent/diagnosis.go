@@ -57,7 +57,7 @@ func (s *Server) diagnose(ctx context.Context, lang string) (Diagnosis, bool) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		s.show(standing, lang, prompt.Notice{Title: say.Text("tray.diagnostic"), Hint: say.Text("state.diagnosis_runs")})
+		s.show(standing, lang, prompt.Notice{Title: say.Text("state.diagnosis_title"), Hint: say.Text("state.diagnosis_runs")})
 		if standing.Err() == nil {
 			cancel() // closed by the person
 		}

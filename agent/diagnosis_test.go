@@ -77,7 +77,7 @@ func TestSlowDiagnosis(t *testing.T) {
 		}
 	})
 	s.ShowDiagnosis(t.Context())
-	if n := <-p.shown; n.Text != "" || n.Copy != "" || !strings.Contains(n.Hint, "being examined") {
+	if n := <-p.shown; n.Title != state.Name+" · Diagnostics running" || n.Text != "" || n.Copy != "" || !strings.Contains(n.Hint, "being examined") {
 		t.Errorf("%+v", n)
 	}
 	s.ShowDiagnosis(t.Context()) // who clicks again would only put it off

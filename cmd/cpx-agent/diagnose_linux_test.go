@@ -42,7 +42,7 @@ func TestDiagnosisFromTheMenu(t *testing.T) {
 	m := host.Icon()
 	m.Await("the card", func() bool { return m.Has("Carte prête") })
 	m.Click("Diagnostic")
-	window := s.Ready("CPx Bridge · Diagnostic")
+	window := s.Ready("^CPx Bridge · Diagnostic$") // not the one that says that it runs
 	if to := os.Getenv("CPX_TEST_PICTURES"); to != "" {
 		picture(t, s, filepath.Join(to, "diagnostic-fr.png"))
 	}
@@ -83,7 +83,7 @@ func TestDiagnosisFromTheMenu(t *testing.T) {
 		t.Errorf("what is wrong does not stand first:\n%s", copied)
 	}
 	s.Do("key", "Escape")
-	s.Gone("CPx Bridge · Diagnostic")
+	s.Gone("^CPx Bridge · Diagnostic$")
 
 	// Nothing opens a log here.
 	m.Click("Journal")

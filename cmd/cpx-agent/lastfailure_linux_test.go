@@ -43,7 +43,7 @@ func TestLastFailureInTheWindows(t *testing.T) {
 	m.Await("the card", func() bool { return m.Has("Carte prête") })
 
 	m.Click("Diagnostic")
-	window := s.Ready("CPx Bridge · Diagnostic")
+	window := s.Ready("^CPx Bridge · Diagnostic$") // not the one that says that it runs
 	if to := os.Getenv("CPX_TEST_PICTURES"); to != "" {
 		picture(t, s, filepath.Join(to, "diagnostic-failure-fr.png"))
 	}
@@ -54,7 +54,7 @@ func TestLastFailureInTheWindows(t *testing.T) {
 		t.Errorf("%s is not there once:\n%s", ref, copied)
 	}
 	s.Do("key", "Escape")
-	s.Gone("CPx Bridge · Diagnostic")
+	s.Gone("^CPx Bridge · Diagnostic$")
 
 	p.Runs(0, "run")
 	window = s.Ready("CPx Bridge · État")
