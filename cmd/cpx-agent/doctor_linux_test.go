@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,11 +70,14 @@ func TestDoctor(t *testing.T) {
 
 	workstation.Contains(t, p.Runs(1, "doctor", "--identity"), holders[0])
 	workstation.Contains(t, p.Runs(1, "doctor"), "✓ CPx Bridge fonctionne sur le port", "✗ wss ne peut être servi", "✓ Le trousseau de clés est ouvert.")
-	p.Settings(t, "modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = %d\n", filepath.Join(p.Dir, "missing.so"), first+2*count, count) // where nothing listens
+	followed := p.Config
+	p.Config = filepath.Join(t.TempDir(), "other.toml") // the agent would follow a change of its own to these ports
+	elsewhere := fmt.Sprintf("modules = [%q]\nlang = \"en\"\n[ports]\nfirst = %d\ncount = %d\n", filepath.Join(p.Dir, "missing.so"), first+2*count, count)
+	must(t, os.WriteFile(p.Config, []byte(elsewhere), 0o600))
 	workstation.Contains(t, p.Runs(1, "doctor"), "✗ Module ", "this file does not exist", "    → Install this module again", "CPx Bridge does not run")
-	p.Settings(t, "colour = 1\n")
+	must(t, os.WriteFile(p.Config, []byte("colour = 1\n"), 0o600))
 	workstation.Contains(t, p.Runs(1, "doctor"), "colour")
-	p.Settings(t, "lang = \"en\"\n")
+	p.Config = followed
 }
 
 // fromBrace skips the log lines before the report.
