@@ -18,6 +18,7 @@ type Options struct {
 	Bin      string // the folder of the programs
 	Pictures string
 	Quick    bool   // only the cells of `make test`
+	Rest     bool   // only the others
 	Only     string // only cases whose name contains this
 	Browser  string // only this browser; "" for all
 	Done     func(Row)

@@ -47,7 +47,7 @@ func Run(ctx context.Context, o Options) (rows []Row, err error) {
 	defer w.close()
 	w.want = want
 	for _, c := range cases() {
-		if o.Quick && !c.quick || !strings.Contains(c.name, o.Only) {
+		if o.Quick && !c.quick || o.Rest && c.quick || !strings.Contains(c.name, o.Only) {
 			continue
 		}
 		for _, b := range Browsers {

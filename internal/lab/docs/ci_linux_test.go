@@ -13,7 +13,7 @@ import (
 // TestContinuousIntegration runs .ci/run with a make that does nothing, or fails
 // where it is told to: what it calls, in which order, and what it says last.
 func TestContinuousIntegration(t *testing.T) {
-	targets := []string{"test", "conformance", "faults ROUNDS=2", "portal-cluster", "endurance", "browsers", "attack", "supply SUPPLY_VULNERABILITIES=report"}
+	targets := []string{"test", "conformance", "faults ROUNDS=2", "portal-cluster", "endurance", "browsers CELLS=rest", "attack", "supply SUPPLY_VULNERABILITIES=report"}
 	for name, fail := range map[string]string{"all good": "", "a table fails": "conformance", "the last fails": "supply"} {
 		t.Run(name, func(t *testing.T) {
 			bin := t.TempDir()

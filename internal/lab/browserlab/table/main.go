@@ -20,8 +20,9 @@ func main() {
 	bin := flag.String("bin", "build/bin", "where the programs are")
 	one := flag.String("browser", "", "only Chromium, or only Firefox")
 	quick := flag.Bool("quick", false, "only the cells of make test")
+	rest := flag.Bool("rest", false, "only the cells that make test leaves out")
 	flag.Parse()
-	if err := run(browserlab.Options{Bin: *bin, Pictures: "build/browsers", Browser: *one, Quick: *quick, Only: strings.Join(flag.Args(), " ")}); err != nil {
+	if err := run(browserlab.Options{Bin: *bin, Pictures: "build/browsers", Browser: *one, Quick: *quick, Rest: *rest, Only: strings.Join(flag.Args(), " ")}); err != nil {
 		fmt.Fprintln(os.Stderr, "browsers:", err)
 		os.Exit(1)
 	}
