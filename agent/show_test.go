@@ -150,8 +150,8 @@ func TestStateGoesWithTheCard(t *testing.T) {
 	first := pool.Cards
 	pool.Set(pkcs11.Snapshot{Slots: first.Slots})
 	s.cards.Refresh(t.Context())
-	testdesktop.Await(t, p.closed) // it names the person who has gone
-	clock.advance(statewindow.Pause)
+	testdesktop.Await(t, p.closed)   // it names the person who has gone
+	clock.advance(statewindow.Stays) // its end may be under way
 	s.ShowState(t.Context())
 	<-p.shown
 	pool.Set(first)
@@ -216,7 +216,7 @@ func TestStateIsTrue(t *testing.T) {
 	}
 	becomes(empty) // it names a person
 	s.ShowState(t.Context())
-	clock.advance(statewindow.Pause)
+	clock.advance(statewindow.Stays)
 	s.ShowState(t.Context())
 	<-p.shown
 	clock.advance(2 * followed)
