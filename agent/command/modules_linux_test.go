@@ -25,12 +25,12 @@ func TestHangingModule(t *testing.T) {
 	if err := m.Fail("C_Initialize", "hang"); err != nil {
 		t.Fatal(err)
 	}
-	const limits = "lang = \"fr\"\n[limits]\ncard = \"10m\"\nother = \"1s\"\n"
+	const limits = "lang = \"fr\"\n[limits]\ncard = \"10m\"\nother = \"%s\"\n"
 	named := func(r state.Cards) bool {
 		return slices.ContainsFunc(r.Modules, func(x state.Module) bool { return x.Path == m.Path && x.Reason == "hanging" && x.Error != "" })
 	}
 
-	w.Settings(t, "modules = [%q]\n"+limits, m.Path)
+	w.Settings(t, "modules = [%q]\n"+limits, m.Path, "1s")
 	if r := w.report(t, exitProblem); !named(r) || len(r.Certificates) != 0 {
 		t.Errorf("alone: %+v", r)
 	}
@@ -43,7 +43,7 @@ func TestHangingModule(t *testing.T) {
 		t.Errorf("said to be absent:\n%s", out)
 	}
 
-	w.Settings(t, "modules = [%q, %q]\n"+limits, m.Path, w.Module)
+	w.Settings(t, "modules = [%q, %q]\n"+limits, m.Path, w.Module, "15s") // a healthy one is given as long on a slow machine
 	if r := w.report(t, exitGood); len(r.Modules) != 2 || !named(r) || len(r.Certificates) == 0 {
 		t.Errorf("beside another: %+v", r)
 	}
