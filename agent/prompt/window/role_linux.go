@@ -11,6 +11,7 @@ import "C"
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/gtk"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
@@ -46,6 +48,10 @@ func RunChildRole() {
 	requests := make(chan dialog.Request, 1)
 	go receive(json.NewDecoder(os.Stdin), requests)
 	r := <-requests
+	if err := gtk.Load(false); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(role.ExitNoDisplay)
+	}
 	if C.cpx_display() == 0 {
 		os.Exit(role.ExitNoDisplay)
 	}
