@@ -18,7 +18,8 @@ import (
 
 // BenchmarkLibrary measures what a page pays for the library: its bytes as Handler sends
 // them, and the time of the page's main thread from before it is loaded to the first dial,
-// beside the same with nothing to load and dial, which is what measuring takes.
+// beside the same with nothing to load and dial, which is what measuring takes, and with a
+// module of one line in the library's place.
 func BenchmarkLibrary(b *testing.B) {
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/lib/cpx-bridge.mjs", nil)
 	r.Header.Set("Accept-Encoding", "gzip, deflate, br, zstd")
@@ -34,19 +35,25 @@ func BenchmarkLibrary(b *testing.B) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, `<!doctype html><title>TEST</title><link rel="icon" href="data:,">`)
 	})
+	mux.HandleFunc("/one-line.mjs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		fmt.Fprint(w, `export const status = async () => new WebSocket()`)
+	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	starting.Do(func() { tabErr = startBrowser() })
 	if tabErr != nil {
 		b.Fatal(tabErr)
 	}
-	var library, measuring []float64
+	var library, measuring, oneLine []float64
 	for n := range 15 {
 		measuring = append(measuring, untilDial(b, server.URL, `Promise.resolve({ status: async () => new WebSocket() })`))
 		// Another address each time: none is compiled yet.
+		oneLine = append(oneLine, untilDial(b, server.URL, fmt.Sprintf(`import("/one-line.mjs?%d")`, n)))
 		library = append(library, untilDial(b, server.URL, fmt.Sprintf(`import("/lib/cpx-bridge.mjs?%d")`, n)))
 	}
 	b.ReportMetric(median(library), "library-ms")
+	b.ReportMetric(median(oneLine), "oneline-ms")
 	b.ReportMetric(median(measuring), "measuring-ms")
 	b.ReportMetric(0, "ns/op")
 }

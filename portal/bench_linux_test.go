@@ -27,9 +27,9 @@ import (
 
 const (
 	million = 1_000_000
-	people  = 16  // who log in, each by a card
-	rounds  = 5   // of each side, which take turns
-	logins  = 400 // of a round
+	people  = 16   // who log in, each by a card
+	rounds  = 5    // of each side, which take turns
+	logins  = 1200 // of a round
 )
 
 // BenchmarkLogins measures the logins a second that two cores have, of the portal with an empty

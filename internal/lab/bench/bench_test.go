@@ -45,6 +45,38 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+// TestPublished: what is published is all that is measured, in its order, of code that was committed.
+func TestPublished(t *testing.T) {
+	r, err := ReadResults(filepath.Join(root, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published, wanted []string
+	for _, m := range r.Rows {
+		published = append(published, m.Name)
+	}
+	for _, d := range r.Curves {
+		published = append(published, d.Name)
+	}
+	for _, row := range Rows {
+		wanted = append(wanted, row.Name)
+	}
+	for _, c := range Curves {
+		wanted = append(wanted, c.Name)
+	}
+	if !slices.Equal(published, wanted) {
+		t.Errorf("%s has %q, want %q: run make bench", File, published, wanted)
+	}
+	for _, m := range r.Rows {
+		if m.Met == Failed {
+			t.Errorf("%s was not measured: %s", m.Name, m.Why)
+		}
+	}
+	if len(r.Missing) > 0 || r.Machine.Commit == "" || strings.Contains(r.Machine.Commit, " ") {
+		t.Errorf("the plots %q are missing, or %q is no commit", r.Missing, r.Machine.Commit)
+	}
+}
+
 // TestRows: each row and curve has a name of its own and names a benchmark that is there, and
 // what was published last is one that there still is.
 func TestRows(t *testing.T) {
