@@ -60,6 +60,22 @@ func (o *observed) note(e pcsc.Event) {
 	}
 }
 
+// correct notes what the service itself says of a reader, where no event has said so. The event
+// is on its way, or was lost: then every login would fail by a change of long ago, until the
+// card moves again. No reading holds that stands on the reader's state of before.
+func (o *observed) correct(now pcsc.Reader) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, r := range o.readers {
+		if r.Name == now.Name && r.Reader != now {
+			o.last++
+			o.readers = slices.Clone(o.readers) // readings hold the slice of before
+			o.readers[i] = readerPhase{now, o.last}
+			return
+		}
+	}
+}
+
 // expire leaves what PC/SC said, but for the numbers: the readers are those that they were
 // only as far as a new reading says.
 func (o *observed) expire() {
@@ -128,7 +144,12 @@ func (p *Pool) confirmed(m *module) *reading {
 // still reports whether the service itself says that its readers are as then.
 func (p *Pool) still(b basis) bool {
 	for _, reader := range b.readers {
-		if state, err := p.stateOf(reader.Name); err != nil || state != reader.Reader {
+		state, err := p.stateOf(reader.Name)
+		if err != nil {
+			return false
+		}
+		if state != reader.Reader {
+			p.observed.correct(state)
 			return false
 		}
 	}
@@ -210,6 +231,7 @@ func (p *Pool) presence(b basis, slot Slot) presence {
 	case err != nil:
 		return presenceUnknown
 	case state != before.Reader:
+		p.observed.correct(state)
 		return wentOut
 	}
 	return stayed

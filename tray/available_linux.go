@@ -49,7 +49,7 @@ func Available() bool { return gtk.Load(false) == nil && C.display_answers() != 
 func initToolkit() bool {
 	if err := gtk.Load(true); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return false
+		os.Exit(role.ExitNoToolkit)
 	}
 	name := C.CString(state.Name)
 	defer C.free(unsafe.Pointer(name))

@@ -76,8 +76,9 @@ func Person(c pkcs11.Certificate) cps.Person {
 }
 
 // people are those of the certificates seen lately: each login, each menu and each report asks
-// for them anew, and to read one costs half as much as to check a signature.
-var people = named{most: 1024}
+// for them anew, and to read one costs half as much as to check a signature. They are few: of who
+// has taken their card away the agent need not know any more.
+var people = named{most: 16}
 
 type named struct {
 	most  int // above it all are forgotten

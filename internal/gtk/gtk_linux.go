@@ -8,11 +8,18 @@ package gtk
 */
 import "C"
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
+
+var loading sync.Mutex
 
 // Load loads the toolkit, and where panel is set the library for icons on a panel too. It fails
-// with ErrMissing.
+// with ErrMissing. It may be called several times, and concurrently: its parts stay loaded.
 func Load(panel bool) error {
+	loading.Lock()
+	defer loading.Unlock()
 	with := C.int(0)
 	if panel {
 		with = 1

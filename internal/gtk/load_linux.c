@@ -52,6 +52,7 @@ const char *cpx_load(int with_indicator) {
 	// Nothing here is drawn by OpenGL, whose driver GDK would load to ask it for its visuals: with
 	// Mesa's own, LLVM comes with it, and stays.
 	setenv("GDK_GL", "disable", 0);
+	if (mprotect(cpx_slots, cpx_slots_end - cpx_slots, PROT_READ | PROT_WRITE) != 0) return "mprotect"; // a call before this one has ended that
 	const char *missing = load("libgtk-3.so.0", toolkit, COUNT(toolkit));
 	if (missing == NULL && with_indicator) missing = load("libayatana-appindicator3.so.1", indicator, COUNT(indicator));
 	if (missing == NULL && mprotect(cpx_slots, cpx_slots_end - cpx_slots, PROT_READ) != 0) return "mprotect";

@@ -15,15 +15,20 @@
 #include "functions_linux.h"
 #undef GTK
 
-/* The slots fill pages of their own, which are written once. */
+/* The slots fill pages of their own, which are written once. A page has up to 64 kB. */
+#if defined(__aarch64__)
+#define PAGE 65536
+#else
+#define PAGE 4096
+#endif
 #define GTK(name) .globl cpx_slot_##name; .hidden cpx_slot_##name; cpx_slot_##name: .skip 8;
 	.section .cpx_slots, "aw", %nobits
-	.balign 4096
+	.balign PAGE
 	.globl cpx_slots
 	.hidden cpx_slots
 cpx_slots:
 #include "functions_linux.h"
-	.balign 4096
+	.balign PAGE
 	.globl cpx_slots_end
 	.hidden cpx_slots_end
 cpx_slots_end:

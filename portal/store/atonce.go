@@ -2,12 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 )
 
 // loginAtOnce is Login of a card whose account nothing keeps out, in one statement of
 // PostgreSQL's: the way to its server and back is what a transaction of five costs there. It
-// reports whether that was all. Where it was not, nothing is done, and Login finds out why.
+// reports whether that was all. Where it was not, nothing is done, and Login finds out why. An
+// answer that was lost on the way is looked for in the session that it would have begun.
 func (s *Store) loginAtOnce(ctx context.Context, c Card, old []byte, next Session, now time.Time, row func(Session) AuditEvent) (session Session, done bool) {
 	session = next
 	var e AuditEvent
@@ -29,6 +32,9 @@ written AS (
 SELECT account, id FROM known`,
 		c.Group, c.Key(), c.Holder, c.Kind, c.Profession, c.Certificate, now.Unix(), old,
 		next.Hash, next.Address, next.Browser, e.At.Unix(), e.Event, e.Name, e.Certificate, e.Address, e.Reason).Scan(&session.Account, &session.Card)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		err = s.q().row(ctx, `SELECT COALESCE(account, 0), COALESCE(card, 0) FROM sessions WHERE id = $1`, next.Hash).Scan(&session.Account, &session.Card)
+	}
 	if err == nil && row != nil {
 		row(session)
 	}

@@ -130,9 +130,10 @@ func (s *Store) Login(ctx context.Context, c Card, old []byte, next Session, now
 	})
 	if refused, is := errors.AsType[*rowError](err); is {
 		if session, _, err = s.Login(ctx, c, old, next, now, pendingLife, nil); err != nil {
-			err = errors.Join(err, refused)
+			return session, false, errors.Join(err, refused)
 		}
-		return session, false, err
+		row(session) // which may be another than the one whose row could not be written
+		return session, false, nil
 	}
 	return session, err == nil && row != nil, err
 }

@@ -85,9 +85,13 @@ func (c *client) answer(command uint32, body []byte) error {
 		m.Major, m.Minor, m.Code = versionMajor, min(m.Minor, versionMinor), codeSuccess
 		return c.write(m)
 	case cmdReaders:
-		return c.write(s.states(nil))
+		return c.write(s.states())
 	case cmdWait:
-		return c.write(s.states(c))
+		s.mu.Lock() // a change that comes next wakes the client after it has read the table
+		defer s.mu.Unlock()
+		table := s.table()
+		c.awaits = true
+		return c.write(table)
 	case cmdStopWait:
 		s.mu.Lock()
 		was := c.awaits
@@ -164,11 +168,15 @@ const (
 	shareDirect    = 3
 )
 
-// states is the table of all readers; waiter, where not nil, is woken at the next
-// change after it.
-func (s *Service) states(waiter *client) [maxReaders]readerState {
+// states is the table of all readers.
+func (s *Service) states() [maxReaders]readerState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.table()
+}
+
+// table is states with the service's lock held.
+func (s *Service) table() [maxReaders]readerState {
 	var table [maxReaders]readerState
 	for i, r := range s.readers {
 		t := &table[i]
@@ -190,9 +198,6 @@ func (s *Service) states(waiter *client) [maxReaders]readerState {
 		if r.exclusive != nil {
 			t.Sharing = -1
 		}
-	}
-	if waiter != nil {
-		waiter.awaits = true
 	}
 	return table
 }
