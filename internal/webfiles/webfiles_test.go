@@ -35,6 +35,7 @@ func TestServe(t *testing.T) {
 		"a quality that is none":  {file: "a.mjs", header: map[string]string{"Accept-Encoding": "gzip;q=x"}, status: http.StatusOK, caching: "no-cache", holds: script},
 		"too short to be packed":  {file: "in/b.svg", header: map[string]string{"Accept-Encoding": "gzip"}, status: http.StatusOK, caching: "no-cache", holds: "<svg/>"},
 		"under a lasting address": {file: "c.css", lasts: true, status: http.StatusOK, caching: "public, max-age=31536000, immutable", holds: "p{}"},
+		"on a condition":          {file: "a.mjs", header: map[string]string{"Accept-Encoding": "gzip", "If-Match": `"other"`}, status: http.StatusOK, caching: "no-cache", packed: "gzip", holds: script},
 		"a part":                  {file: "a.mjs", header: map[string]string{"Accept-Encoding": "gzip", "Range": "bytes=0-5"}, status: http.StatusPartialContent, caching: "no-cache", holds: "export"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,8 +91,8 @@ func (g *sharing) withdraw(one *shared) bool {
 	return false
 }
 
-// take takes those that were asked for until now.
-func (g *sharing) take() []*shared {
+// next removes those that were asked for until now.
+func (g *sharing) next() []*shared {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := min(len(g.asked), most)
@@ -104,15 +104,15 @@ func (g *sharing) take() []*shared {
 	return all
 }
 
-func (g *sharing) waiting() []*shared {
+func (g *sharing) waiters() []*shared {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.asked)
 }
 
 // refuse gives an error to those that wait still.
-func (g *sharing) refuse(waiting []*shared, err error) {
-	for _, one := range waiting {
+func (g *sharing) refuse(waiters []*shared, err error) {
+	for _, one := range waiters {
 		if g.withdraw(one) {
 			one.err = err
 			close(one.done)
@@ -121,20 +121,20 @@ func (g *sharing) refuse(waiting []*shared, err error) {
 }
 
 // runShared runs those that were asked for until SQLite lets a transaction begin, for which it
-// may wait for another program's: where ctx ends that, nothing was taken, so that each of them has
-// its own time to wait, and where SQLite does, all have waited. Where one of them fails all are done anew, each behind a
-// savepoint: that costs more, and refusals are rare.
+// may wait for another program's: where ctx ends that, nothing was removed, so that each of them
+// has its own time to wait, and where SQLite does, all have waited. Where one of them fails all
+// are done anew, each behind a savepoint: that costs more, and refusals are rare.
 func (s *Store) runShared(ctx context.Context) error {
 	runtime.Gosched() // requests that are about to ask do so first, and share this one too
-	waiting := s.sharing.waiting()
+	waiters := s.sharing.waiters()
 	t, err := s.beginShared(ctx)
 	if err != nil {
 		if ctx.Err() == nil { // each of them would wait as long for nothing, one after the other
-			s.sharing.refuse(waiting, err)
+			s.sharing.refuse(waiters, err)
 		}
 		return err
 	}
-	all := s.sharing.take()
+	all := s.sharing.next()
 	defer func() {
 		for _, one := range all {
 			if !one.isDone() { // do ended this goroutine, and nothing of them all is there
@@ -143,19 +143,26 @@ func (s *Store) runShared(ctx context.Context) error {
 			}
 		}
 	}()
-	again := t.run(all, false)
-	if again && len(all) > 1 {
-		if t, err = s.beginShared(context.WithoutCancel(ctx)); err != nil {
-			settle(all, err)
-		} else if t.run(all, true) {
-			s.runAlone(context.WithoutCancel(ctx), all)
-		}
+	if repeat := t.run(all, false); repeat && len(all) > 1 {
+		s.runAnew(context.WithoutCancel(ctx), all)
 	}
 	for _, one := range all {
 		close(one.done)
 	}
 	t.prepare(s.db)
 	return nil
+}
+
+// runAnew does all of them behind savepoints.
+func (s *Store) runAnew(ctx context.Context, all []*shared) {
+	t, err := s.beginShared(ctx)
+	if err != nil {
+		settle(all, err)
+		return
+	}
+	if t.run(all, true) {
+		s.runAlone(ctx, all)
+	}
 }
 
 // runAlone does those in transactions of their own that have come to no end.
@@ -210,7 +217,7 @@ func (s *Store) beginShared(ctx context.Context) (*transaction, error) {
 // they are to be done anew: without savepoints it ends at the first that fails, and with them
 // where SQLite itself has undone all, as for a full disk, and then those without an end have
 // errAborted.
-func (t *transaction) run(all []*shared, savepoints bool) (again bool) {
+func (t *transaction) run(all []*shared, savepoints bool) (repeat bool) {
 	defer t.end()
 	defer func() { _ = t.Rollback() }() // after a commit it does nothing
 	for _, one := range all {

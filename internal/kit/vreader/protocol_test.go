@@ -102,3 +102,41 @@ func TestReaderEvents(t *testing.T) {
 		t.Errorf("%d bytes more than were asked for, %v", n, err)
 	}
 }
+
+// A client that begins to wait while cards come and go reads the table of readers first, and
+// then that something has changed: the other way round it would take the one for the other, and
+// wait for what has happened already.
+func TestWaitDuringChanges(t *testing.T) {
+	s := listen(t)
+	const name = "TEST 00 00"
+	reader, err := s.Plug(name, vreader.ReaderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, changing := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(changing)
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				reader.Remove() // an event, also where there is no card
+			}
+		}
+	}()
+	defer func() { close(ended); <-changing }()
+	client := connect(t, s)
+	client.ask(0x11, 3, 4, 4, 0)
+	for n := range 300 {
+		table := client.ask(0x13, 16*184/4)
+		got := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, table[0]), table[1])
+		if string(got) != name[:8] {
+			t.Fatalf("wait %d: the table begins with %q", n, got)
+		}
+		woken := make([]uint32, 2)
+		if err := binary.Read(client.conn, binary.LittleEndian, woken); err != nil || woken[1] != 0 {
+			t.Fatalf("wait %d: %v, %v", n, woken, err)
+		}
+	}
+}
