@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -93,9 +95,18 @@ func (w *watched) write(path, text string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := errors.Join(os.WriteFile(path+".new", []byte(text), 0o600), os.Rename(path+".new", path)); err != nil {
-		w.t.Fatal(err)
+	err := os.WriteFile(path+".new", []byte(text), 0o600)
+	for end := time.Now().Add(time.Minute); err == nil; time.Sleep(time.Millisecond) {
+		err = os.Rename(path+".new", path)
+		if err == nil {
+			return
+		}
+		// Windows replaces no file that is just being read, as by the watch: editors try again.
+		if runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission) && time.Now().Before(end) {
+			err = nil
+		}
 	}
+	w.t.Fatal(err)
 }
 
 func session(d time.Duration) func(*Effective) bool {
