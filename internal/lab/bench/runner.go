@@ -105,9 +105,11 @@ func (r Runner) Run(ctx context.Context, rows []Row, curves []Curve) (Results, e
 	all, failed := samples{}, map[string]string{}
 	var mu sync.Mutex
 	play := func(g group) {
+		started := time.Now()
 		out, err := r.play(ctx, programs[g.pkg], g)
 		mu.Lock()
 		defer mu.Unlock()
+		fmt.Fprintf(r.Log, "%6.1f s  %s  %s\n", time.Since(started).Seconds(), g.pkg, strings.Join(g.benchmarks, " "))
 		if unread := all.read(bytes.NewReader(out), g.pkg); unread != nil {
 			err = errors.Join(err, unread)
 		}
@@ -213,8 +215,5 @@ func (r Runner) play(ctx context.Context, program string, g group) ([]byte, erro
 	c.Dir = filepath.Join(r.Root, filepath.FromSlash(g.pkg))
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // its own programs end with it
 	c.WaitDelay = 10 * time.Second
-	begun := time.Now()
-	out, err := c.CombinedOutput()
-	fmt.Fprintf(r.Log, "%6.1f s  %s  %s\n", time.Since(begun).Seconds(), g.pkg, strings.Join(g.benchmarks, " "))
-	return out, err
+	return c.CombinedOutput()
 }
