@@ -1,6 +1,7 @@
 package situations
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -71,6 +72,7 @@ type world struct {
 	raw      []byte   // in place of all of them
 	env      []string // more of it
 	denied   string   // package denied's name of what the kernel denies
+	answer   string   // how long a module may take to open; "": as long as a busy machine needs
 	pin      string
 	station  *virtual.Station
 	pki      *demopki.PKI
@@ -135,6 +137,9 @@ func (w *world) faulty(faults ...string) {
 	must(w.t, built.module.Heal())
 	for i := 0; i < len(faults); i += 2 {
 		must(w.t, built.module.Fail(faults[i], faults[i+1]))
+		if faults[i+1] == "hang" {
+			w.answer = "5s"
+		}
 	}
 	w.t.Cleanup(func() { must(w.t, built.module.Heal()) })
 }
@@ -159,8 +164,8 @@ func (w *world) write() (port int) {
 	for i, m := range w.modules {
 		quoted[i] = fmt.Sprintf("%q", m)
 	}
-	w.Settings(w.t, "modules = [%s]\npinentry = %q\nnotifications = false\n%s\n[origins]\nallow = [%q]\n[ports]\nfirst = %d\ncount = 1\n[limits]\npin_pad = \"20s\"\ncard = \"5s\"\nother = \"2s\"\n",
-		strings.Join(quoted, ", "), pinentry, w.settings, origin, port)
+	w.Settings(w.t, "modules = [%s]\npinentry = %q\nnotifications = false\n%s\n[origins]\nallow = [%q]\n[ports]\nfirst = %d\ncount = 1\n[limits]\npin_pad = \"20s\"\ncard = \"5s\"\nother = %q\n",
+		strings.Join(quoted, ", "), pinentry, w.settings, origin, port, cmp.Or(w.answer, "15s"))
 	if w.raw != nil {
 		must(w.t, os.WriteFile(w.Config, w.raw, 0o600))
 	}
