@@ -28,7 +28,7 @@ func fox(t *testing.T, address string) {
 		t.Fatal(tabErr)
 	}
 	firefoxOnce.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+		ctx, cancel := context.WithTimeout(context.Background(), 9*patience)
 		defer cancel()
 		firefox, firefoxErr = browser.StartFirefox(ctx, browser.Options{
 			Home: home, Origin: publicSite, CAFile: filepath.Join(home, "ca.pem"), Public: true, Lang: "fr",
