@@ -23,7 +23,7 @@ const (
 )
 
 // colours can be told apart by people who see few of them (Okabe and Ito).
-var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"}
+var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#777777"}
 
 // SVG draws a curve, the same bytes for the same figures.
 func (d Drawn) SVG() string {
