@@ -56,9 +56,6 @@ type Watch struct {
 	once    bool
 	pending chan userRead // what a reading that took longer will give; nil: none runs
 	doubt   *doubt        // nil: there is none
-
-	machineFile rereader
-	userFile    rereader // for the reading that runs
 }
 
 // userRead is what a reading of the person's file gives.
@@ -215,7 +212,7 @@ func (w Warning) Log(log *slog.Logger) {
 // nobody wrote.
 func (w *Watch) reread(ctx context.Context, settled bool) (machine, user *source, err error) {
 	if settled {
-		machine, err = w.Paths.rereadMachine(&w.machineFile)
+		machine, err = readMachine(w.Paths)
 	} else {
 		err = w.Paths.restless()
 	}
@@ -252,7 +249,7 @@ func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 		pending := make(chan userRead, 1)
 		paths := w.Paths
 		go func() {
-			s, err := w.userFile.read(paths.User, paths.UserRequired)
+			s, err := readFile(paths.User, paths.UserRequired)
 			pending <- userRead{s, err}
 		}()
 		w.pending = pending

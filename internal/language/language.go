@@ -16,7 +16,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -27,12 +26,10 @@ const (
 	English = "en"
 )
 
-// ours are the languages, by their index in the matcher, which few processes need.
+// ours are the languages, by their index in the matcher.
 var (
 	ours    = []string{French, English}
-	matcher = sync.OnceValue(func() language.Matcher {
-		return language.NewMatcher([]language.Tag{language.French, language.English})
-	})
+	matcher = language.NewMatcher([]language.Tag{language.French, language.English})
 )
 
 // Known reports whether lang is one of the two constants.
@@ -55,7 +52,7 @@ func Match(tag string) string {
 }
 
 func match(tag language.Tag) string {
-	_, i, confidence := matcher().Match(tag)
+	_, i, confidence := matcher.Match(tag)
 	if confidence == language.No {
 		return ""
 	}

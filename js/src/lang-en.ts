@@ -1,5 +1,4 @@
 import type { Language } from "./language";
-import { sentenceOf } from "./words";
 
 const retryHint = "Please try again.";
 const support = "If this keeps happening, tell your IT support.";
@@ -133,5 +132,3 @@ export const words: Language["words"] = {
   retry: "Try again",
   reference: "Reference: ",
 };
-
-export const sentence: Language["sentence"] = (error) => sentenceOf(error, { texts, words });

@@ -1,5 +1,4 @@
 import type { Language } from "./language";
-import { sentenceOf } from "./words";
 
 const retryHint = "Recommencez l’identification.";
 const support = "Si cela se reproduit, prévenez votre support informatique.";
@@ -133,5 +132,3 @@ export const words: Language["words"] = {
   retry: "Recommencer",
   reference: "Référence : ",
 };
-
-export const sentence: Language["sentence"] = (error) => sentenceOf(error, { texts, words });

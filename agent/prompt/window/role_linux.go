@@ -11,7 +11,6 @@ import "C"
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"os"
@@ -21,7 +20,6 @@ import (
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
-	"github.com/cpx-bridge/cpx-bridge/internal/gtk"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
@@ -46,14 +44,8 @@ func RunChildRole() {
 	_ = nodump.Set()       // nobody else is to read a PIN or a holder's name here, nor a core dump to hold it
 	runtime.LockOSThread() // the toolkit is for one thread
 	requests := make(chan dialog.Request, 1)
-	loaded := make(chan struct{}) // closed once the toolkit may be called
-	go receive(json.NewDecoder(os.Stdin), requests, loaded)
+	go receive(json.NewDecoder(os.Stdin), requests)
 	r := <-requests
-	if err := gtk.Load(false); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(role.ExitNoToolkit)
-	}
-	close(loaded)
 	if C.cpx_display() == 0 {
 		os.Exit(role.ExitNoDisplay)
 	}
@@ -64,17 +56,14 @@ func RunChildRole() {
 }
 
 // receive reads requests until the agent closes its end, or has ended.
-func receive(in *json.Decoder, requests chan<- dialog.Request, loaded <-chan struct{}) {
-	for first := true; ; {
+func receive(in *json.Decoder, requests chan<- dialog.Request) {
+	for first := true; ; first = false {
 		var r dialog.Request
 		err := in.Decode(&r)
 		switch {
 		case errors.Is(err, io.EOF) && !first:
 			os.Exit(role.ExitDone)
-		case err == nil && r.Front && first: // of a question that is on its way, whose window is new
-			continue
-		case err == nil && r.Front:
-			<-loaded
+		case err == nil && r.Front && !first:
 			C.cpx_front()
 			continue
 		case err != nil || len(r.Buttons) == 0 && !r.Passes:
@@ -82,10 +71,8 @@ func receive(in *json.Decoder, requests chan<- dialog.Request, loaded <-chan str
 		}
 		requests <- r
 		if !first {
-			<-loaded
 			C.cpx_wake()
 		}
-		first = false
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package verifybench
+package main
 
 import "time"
 

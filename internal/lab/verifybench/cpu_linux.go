@@ -1,4 +1,4 @@
-package verifybench
+package main
 
 import (
 	"time"
