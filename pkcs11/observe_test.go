@@ -441,26 +441,6 @@ func TestReadBeforeTheEvent(t *testing.T) {
 	verify(t, s)
 }
 
-// Where the event of a change never comes, a login fails by it once at most.
-func TestEventLost(t *testing.T) {
-	p, _, pc := observing(t)
-	c := authentication(t, p, "cps")
-	pc.swap(c.Slot.Description)
-	s, err := p.Sign(t.Context(), request(c, democard.PIN, nil))
-	if errors.Is(err, ErrCardRemoved) {
-		s, err = p.Sign(t.Context(), request(c, democard.PIN, nil))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	verify(t, s)
-	pc.publish() // late
-	if s, err = p.Sign(t.Context(), request(c, democard.PIN, nil)); err != nil {
-		t.Fatal(err)
-	}
-	verify(t, s)
-}
-
 // A module whose process ended while the person typed, which is noticed only when the
 // PIN is in, signs all the same in a new one: nothing was sent to the card, and the
 // person is asked once.

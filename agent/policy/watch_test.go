@@ -95,18 +95,20 @@ func (w *watched) write(path, text string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		w.t.Fatal(err)
 	}
-	err := os.WriteFile(path+".new", []byte(text), 0o600)
-	for end := time.Now().Add(time.Minute); err == nil; time.Sleep(time.Millisecond) {
-		err = os.Rename(path+".new", path)
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	// Windows replaces no file that is just being read, as by the watch, and no event says when it
+	// is not any more: editors try again.
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		err := os.Rename(path+".new", path)
 		if err == nil {
 			return
 		}
-		// Windows replaces no file that is just being read, as by the watch: editors try again.
-		if runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission) && time.Now().Before(end) {
-			err = nil
+		if runtime.GOOS != "windows" || !errors.Is(err, fs.ErrPermission) || time.Now().After(end) {
+			w.t.Fatal(err)
 		}
 	}
-	w.t.Fatal(err)
 }
 
 func session(d time.Duration) func(*Effective) bool {
