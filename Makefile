@@ -7,8 +7,9 @@
 #   make build   the three programs into build/bin
 #   make windows the agent for Windows, with and without a console, into build/windows
 #   make test-windows   the tests of Windows' files, and logins, in wine 10: a table
-#   make conformance, faults, browsers, endurance, bench   the tables of docs/testing.md
-#   make bench-verify   tokens that a portal verifies in a second, beside the bare floor
+#   make conformance, faults, browsers, endurance   the tables of docs/testing.md
+#   make bench   speed and weight beside floor and peers, one table: docs/performance.md
+#   make soak    a workstation's and a portal's life in one go, and whether anything has grown
 #   make conformance-trixie   the first of them against Debian 13's modules, in a root
 #   make portal-cluster   three instances of the portal, 200 people, an instance killed
 #   make attack  attacks agent and portal from outside, a line for each attack
@@ -30,13 +31,14 @@ BIN   := build/bin
 ROUNDS ?= 20
 FUZZTIME ?= 60s
 PEOPLE ?= 200
+SOAK ?= 1
 TIME ?= 1m
 
 # Set for the tests of `make quick` alone: from outside, it would have those skipped here
 # that need something.
 unexport CPX_TEST_NEEDS
 
-.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance bench bench-verify screens screens-windows situations attack supply fuzz fuzz-retain model
+.PHONY: run demo quick test build windows test-windows check js module clean dist dist-twice test-packages conformance conformance-trixie faults portal-cluster browsers endurance soak bench screens screens-windows situations attack supply fuzz fuzz-retain model
 
 build:
 	@scripts/build
@@ -138,6 +140,12 @@ endurance:
 	@scripts/setup test
 	@go test -race -count=1 -run TestCardEvents ./tray
 
+# SOAK=0.1 plays a tenth.
+soak:
+	@scripts/setup test
+	@$(MAKE) -s build
+	@go test -v -count=1 -timeout 6h -run '^TestSoak$$' ./internal/lab/soak -bin "$(CURDIR)/$(BIN)" -portion $(SOAK)
+
 fuzz:
 	@scripts/setup fuzz
 	@go run ./internal/lab/fuzzing/run -time $(FUZZTIME)
@@ -148,15 +156,12 @@ fuzz-retain:
 	@scripts/setup fuzz
 	@go run ./internal/lab/fuzzing/run -retain
 
+# ROWS names rows and curves to measure alone, which writes nothing.
 bench:
 	@scripts/setup test
-	@go test -run "^$$" -bench . ./pkcs11 ./tray ./agent/peer ./internal/lab/e2e ./authtoken/revocation
-
-# Exit status 1 where a target of the table is missed.
-bench-verify:
-	@scripts/setup go
-	@go build -o $(BIN)/bench-verify ./internal/lab/verifybench
-	@$(BIN)/bench-verify
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/bench ./internal/lab/bench/run
+	@$(BIN)/bench -rows "$(ROWS)"
 
 screens:
 	@scripts/setup screens

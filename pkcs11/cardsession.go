@@ -2,7 +2,6 @@ package pkcs11
 
 import (
 	"context"
-	"errors"
 
 	p11 "github.com/miekg/pkcs11"
 
@@ -12,6 +11,7 @@ import (
 // cardSession is a login left open for the next signature, with its session.
 type cardSession struct {
 	session     p11.SessionHandle
+	key         p11.ObjectHandle // as long as the session
 	certificate Certificate
 	basis       basis // since when the card must not have left
 }
@@ -56,10 +56,26 @@ func (p *Pool) lock(m *module) {
 	}
 	m.setCardSession(nil)
 	if m.driver != nil {
-		_ = m.driver.Logout(k.session)
-		_ = m.driver.CloseSession(k.session)
+		endSession(m.driver, k.session)
 	}
 	p.reset(k.certificate.Slot)
+}
+
+// stands reports whether the card is still logged in, in the session: it would not be in a
+// card that left.
+func (k *cardSession) stands(d driver) bool {
+	state, err := d.SessionState(k.session)
+	return err == nil && (state == p11.CKS_RO_USER_FUNCTIONS || state == p11.CKS_RW_USER_FUNCTIONS)
+}
+
+// onSilentSlot reports whether the module's card session is of a slot of which PC/SC says
+// nothing, and of no card that a person could pull: not every module ends a session with its
+// card, and one that kept the PIN would show it to the next. What a reading would show there
+// was proved when the session was opened, and is by the signature; that the token is still
+// there, by the session's state. With the lease held.
+func (p *Pool) onSilentSlot(m *module) bool {
+	k := m.cardSession
+	return k != nil && !k.certificate.Slot.Hardware && p.silent(m.lastReading())
 }
 
 // signInCardSession signs in the card session. Whatever goes wrong ends it,
@@ -70,15 +86,16 @@ func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
 	if k == nil || k.certificate.ID != c.ID || k.certificate.Slot.Token.Serial != c.Slot.Token.Serial {
 		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}
 	}
-	state, err := d.SessionState(k.session)
-	if err != nil || (state != p11.CKS_RO_USER_FUNCTIONS && state != p11.CKS_RW_USER_FUNCTIONS) {
+	if !k.stands(d) {
 		j.pool.lock(j.module)
-		return nil, errors.Join(&Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}, err)
+		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}
 	}
 	if j.request.Signing != nil {
 		j.request.Signing()
 	}
-	value, _, err := j.signWith(d, k.session, c)
+	value, err := j.signed(c, func(data []byte) ([]byte, error) {
+		return signWithKey(d, k.session, j.how.mechanism, k.key, data)
+	})
 	if err != nil {
 		j.pool.lock(j.module)
 	}

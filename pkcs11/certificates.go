@@ -26,18 +26,19 @@ type objects struct {
 }
 
 // readCertificates fails where the module or the card is gone, and where nothing at
-// all could be read. complete is false where an object may read better next time.
-func (p *Pool) readCertificates(m *module, slot Slot) (list []Certificate, complete bool, err error) {
+// all could be read. complete is false where an object may read better next time. offered
+// are the token's mechanisms, nil where they were not asked for.
+func (p *Pool) readCertificates(m *module, slot Slot) (list []Certificate, offered map[uint]bool, complete bool, err error) {
 	session, err := p.openSession(m, slot)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	defer m.driver.CloseSession(session)
 	r := &objects{pool: p, module: m, session: session, slot: slot}
 	// By class alone: not every module knows CKA_CERTIFICATE_TYPE.
-	handles, err := m.driver.Find(session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE)})
+	handles, err := m.driver.Find(session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, p11.CKO_CERTIFICATE)}, p11.CKA_VALUE, p11.CKA_ID, p11.CKA_LABEL)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	if len(handles) >= maxObjects {
 		p.log.Warn("the card has more objects than are read", "module", m.path, "slot", slot.ID, "read", len(handles))
@@ -51,7 +52,7 @@ func (p *Pool) readCertificates(m *module, slot Slot) (list []Certificate, compl
 		c, is, err := r.certificate(o)
 		switch {
 		case err != nil && r.gone(err):
-			return list, false, err
+			return list, nil, false, err
 		case err != nil:
 			r.failed = append(r.failed, err)
 		case is:
@@ -60,9 +61,9 @@ func (p *Pool) readCertificates(m *module, slot Slot) (list []Certificate, compl
 	}
 	r.log()
 	if r.read == 0 && len(r.failed) > 0 {
-		return nil, false, r.failed[0]
+		return nil, nil, false, r.failed[0]
 	}
-	return list, !r.transient(), nil
+	return list, r.offered, !r.transient(), nil
 }
 
 // gone reports whether an error is of more than one object: the module's process

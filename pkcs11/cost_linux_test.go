@@ -2,6 +2,7 @@ package pkcs11
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
@@ -130,4 +131,99 @@ func leastLogin(t testing.TB, d *virtual.Station) *phases {
 		}
 	}
 	return costs
+}
+
+// mostModuleCalls are those of a login on a card that was read, by name. What is read of a key
+// takes two calls, the first for the lengths, and so does a signature.
+var mostModuleCalls = map[string]int{
+	"C_OpenSession": 1, "C_GetSessionInfo": 1, "C_Login": 1,
+	"C_FindObjectsInit": 1, "C_FindObjects": 2, "C_FindObjectsFinal": 1, "C_GetAttributeValue": 6,
+	"C_SignInit": 1, "C_Sign": 2, "C_Logout": 1, "C_CloseSession": 1,
+}
+
+// TestModuleCalls: a login on a card that was read calls its module for nothing but the
+// signature: no slot, no token and no certificate is read again, and no session opened twice.
+func TestModuleCalls(t *testing.T) {
+	p, d, log := spiedLog(t, newCard(t, virtual.CardOptions{}))
+	observe(t, p)
+	id := usable(t, p).ID
+	login(t, p, d, id)
+	before := spiedCalls(t, log)
+	login(t, p, d, id)
+	for name, n := range spiedCalls(t, log) {
+		if n -= before[name]; n > mostModuleCalls[name] {
+			t.Errorf("%d × %s, at most %d", n, name, mostModuleCalls[name])
+		} else if n > 0 {
+			t.Logf("%2d × %s", n, name)
+		}
+	}
+}
+
+// spiedCalls are the calls in a spy's log, by name.
+func spiedCalls(t *testing.T, log string) map[string]int {
+	t.Helper()
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	for _, m := range spyCall.FindAllStringSubmatch(string(text), -1) {
+		calls[m[1]]++
+	}
+	return calls
+}
+
+// TestCardSessionAsksOnce: a signature in a card session costs the card what it costs a
+// program that stays logged in, and the question whether it is still open: a module that
+// kept the PIN would else show it once more to a card that was reset, or was given another
+// PIN meanwhile, and cost a try that nobody made.
+func TestCardSessionAsksOnce(t *testing.T) {
+	p, d, c := observedStation(t)
+	sign := func(r Request) (apdus int64) {
+		t.Helper()
+		begun := d.APDUs()
+		s, err := p.Sign(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verify(t, s)
+		return d.APDUs() - begun
+	}
+	first := request(c, virtual.PIN, nil)
+	first.OpenCardSession = true
+	sign(first)
+	ours := sign(Request{CertificateID: c.ID, Message: message, UseCardSession: true})
+	begun := d.APDUs()
+	if _, err := p.modules[0].driver.SessionState(p.modules[0].cardSession.session); err != nil {
+		t.Fatal(err)
+	}
+	asking := d.APDUs() - begun
+	if err := p.Lock(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	program, err := bareprogram.Open(openSC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := program.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	session, err := program.Stay(virtual.PIN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Sign(c.KeyID); err != nil {
+		t.Fatal(err)
+	}
+	begun = d.APDUs()
+	if err := session.Sign(c.KeyID); err != nil {
+		t.Fatal(err)
+	}
+	least := d.APDUs() - begun
+	t.Logf("%d APDUs, of which %d ask whether the card is open; the bare program %d", ours, asking, least)
+	if ours > least+asking {
+		t.Errorf("%d APDUs, and %d without an agent", ours, least)
+	}
 }

@@ -24,9 +24,10 @@
 // [Pool.Sign] read nothing again, and between a person's PIN and the signature the
 // card is asked only what the signature takes. That it is still the card that the
 // person was asked about is shown by a session that was opened before, and by the
-// reader's count of insertions. A pool that observes nothing, and a slot that is no
-// PC/SC reader, are read for each login, once before the person is asked and once
-// after.
+// reader's count of insertions. Of a pool that observes nothing, and of a slot that is no
+// PC/SC reader, the cards are read for each login, before the person is asked; after it the
+// session and the token's serial show that it is the same card, and in a card session its
+// state alone does.
 //
 // # PINs
 //

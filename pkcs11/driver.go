@@ -20,7 +20,8 @@ type driver interface {
 	OpenSession(slot uint) (p11.SessionHandle, error)
 	CloseSession(s p11.SessionHandle) error
 	SessionState(s p11.SessionHandle) (uint, error)
-	Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error)
+	// Find searches objects; ahead names the attributes of each that will be read next.
+	Find(s p11.SessionHandle, template []*p11.Attribute, ahead ...uint) ([]p11.ObjectHandle, error)
 	Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error)
 	Login(s p11.SessionHandle, user uint, pin []byte) error
 	Logout(s p11.SessionHandle) error
@@ -176,7 +177,7 @@ func (d *cgoDriver) SessionState(s p11.SessionHandle) (uint, error) {
 const maxObjects = 5000
 
 // Find asks until the module gives nothing more: some give one object a call.
-func (d *cgoDriver) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
+func (d *cgoDriver) Find(s p11.SessionHandle, template []*p11.Attribute, _ ...uint) ([]p11.ObjectHandle, error) {
 	if err := d.ctx.FindObjectsInit(s, template); err != nil {
 		return nil, d.err("C_FindObjectsInit", err)
 	}
@@ -199,15 +200,20 @@ const findAtOnce = 256
 // maxAttribute bounds a value: certificates have a few thousand octets.
 const maxAttribute = 256 << 10
 
+// Attributes reads all in one call, which some modules answer much sooner than one for each.
 func (d *cgoDriver) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...uint) ([][]byte, error) {
 	values := make([][]byte, len(types))
+	template := make([]*p11.Attribute, len(types))
 	for i, kind := range types {
-		got, err := d.ctx.GetAttributeValue(s, o, []*p11.Attribute{p11.NewAttribute(kind, nil)})
-		if err != nil {
-			return nil, d.err("C_GetAttributeValue", err)
-		}
-		if len(got) == 1 {
-			values[i] = got[0].Value
+		template[i] = p11.NewAttribute(kind, nil)
+	}
+	got, err := d.ctx.GetAttributeValue(s, o, template)
+	if err != nil {
+		return nil, d.err("C_GetAttributeValue", err)
+	}
+	for i := range values {
+		if i < len(got) {
+			values[i] = got[i].Value
 		}
 		if len(values[i]) > maxAttribute {
 			return nil, &Error{Op: "C_GetAttributeValue: a value that is too long", Path: d.library.path, CKR: p11.CKR_ATTRIBUTE_VALUE_INVALID, Kind: ErrModuleFailed}

@@ -282,7 +282,7 @@ func (o *oneObject) SignInit(p11.SessionHandle, *p11.Mechanism, p11.ObjectHandle
 func (o *oneObject) Gone() bool                                                         { return false }
 func (o *oneObject) Close() error                                                       { return nil }
 
-func (o *oneObject) Find(_ p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
+func (o *oneObject) Find(_ p11.SessionHandle, template []*p11.Attribute, _ ...uint) ([]p11.ObjectHandle, error) {
 	if len(template) == 1 && number(template[0].Value) == p11.CKO_CERTIFICATE {
 		return []p11.ObjectHandle{1}, nil
 	}

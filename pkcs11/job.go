@@ -28,6 +28,7 @@ type job struct {
 	driver  driver
 	opened  bool
 	session p11.SessionHandle
+	key     p11.ObjectHandle // that signed
 
 	outcome     atomic.Int32
 	cardSession *cardSession // the one that the job opened
@@ -176,6 +177,9 @@ func (j *job) confirm() (Certificate, error) {
 			}
 		}
 	}
+	if !j.held && (j.request.UseCardSession && j.pool.onSilentSlot(j.module) && j.module.cardSession.certificate.ID == j.chosen.ID || j.tokenStands()) {
+		return j.chosen, nil
+	}
 	r := j.pool.read(j.module)
 	if r.err != nil {
 		return Certificate{}, r.err
@@ -197,6 +201,20 @@ func (j *job) confirm() (Certificate, error) {
 	}
 	j.basis = r.basis
 	return now, nil
+}
+
+// tokenStands reports whether the token in a slot of which PC/SC says nothing is the one
+// that the person was asked about: the session that was opened before stands, and the token
+// says that it is the same. With the lease held.
+func (j *job) tokenStands() bool {
+	if !j.opened || j.driver != j.module.driver || !j.pool.silent(j.module.lastReading()) {
+		return false
+	}
+	id := j.chosen.Slot.ID
+	// ensureSession asks for the session's state next.
+	expect(j.driver, nil, call{Op: "C_GetTokenInfo", Slot: id}, call{Op: "C_GetSessionInfo", Session: uint(j.session)})
+	slot, _, err := j.pool.readSlot(j.module, id)
+	return err == nil && sameToken(slot.Token, j.chosen.Slot.Token) && sameTries(*slot.Token, *j.chosen.Slot.Token)
 }
 
 // standsOn is what the card must not have left since: for a card session, since
@@ -272,8 +290,8 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 	_ = j.step(StepLoginRight)
 	defer func() {
 		if j.opened { // not handed on to a card session
-			_ = d.Logout(j.session)
-			j.closeSession()
+			endSession(d, j.session)
+			j.opened = false
 			j.pool.reset(c.Slot)
 		}
 	}()
@@ -286,7 +304,7 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 	value, eachUse, err := j.signWith(d, j.session, c)
 	if err == nil && j.request.OpenCardSession && !eachUse {
 		j.opened = false
-		j.cardSession = &cardSession{session: j.session, certificate: c, basis: j.basis}
+		j.cardSession = &cardSession{session: j.session, key: j.key, certificate: c, basis: j.basis}
 		j.module.setCardSession(j.cardSession)
 	}
 	return value, err
@@ -315,6 +333,13 @@ func (j *job) ensureSession(d driver, slot Slot) (reopened bool, err error) {
 	}
 	if !j.opened {
 		reopened = true
+		next := []call{{Op: "C_GetSessionInfo"}}
+		if _, is := j.basis.reader(slot, j.pool.slotsOf(slot)); !is {
+			// sameCard asks these. Where PC/SC answers it, C_GetTokenInfo would be commands
+			// to the card, more than half as many as C_Login takes.
+			next = append(next, call{Op: "C_GetSlotInfo", Slot: slot.ID}, call{Op: "C_GetTokenInfo", Slot: slot.ID})
+		}
+		expect(d, nil, next...)
 		if err := j.open(slot); err != nil {
 			return reopened, err
 		}
@@ -358,6 +383,7 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (valu
 	if err != nil {
 		return nil, eachUse, err
 	}
+	expect(d, nil, call{Op: "C_GetAttributeValue", Session: uint(session), Object: uint(key), Types: []uint{p11.CKA_ALWAYS_AUTHENTICATE}})
 	private, err := d.Attributes(session, key, p11.CKA_PRIVATE)
 	if err != nil {
 		return nil, eachUse, err
@@ -368,31 +394,42 @@ func (j *job) signWith(d driver, session p11.SessionHandle, c Certificate) (valu
 	// Not every module knows the attribute; one that does not needs no second PIN.
 	always, err := d.Attributes(session, key, p11.CKA_ALWAYS_AUTHENTICATE)
 	eachUse = err == nil && isTrue(always[0])
+	j.key = key
+	if !eachUse {
+		value, err = j.signed(c, func(data []byte) ([]byte, error) {
+			return signWithKey(d, session, j.how.mechanism, key, data)
+		})
+		return value, false, err
+	}
 	if err := d.SignInit(session, j.how.mechanism, key); err != nil {
 		return nil, eachUse, err
 	}
-	if eachUse {
-		if j.ctx.Err() != nil {
-			return nil, eachUse, context.Cause(j.ctx)
-		}
-		// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
-		// entry, which the card has just taken; an error ends it here.
-		if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
-			return nil, eachUse, j.pool.wrongPIN(j.module, c, err)
-		}
+	if j.ctx.Err() != nil {
+		return nil, eachUse, context.Cause(j.ctx)
 	}
+	// PKCS#11 v2.40, 2.4: the key wants the PIN for each use. The same
+	// entry, which the card has just taken; an error ends it here.
+	if err := d.Login(session, p11.CKU_CONTEXT_SPECIFIC, j.pin); err != nil {
+		return nil, eachUse, j.pool.wrongPIN(j.module, c, err)
+	}
+	value, err = j.signed(c, func(data []byte) ([]byte, error) { return d.Sign(session, data) })
+	return value, eachUse, err
+}
+
+// signed is what sign makes of the message, once it is proved to be the certificate's.
+func (j *job) signed(c Certificate, sign func(data []byte) ([]byte, error)) ([]byte, error) {
 	// What came before, the search for the key among it, took its time at the card.
 	if err := j.step(StepSignBegun); err != nil {
-		return nil, eachUse, err
+		return nil, err
 	}
-	value, err = d.Sign(session, j.how.input(j.message))
+	value, err := sign(j.how.input(j.message))
 	if err != nil {
-		return nil, eachUse, err
+		return nil, err
 	}
 	_ = j.step(StepSignEnded)
 	value, err = j.how.accept(c.X509.PublicKey, j.message, value)
 	if err != nil {
-		return nil, eachUse, fmt.Errorf("%w: the signature does not fit the certificate: %w", errOtherKey, err)
+		return nil, fmt.Errorf("%w: the signature does not fit the certificate: %w", errOtherKey, err)
 	}
-	return value, eachUse, nil
+	return value, nil
 }

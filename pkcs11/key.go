@@ -24,6 +24,7 @@ type keySearch struct {
 	// unread is an attribute that could not be read for another reason than its
 	// own: that no key was found proves nothing then.
 	unread error
+	public []key // once they were searched
 }
 
 // likeness says whether a key is the certificate's.
@@ -102,7 +103,7 @@ func (s *keySearch) named(k key) bool {
 // searched by class alone: an empty CKA_ID in a template means nothing to some
 // modules, and any to others.
 func (s *keySearch) keys(class uint) ([]key, error) {
-	handles, err := s.driver.Find(s.session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, class)})
+	handles, err := s.driver.Find(s.session, []*p11.Attribute{p11.NewAttribute(p11.CKA_CLASS, class)}, s.ahead()...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,18 @@ func (s *keySearch) keys(class uint) ([]key, error) {
 	return keys, nil
 }
 
+// ahead names what is read of each key, and no more: an attribute may be a command to the
+// card.
+func (s *keySearch) ahead() []uint {
+	switch s.certificate.X509.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return []uint{p11.CKA_ID, p11.CKA_KEY_TYPE, p11.CKA_MODULUS}
+	case *ecdsa.PublicKey:
+		return []uint{p11.CKA_ID, p11.CKA_KEY_TYPE, p11.CKA_EC_PARAMS, p11.CKA_EC_POINT}
+	}
+	return []uint{p11.CKA_ID, p11.CKA_KEY_TYPE}
+}
+
 // link tells private keys that say nothing of themselves, as those on curves often
 // do, by the public key of the same pair: it has the same CKA_ID, and where each is
 // the only one with it, they are a pair.
@@ -131,7 +144,7 @@ func (s *keySearch) link(private []key) error {
 	if !pending {
 		return nil
 	}
-	public, err := s.keys(p11.CKO_PUBLIC_KEY)
+	public, err := s.publicKeys()
 	if err != nil {
 		return err
 	}
@@ -146,6 +159,14 @@ func (s *keySearch) link(private []key) error {
 	return nil
 }
 
+// publicKeys are searched once.
+func (s *keySearch) publicKeys() (keys []key, err error) {
+	if s.public == nil {
+		s.public, err = s.keys(p11.CKO_PUBLIC_KEY)
+	}
+	return s.public, err
+}
+
 func withID(keys []key, id []byte) (list []key) {
 	for _, k := range keys {
 		if len(id) > 0 && bytes.Equal(k.id, id) {
@@ -158,7 +179,7 @@ func withID(keys []key, id []byte) (list []key) {
 // anothers reports whether the public key objects say that the certificate's CKA_ID
 // is another pair's, and none of them is the certificate's.
 func (s *keySearch) anothers() (bool, error) {
-	public, err := s.keys(p11.CKO_PUBLIC_KEY)
+	public, err := s.publicKeys()
 	if err != nil {
 		return false, err
 	}

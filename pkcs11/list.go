@@ -36,7 +36,7 @@ func (p *Pool) readOnBasis(m *module, b basis) *reading {
 	if err := p.ready(m); err != nil {
 		return &reading{err: err}
 	}
-	r := p.readSlots(m, b)
+	r := p.readRepeatably(m, b)
 	if m.driver.Gone() && !errors.Is(r.err, ErrModuleHangs) {
 		// A process that ended, perhaps before this reading began. A reading sends
 		// nothing that counts, so it may be made again, once.
@@ -45,6 +45,37 @@ func (p *Pool) readOnBasis(m *module, b basis) *reading {
 			return &reading{err: errors.Join(r.err, err)}
 		}
 		r = p.readSlots(m, b)
+	}
+	return r
+}
+
+// readRepeatably is the last such reading where the module's process says that nothing
+// differs, else a new one.
+func (p *Pool) readRepeatably(m *module, b basis) *reading {
+	d, can := m.driver.(rereading)
+	if !can {
+		return p.readSlots(m, b)
+	}
+	before := m.repeatable
+	m.repeatable = nil
+	if before != nil && before.driver == m.driver && before.basis.sameSilence(b) {
+		same, err := d.repeat()
+		if err != nil {
+			return &reading{err: err} // how the process ended: the next call would say that it has
+		}
+		if same {
+			m.repeatable = before
+			now := *before
+			now.basis = b
+			return &now
+		}
+	}
+	end := d.record()
+	r := p.readSlots(m, b)
+	end()
+	if r.err == nil && r.repeatable() {
+		unchanged := *r
+		m.repeatable = &unchanged
 	}
 	return r
 }
@@ -120,8 +151,10 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 		}
 		if err == nil && slot.Token != nil {
 			var found []Certificate
+			var offered map[uint]bool
 			var all bool
-			found, all, err = p.readCertificates(m, slot)
+			found, offered, all, err = p.readCertificates(m, slot)
+			r.noteMechanisms(id, offered)
 			slot, found = p.ifContactless(m, slot, found)
 			r.certificates = append(r.certificates, found...)
 			unread = unread || !all
@@ -149,7 +182,8 @@ func (p *Pool) readSlots(m *module, b basis) *reading {
 	}
 	r.hide(empty)
 	// A card that came before its event has: the event would be taken for its removal.
-	r.complete = failed == nil && !unread && r.covers() && p.still(b)
+	r.clean = failed == nil && !unread
+	r.complete = r.clean && r.covers() && p.still(b)
 	return r
 }
 

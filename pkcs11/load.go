@@ -9,11 +9,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 )
 
 // loadKinds are why a module could not be loaded, as its process says it.
@@ -201,10 +202,10 @@ var (
 
 // What the loaders of Unix say of a library that another one needs and they do not
 // find: glibc's, musl's and macOS's.
-var missingLibrary = []*regexp.Regexp{
-	regexp.MustCompile(`^(.+?): cannot open shared object file: No such file or directory`),
-	regexp.MustCompile(`^Error loading shared library (.+?): No such file or directory \(needed by`),
-	regexp.MustCompile(`Library not loaded: (\S+)`),
+var missingLibrary = []*lazyregexp.Regexp{
+	lazyregexp.New(`^(.+?): cannot open shared object file: No such file or directory`),
+	lazyregexp.New(`^Error loading shared library (.+?): No such file or directory \(needed by`),
+	lazyregexp.New(`Library not loaded: (\S+)`),
 }
 
 // loaderKind is what a loader's refusal means. It has no words for it but these.

@@ -73,7 +73,7 @@ func (f *pinFacts) interpret(slot *Slot, counts bool) {
 	}
 	// Two modules may name a card differently, so only the same one compares names.
 	if open, is := f.ours[slot.Description]; is && (open.module != slot.Module || open.token == t.named()) {
-		t.PINLocked = false
+		t.PINLocked, t.openForUs = false, true
 		return
 	}
 	t.MaybeInUse = !counts && !f.locked[t.named()]

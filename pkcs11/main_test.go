@@ -207,8 +207,8 @@ func (f *faulty) Attributes(s p11.SessionHandle, o p11.ObjectHandle, types ...ui
 	return f.driver.Attributes(s, o, types...)
 }
 
-func (f *faulty) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
-	found, err := f.driver.Find(s, template)
+func (f *faulty) Find(s p11.SessionHandle, template []*p11.Attribute, ahead ...uint) ([]p11.ObjectHandle, error) {
+	found, err := f.driver.Find(s, template, ahead...)
 	if f.find != nil {
 		found = f.find(found)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,6 +46,7 @@ type moduleProcess struct {
 	ends   [2]io.Closer
 	ended  chan struct{} // closed when the process has ended
 	once   sync.Once
+	ahead  ahead
 
 	mu   sync.Mutex
 	gone bool
@@ -136,12 +138,25 @@ func (r *moduleProcess) Close() error {
 // do makes one call. A process that does not answer within limit is ended, and
 // so is one that answers nonsense: its module has run wild in it.
 func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []byte, error) {
+	expected, last := r.ahead.next(c)
 	if r.Gone() {
 		ended := &Error{Op: c.Op + ": the module's process has ended", Path: r.path, Kind: ErrModuleFailed}
 		if strings.HasPrefix(r.reason(), limitPassed) {
 			return reply{}, nil, moduleHangs(ended)
 		}
 		return reply{}, nil, ended
+	}
+	if known, value, is := r.ahead.answer(c); is {
+		return r.outcome(c, known, value)
+	}
+	if c.Op != opRepeat {
+		c.Reading = r.ahead.number()
+	}
+	if c.Then = expected; last != nil {
+		tail = last
+	}
+	if slices.ContainsFunc(c.Then, func(next call) bool { return next.Op == "C_Sign" }) {
+		limit = max(limit, r.limits.Card) // what a card may take for it alone
 	}
 	c.Limit = limit.Milliseconds()
 	timer := time.AfterFunc(limit, func() { r.kill(fmt.Sprintf("%s %s, its process was ended", limitPassed, limit)) })
@@ -153,8 +168,14 @@ func (r *moduleProcess) do(c call, tail []byte, limit time.Duration) (reply, []b
 		value, err = r.pipe.receive(&answer)
 	}
 	if err != nil {
-		return reply{}, nil, r.broken(c.Op, err)
+		return reply{}, nil, r.broken(c.name(), err)
 	}
+	r.ahead.store(c, &answer, value)
+	return r.outcome(c, answer, value)
+}
+
+// outcome is what a call was answered, its error typed.
+func (r *moduleProcess) outcome(c call, answer reply, value []byte) (reply, []byte, error) {
 	switch {
 	case answer.CKR != 0:
 		return reply{}, nil, wrap(cmp.Or(brief(answer.Op), c.Op), r.path, p11.Error(answer.CKR))
@@ -286,8 +307,8 @@ func (r *moduleProcess) SessionState(s p11.SessionHandle) (uint, error) {
 	return a.Value, err
 }
 
-func (r *moduleProcess) Find(s p11.SessionHandle, template []*p11.Attribute) ([]p11.ObjectHandle, error) {
-	c := call{Op: "C_FindObjects", Session: uint(s)}
+func (r *moduleProcess) Find(s p11.SessionHandle, template []*p11.Attribute, ahead ...uint) ([]p11.ObjectHandle, error) {
+	c := call{Op: "C_FindObjects", Session: uint(s), Types: ahead}
 	for _, a := range template {
 		c.Template = append(c.Template, wireAttr{a.Type, a.Value})
 	}

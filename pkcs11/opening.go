@@ -108,7 +108,7 @@ func (p *Pool) stateNow(m *module) ModuleState {
 	case s.Err == nil && found != nil:
 		s.Err = found.err
 	case opening && stage == hangs:
-		s.Err = p.hanging(m)
+		s.Err, s.Opening = p.hanging(m), false
 	case opening:
 		s.Opening = s.Err == nil // what it failed with before says more
 	}

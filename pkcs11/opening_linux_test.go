@@ -257,3 +257,27 @@ func TestRestartDuringAnOpening(t *testing.T) {
 		t.Errorf("opened %d times", *begun-before)
 	}
 }
+
+// TestOpenByReading: modules that the first reading opens are not waited for before, nor said
+// to work, and are then as any.
+func TestOpenByReading(t *testing.T) {
+	p, err := Open(t.Context(), Options{Modules: []string{"/nowhere/module.so"}, ByReading: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if m := p.Modules()[0]; !m.Opening || m.Err != nil {
+		t.Errorf("before it was tried: %+v", m)
+	}
+	awaited := make(chan error, 1)
+	go func() { awaited <- p.AwaitOpening(t.Context()) }()
+	if _, err := p.List(t.Context()); !errors.Is(err, ErrNoModule) {
+		t.Error(err)
+	}
+	if err := <-awaited; err != nil {
+		t.Error(err)
+	}
+	if m := p.Modules()[0]; m.Opening || !errors.Is(m.Err, ErrNoModule) {
+		t.Errorf("after it was tried: %+v", m)
+	}
+}

@@ -19,18 +19,18 @@ const (
 func KnownPaths() []string {
 	if runtime.GOARCH == "386" {
 		// SystemX86 is the folder that a 32-bit program sees as System32, by its own name.
-		return known(knownFile{windows.FOLDERID_SystemX86, vendor32}, knownFile{windows.FOLDERID_ProgramFilesX86, openSC})
+		return filesBelow(knownFile{windows.FOLDERID_SystemX86, vendor32}, knownFile{windows.FOLDERID_ProgramFilesX86, openSC})
 	}
-	return known(knownFile{windows.FOLDERID_System, vendor64}, knownFile{windows.FOLDERID_ProgramFiles, openSC})
+	return filesBelow(knownFile{windows.FOLDERID_System, vendor64}, knownFile{windows.FOLDERID_ProgramFiles, openSC})
 }
 
 // foreignPaths are those of the other architecture, which this program cannot load: where
 // there is nothing else, that is what has to be said.
 func foreignPaths() []string {
 	if runtime.GOARCH == "386" {
-		return known(knownFile{windows.FOLDERID_Windows, `Sysnative\` + vendor64})
+		return filesBelow(knownFile{windows.FOLDERID_Windows, `Sysnative\` + vendor64})
 	}
-	return known(knownFile{windows.FOLDERID_SystemX86, vendor32}, knownFile{windows.FOLDERID_ProgramFilesX86, openSC})
+	return filesBelow(knownFile{windows.FOLDERID_SystemX86, vendor32}, knownFile{windows.FOLDERID_ProgramFilesX86, openSC})
 }
 
 type knownFile struct {
@@ -38,7 +38,7 @@ type knownFile struct {
 	name   string
 }
 
-func known(files ...knownFile) (paths []string) {
+func filesBelow(files ...knownFile) (paths []string) {
 	for _, f := range files {
 		if path := below(f.folder, f.name); path != "" {
 			paths = append(paths, path)

@@ -64,6 +64,7 @@ type Token struct {
 	ProtectedPath                      bool // the PIN is typed on the reader
 
 	loginRequired bool // CKF_LOGIN_REQUIRED
+	openForUs     bool // it says that its PIN is locked, because this pool has shown it
 }
 
 // Certificate is one certificate found on a card.
@@ -100,6 +101,10 @@ type Request struct {
 	// UseCardSession signs in the session that is open; PIN is not called.
 	// ErrNoCardSession where there is none.
 	UseCardSession bool
+	// JustRead says that the certificate is of a reading that Current or List has made just
+	// now, and that nobody was asked anything since: cards of which PC/SC says nothing are
+	// not read once more before the PIN. They are after it.
+	JustRead bool
 	// MayReset, when not nil, is asked before a card is reset that says that its PIN
 	// is locked, because that may mean that another program has it open. It returns
 	// true once in a login that a person asked for: that program loses the card.

@@ -34,6 +34,9 @@ type Options struct {
 	// TriesAfter is how long the person has been asked for a PIN when the token is
 	// read again, to show how many tries there are now; default 300 ms.
 	TriesAfter time.Duration
+	// ByReading leaves it to the first reading to open the modules, so that Open returns at
+	// once. Until then they are said to be opening.
+	ByReading bool
 	// Opened is called when a module that readings did not wait for is open, or does
 	// not open: the cards are to be read anew. It must not wait.
 	Opened func()
@@ -102,6 +105,7 @@ type module struct {
 	retry       time.Time
 	hungOn      basis // what PC/SC had said when it was found to hang
 	cardSession *cardSession
+	repeatable  *reading // as it was made, of which only the module can say that it holds
 
 	mu            sync.Mutex
 	reading       *reading // the last, or nil
@@ -113,7 +117,7 @@ type module struct {
 
 // Open opens the modules, each in a process of its own: see RunChildRole. A
 // module that does not work is no error: Modules says so, and each List tries
-// it again. One that opens slowly or hangs is waited for a while, and opened behind
+// it again. Where Options say so it leaves that to the first reading. One that opens slowly or hangs is waited for a while, and opened behind
 // the scenes.
 func Open(ctx context.Context, o Options) (*Pool, error) {
 	limits := o.Limits
@@ -162,7 +166,10 @@ func openWith(ctx context.Context, o Options, hangsAfter time.Duration, driverOf
 		paths = DefaultModules()
 	}
 	for _, path := range paths {
-		p.modules = append(p.modules, &module{path: path, lease: make(chan struct{}, 1), state: ModuleState{Path: path}})
+		p.modules = append(p.modules, &module{path: path, lease: make(chan struct{}, 1), state: ModuleState{Path: path, Opening: o.ByReading}})
+	}
+	if o.ByReading {
+		return p, nil
 	}
 	_, _, err := p.attend(ctx, p.modules, func(m *module) *reading { _ = p.ready(m); return nil }, func(attended) {}, func() bool { return true })
 	return p, err
@@ -299,8 +306,12 @@ func (p *Pool) ready(m *module) error {
 		}
 	}
 	m.mu.Lock()
+	first := m.state.Opening
 	m.state = ModuleState{Path: m.path, Err: err, Info: info}
 	m.mu.Unlock()
+	if first { // which an opening's end says of all others
+		p.stages.Publish()
+	}
 	return err
 }
 

@@ -16,6 +16,7 @@ type reading struct {
 	basis    basis
 	driver   driver // the process that showed it
 	complete bool   // each slot is a PC/SC reader, and each card in a reader was read
+	clean    bool   // nothing was there that another reading may show better
 	number   uint64 // of the readings of all modules, the later the higher
 	offered  map[uint]map[uint]bool
 }
@@ -72,6 +73,25 @@ func (r *reading) covers() bool {
 	return len(r.slots) > 0
 }
 
+// repeatable reports whether the same answers of the module would make the same reading:
+// nothing in it is what PC/SC said, of which the module knows nothing, nor what this pool
+// knows of a PIN.
+func (r *reading) repeatable() bool {
+	for i, readers := range r.basis.readersOf(r.slots) {
+		slot := r.slots[i]
+		if slot.Hardware && !r.basis.known {
+			return false // it may be a reader whose card comes and goes unheard
+		}
+		if len(readers) > 0 || slot.Unrecognized || slot.Contactless || slot.Failure != nil || slot.Token != nil && (slot.Token.PINLocked || slot.Token.openForUs) {
+			return false
+		}
+	}
+	return r.clean
+}
+
+// sameSilence reports whether PC/SC said as little of the readers then as now.
+func (b basis) sameSilence(now basis) bool { return !b.known && !now.known || b.same(now) }
+
 // with is the reading with what was read of one token since.
 func (r *reading) with(now Slot) *reading {
 	changed := *r
@@ -88,6 +108,17 @@ func (r *reading) with(now Slot) *reading {
 		}
 	}
 	return &changed
+}
+
+// noteMechanisms notes what a token offers, where the reading asked.
+func (r *reading) noteMechanisms(slot uint, offered map[uint]bool) {
+	if offered == nil {
+		return
+	}
+	if r.offered == nil {
+		r.offered = map[uint]map[uint]bool{}
+	}
+	r.offered[slot] = offered
 }
 
 // withMechanisms is the reading with what the slot's token offers.
@@ -172,17 +203,38 @@ func (s Snapshot) with(now Slot) Snapshot {
 // changed since it was read: the last reading of each module where it holds, and
 // a new one of every other. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, p.confirmed)
+	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
+		if r := p.sessionReading(m); r != nil {
+			return r
+		}
+		return p.read(m)
+	})
 }
 
 // List reads all modules, whatever is known of them. It fails with ErrNoModule
 // where none works, and with the module's own error where the only one fails.
 func (p *Pool) List(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, func(*module) *reading { return nil })
+	return p.refresh(ctx, func(*module) *reading { return nil }, p.read)
+}
+
+// sessionReading is the module's last reading while a card session stands that is on a slot of
+// which PC/SC says nothing, or nil: the session is the proof that its card did not leave.
+// With the lease held.
+func (p *Pool) sessionReading(m *module) *reading {
+	r := m.lastReading()
+	if !p.onSilentSlot(m) || r.driver != m.driver || !m.cardSession.stands(m.driver) {
+		return nil
+	}
+	return r
+}
+
+// silent reports whether PC/SC says nothing of the reading's slots, then and now.
+func (p *Pool) silent(r *reading) bool {
+	return r != nil && r.repeatable() && r.basis.sameSilence(p.basis())
 }
 
 // refresh reads the modules of which usable has no reading.
-func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snapshot, error) {
+func (p *Pool) refresh(ctx context.Context, usable, anew func(*module) *reading) (Snapshot, error) {
 	done := make(chan struct{})
 	var err error
 	go func() { // a reading that nobody waits for any more still becomes the snapshot
@@ -194,7 +246,7 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 				outdated = append(outdated, m)
 			}
 		}
-		err = p.readModules(context.WithoutCancel(ctx), outdated, usable, readings)
+		err = p.readModules(context.WithoutCancel(ctx), outdated, usable, anew, readings)
 	}()
 	select {
 	case <-done:
@@ -207,12 +259,12 @@ func (p *Pool) refresh(ctx context.Context, usable func(*module) *reading) (Snap
 
 // readModules reads those modules, and publishes all readings. One that does not
 // open is said to hang, and hides no card of the others.
-func (p *Pool) readModules(ctx context.Context, outdated []*module, usable func(*module) *reading, readings []*reading) error {
+func (p *Pool) readModules(ctx context.Context, outdated []*module, usable, anew func(*module) *reading, readings []*reading) error {
 	read := func(m *module) *reading {
 		if r := usable(m); r != nil { // another caller may have read it meanwhile
 			return r
 		}
-		return p.read(m)
+		return anew(m)
 	}
 	note := func(a attended) { readings[slices.Index(p.modules, a.module)] = a.reading }
 	overdue, rest, err := p.attend(ctx, outdated, read, note, func() bool { return slices.ContainsFunc(readings, (*reading).hasCard) })

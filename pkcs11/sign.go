@@ -16,6 +16,7 @@ import (
 func (p *Pool) Sign(ctx context.Context, r Request) (Signature, error) {
 	s, err := p.signOnce(ctx, r)
 	if errors.Is(err, errFreed) { // once at most, by Request.MayReset
+		r.JustRead = false // the person was asked
 		s, err = p.signOnce(ctx, r)
 	}
 	return s, err
@@ -60,6 +61,11 @@ func (p *Pool) prepare(ctx context.Context, r Request) (*job, error) {
 			return j, err
 		}
 	}
+	if m := p.silentHolderOf(r.CertificateID); m != nil && (r.JustRead || r.UseCardSession) {
+		if j, err := p.begin(ctx, m, r, false); err == nil {
+			return j, nil
+		}
+	}
 	snapshot, err := p.List(ctx)
 	if err != nil {
 		return nil, err
@@ -96,6 +102,21 @@ func (p *Pool) holderOf(id string) *module {
 	return m
 }
 
+// silentHolderOf is the module whose last reading shows the certificate in a slot of which
+// PC/SC says nothing.
+func (p *Pool) silentHolderOf(id string) *module {
+	snapshot, _ := p.Snapshot()
+	c, err := find(snapshot.Slots, snapshot.Certificates, id)
+	if err != nil {
+		return nil
+	}
+	m := p.module(c.Slot.Module)
+	if !p.silent(m.lastReading()) {
+		return nil
+	}
+	return m
+}
+
 // begin makes the job on the module's last reading, and where that holds opens the
 // session that the PIN will be used in: a card that is changed meanwhile ends it.
 // It fails with errOutdated where the reading must hold and does not.
@@ -114,6 +135,8 @@ func (p *Pool) begin(ctx context.Context, m *module, r Request, must bool) (*job
 		if !r.UseCardSession {
 			err = j.beforePIN()
 		}
+	} else if err == nil && !r.UseCardSession && !j.chosen.Slot.Token.ProtectedPath && p.silent(m.lastReading()) {
+		_ = j.open(j.chosen.Slot) // without it the card is read once more after the PIN
 	}
 	if err != nil && must {
 		m.setReading(nil)

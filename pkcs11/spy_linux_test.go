@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/vcard"
 	"github.com/cpx-bridge/cpx-bridge/internal/kit/virtual"
@@ -16,17 +17,21 @@ import (
 
 const spyModule = "/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so"
 
-// spied is a pool on OpenSC with OpenSC's own spy before it.
-func spied(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Station, calls func() string) {
+// spyCall is a call in a spy's log.
+var spyCall = regexp.MustCompile(`(?m)^\d+: (C_\w+)$`)
+
+// spiedLog is a pool on OpenSC with OpenSC's own spy before it, which writes log. No token
+// is read again while a person is asked for a PIN.
+func spiedLog(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Station, log string) {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), "spy.log")
+	log = filepath.Join(t.TempDir(), "spy.log")
 	t.Setenv("PKCS11SPY", openSC)
 	t.Setenv("PKCS11SPY_OUTPUT", log)
 	d, err := virtual.NewStation(virtual.StationOptions{Socket: pcscSocket, Card: card})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err = Open(t.Context(), Options{Modules: []string{spyModule}}); err != nil {
+	if p, err = Open(t.Context(), Options{Modules: []string{spyModule}, TriesAfter: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -34,8 +39,14 @@ func spied(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Station, calls fu
 			t.Error(err)
 		}
 	})
+	return p, d, log
+}
+
+// spied is spiedLog with what counts of the calls since it was last asked.
+func spied(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Station, calls func() string) {
+	t.Helper()
+	p, d, log := spiedLog(t, card)
 	read := 0
-	call := regexp.MustCompile(`(?m)^\d+: (C_\w+)$`)
 	// A C_Sign without room for an answer asks for its length: it signs nothing.
 	length := regexp.MustCompile(`(?m)^\[out\] pSignature\[[^]]*\] NULL`)
 	kind := regexp.MustCompile(`(?m)^\[in\] userType = (\w+)$`)
@@ -48,7 +59,7 @@ func spied(t *testing.T, card vcard.Card) (p *Pool, d *virtual.Station, calls fu
 		part := string(text[read:])
 		read = len(text)
 		var names []string
-		at := call.FindAllStringSubmatchIndex(part, -1)
+		at := spyCall.FindAllStringSubmatchIndex(part, -1)
 		for i, m := range at {
 			end := len(part)
 			if i+1 < len(at) {

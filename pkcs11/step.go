@@ -13,7 +13,7 @@ const (
 	StepLoginRight  Step = "login_right"
 	StepLoginWrong  Step = "login_wrong" // the card counted a try
 	StepLoginFailed Step = "login_failed"
-	StepSignBegun   Step = "sign_begun" // C_Sign is about to be called
+	StepSignBegun   Step = "sign_begun" // C_Sign is about to be called, C_SignInit with it but for keys that want the PIN each time
 	StepSignEnded   Step = "sign_ended"
 	StepJobEnded    Step = "job_ended" // the card is closed
 )

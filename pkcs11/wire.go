@@ -27,6 +27,12 @@ type call struct {
 	Template  []wireAttr `json:"template,omitempty"`
 	Mechanism uint       `json:"mechanism,omitempty"`
 	Parameter []byte     `json:"parameter,omitempty"`
+	// Then are the calls that follow at once where this one succeeds, each where the one
+	// before it does. The frame's tail is the last one's. One without a session is of that
+	// which this call opens.
+	Then []call `json:"then,omitempty"`
+	// Reading numbers the reading that the call is a part of, or is 0.
+	Reading uint64 `json:"reading,omitempty"`
 }
 
 type wireAttr struct {
@@ -46,16 +52,27 @@ type reply struct {
 	IDs       []uint         `json:"ids,omitempty"`
 	Value     uint           `json:"value,omitempty"`
 	Values    [][]byte       `json:"values,omitempty"`
+	// Objects are the attributes asked for with a search, of each object found, as far as
+	// they were read.
+	Objects [][]reply `json:"objects,omitempty"`
+	Then    []reply   `json:"then,omitempty"` // of the calls that were made of those
 }
+
+// failed reports whether the call was answered with an error.
+func (r *reply) failed() bool { return r.CKR != 0 || r.Failure != "" || r.Kind != "" }
 
 // maxFrame and maxTail bound what is taken from the other side: a process that a module
 // has run wild in must not fill the agent's memory.
 const (
 	maxFrame = 4 << 20
 	maxTail  = 64 << 10 // PINs, digests and signatures have some hundred bytes
+	maxParts = 64 << 10 // a part of two bytes may become a reply, which is a hundred times that
 )
 
-var errFrame = errors.New("pkcs11: a frame of an impossible length")
+var (
+	errFrame = errors.New("pkcs11: a frame of an impossible length")
+	errParts = errors.New("pkcs11: a frame of too many parts")
+)
 
 // pipe reads and writes frames. One goroutine may read while another writes.
 type pipe struct {
@@ -93,6 +110,9 @@ func (p *pipe) receive(head any) ([]byte, error) {
 	var in bytes.Buffer // grows with what comes, not with what was announced
 	if _, err := io.CopyN(&in, p.r, int64(text)); err != nil {
 		return nil, err
+	}
+	if bytes.Count(in.Bytes(), []byte{','}) > maxParts {
+		return nil, errParts
 	}
 	value := make([]byte, tail) // at once: a buffer that grows leaves parts of a PIN behind
 	if _, err := io.ReadFull(p.r, value); err != nil {

@@ -118,3 +118,34 @@ func TestAudit(t *testing.T) {
 	}
 	b.shows(b.get("/assistance"), http.StatusOK)
 }
+
+// A login whose row of the audit log cannot be written is a login, with its line: the log says
+// what is missing.
+func TestLoginWithoutItsRow(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "audit.log")
+	s := newSite(t, portallab.Replacing("[[trust_group]]", fmt.Sprintf("[audit]\nfile = %q\n\n[[trust_group]]", file)))
+	card := issue(t, pki().Intermediate, demopki.NewHolder("CPS", 1))
+	s.browser(t).attach(card, testName)
+	if _, err := s.db.Exec(`ALTER TABLE audit RENAME TO elsewhere`); err != nil {
+		t.Fatal(err)
+	}
+	s.browser(t).entered(card, "Dr TEST Testeur")
+	if _, err := s.db.Exec(`ALTER TABLE elsewhere RENAME TO audit`); err != nil {
+		t.Fatal(err)
+	}
+	s.browser(t).entered(card, "Dr TEST Testeur")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := s.db.QueryRow(`SELECT COUNT(*) FROM audit WHERE event = 'login'`).Scan(&rows); err != nil || rows != 1 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+	if lines := strings.Count(string(text), `"event":"login"`); lines != 2 {
+		t.Errorf("%d lines of two logins", lines)
+	}
+	if n := strings.Count(s.log.String(), "an event is missing in the database's audit log"); n != 1 {
+		t.Errorf("the log says %d times that one is missing", n)
+	}
+}

@@ -64,7 +64,7 @@ func FuzzRequest(f *testing.F) {
 		own := strings.Contains(raw, "{pending}")
 		if own {
 			id := rand.Text()
-			_, err := p.store.Login(t.Context(), store.Card{Group: "test", Identifier: "899700000000", Holder: "TEST", Certificate: "00", Named: true}, nil, store.Session{Hash: hashOf(id)}, time.Now(), sessions.PendingLife)
+			_, _, err := p.store.Login(t.Context(), store.Card{Group: "test", Identifier: "899700000000", Holder: "TEST", Certificate: "00", Named: true}, nil, store.Session{Hash: hashOf(id)}, time.Now(), sessions.PendingLife, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,10 +11,12 @@ import (
 
 const (
 	cleaning = time.Minute // between two cleanings
-	batch    = 500         // rows deleted at a time: a few milliseconds
-	// rest is how long the database is left to the requests after each batch, as a
-	// multiple of what the batch took.
-	rest = 2
+	// batch is how many rows are deleted at a time: a few milliseconds, for which a request
+	// may have to wait.
+	batch = 100
+	// rest is how long the database is left to the requests after each batch where there are any,
+	// as a multiple of what the batch took.
+	rest = 9
 	// margin is how long what has expired is kept, for a clock that is set back.
 	margin = time.Hour
 )
@@ -53,12 +55,22 @@ func (p *Portal) clean(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if more = n == batch; more && !pause(ctx, rest*time.Since(begun)) {
+			if more = n == batch; more && !p.yield(ctx, time.Since(begun)) {
 				return ctx.Err()
 			}
 		}
 	}
 	return nil
+}
+
+// yield leaves the database to the requests after a batch that took so long: hardly where there
+// are none. It reports whether ctx goes on.
+func (p *Portal) yield(ctx context.Context, took time.Duration) bool {
+	before := p.store.Statements()
+	if !pause(ctx, took) {
+		return false
+	}
+	return p.store.Statements() == before || pause(ctx, (rest-1)*took)
 }
 
 // pause reports whether the time has passed before ctx ended.

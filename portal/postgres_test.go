@@ -44,5 +44,5 @@ var onBoth = []func(*testing.T){
 	// Sessions and cards.
 	TestSessionEnds, TestSessionIsRenewed, TestLoginReplacesTheSession, TestAttachOnceThenOneClick, TestRenewedCardStillLogsIn, TestTrustGroupIsPartOfTheCard,
 	TestKindOfTheCard, TestKindIsRetained, TestUnnamedCard, TestCardAttachedElsewhere, TestSeveralCards, TestAccounts, TestHostileNames, TestNamesAreEscaped,
-	TestSelfTest, TestSelfTestWithASession, TestDetachOnlyOnesOwn, TestNotMyCard, TestPendingCard, TestDatabaseHoldsNoSecret, TestAudit, TestOutdatedHash, TestSeenOnceAMinute,
+	TestSelfTest, TestSelfTestWithASession, TestDetachOnlyOnesOwn, TestNotMyCard, TestPendingCard, TestDatabaseHoldsNoSecret, TestAudit, TestOutdatedHash, TestSeenOnceAMinute, TestStatements, TestLoginWithoutItsRow,
 }

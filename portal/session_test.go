@@ -206,7 +206,7 @@ func TestCookieOnHTTPS(t *testing.T) {
 	}
 	after := httptest.NewRecorder()
 	login := httptest.NewRequestWithContext(t.Context(), "POST", "https://portail.test/auth/login", nil)
-	if _, err := p.sessions.Login(after, login, store.Card{Group: "test", Identifier: "1", Named: true}); err != nil {
+	if _, _, err := p.sessions.Login(after, login, store.Card{Group: "test", Identifier: "1", Named: true}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c := after.Result().Cookies()[0]; c.Name != "__Host-cpx" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 0 {
@@ -233,7 +233,7 @@ func TestPagesNameTheirCard(t *testing.T) {
 	}
 	watches := func(page answer, removal string) {
 		t.Helper()
-		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+removal+`"`) || !strings.Contains(page.raw, "/static/session.mjs") {
+		if !strings.Contains(page.raw, `data-card="`+id+`" data-leave="`+removal+`"`) || !strings.Contains(page.raw, "/session.mjs") {
 			t.Errorf("%s does not watch its card", page.Request.URL.Path)
 		}
 	}

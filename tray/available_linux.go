@@ -28,9 +28,12 @@ static int init_toolkit(const char *name, int status) {
 import "C"
 
 import (
+	"fmt"
+	"os"
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/gtk"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
@@ -39,11 +42,15 @@ const needsDisplay = true
 
 // Available reports whether a display answers. It is for the main goroutine. GTK's
 // other ways to initialise end the process where none answers.
-func Available() bool { return C.display_answers() != 0 }
+func Available() bool { return gtk.Load(false) == nil && C.display_answers() != 0 }
 
 // initToolkit initialises the toolkit in the menu's process, and reports whether a
 // display answers. It is for the main goroutine.
 func initToolkit() bool {
+	if err := gtk.Load(true); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(role.ExitNoToolkit)
+	}
 	name := C.CString(state.Name)
 	defer C.free(unsafe.Pointer(name))
 	if C.init_toolkit(name, role.ExitRestart) == 0 {

@@ -204,14 +204,13 @@ func BenchmarkMenuFollows(b *testing.B) {
 	d := newDriven(b)
 	m := agentOn(b, d)
 	var took []time.Duration
-	for i := 0; b.Loop(); i++ {
+	for i := range 60 {
 		begun := time.Now()
 		d.move(i%2 == 0)
 		shows(m, i%2 == 0)
 		took = append(took, time.Since(begun))
 	}
 	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
-	b.ReportMetric(float64(took[len(took)*95/100].Microseconds())/1000, "ms-p95")
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "menu-ms")
 	b.ReportMetric(0, "ns/op")
 }

@@ -115,6 +115,8 @@ func (p *process) why(cause error) error {
 	switch p.cmd.ProcessState.ExitCode() {
 	case role.ExitNoDisplay:
 		return errNoDisplay
+	case role.ExitNoToolkit:
+		return errNoToolkit
 	case role.ExitRestart:
 		return errRestart
 	}

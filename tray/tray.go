@@ -81,6 +81,7 @@ const actionLimit = 2 * time.Second
 var (
 	errQuit      = errors.New("tray: the person quit")
 	errNoDisplay = errors.New("tray: no display answers")
+	errNoToolkit = errors.New("tray: GTK 3, or the library for icons on a panel, is missing or too old")
 	errRestart   = errors.New("tray: the toolkit has to be restarted")
 )
 
@@ -118,9 +119,11 @@ func Run(ctx context.Context, a Agent, o Options) (quit bool) {
 			return true
 		case ctx.Err() != nil:
 			return false
-		case errors.Is(err, errNoDisplay) && errors.Is(before, errNoDisplay): // logged already
+		case errors.Is(err, errNoDisplay) && errors.Is(before, errNoDisplay), errors.Is(err, errNoToolkit) && errors.Is(before, errNoToolkit): // logged already
 		case errors.Is(err, errNoDisplay):
 			t.log.Info("no display answers: running without the tray until one does")
+		case errors.Is(err, errNoToolkit):
+			t.log.Warn("there is no menu until it can be shown", "error", err)
 		case errors.Is(err, errRestart):
 			t.log.Info("the tray's toolkit is restarted")
 		default:

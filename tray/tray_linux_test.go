@@ -371,6 +371,22 @@ func TestNoDisplay(t *testing.T) {
 	}
 }
 
+// TestNoToolkit: where GTK cannot be loaded the agent goes on, and the log names what is missing.
+func TestNoToolkit(t *testing.T) {
+	desktop(t)
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "libgtk-3.so.0"), []byte("TEST"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("LD_LIBRARY_PATH", folder)
+	r := run(t, newFakeAgent(), Options{})
+	logged(t, r, "GTK 3")
+	r.end()
+	if <-r.quit || strings.Contains(r.log.String(), "no display answers") {
+		t.Errorf("quit, or the display is blamed:\n%s", r.log.String())
+	}
+}
+
 // TestProcessEndsWithItsAgent: the menu's process ends with the agent, however that
 // ends, and removes its files.
 func TestProcessEndsWithItsAgent(t *testing.T) {

@@ -2,8 +2,11 @@ package cards
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/protocol"
 	"github.com/cpx-bridge/cpx-bridge/cps"
@@ -63,8 +66,40 @@ func noneRead(s pkcs11.Snapshot) *protocol.Error {
 }
 
 // Person is whom a certificate names. The demonstration's policies stand in an
-// arc that no real card uses, so that knowing them costs nothing.
-func Person(c pkcs11.Certificate) cps.Person { return cps.Parse(c.X509, cps.DemoRules()) }
+// arc that no real card uses, so that knowing them costs nothing. The Attributes are shared,
+// and not to be changed.
+func Person(c pkcs11.Certificate) cps.Person {
+	if c.X509 == nil {
+		return cps.Person{}
+	}
+	return people.of(c.X509)
+}
+
+// people are those of the certificates seen lately: each login, each menu and each report asks
+// for them anew, and to read one costs half as much as to check a signature. They are few: of who
+// has taken their card away the agent need not know any more.
+var people = named{most: 16}
+
+type named struct {
+	most  int // above it all are forgotten
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]cps.Person
+}
+
+func (n *named) of(cert *x509.Certificate) cps.Person {
+	key := sha256.Sum256(cert.Raw)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p, is := n.known[key]
+	if !is {
+		if n.known == nil || len(n.known) >= n.most {
+			n.known = map[[sha256.Size]byte]cps.Person{}
+		}
+		p = cps.Parse(cert, cps.DemoRules())
+		n.known[key] = p
+	}
+	return p
+}
 
 // Chosen is the certificate chosen beforehand among those that fit, where one of
 // them is it. A choice that cannot be read is none, and logged.

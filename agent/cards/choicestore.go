@@ -3,8 +3,8 @@ package cards
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/remembered"
 	"github.com/cpx-bridge/cpx-bridge/pkcs11"
 )
@@ -59,7 +59,7 @@ func (c Chosen) Among(s pkcs11.Snapshot) (pkcs11.Certificate, bool) {
 	return same[0], true
 }
 
-var certificateID = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var certificateID = lazyregexp.New(`^[0-9a-f]{64}$`)
 
 func (c Chosen) check() error {
 	if !certificateID.MatchString(c.Certificate) {

@@ -99,7 +99,9 @@ func (program Program) Run(ctx context.Context, args []string, stdout, stderr io
 	}
 	err := s.line.parse(root, args)
 	s.load()
-	translate(root, s.Catalogue)
+	if err != nil || s.line.help || !s.line.serves() { // an agent is to listen soon, and prints no help
+		translate(root, s.Catalogue)
+	}
 	if err == nil {
 		err = s.line.check(root)
 	}

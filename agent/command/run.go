@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -115,7 +116,12 @@ func (s *invocation) farewell(lang string) string {
 	return texts.In(lang).Text("command.run.quit") + "\n\n" + autostart.HowToStart(lang, program)
 }
 
+// garbage is how much of it the agent lets lie before it is collected, in percent of what is
+// used: it waits for days with little of its own, and much of what a page costs it is garbage.
+const garbage = 50
+
 func (s *invocation) serveOnce(ctx context.Context, o runOptions) error {
+	debug.SetGCPercent(garbage)
 	dir, err := dirs.State()
 	if err != nil {
 		return err

@@ -8,12 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/Microsoft/go-winio"
 	"golang.org/x/sys/windows"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/account"
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 )
 
 // instance is one agent for a person's desktop session: a file in the person's own folder,
@@ -124,7 +124,7 @@ const pipePrefix = `\\.\pipe\cpx-bridge-`
 
 // written is what stands in the file: the agent's process, which is only for people to read,
 // and its pipe. A name of another machine's, which Windows would log in at, is none.
-var written = regexp.MustCompile(`^([0-9]{1,10})\n(\\\\\.\\pipe\\cpx-bridge-[A-Z0-9]{26})\n$`)
+var written = lazyregexp.New(`^([0-9]{1,10})\n(\\\\\.\\pipe\\cpx-bridge-[A-Z0-9]{26})\n$`)
 
 // read is the agent's process and pipe, 0 and "" where they are not known.
 func (p instance) read() (pid int, pipe string) {

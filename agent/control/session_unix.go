@@ -10,18 +10,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/desktopsession"
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 )
 
 // ofScreen begins the names of the folders of further sessions' agents.
 const ofScreen = "screen-"
 
 // notInName is what a screen's name has that a folder's should not.
-var notInName = regexp.MustCompile(`[^0-9A-Za-z.-]+`)
+var notInName = lazyregexp.New(`[^0-9A-Za-z.-]+`)
 
 // inSession returns the folder of the session's own agent. The account's first agent has p;
 // where that is another desktop session's, this one has a folder below it, by its screen, from

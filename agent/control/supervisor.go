@@ -6,10 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 )
 
 // Supervisor makes a process that starts agents known to [End], also while no agent runs,
@@ -186,7 +187,7 @@ func unmark(path string) error {
 }
 
 // ofSupervisor matches the files of supervisors, on Windows those of any session.
-var ofSupervisor = regexp.MustCompile(`^(supervisor-(?:[0-9]+-)?[0-9]+)(?:\.quit|\.ends|\.done)?$`)
+var ofSupervisor = lazyregexp.New(`^(supervisor-(?:[0-9]+-)?[0-9]+)(?:\.quit|\.ends|\.done)?$`)
 
 // discardKilled removes the files of all supervisors that were killed. That is no error where it
 // cannot be: none of them keeps anything from running.

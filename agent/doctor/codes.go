@@ -1,6 +1,9 @@
 package doctor
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // Scope is what a finding is about, and so who mends it.
 type Scope string
@@ -34,16 +37,16 @@ func Codes() []Code {
 }
 
 // byName are the same.
-var byName = func() map[string]Code {
+var byName = sync.OnceValue(func() map[string]Code {
 	all := map[string]Code{}
 	for _, c := range Codes() {
 		all[c.Name] = c
 	}
 	return all
-}()
+})
 
 // Known reports whether there is such a code.
-func Known(code string) bool { _, known := byName[code]; return known }
+func Known(code string) bool { _, known := byName()[code]; return known }
 
 func of(s ...Scope) []Scope       { return s }
 func ends(o ...Outcome) []Outcome { return o }

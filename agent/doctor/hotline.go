@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
 
@@ -86,7 +87,7 @@ func (o omitter) omit(text string) string {
 }
 
 // percents are the bytes of characters that an address writes by their numbers.
-var percents = regexp.MustCompile(`(%[0-9A-Fa-f]{2})+`)
+var percents = lazyregexp.New(`(%[0-9A-Fa-f]{2})+`)
 
 // unescaped is a text with the characters that a path has within an address: a name hides
 // behind %C3%89, and a folder's space behind %20.

@@ -2,8 +2,9 @@ package doctor
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 )
 
 // omitted stands in the place of what is left out.
@@ -13,50 +14,50 @@ const omitted = "…"
 const kinds = `so|dll|exe|sys|msi|dylib|toml|json|log|ini|conf|cfg|desktop|service|socket|comm|pem|crt|cer|sqlite|db|xml|js|sock|pid|policy|rules|mobileconfig|plist|reg|deb|rpm`
 
 var (
-	fileName    = regexp.MustCompile(`(?i)\.(` + kinds + `)(\.\d+)*$`)
-	fileEnd     = regexp.MustCompile(`(?i)\.(` + kinds + `)(\.\d+)*[ \x{a0}\x{202f}\x{fffd}]`)
-	registryKey = regexp.MustCompile(`(?i)\b(HKLM|HKCU|HKCR|HKU|HKEY_\w+|Software)\\[^\s"\x{00ab}\x{00bb},;()]*`)
-	properName  = regexp.MustCompile(`^( \p{Lu}[\p{L}'\x{2019}-]*)+`)
+	fileName    = lazyregexp.New(`(?i)\.(` + kinds + `)(\.\d+)*$`)
+	fileEnd     = lazyregexp.New(`(?i)\.(` + kinds + `)(\.\d+)*[ \x{a0}\x{202f}\x{fffd}]`)
+	registryKey = lazyregexp.New(`(?i)\b(HKLM|HKCU|HKCR|HKU|HKEY_\w+|Software)\\[^\s"\x{00ab}\x{00bb},;()]*`)
+	properName  = lazyregexp.New(`^( \p{Lu}[\p{L}'\x{2019}-]*)+`)
 	// A folder's name has spaces and closed parentheses in it; the last name of a path has none,
 	// because the sentence goes on after it.
-	windowsPath = regexp.MustCompile(`(?:\b[A-Za-z]:\\|\\\\)(?:(?:[^\\/:*?"<>|,;()\n\x{00ab}\x{00bb}]|\([^()\\\n]*\))*(?:[^\s\\/:*?"<>|,;()\x{00ab}\x{00bb}]|\([^()\\\n]*\))\\+)*[^\s\\/:*?"<>|,;()\x{00ab}\x{00bb}]*`)
-	unixPath    = regexp.MustCompile(`(^|[\s("'=:,;\[<>\x{00ab}\x{201c}\x{2019}])(/(?:[^\s/:,;()"\x{00ab}\x{00bb}](?:[^/:,;()"\n\x{00ab}\x{00bb}]*[^\s/:,;()"\x{00ab}\x{00bb}])?/+)*[^\s/:,;()"\x{00ab}\x{00bb}]+)`)
+	windowsPath = lazyregexp.New(`(?:\b[A-Za-z]:\\|\\\\)(?:(?:[^\\/:*?"<>|,;()\n\x{00ab}\x{00bb}]|\([^()\\\n]*\))*(?:[^\s\\/:*?"<>|,;()\x{00ab}\x{00bb}]|\([^()\\\n]*\))\\+)*[^\s\\/:*?"<>|,;()\x{00ab}\x{00bb}]*`)
+	unixPath    = lazyregexp.New(`(^|[\s("'=:,;\[<>\x{00ab}\x{201c}\x{2019}])(/(?:[^\s/:,;()"\x{00ab}\x{00bb}](?:[^/:,;()"\n\x{00ab}\x{00bb}]*[^\s/:,;()"\x{00ab}\x{00bb}])?/+)*[^\s/:,;()"\x{00ab}\x{00bb}]+)`)
 
-	windowsSystem = regexp.MustCompile(`(?i)^[A-Z]:\\(Program Files( \(x86\))?|Windows)(\\|$)`)
-	unixSystem    = regexp.MustCompile(`^/(usr|opt|etc|lib[^/\s]*|bin|sbin)(/|$|\s)`)
-	home          = regexp.MustCompile(`(?i)^([A-Z]:\\(Users|Documents and Settings)\\|/(home|Users|media|run/media|root)/)`)
-	homesModule   = regexp.MustCompile(`(?i)^([A-Z]:\\(Users|Documents and Settings)\\[^\\]+\\|/(home|Users|media|run/media)/[^/]+/|/root/).*\.(so(\.\d+)*|dll|dylib)$`)
+	windowsSystem = lazyregexp.New(`(?i)^[A-Z]:\\(Program Files( \(x86\))?|Windows)(\\|$)`)
+	unixSystem    = lazyregexp.New(`^/(usr|opt|etc|lib[^/\s]*|bin|sbin)(/|$|\s)`)
+	home          = lazyregexp.New(`(?i)^([A-Z]:\\(Users|Documents and Settings)\\|/(home|Users|media|run/media|root)/)`)
+	homesModule   = lazyregexp.New(`(?i)^([A-Z]:\\(Users|Documents and Settings)\\[^\\]+\\|/(home|Users|media|run/media)/[^/]+/|/root/).*\.(so(\.\d+)*|dll|dylib)$`)
 )
 
 // privateForms are what names a person, a machine or a site by its form, with what is put in
 // its place.
 var privateForms = []struct {
-	form *regexp.Regexp
+	form *lazyregexp.Regexp
 	with string
 }{
-	{regexp.MustCompile(`\b(https?|wss?|file|ftp|smb|ldaps?)://[^\s"\x{00bb}\x{201d},;]+`), "$1://" + omitted},
-	{regexp.MustCompile(`S-1-5-21(-\d+)+`), omitted},
-	{regexp.MustCompile(`(?i)\b(compte|account) \d+`), "$1 " + omitted},
-	{regexp.MustCompile(`(?i)\b(CN|OU?|SN|GN|G|L|ST|DC|UID|T|title|givenName|surname|serialNumber|emailAddress) ?= ?("[^"\n]*"|(\\.|[^\\,;+/():"\n\x{00ab}\x{00bb}])+)`), "$1=" + omitted},
-	{regexp.MustCompile(`[\p{L}\p{M}\p{N}_.+'-]+@[\p{L}\p{M}\p{N}_.-]*[\p{L}\p{N}]`), omitted},
+	{lazyregexp.New(`\b(https?|wss?|file|ftp|smb|ldaps?)://[^\s"\x{00bb}\x{201d},;]+`), "$1://" + omitted},
+	{lazyregexp.New(`S-1-5-21(-\d+)+`), omitted},
+	{lazyregexp.New(`(?i)\b(compte|account) \d+`), "$1 " + omitted},
+	{lazyregexp.New(`(?i)\b(CN|OU?|SN|GN|G|L|ST|DC|UID|T|title|givenName|surname|serialNumber|emailAddress) ?= ?("[^"\n]*"|(\\.|[^\\,;+/():"\n\x{00ab}\x{00bb}])+)`), "$1=" + omitted},
+	{lazyregexp.New(`[\p{L}\p{M}\p{N}_.+'-]+@[\p{L}\p{M}\p{N}_.-]*[\p{L}\p{N}]`), omitted},
 }
 
 var (
-	account   = regexp.MustCompile(`[\p{L}\p{N}._-]+\\[\p{L}\p{N}._$-]+`)
-	mac       = regexp.MustCompile(`\b(?:[0-9A-Fa-f]{2}[:-]){5,}[0-9A-Fa-f]{2}\b`)
-	ipv4      = regexp.MustCompile(`(?i)((?:version|cryptolib|cryptoki|firefox|chrom\w+|edge|windows) v?)?\b(\d{1,3}(?:\.\d{1,3}){3})\b`)
-	ipv6      = regexp.MustCompile(`[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*`)
-	hostName  = regexp.MustCompile(`(?:[\p{L}\p{N}_-]+\.)+(?:xn--[\w-]+|\p{L}{2,})`)
-	busName   = regexp.MustCompile(`(?i)^(org\.(freedesktop|mozilla|gnome|kde|chromium|debian)|com\.(google|microsoft|canonical))\.`)
-	inParens  = regexp.MustCompile(`\(([0-9A-Za-z-]{8,})\)`)
-	threeDigs = regexp.MustCompile(`\d.*\d.*\d`)
+	account   = lazyregexp.New(`[\p{L}\p{N}._-]+\\[\p{L}\p{N}._$-]+`)
+	mac       = lazyregexp.New(`\b(?:[0-9A-Fa-f]{2}[:-]){5,}[0-9A-Fa-f]{2}\b`)
+	ipv4      = lazyregexp.New(`(?i)((?:version|cryptolib|cryptoki|firefox|chrom\w+|edge|windows) v?)?\b(\d{1,3}(?:\.\d{1,3}){3})\b`)
+	ipv6      = lazyregexp.New(`[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*`)
+	hostName  = lazyregexp.New(`(?:[\p{L}\p{N}_-]+\.)+(?:xn--[\w-]+|\p{L}{2,})`)
+	busName   = lazyregexp.New(`(?i)^(org\.(freedesktop|mozilla|gnome|kde|chromium|debian)|com\.(google|microsoft|canonical))\.`)
+	inParens  = lazyregexp.New(`\(([0-9A-Za-z-]{8,})\)`)
+	threeDigs = lazyregexp.New(`\d.*\d.*\d`)
 )
 
 // numbers of seven and more digits, in groups or not (a space that cannot be
 // seen has become U+FFFD in package visible), and hexadecimal ones of eight are a
 // card's, a reader's or a person's: neither versions nor ports nor dates are so long. Codes
 // of PKCS#11 and of the smart card service begin with 0x.
-var numbers = regexp.MustCompile(`0x[0-9A-Fa-f]+|[0-9A-Fa-f]*\d{8,}[0-9A-Fa-f]*|[0-9A-Fa-f]{8,}|\d(?:[ \x{a0}\x{202f}\x{fffd}]?\d){6,}`)
+var numbers = lazyregexp.New(`0x[0-9A-Fa-f]+|[0-9A-Fa-f]*\d{8,}[0-9A-Fa-f]*|[0-9A-Fa-f]{8,}|\d(?:[ \x{a0}\x{202f}\x{fffd}]?\d){6,}`)
 
 // longestCode is the length of a code of 32 bits as it is written: 0x and eight digits.
 const longestCode = 10
@@ -114,7 +115,7 @@ func withoutForms(text string) string {
 }
 
 // withoutPaths puts short in the place of each path. It goes on after what short has used.
-func (k *sparing) withoutPaths(text string, form *regexp.Regexp, group int, short func(string) (string, int)) string {
+func (k *sparing) withoutPaths(text string, form *lazyregexp.Regexp, group int, short func(string) (string, int)) string {
 	var b strings.Builder
 	for {
 		m := form.FindStringSubmatchIndex(text)
@@ -146,7 +147,7 @@ func nameAfter(text string) int {
 	return n
 }
 
-func withNames(text string, form *regexp.Regexp) string {
+func withNames(text string, form *lazyregexp.Regexp) string {
 	var b strings.Builder
 	for m := form.FindStringIndex(text); m != nil; m = form.FindStringIndex(text) {
 		b.WriteString(text[:m[0]] + omitted)

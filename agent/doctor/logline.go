@@ -2,12 +2,12 @@ package doctor
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/journal"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
 )
@@ -15,11 +15,11 @@ import (
 // What a value of the log may be to go to a hotline, by its key. What an attribute's key
 // says nothing of does not go: a key that is new here may be anybody's name.
 var (
-	number   = regexp.MustCompile(`^-?\d{1,6}$`)
-	codeName = regexp.MustCompile(`^[a-z][a-z_-]{0,39}$`)
-	moment   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
+	number   = lazyregexp.New(`^-?\d{1,6}$`)
+	codeName = lazyregexp.New(`^[a-z][a-z_-]{0,39}$`)
+	moment   = lazyregexp.New(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
 
-	plain = map[string]*regexp.Regexp{
+	plain = map[string]*lazyregexp.Regexp{
 		"code": number, "ms": number, "n": number, "line": number, "lines": number, "more": number, "readers": number, "slot": number, "seconds": number,
 		audit.Key: codeName, "reason": codeName, "detail": codeName, "step": codeName, "event": codeName, "allowed": codeName, "trusted": codeName, "removed": codeName,
 		"first": moment, "last": moment,
@@ -57,7 +57,7 @@ func (r *logReader) line(l journal.Line) string {
 	return visible.Text(b.String())
 }
 
-var key = regexp.MustCompile(`^[A-Za-z.]{1,24}`)
+var key = lazyregexp.New(`^[A-Za-z.]{1,24}`)
 
 func (r *logReader) value(a journal.Attr) string {
 	switch form := plain[a.Key]; {
@@ -92,6 +92,6 @@ func (r *logReader) said(text string) string {
 }
 
 var (
-	capitals  = regexp.MustCompile(`[\pL\pN_/.-]*\p{Lu}[\pL\pM\pN_/.\x{2019}'-]*`)
-	technical = regexp.MustCompile(`^(CKR?_\w+|C_[A-Z]\w+|SCARD_\w+|0x[0-9A-Fa-f]+|/(usr|opt|etc|lib\w*|s?bin)(/.*)?|Program|Files|Windows|System32|SysWOW64|[A-Z]|PKCS|PIN|PC/SC|PCSC|SC|CPS|CPF|CPE|CPA|HTTP|TLS|DNS|UTF-?8|JSON|TOML|DBUS|D-Bus|DBus|GTK|X11|USB|DLL|EOF|I/O|HKLM|HKCU|SOFTWARE|Policies|CPxBridge|Firefox|Chromium|Chrome|Edge|Safari|Windows|Linux|Secret|Service)[.:,;]?$`)
+	capitals  = lazyregexp.New(`[\pL\pN_/.-]*\p{Lu}[\pL\pM\pN_/.\x{2019}'-]*`)
+	technical = lazyregexp.New(`^(CKR?_\w+|C_[A-Z]\w+|SCARD_\w+|0x[0-9A-Fa-f]+|/(usr|opt|etc|lib\w*|s?bin)(/.*)?|Program|Files|Windows|System32|SysWOW64|[A-Z]|PKCS|PIN|PC/SC|PCSC|SC|CPS|CPF|CPE|CPA|HTTP|TLS|DNS|UTF-?8|JSON|TOML|DBUS|D-Bus|DBus|GTK|X11|USB|DLL|EOF|I/O|HKLM|HKCU|SOFTWARE|Policies|CPxBridge|Firefox|Chromium|Chrome|Edge|Safari|Windows|Linux|Secret|Service)[.:,;]?$`)
 )

@@ -38,7 +38,7 @@ func (d *doctor) scopesOf(check string) (list []Scope) {
 // counts whatever it would have found.
 func (d *doctor) wanted(list []Finding) (wanted []Finding) {
 	for _, f := range list {
-		switch c := byName[f.Code]; {
+		switch c := byName()[f.Code]; {
 		case f.Scope != "":
 		case c.Check == "":
 			f.Scope = d.scopesOf(f.Check)[0]

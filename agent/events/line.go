@@ -3,12 +3,12 @@ package events
 import (
 	"context"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/policy"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/reference"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
@@ -33,13 +33,13 @@ func (e Event) Message(lang string) string {
 
 // The forms of values that can say nothing of a person.
 var (
-	number   = regexp.MustCompile(`^[1-9]\d{0,5}$`)
-	codeName = regexp.MustCompile(`^[a-z][a-z_]{0,39}$`)
-	moment   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
-	release  = regexp.MustCompile(`^[0-9A-Za-z.+-]{1,60}$`)
+	number   = lazyregexp.New(`^[1-9]\d{0,5}$`)
+	codeName = lazyregexp.New(`^[a-z][a-z_]{0,39}$`)
+	moment   = lazyregexp.New(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
+	release  = lazyregexp.New(`^[0-9A-Za-z.+-]{1,60}$`)
 )
 
-func form(r *regexp.Regexp) func(slog.Value) string {
+func form(r *lazyregexp.Regexp) func(slog.Value) string {
 	return func(v slog.Value) string { return r.FindString(v.String()) }
 }
 

@@ -85,7 +85,7 @@ func TestAnsweredIsCounted(t *testing.T) {
 	g.conns.move(c, isPending)
 	w := &counting{limited: limited{ResponseRecorder: httptest.NewRecorder()}, all: &g.conns}
 	r := httptest.NewRequest(http.MethodGet, "/v1", nil)
-	g.handler().ServeHTTP(w, r.WithContext(withIdentity(r.Context(), c)))
+	g.handler(t.Context()).ServeHTTP(w, r.WithContext(withIdentity(r.Context(), c)))
 	if w.n != 1 || g.conns.count(isPending) != 0 {
 		t.Errorf("%d connections are being answered, %d have sent no request", w.n, g.conns.count(isPending))
 	}

@@ -24,6 +24,10 @@ type candidate struct {
 	alike   int // sockets of its domain that are as much allowed
 }
 
+// roomy reports whether there is room for one more socket of a domain that has so many, of
+// so many in all, whoever has them.
+func roomy(ofDomain, all int) bool { return ofDomain < maxSocketsOfDomain && all < maxSockets }
+
 // capacity reports whether there is room for one more socket, and where there is none who
 // may make it, in that order: none at all where that one is refused.
 //
@@ -33,8 +37,8 @@ type candidate struct {
 // own that is idle, and where none is (a tab that watches a card is not) it goes beyond.
 func (g *Gate) capacity(p *admission, list []candidate) (free bool, victims []candidate) {
 	ofDomain := countIf(list, func(o candidate) bool { return o.domain == p.domain })
-	if ofDomain < maxSocketsOfDomain && len(list) < maxSockets {
-		return true, nil // the way of nearly all, on which nothing is asked of pages and sites
+	if roomy(ofDomain, len(list)) {
+		return true, nil
 	}
 	mine := g.describe(p, list)
 	minute := func(o candidate) bool { return o.use == Idle && (mine || g.Now().Sub(o.since) >= idleLimit) }

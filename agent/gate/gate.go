@@ -142,7 +142,7 @@ func (g *Gate) Serve(ctx context.Context) error {
 // for a body, would be held outside the limit on pending ones.
 func (g *Gate) server(pages context.Context) *http.Server {
 	web := &http.Server{
-		Handler:                      g.handler(),
+		Handler:                      g.handler(pages),
 		ReadHeaderTimeout:            g.Header,
 		MaxHeaderBytes:               16 << 10,
 		DisableGeneralOptionsHandler: true, // it would answer before the gate

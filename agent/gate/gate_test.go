@@ -181,7 +181,7 @@ func TestLimit(t *testing.T) {
 	}
 	w := &limited{ResponseRecorder: httptest.NewRecorder()}
 	before := time.Now()
-	g.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1", nil))
+	g.handler(t.Context()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/v1", nil))
 	for _, until := range []time.Time{w.read, w.write} {
 		if until.Before(before.Add(closeLimit)) || until.After(time.Now().Add(closeLimit)) {
 			t.Errorf("until %v, asked at %v", until, before)

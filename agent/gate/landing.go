@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
@@ -13,15 +14,15 @@ import (
 
 const landingStyle = `body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#16283c}h1{font-size:1.4rem}`
 
-var landingTemplate = template.Must(template.New("landing").Parse(`<!doctype html>
-<html lang="{{.Lang}}"><head><meta charset="utf-8"><title>CPx Bridge</title><style>{{.Style}}</style></head>
-<body><h1>{{.Title}}</h1><p>{{.Text}}</p><p>{{.Next}}</p></body></html>
-`))
+// landingPage is the page, into which go language, title, title, text and next step.
+const landingPage = `<!doctype html>
+<html lang="%s"><head><meta charset="utf-8"><title>CPx Bridge</title><style>` + landingStyle + `</style></head>
+<body><h1>%s</h1><p>%s</p><p>%s</p></body></html>
+`
 
-type landingText struct {
-	Lang, Title, Text, Next string
-	Style                   template.CSS
-}
+// asHTML writes a text so that it stands in an element of HTML. html/template does that too, and
+// keeps the linker from leaving any method out of this program: a seventh of its size.
+var asHTML = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
 
 // landing answers a person who opens the agent's address. Whatever may have been
 // asked by another site (an Origin, Sec-Fetch headers that say so) gets 404,
@@ -34,7 +35,6 @@ func (g *Gate) landing(w http.ResponseWriter, r *http.Request) {
 	}
 	lang := cmp.Or(language.Accept(r.Header.Get("Accept-Language")), language.French)
 	t := texts.In(lang)
-	text := landingText{Lang: lang, Title: t.Text("gate.page_title"), Text: t.Text("gate.page_text"), Next: t.Text("gate.page_next"), Style: landingStyle}
 	sum := sha256.Sum256([]byte(landingStyle))
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -43,7 +43,8 @@ func (g *Gate) landing(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Language")
-	if err := landingTemplate.Execute(w, text); err != nil {
+	_, err := fmt.Fprintf(w, landingPage, lang, asHTML.Replace(t.Text("gate.page_title")), asHTML.Replace(t.Text("gate.page_text")), asHTML.Replace(t.Text("gate.page_next")))
+	if err != nil {
 		g.Logger.Debug("landing page not written", "error", err)
 	}
 }

@@ -36,6 +36,7 @@ type setup struct {
 	now      func() time.Time
 	wss      LocalCertificate
 	pages    *testPages
+	page     func(*websocket.Conn, peer.Caller) Page // instead of one of pages
 }
 
 // serve serves pages that get back what they send.
@@ -80,10 +81,13 @@ func newGate(t *testing.T, o setup) *Gate {
 	if o.pages == nil {
 		o.pages = &testPages{now: time.Now}
 	}
+	if o.page == nil {
+		o.page = o.pages.open
+	}
 	signal := &broadcast.Signal{}
 	listen := func(ctx context.Context) <-chan struct{} { return signal.Listen(ctx) }
 	g, err := New(Options{
-		Policy: p, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Page: o.pages.open, Subprotocol: subprotocol, Path: "/v1",
+		Policy: p, Logger: slog.New(slog.NewTextHandler(o.logTo, nil)), Page: o.page, Subprotocol: subprotocol, Path: "/v1",
 		Allowed: func(origin string) bool { return p.Decide(origin) == policy.Allowed },
 		Owner:   o.owner, Now: o.now, Certificate: o.wss, Changes: listen, Changed: signal.Publish,
 	})

@@ -3,11 +3,14 @@ package gate
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -33,10 +36,14 @@ func plain(c net.Conn) net.Conn {
 
 // handler is the gate's second half, on the request: host, path, origin,
 // policy, subprotocol. It fails closed with a bare 403 and one line in the log.
-func (g *Gate) handler() http.Handler {
+// Pages end with the context.
+func (g *Gate) handler(pages context.Context) http.Handler {
 	upgrader := &websocket.Upgrader{
 		Subprotocols: []string{g.Subprotocol},
-		CheckOrigin:  func(*http.Request) bool { return true }, // authorize has asked the policy
+		// Nearly all pages wait, nearly always: each has a small buffer to read with, and those
+		// to which something is written share theirs.
+		ReadBufferSize: 512, WriteBufferSize: 4096, WriteBufferPool: &sync.Pool{},
+		CheckOrigin: func(*http.Request) bool { return true }, // authorize has asked the policy
 		Error: func(w http.ResponseWriter, _ *http.Request, _ int, reason error) {
 			g.Logger.Warn("request refused", "reason", "handshake", "error", reason, audit.Refusal)
 			w.WriteHeader(http.StatusForbidden)
@@ -74,7 +81,12 @@ func (g *Gate) handler() http.Handler {
 			g.refuse(w, r, "too_many_connections")
 			return
 		}
-		defer g.sockets.remove(admitted)
+		served := false
+		defer func() {
+			if !served {
+				g.sockets.remove(admitted)
+			}
+		}()
 		socket, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return // answered and logged by the upgrader
@@ -82,8 +94,23 @@ func (g *Gate) handler() http.Handler {
 		g.conns.move(c, isSocket)
 		page := g.Page(socket, who)
 		g.sockets.opened(admitted, page)
-		page.Serve(r.Context())
+		served = true
+		go g.servePage(pages, socket, page, admitted)
 	})
+}
+
+// servePage runs in a goroutine of its own: as long as a request's runs, net/http keeps the
+// request with its buffers. Whatever fails in a page ends that page alone, as it does in a
+// request.
+func (g *Gate) servePage(pages context.Context, socket *websocket.Conn, page Page, admitted *admission) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			g.Logger.Error("page panicked", "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			_ = socket.Close()
+		}
+	}()
+	defer g.sockets.remove(admitted)
+	page.Serve(pages)
 }
 
 // limit sets until when the request is read and answered.

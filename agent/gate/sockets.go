@@ -47,6 +47,25 @@ type sockets struct {
 	added uint64
 }
 
+// addToFree takes a place where there is room beyond doubt, as there nearly always is: then
+// nothing is asked of pages and sites, and nothing is copied.
+func (s *sockets) addToFree(p *admission) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ofDomain := 0
+	for _, o := range s.list {
+		if o.domain == p.domain {
+			ofDomain++
+		}
+	}
+	if !roomy(ofDomain, len(s.list)) {
+		return false
+	}
+	s.added++
+	s.list = append(s.list, p)
+	return true
+}
+
 // add takes a place where nobody did since the list was copied.
 func (s *sockets) add(p *admission, added uint64) bool {
 	s.mu.Lock()
@@ -76,6 +95,7 @@ func (s *sockets) remove(p *admission) {
 func (s *sockets) copy() (list []candidate, added uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	list = make([]candidate, 0, len(s.list))
 	for _, p := range s.list {
 		list = append(list, candidate{admission: p, page: p.page})
 	}
@@ -87,6 +107,9 @@ func (s *sockets) copy() (list []candidate, added uint64) {
 func (g *Gate) admit(from string, c *ownedConn) (*admission, bool) {
 	parsed, _ := origin.Parse(from) // which the policy has taken
 	p := &admission{origin: from, domain: domain.Of(parsed), conn: c}
+	if g.sockets.addToFree(p) {
+		return p, true
+	}
 	for range 2 * maxSockets { // each round that fails is one in which another connection got on
 		list, added := g.sockets.copy()
 		free, victims := g.capacity(p, list)

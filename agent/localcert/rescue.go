@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/atomicfile"
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
@@ -43,7 +43,7 @@ func (s *Store) readToRemove() (r record, lost, err error) {
 }
 
 // quotedDER matches a certificate in a record's text: a long ASN.1 sequence in base64.
-var quotedDER = regexp.MustCompile(`"(MI[0-9A-Za-z+/]+=*)"`)
+var quotedDER = lazyregexp.New(`"(MI[0-9A-Za-z+/]+=*)"`)
 
 // rescue adds to the record the pairs that are not in it and whose certificate is
 // found. It asks every store whether it trusts them.

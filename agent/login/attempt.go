@@ -24,6 +24,7 @@ type attempt struct {
 	Prompter prompt.Prompter   // of this login: its questions stand in one window
 	under    *policy.Effective // those in force when it got the lease
 	reset    atomic.Bool       // a card was reset for it
+	justRead bool              // the card was, and nobody asked anything since
 }
 
 // mayReset allows one reset of a card in a login: it shuts out the program that has the
@@ -55,6 +56,8 @@ func (s *Service) authenticate(ctx context.Context, r Request) (*authtoken.Token
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.Request, protocol.ErrTimeUp)
 	defer cancel()
 
+	// Both take longer than all that comes before the first question where the card was read.
+	r.Caller.FindPrograms()
 	ctx, person, end := prompt.Begin(ctx, s.Prompter)
 	defer end()
 
@@ -249,9 +252,11 @@ func (a *attempt) choose(ctx context.Context, s pkcs11.Snapshot) (pkcs11.Certifi
 		return pkcs11.Certificate{}, cards.NoneFits(s)
 	}
 	if c, ok := a.Cards.Chosen(s); ok {
+		a.justRead = true
 		return c, nil
 	}
 	if len(fitting) == 1 {
+		a.justRead = true
 		return fitting[0], nil
 	}
 	a.Progress(protocol.ChoosingCertificate)

@@ -18,6 +18,7 @@ import (
 func (a *attempt) sign(ctx context.Context, c pkcs11.Certificate) (pkcs11.Signature, error) {
 	if a.mayOpenSession() && a.Signer.HasCardSession(c.ID) {
 		signature, err := a.signInSession(ctx, c)
+		a.justRead = false // the person was asked
 		if !errors.Is(err, pkcs11.ErrNoCardSession) {
 			return signature, err
 		}
@@ -107,8 +108,10 @@ func (a *attempt) signOnce(ctx context.Context, c pkcs11.Certificate, last entry
 			<-pinPadEnded
 		}
 	}()
+	justRead := a.justRead
+	a.justRead = false // for another round the person was asked
 	signature, err := a.Signer.Sign(ctx, pkcs11.Request{
-		CertificateID: c.ID, Message: a.message, OpenCardSession: a.mayOpenSession(), MayReset: a.mayReset,
+		CertificateID: c.ID, Message: a.message, OpenCardSession: a.mayOpenSession(), MayReset: a.mayReset, JustRead: justRead,
 		Signing: func() { endPINPad(); a.Progress(protocol.Signing) },
 		Step:    a.Running.call,
 		PIN: func(ctx context.Context, ask pkcs11.PINRequest) ([]byte, error) {

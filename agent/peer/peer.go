@@ -118,8 +118,8 @@ type program struct {
 const programLimit = 500 * time.Millisecond
 
 // Programs are those that hold the connecting socket, none where that cannot be told.
-// They are looked up at the first call and once for each connection, and are who holds the
-// socket at that moment: a program can hand its socket to another one, or run another one
+// They are looked up at the first call, or that of FindPrograms, and once for each connection,
+// and are who holds the socket at that moment: a program can hand its socket to another one, or run another one
 // in its place. So they help a person to recognise a request, and prove nothing. Where
 // time ends before their names are found, they have their paths.
 func (i Identity) Programs(ctx context.Context) programname.Programs {
@@ -128,12 +128,20 @@ func (i Identity) Programs(ctx context.Context) programname.Programs {
 	}
 	ctx, cancel := context.WithTimeout(ctx, programLimit)
 	defer cancel()
-	i.program.once.Do(func() { go i.program.find() })
+	i.FindPrograms()
 	select {
 	case <-i.program.found:
 	case <-ctx.Done(): // something may be there
 	}
 	return i.Seen()
+}
+
+// FindPrograms begins what Programs waits for, which takes as long as this person's processes hold
+// files. It is for a request that is about to ask.
+func (i Identity) FindPrograms() {
+	if i.program != nil {
+		i.program.once.Do(func() { go i.program.find() })
+	}
 }
 
 // find has a limit of its own, and so outlives a caller who goes: the next one wants

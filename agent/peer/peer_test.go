@@ -2,10 +2,13 @@ package peer
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/programname"
 )
 
 // TestIdentity: nobody is the person by default, and another user has a name in the log,
@@ -51,4 +54,20 @@ func TestTexts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFindPrograms: a request that is about to ask has the programs looked up beside it,
+// and once only.
+func TestFindPrograms(t *testing.T) {
+	begun := make(chan struct{}, 2)
+	i := Self(func(context.Context) []programname.File {
+		begun <- struct{}{}
+		return []programname.File{{Path: "/TEST"}}
+	})
+	i.FindPrograms()
+	<-begun
+	if got := i.Programs(t.Context()); len(got) != 1 || len(begun) != 0 {
+		t.Errorf("%v, looked up %d times more", got, len(begun))
+	}
+	Identity{}.FindPrograms() // of whom nobody can tell
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/owners"
 )
 
 // mode sets a file's or folder's rights, whatever the umask.
@@ -110,5 +112,25 @@ func TestMissingModule(t *testing.T) {
 	}
 	if err := refuse(module); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "may be written by everyone") {
 		t.Errorf("there: %v", err)
+	}
+}
+
+// TestRereadOwner: a policy that others may write is refused, also where its text is the one that
+// was good.
+func TestRereadOwner(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.toml")
+	if err := os.WriteFile(file, []byte("lang = \"fr\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var r rereader
+	p := Paths{Machine: file, Owners: owners.Person}
+	if s, err := p.rereadMachine(&r); s == nil || err != nil {
+		t.Fatal(s, err)
+	}
+	if err := os.Chmod(file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.rereadMachine(&r); err == nil {
+		t.Error("a policy that others may write is good")
 	}
 }

@@ -124,11 +124,15 @@ func Load(paths Paths) (*Effective, error) {
 }
 
 // readMachine returns nil where there is no machine policy.
-func readMachine(paths Paths) (machine *source, err error) {
-	if paths.Registry != nil {
-		machine, err = readRegistry(paths.Registry)
-	} else if err = trusted(paths.Machine, paths.Owners); err == nil {
-		machine, err = readFile(paths.Machine, false)
+func readMachine(paths Paths) (*source, error) { return paths.rereadMachine(new(rereader)) }
+
+// rereadMachine is readMachine by who may have read the file before. Whose the file is, and who
+// may write it, is checked each time.
+func (p Paths) rereadMachine(file *rereader) (machine *source, err error) {
+	if p.Registry != nil {
+		machine, err = readRegistry(p.Registry)
+	} else if err = trusted(p.Machine, p.Owners); err == nil {
+		machine, err = file.read(p.Machine, false)
 	}
 	if err != nil || machine == nil {
 		return nil, err

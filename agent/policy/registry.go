@@ -6,12 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 	"github.com/cpx-bridge/cpx-bridge/internal/tomlfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/visible"
@@ -240,7 +240,7 @@ func (r *registryReader) set(d *Definition, value any, names ...string) error {
 }
 
 // number is the name of a list's entry.
-var number = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})$`)
+var number = lazyregexp.New(`^(0|[1-9][0-9]{0,8})$`)
 
 // list reads a key whose values are a list's entries: their names are numbers, which
 // Windows sorts as text, 10 before 2.
@@ -456,7 +456,7 @@ func plainText(name string, units []uint16) (string, error) {
 const Variables = "%ProgramFiles%, %ProgramFiles(x86)%, %ProgramData%, %SystemRoot%"
 
 // variable is one in a REG_EXPAND_SZ.
-var variable = regexp.MustCompile(`%([^%]*)%`)
+var variable = lazyregexp.New(`%([^%]*)%`)
 
 // expanded replaces the variables of the machine. Those of the environment are not taken: a
 // person may set them, and would choose the module that the policy names.

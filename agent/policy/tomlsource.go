@@ -51,7 +51,18 @@ func (k Kind) inFile() reflect.Type {
 }
 
 // readFile returns nil where the file does not exist; with an error what of it could be read. named says that the person named it.
-func readFile(path string, named bool) (*source, error) {
+func readFile(path string, named bool) (*source, error) { return new(rereader).read(path, named) }
+
+// rereader reads a file now and then, and parses it where its text is another than the last good
+// one: what a text means depends on nothing else. The sources that it returns are shared, and
+// nobody changes them. It is for one caller at a time.
+type rereader struct {
+	path, text string
+	source     *source // nil: there was no good one
+}
+
+// read is readFile.
+func (r *rereader) read(path string, named bool) (*source, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -67,6 +78,18 @@ func readFile(path string, named bool) (*source, error) {
 	if err != nil {
 		return nil, tomlfile.Refused(path, err, unread(err, named))
 	}
+	if r.source != nil && r.path == path && r.text == string(text) {
+		return r.source, nil
+	}
+	s, err := parse(path, text)
+	if err == nil {
+		r.path, r.text, r.source = path, string(text), s
+	}
+	return s, err
+}
+
+// parse returns with an error what of the text could be read.
+func parse(path string, text []byte) (*source, error) {
 	file := reflect.New(fileType)
 	lines, err := tomlfile.Decode(path, text, file.Interface())
 	s := &source{path: path, system: thisSystem, values: map[string]any{}, lines: lines}

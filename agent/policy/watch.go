@@ -56,6 +56,9 @@ type Watch struct {
 	once    bool
 	pending chan userRead // what a reading that took longer will give; nil: none runs
 	doubt   *doubt        // nil: there is none
+
+	machineFile rereader
+	userFile    rereader // for the reading that runs
 }
 
 // userRead is what a reading of the person's file gives.
@@ -212,7 +215,7 @@ func (w Warning) Log(log *slog.Logger) {
 // nobody wrote.
 func (w *Watch) reread(ctx context.Context, settled bool) (machine, user *source, err error) {
 	if settled {
-		machine, err = readMachine(w.Paths)
+		machine, err = w.Paths.rereadMachine(&w.machineFile)
 	} else {
 		err = w.Paths.restless()
 	}
@@ -249,7 +252,7 @@ func (w *Watch) rereadUser(ctx context.Context) (*source, error) {
 		pending := make(chan userRead, 1)
 		paths := w.Paths
 		go func() {
-			s, err := readFile(paths.User, paths.UserRequired)
+			s, err := w.userFile.read(paths.User, paths.UserRequired)
 			pending <- userRead{s, err}
 		}()
 		w.pending = pending

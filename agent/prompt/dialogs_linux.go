@@ -43,6 +43,9 @@ func newFixed(o Options) Prompter { return newDialogs(o) }
 func (d *desktop) Begin(ctx context.Context) (context.Context, Prompter, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	t := &talk{window: d.window, ctx: ctx, cancel: cancel}
+	if d.pinentry.program == "" {
+		t.prepare() // every login asks something
+	}
 	login := *d
 	login.own, login.hide, login.stands = platform{show: t.show, pin: t.pin}, t.close, t.stands
 	return ctx, &login, func() {

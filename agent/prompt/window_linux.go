@@ -70,11 +70,25 @@ func (t *talk) close() {
 	t.end()
 }
 
-// stands reports whether a window does.
+// stands reports whether a window does: one whose process waits for its first question
+// shows nothing yet.
 func (t *talk) stands() bool {
 	t.asking.Lock()
 	defer t.asking.Unlock()
-	return t.process != nil && t.process.lives()
+	return t.process != nil && t.process.lives() && t.process.asked()
+}
+
+// prepare starts the process beside a caller who will ask soon: its start takes longer than
+// all that comes before the first question where the card was read. Where it does not start,
+// the question says so.
+func (t *talk) prepare() {
+	go func() {
+		t.asking.Lock()
+		defer t.asking.Unlock()
+		if t.ctx.Err() == nil {
+			_ = t.opened()
+		}
+	}()
 }
 
 func (t *talk) end() {

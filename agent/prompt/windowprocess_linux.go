@@ -53,6 +53,13 @@ func (p *windowProcess) lives() bool {
 	}
 }
 
+// asked reports whether it has had a question.
+func (p *windowProcess) asked() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.request.ID > 0
+}
+
 func (p *windowProcess) why() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

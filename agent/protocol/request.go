@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"regexp"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/strictjson"
 )
 
@@ -21,7 +21,7 @@ var nullID = json.RawMessage("null")
 
 // integer is what an id may be beside a string. A browser's numbers are exact
 // up to 2^53, sixteen digits.
-var integer = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,15})$`)
+var integer = lazyregexp.New(`^-?(0|[1-9][0-9]{0,15})$`)
 
 // ParseRequest reads one message. On an error the id to answer with is
 // returned too: the request's where it is known, else null.

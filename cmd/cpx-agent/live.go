@@ -200,7 +200,18 @@ func sameRefuse(key string, a, b *policy.Effective) bool {
 }
 
 func (l *live) openPool(ctx context.Context, e *policy.Effective) (*pkcs11.Pool, error) {
-	return pkcs11.Open(ctx, pkcs11.Options{Modules: e.Modules, Limits: pkcs11.Limits(e.Limits), Logger: l.log, Refuse: e.Refuse("modules", l.log), Opened: l.opened})
+	return pkcs11.Open(ctx, l.poolOptions(e))
+}
+
+// firstPool is the pool of a start, which does not wait for modules: pages are heard meanwhile.
+func (l *live) firstPool(ctx context.Context, e *policy.Effective) (*pkcs11.Pool, error) {
+	o := l.poolOptions(e)
+	o.ByReading = true
+	return pkcs11.Open(ctx, o)
+}
+
+func (l *live) poolOptions(e *policy.Effective) pkcs11.Options {
+	return pkcs11.Options{Modules: e.Modules, Limits: pkcs11.Limits(e.Limits), Logger: l.log, Refuse: e.Refuse("modules", l.log), Opened: l.opened}
 }
 
 func (l *live) newPrompter(e *policy.Effective) prompt.Prompter {

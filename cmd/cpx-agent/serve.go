@@ -40,7 +40,7 @@ func serve(ctx context.Context, s command.Start) error {
 		}
 	}}
 	l.open = l.openPool
-	pool, err := l.open(ctx, s.Policy)
+	pool, err := l.firstPool(ctx, s.Policy)
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 )
 
 // maxAncestors is how far up a screen is looked for: a browser's processes, what sandboxes
@@ -51,8 +52,8 @@ func dir(pid int) string { return "/proc/" + strconv.Itoa(pid) }
 const noLogin = "4294967295"
 
 var (
-	scopeName   = regexp.MustCompile(`^session-([0-9A-Za-z]+)\.scope$`)
-	managerName = regexp.MustCompile(`^user@[0-9]+\.service$`)
+	scopeName   = lazyregexp.New(`^session-([0-9A-Za-z]+)\.scope$`)
+	managerName = lazyregexp.New(`^user@[0-9]+\.service$`)
 )
 
 // logins reads a process's logind session (cgroups(7)) and login (proc(5), sessionid). What the
@@ -119,7 +120,7 @@ func value(environment []string, name string) (value string) {
 }
 
 // xDisplay is a display's host, number and the part that X calls a screen.
-var xDisplay = regexp.MustCompile(`^([^:]*)(:[0-9]+)(?:\.[0-9]+)?$`)
+var xDisplay = lazyregexp.New(`^([^:]*)(:[0-9]+)(?:\.[0-9]+)?$`)
 
 // screens are where windows appear by an environment: the X display, without what names a part
 // of it, and the Wayland socket by its path.

@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -26,10 +27,12 @@ const (
 	English = "en"
 )
 
-// ours are the languages, by their index in the matcher.
+// ours are the languages, by their index in the matcher, which few processes need.
 var (
 	ours    = []string{French, English}
-	matcher = language.NewMatcher([]language.Tag{language.French, language.English})
+	matcher = sync.OnceValue(func() language.Matcher {
+		return language.NewMatcher([]language.Tag{language.French, language.English})
+	})
 )
 
 // Known reports whether lang is one of the two constants.
@@ -52,7 +55,7 @@ func Match(tag string) string {
 }
 
 func match(tag language.Tag) string {
-	_, i, confidence := matcher.Match(tag)
+	_, i, confidence := matcher().Match(tag)
 	if confidence == language.No {
 		return ""
 	}

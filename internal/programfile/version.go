@@ -3,8 +3,9 @@ package programfile
 import (
 	"bytes"
 	"io"
-	"regexp"
+	"strings"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/plainfile"
 )
 
@@ -18,14 +19,20 @@ const (
 
 // mark is how a version stands in the program's file: the build puts it there
 // (scripts/build), so that it can be read without executing the file.
-var mark = regexp.MustCompile(`cpx-bridge-version=([0-9][0-9A-Za-z.+-]{0,127});`)
+var mark = lazyregexp.New(`cpx-bridge-version=([0-9][0-9A-Za-z.+-]{0,127});`)
 
-// Version is the version in a mark, or otherwise where it is none.
+// Version is the version in a mark, or otherwise where it is none. Every process asks for it at
+// its start: compiling mark would be the longest step there.
 func Version(text, otherwise string) string {
-	if m := mark.FindStringSubmatch(text); m != nil && m[0] == text {
-		return m[1]
+	version, begins := strings.CutPrefix(text, "cpx-bridge-version=")
+	version, ends := strings.CutSuffix(version, ";")
+	allowed := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune(".+-", r)
 	}
-	return otherwise
+	if !begins || !ends || version == "" || len(version) > 128 || version[0] < '0' || version[0] > '9' || strings.ContainsFunc(version, func(r rune) bool { return !allowed(r) }) {
+		return otherwise
+	}
+	return version
 }
 
 // VersionOf is the version of the program in a file, "" where none is found.

@@ -37,6 +37,7 @@ const (
 	ExitNoDisplay = 3 // no display answers
 	ExitRestart   = 4 // its toolkit failed in a way that a restart settles
 	ExitAnew      = 5 // of a supervised agent: the program is to be started as it is on disk now
+	ExitNoToolkit = 6 // what shows menu and windows is missing, or older than is needed
 )
 
 // exitMeant is added to the exit status of a supervised agent that ended on purpose. A crash

@@ -1,10 +1,10 @@
 package tomlfile
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
+	"github.com/cpx-bridge/cpx-bridge/internal/lazyregexp"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
 )
 
@@ -33,7 +33,7 @@ func New(file string, line int, key string, say Message) *Error {
 
 // mistyped is the library's message for a value of the wrong type, which names
 // our own structures.
-var mistyped = regexp.MustCompile(`(?s)^cannot decode TOML (.+?) into .* of type (.+)$`)
+var mistyped = lazyregexp.New(`(?s)^cannot decode TOML (.+?) into .* of type (.+)$`)
 
 // kinds are the library's messages for what people do who write settings, by their
 // beginnings.
@@ -56,7 +56,7 @@ var kinds = []struct {
 }
 
 // twice is its message for what stands in a file a second time.
-var twice = regexp.MustCompile(`^(key|table|array table) .* already (defined|exists)`)
+var twice = lazyregexp.New(`^(key|table|array table) .* already (defined|exists)`)
 
 // reworded is the library's message for people who write settings. What it says in
 // English stands in brackets where there is no text of ours for it.

@@ -34,62 +34,62 @@ export class Dial {
   /** Whether a socket of the agent's subprotocol opened, whatever answered on it. */
   opened = false;
   /** Whether it was given up on before a socket opened or was refused. */
-  private dropped = false;
-  private socket: WebSocket | undefined;
-  private readonly moved: (dial: Dial) => void;
+  #dropped = false;
+  #socket: WebSocket | undefined;
+  readonly #moved: (dial: Dial) => void;
 
   /** moved is called when the socket has opened, and when the dial has ended. */
   constructor(url: string, moved: (dial: Dial) => void) {
     this.url = url;
-    this.moved = moved;
+    this.#moved = moved;
     try {
-      this.socket = new WebSocket(url, "cpx.v1");
+      this.#socket = new WebSocket(url, "cpx.v1");
     } catch {
       // Firefox throws when the page's own policy forbids the address, and Safari
       // may for any plain one. Reported later, as every other outcome is.
-      queueMicrotask(() => this.end("blocked"));
+      queueMicrotask(() => this.#end("blocked"));
       return;
     }
-    const socket = this.socket;
-    socket.addEventListener("open", () => this.ask(socket));
-    socket.addEventListener("error", () => this.end("failed"));
-    socket.addEventListener("close", () => this.end("failed"));
+    const socket = this.#socket;
+    socket.addEventListener("open", () => this.#ask(socket));
+    socket.addEventListener("error", () => this.#end("failed"));
+    socket.addEventListener("close", () => this.#end("failed"));
   }
 
   close(): void {
-    this.dropped = this.silent;
-    this.socket?.close();
-    this.end("failed");
+    this.#dropped = this.silent;
+    this.#socket?.close();
+    this.#end("failed");
   }
 
   /** Whether the connection is not open yet. */
   get silent(): boolean {
-    return this.socket?.readyState === WebSocket.CONNECTING;
+    return this.#socket?.readyState === WebSocket.CONNECTING;
   }
 
-  private ask(socket: WebSocket): void {
+  #ask(socket: WebSocket): void {
     if (socket.protocol !== "cpx.v1") return this.close();
     this.opened = true;
-    this.moved(this);
+    this.#moved(this);
     const link = new Link(socket, this.url);
     void version(link).then((protocol) => {
       if (protocol === spoken) this.link = link;
       else link.close();
-      this.end(protocol === spoken ? "agent" : protocol < spoken ? "agent_too_old" : protocol > spoken ? "page_too_old" : "failed");
+      this.#end(protocol === spoken ? "agent" : protocol < spoken ? "agent_too_old" : protocol > spoken ? "page_too_old" : "failed");
     });
   }
 
   /** What became of it so far, for a diagnosis. */
   get attempt(): Attempt {
     const { url, started } = this;
-    const outcome = this.dropped ? "pending" : this.opened && this.outcome === "failed" ? "mute" : (this.outcome ?? "pending");
+    const outcome = this.#dropped ? "pending" : this.opened && this.outcome === "failed" ? "mute" : (this.outcome ?? "pending");
     return { url, outcome, ms: Math.round((this.ended || performance.now()) - started) };
   }
 
-  private end(outcome: Outcome): void {
+  #end(outcome: Outcome): void {
     if (this.outcome) return;
     this.outcome = outcome;
     this.ended = performance.now();
-    this.moved(this);
+    this.#moved(this);
   }
 }

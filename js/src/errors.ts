@@ -2,28 +2,19 @@ import type { ErrorData } from "./cpx-bridge.mjs";
 
 /** Every failure of this library. reason is stable, message is for logs only. */
 export class CpxError extends Error {
-  readonly reason: string;
-  readonly code: number | undefined;
-  readonly detail: string | undefined;
-  readonly triesLeft: number | undefined;
-  readonly retryAfter: number | undefined;
-  readonly problemDetail: string | undefined;
-  readonly reference: string | undefined;
-  readonly installUrl: string | undefined;
-  readonly helpUrl: string | undefined;
+  declare readonly reason: string;
+  declare readonly code: number | undefined;
+  declare readonly detail: string | undefined;
+  declare readonly triesLeft: number | undefined;
+  declare readonly retryAfter: number | undefined;
+  declare readonly problemDetail: string | undefined;
+  declare readonly reference: string | undefined;
+  declare readonly installUrl: string | undefined;
+  declare readonly helpUrl: string | undefined;
 
   constructor(reason: string, data: ErrorData = {}, message = reason) {
     super(message);
-    this.name = "CpxError";
-    this.reason = reason;
-    this.code = data.code;
-    this.detail = data.detail;
-    this.triesLeft = data.triesLeft;
-    this.retryAfter = data.retryAfter;
-    this.problemDetail = data.problemDetail;
-    this.reference = data.reference;
-    this.installUrl = data.installUrl;
-    this.helpUrl = data.helpUrl;
+    Object.assign(this, data, { name: "CpxError", reason });
   }
 }
 

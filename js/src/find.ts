@@ -84,210 +84,210 @@ function remember(link: Link): void {
 
 class Search {
   readonly all: string[];
-  private readonly found: Promise<Link>;
-  private readonly listeners = new Set<Listener>();
-  private readonly reporters = new Set<Reporter>();
-  private readonly stop = new AbortController();
-  private callers = 0;
-  private readonly mine = new Map<string, Dial>();
-  private readonly timers = new Set<ReturnType<typeof setTimeout>>();
-  private readonly limit: number;
-  private readonly later: boolean;
+  readonly #found: Promise<Link>;
+  readonly #listeners = new Set<Listener>();
+  readonly #reporters = new Set<Reporter>();
+  readonly #stop = new AbortController();
+  #callers = 0;
+  readonly #mine = new Map<string, Dial>();
+  readonly #timers: ReturnType<typeof setTimeout>[] = [];
+  readonly #limit: number;
+  readonly #later: boolean;
   state: Permission = "unknown";
-  private said: Progress | undefined;
-  private asked = false;
-  private retried = false;
-  private expired = false;
-  private blocked = false;
-  private over = false;
-  private toStart = 0;
-  private clock: ReturnType<typeof setTimeout> | undefined;
-  private resolve!: (link: Link) => void;
-  private reject!: (error: CpxError) => void;
+  #said: Progress | undefined;
+  #asked: boolean | undefined;
+  #retried: boolean | undefined;
+  #expired: boolean | undefined;
+  #blocked: boolean | undefined;
+  #over: boolean | undefined;
+  #toStart = 0;
+  #clock: ReturnType<typeof setTimeout> | undefined;
+  #resolve!: (link: Link) => void;
+  #reject!: (error: CpxError) => void;
 
   constructor(all: string[]) {
     this.all = all;
-    this.later = searches++ > 0;
-    this.limit = this.later || all.length > 10 ? 8000 : 3000;
-    this.found = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
+    this.#later = searches++ > 0;
+    this.#limit = this.#later || all.length > 10 ? 8000 : 3000;
+    this.#found = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
-    this.found.catch(() => undefined); // all its callers may have aborted
-    document.addEventListener("securitypolicyviolation", this.violated, { signal: this.stop.signal });
+    this.#found.catch(() => undefined); // all its callers may have aborted
+    document.addEventListener("securitypolicyviolation", this.#violated, { signal: this.#stop.signal });
     current.add(this);
-    void this.begin();
+    void this.#begin();
   }
 
   /** What it finds. A caller that joins later gets the present state at once; when all callers have aborted, the search ends. */
   join(signal: AbortSignal | undefined, onProgress: Listener | undefined, onAttempts: Reporter): Promise<Link> {
-    this.callers++;
+    this.#callers++;
     const listener: Listener = (state) => safely(onProgress, state);
-    this.listeners.add(listener);
-    this.reporters.add(onAttempts);
-    if (this.said) listener(this.said);
-    return abortable(this.found, signal).finally(() => {
-      this.listeners.delete(listener);
-      this.reporters.delete(onAttempts);
-      if (!--this.callers) this.end();
+    this.#listeners.add(listener);
+    this.#reporters.add(onAttempts);
+    if (this.#said) listener(this.#said);
+    return abortable(this.#found, signal).finally(() => {
+      this.#listeners.delete(listener);
+      this.#reporters.delete(onAttempts);
+      if (!--this.#callers) this.#end();
     });
   }
 
   /** Notifies all callers; resolves when those that return a promise have shown the state. */
-  private say(state: Progress): Promise<unknown> {
-    const all = this.over || this.said === state ? [] : [...this.listeners];
-    this.said = state;
+  #say(state: Progress): Promise<unknown> {
+    const all = this.#over || this.#said === state ? [] : [...this.#listeners];
+    this.#said = state;
     return Promise.allSettled(all.map((listener) => listener(state)));
   }
 
   // Chromium reports a block by the page's policy here; the socket's own error
   // event is like any other.
-  private readonly violated = (e: SecurityPolicyViolationEvent): void => {
-    if (e.disposition === "enforce" && /^wss?:\/\/(127\.0\.0\.1|localhost)\b/.test(e.blockedURI)) this.blocked = true;
+  readonly #violated = (e: SecurityPolicyViolationEvent): void => {
+    if (e.disposition === "enforce" && /^wss?:\/\/(127\.0\.0\.1|localhost)\b/.test(e.blockedURI)) this.#blocked = true;
   };
 
-  private async begin(): Promise<void> {
-    this.state = await permission((s) => this.changed(s), this.stop.signal);
-    this.asked = this.state === "prompt";
-    if (this.asked) {
+  async #begin(): Promise<void> {
+    this.state = await permission((s) => this.#changed(s), this.#stop.signal);
+    this.#asked = this.state === "prompt";
+    if (this.#asked) {
       // The text must appear before the question that it announces.
-      await Promise.race([this.say("permission-prompt"), pause(loadingTime)]);
+      await Promise.race([this.#say("permission-prompt"), pause(loadingTime)]);
       await pause(readingTime);
       const asking = (ms: number, state: Progress): void =>
-        this.after(ms, () => this.pending() && this.state === "prompt" && void this.say(state));
+        this.#after(ms, () => this.#pending() && this.state === "prompt" && void this.#say(state));
       asking(400, "waiting-for-permission");
       asking(overdue, "permission-overdue");
     }
-    if (this.over) return;
-    this.dialAll();
-    this.restart(this.limit);
+    if (this.#over) return;
+    this.#dialAll();
+    this.#restart(this.#limit);
   }
 
-  private dialAll(): void {
+  #dialAll(): void {
     const good = lastGood();
     const remembered = this.all.includes(good);
     const list = remembered ? [good, ...this.all.filter((url) => url !== good)] : this.all;
     const gap = list.length > 40 ? 2000 / list.length : step;
-    this.toStart = list.length;
+    this.#toStart = list.length;
     list.forEach((url, i) => {
       // Only the last good one has a head start.
       const wait = remembered ? i && headStart + (i - 1) * gap : i * gap;
-      this.after(wait, () => {
-        this.toStart--;
-        this.dial(url);
+      this.#after(wait, () => {
+        this.#toStart--;
+        this.#dial(url);
       });
     });
   }
 
-  private dial(url: string): void {
+  #dial(url: string): void {
     let dial = dials.get(url);
     if (!dial) {
       dial = new Dial(url, moved);
       dials.set(url, dial);
       hurry();
     }
-    this.mine.set(url, dial);
+    this.#mine.set(url, dial);
   }
 
-  private changed(state: Permission): void {
+  #changed(state: Permission): void {
     const answered = this.state === "prompt" && state !== "prompt";
     this.state = state;
-    if (!answered || this.over) return;
+    if (!answered || this.#over) return;
     // The time of the prompt was not the agent's, which begins now.
-    void this.say("searching");
-    this.restart(this.limit);
+    void this.#say("searching");
+    this.#restart(this.#limit);
     hurry(true);
     void this.check(); // the socket may have ended meanwhile
   }
 
-  private restart(ms: number): void {
-    clearTimeout(this.clock);
-    this.expired = false;
-    this.clock = setTimeout(() => {
-      this.expired = true;
+  #restart(ms: number): void {
+    clearTimeout(this.#clock);
+    this.#expired = false;
+    this.#clock = setTimeout(() => {
+      this.#expired = true;
       void this.check();
     }, ms);
   }
 
   has(dial: Dial): boolean {
-    return this.mine.get(dial.url) === dial;
+    return this.#mine.get(dial.url) === dial;
   }
 
-  private pending(): boolean {
-    return [...this.mine.values()].some((d) => !d.outcome);
+  #pending(): boolean {
+    return [...this.#mine.values()].some((d) => !d.outcome);
   }
 
   /** Called when a dial of this search has ended, and when the search's time is up. */
   async check(ended?: Dial): Promise<void> {
-    if (this.over) return;
-    if (ended?.link) return this.won(ended.link);
-    const running = this.pending() || this.toStart > 0;
-    if (running && !this.expired) return;
+    if (this.#over) return;
+    if (ended?.link) return this.#won(ended.link);
+    const running = this.#pending() || this.#toStart > 0;
+    if (running && !this.#expired) return;
     // A violation is reported just after the socket's error.
     await pause(0);
     const state = await permission();
-    if (this.over) return;
-    const remaining = promptTime + this.oldest() - performance.now();
+    if (this.#over) return;
+    const remaining = promptTime + this.#oldest() - performance.now();
     if (state === "prompt" && remaining > 0) {
-      if (this.pending()) return; // the browser asks, or waits: its answer comes as an event
-      if (this.stillAsked()) return this.restart(remaining); // as above
+      if (this.#pending()) return; // the browser asks, or waits: its answer comes as an event
+      if (this.#stillAsked()) return this.#restart(remaining); // as above
     }
-    if (state === "granted" && this.asked && !this.retried) {
+    if (state === "granted" && this.#asked && !this.#retried) {
       // Granted too late for the socket that asked: one more dial.
-      this.retried = true;
+      this.#retried = true;
       this.state = state;
-      this.restart(this.limit);
-      return this.dialAll();
+      this.#restart(this.#limit);
+      return this.#dialAll();
     }
-    if (!this.expired && (this.pending() || this.toStart > 0)) return;
-    this.fail(state);
+    if (!this.#expired && (this.#pending() || this.#toStart > 0)) return;
+    this.#fail(state);
   }
 
   /** Whether the browser still asks its question though every socket has ended. */
-  private stillAsked(): boolean {
-    return firefox > 0 && [...this.mine.values()].some((d) => d.ended - d.started > abandoned);
+  #stillAsked(): boolean {
+    return firefox > 0 && [...this.#mine.values()].some((d) => d.ended - d.started > abandoned);
   }
 
-  private oldest(): number {
-    return Math.min(...[...this.mine.values()].map((d) => d.started));
+  #oldest(): number {
+    return Math.min(...[...this.#mine.values()].map((d) => d.started));
   }
 
-  private report(): void {
-    const all = [...this.mine.values()].map((d) => d.attempt);
-    for (const r of this.reporters) safely(r, all);
+  #report(): void {
+    const all = [...this.#mine.values()].map((d) => d.attempt);
+    for (const r of this.#reporters) safely(r, all);
   }
 
-  private won(link: Link): void {
-    this.end();
-    this.report();
+  #won(link: Link): void {
+    this.#end();
+    this.#report();
     if (this.state === "prompt") pass();
     remember(link);
     for (const d of [...dials.values()]) if (d.link !== link && !searching(d).length) d.close();
-    this.resolve(link);
+    this.#resolve(link);
   }
 
-  private fail(state: Permission): void {
-    this.end();
-    this.report();
-    const all = [...this.mine.values()];
+  #fail(state: Permission): void {
+    this.#end();
+    this.#report();
+    const all = [...this.#mine.values()];
     const some = (o: Outcome): boolean => all.some((d) => d.outcome === o);
     let reason: Reason = "no_agent";
     let detail: string | undefined;
     // Safari may block every plain socket in this way, which is not the page's policy.
-    if (this.blocked || (!safari() && some("blocked"))) reason = "csp_blocked";
+    if (this.#blocked || (!safari() && some("blocked"))) reason = "csp_blocked";
     else if (some("agent_too_old")) reason = "agent_too_old";
     else if (some("page_too_old")) reason = "page_too_old";
     else if (state === "denied" || state === "prompt") {
       // Where the answer could only be no, the browser does not ask.
       if (forbidden()) reason = "policy_blocked";
       else if (state === "denied") reason = "permission_denied";
-      else if (this.stillAsked() || this.dismissed(all)) reason = "permission_dismissed";
+      else if (this.#stillAsked() || this.#dismissed(all)) reason = "permission_dismissed";
       if (framed() && reason !== "no_agent") detail = "frame";
     }
     if (safari() && /^(no_agent|csp_blocked)$/.test(reason)) detail = "safari";
     else if (reason === "no_agent" && lastGood()) detail = "known";
     if (handheld()) [reason, detail] = ["no_agent", "handheld"];
-    this.reject(new CpxError(reason, { detail }));
+    this.#reject(new CpxError(reason, { detail }));
   }
 
   /**
@@ -296,29 +296,25 @@ class Search {
    * answer: they end with the prompt and so together, and later than the refused
    * ones, because a person takes longer than a refusal.
    */
-  private dismissed(all: Dial[]): boolean {
+  #dismissed(all: Dial[]): boolean {
     const end = Math.max(...all.map((d) => d.ended));
     const took = (d: Dial): number => d.ended - d.started;
     const last = all.filter((d) => end - d.ended < together);
     const rest = all.filter((d) => end - d.ended >= together);
     // A single dial, without another to compare it with, may be a refusal.
     const refusal = rest.length ? Math.max(...rest.map(took)) : last.length > 1 ? 0 : 2500;
-    return Math.min(...last.map(took)) - refusal > (this.later ? 4000 : 700);
+    return Math.min(...last.map(took)) - refusal > (this.#later ? 4000 : 700);
   }
 
-  private after(ms: number, f: () => void): void {
-    const t = setTimeout(() => {
-      this.timers.delete(t);
-      f();
-    }, ms);
-    this.timers.add(t);
+  #after(ms: number, f: () => void): void {
+    this.#timers.push(setTimeout(f, ms));
   }
 
-  private end(): void {
-    this.over = true;
-    clearTimeout(this.clock);
-    for (const t of this.timers) clearTimeout(t);
-    this.stop.abort();
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#clock);
+    for (const t of this.#timers) clearTimeout(t);
+    this.#stop.abort();
     current.delete(this);
   }
 }

@@ -1,4 +1,5 @@
 import type { Language } from "./language";
+import { sentenceOf } from "./words";
 
 const retryHint = "Please try again.";
 const support = "If this keeps happening, tell your IT support.";
@@ -132,3 +133,5 @@ export const words: Language["words"] = {
   retry: "Try again",
   reference: "Reference: ",
 };
+
+export const sentence: Language["sentence"] = (error) => sentenceOf(error, { texts, words });

@@ -1,4 +1,5 @@
 import type { Language } from "./language";
+import { sentenceOf } from "./words";
 
 const retryHint = "Recommencez l’identification.";
 const support = "Si cela se reproduit, prévenez votre support informatique.";
@@ -132,3 +133,5 @@ export const words: Language["words"] = {
   retry: "Recommencer",
   reference: "Référence : ",
 };
+
+export const sentence: Language["sentence"] = (error) => sentenceOf(error, { texts, words });

@@ -1,3 +1,5 @@
+import type { CpxError, Sentence } from "./cpx-bridge.mjs";
+
 /** A sentence and its help; then the causes to look for, where there are several. */
 export type Text = readonly [title: string, help: string, ...list: string[]];
 
@@ -7,6 +9,8 @@ export interface Language {
   texts: Record<string, Text>;
   /** For each state of a login. */
   progress: Record<string, string>;
+  /** What happened and what to do. */
+  sentence(error: CpxError): Sentence;
   words: { install: string; help: string; cancel: string; retry: string; reference: string };
 }
 

@@ -24,27 +24,27 @@ export class Link {
   ended: Promise<unknown> | undefined;
   /** Whether the agent closed it for another page's sake: it serves, and what was pending can be called again. */
   displaced = false;
-  private readonly socket: WebSocket;
-  private readonly pending = new Map<number, Pending>();
-  private last = 0;
+  readonly #socket: WebSocket;
+  readonly #pending = new Map<number, Pending>();
+  #last = 0;
 
   constructor(socket: WebSocket, url: string) {
-    this.socket = socket;
+    this.#socket = socket;
     this.url = url;
-    socket.addEventListener("message", (e) => this.receive(e.data));
+    socket.addEventListener("message", (e) => this.#receive(e.data));
     socket.addEventListener("close", (e) => {
       this.displaced = e.code === displaced;
-      this.end();
+      this.#end();
     });
   }
 
   get open(): boolean {
-    return this.socket.readyState === WebSocket.OPEN;
+    return this.#socket.readyState === WebSocket.OPEN;
   }
 
   /** Whether an answer is pending. */
   get busy(): boolean {
-    return this.pending.size > 0;
+    return this.#pending.size > 0;
   }
 
   /** Whether any caller still needs it. */
@@ -54,20 +54,20 @@ export class Link {
 
   call(method: string, params?: object, progress?: (state: Progress) => void): Promise<unknown> {
     if (!this.open) return Promise.reject(lost());
-    const id = ++this.last;
+    const id = ++this.#last;
     return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject, progress });
-      this.socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
+      this.#pending.set(id, { resolve, reject, progress });
+      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", id, method, params }));
     });
   }
 
   /** Ends it at once: the browser would wait for the other side, which may hang. */
   close(): void {
-    this.socket.close();
-    this.end();
+    this.#socket.close();
+    this.#end();
   }
 
-  private receive(data: unknown): void {
+  #receive(data: unknown): void {
     let m: Record<string, unknown>;
     try {
       m = members(JSON.parse(String(data)));
@@ -75,26 +75,26 @@ export class Link {
       // The sender is not an agent, or a broken one.
       return this.close();
     }
-    if (typeof m["method"] === "string") return this.notified(m["method"], members(m["params"]));
-    const w = this.pending.get(m["id"] as number);
+    if (typeof m["method"] === "string") return this.#notified(m["method"], members(m["params"]));
+    const w = this.#pending.get(m["id"] as number);
     if (!w) return;
-    this.pending.delete(m["id"] as number);
+    this.#pending.delete(m["id"] as number);
     if ("error" in m) w.reject(fromWire(m["error"]));
     else w.resolve(m["result"]);
   }
 
-  private notified(method: string, params: Record<string, unknown>): void {
+  #notified(method: string, params: Record<string, unknown>): void {
     if (method === "progress") {
       const state = text(params["state"]);
-      if (state && states.test(state)) for (const w of [...this.pending.values()]) w.progress?.(state as Progress);
+      if (state && states.test(state)) for (const w of [...this.#pending.values()]) w.progress?.(state as Progress);
     } else if (method === "card" && params["event"] === "removed") {
       for (const listener of [...this.removed]) listener();
     }
   }
 
-  private end(): void {
-    const all = [...this.pending.values()];
-    this.pending.clear();
+  #end(): void {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
     for (const w of all) w.reject(lost());
     const listeners = [...this.closed];
     this.closed.clear();

@@ -15,7 +15,7 @@ import (
 // parts stand for what builds: the order of scripts/dist, what becomes of what was there and
 // of signatures is tried with them, in a moment.
 var parts = map[string]string{
-	"scripts/build":          `mkdir -p build/bin; for p in agent portal card; do cp /bin/true build/bin/cpx-$p; done`,
+	"scripts/linux":          `mkdir -p "$1"; for p in agent portal card; do cp /bin/true "$1/cpx-$p"; done`,
 	"scripts/windows":        `mkdir -p "$1/386"; for p in "$1"/cpx-agent.exe "$1"/386/cpx-agentw.exe; do cp "$TEST_PROGRAM" "$p"; done`,
 	"scripts/msi":            `cp "$TEST_INSTALLER" "$2/cpx-bridge-$CPX_VERSION-x64.msi"; cp "$1/cpx-agent.exe" "$2/packed.exe.copy"`,
 	"scripts/linux-packages": `echo deb >"$2/cpx.deb"`,

@@ -55,7 +55,7 @@ func (a *Administration) attachTo(t *testing.T, name, identifier string) {
 		t.Fatal(err)
 	}
 	c := store.Card{Group: "test", Identifier: identifier, Holder: "TEST " + identifier, Kind: "CPS", Certificate: strings.Repeat("ab", 32), Named: true}
-	pending, err := a.Store.Login(t.Context(), c, nil, store.Session{Hash: []byte("pending " + identifier)}, now, time.Minute)
+	pending, _, err := a.Store.Login(t.Context(), c, nil, store.Session{Hash: []byte("pending " + identifier)}, now, time.Minute, nil)
 	if err != nil || pending.Pending == nil {
 		t.Fatalf("%+v, %v", pending, err)
 	}
@@ -134,7 +134,7 @@ func testDisabled(t *testing.T, a *Administration) {
 	}
 	login := func(id string) error {
 		c := store.Card{Group: "test", Identifier: id, Kind: "CPS", Certificate: strings.Repeat("ab", 32), Named: true}
-		_, err := a.Store.Login(t.Context(), c, nil, store.Session{Hash: []byte("again " + id)}, now, time.Minute)
+		_, _, err := a.Store.Login(t.Context(), c, nil, store.Session{Hash: []byte("again " + id)}, now, time.Minute, nil)
 		return err
 	}
 	if _, is := errors.AsType[*store.DisabledError](login("1")); !is {
@@ -149,7 +149,7 @@ func testDisabled(t *testing.T, a *Administration) {
 		t.Fatalf("%+v, %v", account, err)
 	}
 	c := store.Card{Group: "test", Identifier: "3", Kind: "CPS", Certificate: strings.Repeat("cd", 32), Named: true}
-	pending, err := a.Store.Login(t.Context(), c, nil, store.Session{Hash: []byte("pending 3")}, now, time.Minute)
+	pending, _, err := a.Store.Login(t.Context(), c, nil, store.Session{Hash: []byte("pending 3")}, now, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

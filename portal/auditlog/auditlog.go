@@ -91,16 +91,33 @@ func (standard) Close() error { return nil }
 // Address is where a request comes from.
 func (l *Log) Address(r *http.Request) string { return l.o.Proxies.Address(r) }
 
-// Record writes an event of a request down; its time and address are set here. That a row
-// cannot be written keeps nobody out, and is an error of the log's: the line is there.
-func (l *Log) Record(r *http.Request, e store.AuditEvent) {
+// Of is an event of a request, with its time and its address.
+func (l *Log) Of(r *http.Request, e store.AuditEvent) store.AuditEvent {
 	e.Address = l.Address(r)
-	l.Write(r.Context(), e)
+	e.At = l.o.Now().UTC().Truncate(time.Second)
+	return e
 }
 
-// Write writes an event down that no request caused; its time is set here.
+// Record writes an event of a request down; its time and address are set here. That a row
+// cannot be written keeps nobody out, and is an error of the log's: the line is there.
+func (l *Log) Record(r *http.Request, e store.AuditEvent) { l.Write(r.Context(), l.Of(r, e)) }
+
+// Write writes an event down.
 func (l *Log) Write(ctx context.Context, e store.AuditEvent) {
-	e.At = l.o.Now().UTC().Truncate(time.Second)
+	l.Line(ctx, e)
+	if rowless[e.Event] {
+		return
+	}
+	// Also where the browser is gone: it happened.
+	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer end()
+	if err := l.o.Store.AddAudit(ctx, e); err != nil {
+		l.o.Log.Error("an event is missing in the database's audit log", "event", e.Event, "error", err)
+	}
+}
+
+// Line writes the line of an event whose row is in the database already, and counts it.
+func (l *Log) Line(ctx context.Context, e store.AuditEvent) {
 	attributes := []slog.Attr{slog.Time("at", e.At)}
 	for _, a := range []slog.Attr{
 		slog.String("event", e.Event), slog.String("reason", e.Reason), slog.Int64("account", e.Account), slog.String("name", e.Name),
@@ -114,15 +131,6 @@ func (l *Log) Write(ctx context.Context, e store.AuditEvent) {
 		l.o.Count(e.Event, e.Reason)
 	}
 	l.lines.LogAttrs(ctx, slog.LevelInfo, "audit", attributes...)
-	if rowless[e.Event] {
-		return
-	}
-	// Also where the browser is gone: it happened.
-	ctx, end := context.WithTimeout(context.WithoutCancel(ctx), patience)
-	defer end()
-	if err := l.o.Store.AddAudit(ctx, e); err != nil {
-		l.o.Log.Error("an event is missing in the database's audit log", "event", e.Event, "error", err)
-	}
 }
 
 // patience is how long a row may take.

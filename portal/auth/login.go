@@ -23,9 +23,17 @@ type accounts struct {
 }
 
 // Begin logs the card's account in; a card that is attached to none becomes the pending card
-// of the new session.
+// of the new session. That and its row of the audit log are one transaction: the disk is waited
+// for once.
 func (a *accounts) Begin(w http.ResponseWriter, r *http.Request, l *cardlogin.Login) error {
-	s, err := a.sessions.Login(w, r, cardOf(l))
+	var event store.AuditEvent
+	s, written, err := a.sessions.Login(w, r, cardOf(l), func(s store.Session) store.AuditEvent {
+		event = a.audit.Of(r, store.AuditEvent{Event: auditlog.Login, Account: s.Account, Card: s.Card, Certificate: l.Certificate})
+		if s.Pending != nil {
+			event.Event = auditlog.CardProved
+		}
+		return event
+	})
 	if disabled, is := errors.AsType[*store.DisabledError](err); is {
 		a.audit.Record(r, store.AuditEvent{Event: auditlog.LoginDisabled, Account: disabled.Account, Certificate: l.Certificate})
 		return &cardlogin.Refusal{Reason: "account_disabled", Err: err}
@@ -33,14 +41,17 @@ func (a *accounts) Begin(w http.ResponseWriter, r *http.Request, l *cardlogin.Lo
 	if err != nil {
 		return err
 	}
+	if written {
+		a.audit.Line(r.Context(), event)
+	} else {
+		a.audit.Write(r.Context(), event)
+	}
 	if s.Pending != nil {
 		l.Next = a.after.First
-		a.audit.Record(r, store.AuditEvent{Event: auditlog.CardProved, Certificate: l.Certificate})
 		return nil
 	}
 	l.Next = a.after.Space
 	a.log.Info("login by card", "account", s.Account, "card", s.Card)
-	a.audit.Record(r, store.AuditEvent{Event: auditlog.Login, Account: s.Account, Card: s.Card, Certificate: l.Certificate})
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/cps"
 	"github.com/cpx-bridge/cpx-bridge/internal/language"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
+	"github.com/cpx-bridge/cpx-bridge/internal/webfiles"
 	"github.com/cpx-bridge/cpx-bridge/js"
 	"github.com/cpx-bridge/cpx-bridge/portal/answers"
 	"github.com/cpx-bridge/cpx-bridge/portal/auditlog"
@@ -55,8 +56,9 @@ type Pages struct {
 	audit    *auditlog.Log
 	log      *slog.Logger
 
-	static    fs.FS
-	templates map[string]*template.Template
+	static, library *webfiles.Files
+	// templates are those of a language by their names, ready to be shown.
+	templates map[string]map[string]*template.Template
 }
 
 // Parts are what the pages stand on.
@@ -78,12 +80,7 @@ func New(o Parts) (*Pages, error) {
 
 // Handle adds the pages and the static files to the site.
 func (p *Pages) Handle(mux *http.ServeMux) {
-	library, err := fs.Sub(js.Files, "dist")
-	if err != nil { // the folder is built in
-		panic(err)
-	}
-	mux.HandleFunc("GET /static/js/", p.file("/static/js/", library))
-	mux.HandleFunc("GET /static/", p.file("/static/", p.static))
+	mux.HandleFunc("GET "+staticPath, p.file)
 	mux.HandleFunc("GET /{$}", p.page(p.home))
 	mux.HandleFunc("GET "+PathFirst, p.page(p.first))
 	mux.HandleFunc("POST "+PathFirst, p.page(p.checkPassword))
@@ -107,18 +104,33 @@ func (p *Pages) Handle(mux *http.ServeMux) {
 	mux.HandleFunc("GET /", p.page(p.missing))
 }
 
-// file serves the files of a folder, without lists of it; anything else is no page.
-func (p *Pages) file(prefix string, folder fs.FS) http.HandlerFunc {
-	missing := p.page(p.missing)
-	return func(w http.ResponseWriter, r *http.Request) {
-		name := strings.TrimPrefix(r.URL.Path, prefix)
-		info, err := fs.Stat(folder, name) // refuses what is no path
-		if err != nil || !info.Mode().IsRegular() {
-			missing(w, r)
-			return
-		}
-		http.ServeFileFS(w, r, folder, name)
+// staticPath is where the static files are. Pages name them with their version behind it,
+// so that a browser that has shown one page asks for none of them on the next.
+const staticPath = "/static/"
+
+// versioned is staticPath with the version of the files, without a slash at its end.
+func (p *Pages) versioned() string {
+	return staticPath + versionMark + p.static.Tag() + p.library.Tag()
+}
+
+const versionMark = "v-"
+
+// file serves the static files, without lists of them; anything else is no page. Another
+// version's, as of a page that was open during an upgrade, is answered with this one's.
+func (p *Pages) file(w http.ResponseWriter, r *http.Request) {
+	name, files, lasts := strings.TrimPrefix(r.URL.Path, staticPath), p.static, false
+	if strings.HasPrefix(name, versionMark) {
+		_, name, _ = strings.Cut(name, "/")
+		lasts = r.URL.Path == p.versioned()+"/"+name
 	}
+	if of, is := strings.CutPrefix(name, "js/"); is {
+		name, files = of, p.library
+	}
+	if !files.Has(name) {
+		p.page(p.missing)(w, r)
+		return
+	}
+	files.Serve(w, r, name, lasts)
 }
 
 // Elsewhere is the page for another host: it says where the site is.
@@ -134,43 +146,58 @@ var pageNames = []string{"home", "first", "confirmation", "space", "detach", "su
 const alone = "elsewhere"
 
 func (p *Pages) load() error {
-	static, err := fs.Sub(files, "web/static")
-	if err != nil {
+	var err error
+	if p.static, err = filesOf(files, "web/static"); err != nil {
 		return err
 	}
-	p.static, p.templates = static, map[string]*template.Template{}
-	for _, name := range pageNames {
-		parts := []string{"web/templates/layout.html", "web/templates/" + name + ".html"}
-		if name == alone {
-			parts = parts[1:]
+	if p.library, err = filesOf(js.Files, "dist"); err != nil {
+		return err
+	}
+	p.templates = map[string]map[string]*template.Template{}
+	for _, lang := range []string{french, english} {
+		p.templates[lang] = map[string]*template.Template{}
+		for _, name := range pageNames {
+			if p.templates[lang][name], err = p.template(name, lang); err != nil {
+				return err
+			}
 		}
-		// These only let the templates parse: render sets those of the language.
-		t := template.New(path.Base(parts[0])).Funcs(template.FuncMap{
-			"t": func(texts.Key, ...any) string { return "" }, "how": func(settings.Region) string { return "" },
-			"profession": func(string) string { return "" }, "shown": cps.Visible, "date": func(time.Time) string { return "" }, "in": func(settings.Bilingual) string { return "" },
-		})
-		if t, err = t.ParseFS(files, parts...); err != nil {
-			return err
-		}
-		p.templates[name] = t
 	}
 	return nil
 }
 
-func (p *Pages) render(w http.ResponseWriter, v *view) {
-	t, err := p.templates[v.Page].Clone()
-	var out bytes.Buffer
-	if err == nil {
-		err = t.Funcs(template.FuncMap{
-			"t":          texts.In(v.Lang).Text,
-			"how":        func(r settings.Region) string { return p.settings.OperatorTexts().How(r, v.Lang, p.settings.Name) },
-			"in":         func(b settings.Bilingual) string { return b.In(v.Lang) },
-			"profession": func(title string) string { return cps.Visible(cps.ProfessionIn(v.Lang, title)) },
-			"shown":      cps.Visible, // what a certificate states
-			"date":       func(at time.Time) string { return language.DateTime(at, v.Lang) },
-		}).Execute(&out, v)
-	}
+func filesOf(all fs.FS, folder string) (*webfiles.Files, error) {
+	sub, err := fs.Sub(all, folder)
 	if err != nil {
+		return nil, err
+	}
+	return webfiles.New(sub)
+}
+
+// template parses a page of a language: package template makes it safe once, when it is
+// first shown, which a clone for each request would do each time.
+func (p *Pages) template(name, lang string) (*template.Template, error) {
+	parts := []string{"web/templates/layout.html", "web/templates/" + name + ".html"}
+	if name == alone {
+		parts = parts[1:]
+	}
+	return template.New(path.Base(parts[0])).Funcs(template.FuncMap{
+		"t":          texts.In(lang).Text,
+		"how":        func(r settings.Region) string { return p.settings.OperatorTexts().How(r, lang, p.settings.Name) },
+		"in":         func(b settings.Bilingual) string { return b.In(lang) },
+		"profession": func(title string) string { return cps.Visible(cps.ProfessionIn(lang, title)) },
+		"shown":      cps.Visible, // what a certificate states
+		"date":       func(at time.Time) string { return language.DateTime(at, lang) },
+		"static":     p.versioned,
+	}).ParseFS(files, parts...)
+}
+
+func (p *Pages) render(w http.ResponseWriter, v *view) {
+	t, known := p.templates[v.Lang]
+	if !known {
+		t = p.templates[french] // as package texts
+	}
+	var out bytes.Buffer
+	if err := t[v.Page].Execute(&out, v); err != nil {
 		p.log.Error("page cannot be shown", "page", v.Page, "error", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return

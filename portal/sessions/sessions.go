@@ -133,11 +133,12 @@ func (s *Sessions) begin(r *http.Request) (next store.Session, set func(w http.R
 
 // Login ends the request's session, if any, and begins another for whoever proved the card, so
 // that a session identifier planted or seen before a login is worthless after it. A card that
-// is attached to no account becomes the pending card of that session.
-func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, c store.Card) (store.Session, error) {
+// is attached to no account becomes the pending card of that session. What row makes of the
+// session is written into the audit log with it, as store.Login says, and reported as written.
+func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, c store.Card, row func(store.Session) store.AuditEvent) (opened store.Session, written bool, err error) {
 	old, err := s.Of(r)
 	if err != nil {
-		return store.Session{}, err
+		return opened, false, err
 	}
 	var replaced []byte
 	if old != nil {
@@ -145,12 +146,12 @@ func (s *Sessions) Login(w http.ResponseWriter, r *http.Request, c store.Card) (
 	}
 	next, set, err := s.begin(r)
 	if err != nil {
-		return next, err
+		return next, false, err
 	}
-	if next, err = s.Store.Login(r.Context(), c, replaced, next, s.Now(), PendingLife); err == nil {
+	if opened, written, err = s.Store.Login(r.Context(), c, replaced, next, s.Now(), PendingLife, row); err == nil {
 		set(w)
 	}
-	return next, err
+	return opened, written, err
 }
 
 // Confirm attaches the session's pending card to the account whose password was entered, and

@@ -20,7 +20,7 @@ var ErrAccountExists = errors.New("an account of that name exists already")
 
 // AddAccount adds an account, whose ID is of no account. It fails with ErrAccountExists.
 func (s *Store) AddAccount(ctx context.Context, a Account, now time.Time) error {
-	n, err := s.q().exec(ctx, `INSERT INTO accounts (name, display, service, region, password, created) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
+	n, err := s.write(ctx, `INSERT INTO accounts (name, display, service, region, password, created) VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT DO NOTHING`,
 		a.Name, a.Display, a.Service, a.Region, a.Password, now.Unix())
 	if err == nil && n == 0 {
 		return ErrAccountExists
@@ -31,7 +31,7 @@ func (s *Store) AddAccount(ctx context.Context, a Account, now time.Time) error 
 // SetPassword replaces an account's password by the hash of another, or of the same: where it is
 // still the one that was read.
 func (s *Store) SetPassword(ctx context.Context, id int64, old, hash string) error {
-	_, err := s.q().exec(ctx, `UPDATE accounts SET password = $3 WHERE id = $1 AND password = $2`, id, old, hash)
+	_, err := s.write(ctx, `UPDATE accounts SET password = $3 WHERE id = $1 AND password = $2`, id, old, hash)
 	return err
 }
 

@@ -20,7 +20,9 @@ type AuditEvent struct {
 }
 
 // AddAudit adds a row; its number is the database's.
-func (s *Store) AddAudit(ctx context.Context, e AuditEvent) error { return addAudit(ctx, s.q(), e) }
+func (s *Store) AddAudit(ctx context.Context, e AuditEvent) error {
+	return s.together(ctx, func(q querier) error { return addAudit(ctx, q, e) })
+}
 
 func addAudit(ctx context.Context, q querier, e AuditEvent) error {
 	_, err := q.exec(ctx, `INSERT INTO audit (at, event, account, name, card, certificate, address, reason) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)`,

@@ -146,7 +146,7 @@ func cleared(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	s := &Store{db, sqliteDialect}
+	s := &Store{db: db, dialect: sqliteDialect, sharing: newSharing()}
 	for _, table := range []string{"sessions", "challenge_keys"} {
 		if _, err := s.q().exec(ctx, `DELETE FROM `+table); err != nil {
 			return errors.Join(err, s.Close())

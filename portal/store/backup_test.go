@@ -103,7 +103,7 @@ func TestRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := Card{Group: "test", Identifier: "1", Certificate: "ab", Named: true}
-	if _, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("session")}, time.Now(), time.Minute); err != nil {
+	if _, _, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("session")}, time.Now(), time.Minute, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Backup(t.Context(), copied); err != nil {

@@ -47,6 +47,6 @@ func (s *Store) SigningKeys(ctx context.Context) ([]SigningKey, error) {
 // UseNonce remembers a nonce until then, and reports whether it was new: the database takes
 // each once.
 func (s *Store) UseNonce(ctx context.Context, nonce string, until time.Time) (bool, error) {
-	n, err := s.q().exec(ctx, `INSERT INTO used_nonces (nonce, until) VALUES ($1,$2) ON CONFLICT DO NOTHING`, nonce, until.Unix()+1)
+	n, err := s.write(ctx, `INSERT INTO used_nonces (nonce, until) VALUES ($1,$2) ON CONFLICT DO NOTHING`, nonce, until.Unix()+1)
 	return n == 1, err
 }

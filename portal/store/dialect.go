@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -64,6 +65,7 @@ type handle interface {
 type querier struct {
 	on handle
 	dialect
+	asked *atomic.Uint64 // how many statements, in all
 }
 
 func (q querier) args(args []any) []any {
@@ -77,6 +79,7 @@ func (q querier) args(args []any) []any {
 
 // exec runs a statement, and returns how many rows it changed.
 func (q querier) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	q.asked.Add(1)
 	result, err := q.on.ExecContext(ctx, q.rewrite.Replace(query), q.args(args)...)
 	if err != nil {
 		return 0, err
@@ -85,11 +88,13 @@ func (q querier) exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (q querier) row(ctx context.Context, query string, args ...any) *sql.Row {
+	q.asked.Add(1)
 	return q.on.QueryRowContext(ctx, q.rewrite.Replace(query), q.args(args)...)
 }
 
 // each reads a row at a time with scan, which is handed the row's own Scan.
 func (q querier) each(ctx context.Context, scan func(scan func(...any) error) error, query string, args ...any) error {
+	q.asked.Add(1)
 	rows, err := q.on.QueryContext(ctx, q.rewrite.Replace(query), q.args(args)...)
 	if err != nil {
 		return err
@@ -103,7 +108,7 @@ func (q querier) each(ctx context.Context, scan func(scan func(...any) error) er
 	return rows.Err()
 }
 
-func (s *Store) q() querier { return querier{s.db, s.dialect} }
+func (s *Store) q() querier { return querier{s.db, s.dialect, &s.asked} }
 
 // tries is how often a transaction is tried, with pauses that grow to a second: a database
 // that is started anew is back within that.
@@ -112,6 +117,9 @@ const tries = 6
 // together does what belongs together: all of it, or nothing where do fails. What it reads
 // with {lock} no other instance changes meanwhile. do may be called several times.
 func (s *Store) together(ctx context.Context, do func(q querier) error) error {
+	if !s.postgres {
+		return s.share(ctx, do)
+	}
 	for n := 1; ; n++ {
 		committing, err := s.once(ctx, do)
 		if err == nil || committing || n == tries || !s.repeatable(err) {
@@ -125,13 +133,26 @@ func (s *Store) together(ctx context.Context, do func(q querier) error) error {
 	}
 }
 
+// write runs a statement that changes rows, and returns how many.
+func (s *Store) write(ctx context.Context, query string, args ...any) (n int64, err error) {
+	if s.postgres {
+		return s.q().exec(ctx, query, args...)
+	}
+	err = s.share(ctx, func(q querier) error {
+		n, err = q.exec(ctx, query, args...)
+		return err
+	})
+	return n, err
+}
+
 // once reports whether it failed while committing: nobody knows then what was done.
 func (s *Store) once(ctx context.Context, do func(q querier) error) (committing bool, err error) {
+	s.asked.Add(2) // its beginning and its end
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
-	if err := do(querier{tx, s.dialect}); err != nil {
+	if err := do(querier{tx, s.dialect, &s.asked}); err != nil {
 		if back := tx.Rollback(); !errors.Is(back, sql.ErrTxDone) && !s.repeatable(err) { // ctx or the connection ended
 			err = errors.Join(err, back)
 		}

@@ -33,6 +33,6 @@ var deletions = map[Expired]string{
 // Delete deletes at most so many rows of a kind whose moment was before then, and returns
 // how many they were.
 func (s *Store) Delete(ctx context.Context, what Expired, before time.Time, most int) (int, error) {
-	n, err := s.q().exec(ctx, deletions[what], before.Unix(), most)
+	n, err := s.write(ctx, deletions[what], before.Unix(), most)
 	return int(n), err
 }

@@ -95,7 +95,7 @@ func (s *Store) Disable(ctx context.Context, account int64, now time.Time) (ende
 
 // Enable lets an account in again.
 func (s *Store) Enable(ctx context.Context, account int64) error {
-	n, err := s.q().exec(ctx, `UPDATE accounts SET disabled = 0 WHERE id = $1`, account)
+	n, err := s.write(ctx, `UPDATE accounts SET disabled = 0 WHERE id = $1`, account)
 	if err == nil && n == 0 {
 		return ErrNotFound
 	}

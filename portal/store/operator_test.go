@@ -17,7 +17,7 @@ func TestSessionOfADisabledAccount(t *testing.T) {
 	defer s.Close()
 	addOne(t, s, "test.une")
 	now, c := time.Now(), Card{Group: "test", Identifier: "1", Certificate: "ab", Named: true}
-	pending, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("pending")}, now, time.Minute)
+	pending, _, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("pending")}, now, time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,17 +64,17 @@ FROM sessions s LEFT JOIN cards c ON c.id = s.card AND c.account = s.account
 
 // Seen records that a session was used.
 func (s *Store) Seen(ctx context.Context, hash []byte, now time.Time) error {
-	_, err := s.q().exec(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2`, now.Unix(), hash)
+	_, err := s.write(ctx, `UPDATE sessions SET seen = $1 WHERE id = $2`, now.Unix(), hash)
 	return err
 }
 
 // EndSession deletes a session; that there is none is no error.
-func (s *Store) EndSession(ctx context.Context, hash []byte) error { return drop(ctx, s.q(), hash) }
-
-func drop(ctx context.Context, q querier, hash []byte) error {
-	_, err := q.exec(ctx, `DELETE FROM sessions WHERE id = $1`, hash)
+func (s *Store) EndSession(ctx context.Context, hash []byte) error {
+	_, err := s.write(ctx, dropSession, hash)
 	return err
 }
+
+const dropSession = `DELETE FROM sessions WHERE id = $1`
 
 func begin(ctx context.Context, q querier, s Session, now time.Time) error {
 	pending, until := "", int64(0)
@@ -93,37 +93,84 @@ VALUES ($1, NULLIF(CAST($2 AS BIGINT),0), NULLIF(CAST($3 AS BIGINT),0), $4, $5, 
 }
 
 // Login begins the session next, of which Hash, Address and Browser count, for whoever proved
-// the card, and ends the session of old, where that is not nil. The account that the card is attached to is logged in; a card that is
-// attached to none, or that was of another kind, is pending in the session for that long. It
-// fails with a *DisabledError.
-func (s *Store) Login(ctx context.Context, c Card, old []byte, next Session, now time.Time, pendingLife time.Duration) (Session, error) {
-	var session Session
-	err := s.together(ctx, func(q querier) error {
+// the card, and ends the session of old, where that is not nil. The account that the card is
+// attached to is logged in; a card that is attached to none, or that was of another kind, is
+// pending in the session for that long. It fails with a *DisabledError.
+//
+// The row of the audit log that row makes of the session, where it is not nil, is written in the
+// same transaction, and reported as written; where it cannot be, the session begins without it.
+// row may be called several times, the last time with the session that is returned.
+func (s *Store) Login(ctx context.Context, c Card, old []byte, next Session, now time.Time, pendingLife time.Duration, row func(Session) AuditEvent) (session Session, written bool, err error) {
+	if s.postgres {
+		if session, done := s.loginAtOnce(ctx, c, old, next, now, row); done {
+			return session, row != nil, nil
+		}
+	}
+	err = s.together(ctx, func(q querier) error {
 		session = next
-		known, err := cardByKey(ctx, q, c, "{lock}") // so that it is not detached meanwhile
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		var err error
+		session.Account, session.Card, err = loggedInBy(ctx, q, c, now)
+		if errors.Is(err, errPending) {
+			session.Pending, session.PendingUntil = &c, now.Add(pendingLife)
+		} else if err != nil {
 			return err
 		}
-		if err != nil || known.Card.Kind != "" && c.Kind != "" && known.Card.Kind != c.Kind {
-			// Unknown, or both certificates state a kind and the two differ.
-			session.Pending, session.PendingUntil = &c, now.Add(pendingLife)
-		} else {
-			if err := enabled(ctx, q, known.Account); err != nil {
-				return err
-			}
-			session.Account, session.Card = known.Account, known.ID
-			if err := used(ctx, q, known.ID, c, now); err != nil {
-				return err
-			}
-		}
 		if old != nil {
-			if err := drop(ctx, q, old); err != nil {
+			if _, err := q.exec(ctx, dropSession, old); err != nil {
 				return err
 			}
 		}
-		return begin(ctx, q, session, now)
+		if err := begin(ctx, q, session, now); err != nil || row == nil {
+			return err
+		}
+		if err := addAudit(ctx, q, row(session)); err != nil {
+			return &rowError{err}
+		}
+		return nil
 	})
-	return session, err
+	if refused, is := errors.AsType[*rowError](err); is {
+		if session, _, err = s.Login(ctx, c, old, next, now, pendingLife, nil); err != nil {
+			return session, false, errors.Join(err, refused)
+		}
+		row(session) // which may be another than the one whose row could not be written
+		return session, false, nil
+	}
+	return session, err == nil && row != nil, err
+}
+
+// rowError is of the row of the audit log, and of nothing else.
+type rowError struct{ error }
+
+func (e *rowError) Unwrap() error { return e.error }
+
+// errPending says that a card logs no account in, but may be attached to one.
+var errPending = errors.New("portal: the card may be attached")
+
+// loggedInBy returns the account that a card logs in, and the card's number, and records that it
+// was used. It fails with errPending or a *DisabledError. Where nothing is in the way that is one
+// statement, on the way of each login; what is in the way is asked only then.
+func loggedInBy(ctx context.Context, q querier, c Card, now time.Time) (account, card int64, err error) {
+	err = found(q.row(ctx, `UPDATE cards SET holder = $3, kind = CASE WHEN $4 = '' THEN kind ELSE $4 END, profession = $5, certificate = $6, used = $7
+WHERE trust_group = $1 AND key = $2 AND (kind = $4 OR kind = '' OR $4 = '')
+  AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = cards.account AND a.disabled = 0) RETURNING account, id`,
+		c.Group, c.Key(), c.Holder, c.Kind, c.Profession, c.Certificate, now.Unix()).Scan(&account, &card))
+	if !errors.Is(err, ErrNotFound) {
+		return account, card, err
+	}
+	known, err := cardByKey(ctx, q, c, "{lock}") // so that it is not detached meanwhile
+	if errors.Is(err, ErrNotFound) {
+		return 0, 0, errPending
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	if known.Card.Kind != "" && c.Kind != "" && known.Card.Kind != c.Kind { // both certificates state one, and the two differ
+		return 0, 0, errPending
+	}
+	if err := enabled(ctx, q, known.Account); err != nil {
+		return 0, 0, err
+	}
+	return known.Account, known.ID, used(ctx, q, known.ID, c, now) // attached, or enabled, this very moment
 }
 
 // ErrPasswordReplaced says that an operator replaced the password while it was being checked, or

@@ -16,6 +16,15 @@ import (
 // patience is how long is waited for another connection's lock.
 const patience = 5 * time.Second
 
+const (
+	// memory is how much of the database is held, in KiB: the pages through which every login goes,
+	// also where there are a million rows. SQLite's 2 MB have room for a part of them.
+	memory = "cache_size(-16000)"
+	// journal is how many pages may be in the journal before they are written into the database,
+	// 16 MB: those that each login changes are written there once for all that did meanwhile.
+	journal = "wal_autocheckpoint(4000)"
+)
+
 // opening is how the start waits for a database that another program has.
 type opening struct {
 	now   func() time.Time
@@ -35,11 +44,11 @@ func (o opening) sqlite(ctx context.Context, path string) (*Store, error) {
 	if err := o.prepare(ctx, busy, func() error { return upgradeSQLite(ctx, path) }); err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
-	db, err := connect(path, patience, "foreign_keys(1)", "journal_mode(WAL)")
+	db, err := connect(path, patience, "foreign_keys(1)", "journal_mode(WAL)", memory, journal)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db, sqliteDialect}, nil
+	return &Store{db: db, dialect: sqliteDialect, sharing: newSharing()}, nil
 }
 
 // connect connects to a database, whose locks are waited for that long.

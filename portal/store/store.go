@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver
@@ -24,6 +25,8 @@ import (
 type Store struct {
 	db *sql.DB
 	dialect
+	asked   atomic.Uint64
+	sharing *sharing // nil: PostgreSQL's transactions share nothing
 }
 
 // ErrNotFound says that there is no such row.
@@ -73,7 +76,7 @@ func (o opening) postgres(ctx context.Context, address string) (*Store, error) {
 	if err := o.prepare(ctx, repeatable, func() error { return upgradePostgres(ctx, db) }); err != nil {
 		return nil, errors.Join(oneLine{fmt.Errorf("database: %w", err)}, db.Close())
 	}
-	return &Store{db, postgresDialect}, nil
+	return &Store{db: db, dialect: postgresDialect}, nil
 }
 
 // oneLine is an error whose text pgx spreads over several, one for each address that it tried.
@@ -88,6 +91,10 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Stats is the state of the connections to the database.
 func (s *Store) Stats() sql.DBStats { return s.db.Stats() }
+
+// Statements is how many statements the database was asked so far, with those that begin and
+// end transactions.
+func (s *Store) Statements() uint64 { return s.asked.Load() }
 
 // Ping fails where the database does not answer.
 func (s *Store) Ping(ctx context.Context) error {

@@ -43,7 +43,7 @@ func newAccount(t *testing.T, s *Store, name string) Account {
 func loggedIn(t *testing.T, s *Store, a Account, identifier string) Session {
 	t.Helper()
 	c, now := Card{Group: "test", Identifier: identifier, Named: true}, time.Now()
-	pending, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("pending " + identifier)}, now, time.Minute)
+	pending, _, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("pending " + identifier)}, now, time.Minute, nil)
 	if err == nil {
 		err = s.Confirmable(t.Context(), pending.Hash, a.ID, a.Password)
 	}
@@ -240,7 +240,7 @@ func TestReplacedPasswordConfirmsNothing(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		a, now := newAccount(t, s, "dtest"), time.Now()
 		c := Card{Group: "test", Identifier: "1", Named: true}
-		pending, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("pending")}, now, time.Minute)
+		pending, _, err := s.Login(t.Context(), c, nil, Session{Hash: []byte("pending")}, now, time.Minute, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,6 @@ func (s *Store) BeginTry(ctx context.Context, c Card, now time.Time, rule func(f
 
 // ForgetTry forgets one failure of a card.
 func (s *Store) ForgetTry(ctx context.Context, c Card) error {
-	_, err := s.q().exec(ctx, `UPDATE password_tries SET failures = failures - 1 WHERE card = $1 AND failures > 0`, c.Everywhere())
+	_, err := s.write(ctx, `UPDATE password_tries SET failures = failures - 1 WHERE card = $1 AND failures > 0`, c.Everywhere())
 	return err
 }

@@ -347,3 +347,28 @@ var hostile = map[string]string{
 	"stacked":    "Z" + strings.Repeat("\u0301", 2000),
 	"underscore": "_Utiliser __init__",
 }
+
+// TestLinesWhileTheToolkitLoads: what comes right after the first question, before the toolkit is
+// there to show it, and a call to the front before any question, end no window.
+func TestLinesWhileTheToolkitLoads(t *testing.T) {
+	s := screen(t)
+	type front struct {
+		Front bool `json:"front"`
+	}
+	first, next := yesOrNo(0), yesOrNo(0)
+	first.ID, next.ID, next.Title = 1, 2, "CPx Bridge: TEST"
+	for name, lines := range map[string][]any{"another question": {first, next}, "to the front": {first, front{true}, next}, "to the front, before": {front{true}, first, next}} {
+		t.Run(name, func(t *testing.T) {
+			s.T = t
+			in, out, cmd := play(t, lines[0])
+			for _, line := range lines[1:] {
+				if err := json.NewEncoder(in).Encode(line); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.Ready("^CPx Bridge: TEST$")
+			s.Do("key", "Return")
+			expectAnswer(t, in, out, cmd, `{"id":2,"answer":"ok","row":0}`)
+		})
+	}
+}

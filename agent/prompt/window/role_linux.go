@@ -11,6 +11,7 @@ import "C"
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"unsafe"
 
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/dialog"
+	"github.com/cpx-bridge/cpx-bridge/internal/gtk"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
@@ -44,8 +46,14 @@ func RunChildRole() {
 	_ = nodump.Set()       // nobody else is to read a PIN or a holder's name here, nor a core dump to hold it
 	runtime.LockOSThread() // the toolkit is for one thread
 	requests := make(chan dialog.Request, 1)
-	go receive(json.NewDecoder(os.Stdin), requests)
+	loaded := make(chan struct{}) // closed once the toolkit may be called
+	go receive(json.NewDecoder(os.Stdin), requests, loaded)
 	r := <-requests
+	if err := gtk.Load(false); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(role.ExitNoToolkit)
+	}
+	close(loaded)
 	if C.cpx_display() == 0 {
 		os.Exit(role.ExitNoDisplay)
 	}
@@ -56,14 +64,17 @@ func RunChildRole() {
 }
 
 // receive reads requests until the agent closes its end, or has ended.
-func receive(in *json.Decoder, requests chan<- dialog.Request) {
-	for first := true; ; first = false {
+func receive(in *json.Decoder, requests chan<- dialog.Request, loaded <-chan struct{}) {
+	for first := true; ; {
 		var r dialog.Request
 		err := in.Decode(&r)
 		switch {
 		case errors.Is(err, io.EOF) && !first:
 			os.Exit(role.ExitDone)
-		case err == nil && r.Front && !first:
+		case err == nil && r.Front && first: // of a question that is on its way, whose window is new
+			continue
+		case err == nil && r.Front:
+			<-loaded
 			C.cpx_front()
 			continue
 		case err != nil || len(r.Buttons) == 0 && !r.Passes:
@@ -71,8 +82,10 @@ func receive(in *json.Decoder, requests chan<- dialog.Request) {
 		}
 		requests <- r
 		if !first {
+			<-loaded
 			C.cpx_wake()
 		}
+		first = false
 	}
 }
 

@@ -106,7 +106,7 @@ func failingClick(tab context.Context) (string, error) {
 }
 
 // openBrowser starts portal, agent and Chromium, and ends them with the test.
-func openBrowser(t *testing.T, s *stack.Stack) context.Context {
+func openBrowser(t testing.TB, s *stack.Stack) context.Context {
 	t.Helper()
 	tab := openPortal(t, s)
 	start(t, s)
@@ -114,7 +114,7 @@ func openBrowser(t *testing.T, s *stack.Stack) context.Context {
 }
 
 // openPortal is openBrowser without an agent.
-func openPortal(t *testing.T, s *stack.Stack) context.Context {
+func openPortal(t testing.TB, s *stack.Stack) context.Context {
 	t.Helper()
 	ctx := startPortal(t, s)
 	tab, end, err := browser.Start(ctx, browser.Options{Home: s.Path("browser"), Origin: s.Origin, Lang: "fr"})
@@ -126,7 +126,7 @@ func openPortal(t *testing.T, s *stack.Stack) context.Context {
 }
 
 // startPortal starts the portal, and ends it with the test, and the context too.
-func startPortal(t *testing.T, s *stack.Stack) context.Context {
+func startPortal(t testing.TB, s *stack.Stack) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	portal, err := s.StartPortal(ctx)

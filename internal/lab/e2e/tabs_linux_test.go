@@ -53,7 +53,7 @@ func TestFortyTabs(t *testing.T) {
 }
 
 // awaitSockets waits until so many sockets are open at the agent.
-func awaitSockets(t *testing.T, s *stack.Stack, want int) {
+func awaitSockets(t testing.TB, s *stack.Stack, want int) {
 	t.Helper()
 	got := 0
 	for end := time.Now().Add(patient); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -65,7 +65,7 @@ func awaitSockets(t *testing.T, s *stack.Stack, want int) {
 }
 
 // connections is how many connections at an address the system has.
-func connections(t *testing.T, address string) (n int) {
+func connections(t testing.TB, address string) (n int) {
 	t.Helper()
 	_, digits, err := net.SplitHostPort(address)
 	if err != nil {

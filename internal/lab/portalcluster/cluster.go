@@ -245,7 +245,7 @@ func attach(ctx context.Context, db *store.Store, p *person, name, hash string, 
 	}
 	who, sum := cps.Parse(p.cert, cps.Rules{}), sha256.Sum256(p.cert.Raw)
 	card := store.Card{Group: "test", Identifier: who.Identifier, Holder: who.DisplayName(), Profession: who.Profession, Certificate: hex.EncodeToString(sum[:]), Named: who.Named()}
-	pending, err := db.Login(ctx, card, nil, store.Session{Hash: []byte("pending " + name)}, now, time.Minute)
+	pending, _, err := db.Login(ctx, card, nil, store.Session{Hash: []byte("pending " + name)}, now, time.Minute, nil)
 	if err == nil {
 		err = db.Confirmable(ctx, pending.Hash, a.ID, a.Password)
 	}

@@ -20,7 +20,7 @@ var wholePackages = map[string]string{
 	"agent/desktop": keyrings, "agent/keyring": keyrings, "agent/localcert": keyrings, "agent/sites": keyrings,
 	"agent/prompt": dialogs, "js": browsers, "pkcs11/pcsc": readers,
 	"internal/lab/attack": stations, "internal/lab/browserlab": stations, "internal/lab/e2e": stations,
-	"internal/lab/faults": stations, "internal/lab/situations": stations, "internal/lab/terminalserver": stations,
+	"internal/lab/faults": stations, "internal/lab/situations": stations, "internal/lab/soak": stations, "internal/lab/terminalserver": stations,
 	"internal/lab/windowslab": wines, "internal/lab/winetest": wines,
 	"internal/lab/badcerts": checkers, "internal/lab/model": checkers,
 	"internal/lab/docs": programs, "packaging/supply": network,

@@ -1,6 +1,6 @@
 // Every page that depends on a card ends its session when the card is removed, even
 // where that happened between two pages, and in every tab.
-import { watch } from "/static/js/cpx-bridge.mjs";
+import { watch } from "./js/cpx-bridge.mjs";
 
 const { card, cardId, leave, portsFirst, portsCount } = document.body.dataset;
 let left = false;

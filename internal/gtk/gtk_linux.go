@@ -1,0 +1,31 @@
+//go:build amd64 || arm64
+
+package gtk
+
+/*
+#cgo LDFLAGS: -Wl,--as-needed -ldl
+#include "load_linux.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"sync"
+)
+
+var loading sync.Mutex
+
+// Load loads the toolkit, and where panel is set the library for icons on a panel too. It fails
+// with ErrMissing. It may be called several times, and concurrently: its parts stay loaded.
+func Load(panel bool) error {
+	loading.Lock()
+	defer loading.Unlock()
+	with := C.int(0)
+	if panel {
+		with = 1
+	}
+	if missing := C.cpx_load(with); missing != nil {
+		return fmt.Errorf("%w: %s", ErrMissing, C.GoString(missing))
+	}
+	return nil
+}
