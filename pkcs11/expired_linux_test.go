@@ -14,7 +14,7 @@ import (
 func TestPINExpired(t *testing.T) {
 	for function, fault := range map[string]string{"C_Login": "after:a3", "C_SignInit": "rv:a3", "C_Sign": "rv:a3"} {
 		t.Run(function, func(t *testing.T) {
-			p, m, c := faultyPool(t)
+			p, m, c := faultyPool(t, toAnswer)
 			if err := m.Fail(function, fault); err != nil {
 				t.Fatal(err)
 			}

@@ -20,9 +20,16 @@ var faultModule = sync.OnceValues(func() (faultmodule.Module, error) {
 	return faultmodule.Build(context.Background(), dir)
 })
 
-// faultyPool is a pool on the fault module before the real SoftHSM, with short
-// limits, and the certificate to sign with.
-func faultyPool(t *testing.T) (*Pool, faultmodule.Module, Certificate) {
+// How long a module has for its answer: where it gives one, also on a busy machine; and
+// where it hangs, which is waited for in each test.
+const (
+	toAnswer  = time.Minute
+	inHanging = 3 * time.Second
+)
+
+// faultyPool is a pool on the fault module before the real SoftHSM, with a limit for each
+// call, and the certificate to sign with.
+func faultyPool(t *testing.T, limit time.Duration) (*Pool, faultmodule.Module, Certificate) {
 	t.Helper()
 	m, err := faultModule()
 	if err != nil {
@@ -34,7 +41,7 @@ func faultyPool(t *testing.T) (*Pool, faultmodule.Module, Certificate) {
 	if err := m.Heal(); err != nil {
 		t.Fatal(err)
 	}
-	p, err := Open(t.Context(), Options{Modules: []string{m.Path}, Limits: Limits{PINPad: time.Second, Card: time.Second, Other: time.Second}})
+	p, err := Open(t.Context(), Options{Modules: []string{m.Path}, Limits: Limits{PINPad: limit, Card: limit, Other: limit}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +66,7 @@ func TestFaultInEveryCall(t *testing.T) {
 	for _, function := range faultmodule.Functions() {
 		for _, fault := range append(faults, lies(function)...) {
 			t.Run(function+" "+fault, func(t *testing.T) {
-				p, m, c := faultyPool(t)
+				p, m, c := faultyPool(t, toAnswer)
 				if function == "C_Initialize" || function == "C_GetInfo" { // asked at the start only
 					if err := p.Restart(t.Context()); err != nil {
 						t.Fatal(err)
@@ -110,7 +117,7 @@ func lies(function string) []string {
 func TestHangInEveryCall(t *testing.T) {
 	for _, function := range faultmodule.Functions() {
 		t.Run(function, func(t *testing.T) {
-			p, m, c := faultyPool(t)
+			p, m, c := faultyPool(t, inHanging)
 			if function == "C_Initialize" || function == "C_GetInfo" { // asked at the start only
 				if err := p.Restart(t.Context()); err != nil {
 					t.Fatal(err)

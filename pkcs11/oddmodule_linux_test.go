@@ -9,7 +9,7 @@ import (
 // A module without locks of its own is initialised for one caller at a time, which
 // is all that there is.
 func TestModuleThatCannotLock(t *testing.T) {
-	p, m, c := faultyPool(t)
+	p, m, c := faultyPool(t, toAnswer)
 	if err := m.Fail("C_Initialize", "nolock"); err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestModuleThatCannotLock(t *testing.T) {
 
 // A module that gives ECDSA signatures in DER is understood.
 func TestModuleThatSignsInDER(t *testing.T) {
-	p, m, _ := faultyPool(t)
+	p, m, _ := faultyPool(t, toAnswer)
 	if err := m.Fail("C_Sign", "der"); err != nil {
 		t.Fatal(err)
 	}
