@@ -137,7 +137,12 @@ const partTogether = 5
 // each has its own time then.
 func (c *child) together(r call, tail []byte, until time.Time) (reply, []byte) {
 	if r.Op == opRepeat {
-		return c.repeat(r, until), nil
+		answer := c.repeat(r, until)
+		if answer.Value == unchanged && len(r.Then) == 1 && time.Now().Before(until) {
+			state, _ := c.do(r.Then[0], nil)
+			answer.Then = []reply{state}
+		}
+		return answer, nil
 	}
 	if kinds, one := readsOne(r); one {
 		replies := c.attributes(r.Session, r.Object, kinds)

@@ -177,8 +177,12 @@ func (j *job) confirm() (Certificate, error) {
 			}
 		}
 	}
-	if !j.held && (j.request.UseCardSession && j.pool.onSilentSlot(j.module) && j.module.cardSession.certificate.ID == j.chosen.ID || j.tokenStands()) {
+	if !j.held && (j.request.UseCardSession && j.pool.onSilentSlot(j.module) && j.module.cardSession.certificate.ID == j.chosen.ID) {
 		return j.chosen, nil
+	}
+	if j.opened && !j.held && j.driver == j.module.driver {
+		// ensureSession asks for the session's state next, where nothing has changed.
+		expect(j.driver, nil, call{Op: "C_GetSessionInfo", Session: uint(j.session)})
 	}
 	r := j.pool.read(j.module)
 	if r.err != nil {
@@ -201,20 +205,6 @@ func (j *job) confirm() (Certificate, error) {
 	}
 	j.basis = r.basis
 	return now, nil
-}
-
-// tokenStands reports whether the token in a slot of which PC/SC says nothing is the one
-// that the person was asked about: the session that was opened before stands, and the token
-// says that it is the same. With the lease held.
-func (j *job) tokenStands() bool {
-	if !j.opened || j.driver != j.module.driver || !j.pool.silent(j.module.lastReading()) {
-		return false
-	}
-	id := j.chosen.Slot.ID
-	// ensureSession asks for the session's state next.
-	expect(j.driver, nil, call{Op: "C_GetTokenInfo", Slot: id}, call{Op: "C_GetSessionInfo", Session: uint(j.session)})
-	slot, _, err := j.pool.readSlot(j.module, id)
-	return err == nil && sameToken(slot.Token, j.chosen.Slot.Token) && sameTries(*slot.Token, *j.chosen.Slot.Token)
 }
 
 // standsOn is what the card must not have left since: for a card session, since

@@ -22,6 +22,7 @@ type rereading interface {
 }
 
 func (r *moduleProcess) record() (end func()) {
+	r.expect(nil) // what goes with a repetition is no part of the reading
 	r.ahead.reading++
 	r.ahead.records = true
 	return func() { r.ahead.records = false }

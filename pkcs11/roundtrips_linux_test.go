@@ -3,6 +3,7 @@ package pkcs11
 import (
 	"context"
 	"io"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,11 +62,11 @@ func signed(t *testing.T, p *Pool, trips func() int64, r Request) int64 {
 }
 
 // TestRoundTrips: what a login costs in round trips to the module's process, with a card
-// of which PC/SC says nothing: it is read before the PIN, and shown to be the same after it.
+// of which PC/SC says nothing: it is read before the PIN, and once more after it.
 func TestRoundTrips(t *testing.T) {
 	p, trips := counted(t)
 	for card, want := range map[string]int64{
-		"cps":    8, // a reading; a session; that both stand; C_Login; the keys; what the key is for; the signature; the end
+		"cps":    8, // a reading; a session; the reading again, and that the session stands; C_Login; the keys; what the key is for; the signature; the end
 		"cps-ec": 9, // its private keys say nothing of themselves, the public ones are searched too
 	} {
 		r := request(authentication(t, p, card), democard.PIN, nil)
@@ -73,6 +74,26 @@ func TestRoundTrips(t *testing.T) {
 		if got := signed(t, p, trips, r); got != want {
 			t.Errorf("%s: %d round trips, want %d", card, got, want)
 		}
+	}
+}
+
+// TestRepeatedReadingSeesAnotherCard: the reading after the PIN, which is the last one
+// repeated, does not take a token that was made anew with the same serial number meanwhile
+// for the one that the person was asked about, and no PIN goes to it.
+func TestRepeatedReadingSeesAnotherCard(t *testing.T) {
+	p, _ := counted(t)
+	r := request(authentication(t, p, "cps-2"), "", nil)
+	r.JustRead = true
+	var steps []Step
+	r.Step = func(_ context.Context, s Step) error { steps = append(steps, s); return nil }
+	r.PIN = func(context.Context, PINRequest) ([]byte, error) {
+		renew(t, "cps-2")
+		return []byte(democard.PIN), nil
+	}
+	_, err := p.Sign(t.Context(), r)
+	mustBe(t, err, ErrCardChanged)
+	if slices.Contains(steps, StepLoginBegun) {
+		t.Error("the PIN went to the card")
 	}
 }
 

@@ -27,7 +27,7 @@ var Rows = []Row{
 	{Name: "softhsm-login", What: "page's request to token with SoftHSM, log-in and log-out each time", Package: "./internal/lab/floor", Benchmark: "BenchmarkSoftHSMLogin",
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, the module's calls, JSON", Ratio: true, AtMost: 1.5,
 		Shortfall: "The card is read before the PIN, because PC/SC says nothing of SoftHSM's slots, and each of 8 round trips to the module's process waits for a processor twice. " +
-			"Calls that go together are one trip, a second and a third reading are gone, and an unchanged reading is one trip; what is left is mostly SoftHSM's own calls of that reading, each of which looks at its files."},
+			"Calls that go together are one trip, a third reading is gone, and one that finds nothing changed is one trip, with the session's state. The reading after the PIN stays, because only it shows that no PIN goes to another token; what is left is mostly SoftHSM's own calls of the two, each of which looks at its files."},
 	{Name: "session-rsa", What: "signature in a kept login, RSA-2048", Package: "./internal/lab/floor", Benchmark: "BenchmarkCardSession/key=RSA-2048",
 		Ours: "agent-ms", Beside: "bare-ms", BesideWhat: "a socket, C_Sign, JSON", Ratio: true, AtMost: 1.35, Shortfall: sessionShortfall},
 	{Name: "session-p256", What: "signature in a kept login, P-256: milliseconds more", Package: "./internal/lab/floor", Benchmark: "BenchmarkCardSession/key=P-256",
