@@ -12,6 +12,7 @@ import (
 
 	"github.com/getlantern/systray"
 
+	"github.com/cpx-bridge/cpx-bridge/internal/garbage"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 )
 
@@ -22,6 +23,7 @@ func RunChildRole() {
 	if _, asked := role.TrayMenu.Asked(0, 0); !asked {
 		return
 	}
+	garbage.Rule()
 	in, out, err := role.Ends()
 	if err != nil {
 		os.Exit(role.ExitMisused)

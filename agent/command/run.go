@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/supervisor"
 	"github.com/cpx-bridge/cpx-bridge/internal/audit"
 	"github.com/cpx-bridge/cpx-bridge/internal/dirs"
+	"github.com/cpx-bridge/cpx-bridge/internal/garbage"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
 	"github.com/cpx-bridge/cpx-bridge/internal/texts"
@@ -116,12 +116,8 @@ func (s *invocation) farewell(lang string) string {
 	return texts.In(lang).Text("command.run.quit") + "\n\n" + autostart.HowToStart(lang, program)
 }
 
-// garbage is how much of it the agent lets lie before it is collected, in percent of what is
-// used: it waits for days with little of its own, and much of what a page costs it is garbage.
-const garbage = 50
-
 func (s *invocation) serveOnce(ctx context.Context, o runOptions) error {
-	debug.SetGCPercent(garbage)
+	garbage.Rule()
 	dir, err := dirs.State()
 	if err != nil {
 		return err

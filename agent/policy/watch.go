@@ -43,7 +43,8 @@ type Watch struct {
 	Refused func(error)
 	// Settle is how long nothing may change before anything is read: group policy and
 	// editors write in several steps; default 300 ms. Unasked is after how long it is read
-	// unasked, for what no system reports; default a minute.
+	// unasked, for what no system reports; default five minutes, so that a process that waits is
+	// seldom woken.
 	Settle, Unasked time.Duration
 	// Doubt is after how long a policy, or something of it, that is gone must be found gone a
 	// second time before that counts; default 5 s.
@@ -70,7 +71,7 @@ type userRead struct {
 const (
 	defaultSettle  = 300 * time.Millisecond
 	longestSettle  = 5 // of them, where changes never cease
-	defaultUnasked = time.Minute
+	defaultUnasked = 5 * time.Minute
 	defaultDoubt   = 5 * time.Second
 
 	defaultPatience = 5 * time.Second
@@ -131,6 +132,9 @@ func (w Watch) Run(ctx context.Context) {
 		case <-user:
 		case <-w.confirms():
 		case <-unasked.C:
+			if refused == "" && w.stands(ctx) {
+				continue
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -208,6 +212,20 @@ func (w *Watch) report(now *Effective) {
 // Log writes the warning into the log.
 func (w Warning) Log(log *slog.Logger) {
 	log.Warn("setting not taken", "file", w.File, "line", w.Line, "key", w.Key, "why", w.Text, audit.Setting)
+}
+
+// stands reports whether what is to be read is what is in force. Nothing needs to rest for
+// that, which would wake the process once more.
+func (w *Watch) stands(ctx context.Context) bool {
+	if w.doubt != nil || w.pending != nil {
+		return false
+	}
+	machine, err := w.Paths.rereadMachine(&w.machineFile)
+	if err != nil || !reflect.DeepEqual(machine, w.Now.machine) {
+		return false
+	}
+	user, err := w.rereadUser(ctx)
+	return err == nil && reflect.DeepEqual(user, w.Now.user)
 }
 
 // reread reads both. Of what is bad it returns what was good before: a person whose own

@@ -323,10 +323,11 @@ const idleParts = 10
 
 // idle compares the processor time that agent, module and menu use while nothing happens, with
 // the card in its reader. What the last login began ends before: a watch of the readers is
-// compared with them for some seconds.
+// compared with them for some seconds, and two minutes after the last collection of garbage
+// there is one more (garbage.Rule).
 func (w *world) idle(say func(string, ...any), a amounts) (rows []Row) {
 	w.t.Helper()
-	time.Sleep(a.idle / idleParts)
+	time.Sleep(a.idle / 2)
 	say("idle for %s", a.idle)
 	names := []string{"agent", "module", "menu"}
 	pids := w.named()
