@@ -136,13 +136,13 @@ func TestHelp(t *testing.T) {
 	if raw := b.get("/").raw; !strings.Contains(raw, `help-url="/aide"`) {
 		t.Errorf("the home page has no such link:\n%s", raw)
 	}
-	source, err := os.ReadFile("../js/src/sentence.ts")
+	source, err := os.ReadFile("../js/src/words.ts")
 	if err != nil {
 		t.Fatal(err)
 	}
 	list := regexp.MustCompile(`const helps = /\^\(([\w|()]+)\)\$/;`).FindSubmatch(source)
 	if list == nil {
-		t.Fatal("this test cannot parse js/src/sentence.ts")
+		t.Fatal("this test cannot parse js/src/words.ts")
 	}
 	reasons := strings.Split(strings.NewReplacer("permission_(denied|dismissed|pending)", "permission_denied|permission_dismissed|permission_pending").Replace(string(list[1])), "|")
 	page := b.get("/aide")
