@@ -80,7 +80,7 @@ var Rows = []Row{
 
 	{Name: "click-to-page", What: "click to logged-in page in Chromium, the dialog answered at once", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClickToPage/login=in_Chromium",
 		Ours: "agent-ms", Beside: "echo-ms", BesideWhat: "click to the echo on a socket", Ratio: true, Runs: 2, AtMost: 3,
-		Shortfall: "An echo loads no page and shows none. Chromium alone needs more than five echoes to go from one page of a button to another, which the next row measures; the portal's page, which has text, style and a script, takes it as long again, and the plot below shows where the rest is: " +
+		Shortfall: "An echo loads no page and shows none. Chromium alone needs some five echoes to go from one page of a button to another, which the next row measures; the portal's page, which has text, style and a script, takes it as long again, and the plot below shows where the rest is: " +
 			"the dialog's process, two requests to the portal with a disk write each, and 9 ms of a login on SoftHSM. The page's files are kept by the browser, packed and never asked for again; the window is prepared while the card is looked at. The challenge is fetched once the agent answers, and not before, because a browser's question may stand for longer than a nonce is valid."},
 	{Name: "navigation", What: "Chromium from one page of a button to another", Package: "./internal/lab/e2e", Benchmark: "BenchmarkClickToPage/login=in_Chromium",
 		Ours: "navigation-ms", Beside: "echo-ms", BesideWhat: "click to the echo on a socket", Ratio: true, Runs: 2, NoTarget: true},
@@ -92,7 +92,7 @@ var Rows = []Row{
 		Ours: "library-kB", Runs: 1, AtMost: 6},
 	{Name: "library-dial", What: "the page's main thread until the library's first dial: milliseconds more", Package: "./js", Benchmark: "BenchmarkLibrary",
 		Ours: "library-ms", Beside: "measuring-ms", BesideWhat: "the same measured with nothing to load and dial", Difference: true, Runs: 1, AtMost: 5,
-		Shortfall: "Half of it is what Chromium takes for any module (the next row). The rest is compiling 13 kB, and what must be known before the first dial: the browser's permission, and the port that served last, whose store Chromium opens then (0.5 ms)."},
+		Shortfall: "Nearly half of it is what Chromium takes for any module (the next row). The rest is compiling 13 kB, and what must be known before the first dial: the browser's permission, and the port that served last, whose store Chromium opens then (0.5 ms)."},
 	{Name: "library-one-line", What: "the same with a module of one line that dials", Package: "./js", Benchmark: "BenchmarkLibrary",
 		Ours: "oneline-ms", Beside: "measuring-ms", BesideWhat: "the same measured with nothing to load and dial", Difference: true, Runs: 1, NoTarget: true},
 }
