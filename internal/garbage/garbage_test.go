@@ -1,8 +1,10 @@
 package garbage
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
@@ -24,38 +26,41 @@ func untilCollected(t *testing.T, within int) {
 	t.Fatalf("none in %d bytes", within)
 }
 
-// TestRule: after a collection by the clock there is none until what it may use more is used, and that one
-// brings the rule of before back.
+// inForce is the rule that Go follows: in percent, and in bytes.
+func inForce() (percent, limit uint64) {
+	samples := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+	metrics.Read(samples)
+	return samples[0].Value.Uint64(), samples[1].Value.Uint64()
+}
+
+// none is what Go shows where no percentage counts.
+const none = math.MaxUint64
+
+// TestRule: after a collection by the clock there is none until what may be used more is used,
+// and that one brings the rule of before back.
 func TestRule(t *testing.T) {
-	percent := debug.SetGCPercent(100)
-	limit := debug.SetMemoryLimit(-1)
+	percent, limit := debug.SetGCPercent(lies), debug.SetMemoryLimit(-1)
 	t.Cleanup(func() { debug.SetGCPercent(percent); debug.SetMemoryLimit(limit) })
-	debug.SetGCPercent(lies)
 	r := newRule()
 	r.collected() // by what was used
-	if r.idle.Load() || debug.SetGCPercent(lies) != lies {
-		t.Fatal("waits")
+	if now, most := inForce(); r.idle.Load() || now != lies || most != uint64(limit) {
+		t.Fatalf("%d percent, %d bytes", now, most)
 	}
 	r.last = time.Now().Add(-quiet)
 	r.collected()
-	if !r.idle.Load() || debug.SetGCPercent(-1) != -1 {
-		t.Fatal("does not wait")
-	}
 	n, known := used()
-	if now := debug.SetMemoryLimit(-1); !known || now <= n || now > n+2*slack {
-		t.Fatalf("a limit of %d with %d used", now, n)
+	if now, most := inForce(); !r.idle.Load() || now != none || !known || most <= uint64(n) || most > uint64(n)+2*slack {
+		t.Fatalf("%d percent, %d bytes with %d used", now, most, n)
 	}
 	r.await()
 	untilCollected(t, 4*slack)
-	for deadline := time.Now().Add(time.Minute); r.idle.Load(); runtime.Gosched() { // its finalizer
-		if time.Now().After(deadline) {
-			t.Fatal("the collection brought nothing back")
+	for deadline := time.Now().Add(time.Minute); ; runtime.Gosched() { // its finalizer
+		now, most := inForce()
+		if !r.idle.Load() && now == lies && most == uint64(limit) {
+			return
 		}
-	}
-	for debug.SetMemoryLimit(-1) != limit {
-		runtime.Gosched()
-	}
-	for debug.SetGCPercent(lies) != lies {
-		runtime.Gosched()
+		if time.Now().After(deadline) {
+			t.Fatalf("the collection brought back %d percent, %d bytes", now, most)
+		}
 	}
 }
