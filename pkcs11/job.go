@@ -177,7 +177,7 @@ func (j *job) confirm() (Certificate, error) {
 			}
 		}
 	}
-	if !j.held && (j.request.UseCardSession && j.pool.onSilentSlot(j.module) && j.module.cardSession.certificate.ID == j.chosen.ID) {
+	if !j.held && j.request.UseCardSession && j.pool.onSilentSlot(j.module) && j.module.cardSession.certificate.ID == j.chosen.ID {
 		return j.chosen, nil
 	}
 	if j.opened && !j.held && j.driver == j.module.driver {

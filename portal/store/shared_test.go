@@ -208,8 +208,10 @@ func TestSharedDeadline(t *testing.T) {
 	}
 }
 
-// Who has waited for the lock as long as SQLite does is not made to wait again, one after the other.
-func TestSharedLocked(t *testing.T) {
+// contended is a store that waits 50 ms for the lock, and a connection of another program's to
+// its database, which waits so long.
+func contended(t *testing.T, patience time.Duration) (*Store, *sql.DB) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "portal.db")
 	made, err := Open(t.Context(), path)
 	if err != nil {
@@ -222,11 +224,17 @@ func TestSharedLocked(t *testing.T) {
 	}
 	s := &Store{db: db, dialect: sqliteDialect, sharing: newSharing()}
 	t.Cleanup(func() { _ = s.Close() })
-	other, err := connect(path, 0)
+	other, err := connect(path, patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = other.Close() })
+	return s, other
+}
+
+// Who has waited for the lock as long as SQLite does is not made to wait again, one after the other.
+func TestSharedLocked(t *testing.T) {
+	s, other := contended(t, 0)
 	lock, err := other.Begin()
 	if err != nil {
 		t.Fatal(err)
@@ -246,23 +254,7 @@ func TestSharedLocked(t *testing.T) {
 // Where another program gets the lock after one was refused, that one is told why it was, and the
 // others that the lock is held.
 func TestSharedRefusedThenLocked(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "portal.db")
-	made, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = made.Close()
-	db, err := connect(path, 50*time.Millisecond, "foreign_keys(1)", "journal_mode(WAL)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Store{db: db, dialect: sqliteDialect, sharing: newSharing()}
-	t.Cleanup(func() { _ = s.Close() })
-	other, err := connect(path, time.Minute)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = other.Close() })
+	s, other := contended(t, time.Minute)
 	locked := make(chan *sql.Tx, 1)
 	begin := sync.OnceFunc(func() { go func() { lock, _ := other.Begin(); locked <- lock }() })
 	refused := &DisabledError{42}
