@@ -46,6 +46,9 @@ const (
 type Program struct {
 	Version string
 	System  string // what it runs on, as far as a hotline asks
+	// Toolkit loads what shows the agent's own windows, and with panel its menu, and returns
+	// what is missing, "" for nothing.
+	Toolkit func(panel bool) (missing string)
 	// Display reports whether a display answers; it may be asked only once in a
 	// process.
 	Display func() bool

@@ -22,7 +22,7 @@ import (
 
 // program is the command line without the agent behind it.
 var program = Program{
-	Version: "test", System: "TESTOS", Display: func() bool { return false }, DisplayAnswers: func(context.Context) bool { return false },
+	Version: "test", System: "TESTOS", Toolkit: func(bool) string { return "" }, Display: func() bool { return false }, DisplayAnswers: func(context.Context) bool { return false },
 	Icons: func() map[string][]byte {
 		return map[string][]byte{"22x22/apps/cpx-bridge.png": nil, "48x48/apps/cpx-bridge.png": nil, "scalable/apps/cpx-bridge.svg": nil}
 	},

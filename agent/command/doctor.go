@@ -60,7 +60,7 @@ func (s *invocation) doctor(ctx context.Context, identity bool, o reportOptions,
 	}
 	var read seenCards
 	r := doctor.Run(ctx, doctor.Options{
-		Policy: s.Effective, SettingsErr: s.settingsErr, Lang: s.lang, Agent: s.Version, StateDir: dir, Identity: identity, Display: s.Display,
+		Policy: s.Effective, SettingsErr: s.settingsErr, Lang: s.lang, Agent: s.Version, StateDir: dir, Identity: identity, Toolkit: s.Toolkit, Display: s.Display,
 		Scopes: scopes, Ignore: ignore, OwnSettings: s.paths.User,
 		Cards: func(ctx context.Context) (state.Cards, error) {
 			if s.line.ofEverybody() {

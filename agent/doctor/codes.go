@@ -126,6 +126,8 @@ var certificateCodes = []Code{
 var dialogCodes = []Code{
 	{"display_answers", "dialogs", of(OfPerson), ends(Good), "a window can be shown", ""},
 	{"no_display", "dialogs", of(OfPerson), ends(Problem, Unknown), "no window can be shown, or from here that cannot be told", "run it on the desktop"},
+	{"no_toolkit", "dialogs", of(OfMachine), ends(Notice), "GTK 3 is missing: neither a window of the agent's own nor its menu can be shown", "install it"},
+	{"no_panel_library", "dialogs", of(OfMachine), ends(Notice), "the library for icons on a panel is missing: there is no menu", "install it"},
 	{"dialog_window", "dialogs", of(OfMachine), ends(Good), "the agent's own window asks", ""},
 	{"dialog_program", "dialogs", of(OfMachine), ends(Good), "a pinentry program is there", ""},
 	{"dialog_program_alone", "dialogs", of(OfPerson), ends(Good), "that program asks everything", ""},

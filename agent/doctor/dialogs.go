@@ -11,10 +11,10 @@ import (
 )
 
 func (d *doctor) dialogs(context.Context) []Finding {
-	var found []Finding
-	own := d.Display == nil || d.Display()
+	found, windows := d.toolkit()
+	own := windows && (d.Display == nil || d.Display())
 	agents := !own && d.agentsDisplay()
-	if d.Display != nil {
+	if d.Display != nil && (windows || agents) { // without the toolkit no display can be asked
 		found = append(found, d.display(own, agents))
 	}
 	if d.System != "linux" {
@@ -28,7 +28,7 @@ func (d *doctor) dialogs(context.Context) []Finding {
 			program, err = "", installedErr
 		}
 	}
-	asksAll := d.Policy.Pinentry == "" && (agents || d.ofEverybody() || own && prompt.OwnWindow("")) // our window, also for the PIN, on any desktop
+	asksAll := d.Policy.Pinentry == "" && (agents || windows && d.ofEverybody() || own && prompt.OwnWindow("")) // our window, also for the PIN, on any desktop
 	if asksAll {
 		found = append(found, Finding{Code: "dialog_window", Outcome: Good, Text: d.Text("doctor.window_asks_all")})
 	}
@@ -56,6 +56,21 @@ func (d *doctor) dialogs(context.Context) []Finding {
 		return found // which program asks the rest is known on a desktop only
 	}
 	return append(found, Finding{Code: "dialog_program_alone", Subject: program, Outcome: Good, Text: d.Text("doctor.no_window")})
+}
+
+// toolkit reports what the program needs of the system to show anything, and whether it is there for
+// windows.
+func (d *doctor) toolkit() (found []Finding, windows bool) {
+	if d.Toolkit == nil {
+		return nil, true
+	}
+	if missing := d.Toolkit(false); missing != "" {
+		return []Finding{{Code: "no_toolkit", Outcome: Notice, Text: d.Text("doctor.no_toolkit", missing), Next: d.Text("doctor.install_toolkit")}}, false
+	}
+	if missing := d.Toolkit(true); missing != "" {
+		return []Finding{{Code: "no_panel_library", Outcome: Notice, Text: d.Text("doctor.no_panel_library", missing), Next: d.Text("doctor.install_panel_library")}}, true
+	}
+	return nil, true
 }
 
 // display reports where a window can be shown. Where this program has no display,

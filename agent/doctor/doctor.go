@@ -85,6 +85,9 @@ type Options struct {
 	// OwnSettings is the person's file of settings, "" for none.
 	OwnSettings string
 
+	// Toolkit loads what shows the agent's own windows, and with panel its menu, and returns what
+	// is missing, "" for nothing. It comes before Display. nil: not checked.
+	Toolkit   func(panel bool) (missing string)
 	Display   func() bool           // nil: not checked
 	Autostart func() (Start, error) // what starts the agent at a login; nil: not checked
 	Menu      func() (Start, error) // its entry in the applications' menu; nil: not checked

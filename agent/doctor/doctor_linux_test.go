@@ -284,6 +284,15 @@ func TestFindings(t *testing.T) {
 			t.Setenv("DISPLAY", ":99999")
 			o.Display = func() bool { return false }
 		}},
+		{"no_toolkit", Notice, func(o *Options) { o.Toolkit = func(bool) string { return "TEST" } }},
+		{"no_panel_library", Notice, func(o *Options) {
+			o.Toolkit = func(panel bool) string {
+				if panel {
+					return "TEST"
+				}
+				return ""
+			}
+		}},
 		{"no_card", Unknown, func(o *Options) { // PC/SC has a reader that the module does not know
 			o.Cards = func(context.Context) (state.Cards, error) {
 				return state.Cards{Modules: []state.Module{{Path: "/opt/test.so"}}}, nil

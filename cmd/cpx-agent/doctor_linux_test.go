@@ -80,5 +80,47 @@ func TestDoctor(t *testing.T) {
 	p.Config = followed
 }
 
+// TestDoctorWithoutToolkit: a library of the desktop that cannot be loaded is named, for whoever asks
+// and for an inventory, and no display is blamed for it.
+func TestDoctorWithoutToolkit(t *testing.T) {
+	p := workstation.NewPerson(t, "lang = \"fr\"\n")
+	t.Setenv("DISPLAY", ":99999")
+	for _, c := range []struct {
+		library   string
+		has, none []string
+		next      string
+	}{
+		{"libgtk-3.so.0", []string{"no_toolkit"}, []string{"no_panel_library", "no_display", "display_answers", "dialog_window"}, "libgtk-3-0"},
+		{"libayatana-appindicator3.so.1", []string{"no_panel_library", "no_display"}, []string{"no_toolkit"}, "libayatana-appindicator3-1"},
+	} {
+		folder := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(folder, c.library), []byte("TEST"), 0o600))
+		t.Setenv("LD_LIBRARY_PATH", folder)
+		for _, scope := range []string{"", "machine"} {
+			args := []string{"doctor", "--json"}
+			if scope != "" {
+				args = append(args, "--scope="+scope)
+			}
+			var r doctor.Report
+			if text := fromBrace(p.Runs(1, args...)); json.Unmarshal(text, &r) != nil || jsonschema.Check(doctor.Schema(), text) != nil {
+				t.Fatalf("%s", text)
+			}
+			for _, f := range r.Findings {
+				if f.Code == c.has[0] && (f.Outcome != doctor.Notice || !strings.Contains(f.Text, c.library) || !strings.Contains(f.Next, c.next)) {
+					t.Errorf("%+v", f)
+				}
+				if slices.Contains(c.none, f.Code) {
+					t.Errorf("%s, %q: %+v", c.library, scope, f)
+				}
+			}
+			for _, code := range c.has {
+				if !slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool { return f.Code == code }) && (scope == "" || code != "no_display") {
+					t.Errorf("%s, %q: no %s in %+v", c.library, scope, code, r.Findings)
+				}
+			}
+		}
+	}
+}
+
 // fromBrace skips the log lines before the report.
 func fromBrace(text string) []byte { return []byte(text[strings.Index(text, "{"):]) }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,6 +13,7 @@ import (
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt"
 	"github.com/cpx-bridge/cpx-bridge/agent/prompt/window"
 	"github.com/cpx-bridge/cpx-bridge/agent/state"
+	"github.com/cpx-bridge/cpx-bridge/internal/gtk"
 	"github.com/cpx-bridge/cpx-bridge/internal/nodump"
 	"github.com/cpx-bridge/cpx-bridge/internal/programfile"
 	"github.com/cpx-bridge/cpx-bridge/internal/role"
@@ -48,9 +50,17 @@ const mostArguments = 8
 func program() command.Program {
 	return command.Program{
 		System:  system(),
-		Version: version, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Say: say, Desktop: desktop(), Icons: tray.ThemeIcons,
+		Version: version, Toolkit: missingToolkit, Display: tray.Available, DisplayAnswers: displayAnswers, Serve: serve, Failed: failed(), Say: say, Desktop: desktop(), Icons: tray.ThemeIcons,
 		Standard: [3]*os.File{os.Stdin, os.Stdout, os.Stderr},
 	}
+}
+
+// missingToolkit returns what keeps the toolkit from being loaded, "" where it is.
+func missingToolkit(panel bool) string {
+	if missing, is := errors.AsType[*gtk.MissingError](gtk.Load(panel)); is {
+		return missing.What
+	}
+	return ""
 }
 
 // say shows a text in a window of our own. Where none can be shown, nothing is said.

@@ -8,10 +8,12 @@
 // these calls; a call before it ends the process. A function that is called and not listed has
 // the linker bring the libraries back, which a test of this package notices.
 //
-// Load is for one goroutine. The package never initialises the toolkit and opens no display.
+// Load may be called concurrently. The package never initialises the toolkit and opens no display.
 package gtk
 
-import "errors"
+// MissingError says that the toolkit, or a function of it, is not on this computer.
+type MissingError struct {
+	What string // the library or the function, and why it cannot be loaded, in the loader's words
+}
 
-// ErrMissing says that the toolkit, or a function of it, is not on this computer.
-var ErrMissing = errors.New("gtk: the toolkit cannot be loaded")
+func (e *MissingError) Error() string { return "gtk: the toolkit cannot be loaded: " + e.What }

@@ -8,15 +8,12 @@ package gtk
 */
 import "C"
 
-import (
-	"fmt"
-	"sync"
-)
+import "sync"
 
 var loading sync.Mutex
 
 // Load loads the toolkit, and where panel is set the library for icons on a panel too. It fails
-// with ErrMissing. It may be called several times, and concurrently: its parts stay loaded.
+// with a *MissingError. It may be called several times, and concurrently: its parts stay loaded.
 func Load(panel bool) error {
 	loading.Lock()
 	defer loading.Unlock()
@@ -25,7 +22,7 @@ func Load(panel bool) error {
 		with = 1
 	}
 	if missing := C.cpx_load(with); missing != nil {
-		return fmt.Errorf("%w: %s", ErrMissing, C.GoString(missing))
+		return &MissingError{What: C.GoString(missing)}
 	}
 	return nil
 }
