@@ -83,7 +83,7 @@ func (p *Pool) onSilentSlot(m *module) bool {
 // the card once more and cost a try.
 func (j *job) signInCardSession(d driver, c Certificate) ([]byte, error) {
 	k := j.module.cardSession
-	if k == nil || k.certificate.ID != c.ID || k.certificate.Slot.Token.Serial != c.Slot.Token.Serial {
+	if k == nil || k.certificate.ID != c.ID || !sameToken(k.certificate.Slot.Token, c.Slot.Token) {
 		return nil, &Error{Op: "login", Path: c.Slot.Module, Kind: ErrNoCardSession}
 	}
 	if !k.stands(d) {

@@ -153,6 +153,11 @@ var errEndedBefore = errors.New("pkcs11: the module failed before the PIN was se
 // signOnce is one way to the signature; the driver is nil where the card was not
 // found.
 func (j *job) signOnce() (now Certificate, d driver, value []byte, err error) {
+	if !j.request.UseCardSession {
+		// A new entry ends a card session. That may take seconds, in which the card can be
+		// another one: it comes before the card is looked at.
+		j.pool.lock(j.module)
+	}
 	if now, err = j.confirm(); err != nil {
 		return now, nil, nil, err
 	}
@@ -196,7 +201,7 @@ func (j *job) confirm() (Certificate, error) {
 		return Certificate{}, &Error{Op: "token", Path: now.Slot.Module, Kind: kind}
 	}
 	switch {
-	case now.Slot.Token.Serial != j.chosen.Slot.Token.Serial:
+	case !sameToken(now.Slot.Token, j.chosen.Slot.Token):
 		return failed(ErrCardChanged)
 	case out && j.request.UseCardSession: // it ended with the removal; the same card is back
 		return failed(ErrNoCardSession)
@@ -255,7 +260,6 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 	if j.request.UseCardSession {
 		return j.signInCardSession(d, c)
 	}
-	j.pool.lock(j.module) // a new entry ends a card session
 	if reopened, err := j.ensureSession(d, c.Slot); err != nil {
 		return nil, fmt.Errorf("%w: %w", errEndedBefore, err)
 	} else if reopened {

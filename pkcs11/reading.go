@@ -203,29 +203,13 @@ func (s Snapshot) with(now Slot) Snapshot {
 // changed since it was read: the last reading of each module where it holds, and
 // a new one of every other. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
-		if r := p.sessionReading(m); r != nil {
-			return r
-		}
-		return p.read(m)
-	})
+	return p.refresh(ctx, p.confirmed, p.read)
 }
 
 // List reads all modules, whatever is known of them. It fails with ErrNoModule
 // where none works, and with the module's own error where the only one fails.
 func (p *Pool) List(ctx context.Context) (Snapshot, error) {
 	return p.refresh(ctx, func(*module) *reading { return nil }, p.read)
-}
-
-// sessionReading is the module's last reading while a card session stands that is on a slot of
-// which PC/SC says nothing, or nil: the session is the proof that its card did not leave.
-// With the lease held.
-func (p *Pool) sessionReading(m *module) *reading {
-	r := m.lastReading()
-	if !p.onSilentSlot(m) || r.driver != m.driver || !m.cardSession.stands(m.driver) {
-		return nil
-	}
-	return r
 }
 
 // silent reports whether PC/SC says nothing of the reading's slots, then and now.

@@ -97,8 +97,7 @@ func TestRepeatedReadingSeesAnotherCard(t *testing.T) {
 	}
 }
 
-// TestRoundTripsOfACardSession: that the session stands, before the person is asked and
-// after that; the signature.
+// TestRoundTripsOfACardSession: the reading, that the session stands, the signature.
 func TestRoundTripsOfACardSession(t *testing.T) {
 	p, trips := counted(t)
 	r := request(authentication(t, p, "cps"), democard.PIN, nil)

@@ -235,6 +235,22 @@ func TestCardChangedWhileThePersonTypes(t *testing.T) {
 	mustBe(t, err, ErrCardChanged)
 }
 
+// The certificate may be on two tokens, each with a PIN of its own.
+func TestOtherLabelWhileThePersonTypes(t *testing.T) {
+	p, f := pool(t)
+	withoutPCSC(p)
+	r := request(authentication(t, p, "cps"), "", new(int))
+	r.PIN = func(context.Context, PINRequest) ([]byte, error) {
+		f.token = func(i *p11.TokenInfo) { i.Label = "TEST another" }
+		return []byte(democard.PIN), nil
+	}
+	_, err := p.Sign(t.Context(), r)
+	mustBe(t, err, ErrCardChanged)
+	if f.record() != "" {
+		t.Errorf("calls %q", f.record())
+	}
+}
+
 func TestCardPulled(t *testing.T) {
 	p, f := pool(t)
 	c := authentication(t, p, "cps")

@@ -52,6 +52,8 @@ type Watch struct {
 	// Patience is how long the person's file may take to be read; default 5 s.
 	Patience time.Duration
 
+	// follow watches a file; default filewatch.Follow.
+	follow func(ctx context.Context, paths []string, changed func()) error
 	// once is set where the person's file is a pipe, as `--config <(…)` makes one: there is
 	// no more to read.
 	once    bool
@@ -93,6 +95,9 @@ func (w Watch) Run(ctx context.Context) {
 	if w.Patience == 0 {
 		w.Patience = defaultPatience
 	}
+	if w.follow == nil {
+		w.follow = filewatch.Follow
+	}
 	if w.Refused == nil {
 		w.Refused = func(error) {}
 	}
@@ -109,7 +114,7 @@ func (w Watch) Run(ctx context.Context) {
 	}
 	followFile := func(path string, changed notices) {
 		if path != "" {
-			follow(path, changed, func(ctx context.Context, changed func()) error { return filewatch.Follow(ctx, []string{path}, changed) })
+			follow(path, changed, func(ctx context.Context, changed func()) error { return w.follow(ctx, []string{path}, changed) })
 		}
 	}
 	if !w.once {

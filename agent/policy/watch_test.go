@@ -43,6 +43,12 @@ func (w *watched) logged() string {
 // watch runs a Watch; unasked is after how long it reads unasked.
 func watch(t *testing.T, paths Paths, unasked time.Duration) *watched {
 	t.Helper()
+	return watchBy(t, paths, unasked, nil)
+}
+
+// watchBy is watch whose files are followed so.
+func watchBy(t *testing.T, paths Paths, unasked time.Duration, follow func(context.Context, []string, func()) error) *watched {
+	t.Helper()
 	now, err := Load(paths)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +59,7 @@ func watch(t *testing.T, paths Paths, unasked time.Duration) *watched {
 	go func() {
 		defer close(ended)
 		Watch{
-			Paths: paths, Now: now, Logger: slog.New(slog.NewTextHandler(w, nil)), Settle: 10 * time.Millisecond, Unasked: unasked, Patience: 200 * time.Millisecond, Doubt: 20 * time.Millisecond,
+			Paths: paths, Now: now, Logger: slog.New(slog.NewTextHandler(w, nil)), Settle: 10 * time.Millisecond, Unasked: unasked, Patience: 200 * time.Millisecond, Doubt: 20 * time.Millisecond, follow: follow,
 			Changed: func(e *Effective) { w.news <- e }, Refused: func(err error) { w.refused <- err },
 		}.Run(ctx)
 	}()
@@ -197,6 +203,55 @@ func TestWatchUnreported(t *testing.T) {
 	w.untilRefused("")
 	if !strings.Contains(w.logged(), "settings are not watched") {
 		t.Error("nothing says that the registry is not watched")
+	}
+}
+
+// TestWatchUnreportedFiles: no system reports what happens on a network drive. What a person writes
+// there, or an administrator, is read after a while; what is bad is refused, and good again once it
+// is what is in force.
+func TestWatchUnreportedFiles(t *testing.T) {
+	dir := t.TempDir()
+	paths := Paths{Machine: filepath.Join(dir, "machine.toml"), User: filepath.Join(dir, "user.toml")}
+	card := func(d time.Duration) func(*Effective) bool {
+		return func(e *Effective) bool { return e.Limits.Card == d }
+	}
+	for _, path := range []string{paths.User, paths.Machine} {
+		w := watchBy(t, paths, 20*time.Millisecond, func(context.Context, []string, func()) error { return errors.New("not here") })
+		w.write(path, "[limits]\ncard = \"20s\"\n")
+		w.until("a file that is new", card(20*time.Second))
+		w.write(path, "[limits]\ncard = 20\n")
+		w.untilRefused("limits.card")
+		w.write(path, "[limits]\ncard = \"20s\"\n")
+		w.untilRefused("")
+		w.write(path, "[limits]\ncard = \"50s\"\n")
+		w.until("another value", card(50*time.Second))
+	}
+}
+
+// TestStands: a reading of what is in force is none to settle for, unless one before it has not
+// come to its end.
+func TestStands(t *testing.T) {
+	paths := Paths{User: filepath.Join(t.TempDir(), "user.toml"), Machine: "/nowhere"}
+	now, err := Load(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*Watch)
+		stands bool
+	}{
+		"nothing": {func(*Watch) {}, true},
+		"a doubt": {func(w *Watch) { w.doubt = &doubt{} }, false},
+		"a reading that takes longer": {func(w *Watch) {
+			w.pending = make(chan userRead, 1)
+			w.pending <- userRead{source: now.user}
+		}, false},
+	} {
+		w := &Watch{Paths: paths, Now: now, Patience: time.Minute}
+		c.change(w)
+		if got := w.stands(t.Context()); got != c.stands {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 

@@ -47,9 +47,15 @@ func TestRule(t *testing.T) {
 		t.Fatalf("%d percent, %d bytes", now, most)
 	}
 	r.last = time.Now().Add(-quiet)
+	held = make([]byte, r.then.tooLittle())
+	r.collected() // late, and by what was used all the same
+	if now, most := inForce(); r.idle.Load() || now != lies || most != uint64(limit) {
+		t.Fatalf("%d percent, %d bytes after a late one", now, most)
+	}
+	r.last = time.Now().Add(-quiet)
 	r.collected()
-	n, known := used()
-	if now, most := inForce(); !r.idle.Load() || now != none || !known || most <= uint64(n) || most > uint64(n)+2*slack {
+	n := measured().used()
+	if now, most := inForce(); !r.idle.Load() || now != none || n == 0 || most <= uint64(n) || most > uint64(n)+2*slack {
 		t.Fatalf("%d percent, %d bytes with %d used", now, most, n)
 	}
 	r.await()

@@ -6,7 +6,7 @@
 // The program is linked with a jump for each function of the toolkit that is called anywhere in
 // it (functions_linux.h), and so with none of its libraries. [Load] comes before the first of
 // these calls; a call before it ends the process. A function that is called and not listed has
-// the linker bring the libraries back, which a test of this package notices.
+// the linker bring the libraries back, which TestUnlinkedLibraries of cmd/cpx-agent notices.
 //
 // Load may be called concurrently. The package never initialises the toolkit and opens no display.
 package gtk
