@@ -136,6 +136,15 @@ func TestLookup(t *testing.T) {
 				}
 			}
 		}, nil, "", ""},
+		"somebody's at the third try": {func(p *played) {
+			p.change(func(r *row) { r.pid = 0 })
+			all := connected().rows
+			p.onRead = func(int) {
+				if len(p.pauses) == 2 {
+					p.rows = all
+				}
+			}
+		}, nil, "", ""},
 		"a socket of both families": {func(p *played) {
 			p.rows[true] = append(p.rows[true], p.rows[false][2])
 			p.rows[false] = p.rows[false][:2]
@@ -190,8 +199,8 @@ func TestLookupNamesTheProcess(t *testing.T) {
 	}
 }
 
-// TestLookupTries: the other end of a connection that is open is looked for three times
-// within 50 ms; any other doubt refuses at once.
+// TestLookupTries: the other end of a connection that is open, and whose it is, are looked
+// for three times within 50 ms; any other doubt refuses at once.
 func TestLookupTries(t *testing.T) {
 	p := connected()
 	p.drop()
