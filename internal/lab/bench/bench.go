@@ -42,6 +42,9 @@ type Row struct {
 	// Alone is set where the figure is of a process that nothing else on the machine can
 	// change, as the ticks of an idle one: it is measured while the others are.
 	Alone bool
+	// Quiet is set where the figure is of memory, of which what else runs would share a part: it is
+	// measured before the others, with nothing beside it.
+	Quiet bool
 	// Shortfall says why the target is not met, and what was tried. A row with one may miss.
 	Shortfall string
 }

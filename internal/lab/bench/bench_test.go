@@ -208,11 +208,11 @@ func TestFaults(t *testing.T) {
 func TestGroups(t *testing.T) {
 	got := Runner{Runs: 3}.groups([]Row{
 		{Package: "./a", Benchmark: "BenchmarkX/key=1"}, {Package: "./a", Benchmark: "BenchmarkX/key=2", Runs: 5}, {Package: "./a", Benchmark: "BenchmarkY"},
-		{Package: "./a", Benchmark: "BenchmarkIdle", Runs: 1, Alone: true}, {Package: "./a", Benchmark: "BenchmarkPeer", Needs: "CPX_TEST_NOWHERE"},
+		{Package: "./a", Benchmark: "BenchmarkIdle", Runs: 1, Alone: true}, {Package: "./a", Benchmark: "BenchmarkMemory", Runs: 1, Quiet: true}, {Package: "./a", Benchmark: "BenchmarkPeer", Needs: "CPX_TEST_NOWHERE"},
 	}, []Curve{{Package: "./a", Benchmark: "BenchmarkZ"}})
-	want := []group{{"./a", 5, false, []string{"BenchmarkX"}}, {"./a", 3, false, []string{"BenchmarkY", "BenchmarkZ"}}, {"./a", 1, true, []string{"BenchmarkIdle"}}}
+	want := []group{{"./a", 5, false, false, []string{"BenchmarkX"}}, {"./a", 3, false, false, []string{"BenchmarkY", "BenchmarkZ"}}, {"./a", 1, true, false, []string{"BenchmarkIdle"}}, {"./a", 1, false, true, []string{"BenchmarkMemory"}}}
 	if !slices.EqualFunc(got, want, func(a, b group) bool {
-		return a.pkg == b.pkg && a.runs == b.runs && a.alone == b.alone && slices.Equal(a.benchmarks, b.benchmarks)
+		return a.pkg == b.pkg && a.runs == b.runs && a.alone == b.alone && a.quiet == b.quiet && slices.Equal(a.benchmarks, b.benchmarks)
 	}) {
 		t.Errorf("%+v", got)
 	}

@@ -29,6 +29,7 @@ type group struct {
 	pkg        string
 	runs       int
 	alone      bool
+	quiet      bool
 	benchmarks []string // the functions
 }
 
@@ -36,7 +37,7 @@ type group struct {
 type one struct {
 	pkg, benchmark string
 	runs           int
-	alone          bool
+	alone, quiet   bool
 }
 
 // groups has each benchmark once, with the most runs that anything asks of it.
@@ -49,11 +50,11 @@ func (r Runner) groups(rows []Row, curves []Curve) []group {
 			all = append(all, o)
 			return
 		}
-		all[i].runs, all[i].alone = max(all[i].runs, o.runs), all[i].alone && o.alone
+		all[i].runs, all[i].alone, all[i].quiet = max(all[i].runs, o.runs), all[i].alone && o.alone, all[i].quiet || o.quiet
 	}
 	for _, row := range rows {
 		if row.had() {
-			add(one{row.Package, row.Benchmark, row.Runs, row.Alone})
+			add(one{row.Package, row.Benchmark, row.Runs, row.Alone, row.Quiet})
 		}
 	}
 	for _, c := range curves {
@@ -64,9 +65,11 @@ func (r Runner) groups(rows []Row, curves []Curve) []group {
 		if o.runs == 0 {
 			o.runs = r.Runs
 		}
-		i := slices.IndexFunc(groups, func(g group) bool { return g.pkg == o.pkg && g.runs == o.runs && g.alone == o.alone })
+		i := slices.IndexFunc(groups, func(g group) bool {
+			return g.pkg == o.pkg && g.runs == o.runs && g.alone == o.alone && g.quiet == o.quiet
+		})
 		if i < 0 {
-			groups = append(groups, group{pkg: o.pkg, runs: o.runs, alone: o.alone})
+			groups = append(groups, group{pkg: o.pkg, runs: o.runs, alone: o.alone, quiet: o.quiet})
 			i = len(groups) - 1
 		}
 		groups[i].benchmarks = append(groups[i].benchmarks, o.benchmark)
@@ -92,8 +95,8 @@ func (g group) failed(out []byte) (list []string) {
 func (r Row) had() bool { return r.Needs == "" || os.Getenv(r.Needs) != "" }
 
 // Run measures the rows and the curves. A benchmark that fails is no error here: its rows
-// are Failed, and its curve is missing. The groups run one after the other, and those that
-// nothing else disturbs beside them.
+// are Failed, and its curve is missing. The groups run one after the other, those that
+// need quiet first, and those that nothing else disturbs beside the rest.
 func (r Runner) Run(ctx context.Context, rows []Row, curves []Curve) (Results, error) {
 	groups := r.groups(rows, curves)
 	programs, err := r.compile(ctx, groups)
@@ -120,14 +123,19 @@ func (r Runner) Run(ctx context.Context, rows []Row, curves []Curve) (Results, e
 			fmt.Fprintf(r.Log, "%s: %v\n%s\n", g.pkg, err, out)
 		}
 	}
+	for _, g := range groups {
+		if g.quiet {
+			play(g)
+		}
+	}
 	var beside sync.WaitGroup
 	for _, g := range groups {
-		if g.alone {
+		if g.alone && !g.quiet {
 			beside.Go(func() { play(g) })
 		}
 	}
 	for _, g := range groups {
-		if !g.alone {
+		if !g.alone && !g.quiet {
 			play(g)
 		}
 	}

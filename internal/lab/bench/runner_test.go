@@ -18,6 +18,7 @@ func BenchmarkGood(b *testing.B) { b.ReportMetric(4, "agent-ms"); b.ReportMetric
 func BenchmarkBad(b *testing.B) { b.ReportMetric(1, "agent-ms"); b.Fatal("it broke") }
 
 func BenchmarkIdle(b *testing.B) { b.ReportMetric(0, "agent-ticks") }
+func BenchmarkMemory(b *testing.B) { b.ReportMetric(1, "agent-MB") }
 
 func BenchmarkGrow(b *testing.B) {
 	b.Run("pages=2", func(b *testing.B) { b.ReportMetric(7, "agent-ms") })
@@ -49,6 +50,7 @@ func TestRun(t *testing.T) {
 		{Name: "good", Package: "./p", Benchmark: "BenchmarkGood", Ours: "agent-ms", Beside: "bare-ms", Ratio: true, AtMost: 2},
 		{Name: "bad", Package: "./p", Benchmark: "BenchmarkBad", Ours: "agent-ms", AtMost: 2},
 		{Name: "idle", Package: "./p", Benchmark: "BenchmarkIdle", Ours: "agent-ticks", Runs: 1, Alone: true},
+		{Name: "memory", Package: "./p", Benchmark: "BenchmarkMemory", Ours: "agent-MB", Runs: 1, Quiet: true, AtMost: 2},
 	}, []Curve{grow("grow", "BenchmarkGrow"), grow("half", "BenchmarkHalf")})
 	if err != nil {
 		t.Fatal(err, log.String())
@@ -57,11 +59,14 @@ func TestRun(t *testing.T) {
 	for _, m := range r.Rows {
 		met = append(met, m.Name+" "+string(m.Met))
 	}
-	if want := []string{"good yes", "bad not measured", "idle yes"}; !slices.Equal(met, want) || r.Rows[0].Ours.Runs != 2 || r.Rows[2].Ours.Runs != 1 {
+	if want := []string{"good yes", "bad not measured", "idle yes", "memory yes"}; !slices.Equal(met, want) || r.Rows[0].Ours.Runs != 2 || r.Rows[2].Ours.Runs != 1 {
 		t.Errorf("%q, want %q: %+v", met, want, r.Rows)
 	}
 	if len(r.Curves) != 1 || r.Curves[0].Name != "grow" || !slices.Equal(r.Missing, []string{"half"}) {
 		t.Errorf("%+v, without %q", r.Curves, r.Missing)
+	}
+	if first, _, _ := strings.Cut(log.String(), "\n"); !strings.HasSuffix(first, "BenchmarkMemory") {
+		t.Errorf("what needs quiet is not first:\n%s", log.String())
 	}
 	if !strings.Contains(log.String(), "it broke") || r.Machine.Cores == 0 {
 		t.Errorf("%+v\n%s", r.Machine, log.String())
