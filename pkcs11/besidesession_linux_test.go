@@ -46,7 +46,8 @@ func TestCardChangedWhileASessionEnds(t *testing.T) {
 }
 
 // TestOtherTokensBesideASession: a card session proves its own token and none beside it. The tries
-// of another one that another program has spent are shown before the PIN, and a renewed one is seen.
+// of another one that another program has spent are shown before the PIN, and for a renewed one
+// nobody is asked.
 func TestOtherTokensBesideASession(t *testing.T) {
 	p := withCardSession(t, "cps-ec")
 	before := authentication(t, p, "cpf").ID
@@ -69,6 +70,16 @@ func TestOtherTokensBesideASession(t *testing.T) {
 	}
 
 	renew(t, "cpf")
+	if _, err := p.Current(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	r.PIN = entry(democard.PIN, &asked)
+	_, err = p.Sign(t.Context(), r)
+	mustBe(t, err, ErrCardChanged)
+	if asked > 0 {
+		t.Error("a PIN was asked for")
+	}
 	s, err := p.Current(t.Context())
 	if err != nil {
 		t.Fatal(err)

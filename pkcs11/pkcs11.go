@@ -103,7 +103,8 @@ type Request struct {
 	UseCardSession bool
 	// JustRead says that the certificate is of a reading that Current or List has made just
 	// now, and that nobody was asked anything since: cards of which PC/SC says nothing are
-	// not read once more before the PIN. They are after it.
+	// not read once more before the PIN, unless that reading rested on a card session. They
+	// are after it.
 	JustRead bool
 	// MayReset, when not nil, is asked before a card is reset that says that its PIN
 	// is locked, because that may mean that another program has it open. It returns

@@ -203,13 +203,44 @@ func (s Snapshot) with(now Slot) Snapshot {
 // changed since it was read: the last reading of each module where it holds, and
 // a new one of every other. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
-	return p.refresh(ctx, p.confirmed, p.read)
+	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
+		if r := p.sessionReading(m); r != nil {
+			m.setRested(true)
+			return r
+		}
+		return p.read(m)
+	})
 }
 
 // List reads all modules, whatever is known of them. It fails with ErrNoModule
 // where none works, and with the module's own error where the only one fails.
 func (p *Pool) List(ctx context.Context) (Snapshot, error) {
 	return p.refresh(ctx, func(*module) *reading { return nil }, p.read)
+}
+
+// sessionReading is the module's last reading while a card session stands that is on a slot of
+// which PC/SC says nothing, or nil: the session is the proof that its own token is still there. It
+// is none of tokens beside that, nor of anybody's tries, and no PIN is asked for on such a reading:
+// see fresh. With the lease held.
+func (p *Pool) sessionReading(m *module) *reading {
+	r := m.lastReading()
+	if !p.onSilentSlot(m) || r.driver != m.driver || !m.cardSession.stands(m.driver) {
+		return nil
+	}
+	return r
+}
+
+func (m *module) setRested(rested bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rested = rested
+}
+
+// fresh reports whether the module was read when Current or List was last called.
+func (m *module) fresh() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.rested
 }
 
 // silent reports whether PC/SC says nothing of the reading's slots, then and now.

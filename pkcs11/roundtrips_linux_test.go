@@ -97,7 +97,8 @@ func TestRepeatedReadingSeesAnotherCard(t *testing.T) {
 	}
 }
 
-// TestRoundTripsOfACardSession: the reading, that the session stands, the signature.
+// TestRoundTripsOfACardSession: that the session stands, before the person is asked and
+// after that; the signature.
 func TestRoundTripsOfACardSession(t *testing.T) {
 	p, trips := counted(t)
 	r := request(authentication(t, p, "cps"), democard.PIN, nil)

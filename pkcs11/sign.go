@@ -61,7 +61,7 @@ func (p *Pool) prepare(ctx context.Context, r Request) (*job, error) {
 			return j, err
 		}
 	}
-	if m := p.silentHolderOf(r.CertificateID); m != nil && (r.JustRead || r.UseCardSession) {
+	if m := p.silentHolderOf(r.CertificateID); m != nil && (r.JustRead && m.fresh() || r.UseCardSession) {
 		if j, err := p.begin(ctx, m, r, false); err == nil {
 			return j, nil
 		}

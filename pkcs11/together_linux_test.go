@@ -188,8 +188,8 @@ func TestCardSessionOfAReader(t *testing.T) {
 		if m.driver == nil {
 			t.Fatal("the module is not open")
 		}
-		if p.onSilentSlot(m) != c.proved {
-			t.Errorf("%+v: %t", c, !c.proved)
+		if p.onSilentSlot(m) != c.proved || (p.sessionReading(m) != nil) != c.proved {
+			t.Errorf("%+v: %t, %v", c, p.onSilentSlot(m), p.sessionReading(m))
 		}
 	}
 	m.cardSession = nil

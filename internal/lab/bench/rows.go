@@ -107,8 +107,8 @@ const startShortfall = "All but some 3 ms of it, and 8 ms of processor time, is 
 	"Go's runtime, and what packages set up (4.6 ms). The texts of help, GTK, the keyring and the modules wait until they are used."
 
 // sessionShortfall is of a signature in a card session.
-const sessionShortfall = "The bare program has its module in its own process. Ours makes 3 round trips to the module's: the last reading repeated, because the session proves nothing of tokens beside its own; that the session stands; and the signature, " +
-	"which is then verified against the certificate. A second reading, searches for the key, a check of the token and the third and fourth reading of the holder's name (0.1 ms) are gone from it; a trip is two processes that wait for a processor in turn."
+const sessionShortfall = "The bare program has its module in its own process. Ours makes 3 round trips to the module's: that the card session stands, before the person is asked and after, and the signature, " +
+	"which is then verified against the certificate. Readings, searches for the key, a check of the token and the third and fourth reading of the holder's name (0.1 ms) are gone from it; a trip is two processes that wait for a processor in turn."
 
 // Curves are what is drawn.
 var Curves = []Curve{
