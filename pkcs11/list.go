@@ -15,7 +15,7 @@ func (p *Pool) read(m *module) *reading {
 	b := p.basis()
 	r := p.readOnBasis(m, b)
 	r.number = p.readings.Add(1)
-	m.setRested(false)
+	m.setOlder(false)
 	if r.err != nil {
 		m.setReading(nil)
 		return r

@@ -109,7 +109,7 @@ type module struct {
 
 	mu            sync.Mutex
 	reading       *reading // the last, or nil
-	rested        bool     // Current made none since, because a card session stood
+	older         bool     // Current made none since, because a card session stood
 	opening       *opening // that runs, or nil
 	staleCache    *staleCache
 	state         ModuleState

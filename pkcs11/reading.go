@@ -205,7 +205,7 @@ func (s Snapshot) with(now Slot) Snapshot {
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
 	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
 		if r := p.sessionReading(m); r != nil {
-			m.setRested(true)
+			m.setOlder(true)
 			return r
 		}
 		return p.read(m)
@@ -230,17 +230,17 @@ func (p *Pool) sessionReading(m *module) *reading {
 	return r
 }
 
-func (m *module) setRested(rested bool) {
+func (m *module) setOlder(older bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.rested = rested
+	m.older = older
 }
 
 // fresh reports whether the module was read when Current or List was last called.
 func (m *module) fresh() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return !m.rested
+	return !m.older
 }
 
 // silent reports whether PC/SC says nothing of the reading's slots, then and now.

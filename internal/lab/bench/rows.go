@@ -103,7 +103,7 @@ var Rows = []Row{
 const tailShortfall = "the rows are being deleted meanwhile, a hundred at a time: one login in some waits for such a batch"
 
 // startShortfall is of a start.
-const startShortfall = "All but some 3 ms of it, and 8 ms of processor time, is the start of the same program that prints its version: kernel and loader (more than half of its processor time: pages that are touched, and 58,000 addresses set because the program may lie at any address, which takes 4 ms and is not given up), " +
+const startShortfall = "All but some 2 ms of it, and 6 to 8 ms of processor time, is the start of the same program that prints its version: kernel and loader (more than half of its processor time: pages that are touched, and 58,000 addresses set because the program may lie at any address, which takes 4 ms and is not given up), " +
 	"Go's runtime, and what packages set up (4.6 ms). The texts of help, GTK, the keyring and the modules wait until they are used."
 
 // sessionShortfall is of a signature in a card session.
