@@ -153,11 +153,6 @@ var errEndedBefore = errors.New("pkcs11: the module failed before the PIN was se
 // signOnce is one way to the signature; the driver is nil where the card was not
 // found.
 func (j *job) signOnce() (now Certificate, d driver, value []byte, err error) {
-	if !j.request.UseCardSession {
-		// A new entry ends a card session. That may take seconds, in which the card can be
-		// another one: it comes before the card is looked at.
-		j.pool.lock(j.module)
-	}
 	if now, err = j.confirm(); err != nil {
 		return now, nil, nil, err
 	}
@@ -260,14 +255,8 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 	if j.request.UseCardSession {
 		return j.signInCardSession(d, c)
 	}
-	if reopened, err := j.ensureSession(d, c.Slot); err != nil {
-		return nil, fmt.Errorf("%w: %w", errEndedBefore, err)
-	} else if reopened {
-		// What ended the session that stood before the PIN may have been the card's
-		// removal: the new one says nothing about whose card it is on.
-		if err := j.sameCard(c); err != nil {
-			return nil, err
-		}
+	if err := j.openForLogin(d, c); err != nil {
+		return nil, err
 	}
 	if err := j.step(StepLoginBegun); err != nil { // no try after a cancel
 		return nil, err
@@ -302,6 +291,32 @@ func (j *job) logInAndSign(d driver, c Certificate) (value []byte, err error) {
 		j.module.setCardSession(j.cardSession)
 	}
 	return value, err
+}
+
+// openForLogin makes sure of the session that a PIN goes to, and that the card in it is the one that
+// confirm found. No PIN is sent to the card.
+func (j *job) openForLogin(d driver, c Certificate) error {
+	ended := j.module.cardSession != nil
+	j.pool.lock(j.module) // a new entry ends a card session
+	reopened, err := j.ensureSession(d, c.Slot)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", errEndedBefore, err)
+	case ended:
+		// Its end resets cards and may take seconds, in which this one can become another. Only
+		// now that a session is open is it certain that the module sees the card again.
+		if _, err := j.confirm(); err != nil {
+			return err
+		}
+		if j.module.driver != d {
+			return fmt.Errorf("%w: %w", errEndedBefore, &Error{Op: "token", Path: j.module.path, Kind: ErrModuleFailed})
+		}
+	case reopened:
+		// What ended the session that stood before the PIN may have been the card's
+		// removal: the new one says nothing about whose card it is on.
+		return j.sameCard(c)
+	}
+	return nil
 }
 
 // failedLogin is the step of a C_Login that did not succeed.

@@ -201,7 +201,9 @@ func (s Snapshot) with(now Slot) Snapshot {
 
 // Current is what the modules show, without asking a card where nothing has
 // changed since it was read: the last reading of each module where it holds, and
-// a new one of every other. It fails as List does.
+// a new one of every other. Only beside a card session on a token of which PC/SC says
+// nothing may other such tokens be older: what came or went there is seen by List, by a
+// login with a PIN, and once the session has ended. It fails as List does.
 func (p *Pool) Current(ctx context.Context) (Snapshot, error) {
 	return p.refresh(ctx, p.confirmed, func(m *module) *reading {
 		if r := p.sessionReading(m); r != nil {
@@ -236,7 +238,7 @@ func (m *module) setOlder(older bool) {
 	m.older = older
 }
 
-// fresh reports whether the module was read when Current or List was last called.
+// fresh reports whether no Current has rested on a card session since the module was read.
 func (m *module) fresh() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -86,7 +86,7 @@ type Options struct {
 	OwnSettings string
 
 	// Toolkit loads what shows the agent's own windows, and with panel its menu, and returns what
-	// is missing, "" for nothing. It comes before Display. nil: not checked.
+	// is missing, "" for nothing. nil: not checked.
 	Toolkit   func(panel bool) (missing string)
 	Display   func() bool           // nil: not checked
 	Autostart func() (Start, error) // what starts the agent at a login; nil: not checked

@@ -378,6 +378,12 @@ func TestFindings(t *testing.T) {
 			o.Policy.PIN.Session = time.Minute
 			o.Watch = func(context.Context) error { return errors.New("TEST") }
 		}},
+		{"pin_session_unwatched", Notice, func(o *Options) { // on the person's desktop, whose toolkit is missing
+			t.Setenv("DISPLAY", ":99999")
+			o.Policy.PIN.Session = time.Minute
+			o.Watch = func(context.Context) error { return errors.New("TEST") }
+			o.Toolkit, o.Display = func(bool) string { return "TEST" }, func() bool { return false }
+		}},
 		{"autostart", Good, nil}, {"no_autostart", Problem, start(false, "", nil)}, {"autostart_broken", Problem, start(false, "/gone", nil)},
 		{"autostart_unknown", Unknown, start(false, "", errors.New("TEST"))},
 		{"autostart_unsupervised", Notice, func(o *Options) { o.Autostart = entry(Start{Enabled: true, Where: "/entry.desktop"}, nil) }},

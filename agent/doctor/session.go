@@ -16,12 +16,21 @@ func (d *doctor) session(ctx context.Context) []Finding {
 	switch {
 	case err == nil:
 		return []Finding{{Code: "pin_session_watched", Outcome: Good, Text: d.Text("doctor.pin_session_watched")}}
-	case d.Display != nil && !d.Display(): // not where people are asked, nor where the agent is
+	case d.noDesktop(): // not where people are asked, nor where the agent is
 		return []Finding{{Code: "pin_session_unknown", Outcome: Unknown, Text: d.Text("doctor.pin_session_unknown"),
 			Next: d.Text(d.key("doctor.no_display_next", "doctor.no_display_windows"))}}
 	}
 	return []Finding{{Code: "pin_session_unwatched", Outcome: Notice, Text: d.Text("doctor.pin_session_unwatched", err),
 		Next: d.Text(d.key("doctor.pin_session_next", "doctor.pin_session_windows"))}}
+}
+
+// noDesktop reports that this is run where no window can be shown. Without the toolkit no display
+// can be asked, and what the environment says counts.
+func (d *doctor) noDesktop() bool {
+	if d.Toolkit != nil && d.Toolkit(false) != "" {
+		return !hasDisplay()
+	}
+	return d.Display != nil && !d.Display()
 }
 
 // watch reports why nothing here tells when the person leaves, or nil.

@@ -151,10 +151,10 @@ func (l *lookup) held(p process, r row) (who account.Account, created int64, err
 }
 
 // find returns the one row of the connection. The other end of one that was accepted a
-// moment ago may not be in the table yet, or there be nobody's, as is seen of Wine on a busy
-// machine. So it is looked for three times within 50 ms,
-// but not where our own end is established no more: clients that close at once, by
-// thousands, would else keep the person's own in the queue.
+// moment ago may not be in the table yet, or stand there without a process, as with Wine on
+// a busy machine. So it is looked for three times within 50 ms, but not where our own end is
+// established no more: clients that close at once, by thousands, would else keep the
+// person's own in the queue.
 func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 	for try := 0; ; try++ {
 		found, open, err := l.established(local, remote)

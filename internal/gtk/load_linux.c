@@ -55,6 +55,6 @@ const char *cpx_load(int with_indicator) {
 	if (mprotect(cpx_slots, cpx_slots_end - cpx_slots, PROT_READ | PROT_WRITE) != 0) return "mprotect"; // a call before this one has ended that
 	const char *missing = load("libgtk-3.so.0", toolkit, COUNT(toolkit));
 	if (missing == NULL && with_indicator) missing = load("libayatana-appindicator3.so.1", indicator, COUNT(indicator));
-	if (missing == NULL && mprotect(cpx_slots, cpx_slots_end - cpx_slots, PROT_READ) != 0) return "mprotect";
+	if (mprotect(cpx_slots, cpx_slots_end - cpx_slots, PROT_READ) != 0 && missing == NULL) return "mprotect";
 	return missing;
 }
