@@ -145,6 +145,10 @@ func TestHangInEveryCall(t *testing.T) {
 			}
 			soon(p)
 			s, err := p.Sign(t.Context(), request(c, democard.PIN, nil))
+			for end := time.Now().Add(time.Minute); errors.Is(err, ErrModuleHangs) && time.Now().Before(end); {
+				// A busy machine may take longer to open it than the module has here.
+				s, err = p.Sign(t.Context(), request(c, democard.PIN, nil))
+			}
 			if err != nil {
 				t.Fatalf("the next login: %v", err)
 			}
