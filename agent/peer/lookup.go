@@ -59,6 +59,8 @@ var (
 	errNobody    = errors.New("it runs for nobody")
 	errNoSelf    = errors.New("peer: this process runs for nobody")
 	lookupPauses = []time.Duration{10 * time.Millisecond, 30 * time.Millisecond}
+	// A client cannot have its row without a process, as it can close at once: these may last.
+	nobodyPauses = []time.Duration{10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond}
 )
 
 // processError is a look-up that came to a process and no further.
@@ -152,13 +154,17 @@ func (l *lookup) held(p process, r row) (who account.Account, created int64, err
 
 // find returns the one row of the connection. The other end of one that was accepted a
 // moment ago may not be in the table yet, or stand there without a process, as with Wine on
-// a busy machine. So it is looked for three times within 50 ms, but not where our own end is
-// established no more: clients that close at once, by thousands, would else keep the
-// person's own in the queue.
+// a busy machine. So it is looked for three times within 50 ms, and its process five times
+// within 400, but not where our own end is established no more: clients that close at once,
+// by thousands, would else keep the person's own in the queue.
 func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 	for try := 0; ; try++ {
 		found, open, err := l.established(local, remote)
-		last := !open || try == len(lookupPauses)
+		pauses := lookupPauses
+		if len(found) == 1 {
+			pauses = nobodyPauses
+		}
+		last := !open || try >= len(pauses)
 		switch {
 		case err != nil:
 			return row{}, err
@@ -169,7 +175,7 @@ func (l *lookup) find(local, remote netip.AddrPort) (row, error) {
 		case last:
 			return row{}, fmt.Errorf("peer: %w", errNoRow)
 		}
-		l.pause(lookupPauses[try])
+		l.pause(pauses[try])
 	}
 }
 

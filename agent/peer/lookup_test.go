@@ -136,11 +136,11 @@ func TestLookup(t *testing.T) {
 				}
 			}
 		}, nil, "", ""},
-		"somebody's at the third try": {func(p *played) {
+		"somebody's at the fifth try": {func(p *played) {
 			p.change(func(r *row) { r.pid = 0 })
 			all := connected().rows
 			p.onRead = func(int) {
-				if len(p.pauses) == 2 {
+				if len(p.pauses) == 4 {
 					p.rows = all
 				}
 			}
@@ -199,8 +199,8 @@ func TestLookupNamesTheProcess(t *testing.T) {
 	}
 }
 
-// TestLookupTries: the other end of a connection that is open, and whose it is, are looked
-// for three times within 50 ms; any other doubt refuses at once.
+// TestLookupTries: the other end of a connection that is open is looked for three times
+// within 50 ms, and whose it is five times within 400; any other doubt refuses at once.
 func TestLookupTries(t *testing.T) {
 	p := connected()
 	p.drop()
@@ -221,6 +221,11 @@ func TestLookupTries(t *testing.T) {
 		if _, _, err := p.lookup().owner(agent6, client6); !errors.Is(err, errNoRow) || p.reads != 1 || len(p.pauses) > 0 {
 			t.Errorf("our own end %s: %v after %d readings, %v", name, err, p.reads, p.pauses)
 		}
+	}
+	p = connected()
+	p.change(func(r *row) { r.pid = 0 })
+	if _, _, err := p.lookup().owner(agent6, client6); !errors.Is(err, errNoPID) || p.reads != 5 || len(p.pauses) != 4 {
+		t.Errorf("nobody's: %v after %d readings, %v", err, p.reads, p.pauses)
 	}
 	p = connected()
 	p.handOn(9000)
